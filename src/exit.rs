@@ -1,0 +1,95 @@
+//! The exit codes: what a Batch `evaluateOnExit` rule can act on.
+//!
+//! After sysexits(3), so that no code of ours can be mistaken for a child's, which
+//! never shows through. The README has the same table; `tests/exit_codes.rs` holds
+//! the two against each other.
+
+use std::process::ExitCode;
+
+/// How the worker ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Every frame asked for is stored; the video is there with every frame.
+    Success,
+    /// A bug in render-worker.
+    Internal,
+    /// Wrong flags or variables.
+    Usage,
+    /// The scene or a frame is unusable.
+    Unusable,
+    /// The scene, or frames of the sequence, are not there.
+    Missing,
+    /// Blender or FFmpeg is not there or lacks what was asked for.
+    Unavailable,
+    /// Blender or FFmpeg failed.
+    ChildFailed,
+    /// The scratch disk or a mounted volume is full or failing.
+    LocalIo,
+    /// Storage cannot be reached or is overloaded: worth another attempt.
+    Transient,
+    /// Access denied.
+    Denied,
+    /// Interrupted by SIGINT.
+    Keyboard,
+    /// Blender or FFmpeg was killed, most likely for memory.
+    ChildKilled,
+    /// Told to stop by SIGTERM: worth another attempt.
+    Terminated,
+}
+
+impl Exit {
+    /// Every way there is.
+    pub const ALL: [Self; 13] = [
+        Self::Success,
+        Self::Internal,
+        Self::Usage,
+        Self::Unusable,
+        Self::Missing,
+        Self::Unavailable,
+        Self::ChildFailed,
+        Self::LocalIo,
+        Self::Transient,
+        Self::Denied,
+        Self::Keyboard,
+        Self::ChildKilled,
+        Self::Terminated,
+    ];
+
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::Unusable => 65,
+            Self::Missing => 66,
+            Self::Unavailable => 69,
+            Self::ChildFailed => 70,
+            Self::LocalIo => 74,
+            Self::Transient => 75,
+            Self::Denied => 77,
+            Self::Keyboard => 130,
+            Self::ChildKilled => 137,
+            Self::Terminated => 143,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exit_code_means_one_thing() {
+        let mut codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        assert_eq!(codes.len(), Exit::ALL.len());
+    }
+}

@@ -1,0 +1,122 @@
+//! Frames made by real programs, for tests. `fixtures/frames/README.md` tells
+//! how each was made.
+
+use std::io::Cursor;
+
+use super::{Damage, Frame, ImageFormat};
+
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    pub(super) name: &'static str,
+    pub(super) format: ImageFormat,
+    pub(super) size: (u32, u32),
+    pub(super) bytes: &'static [u8],
+}
+
+macro_rules! sample {
+    ($format:ident $width:literal x $height:literal $name:literal) => {
+        Sample {
+            name: $name,
+            format: ImageFormat::$format,
+            size: ($width, $height),
+            bytes: include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/frames/", $name)),
+        }
+    };
+}
+
+/// Every one of them is whole.
+pub(super) const SAMPLES: &[Sample] = &[
+    sample!(Png 33 x 17 "blender-bw-8.png"),
+    sample!(Png 33 x 17 "blender-rgb-8.png"),
+    sample!(Png 33 x 17 "blender-rgba-16.png"),
+    sample!(Jpeg 33 x 17 "blender-bw.jpg"),
+    sample!(Jpeg 33 x 17 "blender-rgb.jpg"),
+    sample!(Jpeg 33 x 17 "ffmpeg-rgb.jpg"),
+    sample!(Jpeg 33 x 17 "jpegtran-progressive-restart.jpg"),
+    sample!(OpenExr 16 x 12 "blender-rgba-16-none.exr"),
+    sample!(OpenExr 33 x 17 "blender-rgba-16-rle.exr"),
+    sample!(OpenExr 33 x 17 "blender-rgba-16-zips.exr"),
+    sample!(OpenExr 33 x 17 "blender-rgba-16-zip.exr"),
+    sample!(OpenExr 16 x 12 "blender-rgba-16-piz.exr"),
+    sample!(OpenExr 33 x 17 "blender-rgba-16-pxr24.exr"),
+    sample!(OpenExr 16 x 12 "blender-rgba-16-b44.exr"),
+    sample!(OpenExr 16 x 12 "blender-rgba-16-dwaa.exr"),
+    sample!(OpenExr 33 x 17 "blender-rgba-32-zip.exr"),
+    sample!(OpenExr 33 x 17 "blender-multilayer-zip.exr"),
+    sample!(OpenExr 33 x 17 "blender-multilayer-composite-zip.exr"),
+    sample!(OpenExr 33 x 17 "exrmaketiled-one-level.exr"),
+    sample!(OpenExr 33 x 17 "exrmaketiled-mipmap.exr"),
+    sample!(OpenExr 16 x 12 "exrmaketiled-ripmap.exr"),
+    sample!(OpenExr 33 x 17 "exrmultipart-two-parts.exr"),
+    sample!(Tiff 33 x 17 "blender-rgba-8-none.tif"),
+    sample!(Tiff 33 x 17 "blender-rgba-8-lzw.tif"),
+    sample!(Tiff 33 x 17 "blender-rgba-8-packbits.tif"),
+    sample!(Tiff 33 x 17 "blender-rgba-16-deflate.tif"),
+    sample!(Tiff 33 x 17 "ffmpeg-rgb-packbits.tif"),
+    sample!(Tiff 33 x 17 "tiffcp-bigtiff-strips.tif"),
+    sample!(Tiff 33 x 17 "tiffcp-planar.tif"),
+    sample!(Tiff 33 x 17 "tiffcp-tiles-big-endian.tif"),
+    sample!(WebP 33 x 17 "blender-rgb-lossy.webp"),
+    sample!(WebP 33 x 17 "blender-rgba-lossy.webp"),
+    sample!(WebP 33 x 17 "blender-rgba-lossless.webp"),
+    sample!(WebP 33 x 17 "webpmux-exif.webp"),
+];
+
+/// An animation of two images, which is not a frame.
+pub(super) const ANIMATION: Sample = sample!(WebP 33 x 17 "img2webp-animation.webp");
+
+/// What Blender left on a full disk, with the words "Saved" and exit code 0.
+pub(super) const DISK_FULL: Sample = sample!(OpenExr 33 x 17 "blender-disk-full.exr");
+
+pub(super) fn of(format: ImageFormat) -> impl Iterator<Item = &'static Sample> {
+    SAMPLES.iter().filter(move |sample| sample.format == format)
+}
+
+pub(super) fn named(name: &str) -> &'static Sample {
+    SAMPLES.iter().find(|sample| sample.name == name).expect("a sample of this name")
+}
+
+impl Sample {
+    pub(super) fn check(&self) -> Result<Frame, Damage> {
+        self.check_as(self.bytes)
+    }
+
+    /// Checks other bytes as a file of this format.
+    pub(super) fn check_as(&self, bytes: &[u8]) -> Result<Frame, Damage> {
+        super::check(self.format, Cursor::new(bytes))
+    }
+
+    /// A copy to be damaged.
+    pub(super) fn edit(&self, edit: impl FnOnce(&mut Vec<u8>)) -> Result<Frame, Damage> {
+        let mut bytes = self.bytes.to_vec();
+        edit(&mut bytes);
+        self.check_as(&bytes)
+    }
+
+    /// The tail lengths that can be filled with zeros unnoticed.
+    pub(super) fn zeroed_tails_unnoticed(&self) -> Vec<usize> {
+        (1..=self.bytes.len())
+            .filter(|&tail| {
+                let start = self.bytes.len() - tail;
+                // A tail that was zeros before is not changed.
+                self.bytes[start..].iter().any(|&byte| byte != 0)
+                    && self.edit(|bytes| bytes[start..].fill(0)).is_ok()
+            })
+            .collect()
+    }
+
+    pub(super) fn position_of(&self, pattern: &[u8]) -> usize {
+        self.bytes
+            .windows(pattern.len())
+            .position(|window| window == pattern)
+            .expect("the pattern in the sample")
+    }
+}
+
+#[track_caller]
+pub(super) fn assert_corrupt(result: Result<Frame, Damage>, words: &str) {
+    match result {
+        Err(Damage::Corrupt { what, .. }) => assert!(what.contains(words), "{what}"),
+        other => panic!("expected \"{words}\", not {other:?}"),
+    }
+}

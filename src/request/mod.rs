@@ -1,0 +1,23 @@
+//! What was asked for: validated once, then never questioned again.
+//!
+//! Everything here is pure: no I/O, no clock, no environment. A value of one of
+//! these types is proof that it was checked; each constructor is the one place
+//! where its rule is written down, with a table test beside it.
+
+mod attempt;
+mod frames;
+mod location;
+mod output;
+mod render;
+mod shard;
+mod stitch;
+mod video;
+
+pub use attempt::{ArrayPosition, Attempt, AttemptError};
+pub use frames::{FrameNumber, FrameRange, FrameSet, FrameSetError};
+pub use location::{Location, LocationError};
+pub use output::{FRAMES_DIR, FrameFile, ImageFormat, REPORTS_DIR};
+pub use render::{CyclesDevice, Engine, RenderJob, ValueError};
+pub use shard::{FirstFrame, FrameSelection, FramesPerJob, SelectionError, TotalFrames};
+pub use stitch::{SequenceSelection, StitchJob};
+pub use video::{Codec, Crf, FrameRate, OutputName, Preset, VideoSettings};

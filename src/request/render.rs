@@ -1,0 +1,151 @@
+//! A request to render.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+
+use super::{FrameSelection, Location};
+
+/// Everything that was asked of `render`.
+#[derive(Clone, Debug)]
+pub struct RenderJob {
+    /// The scene file.
+    pub scene: Location,
+    /// The frames go to `frames/` below it, the report to `reports/`.
+    pub output: Location,
+    /// Which frames.
+    pub frames: FrameSelection,
+    /// Which render engine.
+    pub engine: Engine,
+    /// On what Cycles renders; `None` leaves it to the scene.
+    pub cycles_device: Option<CyclesDevice>,
+    /// Whether Python inside of the scene file may run by itself.
+    pub enable_autoexec: bool,
+}
+
+/// The render engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// By the name Blender knows it under: `CYCLES`, `BLENDER_EEVEE_NEXT`, ….
+    /// Which names there are depends on Blender's version and its add-ons, so
+    /// Blender itself is the judge.
+    Named(String),
+    /// The one the scene file is set to.
+    Scene,
+}
+
+impl FromStr for Engine {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "scene" {
+            return Ok(Self::Scene);
+        }
+        let name = !text.is_empty()
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+            && !text.starts_with(|c: char| c.is_ascii_digit());
+        if name {
+            Ok(Self::Named(text.to_owned()))
+        } else {
+            Err(ValueError::new(
+                text,
+                "the name of a render engine such as CYCLES, BLENDER_EEVEE_NEXT or \
+                 BLENDER_WORKBENCH, or `scene`",
+            ))
+        }
+    }
+}
+
+/// What Cycles computes on, as Blender's `--cycles-device` takes it: `CUDA`,
+/// `OPTIX+CPU`, ….
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CyclesDevice(String);
+
+impl CyclesDevice {
+    /// The device as Blender takes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for CyclesDevice {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The list is that of intern/cycles/blender/addon/engine.py.
+        let known = ["CPU", "CUDA", "OPTIX", "HIP", "ONEAPI", "METAL"];
+        let device = text.strip_suffix("+CPU").unwrap_or(text);
+        if known.contains(&device) && text != "CPU+CPU" {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(ValueError::new(
+                text,
+                "CPU, CUDA, OPTIX, HIP, ONEAPI or METAL, with +CPU behind it to use both",
+            ))
+        }
+    }
+}
+
+/// A value that is not of its kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueError {
+    /// What was given.
+    pub given: String,
+    /// What would be right, to follow "give".
+    pub wanted: String,
+}
+
+impl ValueError {
+    /// `given` was found where `wanted` is expected.
+    pub fn new(given: &str, wanted: &str) -> Self {
+        Self { given: given.to_owned(), wanted: wanted.to_owned() }
+    }
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is refused; give {}", self.given, self.wanted)
+    }
+}
+
+impl Error for ValueError {}
+
+/// A whole number of plain digits from `min` to `max`.
+pub(super) fn whole_number(text: &str, min: u32, max: u32) -> Result<u32, ValueError> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let number = text.parse().ok().filter(|n| digits && (min..=max).contains(n));
+    number.ok_or_else(|| ValueError::new(text, &format!("a whole number from {min} to {max}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_are_names() {
+        assert_eq!("CYCLES".parse(), Ok(Engine::Named("CYCLES".into())));
+        assert_eq!("scene".parse(), Ok(Engine::Scene));
+        for bad in ["", "-a", "a b", "CYCLES;rm", "7"] {
+            assert!(bad.parse::<Engine>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn devices_are_those_of_cycles() {
+        for good in ["CPU", "CUDA", "OPTIX+CPU"] {
+            assert_eq!(good.parse::<CyclesDevice>().unwrap().as_str(), good);
+        }
+        for bad in ["", "cuda", "CUDA+OPTIX", "CPU+CPU", "+CPU", "GPU"] {
+            assert!(bad.parse::<CyclesDevice>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn whole_numbers_are_digits_in_range() {
+        assert_eq!(whole_number("1", 1, 9), Ok(1));
+        assert_eq!(whole_number("009", 1, 9), Ok(9));
+        for bad in ["", "0", "10", "+1", "-1", "1.0", "1e3", " 1", "\u{661}", "99999999999999"] {
+            assert!(whole_number(bad, 1, 9).is_err(), "{bad}");
+        }
+    }
+}
