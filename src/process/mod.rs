@@ -1,0 +1,18 @@
+//! Processes: being PID 1, being told to stop, and running a child that may
+//! print anything, hang or die. Knows nothing of Blender or FFmpeg.
+//!
+//! The theory, in three rules:
+//!
+//! 1. *The worker's own signal mask and dispositions are put in order before
+//!    anything else* ([`signals::reset`]). Children inherit both, so everything
+//!    that is ever started has them clean, without code between fork and exec.
+//! 2. *PID 1 does nothing but forward and reap* ([`init`]). The worker proper is
+//!    its child and can wait for its own children without losing a status.
+//! 3. *A child is a process group* ([`supervisor`]). It is signalled as a whole,
+//!    and nothing of it is left when it is reported as ended.
+
+pub mod init;
+pub mod lines;
+pub mod shutdown;
+pub mod signals;
+pub mod supervisor;

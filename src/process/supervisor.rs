@@ -1,0 +1,245 @@
+//! One child process: its own group, its output line by line, its end.
+//!
+//! A task owns the child; the caller holds a [`Running`] and talks to it by
+//! messages only. Whatever the child does, the caller sees any number of
+//! [`Event::Line`] and then exactly one [`Event::Exited`], and when that comes
+//! nothing of the child's process group is alive any more.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::process::{Child, ChildStdin};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::lines::LineAssembler;
+use crate::ending::Ending;
+
+/// Lines that may wait for the caller. A slow caller then slows the child down.
+const QUEUED_LINES: usize = 256;
+
+/// How long after the child's end its pipes may stay open. Only a descendant that
+/// left the process group can hold them, and it is no longer our concern.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// Where a line came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// What a child does.
+#[derive(Debug)]
+pub enum Event {
+    /// It printed a line.
+    Line(Stream, String),
+    /// It ended. Nothing follows.
+    Exited(Exit),
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// By itself or by a signal that was not ours.
+    Ended(Ending),
+    /// Because [`Running::stop`] asked for it.
+    Stopped,
+}
+
+/// A program that could not be started.
+#[derive(Debug)]
+pub struct SpawnError {
+    program: PathBuf,
+    source: io::Error,
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot start {}", self.program.display())
+    }
+}
+
+impl Error for SpawnError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+/// A child that was started. Dropping it kills the child.
+#[derive(Debug)]
+pub struct Running {
+    events: mpsc::Receiver<Event>,
+    grace: watch::Sender<Option<Duration>>,
+    stdin: Option<ChildStdin>,
+}
+
+impl Running {
+    /// Starts `command` in a process group of its own. Its standard input is
+    /// `stdin`: null, or a pipe that [`Running::take_stdin`] hands out.
+    ///
+    /// # Errors
+    /// If the program is not there or cannot be executed.
+    pub fn start(mut command: Command, stdin: Stdin) -> Result<Self, SpawnError> {
+        use std::os::unix::process::CommandExt as _;
+        let program = PathBuf::from(command.get_program());
+        command
+            .stdin(match stdin {
+                Stdin::Null => Stdio::null(),
+                Stdin::Piped => Stdio::piped(),
+            })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
+        let child = tokio::process::Command::from(command)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|source| SpawnError { program, source })?;
+        Ok(Self::supervise(child))
+    }
+
+    fn supervise(mut child: Child) -> Self {
+        let (events_in, events) = mpsc::channel(QUEUED_LINES);
+        let (grace, stop) = watch::channel(None);
+        let stdin = child.stdin.take();
+        let mut readers = JoinSet::new();
+        if let Some(stdout) = child.stdout.take() {
+            readers.spawn(read_lines(stdout, Stream::Stdout, events_in.clone()));
+        }
+        if let Some(stderr) = child.stderr.take() {
+            readers.spawn(read_lines(stderr, Stream::Stderr, events_in.clone()));
+        }
+        tokio::spawn(async move {
+            let exit = run_to_its_end(&mut child, stop).await;
+            // Aborts the readers, if they do not come to an end of their own.
+            drop(timeout(DRAIN, async { while readers.join_next().await.is_some() {} }).await);
+            readers.shutdown().await;
+            // Nobody listens any more when the caller has given the child up.
+            drop(events_in.send(Event::Exited(exit)).await);
+        });
+        Self { events, grace, stdin }
+    }
+
+    /// The pipe to the child's standard input; once.
+    pub fn take_stdin(&mut self) -> Option<ChildStdin> {
+        self.stdin.take()
+    }
+
+    /// What the child does next. Cancel safe. After [`Event::Exited`] it says the
+    /// same again.
+    pub async fn next(&mut self) -> Event {
+        // The task ends without a word only if the runtime itself is going down.
+        self.events.recv().await.unwrap_or(Event::Exited(Exit::Stopped))
+    }
+
+    /// Sends SIGTERM to the child's group, and SIGKILL when `grace` is over. Asked
+    /// again, the shorter grace counts.
+    pub fn stop(&self, grace: Duration) {
+        self.grace.send_modify(|current| {
+            *current = Some(current.map_or(grace, |earlier| earlier.min(grace)));
+        });
+    }
+}
+
+/// What a child reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing.
+    Null,
+    /// What we write.
+    Piped,
+}
+
+/// Waits for the child's end, helps it along when told to, and leaves nothing of
+/// its group alive.
+async fn run_to_its_end(child: &mut Child, mut stop: watch::Receiver<Option<Duration>>) -> Exit {
+    let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw) else {
+        return Exit::Stopped;
+    };
+    let mut kill_at: Option<Instant> = None;
+    let status = loop {
+        let grace_over = async {
+            match kill_at {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            status = child.wait() => break status,
+            () = grace_over => {
+                signal_group(group, Signal::SIGKILL);
+                break child.wait().await;
+            }
+            changed = stop.changed() => {
+                if kill_at.is_none() {
+                    signal_group(group, Signal::SIGTERM);
+                }
+                // The caller may be gone without a word: nobody to be graceful for.
+                let asked = *stop.borrow_and_update();
+                let grace = asked.filter(|_| changed.is_ok()).unwrap_or_default();
+                kill_at = Some(Instant::now() + grace);
+                if changed.is_err() {
+                    signal_group(group, Signal::SIGKILL);
+                    break child.wait().await;
+                }
+            }
+        }
+    };
+    // What the child leaves behind in its group would run on unseen.
+    signal_group(group, Signal::SIGKILL);
+    match status {
+        Ok(status) if kill_at.is_none() => exit(status),
+        Ok(_) | Err(_) => Exit::Stopped,
+    }
+}
+
+fn exit(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Ended(Ending::Code(code)),
+        (None, Some(signal)) => Exit::Ended(Ending::Signal(signal)),
+        // wait() reports neither stops nor continuations.
+        (None, None) => Exit::Stopped,
+    }
+}
+
+fn signal_group(group: Pid, signal: Signal) {
+    // The group may have ended by itself: that is what was wanted.
+    _ = killpg(group, signal);
+}
+
+async fn read_lines(mut pipe: impl AsyncRead + Unpin, stream: Stream, events: mpsc::Sender<Event>) {
+    let mut assembler = LineAssembler::default();
+    let mut buffer = vec![0; 8 * 1024];
+    let mut lines = Vec::new();
+    loop {
+        let length = pipe.read(&mut buffer).await.unwrap_or(0);
+        match buffer.get(..length) {
+            None | Some([]) => assembler.finish(|line| lines.push(line)),
+            Some(bytes) => assembler.push(bytes, |line| lines.push(line)),
+        }
+        for line in lines.drain(..) {
+            // Read on even when nobody listens: a full pipe would block the child.
+            drop(events.send(Event::Line(stream, line)).await);
+        }
+        if length == 0 {
+            return;
+        }
+    }
+}
+
+/// The command as one line that can be pasted into a shell.
+pub fn shell_line(command: &Command) -> String {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    shell_words::join(words.map(|word| word.to_string_lossy()))
+}

@@ -1,0 +1,95 @@
+//! Why storage failed, in terms of who must act.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use crate::request::Location;
+
+/// What was being done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Reading or downloading.
+    Read,
+    /// Writing or uploading.
+    Write,
+    /// Listing a folder.
+    List,
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::List => "list",
+        })
+    }
+}
+
+/// The kinds of failure, each with the words of whoever reported it.
+#[derive(Debug)]
+pub enum Failure {
+    /// The file, object or bucket is not there.
+    Missing(Box<dyn Error + Send + Sync>),
+    /// We may not, or the request makes no sense to the store: asking again changes
+    /// nothing.
+    Denied(Box<dyn Error + Send + Sync>),
+    /// The store cannot be reached, is overloaded or failing, or our credentials are
+    /// not there (any more): later it may work.
+    Transient(Box<dyn Error + Send + Sync>),
+    /// A local disk or mounted volume is full or failing.
+    Io(Box<dyn Error + Send + Sync>),
+}
+
+impl Failure {
+    fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
+        match self {
+            Self::Missing(e) | Self::Denied(e) | Self::Transient(e) | Self::Io(e) => e.as_ref(),
+        }
+    }
+}
+
+/// Sorts what the operating system says of a file.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing(error.into()),
+            io::ErrorKind::PermissionDenied => Self::Denied(error.into()),
+            _ => Self::Io(error.into()),
+        }
+    }
+}
+
+/// An operation on a location that failed.
+#[derive(Debug)]
+pub struct StorageError {
+    operation: Operation,
+    location: String,
+    failure: Failure,
+}
+
+impl StorageError {
+    /// `operation` on `location` ended in `failure`.
+    pub fn new(operation: Operation, location: &Location, failure: Failure) -> Self {
+        let location = location.to_string();
+        Self { operation, location, failure }
+    }
+
+    /// Who must act.
+    pub fn failure(&self) -> &Failure {
+        &self.failure
+    }
+}
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot {} {}", self.operation, self.location)
+    }
+}
+
+impl Error for StorageError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.failure.cause())
+    }
+}

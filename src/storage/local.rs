@@ -1,0 +1,126 @@
+//! Files on this machine: scratch space and mounted volumes.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use tempfile::NamedTempFile;
+use walkdir::WalkDir;
+
+use super::{Entry, Failure};
+
+/// Runs file system calls where they may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Failure> {
+    let result = tokio::task::spawn_blocking(work).await;
+    Ok(result.map_err(io::Error::other)??)
+}
+
+/// The files directly in `folder`. Names that are hidden or no UTF-8 are passed
+/// over: neither is a frame or report, and ours are hidden while they are written.
+pub(super) async fn list(folder: PathBuf) -> Result<Vec<Entry>, Failure> {
+    blocking(move || {
+        let mut entries = Vec::new();
+        for entry in WalkDir::new(folder).min_depth(1).max_depth(1).follow_links(true) {
+            let entry = match entry.map_err(io::Error::from) {
+                Ok(entry) => entry,
+                // No such folder, or a file that went away (or a dead link) meanwhile.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error),
+            };
+            let metadata = entry.metadata().map_err(io::Error::from)?;
+            let name = entry.file_name().to_str().filter(|name| !name.starts_with('.'));
+            if let Some(name) = name.filter(|_| metadata.is_file()) {
+                entries.push(Entry {
+                    name: name.to_owned(),
+                    size: metadata.len(),
+                    modified: metadata.modified()?,
+                });
+            }
+        }
+        Ok(entries)
+    })
+    .await
+}
+
+pub(super) async fn read(file: PathBuf) -> Result<Bytes, Failure> {
+    blocking(move || fs::read(file).map(Bytes::from)).await
+}
+
+/// The absolute path of `file`, if it can be read.
+pub(super) async fn readable(file: PathBuf) -> Result<PathBuf, Failure> {
+    blocking(move || {
+        let path = std::path::absolute(file)?;
+        if File::open(&path)?.metadata()?.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        Ok(path)
+    })
+    .await
+}
+
+pub(super) async fn write(file: PathBuf, content: Bytes) -> Result<(), Failure> {
+    blocking(move || replace(&file, |beside| beside.write_all(&content))).await
+}
+
+pub(super) async fn copy(source: PathBuf, file: PathBuf) -> Result<u64, Failure> {
+    blocking(move || {
+        let mut source = File::open(source)?;
+        replace(&file, |beside| io::copy(&mut source, beside))
+    })
+    .await
+}
+
+/// Writes a hidden file beside `file`, then renames it: whoever looks sees the old
+/// content or the new one, whole.
+fn replace<T>(file: &Path, write_to: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
+    let folder = match file.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    fs::create_dir_all(folder)?;
+    let mut beside: NamedTempFile = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(".part")
+        // As any other new file: what the umask leaves of it.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
+    let result = write_to(beside.as_file_mut())?;
+    // Before the rename, or a crash of the machine could leave an empty file under
+    // the final name.
+    beside.as_file().sync_all()?;
+    beside.persist(file)?;
+    Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_fails_leaves_what_was_there_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("frames/0001.png");
+        replace(&file, |beside| beside.write_all(b"old")).unwrap();
+        let failed = replace(&file, |beside| {
+            beside.write_all(b"ne")?;
+            Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull))
+        });
+        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(fs::read(&file).unwrap(), b"old");
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_gets_the_permissions_of_any_new_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
+        replace(&ours, |beside| beside.write_all(b"x")).unwrap();
+        fs::write(&plain, b"x").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&plain));
+    }
+}

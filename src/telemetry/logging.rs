@@ -1,0 +1,185 @@
+//! The log: one event a line on standard error, for people or for machines.
+//!
+//! A message stands alone: whatever a person needs is in its words. Fields repeat
+//! what a query needs (`frame`, `bytes`, …) and appear in JSON only, beside the
+//! fields that tell which attempt of which job is speaking.
+//!
+//! Writing happens on a thread of its own behind a queue: a log driver that does
+//! not keep up fills the pipe, and a worker that blocks there would miss SIGTERM.
+//! Lines that the queue cannot hold are lost.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_appender::non_blocking::WorkerGuard;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::fmt::FmtContext;
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::request::{Attempt, ValueError};
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Time, level and message.
+    Text,
+    /// One JSON object.
+    Json,
+}
+
+impl FromStr for LogFormat {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            _ => Err(ValueError::new(text, "text or json")),
+        }
+    }
+}
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LogLevel(Level);
+
+impl Default for LogLevel {
+    fn default() -> Self {
+        Self(Level::INFO)
+    }
+}
+
+impl FromStr for LogLevel {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let level = match text {
+            "error" => Level::ERROR,
+            "warn" => Level::WARN,
+            "info" => Level::INFO,
+            "debug" => Level::DEBUG,
+            "trace" => Level::TRACE,
+            _ => return Err(ValueError::new(text, "error, warn, info, debug or trace")),
+        };
+        Ok(Self(level))
+    }
+}
+
+/// Begins to log. Lines still queued are written when the guard is dropped.
+pub fn start(format: LogFormat, level: LogLevel, attempt: &Attempt) -> WorkerGuard {
+    let (stderr, guard) = tracing_appender::non_blocking(std::io::stderr());
+    // Libraries speak up only when something is wrong.
+    let libraries = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
+    let levels =
+        Targets::new().with_default(libraries).with_target(env!("CARGO_CRATE_NAME"), level.0);
+    let lines = tracing_subscriber::fmt::layer()
+        .event_format(Lines { format, context: context(attempt) })
+        .with_writer(stderr);
+    // Fails only if logging has begun already, and then it goes on as it was.
+    _ = tracing_subscriber::registry().with(levels).with(lines).try_init();
+    guard
+}
+
+/// The fields that every JSON line carries.
+fn context(attempt: &Attempt) -> Map<String, Value> {
+    let fields = [
+        ("job_id", attempt.job_id.clone().map(Value::from)),
+        ("attempt", attempt.number.map(Value::from)),
+        ("array_index", attempt.array.map(|array| array.index.into())),
+    ];
+    let set = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    set.collect()
+}
+
+struct Lines {
+    format: LogFormat,
+    context: Map<String, Value>,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _context: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        let level = event.metadata().level();
+        match self.format {
+            LogFormat::Text => {
+                let clock = now.get(11..19).unwrap_or(&now);
+                write!(writer, "{clock} {level:<5} ")?;
+                if let Some(program) = fields.rest.get("program").and_then(Value::as_str) {
+                    write!(writer, "{program}: ")?;
+                }
+                writeln!(writer, "{}", fields.message)
+            }
+            LogFormat::Json => {
+                let mut line = Map::new();
+                line.insert("timestamp".to_owned(), now.into());
+                line.insert("level".to_owned(), level.to_string().into());
+                line.insert("message".to_owned(), fields.message.into());
+                line.extend(self.context.clone());
+                line.extend(fields.rest);
+                writeln!(writer, "{}", Value::Object(line))
+            }
+        }
+    }
+}
+
+/// The fields of one event.
+#[derive(Default)]
+struct Fields {
+    message: String,
+    rest: Map<String, Value>,
+}
+
+impl Fields {
+    fn insert(&mut self, field: &Field, value: Value) {
+        self.rest.insert(field.name().to_owned(), value);
+    }
+}
+
+impl Visit for Fields {
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.insert(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.insert(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.insert(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.insert(field, value.into());
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let text = format!("{value:?}");
+        if field.name() == "message" {
+            self.message = text;
+        } else {
+            self.insert(field, text.into());
+        }
+    }
+}

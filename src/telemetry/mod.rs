@@ -1,0 +1,3 @@
+//! What the worker tells: log lines on standard error.
+
+pub mod logging;
