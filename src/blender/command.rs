@@ -1,0 +1,170 @@
+//! One launch of Blender as a command line.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::Command;
+
+use crate::request::{Engine, FrameNumber, FrameSet, RenderJob};
+
+/// The script that Blender runs between loading the scene and rendering: it puts
+/// the settings right that would lose frames, and prints what the worker needs to
+/// know of the scene. See [`SceneInfo`](super::SceneInfo).
+pub const SETUP_SCRIPT: &str = include_str!("setup.py");
+
+/// Blender's exit status when the setup script fails.
+pub const SETUP_EXIT_CODE: i32 = 86;
+
+/// What one Blender process is to do.
+#[derive(Clone, Copy, Debug)]
+pub struct Launch<'a> {
+    /// The program.
+    pub blender: &'a Path,
+    /// The scene file, absolute.
+    pub scene: &'a Path,
+    /// [`SETUP_SCRIPT`] as a file, absolute.
+    pub setup_script: &'a Path,
+    /// The folder for the frames, absolute and empty.
+    pub frames_dir: &'a Path,
+    /// HOME and TMPDIR, absolute. Blender 3.4 crashes without a HOME.
+    pub home: &'a Path,
+    /// The frames to render; not empty.
+    pub frames: &'a FrameSet,
+    /// How to render them.
+    pub job: &'a RenderJob,
+}
+
+impl Launch<'_> {
+    /// The command. Blender works through its arguments in order, so everything that
+    /// configures stands before what renders.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(self.blender);
+        command
+            // English, whatever the container speaks: the log is parsed.
+            .env("LC_ALL", "C.UTF-8")
+            .env("LANG", "C.UTF-8")
+            .env_remove("LANGUAGE")
+            .env("HOME", self.home)
+            .env("TMPDIR", self.home)
+            .arg("--background")
+            .arg(if self.job.enable_autoexec { "--enable-autoexec" } else { "--disable-autoexec" })
+            .arg(self.scene);
+        if let Engine::Named(engine) = &self.job.engine {
+            command.arg("--engine").arg(engine);
+        }
+        command
+            .arg("--python-exit-code")
+            .arg(SETUP_EXIT_CODE.to_string())
+            .arg("--python")
+            .arg(self.setup_script)
+            .arg("--render-output")
+            .arg(output_pattern(self.frames_dir));
+        self.render(&mut command);
+        if let Some(device) = &self.job.cycles_device {
+            // Cycles reads its own arguments behind the separator.
+            command.args(["--", "--cycles-device", device.as_str()]);
+        }
+        command
+    }
+
+    fn render(&self, command: &mut Command) {
+        match self.frames.ranges().as_slice() {
+            // One run of frames, and the scene's own step must not thin it out.
+            [range] => command
+                .args([OsStr::new("--frame-start"), &absolute(range.first)])
+                .args([OsStr::new("--frame-end"), &absolute(range.last)])
+                .args(["--frame-jump", "1", "--render-anim"]),
+            ranges => {
+                let terms: Vec<_> = ranges
+                    .iter()
+                    .map(|range| match range {
+                        range if range.first == range.last => absolute_text(range.first),
+                        range => {
+                            format!("{}..{}", absolute_text(range.first), absolute_text(range.last))
+                        }
+                    })
+                    .collect();
+                command.arg("--render-frame").arg(terms.join(","))
+            }
+        };
+    }
+}
+
+/// Blender appends number and extension to what ends in a slash.
+fn output_pattern(frames_dir: &Path) -> OsString {
+    let mut pattern = OsString::from(frames_dir);
+    pattern.push("/");
+    pattern
+}
+
+fn absolute(frame: FrameNumber) -> OsString {
+    absolute_text(frame).into()
+}
+
+/// A number that begins with a sign is relative to the scene's range; behind a
+/// space it is not (`parse_int_relative` in Blender's `creator_args.cc`).
+fn absolute_text(frame: FrameNumber) -> String {
+    if frame.get() < 0 { format!(" {frame}") } else { frame.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::{FirstFrame, FrameSelection, Location};
+
+    fn arguments(frames: &str, change: impl FnOnce(&mut RenderJob)) -> String {
+        let mut job = RenderJob {
+            scene: Location::Local("/in/a.blend".into()),
+            output: Location::Local("/out".into()),
+            frames: FrameSelection::Slice {
+                per_job: "1".parse().unwrap(),
+                array: None,
+                first: FirstFrame::Scene,
+                total: None,
+            },
+            engine: Engine::Named("CYCLES".into()),
+            cycles_device: None,
+            enable_autoexec: false,
+        };
+        change(&mut job);
+        let launch = Launch {
+            blender: Path::new("blender"),
+            scene: Path::new("/in/a.blend"),
+            setup_script: Path::new("/s/setup.py"),
+            frames_dir: Path::new("/s/frames"),
+            home: Path::new("/s/home"),
+            frames: &frames.parse().unwrap(),
+            job: &job,
+        };
+        let command = launch.command();
+        let words: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
+        words.join("|")
+    }
+
+    #[test]
+    fn everything_that_configures_stands_before_what_renders() {
+        assert_eq!(
+            arguments("11-20", |_| ()),
+            "--background|--disable-autoexec|/in/a.blend|--engine|CYCLES|--python-exit-code|86|\
+             --python|/s/setup.py|--render-output|/s/frames/|--frame-start|11|--frame-end|20|\
+             --frame-jump|1|--render-anim"
+        );
+    }
+
+    #[test]
+    fn what_was_asked_for_reaches_blender() {
+        assert!(arguments("1", |job| job.enable_autoexec = true).contains("|--enable-autoexec|"));
+        assert!(!arguments("1", |job| job.engine = Engine::Scene).contains("--engine"));
+        let gpu = arguments("1", |job| job.cycles_device = Some("CUDA".parse().unwrap()));
+        assert!(gpu.ends_with("--render-anim|--|--cycles-device|CUDA"));
+    }
+
+    #[test]
+    fn frames_with_holes_are_listed_and_negative_ones_are_absolute() {
+        assert!(arguments("1-3,7", |_| ()).ends_with("|--render-frame|1..3,7"));
+        assert!(arguments("-3--2,5", |_| ()).ends_with("|--render-frame| -3.. -2,5"));
+        assert!(
+            arguments("-3-2", |_| ())
+                .ends_with("--frame-start| -3|--frame-end|2|--frame-jump|1|--render-anim")
+        );
+    }
+}

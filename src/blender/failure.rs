@@ -1,0 +1,166 @@
+//! Why Blender did not deliver: its ending and its last words → the cause.
+
+use std::collections::VecDeque;
+
+use super::events::{Event, parse};
+use super::{BlenderVersion, SETUP_EXIT_CODE};
+use crate::ending::Ending;
+
+/// How many of its last lines are quoted.
+const TAIL: usize = 12;
+
+/// How many errors are remembered, the first ones: what comes later follows from them.
+const ERRORS: usize = 8;
+
+/// Why Blender failed, in terms of who must act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It cannot open the scene file, or there is nothing in it to render.
+    Scene(&'static str),
+    /// This Blender, or this machine, lacks what was asked for.
+    Lacking(&'static str),
+    /// The frame could not be written.
+    Disk(&'static str),
+    /// It was killed from outside.
+    Killed,
+    /// It crashed, or ended without all its frames.
+    Failed(String),
+}
+
+/// What Blender said: its first errors and its last lines, in bounded memory.
+#[derive(Clone, Debug, Default)]
+pub struct LogTail {
+    lines: VecDeque<String>,
+    errors: Vec<String>,
+}
+
+impl LogTail {
+    /// Takes the next line of the log.
+    pub fn push(&mut self, line: &str) {
+        match parse(line) {
+            Event::Error(words) if self.errors.len() < ERRORS => self.errors.push(words.to_owned()),
+            Event::Progress(_) | Event::Scene(_) | Event::Timing => return,
+            Event::Error(_) | Event::Saved(_) | Event::Other => {}
+        }
+        if self.lines.len() == TAIL {
+            self.lines.pop_front();
+        }
+        self.lines.push_back(line.to_owned());
+    }
+
+    /// Blender's own words, to be quoted: its errors, or else its last lines.
+    pub fn last_words(&self) -> Vec<String> {
+        if self.errors.is_empty() {
+            self.lines.iter().cloned().collect()
+        } else {
+            self.errors.clone()
+        }
+    }
+
+    /// Why Blender failed. `saved_by` and `running` are the versions of the file and
+    /// of the program, where they are known.
+    pub fn diagnose(
+        &self,
+        ending: Ending,
+        saved_by: Option<BlenderVersion>,
+        running: Option<BlenderVersion>,
+    ) -> Cause {
+        if let Some(cause) = self.known_cause() {
+            return cause;
+        }
+        let too_new = saved_by.zip(running).is_some_and(|(file, program)| file > program);
+        match (ending, ending.signal()) {
+            (_, Some(9)) => Cause::Killed,
+            (Ending::Code(SETUP_EXIT_CODE), _) => {
+                Cause::Failed("the script that prepares the scene failed in Blender".to_owned())
+            }
+            (Ending::Code(0), _) => Cause::Failed("Blender ended as if all was well".to_owned()),
+            _ if too_new => Cause::Scene("the file was saved by a newer Blender than this one"),
+            (_, Some(signal)) => Cause::Failed(format!("Blender crashed (signal {signal})")),
+            (ending, None) => Cause::Failed(format!("Blender ended with {ending}")),
+        }
+    }
+
+    /// The cause, if Blender named one that is known.
+    fn known_cause(&self) -> Option<Cause> {
+        // Words of Blender 3.4, 4.3 and 5.2; see fixtures/transcripts.
+        const KNOWN: [(&str, Cause); 12] = [
+            ("no camera", Cause::Scene("the scene has no camera")),
+            ("Missing DNA block", Cause::Scene("the file is damaged or cut short")),
+            ("Failed to read blend file", Cause::Scene("the file is damaged or cut short")),
+            (
+                "incomplete header",
+                Cause::Scene("the file was saved by a newer Blender than this one"),
+            ),
+            ("File format is not supported", Cause::Scene("the file is not a .blend")),
+            ("Cannot read file", Cause::Scene("the file cannot be opened")),
+            (
+                "engine not found",
+                Cause::Lacking("this Blender has no such render engine (--engine)"),
+            ),
+            ("Found no Cycles device", Cause::Lacking("no such device here (--cycles-device)")),
+            ("libEGL", Cause::Lacking("EEVEE and Workbench need libEGL: install Debian's libegl1")),
+            ("No space left on device", Cause::Disk("the scratch disk is full")),
+            ("Read-only file system", Cause::Disk("the scratch folder is read-only")),
+            ("cannot save", Cause::Disk("the scratch folder cannot be written")),
+        ];
+        let said =
+            |text: &str| self.errors.iter().chain(&self.lines).any(|line| line.contains(text));
+        KNOWN.into_iter().find(|(text, _)| said(text)).map(|(_, cause)| cause)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tail(lines: &[&str]) -> LogTail {
+        let mut tail = LogTail::default();
+        for line in lines {
+            tail.push(line);
+        }
+        tail
+    }
+
+    fn cause(ending: Ending, lines: &[&str]) -> Cause {
+        tail(lines).diagnose(ending, None, None)
+    }
+
+    #[test]
+    fn an_ending_without_words_is_told_by_its_status() {
+        assert_eq!(cause(Ending::Signal(9), &[]), Cause::Killed);
+        assert_eq!(cause(Ending::Code(137), &[]), Cause::Killed);
+        for (ending, words) in [
+            (Ending::Signal(11), "crashed (signal 11)"),
+            (Ending::Code(139), "crashed (signal 11)"),
+            (Ending::Code(1), "exit status 1"),
+            (Ending::Code(0), "as if all was well"),
+            (Ending::Code(SETUP_EXIT_CODE), "script"),
+        ] {
+            let Cause::Failed(text) = cause(ending, &["Blender quit"]) else { panic!("{ending}") };
+            assert!(text.contains(words), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_crash_on_a_newer_file_is_the_files_fault() {
+        let version = |major, minor| Some(BlenderVersion { major, minor });
+        let crashed = |file, program| tail(&[]).diagnose(Ending::Signal(11), file, program);
+        assert!(matches!(crashed(version(4, 3), version(3, 4)), Cause::Scene(_)));
+        assert!(matches!(crashed(version(3, 4), version(4, 3)), Cause::Failed(_)));
+        assert!(matches!(crashed(version(4, 3), None), Cause::Failed(_)));
+    }
+
+    #[test]
+    fn errors_are_quoted_before_last_lines_and_memory_is_bounded() {
+        let mut tail = tail(&["Error: the first"]);
+        for n in 0..10_000 {
+            tail.push(&format!("Error: number {n}"));
+            tail.push(&format!("line {n}"));
+            tail.push("Fra:1 Mem:1M | Sample 1/2");
+        }
+        assert_eq!(tail.last_words().len(), ERRORS);
+        assert_eq!(tail.last_words().first().map(String::as_str), Some("the first"));
+        assert_eq!(tail.lines.len(), TAIL);
+    }
+}

@@ -1,0 +1,16 @@
+//! Blender: its command line, its log, its failures and its files.
+//!
+//! Pure translation between our terms and Blender's. Starts no process and touches
+//! no storage. Nothing here trusts an exit status or a `Saved:` alone: Blender
+//! exits 0 on a full disk and after errors in scripts. Both are hints; what
+//! counts is the file, which the pipeline checks.
+
+mod command;
+mod events;
+mod failure;
+mod scene_file;
+
+pub use command::{Launch, SETUP_EXIT_CODE, SETUP_SCRIPT};
+pub use events::{Event, SceneInfo, parse};
+pub use failure::{Cause, LogTail};
+pub use scene_file::{BlenderVersion, SceneFile, SceneFileError};

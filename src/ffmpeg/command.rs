@@ -1,0 +1,169 @@
+//! FFmpeg's and `FFprobe`'s command lines.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::request::{Codec, FrameRate, ImageFormat, VideoSettings};
+
+/// One encode: frames as IVF on standard input, a video file out.
+#[derive(Clone, Copy, Debug)]
+pub struct Encode<'a> {
+    /// The program.
+    pub ffmpeg: &'a Path,
+    /// What the frames are.
+    pub format: ImageFormat,
+    /// The layer of multilayer `OpenEXR` frames that is the picture.
+    pub layer: Option<&'a str>,
+    /// Frames a second.
+    pub fps: FrameRate,
+    /// Codec and quality.
+    pub video: &'a VideoSettings,
+    /// The video file; its extension chooses the container.
+    pub output: &'a Path,
+}
+
+impl Encode<'_> {
+    /// The command.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(self.ffmpeg);
+        command.args(["-hide_banner", "-loglevel", "level+warning", "-nostats", "-y"]);
+        // A frame that cannot be decoded is an error, not a frame less.
+        command.args(["-xerror", "-err_detect", "explode"]);
+        match self.format {
+            ImageFormat::OpenExr => {
+                // OpenEXR is linear light; FFmpeg would show it too dark.
+                command.args(["-apply_trc", "iec61966_2_1"]);
+                if let Some(layer) = self.layer {
+                    command.args(["-layer", layer]);
+                }
+            }
+            ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Tiff | ImageFormat::WebP => {}
+        }
+        command
+            .args(["-f", "ivf", "-c:v", decoder(self.format), "-r", &self.fps.to_string()])
+            .args(["-i", "pipe:0", "-an", "-vf", &self.filters()])
+            .args(self.encoder())
+            // What players assume of HD video, written down for those that do not.
+            .args(["-color_range", "tv", "-colorspace", "bt709"])
+            .args(["-color_primaries", "bt709", "-color_trc", "bt709"])
+            // The index at the front: a browser plays before it has everything.
+            .args(["-movflags", "+faststart"])
+            .args(["-progress", "pipe:1"])
+            .arg(self.output);
+        command
+    }
+
+    fn filters(&self) -> String {
+        let pixels = match self.video.codec {
+            Codec::H264 | Codec::H265 => "yuv420p",
+            Codec::ProRes => "yuv422p10le",
+        };
+        [
+            // RGB becomes BT.709 (the scaler's own default is BT.601).
+            "scale=out_color_matrix=bt709:out_range=tv",
+            &format!("format={pixels}"),
+            // Halved chroma needs even sizes.
+            "pad=ceil(iw/2)*2:ceil(ih/2)*2",
+            "setsar=1",
+            "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709",
+        ]
+        .join(",")
+    }
+
+    fn encoder(&self) -> Vec<String> {
+        let mut words: Vec<String> = Vec::new();
+        let mut push = |more: &[&str]| words.extend(more.iter().map(|&word| word.to_owned()));
+        match self.video.codec {
+            Codec::H264 => push(&["-c:v", "libx264"]),
+            // Apple's players open H.265 under this tag only.
+            Codec::H265 => {
+                push(&["-c:v", "libx265", "-tag:v", "hvc1", "-x265-params", "log-level=error"]);
+            }
+            Codec::ProRes => push(&["-c:v", "prores_ks", "-profile:v", "hq", "-vendor", "apl0"]),
+        }
+        if self.video.codec.has_rate_factor() {
+            if let Some(preset) = self.video.preset {
+                push(&["-preset", preset.as_str()]);
+            }
+            if let Some(crf) = self.video.crf {
+                push(&["-crf", &crf.get().to_string()]);
+            }
+        }
+        words
+    }
+}
+
+fn decoder(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Png => "png",
+        ImageFormat::Jpeg => "mjpeg",
+        ImageFormat::OpenExr => "exr",
+        ImageFormat::Tiff => "tiff",
+        ImageFormat::WebP => "webp",
+    }
+}
+
+/// Counts the frames that are really in a video, and says what they are; the answer
+/// is for [`VideoInfo::parse`](super::VideoInfo::parse).
+pub fn count_frames(ffprobe: &Path, video: &Path) -> Command {
+    let mut command = Command::new(ffprobe);
+    command
+        .args(["-v", "error", "-count_packets", "-select_streams", "v:0"])
+        .args(["-show_entries"])
+        .arg("stream=codec_name,width,height,pix_fmt,avg_frame_rate,nb_read_packets")
+        .args(["-of", "json=compact=1"])
+        .arg(video);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::OutputName;
+
+    fn arguments(format: ImageFormat, codec: Codec, layer: Option<&str>) -> String {
+        let video = VideoSettings {
+            codec,
+            crf: Some("18".parse().unwrap()),
+            preset: Some("slow".parse().unwrap()),
+            fps: None,
+            name: OutputName::default_for(codec),
+        };
+        let encode = Encode {
+            ffmpeg: Path::new("ffmpeg"),
+            format,
+            layer,
+            fps: "23.976".parse().unwrap(),
+            video: &video,
+            output: Path::new("/s/output.mp4"),
+        };
+        let command = encode.command();
+        let words: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
+        words.join(" ")
+    }
+
+    #[test]
+    fn options_of_the_input_stand_before_it() {
+        let all = arguments(ImageFormat::OpenExr, Codec::H264, Some("L.Combined"));
+        let (before, after) = all.split_once(" -i pipe:0 ").unwrap();
+        for option in ["-apply_trc iec61966_2_1", "-layer L.Combined", "-c:v exr", "-r 24000/1001"]
+        {
+            assert!(before.contains(option), "{option} in {before}");
+        }
+        assert!(after.contains("-c:v libx264 -preset slow -crf 18"), "{after}");
+        assert!(after.ends_with(" /s/output.mp4"), "{after}");
+    }
+
+    #[test]
+    fn only_linear_images_are_converted_from_linear_light() {
+        assert!(!arguments(ImageFormat::Png, Codec::H264, None).contains("trc iec"));
+    }
+
+    #[test]
+    fn each_codec_gets_what_makes_it_play() {
+        assert!(arguments(ImageFormat::Png, Codec::H264, None).contains("format=yuv420p"));
+        assert!(arguments(ImageFormat::Png, Codec::H265, None).contains("-tag:v hvc1"));
+        let prores = arguments(ImageFormat::Png, Codec::ProRes, None);
+        assert!(prores.contains("yuv422p10le") && !prores.contains("-crf"), "{prores}");
+    }
+}

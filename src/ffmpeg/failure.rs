@@ -1,0 +1,93 @@
+//! Why FFmpeg did not deliver: its ending and its last words → the cause.
+
+use std::collections::VecDeque;
+
+use crate::ending::Ending;
+
+/// How many of its last lines are quoted.
+const TAIL: usize = 12;
+
+/// Why FFmpeg failed, in terms of who must act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// This FFmpeg lacks an encoder, decoder or filter.
+    Lacking,
+    /// The scratch disk is full or cannot be written.
+    Disk,
+    /// A frame cannot be decoded.
+    Frames,
+    /// It was killed from outside.
+    Killed,
+    /// It failed otherwise.
+    Failed(String),
+}
+
+/// The last lines that FFmpeg printed on standard error, in bounded memory.
+#[derive(Clone, Debug, Default)]
+pub struct LogTail(VecDeque<String>);
+
+impl LogTail {
+    /// Takes the next line.
+    pub fn push(&mut self, line: &str) {
+        if self.0.len() == TAIL {
+            self.0.pop_front();
+        }
+        self.0.push_back(line.to_owned());
+    }
+
+    /// FFmpeg's own words, to be quoted.
+    pub fn last_words(&self) -> Vec<String> {
+        self.0.iter().cloned().collect()
+    }
+
+    /// Why FFmpeg failed.
+    pub fn diagnose(&self, ending: Ending) -> Cause {
+        let said = |text: &str| self.0.iter().any(|line| line.contains(text));
+        if said("Unknown encoder") || said("Unknown decoder") || said("No such filter") {
+            return Cause::Lacking;
+        }
+        if said("No space left on device") || said("Read-only file system") {
+            return Cause::Disk;
+        }
+        // "Error submitting packet to decoder" (7), "Error while decoding stream" (5).
+        if said("Error submitting packet to decoder") || said("Error while decoding") {
+            return Cause::Frames;
+        }
+        match (ending, ending.signal()) {
+            (_, Some(9)) => Cause::Killed,
+            (_, Some(signal)) => Cause::Failed(format!("FFmpeg crashed (signal {signal})")),
+            (Ending::Code(0), None) => Cause::Failed("FFmpeg ended as if all was well".to_owned()),
+            (ending, None) => Cause::Failed(format!("FFmpeg ended with {ending}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ffmpeg_says_goes_before_how_it_ended() {
+        let table = [
+            (Ending::Code(1), "[error] Unknown encoder 'libx264'", Cause::Lacking),
+            (
+                Ending::Code(1),
+                "[fatal] av_interleaved_write_frame(): No space left on device",
+                Cause::Disk,
+            ),
+            (
+                Ending::Code(69),
+                "[error] Error while decoding stream #0:0: Invalid data",
+                Cause::Frames,
+            ),
+            (Ending::Signal(9), "", Cause::Killed),
+            (Ending::Signal(11), "", Cause::Failed("FFmpeg crashed (signal 11)".into())),
+            (Ending::Code(1), "?", Cause::Failed("FFmpeg ended with exit status 1".into())),
+        ];
+        for (ending, line, cause) in table {
+            let mut tail = LogTail::default();
+            tail.push(line);
+            assert_eq!(tail.diagnose(ending), cause, "{line}");
+        }
+    }
+}

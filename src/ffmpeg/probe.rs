@@ -1,0 +1,79 @@
+//! What `FFprobe` says of a video.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+/// A video, as it was measured after it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VideoInfo {
+    /// `h264`, `hevc`, `prores`.
+    pub codec: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// The pixel format: `yuv420p`.
+    pub pixels: String,
+    /// Frames a second, as FFmpeg writes it: `24/1`.
+    pub fps: String,
+    /// How many frames there are: counted, not read from a header.
+    pub frames: u64,
+}
+
+impl VideoInfo {
+    /// Reads the output of [`count_frames`](super::count_frames).
+    pub fn parse(json: &str) -> Option<Self> {
+        let output: Output = serde_json::from_str(json).ok()?;
+        let stream = output.streams.into_iter().next()?;
+        Some(Self {
+            codec: stream.codec_name,
+            width: stream.width,
+            height: stream.height,
+            pixels: stream.pix_fmt,
+            fps: stream.avg_frame_rate,
+            frames: stream.nb_read_packets?.parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Display for VideoInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { codec, width, height, pixels, fps, frames } = self;
+        let fps = fps.strip_suffix("/1").unwrap_or(fps);
+        write!(f, "{frames} frames, {codec}, {width}x{height}, {fps} fps, {pixels}")
+    }
+}
+
+#[derive(Deserialize)]
+struct Output {
+    streams: Vec<Stream>,
+}
+
+#[derive(Deserialize)]
+struct Stream {
+    codec_name: String,
+    width: u32,
+    height: u32,
+    #[serde(default)]
+    pix_fmt: String,
+    avg_frame_rate: String,
+    nb_read_packets: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_answer_of_ffprobe_is_understood() {
+        let json = r#"{"programs": [], "streams": [{"codec_name": "h264", "width": 66,
+            "height": 50, "pix_fmt": "yuv420p", "avg_frame_rate": "24000/1001",
+            "nb_read_packets": "6"}]}"#;
+        let info = VideoInfo::parse(json).unwrap();
+        assert_eq!(info.to_string(), "6 frames, h264, 66x50, 24000/1001 fps, yuv420p");
+        for bad in ["", "{}", r#"{"streams": []}"#, r#"{"streams": [{"codec_name": "h264"}]}"#] {
+            assert_eq!(VideoInfo::parse(bad), None, "{bad}");
+        }
+    }
+}
