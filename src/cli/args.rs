@@ -1,0 +1,206 @@
+//! The command line as it is typed, and the manual that `--help` prints.
+//!
+//! Every value is optional text here: [`super`] fills in variables and validates.
+
+#![expect(clippy::doc_markdown, reason = "these comments are the text of --help, not Markdown")]
+
+use clap::{Args, Parser, Subcommand};
+
+/// Renders Blender animations and stitches them to video, in a container.
+#[derive(Debug, Parser)]
+#[command(
+    name = "render-worker",
+    version,
+    about = "Renders Blender animations and stitches them to video, in a container",
+    long_about = "Renders Blender animations and stitches them to video, in a container: as a job \
+                  of AWS Batch, where every child of an array job renders its own frames, or with \
+                  `docker run` on one machine.\n\n\
+                  Every flag can be given as an environment variable instead; the flag wins, and \
+                  an empty variable counts as unset.",
+    after_long_help = EXAMPLES,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = false
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Render frames of a scene; each is stored as soon as it is finished
+    #[command(after_long_help = RENDER_EXAMPLES)]
+    Render(RenderArgs),
+    /// Make a video of the frames that were rendered
+    #[command(after_long_help = STITCH_EXAMPLES)]
+    Stitch(StitchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CommonArgs {
+    /// What to work on: s3://BUCKET/KEY, file:///PATH or a path [INPUT_URI]
+    ///
+    /// For render: the .blend file. For stitch: where frames/ lies, which is the output of render;
+    /// a folder of images works as well.
+    #[arg(short, long, value_name = "URI")]
+    pub input_uri: Option<String>,
+
+    /// Where the results go: s3://BUCKET/PREFIX, file:///PATH or a path [OUTPUT_URI]
+    ///
+    /// Frames go to URI/frames/0001.png and so on, the video to URI/output.mp4, a report of each
+    /// attempt to URI/reports/.
+    #[arg(short, long, value_name = "URI")]
+    pub output_uri: Option<String>,
+
+    /// How many frames one container renders [F_PER_JOB]
+    ///
+    /// The child with AWS_BATCH_JOB_ARRAY_INDEX i renders frames i*N+1 to i*N+N; without that
+    /// variable, frames 1 to N. Accepted by stitch and not used there, so that one job definition
+    /// serves both.
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
+    pub frames_per_job: Option<String>,
+
+    /// How many frames the animation has, or `scene` [TOTAL_FRAMES]
+    ///
+    /// For render: nothing past the last one is rendered; a child that lies wholly past the end
+    /// has nothing to do and succeeds. For stitch: that many frames must be there. `scene` takes
+    /// the number from the scene file.
+    #[arg(short, long, value_name = "N|scene", allow_hyphen_values = true)]
+    pub total_frames: Option<String>,
+
+    /// The animation's first frame, or `scene` [FIRST_FRAME] [default: 1]
+    ///
+    /// For render: where index 0 begins. For stitch: where the video begins; by default with the
+    /// first frame there is, or with 1 where --total-frames is given. May be 0 or negative.
+    #[arg(long, value_name = "FRAME|scene", allow_hyphen_values = true)]
+    pub first_frame: Option<String>,
+
+    /// Exactly these frames: 1-10,15,20-40x2 [FRAMES]
+    ///
+    /// Instead of --frames-per-job; in the child of an array --frames-per-job is needed as well
+    /// and counts frames of this set.
+    #[arg(long, value_name = "SET", allow_hyphen_values = true)]
+    pub frames: Option<String>,
+
+    /// A folder for temporary files [SCRATCH_DIR] [default: the system's]
+    #[arg(long, value_name = "DIR")]
+    pub scratch_dir: Option<String>,
+
+    /// How the log looks: text or json [LOG_FORMAT] [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+
+    /// How much is logged: error, warn, info, debug or trace [LOG_LEVEL] [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RenderArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    /// The render engine, or `scene` for the scene's own [ENGINE] [default: CYCLES]
+    #[arg(long, value_name = "NAME|scene")]
+    pub engine: Option<String>,
+
+    /// What Cycles renders on: CPU, CUDA, OPTIX, HIP, ONEAPI, also with +CPU [CYCLES_DEVICE]
+    ///
+    /// By default what the scene says. A device that is not there is an error, where the scene's
+    /// own choice would quietly fall back to the CPU.
+    #[arg(long, value_name = "DEVICE")]
+    pub cycles_device: Option<String>,
+
+    /// Let Python inside of the scene file run by itself [ENABLE_AUTOEXEC]
+    #[arg(long)]
+    pub enable_autoexec: bool,
+
+    /// The Blender to use [BLENDER] [default: blender, from PATH]
+    #[arg(long, value_name = "PROGRAM")]
+    pub blender: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StitchArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    /// Frames a second: 24, 23.976 or 30000/1001 [FPS] [default: the scene's]
+    ///
+    /// The scene's rate is known from the reports that render leaves; without them it is 25, and
+    /// a warning says so.
+    #[arg(long, value_name = "RATE")]
+    pub fps: Option<String>,
+
+    /// The video codec: h264, h265 or prores [CODEC] [default: h264]
+    #[arg(long, value_name = "CODEC")]
+    pub codec: Option<String>,
+
+    /// Constant rate factor, 0 (best) to 51 [CRF] [default: the encoder's]
+    ///
+    /// For h264 (whose default is 23) and h265 (28).
+    #[arg(long, value_name = "N")]
+    pub crf: Option<String>,
+
+    /// Speed against size: ultrafast to veryslow [PRESET] [default: medium]
+    ///
+    /// For h264 and h265.
+    #[arg(long, value_name = "PRESET")]
+    pub preset: Option<String>,
+
+    /// The video's file name [OUTPUT_NAME] [default: output.mp4; output.mov for prores]
+    #[arg(long, value_name = "NAME")]
+    pub output_name: Option<String>,
+
+    /// Bridge missing or damaged frames by holding the one before [ALLOW_GAPS]
+    ///
+    /// Without this they are named, and there is no video.
+    #[arg(long)]
+    pub allow_gaps: bool,
+
+    /// The FFmpeg to use [FFMPEG] [default: ffmpeg, from PATH]
+    #[arg(long, value_name = "PROGRAM")]
+    pub ffmpeg: Option<String>,
+
+    /// The FFprobe to use [FFPROBE] [default: ffprobe, from PATH]
+    #[arg(long, value_name = "PROGRAM")]
+    pub ffprobe: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Render frames 1 to 10 of a scene on this machine, then make a video of them:
+    render-worker render -i scene.blend -o out -f 10
+    render-worker stitch -i out -o out
+
+  The same in a container:
+    docker run --rm -v \"$PWD\":/work render-worker render -i /work/scene.blend -o /work/out -f 10
+
+  On AWS Batch, as the command of a job definition for array jobs:
+    [\"Ref::action\", \"-i\", \"Ref::inputUri\", \"-o\", \"Ref::outputUri\", \"-f\", \"Ref::framesPerJob\"]
+
+Exit codes:
+  0 success, 2 usage, 65 scene or frame unusable, 66 input missing, 69 Blender or FFmpeg
+  missing, 70 Blender or FFmpeg failed, 74 local disk, 75 storage unreachable (try again),
+  77 access denied, 130 and 143 told to stop (try again), 137 killed for memory, 1 a bug.";
+
+const RENDER_EXAMPLES: &str = "\
+Examples:
+  All frames of the scene, whatever its range is, from and to S3:
+    render-worker render -i s3://bucket/scene.blend -o s3://bucket/out \\
+        --first-frame scene --total-frames scene -f 10000
+  Three frames again, with the engine the scene is set to:
+    render-worker render -i scene.blend -o out --frames 7,19-20 --engine scene
+  The fourth child of an array job, as Batch starts it:
+    AWS_BATCH_JOB_ARRAY_INDEX=3 render-worker render -i scene.blend -o out -f 10";
+
+const STITCH_EXAMPLES: &str = "\
+Examples:
+  A video of out/frames/ with the scene's frame rate:
+    render-worker stitch -i out -o out
+  For editing, from S3, and only if all 199 frames are there:
+    render-worker stitch -i s3://bucket/out -o s3://bucket/out -t 199 --codec prores
+  Of any numbered images, at 12 frames a second:
+    render-worker stitch -i photos -o out --fps 12 --output-name timelapse.mp4";

@@ -1,0 +1,336 @@
+//! From words to validated requests: argv and environment in, a [`Command`] out.
+//!
+//! Raw text never leaves this module. Everything unknown, contradictory or out of
+//! range is refused here, before anything is touched, in words that name the flag
+//! and the variable.
+
+mod args;
+mod settings;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+pub use settings::{Environment, Setting, UsageError};
+
+use crate::request::{
+    ArrayPosition, Attempt, Codec, Engine, FirstFrame, FrameSelection, FrameSet, Location,
+    OutputName, RenderJob, SequenceSelection, StitchJob, VideoSettings,
+};
+use crate::telemetry::logging::{LogFormat, LogLevel};
+use args::{Action, Cli, CommonArgs, RenderArgs, StitchArgs};
+use settings::{Switch, unset_parameter};
+
+/// A validated command line.
+#[derive(Debug)]
+pub struct Command {
+    /// What to do.
+    pub action: JobRequest,
+    /// Which run of the container this is.
+    pub attempt: Attempt,
+    /// Where programs are looked for, as `PATH` has it.
+    pub search_path: Option<String>,
+    /// How often an S3 request is tried, if `AWS_MAX_ATTEMPTS` says so.
+    pub s3_attempts: Option<u32>,
+    /// Where temporary files go, if not to the system's folder for them.
+    pub scratch_dir: Option<PathBuf>,
+    /// How the log looks; `None` leaves it to what standard error is.
+    pub log_format: Option<LogFormat>,
+    /// How much is logged.
+    pub log_level: LogLevel,
+}
+
+/// What to do.
+#[derive(Debug)]
+pub enum JobRequest {
+    /// Render frames.
+    Render {
+        /// What was asked for.
+        job: RenderJob,
+        /// The Blender to use: a path, or a name to look for.
+        blender: PathBuf,
+    },
+    /// Make a video.
+    Stitch {
+        /// What was asked for.
+        job: StitchJob,
+        /// The FFmpeg to use: a path, or a name to look for.
+        ffmpeg: PathBuf,
+        /// The `FFprobe` to use: a path, or a name to look for.
+        ffprobe: PathBuf,
+    },
+}
+
+/// Why there is no [`Command`].
+#[derive(Debug)]
+pub enum Refusal {
+    /// Help or the version was asked for: this text, for standard output.
+    Answer(String),
+    /// Something is wrong, to be logged in the format that was asked for, if one was.
+    Usage(UsageError, Option<LogFormat>),
+}
+
+const INPUT_URI: Setting = Setting { flag: "--input-uri", variable: "INPUT_URI" };
+const OUTPUT_URI: Setting = Setting { flag: "--output-uri", variable: "OUTPUT_URI" };
+const FRAMES_PER_JOB: Setting = Setting { flag: "--frames-per-job", variable: "F_PER_JOB" };
+const TOTAL_FRAMES: Setting = Setting { flag: "--total-frames", variable: "TOTAL_FRAMES" };
+const FIRST_FRAME: Setting = Setting { flag: "--first-frame", variable: "FIRST_FRAME" };
+const FRAMES: Setting = Setting { flag: "--frames", variable: "FRAMES" };
+const SCRATCH_DIR: Setting = Setting { flag: "--scratch-dir", variable: "SCRATCH_DIR" };
+const LOG_FORMAT: Setting = Setting { flag: "--log-format", variable: "LOG_FORMAT" };
+const LOG_LEVEL: Setting = Setting { flag: "--log-level", variable: "LOG_LEVEL" };
+const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
+const CYCLES_DEVICE: Setting = Setting { flag: "--cycles-device", variable: "CYCLES_DEVICE" };
+const ENABLE_AUTOEXEC: Setting = Setting { flag: "--enable-autoexec", variable: "ENABLE_AUTOEXEC" };
+const BLENDER: Setting = Setting { flag: "--blender", variable: "BLENDER" };
+const FPS: Setting = Setting { flag: "--fps", variable: "FPS" };
+const CODEC: Setting = Setting { flag: "--codec", variable: "CODEC" };
+const CRF: Setting = Setting { flag: "--crf", variable: "CRF" };
+const PRESET: Setting = Setting { flag: "--preset", variable: "PRESET" };
+const OUTPUT_NAME: Setting = Setting { flag: "--output-name", variable: "OUTPUT_NAME" };
+const ALLOW_GAPS: Setting = Setting { flag: "--allow-gaps", variable: "ALLOW_GAPS" };
+const FFMPEG: Setting = Setting { flag: "--ffmpeg", variable: "FFMPEG" };
+const FFPROBE: Setting = Setting { flag: "--ffprobe", variable: "FFPROBE" };
+
+/// Reads a command line, the program's name first.
+///
+/// # Errors
+/// If it is none that can be carried out, or if it asks for help or the version.
+pub fn parse(
+    arguments: impl IntoIterator<Item = OsString>,
+    environment: &Environment,
+) -> Result<Command, Refusal> {
+    let arguments: Vec<_> = arguments.into_iter().collect();
+    let format_unless_wrong = |flag| LOG_FORMAT.value(flag, environment).ok().flatten();
+    for argument in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
+        if argument.starts_with("Ref::") {
+            let error = unset_parameter(argument, "the command line");
+            return Err(Refusal::Usage(error, format_unless_wrong(None)));
+        }
+    }
+    let cli = Cli::try_parse_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Answer(error.to_string()),
+        _ => {
+            let text = error.to_string();
+            let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
+            Refusal::Usage(UsageError(text.to_owned()), format_unless_wrong(None))
+        }
+    })?;
+    let (Action::Render(RenderArgs { common, .. }) | Action::Stitch(StitchArgs { common, .. })) =
+        &cli.action;
+    let log_format = format_unless_wrong(common.log_format.as_deref());
+    Resolver { environment }
+        .command(&cli.action, common)
+        .map_err(|error| Refusal::Usage(error, log_format))
+}
+
+/// Fills in variables and validates.
+struct Resolver<'a> {
+    environment: &'a Environment,
+}
+
+impl Resolver<'_> {
+    fn command(&self, action: &Action, common: &CommonArgs) -> Result<Command, UsageError> {
+        let env = self.environment;
+        let attempt = self.attempt()?;
+        let request = match action {
+            Action::Render(args) => JobRequest::Render {
+                job: self.render_job(args, &attempt)?,
+                blender: self.program(BLENDER, args.blender.as_deref(), "blender")?,
+            },
+            Action::Stitch(args) => JobRequest::Stitch {
+                job: self.stitch_job(args)?,
+                ffmpeg: self.program(FFMPEG, args.ffmpeg.as_deref(), "ffmpeg")?,
+                ffprobe: self.program(FFPROBE, args.ffprobe.as_deref(), "ffprobe")?,
+            },
+        };
+        Ok(Command {
+            action: request,
+            attempt,
+            search_path: env.get("PATH").map(str::to_owned),
+            s3_attempts: self.number("AWS_MAX_ATTEMPTS")?.filter(|&attempts| attempts > 0),
+            scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), env)?,
+            log_format: LOG_FORMAT.value(common.log_format.as_deref(), env)?,
+            log_level: LOG_LEVEL.value(common.log_level.as_deref(), env)?.unwrap_or_default(),
+        })
+    }
+
+    fn render_job(&self, args: &RenderArgs, attempt: &Attempt) -> Result<RenderJob, UsageError> {
+        let env = self.environment;
+        let (scene, output) = self.locations(&args.common)?;
+        if scene.is_root() {
+            return Err(
+                INPUT_URI.refuse(format_args!("`{scene}` is a bucket; name the .blend file in it"))
+            );
+        }
+        Ok(RenderJob {
+            scene,
+            output,
+            frames: self.frame_selection(&args.common, attempt.array)?,
+            engine: ENGINE
+                .value(args.engine.as_deref(), env)?
+                .unwrap_or_else(|| Engine::Named("CYCLES".to_owned())),
+            cycles_device: CYCLES_DEVICE.value(args.cycles_device.as_deref(), env)?,
+            enable_autoexec: self.switch(ENABLE_AUTOEXEC, args.enable_autoexec)?,
+        })
+    }
+
+    fn stitch_job(&self, args: &StitchArgs) -> Result<StitchJob, UsageError> {
+        let env = self.environment;
+        let (input, output) = self.locations(&args.common)?;
+        let codec: Codec = CODEC.value(args.codec.as_deref(), env)?.unwrap_or_default();
+        let name: Option<String> = OUTPUT_NAME.value(args.output_name.as_deref(), env)?;
+        let name = match name {
+            None => OutputName::default_for(codec),
+            Some(name) => {
+                OutputName::new(&name, codec).map_err(|error| OUTPUT_NAME.refuse(error))?
+            }
+        };
+        let video = VideoSettings {
+            codec,
+            crf: CRF.value(args.crf.as_deref(), env)?,
+            preset: PRESET.value(args.preset.as_deref(), env)?,
+            fps: FPS.value(args.fps.as_deref(), env)?,
+            name,
+        };
+        for (setting, given) in [(CRF, video.crf.is_some()), (PRESET, video.preset.is_some())] {
+            if given && !codec.has_rate_factor() {
+                return Err(setting.refuse(format_args!(
+                    "means nothing to {CODEC} {codec}; leave one of them out"
+                )));
+            }
+        }
+        Ok(StitchJob {
+            input,
+            output,
+            frames: self.sequence_selection(&args.common)?,
+            allow_gaps: self.switch(ALLOW_GAPS, args.allow_gaps)?,
+            video,
+        })
+    }
+
+    fn locations(&self, common: &CommonArgs) -> Result<(Location, Location), UsageError> {
+        let input = INPUT_URI.required(common.input_uri.as_deref(), self.environment)?;
+        let output = OUTPUT_URI.required(common.output_uri.as_deref(), self.environment)?;
+        Ok((input, output))
+    }
+
+    /// Which frames `render` is to render.
+    fn frame_selection(
+        &self,
+        common: &CommonArgs,
+        array: Option<ArrayPosition>,
+    ) -> Result<FrameSelection, UsageError> {
+        let env = self.environment;
+        let per_job = FRAMES_PER_JOB.value(common.frames_per_job.as_deref(), env)?;
+        match (self.exact_frames(common)?, per_job, array) {
+            (Some(frames), _, None) => Ok(FrameSelection::Exactly(frames)),
+            (Some(frames), Some(per_job), Some(array)) => {
+                Ok(FrameSelection::PartOf { frames, per_job, array })
+            }
+            (Some(_), None, Some(_)) => Err(FRAMES.refuse(format_args!(
+                "every child of this array job would render the same frames; \
+                 say with {FRAMES_PER_JOB} how many of them each takes"
+            ))),
+            (None, None, _) => Err(FRAMES_PER_JOB
+                .refuse(format_args!("is required and not set, unless {FRAMES} names the frames"))),
+            (None, Some(per_job), array) => Ok(FrameSelection::Slice {
+                per_job,
+                array,
+                first: FIRST_FRAME
+                    .value(common.first_frame.as_deref(), env)?
+                    .unwrap_or(FirstFrame::DEFAULT),
+                total: TOTAL_FRAMES.value(common.total_frames.as_deref(), env)?,
+            }),
+        }
+    }
+
+    /// Which frames `stitch` must find.
+    fn sequence_selection(&self, common: &CommonArgs) -> Result<SequenceSelection, UsageError> {
+        let env = self.environment;
+        // Not used here, but a value that render would refuse is refused.
+        let _: Option<crate::request::FramesPerJob> =
+            FRAMES_PER_JOB.value(common.frames_per_job.as_deref(), env)?;
+        if let Some(frames) = self.exact_frames(common)? {
+            return Ok(SequenceSelection::Exactly(frames));
+        }
+        Ok(SequenceSelection::Range {
+            first: FIRST_FRAME.value(common.first_frame.as_deref(), env)?,
+            total: TOTAL_FRAMES.value(common.total_frames.as_deref(), env)?,
+        })
+    }
+
+    /// The frames that are named one by one, which leaves nothing to be counted.
+    fn exact_frames(&self, common: &CommonArgs) -> Result<Option<FrameSet>, UsageError> {
+        let env = self.environment;
+        let frames: Option<FrameSet> = FRAMES.value(common.frames.as_deref(), env)?;
+        let first: Option<FirstFrame> = FIRST_FRAME.value(common.first_frame.as_deref(), env)?;
+        let total: Option<crate::request::TotalFrames> =
+            TOTAL_FRAMES.value(common.total_frames.as_deref(), env)?;
+        for (setting, given) in [(FIRST_FRAME, first.is_some()), (TOTAL_FRAMES, total.is_some())] {
+            if frames.is_some() && given {
+                return Err(FRAMES.refuse(format_args!("contradicts {setting}; give one of them")));
+            }
+        }
+        Ok(frames)
+    }
+
+    fn attempt(&self) -> Result<Attempt, UsageError> {
+        let index = self.number("AWS_BATCH_JOB_ARRAY_INDEX")?;
+        let size = self.number("AWS_BATCH_JOB_ARRAY_SIZE")?;
+        let array = index.map(|index| ArrayPosition::new(index, size)).transpose();
+        Ok(Attempt {
+            job_id: self.environment.get("AWS_BATCH_JOB_ID").map(str::to_owned),
+            number: self.number("AWS_BATCH_JOB_ATTEMPT")?,
+            array: array
+                .map_err(|error| UsageError(format!("AWS_BATCH_JOB_ARRAY_INDEX: {error}")))?,
+        })
+    }
+
+    fn number(&self, variable: &str) -> Result<Option<u32>, UsageError> {
+        let Some(text) = self.environment.get(variable) else {
+            return Ok(None);
+        };
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| digits);
+        number.map(Some).ok_or_else(|| {
+            UsageError(format!("{variable}: `{text}` is refused; it must be a whole number"))
+        })
+    }
+
+    /// A flag without a value, whose variable says yes or no.
+    fn switch(&self, setting: Setting, flag: bool) -> Result<bool, UsageError> {
+        let variable: Option<Switch> = setting.value(None, self.environment)?;
+        Ok(flag || variable.is_some_and(|Switch(on)| on))
+    }
+
+    fn program(
+        &self,
+        setting: Setting,
+        flag: Option<&str>,
+        name: &str,
+    ) -> Result<PathBuf, UsageError> {
+        let given = setting.value::<NonEmpty>(flag, self.environment)?;
+        Ok(given.map_or_else(|| name.into(), |NonEmpty(path)| path.into()))
+    }
+}
+
+struct NonEmpty(String);
+
+impl FromStr for NonEmpty {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            Err("is empty; leave it out or give a value")
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

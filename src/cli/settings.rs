@@ -1,0 +1,124 @@
+//! Flags and the variables behind them.
+
+use std::collections::HashMap;
+use std::fmt::{self, Display};
+use std::str::FromStr;
+
+/// What the environment says: the one place where it is read.
+#[derive(Clone, Debug, Default)]
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    /// The environment of this process. What is no Unicode is passed over: nothing of
+    /// ours could be.
+    pub fn current() -> Self {
+        let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        #[expect(clippy::disallowed_methods, reason = "the one place where it is read")]
+        Self(std::env::vars_os().filter_map(unicode).collect())
+    }
+
+    /// A variable that is set and not empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+}
+
+impl<const N: usize> From<[(&str, &str); N]> for Environment {
+    fn from(variables: [(&str, &str); N]) -> Self {
+        Self(variables.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect())
+    }
+}
+
+/// A flag and the variable that stands in for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// With its dashes.
+    pub flag: &'static str,
+    /// In the environment.
+    pub variable: &'static str,
+}
+
+impl Setting {
+    /// The value: of the flag, or else of the variable.
+    ///
+    /// # Errors
+    /// If the value is not of its kind.
+    pub fn value<T>(
+        self,
+        flag: Option<&str>,
+        environment: &Environment,
+    ) -> Result<Option<T>, UsageError>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        let Some(text) = flag.or_else(|| environment.get(self.variable)) else {
+            return Ok(None);
+        };
+        if text.starts_with("Ref::") {
+            return Err(unset_parameter(text, self));
+        }
+        text.parse().map(Some).map_err(|error| self.refuse(error))
+    }
+
+    /// The value, which must be there.
+    ///
+    /// # Errors
+    /// If it is not there or not of its kind.
+    pub fn required<T>(self, flag: Option<&str>, environment: &Environment) -> Result<T, UsageError>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        self.value(flag, environment)?.ok_or_else(|| self.refuse("is required and not set"))
+    }
+
+    /// Says that the setting's value is wrong, and why.
+    pub fn refuse(self, why: impl Display) -> UsageError {
+        UsageError(format!("{self}: {why}"))
+    }
+}
+
+impl Display for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.flag, self.variable)
+    }
+}
+
+/// A value that Batch would have replaced, had it been given the parameter.
+pub(super) fn unset_parameter(text: &str, wherever: impl Display) -> UsageError {
+    let name = text.trim_start_matches("Ref::");
+    UsageError(format!(
+        "{wherever}: the literal `{text}` arrived, so the Batch job has no parameter `{name}`; give \
+         it a default under `parameters` in the job definition, or a value when the job is submitted"
+    ))
+}
+
+/// What is wrong with flags or variables, for the person who set them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageError(pub(super) String);
+
+impl Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// Yes or no, for flags whose variable needs a value.
+pub(super) struct Switch(pub(super) bool);
+
+impl FromStr for Switch {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "true" | "1" | "yes" => Ok(Self(true)),
+            "false" | "0" | "no" => Ok(Self(false)),
+            _ => Err(format!("`{text}` is refused; give true or false")),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+use super::*;
+
+fn render(arguments: &[&str], environment: &Environment) -> Result<Command, String> {
+    let all = ["render-worker", "render"].iter().chain(arguments).map(OsString::from);
+    parse(all, environment).map_err(|refusal| match refusal {
+        Refusal::Answer(text) => text,
+        Refusal::Usage(error, _) => error.to_string(),
+    })
+}
+
+fn frames(arguments: &[&str], environment: &Environment) -> String {
+    let arguments: Vec<_> =
+        ["-i", "a.blend", "-o", "out"].iter().chain(arguments).copied().collect();
+    let command = render(&arguments, environment).unwrap();
+    let JobRequest::Render { job, .. } = command.action else { panic!("a request to render") };
+    job.frames.resolve(None).unwrap().to_string()
+}
+
+fn refused(arguments: &[&str], environment: &Environment) -> String {
+    render(arguments, environment).expect_err("is refused")
+}
+
+#[test]
+fn a_flag_wins_over_its_variable_and_an_empty_variable_is_unset() {
+    let none = Environment::default();
+    assert_eq!(frames(&["-f", "3"], &none), "1-3");
+    assert_eq!(frames(&[], &[("F_PER_JOB", "4")].into()), "1-4");
+    assert_eq!(frames(&["-f", "3"], &[("F_PER_JOB", "4")].into()), "1-3");
+    let empty = [("FRAMES", ""), ("TOTAL_FRAMES", ""), ("AWS_BATCH_JOB_ARRAY_INDEX", "")].into();
+    assert_eq!(frames(&["-f", "3"], &empty), "1-3");
+}
+
+#[test]
+fn everything_can_come_from_the_environment() {
+    let environment = [
+        ("INPUT_URI", "s3://bucket/a.blend"),
+        ("OUTPUT_URI", "s3://bucket/out"),
+        ("FRAMES", "1-3"),
+        ("ENGINE", "scene"),
+        ("ENABLE_AUTOEXEC", "true"),
+        ("BLENDER", "/opt/blender/blender"),
+    ];
+    let command = render(&[], &environment.into()).unwrap();
+    let JobRequest::Render { job, blender } = command.action else { panic!("a request to render") };
+    assert_eq!(job.engine, Engine::Scene);
+    assert!(job.enable_autoexec);
+    assert_eq!(blender, PathBuf::from("/opt/blender/blender"));
+}
+
+#[test]
+fn frames_are_chosen_by_slice_or_by_name() {
+    let child = |index| Environment::from([("AWS_BATCH_JOB_ARRAY_INDEX", index)]);
+    let none = Environment::default();
+    assert_eq!(frames(&["-f", "10"], &child("2")), "21-30");
+    assert_eq!(frames(&["-f", "10", "-t", "25"], &child("2")), "21-25");
+    assert_eq!(frames(&["-f", "2", "--first-frame", "-5"], &none), "-5--4");
+    assert_eq!(frames(&["--frames", "-3,7-9"], &none), "-3,7-9");
+    assert_eq!(frames(&["--frames", "1-9x2", "-f", "1"], &none), "1,3,5,7,9");
+    assert_eq!(frames(&["--frames", "1-9x2", "-f", "2"], &child("1")), "5,7");
+}
+
+#[test]
+fn every_refusal_names_flag_and_variable() {
+    let none = Environment::default();
+    let base = ["-i", "a.blend", "-o", "out"];
+    let with = |more: &[&'static str]| [&base[..], more].concat();
+    let table: &[(Vec<&str>, &[&str])] = &[
+        (vec!["-o", "out", "-f", "1"], &["--input-uri", "INPUT_URI", "required"]),
+        (vec!["-i", "a", "-f", "1"], &["--output-uri", "OUTPUT_URI", "required"]),
+        (with(&[]), &["--frames-per-job", "F_PER_JOB", "--frames", "FRAMES"]),
+        (with(&["-f", "0"]), &["--frames-per-job", "F_PER_JOB", "`0`"]),
+        (with(&["-f", "ten"]), &["--frames-per-job", "F_PER_JOB", "`ten`"]),
+        (with(&["-f", "1", "-t", "-1"]), &["--total-frames", "TOTAL_FRAMES"]),
+        (with(&["-f", "1", "--first-frame", "x"]), &["--first-frame", "FIRST_FRAME", "`x`"]),
+        (with(&["--frames", "5-1"]), &["--frames", "FRAMES", "`5-1`"]),
+        (with(&["--frames", "1", "-t", "4"]), &["FRAMES", "contradicts", "TOTAL_FRAMES"]),
+        (with(&["-f", "1", "--engine", "a b"]), &["--engine", "ENGINE", "`a b`"]),
+        (with(&["-f", "1", "--cycles-device", "GPU"]), &["--cycles-device", "CYCLES_DEVICE"]),
+        (with(&["-f", "1", "--log-format", "xml"]), &["--log-format", "LOG_FORMAT", "`xml`"]),
+        (vec!["-i", "gs://b/a", "-o", "out", "-f", "1"], &["--input-uri", "INPUT_URI", "gs://b/a"]),
+        (
+            vec!["-i", "s3://bucket", "-o", "out", "-f", "1"],
+            &["--input-uri", "INPUT_URI", "bucket"],
+        ),
+        (vec!["-i", "", "-o", "out", "-f", "1"], &["--input-uri", "INPUT_URI", "empty"]),
+        (vec!["-i", "Ref::inputUri", "-o", "out"], &["Ref::inputUri", "parameters"]),
+        (with(&["-f", "1", "--unknown"]), &["--unknown"]),
+    ];
+    for (arguments, words) in table {
+        let text = refused(arguments, &none);
+        for word in *words {
+            assert!(text.contains(word), "{arguments:?}: {word:?} is not in {text:?}");
+        }
+    }
+}
+
+#[test]
+fn variables_are_refused_like_flags() {
+    let arguments = ["-i", "a.blend", "-o", "out", "-f", "1"];
+    for (variable, value, word) in [
+        ("TOTAL_FRAMES", "many", "--total-frames"),
+        ("FIRST_FRAME", "Ref::firstFrame", "parameter `firstFrame`"),
+        ("ENABLE_AUTOEXEC", "maybe", "true or false"),
+        ("AWS_BATCH_JOB_ARRAY_INDEX", "-1", "whole number"),
+        ("AWS_BATCH_JOB_ATTEMPT", "first", "whole number"),
+    ] {
+        let text = refused(&arguments, &[(variable, value)].into());
+        assert!(text.contains(variable) && text.contains(word), "{text}");
+    }
+    let outside = [("AWS_BATCH_JOB_ARRAY_INDEX", "4"), ("AWS_BATCH_JOB_ARRAY_SIZE", "4")];
+    assert!(refused(&arguments, &outside.into()).contains("0 to 3"));
+}
+
+#[test]
+fn frames_alone_in_an_array_would_be_rendered_by_every_child() {
+    let child = [("AWS_BATCH_JOB_ARRAY_INDEX", "1")].into();
+    let text = refused(&["-i", "a.blend", "-o", "out", "--frames", "1-9"], &child);
+    assert!(text.contains("F_PER_JOB"), "{text}");
+}
+
+#[test]
+fn options_that_mean_nothing_to_the_codec_are_refused() {
+    let words =
+        ["render-worker", "stitch", "-i", "in", "-o", "out", "--codec", "prores", "--crf", "1"];
+    let Err(Refusal::Usage(error, _)) = parse(words.map(OsString::from), &Environment::default())
+    else {
+        panic!("is refused");
+    };
+    assert!(error.to_string().contains("--crf (CRF)"), "{error}");
+}

@@ -1,0 +1,55 @@
+//! render-worker: the ENTRYPOINT of a rendering container.
+//!
+//! # The map
+//!
+//! Dependencies only go down. [`pipeline`] may use everything below it; `blender`,
+//! `ffmpeg`, `storage`, `process`, `image` and `telemetry` know nothing of each
+//! other; all may use [`request`], which uses nothing but std (and a crate for
+//! percent-encoding).
+//!
+//! ```text
+//! main            init when PID 1, parse, run, exit code
+//! ├─ cli          argv and environment → validated requests
+//! ├─ pipeline     what happens, top to bottom: a file a subcommand
+//! │   render        scene → Blender → frames → storage
+//! │   ├─ delivery     saved → verified → stored, beside the rendering
+//! │   stitch        storage → frames in order → FFmpeg → video → storage
+//! │   ├─ sequence     names → order; gaps, duplicates and strangers named
+//! │   ├─ prefetch     frames fetched ahead, in order, in bounded memory
+//! │   └─ supply       frames inspected and written into FFmpeg
+//! │   report        what an attempt did, as JSON beside the frames
+//! ├─ error        everything that can go wrong → exit code and advice
+//! │   └─ exit       the exit codes
+//! ├─ blender      its command line, its log, its failures, its files
+//! ├─ ffmpeg       its input, command line, progress, failures
+//! ├─ image        is this frame whole?
+//! ├─ process      PID 1, being told to stop, supervising a child
+//! │   └─ ending     how a process ended
+//! ├─ storage      list, read, write: S3 and local files
+//! ├─ telemetry    the log
+//! └─ request      what was asked for: frames, shards, locations, jobs
+//! ```
+//!
+//! To read it all: `main`, [`request`], [`pipeline`], then what interests you.
+//!
+//! # Invariants
+//!
+//! - A frame counts when its whole file was read and found complete, and is stored
+//!   under its final name. No exit status and no log line counts for that.
+//! - Nothing under a final name is ever incomplete.
+//! - Nothing is deleted from scratch before it is stored.
+//! - A child's exit status never becomes ours.
+//! - Memory and scratch space do not grow with the number of frames.
+
+pub mod blender;
+pub mod cli;
+pub mod ending;
+pub mod error;
+pub mod exit;
+pub mod ffmpeg;
+pub mod image;
+pub mod pipeline;
+pub mod process;
+pub mod request;
+pub mod storage;
+pub mod telemetry;

@@ -1,0 +1,91 @@
+//! The ENTRYPOINT: a table of contents.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
+use render_worker::error::{Error, chain};
+use render_worker::exit::Exit;
+use render_worker::pipeline::{self, Programs, Worker};
+use render_worker::process::{init, shutdown::Shutdown, signals};
+use render_worker::request::Attempt;
+use render_worker::storage::Storage;
+use render_worker::telemetry::logging::{self, LogFormat, LogLevel};
+
+fn main() -> ExitCode {
+    signals::reset();
+    if init::is_init()
+        && let Ok(code) = init::run(std::env::args_os())
+    {
+        return code;
+    }
+    match cli::parse(std::env::args_os(), &Environment::current()) {
+        Ok(command) => work(command).into(),
+        Err(Refusal::Answer(text)) => answer(&text).into(),
+        Err(Refusal::Usage(error, format)) => {
+            let format = format.unwrap_or_else(default_format);
+            let _log = logging::start(format, LogLevel::default(), &Attempt::default());
+            tracing::error!(exit_code = Exit::Usage.code(), "{error}");
+            Exit::Usage.into()
+        }
+    }
+}
+
+/// Carries out a command, and says how that ended.
+fn work(command: Command) -> Exit {
+    let format = command.log_format.unwrap_or_else(default_format);
+    let _log = logging::start(format, command.log_level, &command.attempt);
+    tracing::info!("render-worker {}", env!("CARGO_PKG_VERSION"));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = match runtime {
+        // A panic is caught where its task is awaited; here, that of the job itself.
+        Ok(runtime) => runtime.block_on(async { tokio::spawn(run(command)).await }),
+        Err(error) => Ok(Err(Error::Internal(format!("cannot start: {error}")))),
+    };
+    let result = result.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string())));
+    let Err(error) = result else {
+        return Exit::Success;
+    };
+    let exit = error.exit();
+    let said = match error.said() {
+        [] => String::new(),
+        lines => format!("; it said: {}", lines.join(" | ")),
+    };
+    tracing::error!(
+        exit_code = exit.code(),
+        "{}{said}; what to do: {} (exit code {})",
+        chain(&error),
+        error.advice(),
+        exit.code()
+    );
+    exit
+}
+
+async fn run(command: Command) -> Result<(), Error> {
+    let shutdown = Shutdown::listen();
+    let worker = Worker {
+        storage: Arc::new(Storage::new(command.s3_attempts)),
+        shutdown: shutdown.map_err(|error| Error::Internal(format!("no signals: {error}")))?,
+        attempt: command.attempt,
+        programs: Programs { search_path: command.search_path },
+        scratch_dir: command.scratch_dir,
+    };
+    match command.action {
+        JobRequest::Render { job, blender } => pipeline::render(&worker, &job, &blender).await,
+        JobRequest::Stitch { job, ffmpeg, ffprobe } => {
+            pipeline::stitch(&worker, &job, &ffmpeg, &ffprobe).await
+        }
+    }
+}
+
+/// Prints what was asked for: help or the version.
+fn answer(text: &str) -> Exit {
+    // Whoever closed the pipe has read enough.
+    _ = std::io::stdout().write_all(text.as_bytes());
+    Exit::Success
+}
+
+fn default_format() -> LogFormat {
+    if std::io::stderr().is_terminal() { LogFormat::Text } else { LogFormat::Json }
+}

@@ -1,0 +1,151 @@
+//! Saved frames on their way out: checked, stored, removed from scratch, while
+//! Blender renders the next one.
+//!
+//! A frame is *saved* when Blender says so or its file is found, *verified* when the
+//! whole file was read and found complete, *stored* when it lies under its final
+//! name in the output. Only then is the copy in scratch removed.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use nix::sys::statvfs::statvfs;
+use tokio::sync::{Semaphore, mpsc};
+
+use crate::image;
+use crate::request::{FRAMES_DIR, FrameFile, FrameNumber, Location};
+use crate::storage::{Storage, StorageError};
+
+/// Frames that are checked and stored at once. One is enough to keep up with any
+/// real render; a few make up for a slow network.
+const AT_ONCE: usize = 4;
+
+/// A disk with less room than this is full, as far as frames are concerned.
+const FULL: u64 = 1024 * 1024;
+
+/// What became of a frame.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is stored.
+    Stored {
+        /// Its file name.
+        file: String,
+        /// Its size in bytes.
+        bytes: u64,
+    },
+    /// Its file is not whole (yet).
+    Damaged {
+        /// What is wrong with it.
+        damage: String,
+        /// Whether the scratch disk is full.
+        disk_full: bool,
+    },
+    /// It is whole and could not be stored; its file is still there.
+    NotStored(StorageError),
+}
+
+/// A frame that was delivered, or not.
+#[derive(Debug)]
+pub struct Delivered {
+    /// The frame.
+    pub frame: FrameNumber,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// Takes saved frames and reports on each exactly once, in any order.
+#[derive(Debug)]
+pub struct Delivery {
+    storage: Arc<Storage>,
+    folder: Location,
+    places: Arc<Semaphore>,
+    report: mpsc::UnboundedSender<Delivered>,
+    reports: mpsc::UnboundedReceiver<Delivered>,
+    under_way: usize,
+}
+
+impl Delivery {
+    /// Delivers to `frames/` below `output`.
+    pub fn new(storage: Arc<Storage>, output: &Location) -> Self {
+        let (report, reports) = mpsc::unbounded_channel();
+        Self {
+            storage,
+            folder: output.join(FRAMES_DIR),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            report,
+            reports,
+            under_way: 0,
+        }
+    }
+
+    /// Frames that were accepted and not reported on yet.
+    pub fn under_way(&self) -> usize {
+        self.under_way
+    }
+
+    /// Accepts the file of a frame.
+    pub fn accept(&mut self, frame: FrameNumber, file: PathBuf) {
+        self.under_way += 1;
+        let (storage, folder) = (Arc::clone(&self.storage), self.folder.clone());
+        let (places, report) = (Arc::clone(&self.places), self.report.clone());
+        tokio::spawn(async move {
+            // The semaphore is never closed.
+            let _place = places.acquire().await;
+            let outcome = deliver(&storage, &folder, &file).await;
+            // Nobody listens any more when the job has been given up.
+            drop(report.send(Delivered { frame, outcome }));
+        });
+    }
+
+    /// What became of the next frame; waits forever when none is under way. Cancel
+    /// safe.
+    pub async fn next(&mut self) -> Delivered {
+        match self.reports.recv().await {
+            Some(delivered) => {
+                self.under_way -= 1;
+                delivered
+            }
+            // We hold a sender ourselves: the channel does not close.
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn deliver(storage: &Storage, folder: &Location, file: &Path) -> Outcome {
+    let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
+        return damaged("it has no name".to_owned(), file);
+    };
+    let path = file.to_owned();
+    // A panic in the check is a bug that must not lose the other frames.
+    let checked = tokio::task::spawn_blocking(move || check(&path)).await;
+    match checked {
+        Ok(Ok(())) => {}
+        Ok(Err(damage)) => return damaged(damage, file),
+        Err(panic) => return damaged(format!("the check failed: {panic}"), file),
+    }
+    match storage.upload(file, &folder.join(name)).await {
+        Ok(bytes) => {
+            if let Err(error) = tokio::fs::remove_file(file).await {
+                tracing::debug!("{} stays in scratch: {error}", file.display());
+            }
+            Outcome::Stored { file: name.to_owned(), bytes }
+        }
+        Err(error) => Outcome::NotStored(error),
+    }
+}
+
+fn check(path: &Path) -> Result<(), String> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let format = FrameFile::parse(name).ok_or("its name is not that of an image")?.format;
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    image::check(format, BufReader::with_capacity(64 * 1024, file))
+        .map(drop)
+        .map_err(|damage| damage.to_string())
+}
+
+fn damaged(damage: String, file: &Path) -> Outcome {
+    let folder = file.parent().unwrap_or(file);
+    let free = statvfs(folder).map(|fs| fs.blocks_available() * fs.fragment_size());
+    Outcome::Damaged { damage, disk_full: free.is_ok_and(|free| free < FULL) }
+}

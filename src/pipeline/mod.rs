@@ -1,0 +1,98 @@
+//! What happens, top to bottom: a file a subcommand, and what the two share.
+
+mod delivery;
+mod prefetch;
+mod programs;
+mod progress;
+mod render;
+mod report;
+mod sequence;
+mod stitch;
+mod supply;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::error::{Error, chain};
+use crate::process::shutdown::Shutdown;
+use crate::request::Attempt;
+use crate::storage::Storage;
+use report::Report;
+
+pub use programs::Programs;
+pub use render::render;
+pub use stitch::stitch;
+
+/// How long a child has to end after SIGTERM. Both end within milliseconds; the
+/// rest of Batch's 30 seconds is for storing what is saved.
+const CHILD_GRACE: Duration = Duration::from_secs(5);
+
+/// How long saved frames have to be stored after we were told to stop: what Batch's
+/// 30 seconds leave when the report is still to be written.
+const STORE_GRACE: Duration = Duration::from_secs(20);
+
+/// How long the last report has to be stored.
+const REPORT_GRACE: Duration = Duration::from_mins(1);
+
+/// The same after we were told to stop, or after storage has failed.
+const SHORT_REPORT_GRACE: Duration = Duration::from_secs(4);
+
+/// What every job works with.
+#[derive(Debug)]
+pub struct Worker {
+    /// All storage.
+    pub storage: Arc<Storage>,
+    /// Whether we were told to stop.
+    pub shutdown: Shutdown,
+    /// Which run of the container this is.
+    pub attempt: Attempt,
+    /// Where programs are found.
+    pub programs: Programs,
+    /// Where temporary files go, if not to the system's folder.
+    pub scratch_dir: Option<PathBuf>,
+}
+
+impl Worker {
+    /// A fresh folder for temporary files, removed when dropped.
+    fn scratch(&self) -> Result<TempDir, Error> {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("render-worker-");
+        let folder = match &self.scratch_dir {
+            Some(dir) => std::path::absolute(dir).and_then(|dir| builder.tempdir_in(dir)),
+            None => builder.tempdir(),
+        };
+        folder.map_err(|source| Error::Scratch {
+            path: self.scratch_dir.clone().unwrap_or_else(std::env::temp_dir),
+            source,
+        })
+    }
+
+    /// Does `work` unless told to stop.
+    async fn unless_stopped<T, E: Into<Error>>(
+        &self,
+        work: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Error> {
+        match self.shutdown.or(work).await {
+            Ok(result) => result.map_err(Into::into),
+            Err(by) => Err(Error::Interrupted { by, left: "nothing was done yet".to_owned() }),
+        }
+    }
+
+    /// Stores the last report of an attempt. Never changes how the attempt ends.
+    async fn conclude(&self, mut report: Report, result: Result<(), &Error>) {
+        report.finish(result);
+        // Where storage has just failed at length, or is about to be taken away, one
+        // short try must do.
+        let storage_failed = matches!(result, Err(Error::Storage(_) | Error::NotStored { .. }));
+        let short = storage_failed || self.shutdown.requested().is_some();
+        let grace = if short { SHORT_REPORT_GRACE } else { REPORT_GRACE };
+        match tokio::time::timeout(grace, report.store(&self.storage)).await {
+            Ok(Ok(())) => tracing::info!("report: {}", report.location()),
+            Ok(Err(error)) => tracing::warn!("the report is not stored: {}", chain(&error)),
+            Err(_) => tracing::warn!("the report is not stored: no answer in {grace:?}"),
+        }
+    }
+}

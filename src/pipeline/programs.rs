@@ -1,0 +1,29 @@
+//! Where Blender, FFmpeg and `FFprobe` are.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// Looks for programs as a shell would.
+#[derive(Debug)]
+pub struct Programs {
+    /// `PATH`, as the environment has it.
+    pub search_path: Option<String>,
+}
+
+impl Programs {
+    /// The program's absolute path: of `name` itself if it is a path, or as found on
+    /// `PATH`. `setting` is the flag and variable that chose it.
+    ///
+    /// # Errors
+    /// If there is no such program, or it may not be executed.
+    pub fn find(&self, name: &Path, setting: &'static str) -> Result<PathBuf, Error> {
+        let not_found = |source: which::Error| Error::Program {
+            program: name.to_owned(),
+            setting,
+            source: source.into(),
+        };
+        let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+        which::which_in(name, self.search_path.as_deref(), here).map_err(not_found)
+    }
+}

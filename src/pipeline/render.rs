@@ -1,0 +1,376 @@
+//! `render`: the scene comes in, Blender renders, each frame goes out.
+//!
+//! Success is that every planned frame is stored, whatever Blender's exit status
+//! says; anything else names the frames that are not.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::delivery::{Delivered, Delivery, Outcome};
+use super::progress::Progress;
+use super::report::{Action, FrameReport, Report};
+use super::{CHILD_GRACE, STORE_GRACE, Worker};
+use crate::blender::{
+    BlenderVersion, Cause, Event, Launch, LogTail, SETUP_SCRIPT, SceneFile, SceneInfo, parse,
+};
+use crate::error::Error;
+use crate::process::supervisor::{self, Exit, Running, Stdin, shell_line};
+use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, RenderJob};
+use crate::storage::{Failure, StorageError};
+
+/// The flag and variable that choose Blender.
+const BLENDER: &str = "--blender, BLENDER";
+
+/// Saved frames that wait in scratch before Blender is made to wait for them.
+const BACKLOG: usize = 32;
+
+/// How often a frame in hand is mentioned.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Renders what `job` asks for, and leaves a report of it.
+///
+/// # Errors
+/// If not every frame is stored in the end.
+pub async fn render(worker: &Worker, job: &RenderJob, blender: &Path) -> Result<(), Error> {
+    let mut report = Report::begin(Action::Render, &worker.attempt, &job.scene, &job.output);
+    let result = attempt(worker, job, blender, &mut report).await;
+    worker.conclude(report, result.as_ref().copied()).await;
+    result
+}
+
+async fn attempt(
+    worker: &Worker,
+    job: &RenderJob,
+    blender: &Path,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let blender = worker.programs.find(blender, BLENDER)?;
+    let scratch = worker.scratch()?;
+    let rooms = Rooms::prepare(&scratch)?;
+    let fetched = worker.storage.localise(&job.scene, &rooms.scene);
+    let scene = worker.unless_stopped(fetched).await?;
+    let file = read_scene_file(job, &scene)?;
+    if job.frames.needs_scene_range() && file.range.is_none() {
+        return Err(Error::NoSceneRange { source: job.scene.clone() });
+    }
+    let frames = job.frames.resolve(file.range).map_err(Error::Selection)?;
+    report.asked(&frames);
+    if frames.is_empty() {
+        tracing::info!("nothing to do: the animation ends before the frames of this job");
+        return Ok(());
+    }
+    // Proves that the output can be written, before anything is rendered.
+    worker.unless_stopped(report.store(&worker.storage)).await?;
+
+    let (count, from, to) = (frames.len(), &job.scene, &job.output);
+    tracing::info!(
+        frames = frames.to_string(),
+        "rendering {count} frames, {frames}, of {from} to {to}"
+    );
+    warn_if_outside(&file, &frames);
+    let launch = Launch {
+        blender: &blender,
+        scene: &scene,
+        setup_script: &rooms.setup_script,
+        frames_dir: &rooms.frames,
+        home: &rooms.home,
+        frames: &frames,
+        job,
+    };
+    let mut rendering = Rendering::new(worker, job, &frames, &file, &rooms.frames);
+    let result = rendering.run(&launch).await;
+    report.scene = rendering.scene;
+    report.frames = rendering.stored;
+    result
+}
+
+/// The folders and files in scratch.
+struct Rooms {
+    scene: PathBuf,
+    setup_script: PathBuf,
+    frames: PathBuf,
+    home: PathBuf,
+}
+
+impl Rooms {
+    fn prepare(scratch: &TempDir) -> Result<Self, Error> {
+        let base = scratch.path();
+        let rooms = Self {
+            scene: base.join("scene.blend"),
+            setup_script: base.join("setup.py"),
+            frames: base.join("frames"),
+            home: base.join("home"),
+        };
+        let made = std::fs::create_dir(&rooms.frames)
+            .and_then(|()| std::fs::create_dir(&rooms.home))
+            .and_then(|()| std::fs::write(&rooms.setup_script, SETUP_SCRIPT));
+        made.map_err(|source| Error::Scratch { path: base.to_owned(), source })?;
+        Ok(rooms)
+    }
+}
+
+fn read_scene_file(job: &RenderJob, scene: &Path) -> Result<SceneFile, Error> {
+    let file =
+        File::open(scene).map_err(|source| Error::Scratch { path: scene.to_owned(), source })?;
+    SceneFile::read(io::BufReader::new(file))
+        .map_err(|source| Error::SceneFile { scene: job.scene.clone(), source })
+}
+
+fn warn_if_outside(file: &SceneFile, frames: &FrameSet) {
+    let Some(scene) = file.range else { return };
+    let outside: FrameSet =
+        frames.iter().filter(|&frame| frame < scene.first || frame > scene.last).collect();
+    if !outside.is_empty() {
+        tracing::warn!(
+            "frames {outside} lie outside of the scene's own range, {scene}; they are rendered all \
+             the same (--first-frame, --total-frames)"
+        );
+    }
+}
+
+/// One launch of Blender and the delivery of its frames.
+struct Rendering<'a> {
+    worker: &'a Worker,
+    job: &'a RenderJob,
+    frames: &'a FrameSet,
+    file: &'a SceneFile,
+    frames_dir: &'a Path,
+    delivery: Delivery,
+    progress: Progress,
+    tail: LogTail,
+    scene: Option<SceneInfo>,
+    /// When the frame in hand was begun, as far as we know.
+    frame_began: Instant,
+    seconds: BTreeMap<FrameNumber, f64>,
+    stored: BTreeMap<i32, FrameReport>,
+    damaged: BTreeMap<FrameNumber, (String, bool)>,
+    not_stored: Option<StorageError>,
+}
+
+impl<'a> Rendering<'a> {
+    fn new(
+        worker: &'a Worker,
+        job: &'a RenderJob,
+        frames: &'a FrameSet,
+        file: &'a SceneFile,
+        frames_dir: &'a Path,
+    ) -> Self {
+        Self {
+            worker,
+            job,
+            frames,
+            file,
+            frames_dir,
+            delivery: Delivery::new(worker.storage.clone(), &job.output),
+            progress: Progress::begin(frames.len()),
+            tail: LogTail::default(),
+            scene: None,
+            frame_began: Instant::now(),
+            seconds: BTreeMap::new(),
+            stored: BTreeMap::new(),
+            damaged: BTreeMap::new(),
+            not_stored: None,
+        }
+    }
+
+    async fn run(&mut self, launch: &Launch<'_>) -> Result<(), Error> {
+        let command = launch.command();
+        tracing::info!("starting {}", shell_line(&command));
+        let mut child = Running::start(command, Stdin::Null)
+            .map_err(|error| Error::spawn(error, launch.blender.to_owned(), BLENDER))?;
+        let exit = self.follow(&mut child).await;
+        self.deliver_the_rest().await;
+        self.verdict(exit)
+    }
+
+    /// Reads what Blender says and stores what it saves, until it ends.
+    async fn follow(&mut self, child: &mut Running) -> Exit {
+        let shutdown = self.worker.shutdown.clone();
+        let mut told = false;
+        loop {
+            tokio::select! {
+                event = child.next(), if self.delivery.under_way() < BACKLOG => match event {
+                    supervisor::Event::Line(_, line) => self.line(&line),
+                    supervisor::Event::Exited(exit) => return exit,
+                },
+                delivered = self.delivery.next() => {
+                    self.delivered(delivered);
+                    if matches!(self.not_stored.as_ref().map(StorageError::failure), Some(Failure::Denied(_))) {
+                        tracing::error!("stopping Blender: what cannot be stored need not be rendered");
+                        child.stop(CHILD_GRACE);
+                    }
+                },
+                by = shutdown.wait(), if !told => {
+                    tracing::warn!("{by} received: stopping Blender, storing what is saved");
+                    told = true;
+                    child.stop(CHILD_GRACE);
+                }
+            }
+        }
+    }
+
+    fn line(&mut self, line: &str) {
+        self.tail.push(line);
+        match parse(line) {
+            Event::Progress(progress) => {
+                tracing::debug!(program = "blender", "{line}");
+                if let (Some(frame), Some((done, total))) = (progress.frame, progress.samples)
+                    && self.progress.is_due(HEARTBEAT)
+                {
+                    tracing::info!(
+                        frame = frame.get(),
+                        "frame {frame}: sample {done} of {total}; stored {}",
+                        self.progress
+                    );
+                }
+            }
+            Event::Saved(path) => {
+                tracing::debug!(program = "blender", "{line}");
+                self.saved(Path::new(path));
+            }
+            Event::Scene(scene) => {
+                for warning in &scene.warnings {
+                    tracing::warn!("{warning}");
+                }
+                tracing::info!(
+                    "Blender {}, {}, {}x{}, {} to be delivered",
+                    scene.blender,
+                    scene.engine,
+                    scene.width,
+                    scene.height,
+                    scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
+                );
+                self.scene = Some(*scene);
+            }
+            Event::Timing => tracing::debug!(program = "blender", "{line}"),
+            Event::Error(_) => tracing::error!(program = "blender", "{line}"),
+            Event::Other => tracing::info!(program = "blender", "{line}"),
+        }
+    }
+
+    /// Blender says that it saved a file. A scene may write others beside ours.
+    fn saved(&mut self, path: &Path) {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(frame) = name.and_then(FrameFile::parse) else { return };
+        let file = self.frames_dir.join(FrameFile::name(frame.number, frame.format));
+        if path != file || !self.frames.contains(frame.number) {
+            return;
+        }
+        let now = Instant::now();
+        self.seconds.insert(frame.number, (now - self.frame_began).as_secs_f64());
+        self.frame_began = now;
+        self.delivery.accept(frame.number, file);
+    }
+
+    fn delivered(&mut self, Delivered { frame, outcome }: Delivered) {
+        match outcome {
+            Outcome::Stored { file, bytes } => {
+                let seconds = self.seconds.get(&frame).copied().unwrap_or_default();
+                self.damaged.remove(&frame);
+                self.stored.insert(frame.get(), FrameReport { file, bytes, seconds });
+                self.progress.reached(self.stored.len());
+                tracing::info!(
+                    frame = frame.get(),
+                    bytes,
+                    seconds,
+                    "frame {frame} stored: {}",
+                    self.progress
+                );
+            }
+            Outcome::Damaged { damage, disk_full } => {
+                tracing::debug!(frame = frame.get(), "frame {frame} is not whole: {damage}");
+                self.damaged.insert(frame, (damage, disk_full));
+            }
+            Outcome::NotStored(error) => {
+                let text = crate::error::chain(&error);
+                tracing::error!(frame = frame.get(), "frame {frame} is not stored: {text}");
+                self.not_stored.get_or_insert(error);
+            }
+        }
+    }
+
+    /// After Blender's end: the frames that are still on their way, and those that it
+    /// saved without saying so.
+    async fn deliver_the_rest(&mut self) {
+        let shutdown = self.worker.shutdown.clone();
+        let mut out_of_time = pin!(async move {
+            shutdown.wait().await;
+            tokio::time::sleep(STORE_GRACE).await;
+        });
+        self.drain(out_of_time.as_mut()).await;
+        for frame in self.frames.iter() {
+            let files = ImageFormat::ALL.map(|format| FrameFile::name(frame, format));
+            let file =
+                files.iter().map(|name| self.frames_dir.join(name)).find(|file| file.is_file());
+            if let Some(file) = file.filter(|_| self.not_stored.is_none()) {
+                self.delivery.accept(frame, file);
+            }
+        }
+        self.drain(out_of_time).await;
+    }
+
+    /// Waits for what is under way, or until time is up.
+    async fn drain(&mut self, mut out_of_time: Pin<&mut impl Future<Output = ()>>) {
+        while self.delivery.under_way() > 0 {
+            tokio::select! {
+                delivered = self.delivery.next() => self.delivered(delivered),
+                () = out_of_time.as_mut() => return,
+            }
+        }
+    }
+
+    /// What to make of it all.
+    fn verdict(&mut self, exit: Exit) -> Result<(), Error> {
+        let missing: FrameSet =
+            self.frames.iter().filter(|frame| !self.stored.contains_key(&frame.get())).collect();
+        if missing.is_empty() {
+            if let Exit::Ended(ending) = exit
+                && ending != crate::ending::Ending::Code(0)
+            {
+                tracing::warn!("Blender ended with {ending} after it had saved every frame");
+            }
+            tracing::info!("all {} frames are stored", self.frames.len());
+            return Ok(());
+        }
+        if let Some(source) = self.not_stored.take() {
+            return Err(Error::NotStored { missing, source });
+        }
+        if let Some(by) = self.worker.shutdown.requested() {
+            let left =
+                format!("{} of {} frames are left: {missing}", missing.len(), self.frames.len());
+            return Err(Error::Interrupted { by, left });
+        }
+        let Exit::Ended(ending) = exit else {
+            let what =
+                format!("Blender was stopped, and nobody asked for it: {missing} are missing");
+            return Err(Error::Internal(what));
+        };
+        let running = self.scene.as_ref().and_then(|scene| BlenderVersion::parse(&scene.blender));
+        let cause = self.tail.diagnose(ending, self.file.saved_by, running);
+        match (self.damaged.pop_first(), cause) {
+            // Blender believes that all is well: the file tells more than the log.
+            (Some((first, (damage, disk_full))), Cause::Failed(_)) => {
+                let mut frames: Vec<_> = vec![first];
+                frames.extend(self.damaged.keys());
+                let disk_full = disk_full || self.damaged.values().any(|(_, full)| *full);
+                Err(Error::DamagedFrames {
+                    frames: frames.into_iter().collect(),
+                    damage,
+                    disk_full,
+                })
+            }
+            (_, cause) => Err(Error::Blender {
+                cause,
+                missing,
+                scene: self.job.scene.clone(),
+                said: self.tail.last_words(),
+            }),
+        }
+    }
+}

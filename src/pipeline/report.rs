@@ -1,0 +1,265 @@
+//! The report: what one attempt was asked, did and left undone, for machines.
+//!
+//! Written when the attempt begins, which proves that the output can be written
+//! before anything is rendered, and again when it ends. A report that still says
+//! `running` was left by an attempt that was killed.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::blender::SceneInfo;
+use crate::error::{Error, chain};
+use crate::exit::Exit;
+use crate::request::{Attempt, FrameSet, Location, REPORTS_DIR};
+use crate::storage::{Storage, StorageError};
+
+/// The version of this layout. Raised when a field changes its meaning.
+const SCHEMA: u32 = 1;
+
+/// The report of one attempt.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    schema: u32,
+    worker_version: &'static str,
+    action: Action,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attempt: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    array_index: Option<u32>,
+    input: String,
+    output: String,
+    started: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished: Option<String>,
+    /// `running`, `succeeded` or `failed`.
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cause: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    said: Vec<String>,
+    /// The frames that were asked for, as `--frames` takes them, once that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frames_asked: Option<String>,
+    /// The scene as Blender saw it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scene: Option<SceneInfo>,
+    /// The frames of `render` that are stored, by number.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub frames: BTreeMap<i32, FrameReport>,
+    /// The video of `stitch`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoReport>,
+    #[serde(skip)]
+    location: Location,
+}
+
+/// What the attempt does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Rendering.
+    Render,
+    /// Stitching.
+    Stitch,
+}
+
+impl Action {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Render => "render",
+            Self::Stitch => "stitch",
+        }
+    }
+}
+
+/// A frame that was rendered and stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FrameReport {
+    /// Its file name in `frames/`.
+    pub file: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// How long Blender took for it, from the frame before (or its own start) on.
+    pub seconds: f64,
+}
+
+/// The video that was made and stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct VideoReport {
+    /// Its file name.
+    pub file: String,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// How many frames it holds: counted in the file.
+    pub frames: u64,
+    /// Frames a second.
+    pub fps: String,
+    /// Its codec, as FFmpeg calls it.
+    pub codec: String,
+    /// Its width in pixels.
+    pub width: u32,
+    /// Its height in pixels.
+    pub height: u32,
+}
+
+impl Report {
+    /// The report of an attempt that begins now.
+    pub fn begin(action: Action, attempt: &Attempt, input: &Location, output: &Location) -> Self {
+        let started = SystemTime::now();
+        let array_index = attempt.array.map(|array| array.index);
+        let name = name(action, attempt, started, std::process::id());
+        Self {
+            schema: SCHEMA,
+            worker_version: env!("CARGO_PKG_VERSION"),
+            action,
+            job_id: attempt.job_id.clone(),
+            attempt: attempt.number,
+            array_index,
+            input: input.to_string(),
+            output: output.to_string(),
+            started: timestamp(started),
+            finished: None,
+            status: "running",
+            exit_code: None,
+            cause: None,
+            said: Vec::new(),
+            frames_asked: None,
+            scene: None,
+            frames: BTreeMap::new(),
+            video: None,
+            location: output.join(REPORTS_DIR).join(&name),
+        }
+    }
+
+    /// Notes which frames are asked for.
+    pub fn asked(&mut self, frames: &FrameSet) {
+        self.frames_asked = Some(frames.to_string());
+    }
+
+    /// Notes how the attempt ends.
+    pub fn finish(&mut self, result: Result<(), &Error>) {
+        self.finished = Some(timestamp(SystemTime::now()));
+        match result {
+            Ok(()) => {
+                self.status = "succeeded";
+                self.exit_code = Some(Exit::Success.code());
+            }
+            Err(error) => {
+                self.status = "failed";
+                self.exit_code = Some(error.exit().code());
+                self.cause = Some(chain(error));
+                self.said = error.said().to_vec();
+            }
+        }
+    }
+
+    /// Where the report lies.
+    pub fn location(&self) -> &Location {
+        &self.location
+    }
+
+    /// Stores the report as it is now.
+    ///
+    /// # Errors
+    /// If the output location cannot be written.
+    pub async fn store(&self, storage: &Storage) -> Result<(), StorageError> {
+        // Strings, numbers and maps with integer keys: nothing that JSON cannot hold.
+        let json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        storage.write(&self.location, Bytes::from(json)).await
+    }
+}
+
+/// One name an attempt; unique also where Batch gives us nothing to tell attempts by.
+fn name(action: Action, attempt: &Attempt, started: SystemTime, process: u32) -> String {
+    let action = action.name();
+    if let Some(job) = &attempt.job_id {
+        // `parent:index` in the child of an array.
+        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+        let job: String = job.chars().map(plain).take(128).collect();
+        return format!("{action}-{job}-attempt-{}.json", attempt.number.unwrap_or(1));
+    }
+    let stamp = timestamp(started).replace([':', '-', '.'], "");
+    let index = attempt.array.map(|array| format!("index-{}-", array.index)).unwrap_or_default();
+    format!("{action}-{index}{stamp}-{process}.json")
+}
+
+fn timestamp(time: SystemTime) -> String {
+    humantime::format_rfc3339_millis(time).to_string()
+}
+
+/// The scene that the frames in `output` were rendered from, out of the latest report
+/// of `render` that knows it.
+///
+/// # Errors
+/// If the reports cannot be listed.
+pub async fn latest_scene(
+    storage: &Storage,
+    output: &Location,
+) -> Result<Option<SceneInfo>, StorageError> {
+    /// As many reports are opened at most: every attempt that got as far as Blender
+    /// knows the scene.
+    const OPENED: usize = 20;
+
+    #[derive(Deserialize)]
+    struct Excerpt {
+        scene: Option<SceneInfo>,
+    }
+
+    let folder = output.join(REPORTS_DIR);
+    let mut reports = storage.list(&folder).await?;
+    reports.retain(|entry| {
+        let action = entry.name.split_once('-').map(|(action, _)| action);
+        action == Some(Action::Render.name())
+    });
+    reports.sort_by_key(|entry| std::cmp::Reverse(entry.modified));
+    for entry in reports.iter().take(OPENED) {
+        let content = match storage.read(&folder.join(&entry.name)).await {
+            Ok(content) => content,
+            Err(error) => {
+                tracing::warn!("passing over a report: {}", chain(&error));
+                continue;
+            }
+        };
+        match serde_json::from_slice(&content) {
+            Ok(Excerpt { scene: Some(scene) }) => return Ok(Some(scene)),
+            Ok(Excerpt { scene: None }) => {}
+            Err(error) => tracing::warn!("passing over the report {}: {error}", entry.name),
+        }
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::ArrayPosition;
+    use std::time::Duration;
+
+    #[test]
+    fn every_attempt_has_a_name_of_its_own() {
+        let attempt = |job: Option<&str>, number, index: Option<u32>| Attempt {
+            job_id: job.map(str::to_owned),
+            number,
+            array: index.map(|index| ArrayPosition { index, size: None }),
+        };
+        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
+        let name = |attempt| name(Action::Render, &attempt, at, 17);
+        assert_eq!(
+            name(attempt(Some("0a1b-2c:7"), Some(2), Some(7))),
+            "render-0a1b-2c-7-attempt-2.json"
+        );
+        assert_eq!(
+            name(attempt(None, None, Some(3))),
+            "render-index-3-20231114T221320123Z-17.json"
+        );
+        assert_eq!(name(attempt(None, None, None)), "render-20231114T221320123Z-17.json");
+        assert_eq!(name(attempt(Some("../../x"), None, None)), "render-------x-attempt-1.json");
+    }
+}

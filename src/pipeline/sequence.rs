@@ -1,0 +1,266 @@
+//! What lies in a folder → the ordered frames of a video, gaps and strangers named.
+
+use std::collections::BTreeMap;
+
+use crate::error::Error;
+use crate::request::{
+    FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSet, ImageFormat, Location,
+    SequenceSelection, TotalFrames,
+};
+use crate::storage::Entry;
+
+/// One frame of the video.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its number.
+    pub number: FrameNumber,
+    /// Its file; `None` holds the frame before.
+    pub file: Option<Entry>,
+}
+
+/// The frames of a video in their order. Not empty, and at least one has a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// What they all are.
+    pub format: ImageFormat,
+    /// The frames.
+    pub slots: Vec<Slot>,
+    /// How many frames there are that do not belong to the video.
+    pub left_out: usize,
+}
+
+impl Sequence {
+    /// The frames of `selection` among `entries`. `scene` is the scene's own range,
+    /// needed if [`needs_scene_range`] says so.
+    ///
+    /// # Errors
+    /// If there are no frames, if there are images of several kinds or names, or if
+    /// frames are missing and `allow_gaps` is not set.
+    pub fn arrange(
+        folder: &Location,
+        entries: Vec<Entry>,
+        selection: &SequenceSelection,
+        scene: Option<FrameRange>,
+        allow_gaps: bool,
+    ) -> Result<Self, Error> {
+        let (format, mut files) = frames_of_one_kind(folder, entries)?;
+        let no_frames = || Error::NoFrames { folder: folder.clone() };
+        let present: FrameSet = files.keys().copied().collect();
+        let (Some(lowest), Some(highest)) = (present.first(), present.last()) else {
+            return Err(no_frames());
+        };
+        let wanted = match selection {
+            SequenceSelection::Exactly(frames) => frames.clone(),
+            SequenceSelection::Range { first, total } => {
+                range(*first, *total, scene, lowest, highest)
+                    .ok_or_else(|| Error::NoSceneRange { source: folder.clone() })?
+            }
+        };
+        let missing: FrameSet = wanted.iter().filter(|&frame| !present.contains(frame)).collect();
+        if !missing.is_empty() && (!allow_gaps || missing.len() == wanted.len()) {
+            return Err(Error::MissingFrames { folder: folder.clone(), frames: missing });
+        }
+        if !missing.is_empty() {
+            tracing::warn!(
+                missing = missing.to_string(),
+                "frames {missing} are missing: the frame before each is held (--allow-gaps)"
+            );
+        }
+        let slots: Vec<_> =
+            wanted.iter().map(|number| Slot { number, file: files.remove(&number) }).collect();
+        if slots.is_empty() {
+            return Err(no_frames());
+        }
+        Ok(Self { format, slots, left_out: files.len() })
+    }
+}
+
+/// Whether the scene's own range must be known to arrange the frames.
+pub fn needs_scene_range(selection: &SequenceSelection) -> bool {
+    match selection {
+        SequenceSelection::Exactly(_) => false,
+        SequenceSelection::Range { first, total } => {
+            *first == Some(FirstFrame::Scene) || *total == Some(TotalFrames::Scene)
+        }
+    }
+}
+
+fn range(
+    first: Option<FirstFrame>,
+    total: Option<TotalFrames>,
+    scene: Option<FrameRange>,
+    lowest: FrameNumber,
+    highest: FrameNumber,
+) -> Option<FrameSet> {
+    let first = match (first, total) {
+        (Some(FirstFrame::Number(number)), _) => number,
+        (Some(FirstFrame::Scene), _) => scene?.first,
+        (None, None) => lowest,
+        // With a total, a first frame that is missing must not be taken for the
+        // beginning: the animation begins where render begins it.
+        (None, Some(_)) => FrameNumber::ONE,
+    };
+    let last = match total {
+        None => highest,
+        Some(total) => {
+            let count = total.count(scene)?;
+            FrameNumber::new(i64::from(first.get()) + count - 1)?
+        }
+    };
+    Some(FrameSet::from_bounds(first, last))
+}
+
+/// The numbered images by number, if they are all of one format and one name.
+fn frames_of_one_kind(
+    folder: &Location,
+    entries: Vec<Entry>,
+) -> Result<(ImageFormat, BTreeMap<FrameNumber, Entry>), Error> {
+    /// The frames of one prefix and format.
+    type Kind = BTreeMap<FrameNumber, Entry>;
+
+    let mut kinds: BTreeMap<(String, ImageFormat), Kind> = BTreeMap::new();
+    let mut twice = Vec::new();
+    for entry in entries {
+        let Some(frame) = FrameFile::parse(&entry.name) else {
+            continue;
+        };
+        let kind = kinds.entry((frame.prefix, frame.format)).or_default();
+        let name = entry.name.clone();
+        if let Some(other) = kind.insert(frame.number, entry) {
+            twice.push(format!("frame {} is there twice, {} and {name}", frame.number, other.name));
+        }
+    }
+    let unusable = |problems| Error::UnusableFrames { folder: folder.clone(), problems };
+    if !twice.is_empty() {
+        return Err(unusable(twice));
+    }
+    if kinds.len() > 1 {
+        let sorts = kinds.iter().map(|((_, format), kind)| {
+            let frames: FrameSet = kind.keys().copied().collect();
+            let example = kind.values().next().map_or("", |entry| entry.name.as_str());
+            format!("{format} images like {example}: frames {frames}")
+        });
+        let mut problems = vec!["there are several sequences".to_owned()];
+        problems.extend(sorts);
+        return Err(unusable(problems));
+    }
+    let only = kinds.pop_first().map(|((_, format), kind)| (format, kind));
+    only.ok_or_else(|| Error::NoFrames { folder: folder.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::SystemTime;
+
+    fn entries(names: &[&str]) -> Vec<Entry> {
+        let entry = |name: &&str| Entry {
+            name: (*name).to_owned(),
+            size: 1,
+            modified: SystemTime::UNIX_EPOCH,
+        };
+        names.iter().map(entry).collect()
+    }
+
+    fn all() -> SequenceSelection {
+        SequenceSelection::Range { first: None, total: None }
+    }
+
+    fn exactly(frames: &str) -> SequenceSelection {
+        SequenceSelection::Exactly(frames.parse().unwrap())
+    }
+
+    fn from(first: Option<&str>, total: Option<&str>) -> SequenceSelection {
+        SequenceSelection::Range {
+            first: first.map(|text| text.parse().unwrap()),
+            total: total.map(|text| text.parse().unwrap()),
+        }
+    }
+
+    /// The names in order, `-` where the frame before is held.
+    fn arranged(
+        names: &[&str],
+        selection: &SequenceSelection,
+        allow_gaps: bool,
+    ) -> Result<String, Error> {
+        let folder = Location::Local("in".into());
+        let scene =
+            FrameRange { first: FrameNumber::new(2).unwrap(), last: FrameNumber::new(3).unwrap() };
+        let sequence =
+            Sequence::arrange(&folder, entries(names), selection, Some(scene), allow_gaps)?;
+        let names: Vec<_> =
+            sequence.slots.into_iter().map(|s| s.file.map_or("-".to_owned(), |f| f.name)).collect();
+        Ok(names.join(" "))
+    }
+
+    #[test]
+    fn frames_are_put_in_the_order_of_their_numbers() {
+        let table: &[(&[&str], SequenceSelection, &str)] = &[
+            (&["0002.png", "0001.png"], all(), "0001.png 0002.png"),
+            (&["10000.png", "9999.png"], all(), "9999.png 10000.png"),
+            (&["0000.png", "-0001.png", "0001.png"], all(), "-0001.png 0000.png 0001.png"),
+            (&["0007.png", "0008.png", "notes.txt", "cover.png"], all(), "0007.png 0008.png"),
+            (&["a_9.jpg", "a_10.jpg"], all(), "a_9.jpg a_10.jpg"),
+            (&["0001.png", "0002.png", "0003.png"], from(Some("2"), None), "0002.png 0003.png"),
+            (&["0001.png", "0002.png", "0003.png"], from(None, Some("2")), "0001.png 0002.png"),
+            (
+                &["0001.png", "0002.png", "0003.png"],
+                from(Some("scene"), Some("scene")),
+                "0002.png 0003.png",
+            ),
+            (&["0001.png", "0005.png", "0009.png"], exactly("1-9x4"), "0001.png 0005.png 0009.png"),
+        ];
+        for (names, selection, expected) in table {
+            assert_eq!(&arranged(names, selection, false).unwrap(), expected, "{selection:?}");
+        }
+    }
+
+    #[test]
+    fn missing_frames_are_named() {
+        let table: &[(&[&str], SequenceSelection, &str)] = &[
+            (&["0001.png", "0004.png", "0006.png"], all(), "2-3,5"),
+            (&["0002.png", "0003.png"], from(None, Some("4")), "1,4"),
+            (&["0002.png", "0003.png"], from(Some("1"), None), "1"),
+            (&["0001.png"], exactly("1,7"), "7"),
+        ];
+        for (names, selection, expected) in table {
+            match arranged(names, selection, false) {
+                Err(Error::MissingFrames { frames, .. }) => {
+                    assert_eq!(frames.to_string(), *expected);
+                }
+                other => panic!("{selection:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn gaps_can_be_held_but_not_everything() {
+        assert_eq!(arranged(&["1.png", "3.png"], &all(), true).unwrap(), "1.png - 3.png");
+        assert_eq!(arranged(&["2.png"], &exactly("1-2"), true).unwrap(), "- 2.png");
+        assert!(matches!(
+            arranged(&["1.png"], &exactly("7-8"), true),
+            Err(Error::MissingFrames { .. })
+        ));
+    }
+
+    #[test]
+    fn what_makes_no_sequence_is_refused() {
+        let several: &[&[&str]] = &[
+            &["0001.png", "0002.jpg"],
+            &["a_1.png", "b_1.png"],
+            &["0001.png", "01.png"],
+            &["0001.jpg", "0001.jpeg"],
+        ];
+        for names in several {
+            let result = arranged(names, &all(), true);
+            assert!(matches!(result, Err(Error::UnusableFrames { .. })), "{names:?}: {result:?}");
+        }
+        let none: &[&[&str]] = &[&[], &["notes.txt"], &["cover.png"]];
+        for names in none {
+            assert!(
+                matches!(arranged(names, &all(), true), Err(Error::NoFrames { .. })),
+                "{names:?}"
+            );
+        }
+    }
+}

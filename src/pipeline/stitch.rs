@@ -1,0 +1,261 @@
+//! `stitch`: frames flow in order out of storage into FFmpeg; the video goes out
+//! when it is proven to hold every one of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::prefetch::Prefetch;
+use super::progress::Progress;
+use super::report::{Action, Report, VideoReport, latest_scene};
+use super::sequence::{self, Sequence};
+use super::supply::Supply;
+use super::{CHILD_GRACE, Worker};
+use crate::blender::SceneInfo;
+use crate::ending::Ending;
+use crate::error::Error;
+use crate::ffmpeg::{self, Encode, LogTail, ProgressParser, VideoInfo, count_frames};
+use crate::process::supervisor::{Event, Exit, Running, Stdin, Stream, shell_line};
+use crate::request::{FRAMES_DIR, FrameFile, FrameRate, FrameSet, Location, StitchJob};
+use crate::storage::Entry;
+
+const FFMPEG: &str = "--ffmpeg, FFMPEG";
+const FFPROBE: &str = "--ffprobe, FFPROBE";
+
+/// How often progress is told.
+const HEARTBEAT: Duration = Duration::from_secs(5);
+
+/// Stitches what `job` asks for, and leaves a report of it.
+///
+/// # Errors
+/// If the video is not stored, with every frame in it, in the end.
+pub async fn stitch(
+    worker: &Worker,
+    job: &StitchJob,
+    ffmpeg: &Path,
+    ffprobe: &Path,
+) -> Result<(), Error> {
+    let mut report = Report::begin(Action::Stitch, &worker.attempt, &job.input, &job.output);
+    let result = attempt(worker, job, ffmpeg, ffprobe, &mut report).await;
+    worker.conclude(report, result.as_ref().copied()).await;
+    result
+}
+
+async fn attempt(
+    worker: &Worker,
+    job: &StitchJob,
+    ffmpeg: &Path,
+    ffprobe: &Path,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let ffmpeg = worker.programs.find(ffmpeg, FFMPEG)?;
+    let ffprobe = worker.programs.find(ffprobe, FFPROBE)?;
+    let scratch = worker.scratch()?;
+    let (folder, entries) = worker.unless_stopped(find_frames(worker, job)).await?;
+    let scene = worker.unless_stopped(find_scene(worker, job)).await?;
+    let range = scene.as_ref().and_then(SceneInfo::range);
+    let sequence = Sequence::arrange(&folder, entries, &job.frames, range, job.allow_gaps)?;
+    let fps = frame_rate(job, scene.as_ref());
+    let frames: FrameSet = sequence.slots.iter().map(|slot| slot.number).collect();
+    report.asked(&frames);
+    // Proves that the output can be written, before anything is encoded.
+    worker.unless_stopped(report.store(&worker.storage)).await?;
+    tracing::info!(
+        frames = frames.to_string(),
+        "stitching {} {} frames, {frames}, of {folder} at {fps} frames a second",
+        frames.len(),
+        sequence.format
+    );
+    if sequence.left_out > 0 {
+        tracing::warn!("{} frames in {folder} are not part of the video", sequence.left_out);
+    }
+
+    let video = scratch.path().join(job.video.name.as_str());
+    let encode = Encode {
+        ffmpeg: &ffmpeg,
+        format: sequence.format,
+        layer: None,
+        fps,
+        video: &job.video,
+        output: &video,
+    };
+    let frames = Prefetch::start(worker.storage.clone(), folder.clone(), &sequence);
+    let supply = Supply::new(folder, frames, job.allow_gaps);
+    encode_sequence(worker, encode, supply, sequence.slots.len()).await?;
+    let found = probe(worker, &ffprobe, &video).await?;
+    let given = sequence.slots.len() as u64;
+    if found.frames != given {
+        return Err(Error::WrongVideo { given, found: found.to_string() });
+    }
+    let target = job.output.join(job.video.name.as_str());
+    let bytes = worker.unless_stopped(worker.storage.upload(&video, &target)).await?;
+    tracing::info!(bytes, frames = given, "stored {target}: {found}, {bytes} bytes");
+    report.video = Some(VideoReport {
+        file: job.video.name.as_str().to_owned(),
+        bytes,
+        frames: found.frames,
+        fps: fps.to_string(),
+        codec: found.codec,
+        width: found.width,
+        height: found.height,
+    });
+    Ok(())
+}
+
+/// The folder that holds the frames, and what lies in it: `frames/` below the input,
+/// or the input itself where that is a folder of images.
+async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<Entry>), Error> {
+    let frames = job.input.join(FRAMES_DIR);
+    let entries = worker.storage.list(&frames).await?;
+    if entries.is_empty() {
+        let beside = worker.storage.list(&job.input).await?;
+        let image = |entry: &Entry| FrameFile::parse(&entry.name).is_some();
+        if beside.iter().any(image) {
+            return Ok((job.input.clone(), beside));
+        }
+    }
+    Ok((frames, entries))
+}
+
+/// The scene that the frames were rendered from, where that is needed and known.
+async fn find_scene(worker: &Worker, job: &StitchJob) -> Result<Option<SceneInfo>, Error> {
+    if job.video.fps.is_some() && !sequence::needs_scene_range(&job.frames) {
+        return Ok(None);
+    }
+    Ok(latest_scene(&worker.storage, &job.input).await?)
+}
+
+fn frame_rate(job: &StitchJob, scene: Option<&SceneInfo>) -> FrameRate {
+    let known = job.video.fps.or_else(|| scene.and_then(SceneInfo::frame_rate));
+    known.unwrap_or_else(|| {
+        let fps = FrameRate::FALLBACK;
+        tracing::warn!(
+            "no report of render tells the scene's frame rate: taking {fps} frames a second (--fps)"
+        );
+        fps
+    })
+}
+
+/// Measures a video.
+async fn probe(worker: &Worker, ffprobe: &Path, video: &Path) -> Result<VideoInfo, Error> {
+    let command = count_frames(ffprobe, video);
+    tracing::debug!("starting {}", shell_line(&command));
+    let mut child = Running::start(command, Stdin::Null)
+        .map_err(|error| Error::spawn(error, ffprobe.to_owned(), FFPROBE))?;
+    let (mut answer, mut tail) = (String::new(), LogTail::default());
+    loop {
+        tokio::select! {
+            event = child.next() => match event {
+                Event::Line(Stream::Stdout, line) => answer.push_str(&line),
+                Event::Line(Stream::Stderr, line) => tail.push(&line),
+                Event::Exited(exit) => {
+                    let found = VideoInfo::parse(&answer);
+                    return found.ok_or_else(|| ffmpeg_error(worker, exit, &tail));
+                }
+            },
+            _ = worker.shutdown.wait() => child.stop(Duration::ZERO),
+        }
+    }
+}
+
+/// What it means that FFmpeg or `FFprobe` ended without a result.
+fn ffmpeg_error(worker: &Worker, exit: Exit, tail: &LogTail) -> Error {
+    match (exit, worker.shutdown.requested()) {
+        (_, Some(by)) => Error::Interrupted { by, left: "the video is not made".to_owned() },
+        (Exit::Ended(ending), None) => {
+            Error::Ffmpeg { cause: tail.diagnose(ending), said: tail.last_words() }
+        }
+        (Exit::Stopped, None) => {
+            Error::Internal("FFmpeg was stopped, and nobody asked for it".to_owned())
+        }
+    }
+}
+
+/// Encodes the sequence to a file in scratch.
+async fn encode_sequence(
+    worker: &Worker,
+    mut encode: Encode<'_>,
+    mut supply: Supply,
+    total: usize,
+) -> Result<(), Error> {
+    // Looked at before FFmpeg starts: it tells which layer is the picture.
+    let first = worker.unless_stopped(supply.first()).await?;
+    let layer = first.frame.layer.clone();
+    encode.layer = layer.as_deref();
+    let command = encode.command();
+    tracing::info!("starting {}", shell_line(&command));
+    let mut child = Running::start(command, Stdin::Piped)
+        .map_err(|error| Error::spawn(error, encode.ffmpeg.to_owned(), FFMPEG))?;
+    let stdin = child.take_stdin();
+    let stdin = stdin.ok_or_else(|| Error::Internal("FFmpeg has no standard input".to_owned()))?;
+
+    let mut feeding = std::pin::pin!(supply.feed(first, stdin));
+    let mut fed = None;
+    let mut stopping = false;
+    let mut watch = Watch::begin(total);
+    let exit = loop {
+        tokio::select! {
+            event = child.next() => match event {
+                Event::Line(stream, line) => watch.line(stream, &line),
+                Event::Exited(exit) => break exit,
+            },
+            result = &mut feeding, if fed.is_none() => {
+                if result.is_err() {
+                    child.stop(CHILD_GRACE);
+                }
+                fed = Some(result);
+            }
+            _ = worker.shutdown.wait(), if !stopping => {
+                stopping = true;
+                child.stop(CHILD_GRACE);
+            }
+        }
+    };
+    match (fed, exit) {
+        // A frame that cannot be had or used explains FFmpeg's end, not the reverse.
+        (Some(Err(error)), _) => Err(error),
+        (_, Exit::Ended(Ending::Code(0))) if watch.is_faithful() => Ok(()),
+        _ => Err(ffmpeg_error(worker, exit, &watch.tail)),
+    }
+}
+
+/// What FFmpeg tells while it encodes.
+struct Watch {
+    parser: ProgressParser,
+    reached: ffmpeg::Progress,
+    progress: Progress,
+    tail: LogTail,
+}
+
+impl Watch {
+    fn begin(total: usize) -> Self {
+        Self {
+            parser: ProgressParser::default(),
+            reached: ffmpeg::Progress::default(),
+            progress: Progress::begin(total),
+            tail: LogTail::default(),
+        }
+    }
+
+    fn line(&mut self, stream: Stream, line: &str) {
+        match stream {
+            Stream::Stdout => {
+                if let Some(reached) = self.parser.push(line) {
+                    self.reached = reached;
+                    self.progress.reached(usize::try_from(reached.frames).unwrap_or(usize::MAX));
+                    if self.progress.is_due(HEARTBEAT) {
+                        tracing::info!("encoded {}", self.progress);
+                    }
+                }
+            }
+            Stream::Stderr => {
+                self.tail.push(line);
+                tracing::warn!(program = "ffmpeg", "{line}");
+            }
+        }
+    }
+
+    /// Whether FFmpeg neither invented frames nor left any out.
+    fn is_faithful(&self) -> bool {
+        self.reached.duplicated == 0 && self.reached.dropped == 0
+    }
+}
