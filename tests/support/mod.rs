@@ -1,0 +1,352 @@
+//! What the tests stand on: starting the program and reading what it says.
+#![allow(dead_code, reason = "every test file uses its own part of it")]
+
+pub mod s3_server;
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use s3_server::S3Server;
+
+/// Longer than anything takes that ends at all, even on a busy machine.
+pub const LONG: Duration = Duration::from_secs(120);
+
+/// The program under test.
+pub fn program() -> PathBuf {
+    std::env::var_os("RENDER_WORKER_BIN")
+        .map_or_else(|| env!("CARGO_BIN_EXE_render-worker").into(), PathBuf::from)
+}
+
+/// A file below `fixtures/`.
+pub fn fixture(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path)
+}
+
+/// A real scene of ours: `tiny` is `fixtures/scenes/tiny.blend`.
+pub fn scene(name: &str) -> PathBuf {
+    fixture("scenes").join(name).with_extension("blend")
+}
+
+/// A run of the program that is being put together. Its environment has nothing but
+/// `PATH` and a `TMPDIR` of its own; its log is JSON.
+pub struct Worker {
+    command: Command,
+    scratch: TempDir,
+}
+
+/// The program with a subcommand.
+pub fn worker(action: &str) -> Worker {
+    let scratch = tempfile::tempdir().expect("a folder for temporary files");
+    let mut command = Command::new(program());
+    command
+        .arg(action)
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("TMPDIR", scratch.path())
+        .stdin(Stdio::null());
+    Worker { command, scratch }
+}
+
+impl Worker {
+    /// Adds an argument.
+    pub fn arg(mut self, arg: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.arg(arg);
+        self
+    }
+
+    /// Adds arguments, split at spaces.
+    pub fn args(mut self, args: &str) -> Self {
+        self.command.args(args.split_whitespace());
+        self
+    }
+
+    /// Sets `-i`.
+    pub fn input(self, uri: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.arg("-i").arg(uri)
+    }
+
+    /// Sets `-o`.
+    pub fn output(self, uri: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.arg("-o").arg(uri)
+    }
+
+    /// Sets a variable.
+    pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    /// Makes `server` its S3. A request is tried three times only, so that a test that
+    /// wants a failure gets it soon.
+    pub fn s3(mut self, server: &S3Server) -> Self {
+        self.command.env("AWS_MAX_ATTEMPTS", "3").envs(server.env());
+        self
+    }
+
+    /// Uses the stand-in for Blender, which takes its orders from the scene file.
+    pub fn stand_in_blender(self) -> Self {
+        self.arg("--blender").arg(fixture("stand-ins/blender"))
+    }
+
+    /// Changes the command in ways that nothing above does.
+    pub fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
+        change(&mut self.command);
+        self
+    }
+
+    /// The folder that the program uses for temporary files.
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Runs the program to its end.
+    pub fn run(self) -> Run {
+        self.start().finish()
+    }
+
+    /// Starts the program.
+    pub fn start(mut self) -> Running {
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let started = Instant::now();
+        let mut child = self.command.spawn().expect("the program starts");
+        let mut stdout = child.stdout.take().expect("standard output");
+        let stderr = child.stderr.take().expect("standard error");
+        let log: Arc<(Mutex<Log>, Condvar)> = Arc::default();
+        let said = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            for line in BufReader::new(stderr).split(b'\n') {
+                let line = String::from_utf8(line.expect("a readable pipe")).expect("UTF-8");
+                said.0.lock().expect("no panic").lines.push(line);
+                said.1.notify_all();
+            }
+            said.0.lock().expect("no panic").ended = true;
+            said.1.notify_all();
+        });
+        let printer = std::thread::spawn(move || {
+            let mut text = String::new();
+            stdout.read_to_string(&mut text).expect("UTF-8");
+            text
+        });
+        Running { child, log, reader, printer, scratch: self.scratch, started }
+    }
+}
+
+#[derive(Default)]
+struct Log {
+    lines: Vec<String>,
+    ended: bool,
+}
+
+/// The program, running.
+pub struct Running {
+    child: Child,
+    log: Arc<(Mutex<Log>, Condvar)>,
+    reader: JoinHandle<()>,
+    printer: JoinHandle<String>,
+    scratch: TempDir,
+    started: Instant,
+}
+
+impl Running {
+    /// Its process id.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().try_into().expect("a process id"))
+    }
+
+    /// The folder that it uses for temporary files.
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Waits until it has logged a line that contains `text`.
+    pub fn wait_for_log(&self, text: &str) -> String {
+        let deadline = Instant::now() + LONG;
+        let (log, news) = &*self.log;
+        let mut log = log.lock().expect("no panic");
+        loop {
+            if let Some(line) = log.lines.iter().find(|line| line.contains(text)) {
+                return line.clone();
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !log.ended && !left.is_zero(),
+                "never said {text:?}:\n{}",
+                log.lines.join("\n")
+            );
+            log = news.wait_timeout(log, left).expect("no panic").0;
+        }
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill(self.pid(), signal).expect("the program is there to be signalled");
+    }
+
+    /// Waits for its end. Fails if it takes very long, or leaves temporary files.
+    pub fn finish(mut self) -> Run {
+        let deadline = Instant::now() + LONG;
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child of ours") {
+                break status;
+            }
+            if Instant::now() > deadline {
+                drop(self.child.kill());
+                panic!("did not end:\n{}", self.log.0.lock().expect("no panic").lines.join("\n"));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let took = self.started.elapsed();
+        self.reader.join().expect("the log is read");
+        let stdout = self.printer.join().expect("the output is read");
+        let lines = std::mem::take(&mut self.log.0.lock().expect("no panic").lines);
+        let exit = status.code().unwrap_or_else(|| -status.signal().expect("code or signal"));
+        let run = Run { exit, stdout, lines, took };
+        if status.signal().is_none() {
+            let left = names(self.scratch.path());
+            assert!(left.is_empty(), "temporary files are left: {left:?}\n{}", run.text());
+        }
+        run
+    }
+}
+
+/// How a run of the program went.
+pub struct Run {
+    /// Its exit code; a negative signal number if it was killed.
+    pub exit: i32,
+    /// What it printed on standard output.
+    pub stdout: String,
+    /// Its log, line by line.
+    pub lines: Vec<String>,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl Run {
+    /// Asserts the exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.exit, code, "exit code; the log:\n{}", self.text());
+        self
+    }
+
+    /// Asserts that the log contains each of these texts.
+    #[track_caller]
+    pub fn says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            let said = self.messages().iter().any(|message| message.contains(text));
+            assert!(said, "never said {text:?}; the log:\n{}", self.text());
+        }
+        self
+    }
+
+    /// Asserts that the log contains none of these texts.
+    #[track_caller]
+    pub fn never_says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(!self.text().contains(text), "said {text:?}; the log:\n{}", self.text());
+        }
+        self
+    }
+
+    /// The log as it was written.
+    pub fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+
+    /// The lines of a JSON log.
+    #[track_caller]
+    pub fn json(&self) -> Vec<Value> {
+        let parse = |line: &String| {
+            serde_json::from_str(line)
+                .unwrap_or_else(|_| panic!("no JSON: {line:?}\n{}", self.text()))
+        };
+        self.lines.iter().map(parse).collect()
+    }
+
+    /// The messages of a JSON log.
+    #[track_caller]
+    pub fn messages(&self) -> Vec<String> {
+        let message = |line: &Value| line["message"].as_str().unwrap_or_default().to_owned();
+        self.json().iter().map(message).collect()
+    }
+
+    /// The last line of a failed run, in words.
+    #[track_caller]
+    pub fn last_words(&self) -> String {
+        let errors = self.json();
+        let last =
+            errors.iter().rfind(|line| line["level"] == "ERROR" && line["exit_code"].is_u64());
+        last.and_then(|line| line["message"].as_str()).unwrap_or_default().to_owned()
+    }
+}
+
+/// The names in a folder, sorted; none if it is not there.
+pub fn names(folder: &Path) -> Vec<String> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let name = |entry: fs::DirEntry| entry.file_name().into_string().expect("UTF-8");
+    let mut names: Vec<_> = entries.map(|entry| name(entry.expect("a readable folder"))).collect();
+    names.sort();
+    names
+}
+
+/// The only report of `action` (`render` or `stitch`) below an output folder.
+#[track_caller]
+pub fn report(output: &Path, action: &str) -> Value {
+    let folder = output.join("reports");
+    let mut reports = names(&folder);
+    reports.retain(|name| name.starts_with(action));
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    let text = fs::read(folder.join(&reports[0])).expect("a report");
+    serde_json::from_slice(&text).expect("JSON")
+}
+
+/// Writes a scene file for the stand-in for Blender: frames `first` to `last` as its
+/// own range, and its orders (see `fixtures/README.md`).
+pub fn ordered_scene(first: i32, last: i32, orders: &Value) -> Vec<u8> {
+    let mut bytes = b"BLENDER-v304REND".to_vec();
+    bytes.extend(72i32.to_le_bytes());
+    bytes.extend([0; 12]);
+    bytes.extend(1i32.to_le_bytes());
+    bytes.extend(first.to_le_bytes());
+    bytes.extend(last.to_le_bytes());
+    bytes.extend([0; 64]);
+    bytes.extend(format!("\nORDERS {orders}\n").into_bytes());
+    bytes
+}
+
+/// The decoded pixels of an image or of every frame of a video, as FFmpeg's hashes,
+/// one a frame.
+pub fn pixel_hashes(file: &Path) -> Vec<String> {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(file)
+        .args(["-f", "framemd5", "-"])
+        .output()
+        .expect("FFmpeg runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let hash = |line: &str| line.rsplit(',').next().expect("a column").trim().to_owned();
+    text.lines().filter(|line| !line.starts_with('#')).map(hash).collect()
+}
+
+/// What `FFprobe` says of a video: frames are decoded and counted.
+pub fn probe(video: &Path) -> Value {
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-count_frames", "-show_streams", "-show_format", "-of", "json"])
+        .arg(video)
+        .output()
+        .expect("FFprobe runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}

@@ -1,0 +1,264 @@
+//! A real S3 server inside a test, in which things can be made to go wrong.
+//!
+//! The protocol (signatures, checksums, XML) is that of the crate `s3s`, the
+//! objects are kept by `s3s-fs`. In front of them every request is written to
+//! a log, and rules of the test can spoil it:
+//!
+//! ```ignore
+//! let server = S3Server::start();
+//! server.put("scene.blend", b"BLENDER");
+//! server.inject(Fault::on(Operation::GetObject).times(2).respond(503, "SlowDown"));
+//! // … run the program with `server.env()` and `server.uri("scene.blend")` …
+//! assert_eq!(server.count(Operation::GetObject), 3);
+//! ```
+#![allow(dead_code, reason = "each test binary uses a part of this")]
+
+mod body;
+mod connection;
+mod faults;
+mod front;
+mod index;
+mod listing;
+mod log;
+mod operation;
+mod service;
+mod serving;
+mod store;
+mod tls;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use s3s::auth::SimpleAuth;
+use s3s::service::S3ServiceBuilder;
+use tempfile::TempDir;
+
+use self::faults::Rules;
+use self::front::Front;
+use self::serving::Serving;
+use self::store::Store;
+use self::tls::Identity;
+
+pub use self::faults::Fault;
+pub use self::log::Request;
+pub use self::operation::Operation;
+
+/// The bucket that every server has.
+pub const BUCKET: &str = "render-test";
+
+/// The credentials that every server accepts.
+pub const ACCESS_KEY: &str = "AKIATESTTESTTESTTEST";
+pub const SECRET_KEY: &str = "test/secret+access/key";
+
+/// The region of [`S3Server::env`], and of buckets unless a test says otherwise.
+pub const REGION: &str = "us-east-1";
+
+/// The certificate, in the directory of the server.
+const CA_FILE: &str = "ca.pem";
+
+/// How many objects [`S3Server::put_many`] stores at the same time.
+const AT_ONCE: usize = 16;
+
+/// An S3 server on a port of its own, which stops when it is dropped.
+pub struct S3Server {
+    /// Before the directory, which it works in until it is dropped.
+    serving: Serving,
+    front: Arc<Front>,
+    store: Store,
+    /// The certificate, where the server speaks TLS.
+    pem: Option<String>,
+    directory: TempDir,
+}
+
+/// What is stored under a key.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub bytes: Vec<u8>,
+    /// Without quotes.
+    pub e_tag: String,
+    pub content_type: Option<String>,
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl S3Server {
+    /// A server over HTTP, which takes requests that are signed for any region.
+    pub fn start() -> Self {
+        Self::launch(None, None)
+    }
+
+    /// A server that redirects requests signed for another region than `region`.
+    /// As [`Self::env`] names [`REGION`], these are a client's first ones.
+    pub fn start_in_region(region: &str) -> Self {
+        Self::launch(Some(region), None)
+    }
+
+    /// A server over HTTPS. Clients have to be told to trust [`Self::ca_file`].
+    pub fn start_tls() -> Self {
+        Self::launch(None, Some(Identity::new()))
+    }
+
+    fn launch(region: Option<&str>, identity: Option<Identity>) -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        let (acceptor, pem) = identity.map(|identity| (identity.acceptor, identity.pem)).unzip();
+        if let Some(pem) = &pem {
+            std::fs::write(directory.path().join(CA_FILE), pem).expect("the certificate");
+        }
+        let store = Store::new(directory.path(), region.unwrap_or(REGION));
+        store.add_bucket(BUCKET);
+        let mut builder = S3ServiceBuilder::new(store.clone());
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let front = Arc::new(Front {
+            log: Arc::default(),
+            rules: Rules::default(),
+            service: builder.build(),
+            region: region.map(str::to_owned),
+        });
+        let serving = Serving::start(Arc::clone(&front), acceptor);
+        Self { serving, front, store, pem, directory }
+    }
+
+    /// The URL that clients connect to.
+    pub fn endpoint(&self) -> String {
+        let scheme = if self.pem.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.serving.address())
+    }
+
+    /// The environment with which a program finds this server and is let in.
+    pub fn env(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+        ]
+    }
+
+    /// The S3 URI of a key.
+    #[expect(clippy::unused_self, reason = "every server has the same bucket")]
+    pub fn uri(&self, key: &str) -> String {
+        format!("s3://{BUCKET}/{key}")
+    }
+
+    /// The certificate to trust, in PEM. For servers with TLS.
+    pub fn ca_pem(&self) -> &str {
+        self.pem.as_deref().expect("a server with TLS")
+    }
+
+    /// A file with the certificate to trust, for `SSL_CERT_FILE`. For servers with TLS.
+    pub fn ca_file(&self) -> PathBuf {
+        assert!(self.pem.is_some(), "the server has no TLS");
+        self.directory.path().join(CA_FILE)
+    }
+
+    /// Makes another bucket.
+    pub fn add_bucket(&self, bucket: &str) {
+        self.store.add_bucket(bucket);
+    }
+
+    /// Stores an object, without a request.
+    pub fn put(&self, key: &str, bytes: &[u8]) {
+        self.put_many([(key, bytes.to_vec())]);
+    }
+
+    /// Stores many objects quickly, without requests.
+    pub fn put_many<K: Into<String>>(&self, objects: impl IntoIterator<Item = (K, Vec<u8>)>) {
+        let objects = objects.into_iter().map(|(key, bytes)| (key.into(), bytes));
+        let objects: Vec<(String, Vec<u8>)> = objects.collect();
+        let store = self.store.clone();
+        self.serving.run(async move {
+            let store = &store;
+            let puts = futures_util::stream::iter(objects);
+            puts.for_each_concurrent(AT_ONCE, async |(key, bytes)| {
+                let put = store.put(BUCKET, &key, bytes.into()).await;
+                put.unwrap_or_else(|error| panic!("{key:?} cannot be stored: {error:?}"));
+            })
+            .await;
+        });
+    }
+
+    /// The bytes of an object, if it exists.
+    pub fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.stored(key).map(|stored| stored.bytes)
+    }
+
+    /// An object with what is known about it, if it exists.
+    pub fn stored(&self, key: &str) -> Option<Stored> {
+        let store = self.store.clone();
+        let key = key.to_owned();
+        let (output, bytes) =
+            self.serving.run(async move { store.get(BUCKET, &key).await.ok() })?;
+        Some(Stored {
+            bytes: Vec::from(bytes),
+            e_tag: output.e_tag.map(s3s::dto::ETag::into_value).unwrap_or_default(),
+            content_type: output.content_type,
+            metadata: output.metadata.into_iter().flatten().collect(),
+        })
+    }
+
+    /// Deletes an object, if it exists.
+    pub fn remove(&self, key: &str) {
+        self.store.remove(BUCKET, key);
+    }
+
+    /// The keys that start with `prefix`, in the order of their bytes.
+    pub fn keys(&self, prefix: &str) -> Vec<String> {
+        self.store.keys(BUCKET, prefix)
+    }
+
+    /// The keys of multipart uploads that are neither completed nor aborted.
+    pub fn open_uploads(&self) -> Vec<String> {
+        self.store.open_uploads()
+    }
+
+    /// The requests up to now, in the order in which they arrived.
+    pub fn requests(&self) -> Vec<Request> {
+        self.front.log.requests()
+    }
+
+    /// How many requests of an operation arrived up to now.
+    pub fn count(&self, operation: Operation) -> usize {
+        let requests = self.requests();
+        requests.iter().filter(|request| request.operation == operation).count()
+    }
+
+    /// Waits for a request like `what` to be finished.
+    ///
+    /// # Panics
+    ///
+    /// With the log, when that takes longer than `timeout`.
+    pub fn wait_for(&self, what: impl Fn(&Request) -> bool, timeout: Duration) -> Request {
+        self.wait_for_arrival(|request| request.finished.is_some() && what(request), timeout)
+    }
+
+    /// Waits for a request like `what` to arrive. It may not be answered yet.
+    ///
+    /// # Panics
+    ///
+    /// With the log, when that takes longer than `timeout`.
+    pub fn wait_for_arrival(&self, what: impl Fn(&Request) -> bool, timeout: Duration) -> Request {
+        self.wait_until(|requests| requests.iter().find(|request| what(request)).cloned(), timeout)
+    }
+
+    /// Waits until `what` finds in the log what it looks for.
+    ///
+    /// # Panics
+    ///
+    /// With the log, when that takes longer than `timeout`.
+    pub fn wait_until<T>(&self, what: impl Fn(&[Request]) -> Option<T>, timeout: Duration) -> T {
+        self.front.log.wait(timeout, what)
+    }
+
+    /// Adds a rule after those that there are.
+    pub fn inject(&self, fault: Fault) {
+        self.front.rules.add(fault);
+    }
+
+    /// Removes all rules.
+    pub fn clear_faults(&self) {
+        self.front.rules.clear();
+    }
+}

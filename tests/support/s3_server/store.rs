@@ -1,0 +1,153 @@
+//! The objects: `s3s-fs` with its gaps filled.
+//!
+//! `s3s-fs` keeps an object in a file named like its key. So `a` and `a/b`
+//! cannot both exist, `a//b` becomes `a/b`, the key of a "directory" answers
+//! as if it were an object, and an upload whose checksum is wrong has already
+//! replaced what was there. Here `s3s-fs` files every write under a fresh
+//! number, and which key has which number is kept in memory: a key can be any
+//! text, and an object changes only when its upload has succeeded.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::{HeaderMap, Method, Uri};
+use s3s::checksum::ChecksumHasher;
+use s3s::dto::{GetObjectInput, GetObjectOutput, HeadObjectInput, PutObjectInput, StreamingBlob};
+use s3s::{Body, S3, S3Request, S3Result, s3_error};
+use s3s_fs::FileSystem;
+
+use super::index::{Filed, Index};
+
+/// The one bucket of `s3s-fs` that the numbered files are in.
+pub const SHELF: &str = "objects";
+
+/// The buckets and objects of one server. Clones share them.
+#[derive(Clone)]
+pub struct Store {
+    pub files: Arc<FileSystem>,
+    pub region: Arc<str>,
+    index: Arc<Mutex<Index>>,
+}
+
+impl Store {
+    /// A store without buckets, which keeps its files in the directory `root`.
+    pub fn new(root: &Path, region: &str) -> Self {
+        std::fs::create_dir(root.join(SHELF)).expect("a directory for the objects");
+        Self {
+            files: Arc::new(FileSystem::new(root).expect("a store in a directory that exists")),
+            region: Arc::from(region),
+            index: Arc::default(),
+        }
+    }
+
+    /// Makes a bucket.
+    pub fn add_bucket(&self, bucket: &str) {
+        let mut index = self.index();
+        index.buckets.entry(bucket.to_owned()).or_default();
+    }
+
+    /// Stores an object as a client would that sends a CRC-64/NVME checksum,
+    /// which is also what S3 computes where a client sends none.
+    pub async fn put(&self, bucket: &str, key: &str, bytes: Bytes) -> S3Result<()> {
+        let mut hasher = ChecksumHasher {
+            crc64nvme: Some(s3s::crypto::Crc64Nvme::default()),
+            ..ChecksumHasher::default()
+        };
+        hasher.update(&bytes);
+        let input = PutObjectInput {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            checksum_crc64nvme: hasher.finalize().checksum_crc64nvme,
+            body: Some(blob(bytes)),
+            ..PutObjectInput::default()
+        };
+        self.put_object(request(input)).await.map(drop)
+    }
+
+    /// An object and its bytes.
+    pub async fn get(&self, bucket: &str, key: &str) -> S3Result<(GetObjectOutput, Bytes)> {
+        let input = GetObjectInput {
+            bucket: bucket.to_owned(),
+            key: key.to_owned(),
+            ..GetObjectInput::default()
+        };
+        let mut output = self.get_object(request(input)).await?.output;
+        let bytes = match output.body.take() {
+            Some(body) => collect(body).await?,
+            None => Bytes::new(),
+        };
+        Ok((output, bytes))
+    }
+
+    /// Deletes an object, if it is there.
+    pub fn remove(&self, bucket: &str, key: &str) {
+        if let Ok(objects) = self.index().objects(bucket) {
+            objects.remove(key);
+        }
+    }
+
+    /// The keys that start with `prefix`, in the order of their bytes.
+    pub fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
+        let mut index = self.index();
+        let Ok(objects) = index.objects(bucket) else {
+            return Vec::new();
+        };
+        let keys = objects.keys().filter(|key| key.starts_with(prefix));
+        keys.cloned().collect()
+    }
+
+    /// The keys of the multipart uploads that are neither completed nor aborted.
+    pub fn open_uploads(&self) -> Vec<String> {
+        let index = self.index();
+        index.uploads.values().map(|upload| upload.key.clone()).collect()
+    }
+
+    /// What is where, for as long as the guard lives.
+    pub fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().expect("the index of the store")
+    }
+
+    /// What is stored under a number.
+    pub async fn filed(&self, number: String) -> S3Result<Filed> {
+        let input = HeadObjectInput {
+            bucket: SHELF.to_owned(),
+            key: number.clone(),
+            ..HeadObjectInput::default()
+        };
+        let output = self.files.head_object(request(input)).await?.output;
+        Ok(Filed {
+            number,
+            size: output.content_length,
+            e_tag: output.e_tag,
+            last_modified: output.last_modified,
+        })
+    }
+}
+
+/// The whole of a body.
+pub async fn collect(blob: StreamingBlob) -> S3Result<Bytes> {
+    let body = Body::from(blob).collect().await;
+    body.map(http_body_util::Collected::to_bytes).map_err(|_| s3_error!(IncompleteBody))
+}
+
+/// A body that is there already.
+pub fn blob(bytes: Bytes) -> StreamingBlob {
+    StreamingBlob::from(Body::from(bytes))
+}
+
+/// A request that comes from a test rather than over HTTP.
+fn request<T>(input: T) -> S3Request<T> {
+    S3Request {
+        input,
+        method: Method::default(),
+        uri: Uri::default(),
+        headers: HeaderMap::default(),
+        extensions: hyper::http::Extensions::default(),
+        credentials: None,
+        region: None,
+        service: None,
+        trailing_headers: None,
+    }
+}

@@ -1,0 +1,77 @@
+//! Flags and variables: what is asked for wrongly is refused before anything is
+//! touched, in words that name the flag and the variable.
+
+use std::path::Path;
+
+use crate::support::{Run, program, worker};
+
+fn refused(arguments: &str) -> Run {
+    worker("render").args(arguments).run().exits(2)
+}
+
+#[test]
+fn help_and_version_are_printed_on_standard_output() {
+    let version = std::process::Command::new(program()).arg("--version").output().unwrap();
+    assert!(version.status.success());
+    let text = String::from_utf8(version.stdout).unwrap();
+    assert_eq!(text, format!("render-worker {}\n", env!("CARGO_PKG_VERSION")));
+
+    for action in ["render", "stitch"] {
+        let run = worker(action).arg("--help").run().exits(0);
+        for word in ["Usage:", "Examples:", "INPUT_URI", "F_PER_JOB", "--total-frames"] {
+            assert!(run.stdout.contains(word), "{word} is not in:\n{}", run.stdout);
+        }
+        assert!(run.lines.is_empty(), "{}", run.text());
+    }
+}
+
+#[test]
+fn without_a_subcommand_the_manual_is_named() {
+    let run = std::process::Command::new(program()).output().unwrap();
+    assert_eq!(run.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("--help"));
+}
+
+#[test]
+fn wrong_values_are_refused_with_flag_and_variable() {
+    for (arguments, words) in [
+        ("-o out -f 1", ["--input-uri", "INPUT_URI"]),
+        ("-i a.blend -f 1", ["--output-uri", "OUTPUT_URI"]),
+        ("-i a.blend -o out", ["--frames-per-job", "F_PER_JOB"]),
+        ("-i a.blend -o out -f 0", ["--frames-per-job", "F_PER_JOB"]),
+        ("-i a.blend -o out -f 1 -t x", ["--total-frames", "TOTAL_FRAMES"]),
+        ("-i a.blend -o out --frames 9-1", ["--frames", "FRAMES"]),
+        ("-i gs://b/a.blend -o out -f 1", ["--input-uri", "INPUT_URI"]),
+    ] {
+        refused(arguments).says(&words);
+    }
+}
+
+#[test]
+fn nothing_is_touched_before_everything_is_validated() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("out");
+    let run =
+        worker("render").input("missing.blend").output(&output).args("-f 1 --engine a-b").run();
+    run.exits(2).says(&["--engine", "ENGINE"]);
+    assert!(!Path::new(&output).exists());
+}
+
+#[test]
+fn a_batch_parameter_that_was_never_given_is_explained() {
+    refused("-i Ref::inputUri -o out -f 1").says(&["Ref::inputUri", "`parameters`"]);
+    worker("Ref::action").args("-i a -o out").run().exits(2).says(&["no parameter `action`"]);
+    let run = worker("render").args("-i a -o out").env("F_PER_JOB", "Ref::framesPerJob").run();
+    run.exits(2).says(&["F_PER_JOB", "no parameter `framesPerJob`"]);
+}
+
+#[test]
+fn usage_errors_are_logged_as_everything_else() {
+    let run = worker("render").args("-i a -o out -f 0").run().exits(2);
+    let lines = run.json();
+    assert_eq!(lines.len(), 1);
+    assert_eq!((&lines[0]["level"], &lines[0]["exit_code"]), (&"ERROR".into(), &2.into()));
+
+    let run = worker("render").args("-i a -o out -f 0 --log-format text").run().exits(2);
+    assert!(run.text().contains("ERROR --frames-per-job (F_PER_JOB)"), "{}", run.text());
+}
