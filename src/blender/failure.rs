@@ -84,7 +84,7 @@ impl LogTail {
     /// The cause, if Blender named one that is known.
     fn known_cause(&self) -> Option<Cause> {
         // Words of Blender 3.4, 4.3 and 5.2; see fixtures/transcripts.
-        const KNOWN: [(&str, Cause); 12] = [
+        const KNOWN: [(&str, Cause); 13] = [
             ("no camera", Cause::Scene("the scene has no camera")),
             ("Missing DNA block", Cause::Scene("the file is damaged or cut short")),
             ("Failed to read blend file", Cause::Scene("the file is damaged or cut short")),
@@ -100,6 +100,7 @@ impl LogTail {
             ),
             ("Found no Cycles device", Cause::Lacking("no such device here (--cycles-device)")),
             ("libEGL", Cause::Lacking("EEVEE and Workbench need libEGL: install Debian's libegl1")),
+            ("libGL", Cause::Lacking("EEVEE and Workbench need libGL: install Debian's libgl1")),
             ("No space left on device", Cause::Disk("the scratch disk is full")),
             ("Read-only file system", Cause::Disk("the scratch folder is read-only")),
             ("cannot save", Cause::Disk("the scratch folder cannot be written")),

@@ -9,6 +9,8 @@ mod command;
 mod events;
 mod failure;
 mod scene_file;
+#[cfg(test)]
+mod transcripts;
 
 pub use command::{Launch, SETUP_EXIT_CODE, SETUP_SCRIPT};
 pub use events::{Event, SceneInfo, parse};

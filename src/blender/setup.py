@@ -25,8 +25,11 @@ if image.file_format not in STILLS:
         image.media_type = "IMAGE"
     image.file_format = "PNG"
 
-if render.use_multiview:
-    warnings.append("stereo or multiview output is not supported: rendering the one view of the camera")
+if render.use_multiview and image.views_format == "INDIVIDUAL":
+    warnings.append(
+        "the scene saves a file for each eye, which is not supported: rendering the one view of "
+        "its camera"
+    )
     render.use_multiview = False
 
 # With these two as a scene may have them, junk or empty files would be taken for
