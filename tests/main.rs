@@ -4,7 +4,18 @@
 //!
 //! `RENDER_WORKER_BIN` names another build of the program to test, such as the
 //! static one.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test ends by panicking, and has an environment of its own"
+)]
 
+mod s3; // on S3: keys, requests, regions, TLS, frames as they come
+mod s3_failures; // what S3 can refuse, lose or spoil: exit codes and words
 mod s3_server_itself; // the S3 server that the others rely on
+mod storage; // one contract for every kind of location
 mod support; // starting the program, reading its log, scenes, stand-ins
 mod usage; // flags and variables: help, version, refusals

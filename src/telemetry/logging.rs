@@ -125,7 +125,7 @@ where
                 if let Some(program) = fields.rest.get("program").and_then(Value::as_str) {
                     write!(writer, "{program}: ")?;
                 }
-                writeln!(writer, "{}", fields.message)
+                writeln!(writer, "{}", printable(&fields.message))
             }
             LogFormat::Json => {
                 let mut line = Map::new();
@@ -138,6 +138,20 @@ where
             }
         }
     }
+}
+
+/// A message without what a terminal would obey: names of files and words of programs
+/// are not ours.
+fn printable(message: &str) -> String {
+    let mut text = String::with_capacity(message.len());
+    for c in message.chars() {
+        if c.is_control() && !matches!(c, '\n' | '\t') {
+            text.extend(c.escape_default());
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 /// The fields of one event.

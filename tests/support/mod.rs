@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use s3_server::S3Server;
 
 /// Longer than anything takes that ends at all, even on a busy machine.
-pub const LONG: Duration = Duration::from_secs(120);
+pub const LONG: Duration = Duration::from_mins(2);
 
 /// The program under test.
 pub fn program() -> PathBuf {

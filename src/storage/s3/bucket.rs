@@ -11,9 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart, EncodingType};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use percent_encoding::percent_decode_str;
 
 use super::classify::{body_failure, failure};
 use crate::storage::{Entry, Failure};
@@ -28,9 +29,12 @@ const MAX_PARTS: u64 = 10_000;
 /// Parts of one object that are under way at once. Bounds memory.
 const PARTS_AT_ONCE: usize = 4;
 
-/// Attempts at an object whose body does not arrive whole, the first one included.
-/// The SDK retries requests, but not bodies.
+/// Attempts at an object whose body does not arrive whole, the first one included and
+/// unless the user says otherwise. The SDK retries requests, but not bodies.
 const BODY_ATTEMPTS: u32 = 8;
+
+/// The longest pause between two of them.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
 
 /// A client and the bucket it is for.
 #[derive(Clone, Debug)]
@@ -40,11 +44,13 @@ pub(in crate::storage) struct Bucket {
     /// Whether TLS protects what travels. Then the payload is not signed as well: its
     /// checksum suffices, and SHA-256 is most of the CPU time of an upload.
     tls: bool,
+    body_attempts: u32,
 }
 
 impl Bucket {
-    pub(super) fn new(client: Client, name: &str, tls: bool) -> Self {
-        Self { client, name: name.to_owned(), tls }
+    pub(super) fn new(client: Client, name: &str, tls: bool, attempts: Option<u32>) -> Self {
+        let body_attempts = attempts.unwrap_or(BODY_ATTEMPTS);
+        Self { client, name: name.to_owned(), tls, body_attempts }
     }
 
     /// The objects directly below `folder`.
@@ -56,14 +62,22 @@ impl Bucket {
             .bucket(&self.name)
             .prefix(&prefix)
             .delimiter("/")
+            // XML has no way to write control characters, and keys may have them.
+            .encoding_type(EncodingType::Url)
             .into_paginator()
             .send();
         let mut entries = Vec::new();
         while let Some(page) = pages.try_next().await.map_err(failure)? {
+            // Other stores may know nothing of it.
+            let encoded = page.encoding_type() == Some(&EncodingType::Url);
             for object in page.contents.unwrap_or_default() {
-                let name = object.key().and_then(|key| key.strip_prefix(&prefix));
-                // The empty name is what the console makes to show an empty folder.
-                if let Some(name) = name.filter(|name| !name.is_empty()) {
+                let key = object.key().unwrap_or_default();
+                let key = if encoded { decode(key) } else { key.to_owned() };
+                let name = key.strip_prefix(&prefix);
+                // The empty name is what the console makes to show an empty folder; a slash
+                // only a store could list that does not know the delimiter.
+                let name = name.filter(|name| !name.is_empty() && !name.contains('/'));
+                if let Some(name) = name {
                     entries.push(Entry {
                         name: name.to_owned(),
                         size: object.size().and_then(|size| size.try_into().ok()).unwrap_or(0),
@@ -131,11 +145,12 @@ impl Bucket {
                     Err(error) => error,
                 },
             };
-            if attempt == BODY_ATTEMPTS {
+            if attempt >= self.body_attempts {
                 return Err(error);
             }
             tracing::debug!(key, attempt, "the object's body did not arrive whole: trying again");
-            tokio::time::sleep(Duration::from_millis(100) * 2u32.pow(attempt)).await;
+            let pause = Duration::from_millis(100) * 2u32.saturating_pow(attempt);
+            tokio::time::sleep(pause.min(MAX_PAUSE)).await;
             attempt += 1;
         }
     }
@@ -273,6 +288,11 @@ impl Piece {
     }
 }
 
+/// A key out of a listing, as forms encode it: S3 writes `+` for a space.
+fn decode(key: &str) -> String {
+    percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
 fn system_time(time: &DateTime) -> SystemTime {
     SystemTime::try_from(*time).unwrap_or(UNIX_EPOCH)
 }
@@ -336,4 +356,20 @@ async fn read_at(file: &Arc<File>, offset: u64, length: u64) -> Result<Bytes, Fa
         Ok(Bytes::from(content))
     };
     blocking(read).await.map_err(scratch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn listed_keys_are_decoded_as_s3_and_others_encode_them() {
+        for (listed, key) in [
+            ("a/b+c.png", "a/b c.png"),
+            ("a%20b%2Bc%25.png", "a b+c%.png"),
+            ("%C3%BC%01%0A", "ü\u{1}\n"),
+        ] {
+            assert_eq!(decode(listed), key);
+        }
+    }
 }

@@ -34,6 +34,10 @@ where
         return Failure::Transient(Box::new(S3Error(innermost(&error))));
     };
     let code = service.err().code().unwrap_or_default();
+    if code.is_empty() && status.is_some_and(|status| (200..300).contains(&status)) {
+        // An answer that cannot be read, such as the page of a proxy.
+        return Failure::Transient(Box::new(S3Error(innermost(&error))));
+    }
     let text = describe(&error, status, code, service.err().message());
     let text = Box::new(S3Error(text));
     match (code, status.unwrap_or_default()) {
@@ -49,7 +53,8 @@ where
             | "PreconditionFailed",
             _,
         )
-        | (_, 429 | 500..600) => Failure::Transient(text),
+        // Success with an error in the body, as when an upload is completed.
+        | (_, 200..300 | 429 | 500..600) => Failure::Transient(text),
         _ => Failure::Denied(text),
     }
 }
@@ -91,7 +96,7 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
-        let text = error.to_string();
+        let text = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
         if texts.last().is_none_or(|last| !last.contains(&text)) {
             texts.push(text);
         }

@@ -7,7 +7,11 @@ mod http;
 use std::collections::HashMap;
 use std::time::Duration;
 
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::region::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::retry::{RetryConfig, RetryPartition, TokenBucket};
@@ -52,14 +56,21 @@ impl Buckets {
         if let Some(bucket) = known.get(name) {
             return Ok(bucket.clone());
         }
-        let bucket = Box::pin(connect(config, name)).await?;
+        let bucket = Box::pin(connect(config, name, self.attempts)).await?;
         known.insert(name.to_owned(), bucket.clone());
         Ok(bucket)
     }
 }
 
 async fn load_config(attempts: Option<u32>) -> SdkConfig {
-    let region = RegionProviderChain::default_provider().or_else(FALLBACK_REGION);
+    let http = http::client();
+    // The SDK's own chain panics: it asks the instance with a client that is not
+    // built in.
+    let sources = ProviderConfig::without_region().with_http_client(http.clone());
+    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(ProfileFileRegionProvider::builder().configure(&sources).build())
+        .or_else(ImdsRegionProvider::builder().configure(&sources).build())
+        .or_else(FALLBACK_REGION);
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         // To the first byte of the answer. Counts the upload too, which is why parts
@@ -71,7 +82,7 @@ async fn load_config(attempts: Option<u32>) -> SdkConfig {
         .with_initial_backoff(Duration::from_millis(250))
         .with_max_backoff(MAX_BACKOFF);
     aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http::client())
+        .http_client(http)
         .timeout_config(timeouts)
         .retry_config(retries)
         .region(region)
@@ -83,13 +94,13 @@ async fn load_config(attempts: Option<u32>) -> SdkConfig {
 ///
 /// S3 answers in the wrong region too, but only with the right one's name, which
 /// the SDK for Rust does not follow ("`HeadBucket`" in the S3 API reference).
-async fn connect(config: &SdkConfig, name: &str) -> Result<Bucket, Failure> {
+async fn connect(config: &SdkConfig, name: &str, attempts: Option<u32>) -> Result<Bucket, Failure> {
     let client = Client::from_conf(client_config(config).build());
     let endpoint = custom_endpoint(config);
     let tls = endpoint.is_none_or(|endpoint| endpoint.starts_with("https"));
     let answer = client.head_bucket().bucket(name).send().await;
     let Err(error) = answer else {
-        return Ok(Bucket::new(client, name, tls));
+        return Ok(Bucket::new(client, name, tls, attempts));
     };
     let status = error.raw_response().map(|response| response.status().as_u16());
     let home = error
@@ -102,14 +113,14 @@ async fn connect(config: &SdkConfig, name: &str) -> Result<Bucket, Failure> {
             tracing::debug!(bucket = name, region = home, "the bucket is in another region");
             let region = Region::new(home);
             let client = Client::from_conf(client_config(config).region(region).build());
-            Ok(Bucket::new(client, name, tls))
+            Ok(Bucket::new(client, name, tls, attempts))
         }
         (_, Some(404)) => Err(Failure::Missing(
             format!("there is no bucket {name:?}; is its name right, and is it in this account's partition?").into(),
         )),
         // Whoever may read and write objects need not be allowed to ask this. What
         // is really wrong, if anything, the next request says with a body.
-        (_, Some(400..500)) => Ok(Bucket::new(client, name, tls)),
+        (_, Some(400..500)) => Ok(Bucket::new(client, name, tls, attempts)),
         _ => Err(classify::failure(error)),
     }
 }

@@ -1,0 +1,418 @@
+//! What S3 can refuse, lose or spoil. What passes by itself is outlived; everything
+//! else ends with the exit code that tells Batch whether to try again, and with words
+//! that name the URI, the cause as S3 puts it, and what to do.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::s3_server::{ACCESS_KEY, Fault, Operation, S3Server, SECRET_KEY};
+use crate::support::{LONG, Run, Worker, ordered_scene, worker};
+
+/// Advice, by exit code.
+const CHECK_THE_URI: &str = "what to do: check the URI";
+const RUN_AGAIN: &str = "what to do: run the job again";
+const GIVE_THE_RIGHT: &str = "what to do: give the job's role or user the right";
+
+/// A server with a scene in `a.blend`, and a place to see what Blender did.
+struct Setting {
+    server: S3Server,
+    folder: TempDir,
+}
+
+impl Setting {
+    /// The scene has frames 1 to 4.
+    fn new() -> Self {
+        Self::with_steps(json!([]))
+    }
+
+    /// The stand-in for Blender has orders.
+    #[expect(clippy::needless_pass_by_value, reason = "a literal")]
+    fn with_steps(steps: Value) -> Self {
+        let this = Self { server: S3Server::start(), folder: tempfile::tempdir().unwrap() };
+        let orders = json!({"steps": steps, "record": this.launches()});
+        this.server.put("a.blend", &ordered_scene(1, 4, &orders));
+        this
+    }
+
+    /// And with these frames, put there by the program itself, in `out`.
+    fn rendered() -> Self {
+        let this = Self::new();
+        this.render().run().exits(0);
+        this
+    }
+
+    fn inject(self, fault: Fault) -> Self {
+        self.server.inject(fault);
+        self
+    }
+
+    fn render(&self) -> Worker {
+        self.render_to(&self.server.uri("a.blend"), &self.server.uri("out"))
+    }
+
+    fn render_to(&self, scene: &str, output: &str) -> Worker {
+        let job = worker("render").input(scene).output(output).args("-f 4").stand_in_blender();
+        job.s3(&self.server).env("AWS_BATCH_JOB_ID", "j0b")
+    }
+
+    fn stitch(&self) -> Worker {
+        let out = self.server.uri("out");
+        let job = worker("stitch").input(&out).output(&out).args("-f 4");
+        job.s3(&self.server).env("AWS_BATCH_JOB_ID", "j0b")
+    }
+
+    fn launches(&self) -> PathBuf {
+        self.folder.path().join("launches")
+    }
+
+    fn blender_was_started(&self) -> bool {
+        self.launches().exists()
+    }
+
+    /// The numbers of the frames that are stored.
+    fn frames(&self) -> Vec<String> {
+        let keys = self.server.keys("out/frames/");
+        let name = |key: String| key["out/frames/".len()..].trim_end_matches(".png").to_owned();
+        keys.into_iter().map(name).collect()
+    }
+
+    fn report(&self) -> Value {
+        let report = self.server.get("out/reports/render-j0b-attempt-1.json");
+        serde_json::from_slice(&report.expect("a report")).unwrap()
+    }
+}
+
+/// Asserts how a run ended, and that its last words have all of `words`.
+#[track_caller]
+fn ends(run: Run, code: i32, words: &[&str]) -> Run {
+    let run = run.exits(code);
+    let said = run.last_words();
+    for word in words {
+        assert!(said.contains(word), "{word:?} is not in the last words: {said}");
+    }
+    run
+}
+
+/// Takes away the credentials that every job here has.
+fn without_credentials(command: &mut Command) {
+    command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+}
+
+/// An address at which nobody listens: no port of it is ever handed out.
+const NOWHERE: &str = "http://127.0.0.1:1";
+
+// What passes by itself ------------------------------------------------------------
+
+#[test]
+fn faults_that_pass_are_outlived() {
+    use Operation::{GetObject, HeadBucket, PutObject};
+    let faults = [
+        Fault::on(HeadBucket).times(2).respond(503, "SlowDown"),
+        Fault::on(GetObject).times(3).respond(503, "SlowDown"),
+        Fault::on(GetObject).times(1).reset(),
+        Fault::on(GetObject).times(1).close(),
+        Fault::on(GetObject).times(2).truncate_body(40),
+        Fault::on(PutObject).times(1).respond(500, "InternalError"),
+        Fault::on(PutObject).key("0002.png").times(3).respond(503, "ServiceUnavailable"),
+        Fault::on(PutObject).key("0003.png").times(1).reset(),
+        Fault::on(PutObject).key("0004.png").times(1).lose_answer(),
+        Fault::on(PutObject).key("0001.png").times(1).respond(400, "RequestTimeout"),
+    ];
+    let setting = faults.into_iter().fold(Setting::new(), Setting::inject);
+    let render = setting.render().env("AWS_MAX_ATTEMPTS", "8");
+    render.run().exits(0).never_says(&["ERROR"]);
+    assert_eq!(setting.frames(), ["0001", "0002", "0003", "0004"]);
+    let spoilt = setting.server.requests().iter().filter(|request| request.faulted).count();
+    assert_eq!(spoilt, 2 + 3 + 1 + 1 + 2 + 1 + 3 + 1 + 1 + 1, "every fault was met");
+}
+
+#[test]
+fn a_bit_that_flips_on_the_way_is_noticed_and_the_frame_is_had_again() {
+    let setting = Setting::rendered();
+    // In the middle of the pixels.
+    let at = setting.server.get("out/frames/0002.png").unwrap().len() / 2;
+    let get = || Fault::on(Operation::GetObject).key("frames/0002.png");
+    let setting = setting.inject(get().times(1).flip_bit(at));
+    setting.stitch().run().exits(0);
+    assert!(setting.server.get("out/output.mp4").is_some());
+
+    let setting = setting.inject(get().flip_bit(at));
+    let uri = setting.server.uri("out/frames/0002.png");
+    ends(setting.stitch().run(), 75, &[&uri, "checksum", RUN_AGAIN]);
+}
+
+#[test]
+fn a_body_that_stalls_is_given_up_and_had_again() {
+    let setting = Setting::new();
+    let get = Fault::on(Operation::GetObject).key("a.blend");
+    let setting = setting.inject(get.times(1).stall_body(50));
+    let run = setting.render().run().exits(0);
+    assert!(run.took < Duration::from_secs(30), "took {:?}", run.took);
+    assert_eq!(setting.server.count(Operation::GetObject), 2);
+}
+
+// What does not --------------------------------------------------------------------
+
+#[test]
+fn what_is_not_there_is_missing() {
+    let setting = Setting::new();
+    let (scene, out) = (setting.server.uri("a.blend"), setting.server.uri("out"));
+    let no_scene = setting.server.uri("no such.blend");
+    let run = setting.render_to(&no_scene, &out).run();
+    ends(run, 66, &[&format!("cannot read {no_scene}"), "NoSuchKey", "404", CHECK_THE_URI]);
+
+    let no_bucket = "s3://no-such-bucket/a";
+    let cause = "there is no bucket \"no-such-bucket\"";
+    let run = setting.render_to(no_bucket, &out).run();
+    ends(run, 66, &[&format!("cannot read {no_bucket}"), cause, CHECK_THE_URI]);
+    let run = setting.render_to(&scene, no_bucket).run();
+    ends(run, 66, &[&format!("cannot write {no_bucket}"), cause, CHECK_THE_URI]);
+
+    ends(setting.stitch().run(), 66, &["no numbered images", &out, CHECK_THE_URI]);
+    assert!(!setting.blender_was_started());
+}
+
+#[test]
+fn render_ends_with_the_cause_when_the_scene_cannot_be_had() {
+    use Operation::{GetObject, HeadBucket};
+    for (fault, code, words) in [
+        (Fault::on(GetObject).respond(403, "AccessDenied"), 77, ["AccessDenied", GIVE_THE_RIGHT]),
+        (
+            Fault::on(GetObject).respond(403, "InvalidAccessKeyId"),
+            77,
+            ["InvalidAccessKeyId", GIVE_THE_RIGHT],
+        ),
+        (Fault::on(GetObject).respond(503, "SlowDown"), 75, ["SlowDown", RUN_AGAIN]),
+        (Fault::on(GetObject).respond(500, "InternalError"), 75, ["InternalError", RUN_AGAIN]),
+        (Fault::on(GetObject).respond(429, "TooManyRequests"), 75, ["TooManyRequests", RUN_AGAIN]),
+        (Fault::on(GetObject).respond(400, "ExpiredToken"), 75, ["ExpiredToken", RUN_AGAIN]),
+        (
+            Fault::on(GetObject).respond(403, "RequestTimeTooSkewed"),
+            75,
+            ["RequestTimeTooSkewed", RUN_AGAIN],
+        ),
+        (Fault::on(GetObject).reset(), 75, ["reset", RUN_AGAIN]),
+        (Fault::on(GetObject).close(), 75, ["connection closed", RUN_AGAIN]),
+        (Fault::on(GetObject).truncate_body(40), 75, ["body", RUN_AGAIN]),
+        (Fault::on(HeadBucket).respond(503, "SlowDown"), 75, ["HTTP 503", RUN_AGAIN]),
+        (Fault::on_any().respond(403, "AccessDenied"), 77, ["AccessDenied", GIVE_THE_RIGHT]),
+    ] {
+        let setting = Setting::new().inject(fault);
+        let read = format!("cannot read {}", setting.server.uri("a.blend"));
+        let run = ends(setting.render().run(), code, &words);
+        ends(run, code, &[&read]);
+        assert!(!setting.blender_was_started());
+    }
+}
+
+#[test]
+fn stitch_ends_with_the_cause_when_something_cannot_be_had_or_stored() {
+    use Operation::{GetObject, ListObjectsV2, PutObject};
+    for (fault, code, words) in [
+        (
+            Fault::on(ListObjectsV2).respond(403, "AccessDenied"),
+            77,
+            ["cannot list s3://render-test/out/frames", "AccessDenied", GIVE_THE_RIGHT],
+        ),
+        (
+            Fault::on(ListObjectsV2).respond(503, "SlowDown"),
+            75,
+            ["cannot list s3://render-test/out/frames", "SlowDown", RUN_AGAIN],
+        ),
+        (
+            Fault::on(ListObjectsV2).truncate_body(100),
+            75,
+            ["cannot list s3://render-test/out/frames", "end of file", RUN_AGAIN],
+        ),
+        (
+            // As a proxy may answer that has something else to say.
+            Fault::on(ListObjectsV2).respond(200, "Welcome"),
+            75,
+            ["cannot list s3://render-test/out/frames", "Welcome", RUN_AGAIN],
+        ),
+        (
+            Fault::on(GetObject).key("0003.png").respond(403, "AccessDenied"),
+            77,
+            ["cannot read s3://render-test/out/frames/0003.png", "AccessDenied", GIVE_THE_RIGHT],
+        ),
+        (
+            Fault::on(GetObject).key("0003.png").respond(503, "SlowDown"),
+            75,
+            ["cannot read s3://render-test/out/frames/0003.png", "SlowDown", RUN_AGAIN],
+        ),
+        (
+            Fault::on(GetObject).key("0004.png").respond(404, "NoSuchKey"),
+            66,
+            ["cannot read s3://render-test/out/frames/0004.png", "NoSuchKey", CHECK_THE_URI],
+        ),
+        (
+            Fault::on(PutObject).key("output.mp4").respond(403, "AccessDenied"),
+            77,
+            ["cannot write s3://render-test/out/output.mp4", "AccessDenied", GIVE_THE_RIGHT],
+        ),
+        (
+            Fault::on(PutObject).key("output.mp4").respond(503, "SlowDown"),
+            75,
+            ["cannot write s3://render-test/out/output.mp4", "SlowDown", RUN_AGAIN],
+        ),
+    ] {
+        let setting = Setting::rendered().inject(fault);
+        ends(setting.stitch().run(), code, &words);
+        assert_eq!(setting.server.get("out/output.mp4"), None);
+    }
+}
+
+#[test]
+fn who_may_not_write_is_told_before_anything_is_rendered() {
+    let denied = || Fault::on(Operation::PutObject).respond(403, "AccessDenied");
+    let setting = Setting::new().inject(denied());
+    let words = ["cannot write s3://render-test/out/", "AccessDenied", GIVE_THE_RIGHT];
+    ends(setting.render().run(), 77, &words);
+    assert!(!setting.blender_was_started());
+
+    let setting = Setting::rendered().inject(denied());
+    ends(setting.stitch().run(), 77, &words).never_says(&["starting ", "ffmpeg"]);
+}
+
+#[test]
+fn a_frame_that_cannot_be_stored_is_named_and_the_others_are_stored() {
+    let put = Fault::on(Operation::PutObject).key("0003.png");
+    let setting = Setting::new().inject(put.respond(503, "SlowDown"));
+    let run = setting.render().run();
+    let uri = setting.server.uri("out/frames/0003.png");
+    ends(run, 75, &["frame 3 is not stored", &uri, "SlowDown", RUN_AGAIN]);
+    assert_eq!(setting.frames(), ["0001", "0002", "0004"]);
+
+    let report = setting.report();
+    assert_eq!((&report["status"], &report["exit_code"]), (&json!("failed"), &json!(75)));
+    let stored: Vec<_> = report["frames"].as_object().unwrap().keys().collect();
+    assert_eq!(stored, ["1", "2", "4"]);
+    assert!(report["cause"].as_str().unwrap().contains("SlowDown"), "{report}");
+}
+
+#[test]
+fn when_storing_is_denied_blender_is_stopped() {
+    // Only being stopped can end this Blender.
+    let setting = Setting::with_steps(json!([{"at": 4, "do": "hang"}]));
+    let put = Fault::on(Operation::PutObject).key("0003.png");
+    let setting = setting.inject(put.respond(403, "AccessDenied"));
+    let run = setting.render().run();
+    let uri = setting.server.uri("out/frames/0003.png");
+    ends(run, 77, &["frames 3-4 are not stored", &uri, "AccessDenied", GIVE_THE_RIGHT]);
+    assert_eq!(setting.frames(), ["0001", "0002"]);
+    assert_eq!(setting.report()["exit_code"], 77);
+}
+
+#[test]
+fn the_report_of_a_failure_says_its_cause() {
+    let get = Fault::on(Operation::GetObject).respond(403, "AccessDenied");
+    let setting = Setting::new().inject(get);
+    let run = setting.render().run().exits(77);
+    let report = setting.report();
+    assert_eq!((&report["status"], &report["exit_code"]), (&json!("failed"), &json!(77)));
+    let cause = report["cause"].as_str().unwrap();
+    assert!(cause.contains("cannot read s3://render-test/a.blend: AccessDenied"), "{cause}");
+    assert!(run.last_words().starts_with(cause), "{}", run.last_words());
+}
+
+// The way to S3 --------------------------------------------------------------------
+
+#[test]
+fn a_server_that_cannot_be_reached_can_be_tried_again() {
+    let setting = Setting::new();
+    let scene = setting.server.uri("a.blend");
+    for (endpoint, cause) in [
+        (NOWHERE, "Connection refused"),
+        ("http://no-such-host.invalid", "cannot resolve the host name"),
+    ] {
+        let run = setting.render().env("AWS_ENDPOINT_URL", endpoint).run();
+        ends(run, 75, &[&scene, cause, RUN_AGAIN]);
+    }
+    assert_eq!(setting.server.requests().len(), 0);
+}
+
+#[test]
+fn the_endpoint_for_s3_wins_over_the_general_one() {
+    let setting = Setting::new();
+    let endpoint = setting.server.endpoint();
+    let render = setting.render().env("AWS_ENDPOINT_URL", NOWHERE);
+    render.env("AWS_ENDPOINT_URL_S3", endpoint).run().exits(0);
+    assert_eq!(setting.frames().len(), 4);
+}
+
+#[test]
+fn without_credentials_the_job_can_be_tried_again() {
+    let setting = Setting::new();
+    let run = setting.render().with(without_credentials).run();
+    ends(run, 75, &[&setting.server.uri("a.blend"), "credentials", RUN_AGAIN]);
+    assert_eq!(setting.server.requests().len(), 0);
+}
+
+#[test]
+fn wrong_credentials_are_denied() {
+    let setting = Setting::new();
+    let run = setting.render().env("AWS_SECRET_ACCESS_KEY", "wrong").run();
+    let uri = setting.server.uri("a.blend");
+    ends(run, 77, &[&uri, "SignatureDoesNotMatch", GIVE_THE_RIGHT]);
+}
+
+#[test]
+fn a_region_that_cannot_be_one_is_named() {
+    let setting = Setting::new();
+    let render = setting.render().env("AWS_REGION", "eu west/1");
+    // Only AWS's own host names are made of it.
+    let run = render.with(|command| _ = command.env_remove("AWS_ENDPOINT_URL")).run();
+    ends(run, 75, &[&setting.server.uri("a.blend"), "region", RUN_AGAIN]);
+}
+
+#[test]
+fn credentials_of_the_container_are_used() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}/credentials", listener.local_addr().unwrap());
+    let credentials = json!({
+        "AccessKeyId": ACCESS_KEY,
+        "SecretAccessKey": SECRET_KEY,
+        "Token": "the session",
+        "Expiration": "2099-01-01T00:00:00Z",
+    })
+    .to_string();
+    // Answers one request, and says what its head was.
+    let agent = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        let lines = BufReader::new(stream.try_clone().unwrap()).lines();
+        let head: Vec<_> = lines.map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
+        let length = credentials.len();
+        write!(
+            stream,
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
+             Connection: close\r\n\r\n{credentials}"
+        )
+        .unwrap();
+        head.join("\n").to_lowercase()
+    });
+    let setting = Setting::new();
+    let token = setting.folder.path().join("token");
+    fs::write(&token, "let me in").unwrap();
+    setting
+        .render()
+        .with(without_credentials)
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri)
+        .env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token)
+        .run()
+        .exits(0);
+    let asked = agent.join().unwrap();
+    assert!(asked.starts_with("get /credentials "), "{asked}");
+    assert!(asked.contains("authorization: let me in"), "{asked}");
+    for request in setting.server.requests() {
+        assert_eq!(request.header("x-amz-security-token"), Some("the session"));
+    }
+    assert_eq!(setting.frames().len(), 4);
+}

@@ -1,0 +1,372 @@
+//! The contract of [`Storage`]: one suite of clauses, held by every kind of location.
+//!
+//! What a clause needs, such as a folder that may not be touched, has to be arranged
+//! around the process that runs it: credentials are read from its environment, file
+//! sizes are limited and rights are lost for good. So [`clauses`] is started again out
+//! of this test binary, once a kind of location, as a process of its own.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bytes::Bytes;
+use nix::sys::signal::{SigSet, Signal};
+use render_worker::request::Location;
+use render_worker::storage::{Failure, Storage, StorageError};
+use tempfile::TempDir;
+
+use crate::support::names;
+use crate::support::s3_server::{Fault, Operation, Request, S3Server};
+
+const MIB: usize = 1024 * 1024;
+
+/// Larger than what goes in one request on S3, and no multiple of it.
+const LARGE: usize = 40 * MIB + 7;
+
+/// A user without rights, for tests that are run by root.
+const NOBODY: u32 = 65534;
+
+/// Names that are tempting to decode, encode, split or clean.
+const ODD_NAMES: [&str; 14] = [
+    "a b  c.png",
+    " x ",
+    "a+b.png",
+    "100%.png",
+    "a%20b%2F.png",
+    "ü-u\u{308}-日本-🎬.png",
+    "#1.png",
+    "what?x=1&y=2.png",
+    "<&amp;\"'>.png",
+    "back\\slash",
+    "a..b..",
+    "-n",
+    "*[0-9]~$(x){1..2}",
+    "s3:file",
+];
+
+/// What is in `tree/` and is to be listed.
+const TREE: [(&str, u64); 3] = [("a", 1), ("b c.png", 300), ("empty", 0)];
+
+#[test]
+fn the_contract_holds_for_local_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    let put = |name: &str, bytes: &[u8]| {
+        let file = root.join(name);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, bytes).unwrap();
+    };
+    furnish(put);
+    // What is no file, not there, or still being written is not listed.
+    symlink("nowhere", root.join("tree/dead link")).unwrap();
+    put("tree/.0001.png.part", b"half");
+    let denied = root.join("denied");
+    fs::set_permissions(&denied, Permissions::from_mode(0o000)).unwrap();
+
+    let result = run_clauses(root.to_str().unwrap(), &[], &folder);
+    fs::set_permissions(&denied, Permissions::from_mode(0o700)).unwrap();
+    result.unwrap();
+    assert_eq!(names(&root.join("interrupted")), ["replaced.bin"]);
+}
+
+#[test]
+fn the_contract_holds_for_s3() {
+    let server = S3Server::start();
+    furnish(|name, bytes| server.put(&format!("root/{name}"), bytes));
+    // What the console makes to show a folder, and what only looks like a path.
+    server.put("root/tree/", b"");
+    server.put("root/tree//slash", b"x");
+    server.put("root/tree/../up", b"x");
+    server.put("root/trees", b"a name that begins alike");
+    let denied =
+        |request: &Request| request.key.contains("/denied/") || request.query.contains("denied%2F");
+    server.inject(Fault::on_any().when(denied).respond(403, "AccessDenied"));
+    let second = |request: &Request| request.part_number() == Some(2);
+    let upload = Fault::on(Operation::UploadPart).key("/interrupted/").when(second);
+    server.inject(upload.reset());
+
+    let folder = tempfile::tempdir().unwrap();
+    run_clauses(&server.uri("root"), &server.env(), &folder).unwrap();
+    assert_eq!(server.keys("root/interrupted/"), ["root/interrupted/replaced.bin"]);
+    assert_eq!(server.open_uploads(), [""; 0], "parts that are paid for and never seen");
+
+    let requests = server.requests();
+    let of = |key: &str, operation: Operation| -> Vec<&Request> {
+        let wanted = |r: &&Request| r.key.ends_with(key) && r.operation == operation;
+        requests.iter().filter(wanted).collect()
+    };
+    assert_eq!(server.count(Operation::HeadBucket), 1, "a bucket is met once");
+    assert_eq!(of("localised/small", Operation::GetObject).len(), 1);
+    assert_eq!(of("localised/small", Operation::HeadObject).len(), 0);
+
+    let parts = of("large.bin", Operation::UploadPart);
+    assert_eq!(parts.len(), LARGE.div_ceil(16 * MIB));
+    for part in parts {
+        let checksum = part.header("x-amz-checksum-crc32");
+        assert!(checksum.is_some(), "part {:?} has no checksum", part.part_number());
+    }
+    let ranges = of("large.bin", Operation::GetObject);
+    assert_eq!(ranges.len(), LARGE.div_ceil(16 * MIB));
+    let (second, third) = (ranges[1], ranges[2]);
+    assert!(Some(third.started) < second.finished, "ranges are fetched one after the other");
+    for put in of("0001.png", Operation::PutObject) {
+        assert!(put.header("x-amz-checksum-crc32").is_some(), "{put:?}");
+    }
+}
+
+/// Puts into a location what the clauses expect there.
+fn furnish(put: impl Fn(&str, &[u8])) {
+    for (name, size) in TREE {
+        put(&format!("tree/{name}"), &vec![b'x'; size.try_into().unwrap()]);
+    }
+    put("tree/below/deep", b"x");
+    for number in 0..2_500 {
+        put(&format!("many/{number:04}.png"), b"x");
+    }
+    put("denied/0001.png", b"x");
+    put("interrupted/replaced.bin", b"old");
+}
+
+/// Runs [`clauses`] on the location `root`, as a user who may not do everything.
+/// `folder` is theirs.
+fn run_clauses(root: &str, env: &[(&str, String)], folder: &TempDir) -> Result<(), String> {
+    // Not by its path: somebody else need not be allowed to look where it lies.
+    let mut command = Command::new("/proc/self/exe");
+    command
+        .args(["--exact", "storage::clauses", "--ignored"])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("TMPDIR", folder.path())
+        .env("CONTRACT_ROOT", root)
+        .env("AWS_MAX_ATTEMPTS", "2")
+        .envs(env.iter().map(|(name, value)| (name, value)))
+        .current_dir(folder.path());
+    let ours = fs::metadata(folder.path()).unwrap().uid();
+    if ours == 0 {
+        for entry in walkdir::WalkDir::new(folder.path()).into_iter().map(Result::unwrap) {
+            let own = !entry.path_is_symlink() && entry.file_name() != "denied";
+            if own {
+                chown(entry.path(), Some(NOBODY), Some(NOBODY)).unwrap();
+            }
+        }
+        command.uid(NOBODY).gid(NOBODY);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    let passed = output.status.success() && said.contains("1 passed");
+    if passed { Ok(()) } else { Err(said) }
+}
+
+/// The contract. Needs the surroundings that [`run_clauses`] makes.
+#[test]
+#[ignore = "is run by the tests of each kind of location"]
+fn clauses() {
+    let Ok(root) = std::env::var("CONTRACT_ROOT") else { return };
+    let files = tempfile::tempdir().unwrap();
+    let place = Place {
+        storage: Storage::new(Some(2)),
+        root: root.parse().unwrap(),
+        files: files.path().to_owned(),
+    };
+    let large = place.file("large.bin", &noise(LARGE));
+    let too_large = place.file("too-large.bin", &noise(LARGE + MIB));
+    limit_file_size(LARGE + MIB / 2);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        what_is_written_is_read(&place).await;
+        what_is_there_is_replaced(&place).await;
+        a_listing_has_the_direct_children(&place).await;
+        a_listing_is_complete(&place).await;
+        what_is_not_there_is_missing(&place).await;
+        what_may_not_be_done_is_denied(&place).await;
+        a_small_file_is_localised(&place).await;
+        a_large_file_comes_back_byte_for_byte(&place, &large).await;
+        a_write_that_is_interrupted_changes_nothing(&place, &too_large).await;
+        a_source_that_cannot_be_read_changes_nothing(&place).await;
+    });
+}
+
+/// Where the clauses are tried.
+struct Place {
+    storage: Storage,
+    root: Location,
+    /// A folder on this machine.
+    files: PathBuf,
+}
+
+impl Place {
+    /// A path in the location.
+    fn at(&self, path: &str) -> Location {
+        self.root.join(path)
+    }
+
+    /// A file on this machine.
+    fn file(&self, name: &str, content: &[u8]) -> PathBuf {
+        let file = self.files.join(name);
+        fs::write(&file, content).unwrap();
+        file
+    }
+
+    async fn write(&self, path: &str, content: &[u8]) {
+        let content = Bytes::copy_from_slice(content);
+        self.storage.write(&self.at(path), content).await.unwrap();
+    }
+
+    async fn read(&self, path: &str) -> Vec<u8> {
+        self.storage.read(&self.at(path)).await.unwrap().to_vec()
+    }
+
+    /// Names and sizes in a folder, sorted.
+    async fn list(&self, folder: &str) -> Vec<(String, u64)> {
+        let entries = self.storage.list(&self.at(folder)).await.unwrap();
+        let mut list: Vec<_> = entries.into_iter().map(|entry| (entry.name, entry.size)).collect();
+        list.sort();
+        list
+    }
+}
+
+async fn what_is_written_is_read(place: &Place) {
+    for content in [&b""[..], b"x", &noise(70_001)] {
+        place.write("written/0001.png", content).await;
+        assert_eq!(place.read("written/0001.png").await, content);
+    }
+    for name in ODD_NAMES {
+        place.write(&format!("odd/{name}"), name.as_bytes()).await;
+    }
+    for name in ODD_NAMES {
+        assert_eq!(place.read(&format!("odd/{name}")).await, name.as_bytes(), "{name:?}");
+        // As a folder, too.
+        place.write(&format!("odd folders/{name}/{name}"), b"x").await;
+        let there = place.list(&format!("odd folders/{name}")).await;
+        assert_eq!(there, [(name.to_owned(), 1)]);
+    }
+    let mut expected = ODD_NAMES.map(|name| (name.to_owned(), name.len() as u64));
+    expected.sort();
+    assert_eq!(place.list("odd").await, expected);
+}
+
+async fn what_is_there_is_replaced(place: &Place) {
+    place.write("replaced/video.mp4", b"the first one").await;
+    place.write("replaced/video.mp4", b"second").await;
+    assert_eq!(place.read("replaced/video.mp4").await, b"second");
+    let third = place.file("third", b"3");
+    let bytes = place.storage.upload(&third, &place.at("replaced/video.mp4")).await.unwrap();
+    assert_eq!((bytes, place.read("replaced/video.mp4").await), (1, b"3".to_vec()));
+    assert_eq!(place.list("replaced").await, [("video.mp4".to_owned(), 1)]);
+}
+
+async fn a_listing_has_the_direct_children(place: &Place) {
+    let expected = TREE.map(|(name, size)| (name.to_owned(), size));
+    assert_eq!(place.list("tree").await, expected);
+    assert_eq!(place.list("tree/below").await, [("deep".to_owned(), 1)]);
+    assert_eq!(place.list("nothing/there").await, []);
+    for entry in place.storage.list(&place.at("tree")).await.unwrap() {
+        let age = entry.modified.elapsed().unwrap_or_default();
+        assert!(age.as_secs() < 3600, "{entry:?}");
+    }
+}
+
+async fn a_listing_is_complete(place: &Place) {
+    let expected: Vec<_> = (0..2_500).map(|number| (format!("{number:04}.png"), 1)).collect();
+    assert_eq!(place.list("many").await, expected);
+}
+
+async fn what_is_not_there_is_missing(place: &Place) {
+    let copy = place.files.join("copy of nothing");
+    for path in ["tree/c", "nothing/there", "tree/a/b", "TREE/a"] {
+        let nothing = place.at(path);
+        let read = place.storage.read(&nothing).await.map(drop);
+        let localised = place.storage.localise(&nothing, &copy).await.map(drop);
+        for result in [read, localised] {
+            let error = result.unwrap_err();
+            assert!(matches!(error.failure(), Failure::Missing(_)), "{error:?}");
+            assert_eq!(error.to_string(), format!("cannot read {nothing}"));
+        }
+    }
+    assert!(!copy.exists());
+}
+
+async fn what_may_not_be_done_is_denied(place: &Place) {
+    let (folder, file) = (place.at("denied"), place.at("denied/0001.png"));
+    let copy = place.files.join("copy of a secret");
+    let denied = |result: Result<(), StorageError>| {
+        let error = result.unwrap_err();
+        assert!(matches!(error.failure(), Failure::Denied(_)), "{error:?}");
+        assert!(error.to_string().contains(&folder.to_string()), "{error}");
+    };
+    denied(place.storage.list(&folder).await.map(drop));
+    denied(place.storage.read(&file).await.map(drop));
+    denied(place.storage.localise(&file, &copy).await.map(drop));
+    denied(place.storage.write(&file, Bytes::from_static(b"y")).await);
+    let source = place.file("source", b"y");
+    denied(place.storage.upload(&source, &file).await.map(drop));
+    assert!(!copy.exists());
+}
+
+async fn a_small_file_is_localised(place: &Place) {
+    for content in [&b""[..], b"small"] {
+        let name = if content.is_empty() { "localised/empty" } else { "localised/small" };
+        place.write(name, content).await;
+        let copy = place.files.join("copy");
+        let there = place.storage.localise(&place.at(name), &copy).await.unwrap();
+        assert!(there.is_absolute(), "Blender is started in a folder of its own");
+        assert_eq!(fs::read(there).unwrap(), content);
+        assert_eq!(place.read("localised/empty").await, b"", "what is localised stays");
+    }
+    assert!(!names(&place.files).iter().any(|name| name.contains("part")));
+}
+
+async fn a_large_file_comes_back_byte_for_byte(place: &Place, large: &Path) {
+    let target = place.at("uploaded/large.bin");
+    assert_eq!(place.storage.upload(large, &target).await.unwrap(), LARGE as u64);
+    assert_eq!(place.list("uploaded").await, [("large.bin".to_owned(), LARGE as u64)]);
+    let copy = place.files.join("copy of large");
+    let there = place.storage.localise(&target, &copy).await.unwrap();
+    assert!(fs::read(there).unwrap() == fs::read(large).unwrap(), "the bytes differ");
+}
+
+async fn a_write_that_is_interrupted_changes_nothing(place: &Place, too_large: &Path) {
+    for name in ["interrupted/replaced.bin", "interrupted/fresh.bin"] {
+        let result = place.storage.upload(too_large, &place.at(name)).await;
+        let error = result.unwrap_err();
+        assert!(matches!(error.failure(), Failure::Io(_) | Failure::Transient(_)), "{error:?}");
+    }
+    assert_eq!(place.list("interrupted").await, [("replaced.bin".to_owned(), 3)]);
+    assert_eq!(place.read("interrupted/replaced.bin").await, b"old");
+}
+
+async fn a_source_that_cannot_be_read_changes_nothing(place: &Place) {
+    // A folder can be opened, and then not be read.
+    for source in [&place.files, &place.files.join("nothing")] {
+        place.storage.upload(source, &place.at("interrupted/replaced.bin")).await.unwrap_err();
+    }
+    assert_eq!(place.list("interrupted").await, [("replaced.bin".to_owned(), 3)]);
+}
+
+/// From now on this process cannot write files larger than that: the write in which it
+/// tries fails half-way, as on a full disk.
+fn limit_file_size(bytes: usize) {
+    // Blocked, the signal leaves it at the error. The runtime's threads inherit that.
+    SigSet::from(Signal::SIGXFSZ).thread_block().unwrap();
+    let limit = format!("--fsize={bytes}");
+    let pid = std::process::id().to_string();
+    let status = Command::new("prlimit").args(["--pid", &pid, &limit]).status().unwrap();
+    assert!(status.success());
+}
+
+/// Bytes without a pattern, always the same.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
