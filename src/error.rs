@@ -88,19 +88,16 @@ pub enum Error {
         /// What is wrong with which.
         problems: Vec<String>,
     },
-    /// FFmpeg or `FFprobe` failed.
+    /// FFmpeg or `FFprobe` did not deliver a video that holds every frame.
     Ffmpeg {
         /// Why.
         cause: ffmpeg::Cause,
+        /// Where the video should be.
+        video: Box<Location>,
+        /// The frames it should be made of.
+        frames: FrameSet,
         /// Its own words.
         said: Vec<String>,
-    },
-    /// The video does not hold the frames it was made of.
-    WrongVideo {
-        /// How many frames it was given.
-        given: u64,
-        /// What it holds.
-        found: String,
     },
     /// Storage failed.
     Storage(StorageError),
@@ -141,9 +138,7 @@ impl Error {
                 blender::Cause::Killed => Exit::ChildKilled,
                 blender::Cause::Failed(_) => Exit::ChildFailed,
             },
-            Self::DamagedFrames { disk_full: false, .. } | Self::WrongVideo { .. } => {
-                Exit::ChildFailed
-            }
+            Self::DamagedFrames { disk_full: false, .. } => Exit::ChildFailed,
             Self::NoFrames { .. } | Self::MissingFrames { .. } => Exit::Missing,
             Self::Ffmpeg { cause, .. } => match cause {
                 ffmpeg::Cause::Lacking => Exit::Unavailable,
@@ -179,9 +174,7 @@ impl Error {
                 "check the URI; if frames are missing, run the render jobs that make them"
             }
             Exit::Unavailable => "install what is lacking in the image, or name another program",
-            Exit::ChildFailed => {
-                "render the frames that are missing on a desktop to see what is wrong"
-            }
+            Exit::ChildFailed => "do the same with these frames on a desktop to see what is wrong",
             Exit::LocalIo => {
                 "give the container more or other disk space (--scratch-dir, SCRATCH_DIR)"
             }
@@ -236,17 +229,17 @@ impl fmt::Display for Error {
             Self::UnusableFrames { folder, problems } => {
                 write!(f, "the frames in {folder} make no video: {}", problems.join("; "))
             }
-            Self::Ffmpeg { cause, .. } => match cause {
-                ffmpeg::Cause::Lacking => f.write_str("this FFmpeg lacks an encoder or decoder"),
-                ffmpeg::Cause::Disk => f.write_str("the scratch disk is full or cannot be written"),
-                ffmpeg::Cause::Frames => f.write_str("FFmpeg cannot decode a frame"),
-                ffmpeg::Cause::Killed => f.write_str(
-                    "FFmpeg was killed by SIGKILL, which is what the system does when memory runs out",
-                ),
-                ffmpeg::Cause::Failed(why) => f.write_str(why),
-            },
-            Self::WrongVideo { given, found } => {
-                write!(f, "FFmpeg was given {given} frames and made something else: {found}")
+            Self::Ffmpeg { cause, video, frames: of, .. } => {
+                write!(f, "{video} is not made of {}: ", named(of))?;
+                f.write_str(match cause {
+                    ffmpeg::Cause::Lacking => "this FFmpeg lacks an encoder or decoder",
+                    ffmpeg::Cause::Disk => "the scratch disk is full or cannot be written",
+                    ffmpeg::Cause::Frames => "FFmpeg cannot decode a frame",
+                    ffmpeg::Cause::Killed => {
+                        "FFmpeg was killed by SIGKILL, which is what the system does when memory runs out"
+                    }
+                    ffmpeg::Cause::Failed(why) => why,
+                })
             }
             Self::Storage(error) => write!(f, "{error}"),
             Self::Scratch { path, .. } => {
@@ -258,9 +251,14 @@ impl fmt::Display for Error {
     }
 }
 
+/// `frame 7`, `frames 7-9,12`.
+fn named(set: &FrameSet) -> String {
+    if set.len() == 1 { format!("frame {set}") } else { format!("frames {set}") }
+}
+
 /// `frame 7 is`, `frames 7-9,12 are`.
 fn frames(set: &FrameSet) -> String {
-    if set.len() == 1 { format!("frame {set} is") } else { format!("frames {set} are") }
+    format!("{} {}", named(set), if set.len() == 1 { "is" } else { "are" })
 }
 
 impl StdError for Error {
@@ -280,7 +278,6 @@ impl StdError for Error {
             | Self::MissingFrames { .. }
             | Self::UnusableFrames { .. }
             | Self::Ffmpeg { .. }
-            | Self::WrongVideo { .. }
             | Self::Interrupted { .. }
             | Self::Internal(_) => None,
         }

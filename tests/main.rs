@@ -13,9 +13,11 @@
     reason = "a test ends by panicking, and has an environment of its own"
 )]
 
+mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
 mod s3; // on S3: keys, requests, regions, TLS, frames as they come
 mod s3_failures; // what S3 can refuse, lose or spoil: exit codes and words
 mod s3_server_itself; // the S3 server that the others rely on
+mod stitch; // frames to video: which, in what order, how it looks, how it is encoded
 mod storage; // one contract for every kind of location
 mod support; // starting the program, reading its log, scenes, stand-ins
 mod usage; // flags and variables: help, version, refusals

@@ -26,9 +26,17 @@ impl Encode<'_> {
     /// The command.
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.ffmpeg);
-        command.args(["-hide_banner", "-loglevel", "level+warning", "-nostats", "-y"]);
+        command.args(["-hide_banner", "-loglevel", "level+error", "-nostats", "-y"]);
         // A frame that cannot be decoded is an error, not a frame less.
-        command.args(["-xerror", "-err_detect", "explode"]);
+        command.arg("-xerror");
+        match self.format {
+            // Here it would refuse every tag that FFmpeg does not know, and Blender
+            // writes one (ResolutionUnit) into each file.
+            ImageFormat::Tiff => {}
+            ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::OpenExr | ImageFormat::WebP => {
+                command.args(["-err_detect", "explode"]);
+            }
+        }
         match self.format {
             ImageFormat::OpenExr => {
                 // OpenEXR is linear light; FFmpeg would show it too dark.
@@ -157,6 +165,12 @@ mod tests {
     #[test]
     fn only_linear_images_are_converted_from_linear_light() {
         assert!(!arguments(ImageFormat::Png, Codec::H264, None).contains("trc iec"));
+    }
+
+    #[test]
+    fn unknown_tags_of_tiff_are_no_errors() {
+        let strict = |format| arguments(format, Codec::H264, None).contains("explode");
+        assert!(!strict(ImageFormat::Tiff) && strict(ImageFormat::Png));
     }
 
     #[test]

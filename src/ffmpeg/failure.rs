@@ -7,6 +7,9 @@ use crate::ending::Ending;
 /// How many of its last lines are quoted.
 const TAIL: usize = 12;
 
+/// The decoders of images, as FFmpeg names them where they speak.
+const DECODERS: [&str; 6] = ["[png @", "[mjpeg @", "[exr @", "[tiff @", "[webp @", "[vp8 @"];
+
 /// Why FFmpeg failed, in terms of who must act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -57,8 +60,16 @@ impl LogTail {
             (_, Some(9)) => Cause::Killed,
             (_, Some(signal)) => Cause::Failed(format!("FFmpeg crashed (signal {signal})")),
             (Ending::Code(0), None) => Cause::Failed("FFmpeg ended as if all was well".to_owned()),
+            // Version 5 leaves it at what the decoder said.
+            (_, None) if self.decoder_complained() => Cause::Frames,
             (ending, None) => Cause::Failed(format!("FFmpeg ended with {ending}")),
         }
+    }
+
+    /// Whether the decoder of the frames had the last word.
+    fn decoder_complained(&self) -> bool {
+        let last = self.0.back();
+        last.is_some_and(|line| DECODERS.iter().any(|name| line.starts_with(name)))
     }
 }
 
@@ -80,6 +91,8 @@ mod tests {
                 "[error] Error while decoding stream #0:0: Invalid data",
                 Cause::Frames,
             ),
+            (Ending::Code(1), "[png @ 0x5] [error] inflate returned error -3", Cause::Frames),
+            (Ending::Signal(9), "[png @ 0x5] [error] inflate returned error -3", Cause::Killed),
             (Ending::Signal(9), "", Cause::Killed),
             (Ending::Signal(11), "", Cause::Failed("FFmpeg crashed (signal 11)".into())),
             (Ending::Code(1), "?", Cause::Failed("FFmpeg ended with exit status 1".into())),

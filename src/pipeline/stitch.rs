@@ -13,7 +13,7 @@ use super::{CHILD_GRACE, Worker};
 use crate::blender::SceneInfo;
 use crate::ending::Ending;
 use crate::error::Error;
-use crate::ffmpeg::{self, Encode, LogTail, ProgressParser, VideoInfo, count_frames};
+use crate::ffmpeg::{self, Cause, Encode, LogTail, ProgressParser, VideoInfo, count_frames};
 use crate::process::supervisor::{Event, Exit, Running, Stdin, Stream, shell_line};
 use crate::request::{FRAMES_DIR, FrameFile, FrameRate, FrameSet, Location, StitchJob};
 use crate::storage::Entry;
@@ -57,38 +57,31 @@ async fn attempt(
     let fps = frame_rate(job, scene.as_ref());
     let frames: FrameSet = sequence.slots.iter().map(|slot| slot.number).collect();
     report.asked(&frames);
+    let goal = Goal { video: job.output.join(job.video.name.as_str()), frames };
     // Proves that the output can be written, before anything is encoded.
     worker.unless_stopped(report.store(&worker.storage)).await?;
+    let (given, format) = (goal.frames.len() as u64, sequence.format);
     tracing::info!(
-        frames = frames.to_string(),
-        "stitching {} {} frames, {frames}, of {folder} at {fps} frames a second",
-        frames.len(),
-        sequence.format
+        frames = goal.frames.to_string(),
+        "stitching {given} {format} frames, {}, of {folder} at {fps} frames a second",
+        goal.frames
     );
     if sequence.left_out > 0 {
         tracing::warn!("{} frames in {folder} are not part of the video", sequence.left_out);
     }
 
     let video = scratch.path().join(job.video.name.as_str());
-    let encode = Encode {
-        ffmpeg: &ffmpeg,
-        format: sequence.format,
-        layer: None,
-        fps,
-        video: &job.video,
-        output: &video,
-    };
+    let encode =
+        Encode { ffmpeg: &ffmpeg, format, layer: None, fps, video: &job.video, output: &video };
     let frames = Prefetch::start(worker.storage.clone(), folder.clone(), &sequence);
     let supply = Supply::new(folder, frames, job.allow_gaps);
-    encode_sequence(worker, encode, supply, sequence.slots.len()).await?;
-    let found = probe(worker, &ffprobe, &video).await?;
-    let given = sequence.slots.len() as u64;
+    let tail = encode_sequence(worker, encode, supply, &goal).await?;
+    let found = probe(worker, &ffprobe, &video, &goal, &tail).await?;
     if found.frames != given {
-        return Err(Error::WrongVideo { given, found: found.to_string() });
+        return Err(goal.wrong(&found.to_string(), &tail));
     }
-    let target = job.output.join(job.video.name.as_str());
-    let bytes = worker.unless_stopped(worker.storage.upload(&video, &target)).await?;
-    tracing::info!(bytes, frames = given, "stored {target}: {found}, {bytes} bytes");
+    let bytes = worker.unless_stopped(worker.storage.upload(&video, &goal.video)).await?;
+    tracing::info!(bytes, frames = given, "stored {}: {found}, {bytes} bytes", goal.video);
     report.video = Some(VideoReport {
         file: job.video.name.as_str().to_owned(),
         bytes,
@@ -135,48 +128,86 @@ fn frame_rate(job: &StitchJob, scene: Option<&SceneInfo>) -> FrameRate {
     })
 }
 
-/// Measures a video.
-async fn probe(worker: &Worker, ffprobe: &Path, video: &Path) -> Result<VideoInfo, Error> {
+/// What is to be made, for errors to name.
+struct Goal {
+    video: Location,
+    frames: FrameSet,
+}
+
+impl Goal {
+    /// What it means that FFmpeg or `FFprobe` ended without a result.
+    fn missed(&self, worker: &Worker, exit: Exit, tail: &LogTail) -> Error {
+        match (exit, worker.shutdown.requested()) {
+            (_, Some(by)) => Error::Interrupted { by, left: format!("{} is not made", self.video) },
+            (Exit::Ended(ending), None) => self.failed(tail.diagnose(ending), tail),
+            (Exit::Stopped, None) => {
+                Error::Internal("FFmpeg was stopped, and nobody asked for it".to_owned())
+            }
+        }
+    }
+
+    /// What it means that FFmpeg ended as if all was well, and made `found`.
+    fn wrong(&self, found: &str, tail: &LogTail) -> Error {
+        let cause = match tail.diagnose(Ending::Code(0)) {
+            // A full disk may be no failure to FFmpeg 5.
+            cause @ (Cause::Lacking | Cause::Disk | Cause::Frames | Cause::Killed) => cause,
+            Cause::Failed(_) => Cause::Failed(format!(
+                "FFmpeg was given {} frames and made something else: {found}",
+                self.frames.len()
+            )),
+        };
+        self.failed(cause, tail)
+    }
+
+    fn failed(&self, cause: Cause, tail: &LogTail) -> Error {
+        let (video, frames) = (Box::new(self.video.clone()), self.frames.clone());
+        Error::Ffmpeg { cause, video, frames, said: tail.last_words() }
+    }
+}
+
+/// Measures a video, of which FFmpeg said `tail`.
+async fn probe(
+    worker: &Worker,
+    ffprobe: &Path,
+    video: &Path,
+    goal: &Goal,
+    tail: &LogTail,
+) -> Result<VideoInfo, Error> {
     let command = count_frames(ffprobe, video);
     tracing::debug!("starting {}", shell_line(&command));
     let mut child = Running::start(command, Stdin::Null)
         .map_err(|error| Error::spawn(error, ffprobe.to_owned(), FFPROBE))?;
-    let (mut answer, mut tail) = (String::new(), LogTail::default());
-    loop {
+    let (mut answer, mut tail) = (String::new(), tail.clone());
+    let mut stopping = false;
+    let exit = loop {
         tokio::select! {
             event = child.next() => match event {
                 Event::Line(Stream::Stdout, line) => answer.push_str(&line),
                 Event::Line(Stream::Stderr, line) => tail.push(&line),
-                Event::Exited(exit) => {
-                    let found = VideoInfo::parse(&answer);
-                    return found.ok_or_else(|| ffmpeg_error(worker, exit, &tail));
-                }
+                Event::Exited(exit) => break exit,
             },
-            _ = worker.shutdown.wait() => child.stop(Duration::ZERO),
+            _ = worker.shutdown.wait(), if !stopping => {
+                stopping = true;
+                child.stop(Duration::ZERO);
+            }
         }
+    };
+    match (VideoInfo::parse(&answer), exit) {
+        (Some(found), _) => Ok(found),
+        (None, Exit::Ended(ending @ Ending::Code(_))) if ending.signal().is_none() => {
+            Err(goal.wrong(&format!("no video that FFprobe can read ({ending})"), &tail))
+        }
+        (None, exit) => Err(goal.missed(worker, exit, &tail)),
     }
 }
 
-/// What it means that FFmpeg or `FFprobe` ended without a result.
-fn ffmpeg_error(worker: &Worker, exit: Exit, tail: &LogTail) -> Error {
-    match (exit, worker.shutdown.requested()) {
-        (_, Some(by)) => Error::Interrupted { by, left: "the video is not made".to_owned() },
-        (Exit::Ended(ending), None) => {
-            Error::Ffmpeg { cause: tail.diagnose(ending), said: tail.last_words() }
-        }
-        (Exit::Stopped, None) => {
-            Error::Internal("FFmpeg was stopped, and nobody asked for it".to_owned())
-        }
-    }
-}
-
-/// Encodes the sequence to a file in scratch.
+/// Encodes the sequence to a file in scratch; the result is what FFmpeg said.
 async fn encode_sequence(
     worker: &Worker,
     mut encode: Encode<'_>,
     mut supply: Supply,
-    total: usize,
-) -> Result<(), Error> {
+    goal: &Goal,
+) -> Result<LogTail, Error> {
     // Looked at before FFmpeg starts: it tells which layer is the picture.
     let first = worker.unless_stopped(supply.first()).await?;
     let layer = first.frame.layer.clone();
@@ -191,7 +222,7 @@ async fn encode_sequence(
     let mut feeding = std::pin::pin!(supply.feed(first, stdin));
     let mut fed = None;
     let mut stopping = false;
-    let mut watch = Watch::begin(total);
+    let mut watch = Watch::begin(goal.frames.len());
     let exit = loop {
         tokio::select! {
             event = child.next() => match event {
@@ -213,8 +244,11 @@ async fn encode_sequence(
     match (fed, exit) {
         // A frame that cannot be had or used explains FFmpeg's end, not the reverse.
         (Some(Err(error)), _) => Err(error),
-        (_, Exit::Ended(Ending::Code(0))) if watch.is_faithful() => Ok(()),
-        _ => Err(ffmpeg_error(worker, exit, &watch.tail)),
+        (_, Exit::Ended(Ending::Code(0))) => match watch.unfaithful() {
+            None => Ok(watch.tail),
+            Some(found) => Err(goal.wrong(&found, &watch.tail)),
+        },
+        _ => Err(goal.missed(worker, exit, &watch.tail)),
     }
 }
 
@@ -249,13 +283,15 @@ impl Watch {
             }
             Stream::Stderr => {
                 self.tail.push(line);
-                tracing::warn!(program = "ffmpeg", "{line}");
+                tracing::error!(program = "ffmpeg", "{line}");
             }
         }
     }
 
-    /// Whether FFmpeg neither invented frames nor left any out.
-    fn is_faithful(&self) -> bool {
-        self.reached.duplicated == 0 && self.reached.dropped == 0
+    /// The frames that FFmpeg says it invented or left out, if there are any.
+    fn unfaithful(&self) -> Option<String> {
+        let ffmpeg::Progress { duplicated, dropped, .. } = self.reached;
+        (duplicated > 0 || dropped > 0)
+            .then(|| format!("it duplicated {duplicated} and dropped {dropped} of them"))
     }
 }

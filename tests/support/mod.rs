@@ -1,6 +1,7 @@
 //! What the tests stand on: starting the program and reading what it says.
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 
+pub mod frames;
 pub mod s3_server;
 
 use std::fs;

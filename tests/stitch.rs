@@ -1,0 +1,556 @@
+//! `stitch`: every frame, in order, in its colours, in a video that plays anywhere.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::frames::{
+    self, Rgb, SIZE, assert_shows, convert, difference, frame, noise, pixels, png,
+};
+use crate::support::{Run, fixture, names, ordered_scene, probe, report, scene, worker};
+
+/// A folder of frames, and where the video goes.
+struct Shot(TempDir);
+
+impl Shot {
+    fn new(numbers: impl IntoIterator<Item = i32>) -> Self {
+        let shot = Self(tempfile::tempdir().unwrap());
+        frames::write(&shot.frames(), numbers);
+        shot
+    }
+
+    fn input(&self) -> PathBuf {
+        self.0.path().join("in")
+    }
+
+    fn frames(&self) -> PathBuf {
+        self.input().join("frames")
+    }
+
+    fn output(&self) -> PathBuf {
+        self.0.path().join("out")
+    }
+
+    fn video(&self) -> PathBuf {
+        self.output().join("output.mp4")
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.frames().join(name), content).unwrap();
+    }
+
+    /// Has frames 1 to 5 rendered, of a scene of these facts and the range 2 to 4.
+    fn rendered(&self, facts: &Value) {
+        let scene = self.0.path().join("scene.blend");
+        let orders = json!({ "size": [SIZE.0, SIZE.1], "scene": facts });
+        fs::write(&scene, ordered_scene(2, 4, &orders)).unwrap();
+        let render = worker("render").stand_in_blender().input(&scene).output(self.input());
+        render.args("--frames 1-5").run().exits(0);
+    }
+
+    fn stitch(&self, flags: &str) -> Run {
+        worker("stitch").input(self.input()).output(self.output()).args(flags).run()
+    }
+
+    /// The video, if it can be made.
+    #[track_caller]
+    fn stitched(&self, flags: &str) -> PathBuf {
+        self.stitch(flags).exits(0);
+        self.video()
+    }
+
+    /// Stitches in vain: the exit code, no video, these last words.
+    #[track_caller]
+    fn refused(&self, flags: &str, code: i32, words: &[&str]) {
+        let run = self.stitch(flags).exits(code);
+        assert_says(&run.last_words(), words);
+        assert_eq!(names(&self.output()), ["reports"]);
+    }
+}
+
+#[track_caller]
+fn assert_says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in: {text}");
+    }
+}
+
+/// The video stream of a file.
+fn stream(video: &Path) -> Value {
+    let mut found = probe(video);
+    assert_eq!(found["streams"].as_array().map(Vec::len), Some(1));
+    found["streams"][0].take()
+}
+
+#[test]
+fn frames_come_from_the_output_of_render_or_from_any_folder_of_images() {
+    let shot = Shot::new(1..=4);
+    assert_shows(&shot.stitched(""), 1..=4);
+    assert_eq!(names(&shot.output()), ["output.mp4", "reports"]);
+
+    let plain = worker("stitch").input(shot.frames()).output(shot.output());
+    plain.args("--output-name plain.mp4").run().exits(0);
+    assert_shows(&shot.output().join("plain.mp4"), 1..=4);
+}
+
+#[test]
+fn numbers_may_begin_anywhere_and_grow_past_four_digits() {
+    for range in [0..=2, 101..=103, 9998..=10003, -2..=2] {
+        let shot = Shot::new(range.clone());
+        assert_shows(&shot.stitched(""), range);
+    }
+}
+
+#[test]
+fn names_may_have_a_prefix_and_strangers_are_passed_over() {
+    let shot = Shot::new([]);
+    for number in 8..=11 {
+        shot.write(&format!("shot-{number}.PNG"), frame(number));
+    }
+    for stranger in ["notes.txt", "cover.png", "0001_L.png", ".0009.png", "Thumbs.db"] {
+        shot.write(stranger, "not a frame");
+    }
+    assert_shows(&shot.stitched(""), 8..=11);
+}
+
+#[test]
+fn five_hundred_frames_stay_in_order() {
+    let shot = Shot::new(1..=500);
+    assert_shows(&shot.stitched("--preset ultrafast"), 1..=500);
+}
+
+#[test]
+fn what_is_asked_for_is_what_is_shown() {
+    let shot = Shot::new(1..=6);
+    let table: [(&str, &[i32]); 7] = [
+        ("--frames 2-3", &[2, 3]),
+        ("--frames 1-6x2", &[1, 3, 5]),
+        ("--frames 5,1", &[1, 5]),
+        ("-t 2", &[1, 2]),
+        ("--first-frame 4", &[4, 5, 6]),
+        ("--first-frame 3 -t 2", &[3, 4]),
+        // One job definition passes the same flags to render and stitch.
+        ("-f 2", &[1, 2, 3, 4, 5, 6]),
+    ];
+    for (flags, expected) in table {
+        assert_shows(&shot.stitched(flags), expected.iter().copied());
+    }
+    shot.stitch("-t 2").exits(0).says(&["4 frames", "not part of the video"]);
+}
+
+#[test]
+fn missing_frames_are_named_exactly() {
+    let shot = Shot::new([3, 4, 6, 9, 10]);
+    for (flags, missing) in [
+        ("", "frames 5,7-8 are missing"),
+        ("-t 12", "frames 1-2,5,7-8,11-12 are missing"),
+        ("--first-frame 2 -t 3", "frame 2 is missing"),
+        ("--first-frame 0", "frames 0-2,5,7-8 are missing"),
+        ("--frames 3-11x2", "frames 5,7,11 are missing"),
+    ] {
+        shot.refused(flags, 66, &[missing, shot.frames().to_str().unwrap()]);
+    }
+}
+
+#[test]
+fn gaps_are_bridged_by_the_frame_before_only_on_request() {
+    let shot = Shot::new([2, 3, 6]);
+    for (flags, shown) in [
+        ("--allow-gaps", vec![2, 3, 3, 3, 6]),
+        ("--allow-gaps -t 7", vec![2, 2, 3, 3, 3, 6, 6]),
+        ("--allow-gaps --frames 5-6", vec![6, 6]),
+    ] {
+        let run = shot.stitch(flags).exits(0);
+        assert_says(&run.text(), &["missing", "--allow-gaps", "WARN"]);
+        assert_shows(&shot.video(), shown);
+    }
+    let nothing = Shot::new([1]);
+    nothing.refused("--allow-gaps --frames 7-8", 66, &["frames 7-8 are missing"]);
+}
+
+#[test]
+fn without_frames_there_is_no_video() {
+    let shot = Shot::new([]);
+    let frames = shot.frames();
+    shot.refused("", 66, &["no numbered images", frames.to_str().unwrap()]);
+    shot.write("notes.txt", "not a frame");
+    shot.refused("-t 3", 66, &["no numbered images"]);
+    fs::remove_dir_all(shot.input()).unwrap();
+    shot.refused("", 66, &["no numbered images", frames.to_str().unwrap()]);
+}
+
+#[test]
+fn frames_of_different_sizes_are_named_by_size() {
+    let shot = Shot::new([1, 2, 4]);
+    for (number, size) in [(3, (32, 32)), (5, (48, 64)), (6, (32, 32))] {
+        shot.write(&frames::name(number), png(size, |_, _| [9, 9, 9]));
+    }
+    let sizes = ["frames 1-2,4 are 64x48", "frames 3,6 are 32x32", "5 are 48x64"];
+    shot.refused("", 65, &sizes);
+    shot.refused("--allow-gaps", 65, &sizes);
+}
+
+#[test]
+fn what_is_not_one_sequence_is_refused() {
+    for (strangers, words) in [
+        (&["0003.jpg"][..], ["PNG images like 0001.png: frames 1-2", "JPEG", "frames 3"]),
+        (&["b_1.png", "b_2.png"], ["0001.png", "b_1.png", "several sequences"]),
+        (&["01.png"], ["frame 1 is there twice", "0001.png", "01.png"]),
+    ] {
+        let shot = Shot::new(1..=2);
+        for name in strangers {
+            shot.write(name, frame(1));
+        }
+        shot.refused("", 65, &words);
+    }
+}
+
+#[test]
+fn damaged_frames_are_named_with_what_is_wrong() {
+    let half = |bytes: &[u8]| bytes[..bytes.len() / 2].to_vec();
+    let flipped = |mut bytes: Vec<u8>| {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+        bytes
+    };
+    let other = |name: &str| fs::read(fixture("frames").join(name)).unwrap();
+    let (jpeg, exr) = (other("blender-rgb.jpg"), other("blender-rgba-16-zip.exr"));
+    let (tiff, webp) = (other("blender-rgba-8-none.tif"), other("blender-rgb-lossy.webp"));
+    let table = [
+        ("png", frame(1), half(&frame(1)), "ends after"),
+        ("png", frame(1), flipped(frame(1)), "is damaged at byte"),
+        ("png", frame(1), Vec::new(), "is empty (0 bytes)"),
+        ("png", frame(1), jpeg.clone(), "is not a PNG image: it begins like JPEG"),
+        ("jpg", jpeg.clone(), half(&jpeg), "ends after"),
+        ("exr", exr.clone(), half(&exr), "ends after"),
+        ("exr", exr, other("blender-disk-full.exr"), "is damaged at byte 704"),
+        ("tif", tiff.clone(), half(&tiff), "ends after"),
+        ("webp", webp.clone(), half(&webp), "ends after"),
+    ];
+    for (extension, good, bad, what) in table {
+        let shot = Shot::new([]);
+        for number in [1, 3, 5] {
+            shot.write(&format!("000{number}.{extension}"), &good);
+        }
+        for number in [2, 4] {
+            shot.write(&format!("000{number}.{extension}"), &bad);
+        }
+        let named = |n| format!("frame {n}: 000{n}.{extension} {what}");
+        shot.refused("", 65, &[&named(2), &named(4)]);
+    }
+}
+
+#[test]
+fn damaged_frames_are_bridged_with_a_warning_on_request() {
+    let shot = Shot::new(1..=5);
+    for number in [1, 4] {
+        shot.write(&frames::name(number), &frame(number)[..60]);
+    }
+    let run = shot.stitch("--allow-gaps").exits(0);
+    run.says(&["frame 1 is damaged", "frame 4 is damaged", "0004.png ends after 60 bytes"]);
+    assert_shows(&shot.video(), [2, 2, 3, 3, 5]);
+
+    let nothing = Shot::new([]);
+    nothing.write("0001.png", "");
+    nothing.refused("--allow-gaps", 65, &["none of them is whole"]);
+}
+
+#[test]
+fn the_frame_rate_is_the_scenes_unless_a_flag_says_otherwise() {
+    for (facts, flags, rate) in [
+        (json!({ "fps": 30, "fps_base": 1.0 }), "", "30/1"),
+        (json!({ "fps": 24, "fps_base": 1.001_000_046_73 }), "", "24000/1001"),
+        (json!({ "fps": 25, "fps_base": 2.0 }), "", "25/2"),
+        (json!({ "fps": 30, "fps_base": 1.0 }), "--fps 12", "12/1"),
+        (json!({ "fps": 30, "fps_base": 1.0 }), "--fps 23.976", "24000/1001"),
+    ] {
+        let shot = Shot::new([]);
+        shot.rendered(&facts);
+        shot.stitch(flags).exits(0).never_says(&["WARN"]);
+        let stream = stream(&shot.video());
+        assert_eq!(stream["r_frame_rate"], rate, "{facts} {flags}");
+        assert_eq!(stream["avg_frame_rate"], rate, "{facts} {flags}");
+        assert_eq!(stream["nb_read_frames"], "5");
+    }
+}
+
+#[test]
+fn an_unknown_frame_rate_is_25_with_a_warning() {
+    let shot = Shot::new(1..=3);
+    fs::create_dir_all(shot.input().join("reports")).unwrap();
+    fs::write(shot.input().join("reports/render-broken.json"), "{").unwrap();
+    shot.stitch("").exits(0).says(&["25 frames a second (--fps)", "render-broken.json"]);
+    assert_eq!(stream(&shot.video())["avg_frame_rate"], "25/1");
+}
+
+#[test]
+fn the_scenes_own_range_is_known_from_the_report_of_render() {
+    let shot = Shot::new([]);
+    shot.rendered(&json!({}));
+    for (flags, count) in
+        [("-t scene", "3"), ("--first-frame scene", "4"), ("--first-frame scene -t scene", "3")]
+    {
+        assert_eq!(stream(&shot.stitched(flags))["nb_read_frames"], count, "{flags}");
+    }
+    let unknown = Shot::new(1..=3);
+    unknown.refused("-t scene", 65, &["does not tell the scene's frame range"]);
+}
+
+#[test]
+fn the_video_plays_anywhere() {
+    let shot = Shot::new(1..=3);
+    let video = shot.stitched("");
+    let stream = stream(&video);
+    for (field, value) in [
+        ("codec_name", "h264"),
+        ("profile", "High"),
+        ("pix_fmt", "yuv420p"),
+        ("color_range", "tv"),
+        ("color_space", "bt709"),
+        ("color_primaries", "bt709"),
+        ("color_transfer", "bt709"),
+        ("sample_aspect_ratio", "1:1"),
+    ] {
+        assert_eq!(stream[field], value, "{field}");
+    }
+    // The index comes before the pictures: a browser plays while it loads.
+    let boxes = boxes(&fs::read(&video).unwrap());
+    let place = |kind: &str| boxes.iter().position(|found| found == kind).unwrap();
+    assert!(place("moov") < place("mdat"), "{boxes:?}");
+}
+
+/// The top-level boxes of an MP4.
+fn boxes(mut file: &[u8]) -> Vec<String> {
+    let mut kinds = Vec::new();
+    while let Some((length, rest)) = file.split_first_chunk::<4>() {
+        kinds.push(String::from_utf8_lossy(&rest[..4]).into_owned());
+        file = &file[usize::try_from(u32::from_be_bytes(*length)).unwrap()..];
+    }
+    kinds
+}
+
+#[test]
+fn odd_sizes_are_padded_and_not_scaled() {
+    let shot = Shot::new([]);
+    shot.write("0001.png", png((65, 49), |_, _| [200, 100, 50]));
+    let frames = pixels(&shot.stitched(""), (66, 50));
+    let at = |x: usize, y: usize| frames[0][y * 66 + x];
+    assert_near(at(60, 44), [200, 100, 50], 4, "picture");
+    assert_near(at(65, 20), [0, 0, 0], 60, "padding");
+    assert_near(at(20, 49), [0, 0, 0], 60, "padding");
+}
+
+#[track_caller]
+fn assert_near(found: Rgb, expected: Rgb, tolerance: u8, what: &str) {
+    let near = |(a, b): (u8, u8)| a.abs_diff(b) <= tolerance;
+    let all = found.into_iter().zip(expected).all(near);
+    assert!(all, "{what}: {found:?} is not nearly {expected:?}");
+}
+
+/// Four quarters: red and green above blue and a grey.
+fn quarters(grey: u8) -> Vec<u8> {
+    png(SIZE, |x, y| match (x < SIZE.0 / 2, y < SIZE.1 / 2) {
+        (true, true) => [255, 0, 0],
+        (false, true) => [0, 255, 0],
+        (true, false) => [0, 0, 255],
+        (false, false) => [grey; 3],
+    })
+}
+
+#[test]
+fn colours_are_right_in_every_format() {
+    // Linear light of 55/255 looks like 128/255: OpenEXR is linear.
+    for (extension, options, grey) in [
+        ("png", "-pix_fmt rgb24", 128),
+        ("png", "-pix_fmt rgba", 128),
+        ("png", "-pix_fmt rgb48be", 128),
+        ("png", "-pix_fmt rgba64be", 128),
+        ("jpg", "-q:v 1", 128),
+        ("tif", "-pix_fmt rgb24", 128),
+        ("tif", "-pix_fmt rgba64le", 128),
+        ("webp", "-lossless 1", 128),
+        ("webp", "-quality 95", 128),
+        ("exr", "-pix_fmt gbrpf32le", 55),
+        ("exr", "-pix_fmt gbrpf32le -format half", 55),
+    ] {
+        let shot = Shot::new([]);
+        let source = shot.0.path().join("source.png");
+        fs::write(&source, quarters(grey)).unwrap();
+        convert(&source, options, &shot.frames().join(format!("0001.{extension}")));
+        let video = shot.stitched("");
+        let picture = &pixels(&video, SIZE)[0];
+        let at = |x: usize, y: usize| picture[y * 64 + x];
+        for ((x, y), colour) in [
+            ((16, 12), [255, 0, 0]),
+            ((48, 12), [0, 255, 0]),
+            ((16, 36), [0, 0, 255]),
+            ((48, 36), [128; 3]),
+        ] {
+            assert_near(at(x, y), colour, 6, &format!("{extension} {options}"));
+        }
+    }
+}
+
+#[test]
+fn what_blender_renders_in_any_format_looks_the_same_as_video() {
+    let stitch = |name: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let frames = worker("render").input(scene(name)).output(folder.path());
+        frames.args("--frames 1,6,12").run().exits(0);
+        let video = worker("stitch").input(folder.path()).output(folder.path());
+        video.args("--frames 1,6,12").run().exits(0);
+        pixels(&folder.path().join("output.mp4"), SIZE)
+    };
+    let png = stitch("tiny");
+    assert_eq!(png.len(), 3);
+    for name in ["jpeg", "tiff", "webp", "exr", "exr_multilayer"] {
+        let frames = stitch(name);
+        for (number, picture) in frames.iter().enumerate() {
+            let apart: Vec<_> = png.iter().map(|other| difference(picture, other)).collect();
+            let closest = apart.iter().copied().fold(f64::INFINITY, f64::min);
+            assert!(apart[number] < 8.0, "{name} {number}: {apart:?}");
+            assert!(closest >= apart[number], "{name} {number}: {apart:?}");
+        }
+    }
+}
+
+#[test]
+fn the_frame_rate_and_size_of_a_real_scene_arrive_in_the_video() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path();
+    worker("render").input(scene("odd_size")).output(output).args("-f 3").run().exits(0);
+    worker("stitch").input(output).output(output).args("-t 3").run().exits(0);
+    let stream = stream(&output.join("output.mp4"));
+    assert_eq!(
+        (&stream["avg_frame_rate"], &stream["width"], &stream["height"], &stream["nb_read_frames"]),
+        (&json!("24000/1001"), &json!(66), &json!(50), &json!("3"))
+    );
+    assert_eq!(names(output), ["frames", "output.mp4", "reports"]);
+}
+
+#[test]
+fn files_of_many_programs_become_video() {
+    for name in [
+        "blender-bw-8.png",
+        "blender-rgba-16.png",
+        "blender-bw.jpg",
+        "blender-rgba-16-piz.exr",
+        "blender-rgba-16-dwaa.exr",
+        "blender-rgba-32-zip.exr",
+        "blender-multilayer-zip.exr",
+        "blender-multilayer-composite-zip.exr",
+        "exrmaketiled-mipmap.exr",
+        "blender-rgba-16-deflate.tif",
+        "blender-rgba-8-lzw.tif",
+        "tiffcp-planar.tif",
+        "tiffcp-tiles-big-endian.tif",
+        "blender-rgb-lossy.webp",
+        "blender-rgba-lossless.webp",
+        "jpegtran-progressive-restart.jpg",
+    ] {
+        let (shot, extension) = (Shot::new([]), name.rsplit('.').next().unwrap());
+        let file = fixture("frames").join(name);
+        fs::copy(&file, shot.frames().join(format!("0001.{extension}"))).unwrap();
+        let stream = stream(&shot.stitched("--fps 24"));
+        // All are 33x17, but two that are 16x12.
+        let size = if name.contains("piz") || name.contains("dwaa") { (16, 12) } else { (34, 18) };
+        assert_eq!((&stream["width"], &stream["height"]), (&json!(size.0), &json!(size.1)));
+        assert_eq!(stream["nb_read_frames"], "1", "{name}");
+    }
+}
+
+#[test]
+fn codecs_and_their_containers_can_be_chosen() {
+    let shot = Shot::new(1..=3);
+    for (flags, file, codec, tag, pixel_format) in [
+        ("--codec h264", "output.mp4", "h264", "avc1", "yuv420p"),
+        ("--codec h265", "output.mp4", "hevc", "hvc1", "yuv420p"),
+        ("--codec prores", "output.mov", "prores", "apch", "yuv422p10le"),
+        ("--output-name teaser.mov", "teaser.mov", "h264", "avc1", "yuv420p"),
+        ("--output-name teaser.mkv", "teaser.mkv", "h264", "[0][0][0][0]", "yuv420p"),
+    ] {
+        shot.stitch(flags).exits(0);
+        let video = shot.output().join(file);
+        let stream = stream(&video);
+        assert_eq!(
+            (&stream["codec_name"], &stream["codec_tag_string"], &stream["pix_fmt"]),
+            (&json!(codec), &json!(tag), &json!(pixel_format)),
+            "{flags}"
+        );
+        for field in ["color_space", "color_primaries", "color_transfer"] {
+            assert_eq!(stream[field], "bt709", "{flags}: {field}");
+        }
+        assert_eq!(stream["avg_frame_rate"], "25/1");
+        assert_shows(&video, 1..=3);
+        fs::remove_file(video).unwrap();
+    }
+    assert_eq!(names(&shot.output()), ["reports"]);
+}
+
+#[test]
+fn quality_and_speed_reach_the_encoder() {
+    let shot = Shot::new([]);
+    for number in 1..=3u32 {
+        shot.write(&format!("{number}.png"), noise(SIZE, number));
+    }
+    // Both encoders write their settings into the stream.
+    for (flags, settings) in [
+        ("", &["crf=23.0", "subme=7"][..]),
+        ("--crf 35 --preset veryfast", &["crf=35.0", "subme=2"]),
+        ("--codec h265 --crf 35 --preset ultrafast", &["crf=35.0", "subme=0"]),
+    ] {
+        let video = fs::read(shot.stitched(flags)).unwrap();
+        assert_says(&String::from_utf8_lossy(&video), settings);
+    }
+    let size = |flags| fs::metadata(shot.stitched(flags)).unwrap().len();
+    assert!(size("--crf 5") > 2 * size("--crf 40"));
+}
+
+#[test]
+fn an_earlier_video_is_replaced_only_by_a_whole_one() {
+    let shot = Shot::new([1, 3]);
+    fs::create_dir(shot.output()).unwrap();
+    fs::write(shot.video(), "yesterday's").unwrap();
+    shot.stitch("").exits(66);
+    assert_eq!(fs::read(shot.video()).unwrap(), b"yesterday's");
+    shot.write("0002.png", &frame(2)[..60]);
+    shot.stitch("").exits(65);
+    assert_eq!(fs::read(shot.video()).unwrap(), b"yesterday's");
+    shot.write("0002.png", frame(2));
+    assert_shows(&shot.stitched(""), 1..=3);
+    assert_eq!(names(&shot.output()), ["output.mp4", "reports"]);
+}
+
+#[test]
+fn the_report_tells_what_was_made_or_why_not() {
+    let shot = Shot::new([7, 8, 10]);
+    shot.stitch("--frames 7-8 --fps 30000/1001").exits(0);
+    let made = report(&shot.output(), "stitch");
+    for (field, value) in [
+        ("action", json!("stitch")),
+        ("status", json!("succeeded")),
+        ("exit_code", json!(0)),
+        ("input", json!(shot.input())),
+        ("output", json!(shot.output())),
+        ("frames_asked", json!("7-8")),
+    ] {
+        assert_eq!(made[field], value, "{field}");
+    }
+    let bytes = fs::metadata(shot.video()).unwrap().len();
+    assert_eq!(
+        made["video"],
+        json!({
+            "file": "output.mp4", "bytes": bytes, "frames": 2, "fps": "30000/1001",
+            "codec": "h264", "width": 64, "height": 48,
+        })
+    );
+
+    fs::remove_dir_all(shot.output()).unwrap();
+    let run = shot.stitch("").exits(66);
+    let failed = report(&shot.output(), "stitch");
+    assert_eq!((&failed["status"], &failed["exit_code"]), (&json!("failed"), &json!(66)));
+    assert!(run.last_words().starts_with(failed["cause"].as_str().unwrap()));
+    assert_eq!(failed.get("video"), None);
+}
