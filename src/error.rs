@@ -175,6 +175,9 @@ impl Error {
             }
             Exit::Unavailable => "install what is lacking in the image, or name another program",
             Exit::ChildFailed => "do the same with these frames on a desktop to see what is wrong",
+            Exit::LocalIo if matches!(self, Self::Storage(_) | Self::NotStored { .. }) => {
+                "see that this disk or volume has space and can be written"
+            }
             Exit::LocalIo => {
                 "give the container more or other disk space (--scratch-dir, SCRATCH_DIR)"
             }

@@ -13,7 +13,9 @@
     reason = "a test ends by panicking, and has an environment of its own"
 )]
 
+mod blender_failures; // what goes wrong with Blender: exit codes, last words, what is saved
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
+mod render; // frames as a real Blender makes them, under its names
 mod s3; // on S3: keys, requests, regions, TLS, frames as they come
 mod s3_failures; // what S3 can refuse, lose or spoil: exit codes and words
 mod s3_server_itself; // the S3 server that the others rely on

@@ -27,11 +27,40 @@ pub enum Cause {
     Failed(String),
 }
 
+/// Words of Blender 3.4, 4.3 and 5.2 (see fixtures/transcripts) and what they mean
+/// until the scene is open; later they are about something else, such as a library.
+const WHILE_OPENING: [(&str, Cause); 5] = [
+    ("Missing DNA block", DAMAGED),
+    ("Failed to read blend file", DAMAGED),
+    ("incomplete header", NEWER),
+    ("File format is not supported", Cause::Scene("the file is not a .blend")),
+    ("Cannot read file", Cause::Scene("the file cannot be opened")),
+];
+
+/// The same, at any time.
+const ANY_TIME: [(&str, Cause); 8] = [
+    ("no camera", Cause::Scene("the scene has no camera")),
+    ("engine not found", Cause::Lacking("this Blender has no such render engine (--engine)")),
+    ("Found no Cycles device", Cause::Lacking("no such device here (--cycles-device)")),
+    ("libEGL", Cause::Lacking("EEVEE and Workbench need libEGL: install Debian's libegl1")),
+    ("libGL", Cause::Lacking("EEVEE and Workbench need libGL: install Debian's libgl1")),
+    ("No space left on device", Cause::Disk("the scratch disk is full")),
+    ("Read-only file system", Cause::Disk("the scratch folder is read-only")),
+    ("cannot save", Cause::Disk("the scratch folder cannot be written")),
+];
+
+const DAMAGED: Cause = Cause::Scene("the file is damaged or cut short");
+const NEWER: Cause = Cause::Scene("the file was saved by a newer Blender than this one");
+
 /// What Blender said: its first errors and its last lines, in bounded memory.
 #[derive(Clone, Debug, Default)]
 pub struct LogTail {
     lines: VecDeque<String>,
     errors: Vec<String>,
+    /// Which Blender it is: the first thing it says.
+    running: Option<BlenderVersion>,
+    /// Whether it has opened the scene.
+    opened: bool,
 }
 
 impl LogTail {
@@ -39,8 +68,15 @@ impl LogTail {
     pub fn push(&mut self, line: &str) {
         match parse(line) {
             Event::Error(words) if self.errors.len() < ERRORS => self.errors.push(words.to_owned()),
-            Event::Progress(_) | Event::Scene(_) | Event::Timing => return,
+            Event::Scene(_) => {
+                self.opened = true;
+                return;
+            }
+            Event::Progress(_) | Event::Timing => return,
             Event::Error(_) | Event::Saved(_) | Event::Other => {}
+        }
+        if self.running.is_none() {
+            self.running = line.strip_prefix("Blender ").and_then(BlenderVersion::parse);
         }
         if self.lines.len() == TAIL {
             self.lines.pop_front();
@@ -57,57 +93,30 @@ impl LogTail {
         }
     }
 
-    /// Why Blender failed. `saved_by` and `running` are the versions of the file and
-    /// of the program, where they are known.
-    pub fn diagnose(
-        &self,
-        ending: Ending,
-        saved_by: Option<BlenderVersion>,
-        running: Option<BlenderVersion>,
-    ) -> Cause {
-        if let Some(cause) = self.known_cause() {
-            return cause;
-        }
-        let too_new = saved_by.zip(running).is_some_and(|(file, program)| file > program);
-        match (ending, ending.signal()) {
-            (_, Some(9)) => Cause::Killed,
-            (Ending::Code(SETUP_EXIT_CODE), _) => {
+    /// Why Blender failed. `saved_by` is the version of the file, where it is known.
+    pub fn diagnose(&self, ending: Ending, saved_by: Option<BlenderVersion>) -> Cause {
+        let too_new = saved_by.zip(self.running).is_some_and(|(file, program)| file > program);
+        match (ending, ending.signal(), self.known_cause()) {
+            // Whatever it had said before, that is not what ended it.
+            (_, Some(9), _) => Cause::Killed,
+            (_, _, Some(DAMAGED)) if too_new => NEWER,
+            (_, _, Some(cause)) => cause,
+            (Ending::Code(SETUP_EXIT_CODE), ..) => {
                 Cause::Failed("the script that prepares the scene failed in Blender".to_owned())
             }
-            (Ending::Code(0), _) => Cause::Failed("Blender ended as if all was well".to_owned()),
-            _ if too_new => Cause::Scene("the file was saved by a newer Blender than this one"),
-            (_, Some(signal)) => Cause::Failed(format!("Blender crashed (signal {signal})")),
-            (ending, None) => Cause::Failed(format!("Blender ended with {ending}")),
+            (Ending::Code(0), ..) => Cause::Failed("Blender ended as if all was well".to_owned()),
+            _ if too_new => NEWER,
+            (_, Some(signal), None) => Cause::Failed(format!("Blender crashed (signal {signal})")),
+            (ending, None, None) => Cause::Failed(format!("Blender ended with {ending}")),
         }
     }
 
     /// The cause, if Blender named one that is known.
     fn known_cause(&self) -> Option<Cause> {
-        // Words of Blender 3.4, 4.3 and 5.2; see fixtures/transcripts.
-        const KNOWN: [(&str, Cause); 13] = [
-            ("no camera", Cause::Scene("the scene has no camera")),
-            ("Missing DNA block", Cause::Scene("the file is damaged or cut short")),
-            ("Failed to read blend file", Cause::Scene("the file is damaged or cut short")),
-            (
-                "incomplete header",
-                Cause::Scene("the file was saved by a newer Blender than this one"),
-            ),
-            ("File format is not supported", Cause::Scene("the file is not a .blend")),
-            ("Cannot read file", Cause::Scene("the file cannot be opened")),
-            (
-                "engine not found",
-                Cause::Lacking("this Blender has no such render engine (--engine)"),
-            ),
-            ("Found no Cycles device", Cause::Lacking("no such device here (--cycles-device)")),
-            ("libEGL", Cause::Lacking("EEVEE and Workbench need libEGL: install Debian's libegl1")),
-            ("libGL", Cause::Lacking("EEVEE and Workbench need libGL: install Debian's libgl1")),
-            ("No space left on device", Cause::Disk("the scratch disk is full")),
-            ("Read-only file system", Cause::Disk("the scratch folder is read-only")),
-            ("cannot save", Cause::Disk("the scratch folder cannot be written")),
-        ];
         let said =
             |text: &str| self.errors.iter().chain(&self.lines).any(|line| line.contains(text));
-        KNOWN.into_iter().find(|(text, _)| said(text)).map(|(_, cause)| cause)
+        let while_opening = WHILE_OPENING.into_iter().filter(|_| !self.opened);
+        while_opening.chain(ANY_TIME).find(|(text, _)| said(text)).map(|(_, cause)| cause)
     }
 }
 
@@ -124,7 +133,7 @@ mod tests {
     }
 
     fn cause(ending: Ending, lines: &[&str]) -> Cause {
-        tail(lines).diagnose(ending, None, None)
+        tail(lines).diagnose(ending, None)
     }
 
     #[test]
@@ -144,12 +153,28 @@ mod tests {
     }
 
     #[test]
-    fn a_crash_on_a_newer_file_is_the_files_fault() {
-        let version = |major, minor| Some(BlenderVersion { major, minor });
-        let crashed = |file, program| tail(&[]).diagnose(Ending::Signal(11), file, program);
-        assert!(matches!(crashed(version(4, 3), version(3, 4)), Cause::Scene(_)));
-        assert!(matches!(crashed(version(3, 4), version(4, 3)), Cause::Failed(_)));
-        assert!(matches!(crashed(version(4, 3), None), Cause::Failed(_)));
+    fn a_newer_file_is_named_as_such_however_blender_fails_on_it() {
+        let damaged = "Error: Failed to read blend file 'a.blend', not a blend file";
+        let fails = |ending, lines: &[&str], major| {
+            tail(lines).diagnose(ending, Some(BlenderVersion { major, minor: 3 }))
+        };
+        let crash = Ending::Signal(11);
+        assert_eq!(fails(crash, &["Blender 3.4.1", "Writing: a.crash.txt"], 4), NEWER);
+        assert_eq!(fails(Ending::Code(1), &["Blender 3.4.1", damaged], 5), NEWER);
+        assert_eq!(fails(Ending::Code(1), &["Blender 4.3.2", damaged], 4), DAMAGED);
+        assert!(matches!(fails(crash, &["Blender 4.3.2"], 3), Cause::Failed(_)));
+        assert!(matches!(fails(crash, &[], 4), Cause::Failed(_)));
+    }
+
+    #[test]
+    fn what_was_said_before_does_not_hide_what_ended_it() {
+        let opened = r#"render-worker-scene: {"blender":"3.4.1","engine":"CYCLES","fps":24,
+            "fps_base":1.0,"width":6,"height":4,"frame_start":1,"frame_end":5,"extension":".png"}"#
+            .replace('\n', "");
+        let library = "Error: Failed to read blend file 'lib.blend': Missing DNA block";
+        assert_eq!(cause(Ending::Code(1), &[library]), DAMAGED);
+        assert!(matches!(cause(Ending::Signal(11), &[library, &opened]), Cause::Failed(_)));
+        assert_eq!(cause(Ending::Signal(9), &[library]), Cause::Killed);
     }
 
     #[test]

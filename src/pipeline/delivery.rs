@@ -5,6 +5,7 @@
 //! whole file was read and found complete, *stored* when it lies under its final
 //! name in the output. Only then is the copy in scratch removed.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ pub struct Delivery {
     places: Arc<Semaphore>,
     report: mpsc::UnboundedSender<Delivered>,
     reports: mpsc::UnboundedReceiver<Delivered>,
-    under_way: usize,
+    under_way: BTreeSet<FrameNumber>,
 }
 
 impl Delivery {
@@ -75,18 +76,20 @@ impl Delivery {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             report,
             reports,
-            under_way: 0,
+            under_way: BTreeSet::new(),
         }
     }
 
     /// Frames that were accepted and not reported on yet.
     pub fn under_way(&self) -> usize {
-        self.under_way
+        self.under_way.len()
     }
 
-    /// Accepts the file of a frame.
+    /// Accepts the file of a frame, unless that frame is under way.
     pub fn accept(&mut self, frame: FrameNumber, file: PathBuf) {
-        self.under_way += 1;
+        if !self.under_way.insert(frame) {
+            return;
+        }
         let (storage, folder) = (Arc::clone(&self.storage), self.folder.clone());
         let (places, report) = (Arc::clone(&self.places), self.report.clone());
         tokio::spawn(async move {
@@ -103,7 +106,7 @@ impl Delivery {
     pub async fn next(&mut self) -> Delivered {
         match self.reports.recv().await {
             Some(delivered) => {
-                self.under_way -= 1;
+                self.under_way.remove(&delivered.frame);
                 delivered
             }
             // We hold a sender ourselves: the channel does not close.

@@ -16,9 +16,7 @@ use super::delivery::{Delivered, Delivery, Outcome};
 use super::progress::Progress;
 use super::report::{Action, FrameReport, Report};
 use super::{CHILD_GRACE, STORE_GRACE, Worker};
-use crate::blender::{
-    BlenderVersion, Cause, Event, Launch, LogTail, SETUP_SCRIPT, SceneFile, SceneInfo, parse,
-};
+use crate::blender::{Cause, Event, Launch, LogTail, SETUP_SCRIPT, SceneFile, SceneInfo, parse};
 use crate::error::Error;
 use crate::process::supervisor::{self, Exit, Running, Stdin, shell_line};
 use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, RenderJob};
@@ -259,7 +257,8 @@ impl<'a> Rendering<'a> {
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(frame) = name.and_then(FrameFile::parse) else { return };
         let file = self.frames_dir.join(FrameFile::name(frame.number, frame.format));
-        if path != file || !self.frames.contains(frame.number) {
+        let asked = self.frames.contains(frame.number);
+        if path != file || !asked || self.stored.contains_key(&frame.number.get()) {
             return;
         }
         let now = Instant::now();
@@ -351,8 +350,7 @@ impl<'a> Rendering<'a> {
                 format!("Blender was stopped, and nobody asked for it: {missing} are missing");
             return Err(Error::Internal(what));
         };
-        let running = self.scene.as_ref().and_then(|scene| BlenderVersion::parse(&scene.blender));
-        let cause = self.tail.diagnose(ending, self.file.saved_by, running);
+        let cause = self.tail.diagnose(ending, self.file.saved_by);
         match (self.damaged.pop_first(), cause) {
             // Blender believes that all is well: the file tells more than the log.
             (Some((first, (damage, disk_full))), Cause::Failed(_)) => {

@@ -54,7 +54,9 @@ impl Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Self::Missing(error.into()),
+            io::ErrorKind::NotFound
+            | io::ErrorKind::NotADirectory
+            | io::ErrorKind::IsADirectory => Self::Missing(error.into()),
             io::ErrorKind::PermissionDenied => Self::Denied(error.into()),
             _ => Self::Io(error.into()),
         }
