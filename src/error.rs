@@ -55,6 +55,8 @@ pub enum Error {
     },
     /// Blender saved files that are not whole.
     DamagedFrames {
+        /// Where the scene came from.
+        scene: Location,
         /// The frames.
         frames: FrameSet,
         /// What is wrong with the first of them.
@@ -220,8 +222,12 @@ impl fmt::Display for Error {
                     blender::Cause::Failed(why) => f.write_str(why),
                 }
             }
-            Self::DamagedFrames { frames: which, damage, disk_full } => {
-                write!(f, "{} not whole after Blender saved them: {damage}", frames(which))?;
+            Self::DamagedFrames { scene, frames: which, damage, disk_full } => {
+                write!(
+                    f,
+                    "{scene}: {} not whole after Blender saved them: {damage}",
+                    frames(which)
+                )?;
                 if *disk_full { f.write_str("; the scratch disk is full") } else { Ok(()) }
             }
             Self::NotStored { missing, .. } => write!(f, "{} not stored", frames(missing)),

@@ -77,7 +77,7 @@ impl Worker {
     ) -> Result<T, Error> {
         match self.shutdown.or(work).await {
             Ok(result) => result.map_err(Into::into),
-            Err(by) => Err(Error::Interrupted { by, left: "nothing was done yet".to_owned() }),
+            Err(by) => Err(Error::Interrupted { by, left: "the job is not done".to_owned() }),
         }
     }
 

@@ -18,12 +18,14 @@ impl Programs {
     /// # Errors
     /// If there is no such program, or it may not be executed.
     pub fn find(&self, name: &Path, setting: &'static str) -> Result<PathBuf, Error> {
-        let not_found = |source: which::Error| Error::Program {
-            program: name.to_owned(),
-            setting,
-            source: source.into(),
-        };
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
-        which::which_in(name, self.search_path.as_deref(), here).map_err(not_found)
+        which::which_in(name, self.search_path.as_deref(), here).map_err(|source| {
+            let why = if name.is_absolute() && name.exists() {
+                "it is no program that can be executed".to_owned()
+            } else {
+                source.to_string()
+            };
+            Error::Program { program: name.to_owned(), setting, source: why.into() }
+        })
     }
 }

@@ -283,7 +283,14 @@ impl<'a> Rendering<'a> {
                 );
             }
             Outcome::Damaged { damage, disk_full } => {
-                tracing::debug!(frame = frame.get(), "frame {frame} is not whole: {damage}");
+                // What was only found, and not announced, may be the frame that Blender
+                // was at when it ended.
+                if self.seconds.contains_key(&frame) {
+                    tracing::warn!(
+                        frame = frame.get(),
+                        "frame {frame} is not whole: its file {damage}"
+                    );
+                }
                 self.damaged.insert(frame, (damage, disk_full));
             }
             Outcome::NotStored(error) => {
@@ -357,7 +364,9 @@ impl<'a> Rendering<'a> {
                 let mut frames: Vec<_> = vec![first];
                 frames.extend(self.damaged.keys());
                 let disk_full = disk_full || self.damaged.values().any(|(_, full)| *full);
+                let scene = self.job.scene.clone();
                 Err(Error::DamagedFrames {
+                    scene,
                     frames: frames.into_iter().collect(),
                     damage,
                     disk_full,
