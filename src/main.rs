@@ -3,6 +3,7 @@
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
 use render_worker::error::{Error, chain};
@@ -12,6 +13,10 @@ use render_worker::process::{init, shutdown::Shutdown, signals};
 use render_worker::request::Attempt;
 use render_worker::storage::Storage;
 use render_worker::telemetry::logging::{self, LogFormat, LogLevel};
+
+/// How long work that was given up may take to end. A system call on a file system
+/// that hangs cannot be given up, and must not hold the worker after SIGTERM.
+const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     signals::reset();
@@ -40,7 +45,11 @@ fn work(command: Command) -> Exit {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         // A panic is caught where its task is awaited; here, that of the job itself.
-        Ok(runtime) => runtime.block_on(async { tokio::spawn(run(command)).await }),
+        Ok(runtime) => {
+            let result = runtime.block_on(async { tokio::spawn(run(command)).await });
+            runtime.shutdown_timeout(LEFT_BEHIND);
+            result
+        }
         Err(error) => Ok(Err(Error::Internal(format!("cannot start: {error}")))),
     };
     let result = result.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string())));

@@ -16,7 +16,7 @@ use crate::support::{Run, Worker, names, ordered_scene, report, scene, worker};
 
 const MEND: &str = "mend it and upload it again";
 const INSTALL: &str = "install what is lacking";
-const DESKTOP: &str = "render the frames that are missing on a desktop";
+const DESKTOP: &str = "do the same with these frames on a desktop";
 
 impl Run {
     /// Asserts the exit code, and that the last line names it, each of these texts and

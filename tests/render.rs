@@ -149,7 +149,7 @@ fn what_cannot_be_verified_is_rendered_as_png_with_a_warning() {
     for (name, warning) in [
         ("video_output", "the scene's output format is FFMPEG"),
         ("bmp", "the scene's output format is BMP"),
-        ("stereo", "rendering the one view of the camera"),
+        ("stereo", "rendering the one view of its camera"),
     ] {
         let output = folder();
         let run = render(name, output.path(), "-f 2");

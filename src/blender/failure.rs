@@ -72,8 +72,8 @@ impl LogTail {
                 self.opened = true;
                 return;
             }
-            Event::Progress(_) | Event::Timing => return,
-            Event::Error(_) | Event::Saved(_) | Event::Other => {}
+            Event::Progress(_) | Event::Saved(_) | Event::Timing => return,
+            Event::Error(_) | Event::Other => {}
         }
         if self.running.is_none() {
             self.running = line.strip_prefix("Blender ").and_then(BlenderVersion::parse);

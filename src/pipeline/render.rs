@@ -193,7 +193,7 @@ impl<'a> Rendering<'a> {
         let mut told = false;
         loop {
             tokio::select! {
-                event = child.next(), if self.delivery.under_way() < BACKLOG => match event {
+                event = child.next(), if told || self.delivery.under_way() < BACKLOG => match event {
                     supervisor::Event::Line(_, line) => self.line(&line),
                     supervisor::Event::Exited(exit) => return exit,
                 },
@@ -309,7 +309,9 @@ impl<'a> Rendering<'a> {
             shutdown.wait().await;
             tokio::time::sleep(STORE_GRACE).await;
         });
-        self.drain(out_of_time.as_mut()).await;
+        if !self.drain(out_of_time.as_mut()).await {
+            return;
+        }
         for frame in self.frames.iter() {
             let files = ImageFormat::ALL.map(|format| FrameFile::name(frame, format));
             let file =
@@ -321,14 +323,15 @@ impl<'a> Rendering<'a> {
         self.drain(out_of_time).await;
     }
 
-    /// Waits for what is under way, or until time is up.
-    async fn drain(&mut self, mut out_of_time: Pin<&mut impl Future<Output = ()>>) {
+    /// Waits for what is under way; false if time was up before.
+    async fn drain(&mut self, mut out_of_time: Pin<&mut impl Future<Output = ()>>) -> bool {
         while self.delivery.under_way() > 0 {
             tokio::select! {
                 delivered = self.delivery.next() => self.delivered(delivered),
-                () = out_of_time.as_mut() => return,
+                () = out_of_time.as_mut() => return false,
             }
         }
+        true
     }
 
     /// What to make of it all.

@@ -29,12 +29,11 @@ pub fn is_init() -> bool {
 /// If the executable cannot be found or started again (no `/proc`), in which case
 /// nothing has happened yet.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> io::Result<ExitCode> {
+    let mut args = args.into_iter();
+    let mut command = Command::new(std::env::current_exe()?);
     // Blocked, signals wait for sigwait() and cannot be lost between two calls.
     let all = SigSet::all();
     all.thread_block()?;
-
-    let mut args = args.into_iter();
-    let mut command = Command::new(std::env::current_exe()?);
     if let Some(name) = args.next() {
         command.arg0(name);
     }

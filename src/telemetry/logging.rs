@@ -4,6 +4,9 @@
 //! what a query needs (`frame`, `bytes`, …) and appear in JSON only, beside the
 //! fields that tell which attempt of which job is speaking.
 //!
+//! No line is longer than every log driver takes in one piece, and none commands the
+//! terminal that shows it, whatever the words in it come from.
+//!
 //! Writing happens on a thread of its own behind a queue: a log driver that does
 //! not keep up fills the pipe, and a worker that blocks there would miss SIGTERM.
 //! Lines that the queue cannot hold are lost.
@@ -15,7 +18,7 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_appender::non_blocking::WorkerGuard;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
@@ -24,6 +27,14 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::request::{Attempt, ValueError};
+
+/// The longest message and the longest other field that are written whole, in bytes.
+/// JSON can double each, and Docker's json-file driver splits lines at 16 KiB.
+const LONGEST_MESSAGE: usize = 6 * 1024;
+const LONGEST_FIELD: usize = 512;
+
+/// Lines that may wait to be written. Bounds memory when nobody reads the log.
+const QUEUED_LINES: usize = 4096;
 
 /// How a line looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +85,8 @@ impl FromStr for LogLevel {
 
 /// Begins to log. Lines still queued are written when the guard is dropped.
 pub fn start(format: LogFormat, level: LogLevel, attempt: &Attempt) -> WorkerGuard {
-    let (stderr, guard) = tracing_appender::non_blocking(std::io::stderr());
+    let (stderr, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).finish(std::io::stderr());
     // Libraries speak up only when something is wrong.
     let libraries = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
     let levels =
@@ -90,7 +102,7 @@ pub fn start(format: LogFormat, level: LogLevel, attempt: &Attempt) -> WorkerGua
 /// The fields that every JSON line carries.
 fn context(attempt: &Attempt) -> Map<String, Value> {
     let fields = [
-        ("job_id", attempt.job_id.clone().map(Value::from)),
+        ("job_id", attempt.job_id.as_ref().map(|id| presentable(id, LONGEST_FIELD).into())),
         ("attempt", attempt.number.map(Value::from)),
         ("array_index", attempt.array.map(|array| array.index.into())),
     ];
@@ -125,7 +137,7 @@ where
                 if let Some(program) = fields.rest.get("program").and_then(Value::as_str) {
                     write!(writer, "{program}: ")?;
                 }
-                writeln!(writer, "{}", printable(&fields.message))
+                writeln!(writer, "{}", fields.message)
             }
             LogFormat::Json => {
                 let mut line = Map::new();
@@ -138,20 +150,6 @@ where
             }
         }
     }
-}
-
-/// A message without what a terminal would obey: names of files and words of programs
-/// are not ours.
-fn printable(message: &str) -> String {
-    let mut text = String::with_capacity(message.len());
-    for c in message.chars() {
-        if c.is_control() && !matches!(c, '\n' | '\t') {
-            text.extend(c.escape_default());
-        } else {
-            text.push(c);
-        }
-    }
-    text
 }
 
 /// The fields of one event.
@@ -191,9 +189,21 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let text = format!("{value:?}");
         if field.name() == "message" {
-            self.message = text;
+            self.message = presentable(&text, LONGEST_MESSAGE);
         } else {
-            self.insert(field, text.into());
+            self.insert(field, presentable(&text, LONGEST_FIELD).into());
         }
     }
+}
+
+/// The text without what would command a terminal, and with its middle left out if it
+/// is longer than `longest` bytes: a message ends in what to do.
+fn presentable(text: &str, longest: usize) -> String {
+    let text = text.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), "\u{fffd}");
+    if text.len() <= longest {
+        return text;
+    }
+    let (head, rest) = text.split_at(text.floor_char_boundary(longest / 2));
+    let (middle, tail) = rest.split_at(rest.ceil_char_boundary(rest.len() - longest / 2));
+    format!("{head} [… {} bytes more …] {tail}", middle.len())
 }

@@ -106,9 +106,26 @@ impl Worker {
         self
     }
 
+    /// Has it started by another program, which is given its command line.
+    pub fn behind<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(mut self, words: I) -> Self {
+        let mut words = words.into_iter();
+        let mut command = Command::new(words.next().expect("a program"));
+        command.args(words).arg(self.command.get_program()).args(self.command.get_args());
+        command.env_clear().stdin(Stdio::null());
+        command.envs(self.command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        self.command = command;
+        self
+    }
+
     /// The folder that the program uses for temporary files.
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
+    }
+
+    /// The command as it is, to be started in ways that [`Worker::start`] does not, and
+    /// the folder for temporary files, which must outlive it.
+    pub fn into_command(self) -> (Command, TempDir) {
+        (self.command, self.scratch)
     }
 
     /// Runs the program to its end.
@@ -289,6 +306,22 @@ impl Run {
         let last =
             errors.iter().rfind(|line| line["level"] == "ERROR" && line["exit_code"].is_u64());
         last.and_then(|line| line["message"].as_str()).unwrap_or_default().to_owned()
+    }
+}
+
+/// Whether the tests run as root.
+pub fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
+}
+
+/// Waits until something is the case that tells nobody when it happens.
+#[track_caller]
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + LONG;
+    while !holds() {
+        assert!(Instant::now() < deadline, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

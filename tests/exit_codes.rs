@@ -1,0 +1,45 @@
+//! The exit codes are part of the contract: retry rules act on them. The README, the
+//! manual and the code have the same ones.
+
+use std::collections::BTreeSet;
+
+use render_worker::exit::Exit;
+
+use crate::support::worker;
+
+fn ours() -> BTreeSet<u8> {
+    Exit::ALL.iter().map(|exit| exit.code()).collect()
+}
+
+#[test]
+fn the_readme_has_a_row_for_every_exit_code_and_no_other() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
+    let text = std::fs::read_to_string(file).expect("a README");
+    let mut lines = text
+        .lines()
+        .skip_while(|line| !(line.starts_with('#') && line.to_lowercase().contains("exit codes")));
+    assert!(lines.next().is_some(), "the README has no heading `Exit codes`");
+    let section = lines.take_while(|line| !line.starts_with('#'));
+    // A row can be for several codes: `143 (130)`.
+    let cells = section.filter_map(|line| line.strip_prefix('|')?.split('|').next());
+    let numbers = |cell: &str| -> Vec<u8> {
+        let digits = cell.split(|c: char| !c.is_ascii_digit());
+        digits.filter(|digits| !digits.is_empty()).map(|d| d.parse().unwrap()).collect()
+    };
+    let documented: Vec<u8> = cells.flat_map(numbers).collect();
+    let unique: BTreeSet<u8> = documented.iter().copied().collect();
+    assert_eq!(unique.len(), documented.len(), "a code has two rows: {documented:?}");
+    assert_eq!(unique, ours());
+}
+
+#[test]
+fn the_manual_lists_every_exit_code_and_no_other() {
+    let (mut command, _scratch) = worker("--help").into_command();
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (_, section) = text.split_once("Exit codes:").expect("a section");
+    let section = section.split("\n\n").next().unwrap();
+    let words = section.split(|c: char| !c.is_ascii_alphanumeric());
+    let documented: BTreeSet<u8> = words.filter_map(|word| word.parse().ok()).collect();
+    assert_eq!(documented, ours());
+}

@@ -1,0 +1,252 @@
+//! Being PID 1, as in a container without `--init`: signals arrive, orphans are reaped,
+//! exit codes pass through. And the state in which Blender is started, whatever state
+//! the worker was started in.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Running, Worker, fixture, is_root, names, ordered_scene, wait_until, worker};
+
+/// A folder with a scene for the stand-in, its record of launches and the output.
+struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    fn new(orders: impl FnOnce(&Path) -> Value) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let orders = orders(folder.path());
+        fs::write(folder.path().join("scene.blend"), ordered_scene(1, 2, &orders)).unwrap();
+        Self { folder }
+    }
+
+    /// In frame 2 the stand-in waits for the file `go`.
+    fn waiting() -> Self {
+        Self::new(|folder| {
+            let steps = json!([{"at": 2, "do": "wait_for_file", "path": folder.join("go")}]);
+            json!({"steps": steps, "record": folder.join("launch")})
+        })
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn worker(&self) -> Worker {
+        worker("render").input(self.path("scene.blend")).output(self.path("out")).args("-f 2")
+    }
+
+    fn go(&self) {
+        fs::write(self.path("go"), "").unwrap();
+    }
+
+    /// What the stand-in wrote about how it was started.
+    fn launch(&self) -> Value {
+        serde_json::from_slice(&fs::read(self.path("launch")).unwrap()).unwrap()
+    }
+}
+
+/// Starts a program as PID 1 of a PID namespace of its own, with a `/proc` for it.
+fn as_pid_1() -> Vec<&'static str> {
+    namespace(&["--pid", "--fork", "--kill-child", "--mount-proc"])
+}
+
+fn namespace<'a>(flags: &[&'a str]) -> Vec<&'a str> {
+    // Who is not root may do all this as the root of a user namespace.
+    let user: &[&str] = if is_root() { &[] } else { &["-r"] };
+    [&["unshare"], user, flags].concat()
+}
+
+/// The children of a process, by the ids that we see.
+fn children(process: Pid) -> Vec<Pid> {
+    let output = Command::new("ps")
+        .args(["-o", "pid=", "--ppid", &process.to_string()])
+        .output()
+        .expect("ps runs");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.split_whitespace().map(|pid| Pid::from_raw(pid.parse().unwrap())).collect()
+}
+
+/// PID 1 of the namespace that was made by `unshare`.
+fn init_of(running: &Running) -> Pid {
+    let found = children(running.pid());
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0]
+}
+
+/// The worker proper: the one child of PID 1 that is not an orphan.
+fn worker_of(init: Pid) -> Pid {
+    let program = |pid: &Pid| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    let ours = program(&init).expect("PID 1 is a program");
+    let found: Vec<_> =
+        children(init).into_iter().filter(|pid| program(pid).as_ref() == Some(&ours)).collect();
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0]
+}
+
+/// The id of a process in its own namespace.
+fn inner_id(process: Pid) -> String {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let ids = status.lines().find_map(|line| line.strip_prefix("NSpid:")).unwrap();
+    ids.split_whitespace().last().unwrap().to_owned()
+}
+
+#[test]
+fn pid_1_starts_the_worker_as_its_child_and_passes_its_exit_code_on() {
+    let stage = Stage::waiting();
+    let running = stage.worker().stand_in_blender().behind(as_pid_1()).start();
+    running.wait_for_log("frame 1 stored");
+    let init = init_of(&running);
+    assert_eq!(inner_id(init), "1");
+    let worker = worker_of(init);
+    assert_eq!(stage.launch()["parent"].to_string(), inner_id(worker));
+    stage.go();
+    running.finish().exits(0);
+    assert_eq!(names(&stage.path("out/frames")), ["0001.png", "0002.png"]);
+
+    stage.worker().args("--engine a-b").behind(as_pid_1()).run().exits(2).says(&["--engine"]);
+    let stage = Stage::new(|_| json!([{"at": 1, "do": "crash"}]));
+    stage.worker().stand_in_blender().behind(as_pid_1()).run().exits(70);
+}
+
+#[test]
+fn pid_1_forwards_signals() {
+    for (signal, exit_code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130)] {
+        let stage = Stage::waiting();
+        let running = stage.worker().stand_in_blender().behind(as_pid_1()).start();
+        running.wait_for_log("frame 1 stored");
+        kill(init_of(&running), signal).unwrap();
+        running.finish().exits(exit_code).says(&["1 of 2 frames are left: 2"]);
+        assert_eq!(names(&stage.path("out/frames")), ["0001.png"]);
+    }
+}
+
+#[test]
+fn pid_1_tells_by_which_signal_the_worker_was_killed() {
+    for (signal, exit_code) in
+        [(Signal::SIGKILL, 137), (Signal::SIGSEGV, 139), (Signal::SIGABRT, 134)]
+    {
+        let stage = Stage::waiting();
+        // A worker that is killed cannot remove its temporary files.
+        let scratch = tempfile::tempdir().unwrap();
+        let worker = stage.worker().stand_in_blender().env("TMPDIR", scratch.path());
+        let running = worker.behind(as_pid_1()).start();
+        running.wait_for_log("frame 1 stored");
+        kill(worker_of(init_of(&running)), signal).unwrap();
+        running.finish().exits(exit_code);
+    }
+}
+
+#[test]
+fn pid_1_reaps_a_hundred_orphans() {
+    let stage = Stage::waiting();
+    // A Blender that leaves a hundred processes behind whose parent is gone.
+    let blender = stage.path("blender");
+    let script = format!(
+        "#!/bin/sh\nfor n in $(seq 100); do (sh -c 'echo $$ >>{} ; sleep 0.1' &); done\nexec '{}' \"$@\"\n",
+        stage.path("orphans").display(),
+        fixture("stand-ins/blender").display(),
+    );
+    write_program(&blender, &script);
+    let running = stage.worker().arg("--blender").arg(&blender).behind(as_pid_1()).start();
+    running.wait_for_log("frame 1 stored");
+    let orphans = || fs::read_to_string(stage.path("orphans")).unwrap_or_default();
+    wait_until("a hundred orphans", || orphans().lines().count() == 100);
+
+    // The processes of the namespace, as its own /proc shows them.
+    let init = init_of(&running);
+    let processes = || {
+        let all = names(Path::new(&format!("/proc/{init}/root/proc")));
+        all.into_iter().filter(|name| name.parse::<u32>().is_ok()).collect::<Vec<_>>()
+    };
+    let blender = stage.launch()["pid"].to_string();
+    let mut expected = vec!["1".to_owned(), inner_id(worker_of(init)), blender];
+    expected.sort();
+    wait_until("nothing is left of them, not even a zombie", || processes() == expected);
+    stage.go();
+    running.finish().exits(0);
+}
+
+fn write_program(path: &Path, text: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn without_proc_the_worker_is_pid_1_itself_and_still_hears_sigterm() {
+    let stage = Stage::new(|folder| {
+        json!([
+            {"at": 2, "do": "touch", "path": folder.join("in-frame-2")},
+            {"at": 2, "do": "wait_for_file", "path": folder.join("go")},
+        ])
+    });
+    let flags = ["--pid", "--fork", "--kill-child", "--mount", "sh", "-c"];
+    let hide_proc = ["mount -t tmpfs none /proc && exec \"$@\"", "sh"];
+    let words = [namespace(&flags), hide_proc.to_vec()].concat();
+    let running = stage.worker().stand_in_blender().behind(words).start();
+    running.wait_for_log("frame 1 stored");
+    wait_until("Blender is in frame 2", || stage.path("in-frame-2").exists());
+    let init = init_of(&running);
+    assert_eq!(inner_id(init), "1");
+    assert!(names(Path::new(&format!("/proc/{init}/root/proc"))).is_empty());
+    kill(init, Signal::SIGTERM).unwrap();
+    running.finish().exits(143).says(&["1 of 2 frames are left: 2"]);
+    assert_eq!(names(&stage.path("out/frames")), ["0001.png"]);
+}
+
+/// Starts a program with signals ignored and blocked, as a careless supervisor might.
+const DEAF: [&str; 3] = [
+    "python3",
+    "-c",
+    "import os, signal, sys\n\
+     for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):\n\
+     \x20   signal.signal(s, signal.SIG_IGN)\n\
+     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGUSR2})\n\
+     os.execvp(sys.argv[1], sys.argv[1:])",
+];
+
+#[test]
+fn signals_that_were_ignored_or_blocked_are_so_neither_for_the_worker_nor_for_blender() {
+    for as_init in [false, true] {
+        let stage = Stage::waiting();
+        let mut worker = stage.worker().stand_in_blender().behind(DEAF);
+        if as_init {
+            worker = worker.behind(as_pid_1());
+        }
+        let running = worker.start();
+        running.wait_for_log("frame 1 stored");
+        let launch = stage.launch();
+        assert_eq!(launch["blocked"], json!([]));
+        assert_eq!(launch["ignored"], json!([]));
+        kill(if as_init { init_of(&running) } else { running.pid() }, Signal::SIGTERM).unwrap();
+        running.finish().exits(143);
+    }
+}
+
+/// Starts a program with the three standard descriptors only, as a container does.
+const TIDY: [&str; 3] = [
+    "python3",
+    "-c",
+    "import os, sys; os.closerange(3, 1024); os.execvp(sys.argv[1], sys.argv[1:])",
+];
+
+#[test]
+fn blender_leads_a_process_group_of_its_own_and_has_no_descriptor_of_ours() {
+    let stage = Stage::waiting();
+    let running = stage.worker().stand_in_blender().behind(TIDY).start();
+    running.wait_for_log("frame 1 stored");
+    let launch = stage.launch();
+    stage.go();
+    running.finish().exits(0);
+    assert_eq!(launch["group"], launch["pid"]);
+    let descriptors = launch["descriptors"].as_object().unwrap();
+    assert_eq!(descriptors.keys().collect::<Vec<_>>(), ["0", "1", "2"]);
+    assert_eq!(descriptors["0"], "/dev/null");
+}

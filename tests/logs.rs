@@ -1,0 +1,325 @@
+//! The log: JSON for machines, text for people, and neither is broken by anything that
+//! Blender prints.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{Run, Worker, names, ordered_scene, wait_until, worker};
+
+/// The longest line that every log driver takes in one piece.
+const LONGEST: usize = 16 * 1024;
+
+/// A folder with a scene for the stand-in.
+struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    fn new(frames: i32, orders: &Value) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("scene.blend"), ordered_scene(1, frames, orders)).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn worker(&self, arguments: &str) -> Worker {
+        worker("render")
+            .input(self.path("scene.blend"))
+            .output(self.path("out"))
+            .stand_in_blender()
+            .args(arguments)
+    }
+}
+
+/// One step in frame 1.
+fn say(text: &str) -> Value {
+    json!([{"at": 1, "do": "say", "text": text}])
+}
+
+#[test]
+fn without_a_terminal_every_line_is_json_with_time_level_and_message() {
+    let run = Stage::new(1, &say("from Blender")).worker("-f 1").run().exits(0);
+    let lines = run.json();
+    assert!(lines.len() > 3, "{}", run.text());
+    for line in &lines {
+        let time = line["timestamp"].as_str().unwrap();
+        assert!(humantime::parse_rfc3339(time).is_ok(), "{time}");
+        assert!(["WARN", "INFO"].contains(&line["level"].as_str().unwrap()), "{line}");
+        assert!(!line["message"].as_str().unwrap().is_empty(), "{line}");
+    }
+    let said = lines.iter().find(|line| line["message"] == "from Blender").unwrap();
+    assert_eq!(said["program"], "blender");
+}
+
+#[test]
+fn on_a_terminal_it_is_text() {
+    let stage = Stage::new(1, &say("from Blender"));
+    let (command, _scratch) = stage.worker("-f 1").into_command();
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let line = shell_words::join(words.map(|word| word.to_str().unwrap()));
+    let output = Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(Stdio::null())
+        .output()
+        .expect("script runs");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    assert!(is_text(text.lines().map(str::trim_end)), "{text}");
+    assert!(text.contains("INFO  blender: from Blender"), "{text}");
+}
+
+#[test]
+fn the_format_can_be_chosen() {
+    let stage = Stage::new(1, &say("from Blender"));
+    let run = stage.worker("-f 1 --log-format text").run().exits(0);
+    assert!(is_text(run.lines.iter().map(String::as_str)), "{}", run.text());
+    assert!(run.text().contains("INFO  blender: from Blender"), "{}", run.text());
+    let run = stage.worker("-f 1").env("LOG_FORMAT", "text").run().exits(0);
+    assert!(is_text(run.lines.iter().map(String::as_str)), "{}", run.text());
+    assert!(!stage.worker("-f 1").env("LOG_FORMAT", "json").run().exits(0).json().is_empty());
+}
+
+/// Whether every line begins as in `12:34:56 INFO  …`.
+fn is_text<'a>(mut lines: impl Iterator<Item = &'a str>) -> bool {
+    lines.all(|line| {
+        let mut words = line.split_whitespace();
+        let time = words.next().unwrap_or_default();
+        let clock = time.len() == 8 && time.split(':').all(|part| part.parse::<u8>().is_ok());
+        clock && matches!(words.next(), Some("INFO" | "WARN" | "ERROR"))
+    })
+}
+
+#[test]
+fn batch_is_named_in_every_line() {
+    let stage = Stage::new(4, &json!([]));
+    let run = stage
+        .worker("-f 2")
+        .env("AWS_BATCH_JOB_ID", "0a1b:1")
+        .env("AWS_BATCH_JOB_ATTEMPT", "2")
+        .env("AWS_BATCH_JOB_ARRAY_INDEX", "1")
+        .env("AWS_BATCH_JOB_ARRAY_SIZE", "2")
+        .run()
+        .exits(0);
+    for line in run.json() {
+        assert_eq!(line["job_id"], "0a1b:1", "{line}");
+        assert_eq!((&line["attempt"], &line["array_index"]), (&json!(2), &json!(1)), "{line}");
+    }
+    for line in stage.worker("-f 2").run().exits(0).json() {
+        for field in ["job_id", "attempt", "array_index"] {
+            assert!(line.get(field).is_none(), "{line}");
+        }
+    }
+}
+
+#[test]
+fn every_stored_frame_has_a_line_with_its_number_size_and_time() {
+    let stage = Stage::new(3, &json!([]));
+    let run = stage.worker("-f 3").run().exits(0);
+    for frame in 1..=3 {
+        let lines = run.json();
+        let stored = format!("frame {frame} stored");
+        let message = |line: &&Value| line["message"].as_str().unwrap().starts_with(&stored);
+        let line = lines.iter().find(message).unwrap_or_else(|| panic!("{}", run.text()));
+        let file = stage.path("out/frames").join(format!("{frame:04}.png"));
+        assert_eq!(line["frame"], frame);
+        assert_eq!(line["bytes"], fs::metadata(file).unwrap().len());
+        assert!(line["seconds"].as_f64().unwrap() >= 0.0);
+    }
+}
+
+#[test]
+fn progress_says_how_many_of_how_many_at_which_speed_and_how_long_still() {
+    // Half a second in each frame, so that a time is left to be told.
+    let stage = Stage::new(4, &json!([{"at": "every", "do": "delay", "seconds": 0.5}]));
+    let run = stage.worker("-f 4").run().exits(0).says(&["all 4 frames are stored"]);
+    let told: Vec<_> = run
+        .messages()
+        .into_iter()
+        .filter_map(|message| Some(message.split_once(" stored: ")?.1.to_owned()))
+        .collect();
+    assert_eq!(told.len(), 4, "{}", run.text());
+    for (n, told) in (1..).zip(&told) {
+        let rest = told.strip_prefix(&format!("{n} of 4, ")).unwrap_or_else(|| panic!("{told}"));
+        let (seconds, rest) = rest.split_once(" s a frame").unwrap();
+        assert!(seconds.parse::<f64>().unwrap() >= 0.5, "{told}");
+        match rest.strip_prefix(", about ") {
+            Some(left) => {
+                let left = humantime::parse_duration(left.strip_suffix(" left").unwrap()).unwrap();
+                let expected = seconds.parse::<f64>().unwrap() * f64::from(4 - n);
+                assert!((left.as_secs_f64() - expected).abs() <= 1.1, "{told}");
+            }
+            None => assert_eq!((n, rest), (4, ""), "{told}"),
+        }
+    }
+}
+
+#[test]
+fn the_level_decides_how_much_is_told() {
+    let steps = json!([
+        {"at": 1, "do": "say", "text": "Error: something", "to": "stderr"},
+        {"at": 1, "do": "say", "text": "by the way"},
+    ]);
+    let stage = Stage::new(1, &json!({"steps": steps, "scene": {"warnings": ["take care"]}}));
+    let told = |level: &str| {
+        let run = stage.worker("-f 1 --log-level").arg(level).run().exits(0);
+        let lines = run.json();
+        let levels = lines.iter().map(|line| line["level"].as_str().unwrap().to_owned());
+        let mut levels: Vec<String> = levels.collect();
+        levels.sort();
+        levels.dedup();
+        levels
+    };
+    assert_eq!(told("error"), ["ERROR"]);
+    assert_eq!(told("warn"), ["ERROR", "WARN"]);
+    assert_eq!(told("info"), ["ERROR", "INFO", "WARN"]);
+    assert_eq!(told("debug"), ["DEBUG", "ERROR", "INFO", "WARN"]);
+    let run = stage.worker("-f 1").env("LOG_LEVEL", "error").run().exits(0);
+    assert_eq!(run.messages(), ["Error: something"]);
+}
+
+/// Whatever was printed, every line is whole JSON and short enough.
+#[track_caller]
+fn is_well_formed(run: &Run) {
+    for (line, text) in run.json().iter().zip(&run.lines) {
+        assert!(line.is_object());
+        assert!(text.len() < LONGEST, "{} bytes: {}…", text.len(), &text[..300]);
+    }
+}
+
+#[test]
+fn lines_stay_short_whatever_blender_prints() {
+    let base64 = |byte: &str| byte.repeat(10_000);
+    let steps = json!([
+        // Megabytes without an end: of text, of no UTF-8 (0xff), of what JSON escapes.
+        {"at": 1, "do": "say", "text": "x".repeat(10_000), "newline": false, "repeat": 300},
+        {"at": 1, "do": "say", "text": ""},
+        {"at": 1, "do": "say", "base64": base64("////"), "newline": false, "repeat": 100},
+        {"at": 1, "do": "say", "text": ""},
+        {"at": 1, "do": "say", "text": "\"\\".repeat(10_000), "newline": false, "repeat": 100},
+        {"at": 1, "do": "say", "text": "the end"},
+        {"at": 1, "do": "say", "text": "\u{0}".repeat(20_000)},
+    ]);
+    let long_id = "j".repeat(300);
+    let run = Stage::new(1, &steps)
+        .worker("-f 1")
+        .env("AWS_BATCH_JOB_ID", long_id)
+        .run()
+        .exits(0)
+        .says(&["xxxx", "bytes more]"]);
+    is_well_formed(&run);
+}
+
+#[test]
+fn the_last_words_of_a_failure_are_short_and_end_with_what_to_do() {
+    let mut steps: Vec<_> = (0..20)
+        .map(|n| json!({"at": 0, "do": "say", "text": format!("Error: {n} {}", "\"".repeat(9000))}))
+        .collect();
+    steps.push(json!({"at": 0, "do": "exit", "code": 1}));
+    // A list of frames that takes more than a line by itself.
+    let frames: Vec<_> = (0..4000).map(|n| (n * 250 + n * n % 97).to_string()).collect();
+    let stage = Stage::new(1, &json!([]));
+    fs::write(stage.path("scene.blend"), ordered_scene(0, 1, &json!(steps))).unwrap();
+    let run = stage.worker("--frames").arg(frames.join(",")).run().exits(70);
+    is_well_formed(&run);
+    let words = run.last_words();
+    assert!(words.contains("what to do: "), "{words}");
+    assert!(words.ends_with("(exit code 70)"), "{words}");
+}
+
+#[test]
+fn nothing_that_is_printed_commands_the_terminal() {
+    let commands = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{7f}\u{8}";
+    let steps = json!([
+        {"at": 1, "do": "say", "text": format!("one {commands} two")},
+        {"at": 1, "do": "say", "text": format!("Error: three {commands} four"), "to": "stderr"},
+    ]);
+    let orders = json!({"steps": steps, "scene": {"warnings": [format!("five {commands} six")]}});
+    for format in ["text", "json"] {
+        let stage = Stage::new(1, &orders);
+        // A name can be as bad as a line.
+        let named = stage.path(&format!("seven {commands}.blend"));
+        fs::rename(stage.path("scene.blend"), &named).unwrap();
+        let run = worker("render")
+            .input(&named)
+            .output(stage.path("out"))
+            .args("-f 1 --log-format")
+            .arg(format)
+            .stand_in_blender()
+            .run()
+            .exits(0);
+        for word in ["one ", " two", "three ", " four", "five ", " six", "seven "] {
+            assert!(run.text().contains(word), "{word:?} is not in {}", run.text());
+        }
+        let commanding = run.text().chars().find(|c| c.is_control() && !"\n\t".contains(*c));
+        assert_eq!(commanding, None, "{:?}", run.text());
+    }
+}
+
+#[test]
+fn the_command_line_of_blender_can_be_pasted_into_a_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let scene = path("it's \"a\" $HOME `scene` \\ *.blend");
+    fs::write(&scene, ordered_scene(-9, 9, &json!({"record": path("launch")}))).unwrap();
+    let run = worker("render")
+        .input(&scene)
+        .output(path("out"))
+        .args("--frames -5,1-3 --log-format text")
+        .stand_in_blender()
+        .run()
+        .exits(0);
+    let lines = run.lines.iter().filter_map(|line| line.split_once("INFO  starting "));
+    let [line] = lines.map(|(_, line)| line).collect::<Vec<_>>()[..] else {
+        panic!("not one command line: {}", run.text());
+    };
+    let output = Command::new("sh").args(["-c", &format!("printf '%s\\n' {line}")]).output();
+    let pasted = String::from_utf8(output.expect("sh runs").stdout).unwrap();
+    let launch: Value = serde_json::from_slice(&fs::read(path("launch")).unwrap()).unwrap();
+    let argv: Vec<_> = launch["argv"].as_array().unwrap().iter().map(|a| a.as_str()).collect();
+    assert!(argv.contains(&scene.to_str()), "{argv:?}");
+    assert_eq!(pasted.lines().map(Some).collect::<Vec<_>>(), argv);
+}
+
+#[test]
+fn a_log_that_cannot_be_written_changes_nothing_else() {
+    // A pipe whose reader is gone, and no standard error at all.
+    let closed: [fn(&mut Command); 2] = [
+        |command| {
+            let (_, writer) = std::io::pipe().unwrap();
+            command.stderr(writer);
+        },
+        |command| {
+            let mut shell = Command::new("sh");
+            shell.args(["-c", "exec \"$@\" 2>&-", "sh"]).arg(command.get_program());
+            shell
+                .args(command.get_args())
+                .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            *command = shell;
+        },
+    ];
+    for close in closed {
+        let stage = Stage::new(3, &say("from Blender"));
+        let (mut command, scratch) = stage.worker("-f 3").into_command();
+        close(&mut command);
+        let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+        let mut code = None;
+        wait_until("the worker ends", || {
+            code = child.try_wait().unwrap().map(|status| status.code());
+            code.is_some()
+        });
+        assert_eq!(code, Some(Some(0)));
+        assert_eq!(frames_of(&stage.path("out")), ["0001.png", "0002.png", "0003.png"]);
+        assert!(names(scratch.path()).is_empty());
+    }
+}
+
+fn frames_of(output: &Path) -> Vec<String> {
+    names(&output.join("frames"))
+}

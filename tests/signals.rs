@@ -1,0 +1,327 @@
+//! Being told to stop: what is saved is stored, what is left is named, nothing is left
+//! running, and all of it within the 30 seconds between Batch's SIGTERM and SIGKILL.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::s3_server::{Fault, Operation, S3Server};
+use crate::support::{
+    LONG, Run, Running, names, ordered_scene, pixel_hashes, report, scene, wait_until, worker,
+};
+
+/// What ends at once, on a machine that has other things to do.
+const SOON: Duration = Duration::from_secs(10);
+
+/// From SIGTERM to SIGKILL on Batch.
+const BATCH_GRACE: Duration = Duration::from_secs(30);
+
+/// A folder with a scene for the stand-in, which in frame 3 waits for ever.
+struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    /// In frame 3 half of the file is there when it stops.
+    fn new() -> Self {
+        Self::with(|_| json!([]))
+    }
+
+    /// The same, with more steps before these.
+    fn with(steps: impl FnOnce(&Path) -> Value) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let mut steps = steps(folder.path());
+        steps.as_array_mut().unwrap().extend([
+            json!({"at": 3, "when": "writing", "do": "touch", "path": file("in-frame-3")}),
+            json!({"at": 3, "when": "writing", "do": "wait_for_file", "path": file("never")}),
+        ]);
+        let orders = json!({"steps": steps, "record": file("launches")});
+        fs::write(file("scene.blend"), ordered_scene(1, 5, &orders)).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Starts the rendering of frames 1 to 5; waits until 1 and 2 are stored and 3 is
+    /// half written.
+    fn start(&self) -> Running {
+        let running = worker("render")
+            .input(self.path("scene.blend"))
+            .output(self.path("out"))
+            .args("-f 5")
+            .stand_in_blender()
+            .start();
+        running.wait_for_log("frame 1 stored");
+        running.wait_for_log("frame 2 stored");
+        wait_until("Blender is in frame 3", || self.path("in-frame-3").exists());
+        running
+    }
+
+    /// What every stop must leave behind: frames 1 and 2, a report, and nothing alive.
+    fn is_left_in_order(&self, exit_code: i32) {
+        assert_eq!(names(&self.path("out/frames")), ["0001.png", "0002.png"]);
+        let report = report(&self.path("out"), "render");
+        assert_eq!(report["status"], "failed");
+        assert_eq!(report["exit_code"], exit_code);
+        let stored: Vec<_> = report["frames"].as_object().unwrap().keys().collect();
+        assert_eq!(stored, ["1", "2"]);
+        assert!(report["cause"].as_str().unwrap().contains("3 of 5 frames are left: 3-5"));
+        self.nothing_is_alive();
+    }
+
+    fn nothing_is_alive(&self) {
+        let launches = fs::read_to_string(self.path("launches")).unwrap();
+        for launch in launches.lines() {
+            let launch: Value = serde_json::from_str(launch).unwrap();
+            is_gone(launch["pid"].as_i64().unwrap());
+        }
+    }
+}
+
+#[track_caller]
+fn is_gone(pid: i64) {
+    let pid = Pid::from_raw(pid.try_into().unwrap());
+    assert_eq!(kill(pid, None), Err(Errno::ESRCH), "{pid} is still there");
+}
+
+/// Sends a signal, waits for the end, and says how long that took.
+fn stop(running: Running, signal: Signal) -> (Run, Duration) {
+    let told = Instant::now();
+    running.signal(signal);
+    let run = running.finish();
+    (run, told.elapsed())
+}
+
+#[test]
+fn each_way_of_being_told_to_stop_has_its_exit_code_and_stores_what_is_saved() {
+    for (signal, exit_code) in
+        [(Signal::SIGTERM, 143), (Signal::SIGINT, 130), (Signal::SIGHUP, 143)]
+    {
+        let stage = Stage::new();
+        let (run, took) = stop(stage.start(), signal);
+        let run = run.exits(exit_code).says(&[&format!("{signal}"), "3 of 5 frames are left: 3-5"]);
+        assert!(took < SOON, "{signal} took {took:?}\n{}", run.text());
+        stage.is_left_in_order(exit_code);
+    }
+}
+
+#[test]
+fn told_twice_it_ends_as_it_was_told_first() {
+    let stage = Stage::with(|_| json!([{"at": "start", "do": "ignore_term"}]));
+    let running = stage.start();
+    running.signal(Signal::SIGTERM);
+    running.wait_for_log("SIGTERM received");
+    running.signal(Signal::SIGINT);
+    running.finish().exits(143);
+    stage.is_left_in_order(143);
+}
+
+#[test]
+fn blender_deaf_to_sigterm_is_killed_after_its_grace() {
+    let stage = Stage::with(|_| json!([{"at": "start", "do": "ignore_term"}]));
+    let (run, took) = stop(stage.start(), Signal::SIGTERM);
+    let run = run.exits(143);
+    assert!(took >= Duration::from_secs(5), "it had no grace: {took:?}\n{}", run.text());
+    assert!(took < Duration::from_secs(5) + SOON, "{took:?}\n{}", run.text());
+    stage.is_left_in_order(143);
+}
+
+#[test]
+fn what_blender_started_is_ended_with_it() {
+    let stage = Stage::with(|folder| {
+        let path = folder.join("descendant");
+        json!([{"at": 1, "do": "hold_pipe", "path": path, "ignore_term": true}])
+    });
+    let (run, took) = stop(stage.start(), Signal::SIGTERM);
+    let run = run.exits(143);
+    assert!(took < SOON, "{took:?}\n{}", run.text());
+    stage.is_left_in_order(143);
+    let descendant = fs::read_to_string(stage.path("descendant")).unwrap();
+    wait_until("it is reaped by whoever inherited it", || {
+        let pid = Pid::from_raw(descendant.parse().unwrap());
+        kill(pid, None) == Err(Errno::ESRCH)
+    });
+}
+
+#[test]
+fn a_frame_that_is_saved_when_the_signal_comes_is_stored_however_slow_storage_is() {
+    let server = S3Server::start();
+    let stage = Stage::new();
+    let slow = Fault::on(Operation::PutObject).key("out/frames/").delay(Duration::from_secs(3));
+    server.inject(slow);
+    let running = worker("render")
+        .s3(&server)
+        .input(stage.path("scene.blend"))
+        .output(server.uri("out"))
+        .args("-f 5")
+        .stand_in_blender()
+        .start();
+    server.wait_for_arrival(|request| request.key.ends_with("0002.png"), LONG);
+    wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
+    let (run, took) = stop(running, Signal::SIGTERM);
+    let run = run.exits(143).says(&["3 of 5 frames are left: 3-5"]);
+    assert!(took < BATCH_GRACE, "{took:?}\n{}", run.text());
+    assert_eq!(server.keys("out/frames/"), ["out/frames/0001.png", "out/frames/0002.png"]);
+    stage.nothing_is_alive();
+}
+
+#[test]
+fn storage_that_does_not_answer_takes_no_longer_than_there_is_time() {
+    let server = S3Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    // More than may wait in scratch, so that Blender already waits for storage.
+    let last = 40;
+    let never = folder.path().join("never");
+    let orders = json!([{"at": "end", "do": "wait_for_file", "path": never}]);
+    let scene = folder.path().join("scene.blend");
+    fs::write(&scene, ordered_scene(1, last, &orders)).unwrap();
+    server.inject(Fault::on(Operation::PutObject).key("out/frames/").stall());
+    let running = worker("render")
+        .s3(&server)
+        .input(&scene)
+        .output(server.uri("out"))
+        .args("-f 40 --log-level debug")
+        .stand_in_blender()
+        .start();
+    server.wait_for_arrival(|request| request.key.contains("out/frames/"), LONG);
+    running.wait_for_log("0032.png'");
+    let (run, took) = stop(running, Signal::SIGTERM);
+    let run = run.exits(143).says(&["40 of 40 frames are left: 1-40"]);
+    assert!(took < BATCH_GRACE, "{took:?}\n{}", run.text());
+    assert!(server.keys("out/frames/").is_empty());
+    assert_eq!(server.keys("out/reports/").len(), 1);
+}
+
+#[test]
+fn a_download_is_given_up_at_once() {
+    let server = S3Server::start();
+    server.put("scene.blend", &ordered_scene(1, 5, &json!([])));
+    server.inject(Fault::on(Operation::GetObject).stall());
+    let running = worker("render")
+        .s3(&server)
+        .input(server.uri("scene.blend"))
+        .output(server.uri("out"))
+        .args("-f 5")
+        .stand_in_blender()
+        .start();
+    server.wait_for_arrival(|request| request.operation == Operation::GetObject, LONG);
+    let (run, took) = stop(running, Signal::SIGTERM);
+    let run = run.exits(143).says(&["the job is not done"]).never_says(&["starting "]);
+    assert!(took < SOON, "{took:?}\n{}", run.text());
+    assert!(server.keys("out/frames/").is_empty());
+    assert_eq!(server.keys("out/reports/").len(), 1, "{}", run.text());
+}
+
+#[test]
+fn a_file_system_that_hangs_does_not_hold_the_worker() {
+    let folder = tempfile::tempdir().unwrap();
+    // Opening a pipe that nobody writes blocks, as does a file of a server that is gone.
+    let scene = folder.path().join("scene.blend");
+    nix::unistd::mkfifo(&scene, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let output = folder.path().join("out");
+    let running =
+        worker("render").input(&scene).output(&output).args("-f 5").stand_in_blender().start();
+    running.wait_for_log("render-worker ");
+    let worker = running.pid();
+    wait_until("the worker opens the scene", || opens_a_pipe(worker));
+    let (run, took) = stop(running, Signal::SIGTERM);
+    let run = run.exits(143);
+    assert!(took < SOON, "{took:?}\n{}", run.text());
+}
+
+/// Whether a thread of the process waits for somebody at the other end of a pipe.
+fn opens_a_pipe(process: Pid) -> bool {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads.filter_map(Result::ok).any(|thread| {
+        let waits_in = fs::read_to_string(thread.path().join("wchan")).unwrap_or_default();
+        waits_in == "wait_for_partner"
+    })
+}
+
+#[test]
+fn a_log_that_nobody_reads_keeps_the_worker_neither_from_working_nor_from_stopping() {
+    let stage = Stage::new();
+    let (mut command, scratch) = worker("render")
+        .input(stage.path("scene.blend"))
+        .output(stage.path("out"))
+        .args("-f 5 --log-level trace")
+        .stand_in_blender()
+        .into_command();
+    let (reader, writer) = full_pipe();
+    let mut child = command.stdout(Stdio::null()).stderr(writer).spawn().unwrap();
+    wait_until("frame 2 is stored", || stage.path("out/frames/0002.png").exists());
+    wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
+    let told = Instant::now();
+    kill(pid_of(&child), Signal::SIGTERM).unwrap();
+    let code = end_of(&mut child);
+    let took = told.elapsed();
+    drop(reader);
+    assert_eq!(code, Some(143));
+    assert!(took < SOON, "{took:?}");
+    assert!(names(scratch.path()).is_empty());
+    stage.is_left_in_order(143);
+}
+
+fn pid_of(child: &Child) -> Pid {
+    Pid::from_raw(child.id().try_into().unwrap())
+}
+
+fn end_of(child: &mut Child) -> Option<i32> {
+    let mut status = None;
+    wait_until("the worker ends", || {
+        status = child.try_wait().unwrap();
+        status.is_some()
+    });
+    status.and_then(|status| status.code())
+}
+
+/// A pipe into which nothing fits any more.
+fn full_pipe() -> (std::io::PipeReader, File) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    let room = fcntl(&writer, FcntlArg::F_GETPIPE_SZ).unwrap();
+    let mut writer = File::from(std::os::fd::OwnedFd::from(writer));
+    writer.write_all(&vec![b'\n'; room.try_into().unwrap()]).unwrap();
+    (reader, writer)
+}
+
+#[test]
+fn a_real_blender_in_the_middle_of_its_frames_is_stopped_in_the_same_way() {
+    let output = tempfile::tempdir().unwrap();
+    let running =
+        worker("render").input(scene("tiny")).output(output.path()).args("--frames 1-1000").start();
+    running.wait_for_log("frame 1 stored");
+    let blender = child_of(running.pid());
+    let (run, took) = stop(running, Signal::SIGTERM);
+    let run = run.exits(143).says(&["SIGTERM", "of 1000 frames are left"]);
+    assert!(took < SOON, "{took:?}\n{}", run.text());
+    is_gone(blender);
+    let report = report(output.path(), "render");
+    let frames = report["frames"].as_object().unwrap();
+    assert!(!frames.is_empty() && frames.len() < 1000);
+    let mut stored: Vec<_> = frames.values().map(|frame| frame["file"].as_str().unwrap()).collect();
+    stored.sort_unstable();
+    let files = names(&output.path().join("frames"));
+    assert_eq!(files, stored);
+    for file in files {
+        assert_eq!(pixel_hashes(&output.path().join("frames").join(&file)).len(), 1, "{file}");
+    }
+}
+
+/// The only child of a process, Blender in the case of the worker.
+fn child_of(process: Pid) -> i64 {
+    let output = Command::new("ps").args(["-o", "pid=", "--ppid", &process.to_string()]).output();
+    let text = String::from_utf8(output.expect("ps runs").stdout).unwrap();
+    text.trim().parse().unwrap_or_else(|_| panic!("not one child: {text:?}"))
+}
