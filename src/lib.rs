@@ -12,6 +12,7 @@
 //! ├─ cli          argv and environment → validated requests
 //! ├─ pipeline     what happens, top to bottom: a file a subcommand
 //! │   render        scene → Blender → frames → storage
+//! │   ├─ rendering    one launch of Blender: its log, its frames, the verdict
 //! │   ├─ delivery     saved → verified → stored, beside the rendering
 //! │   stitch        storage → frames in order → FFmpeg → video → storage
 //! │   ├─ sequence     names → order; gaps, duplicates and strangers named

@@ -5,6 +5,7 @@ mod prefetch;
 mod programs;
 mod progress;
 mod render;
+mod rendering;
 mod report;
 mod sequence;
 mod stitch;

@@ -4,6 +4,15 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 
+/// The flag and variable that choose Blender.
+pub const BLENDER: &str = "--blender, BLENDER";
+
+/// The flag and variable that choose FFmpeg.
+pub const FFMPEG: &str = "--ffmpeg, FFMPEG";
+
+/// The flag and variable that choose `FFprobe`.
+pub const FFPROBE: &str = "--ffprobe, FFPROBE";
+
 /// Looks for programs as a shell would.
 #[derive(Debug)]
 pub struct Programs {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::prefetch::Prefetch;
+use super::programs::{FFMPEG, FFPROBE};
 use super::progress::Progress;
 use super::report::{Action, Report, VideoReport, latest_scene};
 use super::sequence::{self, Sequence};
@@ -14,12 +15,9 @@ use crate::blender::SceneInfo;
 use crate::ending::Ending;
 use crate::error::Error;
 use crate::ffmpeg::{self, Cause, Encode, LogTail, ProgressParser, VideoInfo, count_frames};
-use crate::process::supervisor::{Event, Exit, Running, Stdin, Stream, shell_line};
+use crate::process::supervisor::{End, Event, Running, Stdin, Stream, shell_line};
 use crate::request::{FRAMES_DIR, FrameFile, FrameRate, FrameSet, Location, StitchJob};
 use crate::storage::Entry;
-
-const FFMPEG: &str = "--ffmpeg, FFMPEG";
-const FFPROBE: &str = "--ffprobe, FFPROBE";
 
 /// How often progress is told.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -136,11 +134,11 @@ struct Goal {
 
 impl Goal {
     /// What it means that FFmpeg or `FFprobe` ended without a result.
-    fn missed(&self, worker: &Worker, exit: Exit, tail: &LogTail) -> Error {
-        match (exit, worker.shutdown.requested()) {
+    fn missed(&self, worker: &Worker, end: End, tail: &LogTail) -> Error {
+        match (end, worker.shutdown.requested()) {
             (_, Some(by)) => Error::Interrupted { by, left: format!("{} is not made", self.video) },
-            (Exit::Ended(ending), None) => self.failed(tail.diagnose(ending), tail),
-            (Exit::Stopped, None) => {
+            (End::Own(ending), None) => self.failed(tail.diagnose(ending), tail),
+            (End::Stopped, None) => {
                 Error::Internal("FFmpeg was stopped, and nobody asked for it".to_owned())
             }
         }
@@ -179,12 +177,12 @@ async fn probe(
         .map_err(|error| Error::spawn(error, ffprobe.to_owned(), FFPROBE))?;
     let (mut answer, mut tail) = (String::new(), tail.clone());
     let mut stopping = false;
-    let exit = loop {
+    let end = loop {
         tokio::select! {
             event = child.next() => match event {
                 Event::Line(Stream::Stdout, line) => answer.push_str(&line),
                 Event::Line(Stream::Stderr, line) => tail.push(&line),
-                Event::Exited(exit) => break exit,
+                Event::Ended(end) => break end,
             },
             _ = worker.shutdown.wait(), if !stopping => {
                 stopping = true;
@@ -192,12 +190,12 @@ async fn probe(
             }
         }
     };
-    match (VideoInfo::parse(&answer), exit) {
+    match (VideoInfo::parse(&answer), end) {
         (Some(found), _) => Ok(found),
-        (None, Exit::Ended(ending @ Ending::Code(_))) if ending.signal().is_none() => {
+        (None, End::Own(ending @ Ending::Code(_))) if ending.signal().is_none() => {
             Err(goal.wrong(&format!("no video that FFprobe can read ({ending})"), &tail))
         }
-        (None, exit) => Err(goal.missed(worker, exit, &tail)),
+        (None, end) => Err(goal.missed(worker, end, &tail)),
     }
 }
 
@@ -223,11 +221,11 @@ async fn encode_sequence(
     let mut fed = None;
     let mut stopping = false;
     let mut watch = Watch::begin(goal.frames.len());
-    let exit = loop {
+    let end = loop {
         tokio::select! {
             event = child.next() => match event {
                 Event::Line(stream, line) => watch.line(stream, &line),
-                Event::Exited(exit) => break exit,
+                Event::Ended(end) => break end,
             },
             result = &mut feeding, if fed.is_none() => {
                 if result.is_err() {
@@ -241,14 +239,14 @@ async fn encode_sequence(
             }
         }
     };
-    match (fed, exit) {
+    match (fed, end) {
         // A frame that cannot be had or used explains FFmpeg's end, not the reverse.
         (Some(Err(error)), _) => Err(error),
-        (_, Exit::Ended(Ending::Code(0))) => match watch.unfaithful() {
+        (_, End::Own(Ending::Code(0))) => match watch.unfaithful() {
             None => Ok(watch.tail),
             Some(found) => Err(goal.wrong(&found, &watch.tail)),
         },
-        _ => Err(goal.missed(worker, exit, &watch.tail)),
+        _ => Err(goal.missed(worker, end, &watch.tail)),
     }
 }
 

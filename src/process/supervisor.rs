@@ -2,7 +2,7 @@
 //!
 //! A task owns the child; the caller holds a [`Running`] and talks to it by
 //! messages only. Whatever the child does, the caller sees any number of
-//! [`Event::Line`] and then exactly one [`Event::Exited`], and when that comes
+//! [`Event::Line`] and then exactly one [`Event::Ended`], and when that comes
 //! nothing of the child's process group is alive any more.
 
 use std::error::Error;
@@ -46,14 +46,14 @@ pub enum Event {
     /// It printed a line.
     Line(Stream, String),
     /// It ended. Nothing follows.
-    Exited(Exit),
+    Ended(End),
 }
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
+pub enum End {
     /// By itself or by a signal that was not ours.
-    Ended(Ending),
+    Own(Ending),
     /// Because [`Running::stop`] asked for it.
     Stopped,
 }
@@ -121,12 +121,12 @@ impl Running {
             readers.spawn(read_lines(stderr, Stream::Stderr, events_in.clone()));
         }
         tokio::spawn(async move {
-            let exit = run_to_its_end(&mut child, stop).await;
+            let end = run_to_its_end(&mut child, stop).await;
             // Aborts the readers, if they do not come to an end of their own.
             drop(timeout(DRAIN, async { while readers.join_next().await.is_some() {} }).await);
             readers.shutdown().await;
             // Nobody listens any more when the caller has given the child up.
-            drop(events_in.send(Event::Exited(exit)).await);
+            drop(events_in.send(Event::Ended(end)).await);
         });
         Self { events, grace, stdin }
     }
@@ -136,11 +136,11 @@ impl Running {
         self.stdin.take()
     }
 
-    /// What the child does next. Cancel safe. After [`Event::Exited`] it says the
+    /// What the child does next. Cancel safe. After [`Event::Ended`] it says the
     /// same again.
     pub async fn next(&mut self) -> Event {
         // The task ends without a word only if the runtime itself is going down.
-        self.events.recv().await.unwrap_or(Event::Exited(Exit::Stopped))
+        self.events.recv().await.unwrap_or(Event::Ended(End::Stopped))
     }
 
     /// Sends SIGTERM to the child's group, and SIGKILL when `grace` is over. Asked
@@ -163,9 +163,9 @@ pub enum Stdin {
 
 /// Waits for the child's end, helps it along when told to, and leaves nothing of
 /// its group alive.
-async fn run_to_its_end(child: &mut Child, mut stop: watch::Receiver<Option<Duration>>) -> Exit {
+async fn run_to_its_end(child: &mut Child, mut stop: watch::Receiver<Option<Duration>>) -> End {
     let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw) else {
-        return Exit::Stopped;
+        return End::Stopped;
     };
     let mut kill_at: Option<Instant> = None;
     let status = loop {
@@ -199,17 +199,17 @@ async fn run_to_its_end(child: &mut Child, mut stop: watch::Receiver<Option<Dura
     // What the child leaves behind in its group would run on unseen.
     signal_group(group, Signal::SIGKILL);
     match status {
-        Ok(status) if kill_at.is_none() => exit(status),
-        Ok(_) | Err(_) => Exit::Stopped,
+        Ok(status) if kill_at.is_none() => end(status),
+        Ok(_) | Err(_) => End::Stopped,
     }
 }
 
-fn exit(status: ExitStatus) -> Exit {
+fn end(status: ExitStatus) -> End {
     match (status.code(), status.signal()) {
-        (Some(code), _) => Exit::Ended(Ending::Code(code)),
-        (None, Some(signal)) => Exit::Ended(Ending::Signal(signal)),
+        (Some(code), _) => End::Own(Ending::Code(code)),
+        (None, Some(signal)) => End::Own(Ending::Signal(signal)),
         // wait() reports neither stops nor continuations.
-        (None, None) => Exit::Stopped,
+        (None, None) => End::Stopped,
     }
 }
 

@@ -1,0 +1,296 @@
+//! One launch of Blender: what it says becomes progress, what it saves is delivered,
+//! and how it ended, with what is missing, becomes the verdict.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::pin::{Pin, pin};
+use std::time::{Duration, Instant};
+
+use super::delivery::{Delivered, Delivery, Outcome};
+use super::programs::BLENDER;
+use super::progress::Progress;
+use super::report::FrameReport;
+use super::{CHILD_GRACE, STORE_GRACE, Worker};
+use crate::blender::{Cause, Event, Launch, LogTail, SceneFile, SceneInfo, parse};
+use crate::ending::Ending;
+use crate::error::{Error, chain};
+use crate::process::supervisor::{self, End, Running, Stdin, shell_line};
+use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, RenderJob};
+use crate::storage::{Failure, StorageError};
+
+/// Saved frames that wait in scratch before Blender is made to wait for them.
+const BACKLOG: usize = 32;
+
+/// How often a frame in hand is mentioned.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// One launch of Blender and the delivery of its frames.
+#[derive(Debug)]
+pub struct Rendering<'a> {
+    worker: &'a Worker,
+    job: &'a RenderJob,
+    frames: &'a FrameSet,
+    file: &'a SceneFile,
+    frames_dir: &'a Path,
+    delivery: Delivery,
+    progress: Progress,
+    tail: LogTail,
+    /// The scene, once Blender has described it.
+    pub scene: Option<SceneInfo>,
+    /// When the frame in hand was begun, as far as we know.
+    frame_began: Instant,
+    seconds: BTreeMap<FrameNumber, f64>,
+    /// The frames that are stored.
+    pub stored: BTreeMap<i32, FrameReport>,
+    damaged: BTreeMap<FrameNumber, (String, bool)>,
+    not_stored: Option<StorageError>,
+}
+
+impl<'a> Rendering<'a> {
+    /// Frames of `job` that nobody has begun to render.
+    pub fn new(
+        worker: &'a Worker,
+        job: &'a RenderJob,
+        frames: &'a FrameSet,
+        file: &'a SceneFile,
+        frames_dir: &'a Path,
+    ) -> Self {
+        Self {
+            worker,
+            job,
+            frames,
+            file,
+            frames_dir,
+            delivery: Delivery::new(worker.storage.clone(), &job.output),
+            progress: Progress::begin(frames.len()),
+            tail: LogTail::default(),
+            scene: None,
+            frame_began: Instant::now(),
+            seconds: BTreeMap::new(),
+            stored: BTreeMap::new(),
+            damaged: BTreeMap::new(),
+            not_stored: None,
+        }
+    }
+
+    /// Renders and delivers them.
+    ///
+    /// # Errors
+    /// If not every frame is stored in the end.
+    pub async fn run(&mut self, launch: &Launch<'_>) -> Result<(), Error> {
+        let command = launch.command();
+        tracing::info!("starting {}", shell_line(&command));
+        let mut child = Running::start(command, Stdin::Null)
+            .map_err(|error| Error::spawn(error, launch.blender.to_owned(), BLENDER))?;
+        let end = self.follow(&mut child).await;
+        self.deliver_the_rest().await;
+        self.verdict(end)
+    }
+
+    /// Reads what Blender says and stores what it saves, until it ends.
+    async fn follow(&mut self, child: &mut Running) -> End {
+        let shutdown = self.worker.shutdown.clone();
+        let mut stopping = false;
+        loop {
+            tokio::select! {
+                // Not reading on makes Blender wait, as soon as its pipe is full.
+                event = child.next(), if stopping || self.delivery.under_way() < BACKLOG => {
+                    match event {
+                        supervisor::Event::Line(_, line) => self.line(&line),
+                        supervisor::Event::Ended(end) => return end,
+                    }
+                }
+                delivered = self.delivery.next() => {
+                    self.delivered(delivered);
+                    if self.is_denied() && !stopping {
+                        tracing::error!("stopping Blender: what may not be stored need not be rendered");
+                        stopping = true;
+                        child.stop(CHILD_GRACE);
+                    }
+                }
+                by = shutdown.wait(), if !stopping => {
+                    tracing::warn!("{by} received: stopping Blender, storing what is saved");
+                    stopping = true;
+                    child.stop(CHILD_GRACE);
+                }
+            }
+        }
+    }
+
+    /// Whether a frame could not be stored for want of the right to.
+    fn is_denied(&self) -> bool {
+        let failure = self.not_stored.as_ref().map(StorageError::failure);
+        matches!(failure, Some(Failure::Denied(_)))
+    }
+
+    fn line(&mut self, line: &str) {
+        self.tail.push(line);
+        match parse(line) {
+            Event::Progress(progress) => {
+                tracing::debug!(program = "blender", "{line}");
+                if let (Some(frame), Some((done, total))) = (progress.frame, progress.samples)
+                    && self.progress.is_due(HEARTBEAT)
+                {
+                    tracing::info!(
+                        frame = frame.get(),
+                        "frame {frame}: sample {done} of {total}; stored {}",
+                        self.progress
+                    );
+                }
+            }
+            Event::Saved(path) => {
+                tracing::debug!(program = "blender", "{line}");
+                self.saved(Path::new(path));
+            }
+            Event::Scene(scene) => {
+                for warning in &scene.warnings {
+                    tracing::warn!("{warning}");
+                }
+                tracing::info!(
+                    "Blender {}, {}, {}x{}, {} to be delivered",
+                    scene.blender,
+                    scene.engine,
+                    scene.width,
+                    scene.height,
+                    scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
+                );
+                self.scene = Some(*scene);
+            }
+            Event::Timing => tracing::debug!(program = "blender", "{line}"),
+            Event::Error(_) => tracing::error!(program = "blender", "{line}"),
+            Event::Other => tracing::info!(program = "blender", "{line}"),
+        }
+    }
+
+    /// Blender says that it saved a file. A scene may write others beside ours.
+    fn saved(&mut self, path: &Path) {
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(frame) = name.and_then(FrameFile::parse) else { return };
+        let file = self.frames_dir.join(FrameFile::name(frame.number, frame.format));
+        let asked = self.frames.contains(frame.number);
+        if path != file || !asked || self.stored.contains_key(&frame.number.get()) {
+            return;
+        }
+        let now = Instant::now();
+        self.seconds.insert(frame.number, (now - self.frame_began).as_secs_f64());
+        self.frame_began = now;
+        self.delivery.accept(frame.number, file);
+    }
+
+    fn delivered(&mut self, Delivered { frame, outcome }: Delivered) {
+        match outcome {
+            Outcome::Stored { file, bytes } => {
+                let seconds = self.seconds.get(&frame).copied().unwrap_or_default();
+                self.damaged.remove(&frame);
+                self.stored.insert(frame.get(), FrameReport { file, bytes, seconds });
+                self.progress.reached(self.stored.len());
+                tracing::info!(
+                    frame = frame.get(),
+                    bytes,
+                    seconds,
+                    "frame {frame} stored: {}",
+                    self.progress
+                );
+            }
+            Outcome::Damaged { damage, disk_full } => {
+                // What was only found, and not announced, may be the frame that Blender
+                // was at when it ended.
+                if self.seconds.contains_key(&frame) {
+                    tracing::warn!(
+                        frame = frame.get(),
+                        "frame {frame} is not whole: its file {damage}"
+                    );
+                }
+                self.damaged.insert(frame, (damage, disk_full));
+            }
+            Outcome::NotStored(error) => {
+                let text = chain(&error);
+                tracing::error!(frame = frame.get(), "frame {frame} is not stored: {text}");
+                self.not_stored.get_or_insert(error);
+            }
+        }
+    }
+
+    /// After Blender's end: the frames that are still on their way, and those that it
+    /// saved without saying so.
+    async fn deliver_the_rest(&mut self) {
+        let shutdown = self.worker.shutdown.clone();
+        let mut out_of_time = pin!(async move {
+            shutdown.wait().await;
+            tokio::time::sleep(STORE_GRACE).await;
+        });
+        if !self.drain(out_of_time.as_mut()).await {
+            return;
+        }
+        for frame in self.frames.iter() {
+            let files = ImageFormat::ALL.map(|format| FrameFile::name(frame, format));
+            let file =
+                files.iter().map(|name| self.frames_dir.join(name)).find(|file| file.is_file());
+            if let Some(file) = file.filter(|_| self.not_stored.is_none()) {
+                self.delivery.accept(frame, file);
+            }
+        }
+        self.drain(out_of_time).await;
+    }
+
+    /// Waits for what is under way; false if time was up before.
+    async fn drain(&mut self, mut out_of_time: Pin<&mut impl Future<Output = ()>>) -> bool {
+        while self.delivery.under_way() > 0 {
+            tokio::select! {
+                delivered = self.delivery.next() => self.delivered(delivered),
+                () = out_of_time.as_mut() => return false,
+            }
+        }
+        true
+    }
+
+    /// What to make of it all.
+    fn verdict(&mut self, end: End) -> Result<(), Error> {
+        let missing: FrameSet =
+            self.frames.iter().filter(|frame| !self.stored.contains_key(&frame.get())).collect();
+        if missing.is_empty() {
+            if let End::Own(ending) = end
+                && ending != Ending::Code(0)
+            {
+                tracing::warn!("Blender ended with {ending} after it had saved every frame");
+            }
+            tracing::info!("all {} frames are stored", self.frames.len());
+            return Ok(());
+        }
+        if let Some(source) = self.not_stored.take() {
+            return Err(Error::NotStored { missing, source });
+        }
+        if let Some(by) = self.worker.shutdown.requested() {
+            let left =
+                format!("{} of {} frames are left: {missing}", missing.len(), self.frames.len());
+            return Err(Error::Interrupted { by, left });
+        }
+        let End::Own(ending) = end else {
+            let what =
+                format!("Blender was stopped, and nobody asked for it: {missing} are missing");
+            return Err(Error::Internal(what));
+        };
+        let cause = self.tail.diagnose(ending, self.file.saved_by);
+        match (self.damaged.pop_first(), cause) {
+            // Blender believes that all is well: the file tells more than the log.
+            (Some((first, (damage, disk_full))), Cause::Failed(_)) => {
+                let mut frames: Vec<_> = vec![first];
+                frames.extend(self.damaged.keys());
+                let disk_full = disk_full || self.damaged.values().any(|(_, full)| *full);
+                let scene = self.job.scene.clone();
+                Err(Error::DamagedFrames {
+                    scene,
+                    frames: frames.into_iter().collect(),
+                    damage,
+                    disk_full,
+                })
+            }
+            (_, cause) => Err(Error::Blender {
+                cause,
+                missing,
+                scene: self.job.scene.clone(),
+                said: self.tail.last_words(),
+            }),
+        }
+    }
+}
