@@ -169,12 +169,14 @@ impl Error {
             Exit::Success => "",
             Exit::Internal => "this is a bug in render-worker: report it with this log",
             Exit::Usage => "correct the flags or variables of the job",
-            Exit::Unusable => {
-                "open the file in Blender or an image viewer, mend it and upload it again"
+            Exit::Unusable if matches!(self, Self::UnusableFrames { .. } | Self::Ffmpeg { .. }) => {
+                "render the frames that are named again"
             }
-            Exit::Missing => {
-                "check the URI; if frames are missing, run the render jobs that make them"
+            Exit::Unusable => "open the scene in Blender, mend it and upload it again",
+            Exit::Missing if matches!(self, Self::MissingFrames { .. }) => {
+                "run the render jobs that make them, or hold the frame before with --allow-gaps"
             }
+            Exit::Missing => "check the URI",
             Exit::Unavailable => "install what is lacking in the image, or name another program",
             Exit::ChildFailed => "do the same with these frames on a desktop to see what is wrong",
             Exit::LocalIo if matches!(self, Self::Storage(_) | Self::NotStored { .. }) => {

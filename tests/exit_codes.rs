@@ -43,3 +43,10 @@ fn the_manual_lists_every_exit_code_and_no_other() {
     let documented: BTreeSet<u8> = words.filter_map(|word| word.parse().ok()).collect();
     assert_eq!(documented, ours());
 }
+
+#[test]
+fn a_worker_that_cannot_even_start_ends_as_on_a_bug() {
+    // No descriptor is left for what the runtime needs.
+    let run = worker("render").args("-i a.blend -o out -f 1").behind(["prlimit", "--nofile=4"]);
+    run.run().exits(1).says(&["cannot start", "report it with this log"]);
+}

@@ -14,6 +14,7 @@
 )]
 
 mod blender_failures; // what goes wrong with Blender: exit codes, last words, what is saved
+mod credentials; // where credentials and the region come from
 mod exit_codes; // one table: in the README, in --help, in the code
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
 mod init; // being PID 1, and the state that children start in

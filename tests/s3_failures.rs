@@ -2,9 +2,6 @@
 //! else ends with the exit code that tells Batch whether to try again, and with words
 //! that name the URI, the cause as S3 puts it, and what to do.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -12,8 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::s3_server::{ACCESS_KEY, Fault, Operation, S3Server, SECRET_KEY};
-use crate::support::{LONG, Run, Worker, ordered_scene, worker};
+use crate::support::s3_server::{Fault, Operation, S3Server};
+use crate::support::{Run, Worker, ordered_scene, worker};
 
 /// Advice, by exit code.
 const CHECK_THE_URI: &str = "what to do: check the URI";
@@ -370,49 +367,4 @@ fn a_region_that_cannot_be_one_is_named() {
     // Only AWS's own host names are made of it.
     let run = render.with(|command| _ = command.env_remove("AWS_ENDPOINT_URL")).run();
     ends(run, 75, &[&setting.server.uri("a.blend"), "region", RUN_AGAIN]);
-}
-
-#[test]
-fn credentials_of_the_container_are_used() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let uri = format!("http://{}/credentials", listener.local_addr().unwrap());
-    let credentials = json!({
-        "AccessKeyId": ACCESS_KEY,
-        "SecretAccessKey": SECRET_KEY,
-        "Token": "the session",
-        "Expiration": "2099-01-01T00:00:00Z",
-    })
-    .to_string();
-    // Answers one request, and says what its head was.
-    let agent = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(LONG)).unwrap();
-        let lines = BufReader::new(stream.try_clone().unwrap()).lines();
-        let head: Vec<_> = lines.map(Result::unwrap).take_while(|line| !line.is_empty()).collect();
-        let length = credentials.len();
-        write!(
-            stream,
-            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\
-             Connection: close\r\n\r\n{credentials}"
-        )
-        .unwrap();
-        head.join("\n").to_lowercase()
-    });
-    let setting = Setting::new();
-    let token = setting.folder.path().join("token");
-    fs::write(&token, "let me in").unwrap();
-    setting
-        .render()
-        .with(without_credentials)
-        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri)
-        .env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token)
-        .run()
-        .exits(0);
-    let asked = agent.join().unwrap();
-    assert!(asked.starts_with("get /credentials "), "{asked}");
-    assert!(asked.contains("authorization: let me in"), "{asked}");
-    for request in setting.server.requests() {
-        assert_eq!(request.header("x-amz-security-token"), Some("the session"));
-    }
-    assert_eq!(setting.frames().len(), 4);
 }

@@ -40,21 +40,21 @@ pub(super) enum Action {
 
 #[derive(Debug, Args)]
 pub(super) struct CommonArgs {
-    /// What to work on: s3://BUCKET/KEY, file:///PATH or a path [INPUT_URI]
+    /// What to work on: s3://BUCKET/KEY, file:///PATH or a path [env: INPUT_URI]
     ///
     /// For render: the .blend file. For stitch: where frames/ lies, which is the output of render;
     /// a folder of images works as well.
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
 
-    /// Where the results go: s3://BUCKET/PREFIX, file:///PATH or a path [OUTPUT_URI]
+    /// Where the results go: s3://BUCKET/PREFIX, file:///PATH or a path [env: OUTPUT_URI]
     ///
     /// Frames go to URI/frames/0001.png and so on, the video to URI/output.mp4, a report of each
     /// attempt to URI/reports/.
     #[arg(short, long, value_name = "URI")]
     pub output_uri: Option<String>,
 
-    /// How many frames one container renders [F_PER_JOB]
+    /// How many frames one container renders [env: F_PER_JOB]
     ///
     /// The child with AWS_BATCH_JOB_ARRAY_INDEX i renders frames i*N+1 to i*N+N; without that
     /// variable, frames 1 to N. Accepted by stitch and not used there, so that one job definition
@@ -62,7 +62,7 @@ pub(super) struct CommonArgs {
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     pub frames_per_job: Option<String>,
 
-    /// How many frames the animation has, or `scene` [TOTAL_FRAMES]
+    /// How many frames the animation has, or `scene` [env: TOTAL_FRAMES]
     ///
     /// For render: nothing past the last one is rendered; a child that lies wholly past the end
     /// has nothing to do and succeeds. For stitch: that many frames must be there. `scene` takes
@@ -70,29 +70,29 @@ pub(super) struct CommonArgs {
     #[arg(short, long, value_name = "N|scene", allow_hyphen_values = true)]
     pub total_frames: Option<String>,
 
-    /// The animation's first frame, or `scene` [FIRST_FRAME] [default: 1]
+    /// The animation's first frame, or `scene` [env: FIRST_FRAME] [default: 1]
     ///
     /// For render: where index 0 begins. For stitch: where the video begins; by default with the
     /// first frame there is, or with 1 where --total-frames is given. May be 0 or negative.
     #[arg(long, value_name = "FRAME|scene", allow_hyphen_values = true)]
     pub first_frame: Option<String>,
 
-    /// Exactly these frames: 1-10,15,20-40x2 [FRAMES]
+    /// Exactly these frames: 1-10,15,20-40x2 [env: FRAMES]
     ///
     /// Instead of --frames-per-job; in the child of an array --frames-per-job is needed as well
     /// and counts frames of this set.
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     pub frames: Option<String>,
 
-    /// A folder for temporary files [SCRATCH_DIR] [default: the system's]
+    /// A folder for temporary files [env: SCRATCH_DIR] [default: the system's]
     #[arg(long, value_name = "DIR")]
     pub scratch_dir: Option<String>,
 
-    /// How the log looks: text or json [LOG_FORMAT] [default: text on a terminal, else json]
+    /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
 
-    /// How much is logged: error, warn, info, debug or trace [LOG_LEVEL] [default: info]
+    /// How much is logged: error, warn, info, debug or trace [env: LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
 }
@@ -102,22 +102,22 @@ pub(super) struct RenderArgs {
     #[command(flatten)]
     pub common: CommonArgs,
 
-    /// The render engine, or `scene` for the scene's own [ENGINE] [default: CYCLES]
+    /// The render engine, or `scene` for the scene's own [env: ENGINE] [default: CYCLES]
     #[arg(long, value_name = "NAME|scene")]
     pub engine: Option<String>,
 
-    /// What Cycles renders on: CPU, CUDA, OPTIX, HIP, ONEAPI, also with +CPU [CYCLES_DEVICE]
+    /// What Cycles renders on: CPU, CUDA, OPTIX, HIP, ONEAPI, also with +CPU [env: CYCLES_DEVICE]
     ///
     /// By default what the scene says. A device that is not there is an error, where the scene's
     /// own choice would quietly fall back to the CPU.
     #[arg(long, value_name = "DEVICE")]
     pub cycles_device: Option<String>,
 
-    /// Let Python inside of the scene file run by itself [ENABLE_AUTOEXEC]
+    /// Let Python inside of the scene file run by itself [env: ENABLE_AUTOEXEC]
     #[arg(long)]
     pub enable_autoexec: bool,
 
-    /// The Blender to use [BLENDER] [default: blender, from PATH]
+    /// The Blender to use [env: BLENDER] [default: blender, from PATH]
     #[arg(long, value_name = "PROGRAM")]
     pub blender: Option<String>,
 }
@@ -127,44 +127,44 @@ pub(super) struct StitchArgs {
     #[command(flatten)]
     pub common: CommonArgs,
 
-    /// Frames a second: 24, 23.976 or 30000/1001 [FPS] [default: the scene's]
+    /// Frames a second: 24, 23.976 or 30000/1001 [env: FPS] [default: the scene's]
     ///
     /// The scene's rate is known from the reports that render leaves; without them it is 25, and
     /// a warning says so.
     #[arg(long, value_name = "RATE")]
     pub fps: Option<String>,
 
-    /// The video codec: h264, h265 or prores [CODEC] [default: h264]
+    /// The video codec: h264, h265 or prores [env: CODEC] [default: h264]
     #[arg(long, value_name = "CODEC")]
     pub codec: Option<String>,
 
-    /// Constant rate factor, 0 (best) to 51 [CRF] [default: the encoder's]
+    /// Constant rate factor, 0 (best) to 51 [env: CRF] [default: the encoder's]
     ///
     /// For h264 (whose default is 23) and h265 (28).
     #[arg(long, value_name = "N")]
     pub crf: Option<String>,
 
-    /// Speed against size: ultrafast to veryslow [PRESET] [default: medium]
+    /// Speed against size: ultrafast to veryslow [env: PRESET] [default: medium]
     ///
     /// For h264 and h265.
     #[arg(long, value_name = "PRESET")]
     pub preset: Option<String>,
 
-    /// The video's file name [OUTPUT_NAME] [default: output.mp4; output.mov for prores]
+    /// The video's file name [env: OUTPUT_NAME] [default: output.mp4; output.mov for prores]
     #[arg(long, value_name = "NAME")]
     pub output_name: Option<String>,
 
-    /// Bridge missing or damaged frames by holding the one before [ALLOW_GAPS]
+    /// Bridge missing or damaged frames by holding the one before [env: ALLOW_GAPS]
     ///
     /// Without this they are named, and there is no video.
     #[arg(long)]
     pub allow_gaps: bool,
 
-    /// The FFmpeg to use [FFMPEG] [default: ffmpeg, from PATH]
+    /// The FFmpeg to use [env: FFMPEG] [default: ffmpeg, from PATH]
     #[arg(long, value_name = "PROGRAM")]
     pub ffmpeg: Option<String>,
 
-    /// The FFprobe to use [FFPROBE] [default: ffprobe, from PATH]
+    /// The FFprobe to use [env: FFPROBE] [default: ffprobe, from PATH]
     #[arg(long, value_name = "PROGRAM")]
     pub ffprobe: Option<String>,
 }
