@@ -57,12 +57,16 @@ pub enum Error {
     DamagedFrames {
         /// Where the scene came from.
         scene: Location,
-        /// The frames.
-        frames: FrameSet,
-        /// What is wrong with the first of them.
+        /// The frames that are not stored.
+        missing: FrameSet,
+        /// Those of them that Blender says it saved.
+        damaged: FrameSet,
+        /// What is wrong with the first of these.
         damage: String,
         /// Whether the scratch disk is full.
         disk_full: bool,
+        /// Blender's own words.
+        said: Vec<String>,
     },
     /// Frames that were rendered could not be stored.
     NotStored {
@@ -95,7 +99,7 @@ pub enum Error {
         /// Why.
         cause: ffmpeg::Cause,
         /// Where the video should be.
-        video: Box<Location>,
+        video: Location,
         /// The frames it should be made of.
         frames: FrameSet,
         /// Its own words.
@@ -187,7 +191,7 @@ impl Error {
             }
             Exit::Transient => "run the job again: this can pass by itself",
             Exit::Denied => "give the job's role or user the right to do this",
-            Exit::Keyboard | Exit::Terminated => "run the job again to do what is left",
+            Exit::Keyboard | Exit::Terminated => "run the job again",
             Exit::ChildKilled => "give the container more memory",
         }
     }
@@ -195,7 +199,9 @@ impl Error {
     /// The failed program's own words.
     pub fn said(&self) -> &[String] {
         match self {
-            Self::Blender { said, .. } | Self::Ffmpeg { said, .. } => said,
+            Self::Blender { said, .. }
+            | Self::DamagedFrames { said, .. }
+            | Self::Ffmpeg { said, .. } => said,
             _ => &[],
         }
     }
@@ -224,12 +230,9 @@ impl fmt::Display for Error {
                     blender::Cause::Failed(why) => f.write_str(why),
                 }
             }
-            Self::DamagedFrames { scene, frames: which, damage, disk_full } => {
-                write!(
-                    f,
-                    "{scene}: {} not whole after Blender saved them: {damage}",
-                    frames(which)
-                )?;
+            Self::DamagedFrames { scene, missing, damaged, damage, disk_full, .. } => {
+                write!(f, "{scene}: {} not rendered: ", frames(missing))?;
+                write!(f, "{} not whole after Blender saved it: {damage}", frames(damaged))?;
                 if *disk_full { f.write_str("; the scratch disk is full") } else { Ok(()) }
             }
             Self::NotStored { missing, .. } => write!(f, "{} not stored", frames(missing)),

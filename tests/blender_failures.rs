@@ -204,6 +204,14 @@ fn what_ended_blender_is_not_confused_with_what_it_said_of_a_library() {
 }
 
 #[test]
+fn a_blender_that_does_not_quit_is_ended_when_every_frame_is_stored() {
+    let place = Place::ordered(&json!([{"at": "end", "do": "hang"}]));
+    let run = place.stand_in().run().exits(0);
+    run.says(&["Blender does not quit: stopping it", "all 12 frames are stored"]);
+    assert_eq!(place.frames(), frame_names(1..=12));
+}
+
+#[test]
 fn a_failure_after_the_last_frame_is_a_warning() {
     let place = Place::ordered(&json!([{"at": "end", "do": "exit", "code": 1}]));
     let run = place.stand_in().run().exits(0);

@@ -295,6 +295,16 @@ fn a_frame_that_cannot_be_stored_is_named_and_the_others_are_stored() {
 }
 
 #[test]
+fn a_frame_that_could_not_be_stored_for_a_while_gets_another_chance() {
+    // As often as one delivery tries: only a second one can succeed.
+    let put = Fault::on(Operation::PutObject).key("0003.png").times(3);
+    let setting = Setting::new().inject(put.respond(503, "SlowDown"));
+    let run = setting.render().run().exits(0);
+    run.says(&["frame 3 is not stored", "all 4 frames are stored"]);
+    assert_eq!(setting.frames(), ["0001", "0002", "0003", "0004"]);
+}
+
+#[test]
 fn when_storing_is_denied_blender_is_stopped() {
     // Only being stopped can end this Blender.
     let setting = Setting::with_steps(json!([{"at": 4, "do": "hang"}]));

@@ -225,32 +225,6 @@ fn a_download_is_given_up_at_once() {
 }
 
 #[test]
-fn a_file_system_that_hangs_does_not_hold_the_worker() {
-    let folder = tempfile::tempdir().unwrap();
-    // Opening a pipe that nobody writes blocks, as does a file of a server that is gone.
-    let scene = folder.path().join("scene.blend");
-    nix::unistd::mkfifo(&scene, nix::sys::stat::Mode::S_IRWXU).unwrap();
-    let output = folder.path().join("out");
-    let running =
-        worker("render").input(&scene).output(&output).args("-f 5").stand_in_blender().start();
-    running.wait_for_log("render-worker ");
-    let worker = running.pid();
-    wait_until("the worker opens the scene", || opens_a_pipe(worker));
-    let (run, took) = stop(running, Signal::SIGTERM);
-    let run = run.exits(143);
-    assert!(took < SOON, "{took:?}\n{}", run.text());
-}
-
-/// Whether a thread of the process waits for somebody at the other end of a pipe.
-fn opens_a_pipe(process: Pid) -> bool {
-    let threads = fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    threads.filter_map(Result::ok).any(|thread| {
-        let waits_in = fs::read_to_string(thread.path().join("wchan")).unwrap_or_default();
-        waits_in == "wait_for_partner"
-    })
-}
-
-#[test]
 fn a_log_that_nobody_reads_keeps_the_worker_neither_from_working_nor_from_stopping() {
     let stage = Stage::new();
     let (mut command, scratch) = worker("render")

@@ -243,6 +243,17 @@ fn damaged_frames_are_named_with_what_is_wrong() {
 }
 
 #[test]
+fn frames_too_large_to_be_held_together_are_all_inspected() {
+    // Two of them are more than is fetched ahead.
+    let shot = Shot::new([]);
+    for name in ["0001.png", "0002.png"] {
+        let file = fs::File::create(shot.frames().join(name)).unwrap();
+        file.set_len(100 * 1024 * 1024).unwrap();
+    }
+    shot.refused("", 65, &["frame 1: 0001.png is not a PNG", "frame 2: 0002.png is not a PNG"]);
+}
+
+#[test]
 fn damaged_frames_are_bridged_with_a_warning_on_request() {
     let shot = Shot::new(1..=5);
     for number in [1, 4] {
@@ -538,12 +549,15 @@ fn the_report_tells_what_was_made_or_why_not() {
     ] {
         assert_eq!(made[field], value, "{field}");
     }
+    assert!(
+        made["video"]["ffmpeg"].as_str().unwrap().starts_with(|c: char| c.is_ascii_alphanumeric())
+    );
     let bytes = fs::metadata(shot.video()).unwrap().len();
     assert_eq!(
         made["video"],
         json!({
             "file": "output.mp4", "bytes": bytes, "frames": 2, "fps": "30000/1001",
-            "codec": "h264", "width": 64, "height": 48,
+            "codec": "h264", "width": 64, "height": 48, "ffmpeg": made["video"]["ffmpeg"],
         })
     );
 

@@ -64,17 +64,24 @@ pub struct LogTail {
 }
 
 impl LogTail {
-    /// Takes the next line of the log.
-    pub fn push(&mut self, line: &str) {
-        match parse(line) {
-            Event::Error(words) if self.errors.len() < ERRORS => self.errors.push(words.to_owned()),
-            Event::Scene(_) => {
-                self.opened = true;
-                return;
+    /// Takes the next line of the log, and says what it means.
+    pub fn push<'a>(&mut self, line: &'a str) -> Event<'a> {
+        let event = parse(line);
+        match &event {
+            Event::Error(words) => {
+                if self.errors.len() < ERRORS {
+                    self.errors.push((*words).to_owned());
+                }
+                self.keep(line);
             }
-            Event::Progress(_) | Event::Saved(_) | Event::Timing => return,
-            Event::Error(_) | Event::Other => {}
+            Event::Other => self.keep(line),
+            Event::Scene(_) => self.opened = true,
+            Event::Progress(_) | Event::Saved(_) | Event::Timing => {}
         }
+        event
+    }
+
+    fn keep(&mut self, line: &str) {
         if self.running.is_none() {
             self.running = line.strip_prefix("Blender ").and_then(BlenderVersion::parse);
         }

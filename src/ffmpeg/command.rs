@@ -116,7 +116,8 @@ fn decoder(format: ImageFormat) -> &'static str {
 pub fn count_frames(ffprobe: &Path, video: &Path) -> Command {
     let mut command = Command::new(ffprobe);
     command
-        .args(["-v", "error", "-count_packets", "-select_streams", "v:0"])
+        .args(["-v", "error", "-show_program_version", "-count_packets"])
+        .args(["-select_streams", "v:0"])
         .args(["-show_entries"])
         .arg("stream=codec_name,width,height,pix_fmt,avg_frame_rate,nb_read_packets")
         .args(["-of", "json=compact=1"])

@@ -19,6 +19,8 @@ pub struct VideoInfo {
     pub fps: String,
     /// How many frames there are: counted, not read from a header.
     pub frames: u64,
+    /// The version of FFmpeg.
+    pub ffmpeg: String,
 }
 
 impl VideoInfo {
@@ -33,13 +35,14 @@ impl VideoInfo {
             pixels: stream.pix_fmt,
             fps: stream.avg_frame_rate,
             frames: stream.nb_read_packets?.parse().ok()?,
+            ffmpeg: output.program_version.version,
         })
     }
 }
 
 impl fmt::Display for VideoInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { codec, width, height, pixels, fps, frames } = self;
+        let Self { codec, width, height, pixels, fps, frames, ffmpeg: _ } = self;
         let fps = fps.strip_suffix("/1").unwrap_or(fps);
         write!(f, "{frames} frames, {codec}, {width}x{height}, {fps} fps, {pixels}")
     }
@@ -47,7 +50,14 @@ impl fmt::Display for VideoInfo {
 
 #[derive(Deserialize)]
 struct Output {
+    #[serde(default)]
+    program_version: ProgramVersion,
     streams: Vec<Stream>,
+}
+
+#[derive(Default, Deserialize)]
+struct ProgramVersion {
+    version: String,
 }
 
 #[derive(Deserialize)]
@@ -67,7 +77,7 @@ mod tests {
 
     #[test]
     fn the_answer_of_ffprobe_is_understood() {
-        let json = r#"{"programs": [], "streams": [{"codec_name": "h264", "width": 66,
+        let json = r#"{"program_version": {"version": "5.1.9"}, "streams": [{"codec_name": "h264", "width": 66,
             "height": 50, "pix_fmt": "yuv420p", "avg_frame_rate": "24000/1001",
             "nb_read_packets": "6"}]}"#;
         let info = VideoInfo::parse(json).unwrap();

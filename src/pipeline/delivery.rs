@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -141,7 +141,10 @@ async fn deliver(storage: &Storage, folder: &Location, file: &Path) -> Outcome {
 fn check(path: &Path) -> Result<(), String> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let format = FrameFile::parse(name).ok_or("its name is not that of an image")?.format;
-    let file = File::open(path).map_err(|error| error.to_string())?;
+    // Opening a pipe that a scene's script has put there would wait forever.
+    let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    let file = if is_file { File::open(path) } else { Err(io::ErrorKind::NotFound.into()) };
+    let file = file.map_err(|error| error.to_string())?;
     image::check(format, BufReader::with_capacity(64 * 1024, file))
         .map(drop)
         .map_err(|damage| damage.to_string())

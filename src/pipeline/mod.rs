@@ -31,9 +31,9 @@ pub use stitch::stitch;
 /// rest of Batch's 30 seconds is for storing what is saved.
 const CHILD_GRACE: Duration = Duration::from_secs(5);
 
-/// How long saved frames have to be stored after we were told to stop: what Batch's
-/// 30 seconds leave when the report is still to be written.
-const STORE_GRACE: Duration = Duration::from_secs(20);
+/// How long saved frames have to be stored after we were told to stop and the child
+/// has ended: what Batch's 30 seconds leave when the report is still to be written.
+const STORE_GRACE: Duration = Duration::from_secs(15);
 
 /// How long the last report has to be stored.
 const REPORT_GRACE: Duration = Duration::from_mins(1);
@@ -85,15 +85,21 @@ impl Worker {
     /// Stores the last report of an attempt. Never changes how the attempt ends.
     async fn conclude(&self, mut report: Report, result: Result<(), &Error>) {
         report.finish(result);
-        // Where storage has just failed at length, or is about to be taken away, one
-        // short try must do.
+        // Where storage has just failed at length, or we are told to stop, one short try
+        // must do.
         let storage_failed = matches!(result, Err(Error::Storage(_) | Error::NotStored { .. }));
-        let short = storage_failed || self.shutdown.requested().is_some();
-        let grace = if short { SHORT_REPORT_GRACE } else { REPORT_GRACE };
-        match tokio::time::timeout(grace, report.store(&self.storage)).await {
-            Ok(Ok(())) => tracing::info!("report: {}", report.location()),
-            Ok(Err(error)) => tracing::warn!("the report is not stored: {}", chain(&error)),
-            Err(_) => tracing::warn!("the report is not stored: no answer in {grace:?}"),
+        let out_of_time = async {
+            if !storage_failed {
+                drop(tokio::time::timeout(REPORT_GRACE, self.shutdown.wait()).await);
+            }
+            tokio::time::sleep(SHORT_REPORT_GRACE).await;
+        };
+        tokio::select! {
+            stored = report.store(&self.storage) => match stored {
+                Ok(()) => tracing::info!("report: {}", report.location()),
+                Err(error) => tracing::warn!("the report is not stored: {}", chain(&error)),
+            },
+            () = out_of_time => tracing::warn!("the report is not stored: no answer in time"),
         }
     }
 }

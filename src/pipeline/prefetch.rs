@@ -50,7 +50,7 @@ pub enum Image {
     Damaged(String),
 }
 
-/// The frames of a sequence, in order. Dropping it stops the fetching.
+/// The frames of a sequence, in order. Dropping it begins no further fetches.
 #[derive(Debug)]
 pub struct Prefetch {
     queue: mpsc::Receiver<JoinHandle<Result<Fetched, StorageError>>>,
@@ -89,12 +89,13 @@ impl Prefetch {
     /// # Errors
     /// If it cannot be read from storage.
     pub async fn next(&mut self) -> Option<Result<Fetched, StorageError>> {
-        loop {
-            match self.queue.recv().await?.await {
-                Ok(result) => return Some(result),
-                // A task of ours never panics; a cancelled one has nothing to say.
-                Err(error) => tracing::debug!("a fetch was lost: {error}"),
-            }
+        match self.queue.recv().await?.await {
+            Ok(result) => Some(result),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Cancelled: the runtime is going down, and nobody waits for an answer.
+                Err(_) => None,
+            },
         }
     }
 }

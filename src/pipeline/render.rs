@@ -13,7 +13,7 @@ use super::Worker;
 use super::programs::BLENDER;
 use super::rendering::Rendering;
 use super::report::{Action, Report};
-use crate::blender::{Launch, SETUP_SCRIPT, SceneFile};
+use crate::blender::{Launch, SETUP_SCRIPT, SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::request::{FrameSet, RenderJob};
 
@@ -39,7 +39,7 @@ async fn attempt(
     let rooms = Rooms::prepare(&scratch)?;
     let fetched = worker.storage.localise(&job.scene, &rooms.scene);
     let scene = worker.unless_stopped(fetched).await?;
-    let file = read_scene_file(job, &scene)?;
+    let file = worker.unless_stopped(read_scene_file(job, &scene)).await?;
     if job.frames.needs_scene_range() && file.range.is_none() {
         return Err(Error::NoSceneRange { source: job.scene.clone() });
     }
@@ -99,11 +99,15 @@ impl Rooms {
     }
 }
 
-fn read_scene_file(job: &RenderJob, scene: &Path) -> Result<SceneFile, Error> {
-    let file =
-        File::open(scene).map_err(|source| Error::Scratch { path: scene.to_owned(), source })?;
-    SceneFile::read(io::BufReader::new(file))
-        .map_err(|source| Error::SceneFile { scene: job.scene.clone(), source })
+async fn read_scene_file(job: &RenderJob, scene: &Path) -> Result<SceneFile, Error> {
+    let path = scene.to_owned();
+    // Where it may block: the volume it lies on may be a network away.
+    let read = tokio::task::spawn_blocking(move || {
+        let file = File::open(path).map_err(SceneFileError::Io)?;
+        SceneFile::read(io::BufReader::new(file))
+    });
+    let read = read.await.map_err(|error| Error::Internal(error.to_string()))?;
+    read.map_err(|source| Error::SceneFile { scene: job.scene.clone(), source })
 }
 
 fn warn_if_outside(file: &SceneFile, frames: &FrameSet) {

@@ -6,12 +6,14 @@ use std::path::Path;
 use std::pin::{Pin, pin};
 use std::time::{Duration, Instant};
 
+use tokio::time::sleep_until;
+
 use super::delivery::{Delivered, Delivery, Outcome};
 use super::programs::BLENDER;
 use super::progress::Progress;
 use super::report::FrameReport;
 use super::{CHILD_GRACE, STORE_GRACE, Worker};
-use crate::blender::{Cause, Event, Launch, LogTail, SceneFile, SceneInfo, parse};
+use crate::blender::{Cause, Event, Launch, LogTail, SceneFile, SceneInfo};
 use crate::ending::Ending;
 use crate::error::{Error, chain};
 use crate::process::supervisor::{self, End, Running, Stdin, shell_line};
@@ -20,6 +22,10 @@ use crate::storage::{Failure, StorageError};
 
 /// Saved frames that wait in scratch before Blender is made to wait for them.
 const BACKLOG: usize = 32;
+
+/// How long Blender has to quit when every frame is stored. Freeing a large scene takes
+/// seconds; an add-on that never lets it quit must not hold the job.
+const QUIT_GRACE: Duration = Duration::from_secs(20);
 
 /// How often a frame in hand is mentioned.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -43,7 +49,12 @@ pub struct Rendering<'a> {
     /// The frames that are stored.
     pub stored: BTreeMap<i32, FrameReport>,
     damaged: BTreeMap<FrameNumber, (String, bool)>,
+    /// Why a frame could not be stored: what happened to the first one.
     not_stored: Option<StorageError>,
+    /// How many frames could not be stored and lie in scratch.
+    waiting: usize,
+    /// Since when there is nothing left to do.
+    all_stored: Option<Instant>,
 }
 
 impl<'a> Rendering<'a> {
@@ -70,6 +81,8 @@ impl<'a> Rendering<'a> {
             stored: BTreeMap::new(),
             damaged: BTreeMap::new(),
             not_stored: None,
+            waiting: 0,
+            all_stored: None,
         }
     }
 
@@ -92,40 +105,56 @@ impl<'a> Rendering<'a> {
         let shutdown = self.worker.shutdown.clone();
         let mut stopping = false;
         loop {
-            tokio::select! {
+            let all_stored = self.all_stored;
+            let overdue = async {
+                match all_stored {
+                    Some(since) => sleep_until((since + QUIT_GRACE).into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let stop = tokio::select! {
                 // Not reading on makes Blender wait, as soon as its pipe is full.
                 event = child.next(), if stopping || self.delivery.under_way() < BACKLOG => {
                     match event {
                         supervisor::Event::Line(_, line) => self.line(&line),
                         supervisor::Event::Ended(end) => return end,
                     }
+                    None
                 }
                 delivered = self.delivery.next() => {
                     self.delivered(delivered);
-                    if self.is_denied() && !stopping {
-                        tracing::error!("stopping Blender: what may not be stored need not be rendered");
-                        stopping = true;
-                        child.stop(CHILD_GRACE);
-                    }
+                    self.futile()
                 }
                 by = shutdown.wait(), if !stopping => {
-                    tracing::warn!("{by} received: stopping Blender, storing what is saved");
-                    stopping = true;
-                    child.stop(CHILD_GRACE);
+                    Some(format!("{by} received: stopping Blender, storing what is saved"))
                 }
+                () = overdue, if !stopping => {
+                    Some("every frame is stored and Blender does not quit: stopping it".to_owned())
+                }
+            };
+            if let Some(why) = stop.filter(|_| !stopping) {
+                tracing::warn!("{why}");
+                stopping = true;
+                child.stop(CHILD_GRACE);
             }
         }
     }
 
-    /// Whether a frame could not be stored for want of the right to.
-    fn is_denied(&self) -> bool {
-        let failure = self.not_stored.as_ref().map(StorageError::failure);
-        matches!(failure, Some(Failure::Denied(_)))
+    /// Why it makes no sense to render on, if it makes none.
+    fn futile(&self) -> Option<String> {
+        let failure = self.not_stored.as_ref().map(StorageError::failure)?;
+        match failure {
+            Failure::Denied(_) | Failure::Missing(_) | Failure::Io(_) => {
+                Some("stopping Blender: what cannot be stored need not be rendered".to_owned())
+            }
+            // Each of them fills the scratch disk.
+            Failure::Transient(_) => (self.waiting >= BACKLOG)
+                .then(|| format!("stopping Blender: {} frames could not be stored", self.waiting)),
+        }
     }
 
     fn line(&mut self, line: &str) {
-        self.tail.push(line);
-        match parse(line) {
+        match self.tail.push(line) {
             Event::Progress(progress) => {
                 tracing::debug!(program = "blender", "{line}");
                 if let (Some(frame), Some((done, total))) = (progress.frame, progress.samples)
@@ -184,6 +213,9 @@ impl<'a> Rendering<'a> {
                 self.damaged.remove(&frame);
                 self.stored.insert(frame.get(), FrameReport { file, bytes, seconds });
                 self.progress.reached(self.stored.len());
+                if self.stored.len() == self.frames.len() {
+                    self.all_stored = Some(Instant::now());
+                }
                 tracing::info!(
                     frame = frame.get(),
                     bytes,
@@ -196,16 +228,17 @@ impl<'a> Rendering<'a> {
                 // What was only found, and not announced, may be the frame that Blender
                 // was at when it ended.
                 if self.seconds.contains_key(&frame) {
+                    self.damaged.insert(frame, (damage.clone(), disk_full));
                     tracing::warn!(
                         frame = frame.get(),
                         "frame {frame} is not whole: its file {damage}"
                     );
                 }
-                self.damaged.insert(frame, (damage, disk_full));
             }
             Outcome::NotStored(error) => {
                 let text = chain(&error);
                 tracing::error!(frame = frame.get(), "frame {frame} is not stored: {text}");
+                self.waiting += 1;
                 self.not_stored.get_or_insert(error);
             }
         }
@@ -222,11 +255,19 @@ impl<'a> Rendering<'a> {
         if !self.drain(out_of_time.as_mut()).await {
             return;
         }
-        for frame in self.frames.iter() {
+        // What could not be stored for a while gets another chance, with what Blender did
+        // not announce.
+        if matches!(
+            self.not_stored.as_ref().map(StorageError::failure),
+            Some(Failure::Transient(_))
+        ) {
+            self.not_stored = None;
+        }
+        let missing = self.frames.iter().filter(|frame| !self.stored.contains_key(&frame.get()));
+        for frame in missing.filter(|_| self.not_stored.is_none()) {
             let files = ImageFormat::ALL.map(|format| FrameFile::name(frame, format));
-            let file =
-                files.iter().map(|name| self.frames_dir.join(name)).find(|file| file.is_file());
-            if let Some(file) = file.filter(|_| self.not_stored.is_none()) {
+            let mut files = files.iter().map(|name| self.frames_dir.join(name));
+            if let Some(file) = files.find(|file| file.is_file()) {
                 self.delivery.accept(frame, file);
             }
         }
@@ -271,26 +312,17 @@ impl<'a> Rendering<'a> {
             return Err(Error::Internal(what));
         };
         let cause = self.tail.diagnose(ending, self.file.saved_by);
+        let (scene, said) = (self.job.scene.clone(), self.tail.last_words());
         match (self.damaged.pop_first(), cause) {
             // Blender believes that all is well: the file tells more than the log.
             (Some((first, (damage, disk_full))), Cause::Failed(_)) => {
-                let mut frames: Vec<_> = vec![first];
-                frames.extend(self.damaged.keys());
+                let mut damaged: Vec<_> = vec![first];
+                damaged.extend(self.damaged.keys());
+                let damaged = damaged.into_iter().collect();
                 let disk_full = disk_full || self.damaged.values().any(|(_, full)| *full);
-                let scene = self.job.scene.clone();
-                Err(Error::DamagedFrames {
-                    scene,
-                    frames: frames.into_iter().collect(),
-                    damage,
-                    disk_full,
-                })
+                Err(Error::DamagedFrames { scene, missing, damaged, damage, disk_full, said })
             }
-            (_, cause) => Err(Error::Blender {
-                cause,
-                missing,
-                scene: self.job.scene.clone(),
-                said: self.tail.last_words(),
-            }),
+            (_, cause) => Err(Error::Blender { cause, missing, scene, said }),
         }
     }
 }

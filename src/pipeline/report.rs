@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
 use crate::blender::SceneInfo;
@@ -107,6 +108,8 @@ pub struct VideoReport {
     pub width: u32,
     /// Its height in pixels.
     pub height: u32,
+    /// The version of FFmpeg.
+    pub ffmpeg: String,
 }
 
 impl Report {
@@ -203,9 +206,9 @@ pub async fn latest_scene(
     storage: &Storage,
     output: &Location,
 ) -> Result<Option<SceneInfo>, StorageError> {
-    /// As many reports are opened at most: every attempt that got as far as Blender
-    /// knows the scene.
-    const OPENED: usize = 20;
+    /// Reports that are opened at once. Most know the scene; those of children past the
+    /// end of the animation do not, and can be the latest ones.
+    const AT_ONCE: usize = 8;
 
     #[derive(Deserialize)]
     struct Excerpt {
@@ -219,18 +222,20 @@ pub async fn latest_scene(
         action == Some(Action::Render.name())
     });
     reports.sort_by_key(|entry| std::cmp::Reverse(entry.modified));
-    for entry in reports.iter().take(OPENED) {
-        let content = match storage.read(&folder.join(&entry.name)).await {
-            Ok(content) => content,
-            Err(error) => {
-                tracing::warn!("passing over a report: {}", chain(&error));
-                continue;
-            }
-        };
-        match serde_json::from_slice(&content) {
-            Ok(Excerpt { scene: Some(scene) }) => return Ok(Some(scene)),
-            Ok(Excerpt { scene: None }) => {}
-            Err(error) => tracing::warn!("passing over the report {}: {error}", entry.name),
+    let mut scenes = stream::iter(reports)
+        .map(|entry| async {
+            let content = storage.read(&folder.join(&entry.name)).await;
+            let excerpt = content.map_err(|error| chain(&error)).and_then(|content| {
+                serde_json::from_slice::<Excerpt>(&content).map_err(|error| error.to_string())
+            });
+            excerpt.map(|excerpt| excerpt.scene).map_err(|why| (entry.name, why))
+        })
+        .buffered(AT_ONCE);
+    while let Some(scene) = scenes.next().await {
+        match scene {
+            Ok(Some(scene)) => return Ok(Some(scene)),
+            Ok(None) => {}
+            Err((name, why)) => tracing::warn!("passing over the report {name}: {why}"),
         }
     }
     Ok(None)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::error::Error;
 use crate::request::{
     FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSet, ImageFormat, Location,
-    SequenceSelection, TotalFrames,
+    SelectionError, SequenceSelection, TotalFrames,
 };
 use crate::storage::Entry;
 
@@ -52,8 +52,12 @@ impl Sequence {
         let wanted = match selection {
             SequenceSelection::Exactly(frames) => frames.clone(),
             SequenceSelection::Range { first, total } => {
-                range(*first, *total, scene, lowest, highest)
-                    .ok_or_else(|| Error::NoSceneRange { source: folder.clone() })?
+                range(*first, *total, scene, lowest, highest).map_err(|error| match error {
+                    SelectionError::SceneRangeUnknown => {
+                        Error::NoSceneRange { source: folder.clone() }
+                    }
+                    SelectionError::OutOfRange { .. } => Error::Selection(error),
+                })?
             }
         };
         let missing: FrameSet = wanted.iter().filter(|&frame| !present.contains(frame)).collect();
@@ -91,23 +95,26 @@ fn range(
     scene: Option<FrameRange>,
     lowest: FrameNumber,
     highest: FrameNumber,
-) -> Option<FrameSet> {
+) -> Result<FrameSet, SelectionError> {
+    let unknown = SelectionError::SceneRangeUnknown;
     let first = match (first, total) {
         (Some(FirstFrame::Number(number)), _) => number,
-        (Some(FirstFrame::Scene), _) => scene?.first,
+        (Some(FirstFrame::Scene), _) => scene.ok_or(unknown)?.first,
         (None, None) => lowest,
         // With a total, a first frame that is missing must not be taken for the
         // beginning: the animation begins where render begins it.
         (None, Some(_)) => FrameNumber::ONE,
     };
     let last = match total {
-        None => highest,
+        // At least one: a beginning behind the end is a frame that is missing.
+        None => highest.max(first),
         Some(total) => {
-            let count = total.count(scene)?;
-            FrameNumber::new(i64::from(first.get()) + count - 1)?
+            let last = i64::from(first.get()) + total.count(scene).ok_or(unknown)? - 1;
+            let out_of_range = SelectionError::OutOfRange { first: first.get().into(), last };
+            FrameNumber::new(last).ok_or(out_of_range)?
         }
     };
-    Some(FrameSet::from_bounds(first, last))
+    Ok(FrameSet::from_bounds(first, last))
 }
 
 /// The numbered images by number, if they are all of one format and one name.
@@ -222,6 +229,7 @@ mod tests {
             (&["0002.png", "0003.png"], from(None, Some("4")), "1,4"),
             (&["0002.png", "0003.png"], from(Some("1"), None), "1"),
             (&["0001.png"], exactly("1,7"), "7"),
+            (&["0001.png"], from(Some("5"), None), "5"),
         ];
         for (names, selection, expected) in table {
             match arranged(names, selection, false) {

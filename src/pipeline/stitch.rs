@@ -88,6 +88,7 @@ async fn attempt(
         codec: found.codec,
         width: found.width,
         height: found.height,
+        ffmpeg: found.ffmpeg,
     });
     Ok(())
 }
@@ -158,7 +159,7 @@ impl Goal {
     }
 
     fn failed(&self, cause: Cause, tail: &LogTail) -> Error {
-        let (video, frames) = (Box::new(self.video.clone()), self.frames.clone());
+        let (video, frames) = (self.video.clone(), self.frames.clone());
         Error::Ffmpeg { cause, video, frames, said: tail.last_words() }
     }
 }

@@ -52,13 +52,17 @@ impl Supply {
     /// If a frame cannot be read, or cannot be used and not be bridged.
     pub async fn first(&mut self) -> Result<First, Error> {
         let mut leading_gaps = 0;
-        while let Some(fetched) = self.frames.next().await.transpose()? {
-            match self.inspect(fetched.number, fetched.image) {
-                Some((content, frame)) => return Ok(First { content, frame, leading_gaps }),
-                None => leading_gaps += 1,
-            }
-            if !self.is_sound() {
-                return Err(self.refuse().await);
+        while let Some(Fetched { number, image, share }) = self.frames.next().await.transpose()? {
+            match self.inspect(number, image) {
+                Some((content, frame)) if self.is_sound() => {
+                    return Ok(First { content, frame, leading_gaps });
+                }
+                _ if self.is_sound() => leading_gaps += 1,
+                _ => {
+                    // What is left can only be fetched into the room that this frame had.
+                    drop(share);
+                    return Err(self.refuse().await);
+                }
             }
         }
         Err(self.refuse().await)
@@ -87,6 +91,7 @@ impl Supply {
                 shown = content;
             }
             if !self.is_sound() {
+                drop(share);
                 return Err(self.refuse().await);
             }
             if write(&mut ffmpeg, index, &shown).await.is_err() {

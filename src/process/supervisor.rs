@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, ChildStdin};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::lines::LineAssembler;
 use crate::ending::Ending;
@@ -27,9 +27,13 @@ use crate::ending::Ending;
 /// Lines that may wait for the caller. A slow caller then slows the child down.
 const QUEUED_LINES: usize = 256;
 
-/// How long after the child's end its pipes may stay open. Only a descendant that
-/// left the process group can hold them, and it is no longer our concern.
+/// How long after the child's end its pipes may stay open and silent. Only a descendant
+/// that left the process group can hold them, and it is no longer our concern.
 const DRAIN: Duration = Duration::from_secs(1);
+
+/// How much is read after the child's end: what a pipe can hold (`pipe(7)`), lest such a
+/// descendant could talk forever.
+const PIPE: usize = 1024 * 1024;
 
 /// Where a line came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,18 +117,19 @@ impl Running {
         let (events_in, events) = mpsc::channel(QUEUED_LINES);
         let (grace, stop) = watch::channel(None);
         let stdin = child.stdin.take();
+        let (ended, has_ended) = watch::channel(false);
         let mut readers = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
-            readers.spawn(read_lines(stdout, Stream::Stdout, events_in.clone()));
+            let events = events_in.clone();
+            readers.spawn(read_lines(stdout, Stream::Stdout, events, has_ended.clone()));
         }
         if let Some(stderr) = child.stderr.take() {
-            readers.spawn(read_lines(stderr, Stream::Stderr, events_in.clone()));
+            readers.spawn(read_lines(stderr, Stream::Stderr, events_in.clone(), has_ended));
         }
         tokio::spawn(async move {
             let end = run_to_its_end(&mut child, stop).await;
-            // Aborts the readers, if they do not come to an end of their own.
-            drop(timeout(DRAIN, async { while readers.join_next().await.is_some() {} }).await);
-            readers.shutdown().await;
+            ended.send_replace(true);
+            while readers.join_next().await.is_some() {}
             // Nobody listens any more when the caller has given the child up.
             drop(events_in.send(Event::Ended(end)).await);
         });
@@ -218,12 +223,26 @@ fn signal_group(group: Pid, signal: Signal) {
     _ = killpg(group, signal);
 }
 
-async fn read_lines(mut pipe: impl AsyncRead + Unpin, stream: Stream, events: mpsc::Sender<Event>) {
+async fn read_lines(
+    mut pipe: impl AsyncRead + Unpin,
+    stream: Stream,
+    events: mpsc::Sender<Event>,
+    mut ended: watch::Receiver<bool>,
+) {
     let mut assembler = LineAssembler::default();
     let mut buffer = vec![0; 8 * 1024];
     let mut lines = Vec::new();
+    let mut after_the_end = 0;
     loop {
-        let length = pipe.read(&mut buffer).await.unwrap_or(0);
+        let silence = async {
+            // Fails if the supervising task is gone, which is an end as well.
+            drop(ended.wait_for(|ended| *ended).await);
+            sleep(DRAIN).await;
+        };
+        let length = tokio::select! {
+            length = pipe.read(&mut buffer) => length.unwrap_or(0),
+            () = silence => 0,
+        };
         match buffer.get(..length) {
             None | Some([]) => assembler.finish(|line| lines.push(line)),
             Some(bytes) => assembler.push(bytes, |line| lines.push(line)),
@@ -232,7 +251,10 @@ async fn read_lines(mut pipe: impl AsyncRead + Unpin, stream: Stream, events: mp
             // Read on even when nobody listens: a full pipe would block the child.
             drop(events.send(Event::Line(stream, line)).await);
         }
-        if length == 0 {
+        if *ended.borrow() {
+            after_the_end += length;
+        }
+        if length == 0 || after_the_end > PIPE {
             return;
         }
     }

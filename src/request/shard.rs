@@ -188,9 +188,9 @@ impl fmt::Display for SelectionError {
         match self {
             Self::OutOfRange { first, last } => write!(
                 f,
-                "array index and frames per job ask for frames {first} to {last}, but Blender's last \
-                 frame is {}; lower --frames-per-job (F_PER_JOB) or the array size, or say with \
-                 --total-frames (TOTAL_FRAMES) where the animation ends",
+                "frames {first} to {last} are asked for, but Blender's last frame is {}; lower \
+                 --frames-per-job (F_PER_JOB) or the array size, or say with --total-frames \
+                 (TOTAL_FRAMES) where the animation ends",
                 FrameNumber::MAX
             ),
             Self::SceneRangeUnknown => {

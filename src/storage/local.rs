@@ -31,14 +31,18 @@ pub(super) async fn list(folder: PathBuf) -> Result<Vec<Entry>, Failure> {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error),
             };
-            let metadata = entry.metadata().map_err(io::Error::from)?;
-            let name = entry.file_name().to_str().filter(|name| !name.starts_with('.'));
-            if let Some(name) = name.filter(|_| metadata.is_file()) {
-                entries.push(Entry {
+            let Some(name) = entry.file_name().to_str().filter(|name| !name.starts_with('.'))
+            else {
+                continue;
+            };
+            match entry.metadata().map_err(io::Error::from) {
+                Ok(metadata) if metadata.is_file() => entries.push(Entry {
                     name: name.to_owned(),
                     size: metadata.len(),
                     modified: metadata.modified()?,
-                });
+                }),
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                Ok(_) | Err(_) => {}
             }
         }
         Ok(entries)
@@ -54,9 +58,11 @@ pub(super) async fn read(file: PathBuf) -> Result<Bytes, Failure> {
 pub(super) async fn readable(file: PathBuf) -> Result<PathBuf, Failure> {
     blocking(move || {
         let path = std::path::absolute(file)?;
-        if File::open(&path)?.metadata()?.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
+        // Looked at before it is opened: opening a pipe waits for whoever writes to it.
+        if !fs::metadata(&path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is no regular file"));
         }
+        File::open(&path)?;
         Ok(path)
     })
     .await

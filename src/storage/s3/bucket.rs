@@ -15,6 +15,7 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use percent_encoding::percent_decode_str;
+use tokio::sync::Semaphore;
 
 use super::classify::{body_failure, failure};
 use crate::storage::{Entry, Failure};
@@ -26,7 +27,8 @@ const PART: u64 = 16 * 1024 * 1024;
 /// S3's limit on the number of parts of an upload.
 const MAX_PARTS: u64 = 10_000;
 
-/// Parts of one object that are under way at once. Bounds memory.
+/// Parts that are under way at once, of all objects together. Bounds memory, and lets
+/// each have its share of a slow network before it times out.
 const PARTS_AT_ONCE: usize = 4;
 
 /// Attempts at an object whose body does not arrive whole, the first one included and
@@ -45,12 +47,15 @@ pub(in crate::storage) struct Bucket {
     /// checksum suffices, and SHA-256 is most of the CPU time of an upload.
     tls: bool,
     body_attempts: u32,
+    /// A place for each of [`PARTS_AT_ONCE`].
+    places: Arc<Semaphore>,
 }
 
 impl Bucket {
     pub(super) fn new(client: Client, name: &str, tls: bool, attempts: Option<u32>) -> Self {
         let body_attempts = attempts.unwrap_or(BODY_ATTEMPTS);
-        Self { client, name: name.to_owned(), tls, body_attempts }
+        let places = Arc::new(Semaphore::new(PARTS_AT_ONCE));
+        Self { client, name: name.to_owned(), tls, body_attempts, places }
     }
 
     /// The objects directly below `folder`.
@@ -104,6 +109,8 @@ impl Bucket {
         let etag = first.etag.as_deref();
         stream::iter((1..first.total.div_ceil(PART)).map(|n| n * PART))
             .map(|start| async move {
+                // Never closed, so it is always had.
+                let _place = self.places.acquire().await;
                 let end = (start + PART).min(first.total) - 1;
                 Ok::<_, Failure>((start, self.get(key, Some((start, end)), etag).await?.content))
             })
@@ -136,11 +143,14 @@ impl Bucket {
                 .set_if_match(etag.map(str::to_owned));
             let error = match request.send().await {
                 // An empty object has no first byte, so no range of it can be had.
-                Err(error) if error.raw_response().is_some_and(|r| r.status().as_u16() == 416) => {
+                Err(error)
+                    if range.is_some_and(|(start, _)| start == 0)
+                        && error.raw_response().is_some_and(|r| r.status().as_u16() == 416) =>
+                {
                     return Ok(Piece { content: Bytes::new(), total: 0, etag: None });
                 }
                 Err(error) => return Err(failure(error)),
-                Ok(answer) => match Piece::receive(answer).await {
+                Ok(answer) => match Piece::receive(answer, range).await {
                     Ok(piece) => return Ok(piece),
                     Err(error) => error,
                 },
@@ -195,13 +205,10 @@ impl Bucket {
             .await
             .map_err(failure)?;
         let upload = started.upload_id().unwrap_or_default();
-        let result = self.upload_parts(&file, size, key, upload).await;
-        if result.is_err() {
-            // Parts that nobody completes are stored, and paid for, invisibly.
-            let abort = self.client.abort_multipart_upload().bucket(&self.name).key(key);
-            drop(abort.upload_id(upload).send().await);
-        }
-        result.map(|()| size)
+        let unfinished = Unfinished { bucket: self, key, upload, armed: true };
+        self.upload_parts(&file, size, key, upload).await?;
+        unfinished.complete();
+        Ok(size)
     }
 
     async fn upload_parts(
@@ -215,6 +222,7 @@ impl Bucket {
         let numbers = (1i32..).zip((0..size.div_ceil(length)).map(|n| n * length));
         let parts: Vec<CompletedPart> = stream::iter(numbers)
             .map(|(number, start)| async move {
+                let _place = self.places.acquire().await;
                 let content = read_at(file, start, length.min(size - start)).await?;
                 self.upload_part(key, upload, number, content).await
             })
@@ -260,6 +268,35 @@ impl Bucket {
     }
 }
 
+/// An upload in parts that was begun. Aborted when it is dropped before it is complete,
+/// on an error as well as when it is given up half way: parts that nobody completes are
+/// stored, and paid for, invisibly.
+struct Unfinished<'a> {
+    bucket: &'a Bucket,
+    key: &'a str,
+    upload: &'a str,
+    armed: bool,
+}
+
+impl Unfinished<'_> {
+    fn complete(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            let Bucket { client, name, .. } = self.bucket;
+            let abort = client.abort_multipart_upload().bucket(name).key(self.key);
+            let abort = abort.upload_id(self.upload).send();
+            // In the background: it may fail like everything else, and nothing depends
+            // on it but money.
+            tokio::spawn(async move { drop(abort.await) });
+        }
+    }
+}
+
 /// An object or a part of it.
 struct Piece {
     content: Bytes,
@@ -269,7 +306,8 @@ struct Piece {
 }
 
 impl Piece {
-    async fn receive(answer: GetObjectOutput) -> Result<Self, Failure> {
+    /// The answer to a request for an object, or for the bytes of `range`.
+    async fn receive(answer: GetObjectOutput, range: Option<(u64, u64)>) -> Result<Self, Failure> {
         let total = answer
             .content_range()
             .and_then(|range| range.rsplit_once('/'))
@@ -284,7 +322,16 @@ impl Piece {
                 format!("the body ended after {length} of {} bytes", expected.unwrap_or(0)).into(),
             ));
         }
-        Ok(Self { content, total: total.unwrap_or(length), etag })
+        let total = total.unwrap_or(length);
+        // A store that knows no ranges answers with the whole.
+        if let Some((start, end)) = range
+            && length != (end + 1).min(total).saturating_sub(start)
+        {
+            let text =
+                format!("asked for bytes {start} to {end} of {total}, the store sent {length}");
+            return Err(Failure::Denied(text.into()));
+        }
+        Ok(Self { content, total, etag })
     }
 }
 
