@@ -98,7 +98,11 @@ fn mounted(options: &str, folder: &Path) -> impl FnOnce(&mut Command) {
 #[test]
 fn a_scene_that_is_not_there_is_missing_input() {
     let place = Place::with_scene("");
-    for (input, cause) in [("missing.blend", "No such file"), ("", "is a directory")] {
+    nix::unistd::mkfifo(&place.path("pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let not_a_file = "not a regular file";
+    for (input, cause) in
+        [("missing.blend", "No such file"), ("", not_a_file), ("pipe", not_a_file)]
+    {
         let (input, output) = (place.path(input), place.path("out"));
         let run = worker("render").input(&input).output(output).args("-f 1").run();
         run.fails(66, &[input.to_str().unwrap(), cause, "check the URI"]);

@@ -60,7 +60,10 @@ pub(super) async fn readable(file: PathBuf) -> Result<PathBuf, Failure> {
         let path = std::path::absolute(file)?;
         // Looked at before it is opened: opening a pipe waits for whoever writes to it.
         if !fs::metadata(&path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is no regular file"));
+            return Err(io::Error::new(
+                io::ErrorKind::IsADirectory,
+                "it is not a regular file but a directory, pipe or device",
+            ));
         }
         File::open(&path)?;
         Ok(path)
