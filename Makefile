@@ -1,16 +1,22 @@
 # The commands of a working day. Each says what it needs and gets it, on Debian,
 # if it may (root, or sudo without a password).
 
-TARGET  := $(shell rustc -vV | sed -n 's/^host: //p')
-LINKED  := CARGO_TARGET_$(shell echo $(TARGET) | tr 'a-z-' 'A-Z_')_RUSTFLAGS
+HOST    := $(shell rustc -vV | sed -n 's/^host: //p')
+TARGET  ?= $(HOST)
+SETTING := CARGO_TARGET_$(shell echo $(TARGET) | tr 'a-z-' 'A-Z_')
 WORKER  := dist/render-worker
 DEMO    := target/demo
+
+ifneq ($(TARGET),$(HOST))
+# Debian's name for the cross compiler: aarch64-linux-gnu-gcc.
+export $(SETTING)_LINKER := $(subst -unknown,,$(TARGET))-gcc
+endif
 
 .PHONY: build test demo lint tools clean
 
 ## build: the static release binary, dist/render-worker
 build:
-	$(LINKED)="-C target-feature=+crt-static" cargo build --release --locked --target $(TARGET)
+	$(SETTING)_RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target $(TARGET)
 	@mkdir -p dist
 	cp target/$(TARGET)/release/render-worker $(WORKER)
 	@ls -l $(WORKER)

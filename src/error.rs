@@ -198,11 +198,13 @@ impl Error {
 
     /// The failed program's own words.
     pub fn said(&self) -> &[String] {
-        match self {
-            Self::Blender { said, .. }
-            | Self::DamagedFrames { said, .. }
-            | Self::Ffmpeg { said, .. } => said,
-            _ => &[],
+        if let Self::Blender { said, .. }
+        | Self::DamagedFrames { said, .. }
+        | Self::Ffmpeg { said, .. } = self
+        {
+            said
+        } else {
+            &[]
         }
     }
 }

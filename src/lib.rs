@@ -13,11 +13,13 @@
 //! ├─ pipeline     what happens, top to bottom: a file a subcommand
 //! │   render        scene → Blender → frames → storage
 //! │   ├─ rendering    one launch of Blender: its log, its frames, the verdict
-//! │   ├─ delivery     saved → verified → stored, beside the rendering
+//! │   └─ delivery     saved → verified → stored, beside the rendering
 //! │   stitch        storage → frames in order → FFmpeg → video → storage
 //! │   ├─ sequence     names → order; gaps, duplicates and strangers named
 //! │   ├─ prefetch     frames fetched ahead, in order, in bounded memory
 //! │   └─ supply       frames inspected and written into FFmpeg
+//! │   programs      where Blender, FFmpeg and FFprobe are
+//! │   progress      frame k of n, seconds a frame, time left
 //! │   report        what an attempt did, as JSON beside the frames
 //! ├─ error        everything that can go wrong → exit code and advice
 //! │   └─ exit       the exit codes
@@ -25,9 +27,9 @@
 //! ├─ ffmpeg       its input, command line, progress, failures
 //! ├─ image        is this frame whole?
 //! ├─ process      PID 1, being told to stop, supervising a child
-//! │   └─ ending     how a process ended
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log
+//! ├─ ending       how a process ended: what process, blender and ffmpeg share
 //! └─ request      what was asked for: frames, shards, locations, jobs
 //! ```
 //!

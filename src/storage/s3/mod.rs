@@ -2,7 +2,10 @@
 
 mod bucket;
 mod classify;
+mod download;
 mod http;
+mod scratch;
+mod upload;
 
 use std::collections::HashMap;
 use std::time::Duration;
