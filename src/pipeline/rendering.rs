@@ -201,7 +201,8 @@ impl<'a> Rendering<'a> {
             return;
         }
         let now = Instant::now();
-        self.seconds.insert(frame.number, (now - self.frame_began).as_secs_f64());
+        let seconds = (now - self.frame_began).as_secs_f64();
+        self.seconds.insert(frame.number, (seconds * 1000.0).round() / 1000.0);
         self.frame_began = now;
         self.delivery.accept(frame.number, file);
     }
