@@ -248,7 +248,7 @@ impl fmt::Display for Error {
             Self::Ffmpeg { cause, video, frames: of, .. } => {
                 write!(f, "{video} is not made of {}: ", named(of))?;
                 f.write_str(match cause {
-                    ffmpeg::Cause::Lacking => "this FFmpeg lacks an encoder or decoder",
+                    ffmpeg::Cause::Lacking => "this FFmpeg lacks an encoder, decoder or filter",
                     ffmpeg::Cause::Disk => "the scratch disk is full or cannot be written",
                     ffmpeg::Cause::Frames => "FFmpeg cannot decode a frame",
                     ffmpeg::Cause::Killed => {

@@ -37,15 +37,8 @@ impl Encode<'_> {
                 command.args(["-err_detect", "explode"]);
             }
         }
-        match self.format {
-            ImageFormat::OpenExr => {
-                // OpenEXR is linear light; FFmpeg would show it too dark.
-                command.args(["-apply_trc", "iec61966_2_1"]);
-                if let Some(layer) = self.layer {
-                    command.args(["-layer", layer]);
-                }
-            }
-            ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Tiff | ImageFormat::WebP => {}
+        if let Some(layer) = self.layer {
+            command.args(["-layer", layer]);
         }
         command
             .args(["-f", "ivf", "-c:v", decoder(self.format), "-r", &self.fps.to_string()])
@@ -66,9 +59,15 @@ impl Encode<'_> {
             Codec::H264 | Codec::H265 => "yuv420p",
             Codec::ProRes => "yuv422p10le",
         };
+        let light = match self.format {
+            // OpenEXR is linear light, and would be shown too dark. (The decoder's own
+            // option for this, -apply_trc, is gone in FFmpeg 9.)
+            ImageFormat::OpenExr => "zscale=transferin=linear:transfer=iec61966-2-1,",
+            ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Tiff | ImageFormat::WebP => "",
+        };
         [
             // RGB becomes BT.709 (the scaler's own default is BT.601).
-            "scale=out_color_matrix=bt709:out_range=tv",
+            &format!("{light}scale=out_color_matrix=bt709:out_range=tv"),
             &format!("format={pixels}"),
             // Halved chroma needs even sizes.
             "pad=ceil(iw/2)*2:ceil(ih/2)*2",
@@ -155,8 +154,7 @@ mod tests {
     fn options_of_the_input_stand_before_it() {
         let all = arguments(ImageFormat::OpenExr, Codec::H264, Some("L.Combined"));
         let (before, after) = all.split_once(" -i pipe:0 ").unwrap();
-        for option in ["-apply_trc iec61966_2_1", "-layer L.Combined", "-c:v exr", "-r 24000/1001"]
-        {
+        for option in ["-layer L.Combined", "-c:v exr", "-r 24000/1001"] {
             assert!(before.contains(option), "{option} in {before}");
         }
         assert!(after.contains("-c:v libx264 -preset slow -crf 18"), "{after}");
@@ -165,7 +163,8 @@ mod tests {
 
     #[test]
     fn only_linear_images_are_converted_from_linear_light() {
-        assert!(!arguments(ImageFormat::Png, Codec::H264, None).contains("trc iec"));
+        let converted = |format| arguments(format, Codec::H264, None).contains("linear");
+        assert!(converted(ImageFormat::OpenExr) && !converted(ImageFormat::Png));
     }
 
     #[test]

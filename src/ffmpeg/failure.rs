@@ -46,7 +46,9 @@ impl LogTail {
     /// Why FFmpeg failed.
     pub fn diagnose(&self, ending: Ending) -> Cause {
         let said = |text: &str| self.0.iter().any(|line| line.contains(text));
-        if said("Unknown encoder") || said("Unknown decoder") || said("No such filter") {
+        let lacking =
+            ["Unknown encoder", "Unknown decoder", "No such filter", "Unrecognized option"];
+        if lacking.into_iter().any(said) {
             return Cause::Lacking;
         }
         if said("No space left on device") || said("Read-only file system") {
@@ -81,6 +83,7 @@ mod tests {
     fn what_ffmpeg_says_goes_before_how_it_ended() {
         let table = [
             (Ending::Code(1), "[error] Unknown encoder 'libx264'", Cause::Lacking),
+            (Ending::Code(8), "[error] Unrecognized option 'apply_trc'.", Cause::Lacking),
             (
                 Ending::Code(1),
                 "[fatal] av_interleaved_write_frame(): No space left on device",
