@@ -305,6 +305,17 @@ fn a_frame_that_could_not_be_stored_for_a_while_gets_another_chance() {
 }
 
 #[test]
+fn when_storage_keeps_failing_blender_is_stopped_and_what_is_left_can_be_tried_again() {
+    let setting = Setting::with_steps(json!([{"at": 36, "do": "hang"}]));
+    let put = Fault::on(Operation::PutObject).key("out/frames/").times(32);
+    let setting = setting.inject(put.respond(503, "SlowDown"));
+    let run = setting.render().args("--frames 1-40").env("AWS_MAX_ATTEMPTS", "1").run();
+    let run = run.says(&["stopping Blender: 32 frames could not be stored"]);
+    ends(run, 75, &["frames 36-40 are not stored", "SlowDown", RUN_AGAIN]);
+    assert_eq!(setting.frames().len(), 35);
+}
+
+#[test]
 fn when_storing_is_denied_blender_is_stopped() {
     // Only being stopped can end this Blender.
     let setting = Setting::with_steps(json!([{"at": 4, "do": "hang"}]));

@@ -96,7 +96,11 @@ impl<'a> Rendering<'a> {
         let mut child = Running::start(command, Stdin::Null)
             .map_err(|error| Error::spawn(error, launch.blender.to_owned(), BLENDER))?;
         let end = self.follow(&mut child).await;
-        self.deliver_the_rest().await;
+        let outlived = self.deliver_the_rest().await;
+        if end == End::Stopped && self.worker.shutdown.requested().is_none() {
+            // Then it was for this that Blender was stopped and frames are missing.
+            self.not_stored = self.not_stored.take().or(outlived);
+        }
         self.verdict(end)
     }
 
@@ -246,24 +250,19 @@ impl<'a> Rendering<'a> {
     }
 
     /// After Blender's end: the frames that are still on their way, and those that it
-    /// saved without saying so.
-    async fn deliver_the_rest(&mut self) {
+    /// saved without saying so. What could not be stored for a while gets another chance;
+    /// the result is why it needed one.
+    async fn deliver_the_rest(&mut self) -> Option<StorageError> {
         let shutdown = self.worker.shutdown.clone();
         let mut out_of_time = pin!(async move {
             shutdown.wait().await;
             tokio::time::sleep(STORE_GRACE).await;
         });
         if !self.drain(out_of_time.as_mut()).await {
-            return;
+            return None;
         }
-        // What could not be stored for a while gets another chance, with what Blender did
-        // not announce.
-        if matches!(
-            self.not_stored.as_ref().map(StorageError::failure),
-            Some(Failure::Transient(_))
-        ) {
-            self.not_stored = None;
-        }
+        let passing =
+            self.not_stored.take_if(|error| matches!(error.failure(), Failure::Transient(_)));
         let missing = self.frames.iter().filter(|frame| !self.stored.contains_key(&frame.get()));
         for frame in missing.filter(|_| self.not_stored.is_none()) {
             let files = ImageFormat::ALL.map(|format| FrameFile::name(frame, format));
@@ -273,6 +272,7 @@ impl<'a> Rendering<'a> {
             }
         }
         self.drain(out_of_time).await;
+        passing
     }
 
     /// Waits for what is under way; false if time was up before.
