@@ -17,8 +17,8 @@ use clap::error::ErrorKind;
 pub use settings::{Environment, Setting, UsageError};
 
 use crate::request::{
-    ArrayPosition, Attempt, Codec, Engine, FirstFrame, FrameSelection, FrameSet, Location,
-    OutputName, RenderJob, SequenceSelection, StitchJob, VideoSettings,
+    ArrayPosition, Attempt, Codec, Engine, FirstFrame, FrameSelection, FrameSet, FramesPerJob,
+    Location, OutputName, RenderJob, SequenceSelection, StitchJob, TotalFrames, VideoSettings,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use args::{Action, Cli, CommonArgs, RenderArgs, StitchArgs};
@@ -224,9 +224,9 @@ impl Resolver<'_> {
         common: &CommonArgs,
         array: Option<ArrayPosition>,
     ) -> Result<FrameSelection, UsageError> {
-        let env = self.environment;
-        let per_job = FRAMES_PER_JOB.value(common.frames_per_job.as_deref(), env)?;
-        match (self.exact_frames(common)?, per_job, array) {
+        let per_job = FRAMES_PER_JOB.value(common.frames_per_job.as_deref(), self.environment)?;
+        let (frames, first, total) = self.frame_settings(common)?;
+        match (frames, per_job, array) {
             (Some(frames), _, None) => Ok(FrameSelection::Exactly(frames)),
             (Some(frames), Some(per_job), Some(array)) => {
                 Ok(FrameSelection::PartOf { frames, per_job, array })
@@ -240,42 +240,41 @@ impl Resolver<'_> {
             (None, Some(per_job), array) => Ok(FrameSelection::Slice {
                 per_job,
                 array,
-                first: FIRST_FRAME
-                    .value(common.first_frame.as_deref(), env)?
-                    .unwrap_or(FirstFrame::DEFAULT),
-                total: TOTAL_FRAMES.value(common.total_frames.as_deref(), env)?,
+                first: first.unwrap_or(FirstFrame::DEFAULT),
+                total,
             }),
         }
     }
 
     /// Which frames `stitch` must find.
     fn sequence_selection(&self, common: &CommonArgs) -> Result<SequenceSelection, UsageError> {
-        let env = self.environment;
         // Not used here, but a value that render would refuse is refused.
-        let _: Option<crate::request::FramesPerJob> =
-            FRAMES_PER_JOB.value(common.frames_per_job.as_deref(), env)?;
-        if let Some(frames) = self.exact_frames(common)? {
-            return Ok(SequenceSelection::Exactly(frames));
-        }
-        Ok(SequenceSelection::Range {
-            first: FIRST_FRAME.value(common.first_frame.as_deref(), env)?,
-            total: TOTAL_FRAMES.value(common.total_frames.as_deref(), env)?,
+        let _: Option<FramesPerJob> =
+            FRAMES_PER_JOB.value(common.frames_per_job.as_deref(), self.environment)?;
+        let (frames, first, total) = self.frame_settings(common)?;
+        Ok(match frames {
+            Some(frames) => SequenceSelection::Exactly(frames),
+            None => SequenceSelection::Range { first, total },
         })
     }
 
-    /// The frames that are named one by one, which leaves nothing to be counted.
-    fn exact_frames(&self, common: &CommonArgs) -> Result<Option<FrameSet>, UsageError> {
+    /// The frames that are named one by one, or else where the animation begins and how
+    /// many frames it has.
+    #[expect(clippy::type_complexity, reason = "three settings, each given or not")]
+    fn frame_settings(
+        &self,
+        common: &CommonArgs,
+    ) -> Result<(Option<FrameSet>, Option<FirstFrame>, Option<TotalFrames>), UsageError> {
         let env = self.environment;
         let frames: Option<FrameSet> = FRAMES.value(common.frames.as_deref(), env)?;
-        let first: Option<FirstFrame> = FIRST_FRAME.value(common.first_frame.as_deref(), env)?;
-        let total: Option<crate::request::TotalFrames> =
-            TOTAL_FRAMES.value(common.total_frames.as_deref(), env)?;
+        let first = FIRST_FRAME.value(common.first_frame.as_deref(), env)?;
+        let total = TOTAL_FRAMES.value(common.total_frames.as_deref(), env)?;
         for (setting, given) in [(FIRST_FRAME, first.is_some()), (TOTAL_FRAMES, total.is_some())] {
             if frames.is_some() && given {
                 return Err(FRAMES.refuse(format_args!("contradicts {setting}; give one of them")));
             }
         }
-        Ok(frames)
+        Ok((frames, first, total))
     }
 
     fn attempt(&self) -> Result<Attempt, UsageError> {

@@ -142,9 +142,11 @@ fn check(path: &Path) -> Result<(), String> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let format = FrameFile::parse(name).ok_or("its name is not that of an image")?.format;
     // Opening a pipe that a scene's script has put there would wait forever.
-    let is_file = std::fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
-    let file = if is_file { File::open(path) } else { Err(io::ErrorKind::NotFound.into()) };
-    let file = file.map_err(|error| error.to_string())?;
+    let unreadable = |error: io::Error| format!("cannot be read: {error}");
+    if !std::fs::symlink_metadata(path).map_err(unreadable)?.is_file() {
+        return Err("is not a regular file".to_owned());
+    }
+    let file = File::open(path).map_err(unreadable)?;
     image::check(format, BufReader::with_capacity(64 * 1024, file))
         .map(drop)
         .map_err(|damage| damage.to_string())

@@ -34,7 +34,7 @@ impl Progress {
     }
 
     /// Seconds a frame so far.
-    pub fn seconds_a_frame(&self) -> Option<f64> {
+    fn seconds_a_frame(&self) -> Option<f64> {
         let done = u32::try_from(self.done).ok().filter(|&done| done > 0)?;
         Some(self.started.elapsed().as_secs_f64() / f64::from(done))
     }

@@ -8,6 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::runtime::Handle;
 
 use super::bucket::{Bucket, PART, PARTS_AT_ONCE};
 use super::classify::failure;
@@ -139,13 +140,16 @@ impl Unfinished<'_> {
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        if self.armed {
+        // Without a runtime the process is ending, and nothing can be sent any more.
+        if let Ok(runtime) = Handle::try_current()
+            && self.armed
+        {
             let Bucket { client, name, .. } = self.bucket;
             let abort = client.abort_multipart_upload().bucket(name).key(self.key);
             let abort = abort.upload_id(self.upload).send();
             // In the background: it may fail like everything else, and nothing depends
             // on it but money.
-            tokio::spawn(async move { drop(abort.await) });
+            runtime.spawn(async move { drop(abort.await) });
         }
     }
 }
