@@ -187,10 +187,14 @@ impl Error {
                 "see that this disk or volume has space and can be written"
             }
             Exit::LocalIo => {
-                "give the container more or other disk space (--scratch-dir, SCRATCH_DIR)"
+                "give the container a folder for temporary files that has space and can be \
+                 written: --scratch-dir (SCRATCH_DIR) or docker run --tmpfs /tmp"
             }
             Exit::Transient => "run the job again: this can pass by itself",
-            Exit::Denied => "give the job's role or user the right to do this",
+            Exit::Denied => {
+                "give the job's role or user the right to do this; in a container, docker run \
+                 --user says who it is"
+            }
             Exit::Keyboard | Exit::Terminated => "run the job again",
             Exit::ChildKilled => "give the container more memory",
         }
@@ -259,7 +263,7 @@ impl fmt::Display for Error {
             }
             Self::Storage(error) => write!(f, "{error}"),
             Self::Scratch { path, .. } => {
-                write!(f, "the scratch folder {} cannot be used", path.display())
+                write!(f, "the folder for temporary files, {}, cannot be used", path.display())
             }
             Self::Interrupted { by, left } => write!(f, "stopped by {by}: {left}"),
             Self::Internal(what) => write!(f, "{what}"),

@@ -30,6 +30,7 @@
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
+//! ├─ provenance   what worker and image were built from: what cli, log and report share
 //! └─ request      what was asked for: frames, shards, locations, jobs
 //! ```
 //!
@@ -53,6 +54,7 @@ pub mod ffmpeg;
 pub mod image;
 pub mod pipeline;
 pub mod process;
+pub mod provenance;
 pub mod request;
 pub mod storage;
 pub mod telemetry;

@@ -12,7 +12,7 @@ use render_worker::pipeline::{self, Programs, Worker};
 use render_worker::process::{init, shutdown::Shutdown, signals};
 use render_worker::request::Attempt;
 use render_worker::storage::Storage;
-use render_worker::telemetry::logging::{self, LogFormat, LogLevel};
+use render_worker::telemetry::logging::{self, LogFormat, LogLevel, Reader};
 
 /// How long work that was given up may take to end. A system call on a file system
 /// that hangs cannot be given up, and must not hold the worker after SIGTERM.
@@ -25,12 +25,14 @@ fn main() -> ExitCode {
     {
         return code;
     }
-    match cli::parse(std::env::args_os(), &Environment::current()) {
-        Ok(command) => work(command).into(),
+    let environment = Environment::current();
+    let reader = reader(&environment);
+    match cli::parse(std::env::args_os(), &environment) {
+        Ok(command) => work(command, reader).into(),
         Err(Refusal::Answer(text)) => answer(&text).into(),
         Err(Refusal::Usage(error, format)) => {
             let format = format.unwrap_or_else(default_format);
-            let _log = logging::start(format, LogLevel::default(), &Attempt::default());
+            let _log = logging::start(format, LogLevel::default(), reader, &Attempt::default());
             tracing::error!(exit_code = Exit::Usage.code(), "{error}");
             Exit::Usage.into()
         }
@@ -38,10 +40,18 @@ fn main() -> ExitCode {
 }
 
 /// Carries out a command, and says how that ended.
-fn work(command: Command) -> Exit {
+fn work(command: Command, reader: Reader) -> Exit {
     let format = command.log_format.unwrap_or_else(default_format);
-    let _log = logging::start(format, command.log_level, &command.attempt);
-    tracing::info!("render-worker {}", env!("CARGO_PKG_VERSION"));
+    let _log = logging::start(format, command.log_level, reader, &command.attempt);
+    let image = &command.provenance.image;
+    tracing::info!(
+        version = image.version,
+        revision = image.revision,
+        branch = image.branch,
+        created = image.created,
+        "{}",
+        command.provenance
+    );
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         // A panic is caught where its task is awaited; here, that of the job itself.
@@ -77,6 +87,7 @@ async fn run(command: Command) -> Result<(), Error> {
         storage: Arc::new(Storage::new(command.s3_attempts)),
         shutdown: shutdown.map_err(|error| Error::Internal(format!("no signals: {error}")))?,
         attempt: command.attempt,
+        provenance: command.provenance,
         programs: Programs { search_path: command.search_path },
         scratch_dir: command.scratch_dir,
     };
@@ -93,6 +104,15 @@ fn answer(text: &str) -> Exit {
     // Whoever closed the pipe has read enough.
     _ = std::io::stdout().write_all(text.as_bytes());
     Exit::Success
+}
+
+/// Who reads the log.
+fn reader(environment: &Environment) -> Reader {
+    if std::io::stderr().is_terminal() && environment.has_cursor() {
+        Reader::Terminal { colour: environment.wants_colour() }
+    } else {
+        Reader::Plain
+    }
 }
 
 fn default_format() -> LogFormat {

@@ -61,16 +61,7 @@ fn without_a_terminal_every_line_is_json_with_time_level_and_message() {
 #[test]
 fn on_a_terminal_it_is_text() {
     let stage = Stage::new(1, &say("from Blender"));
-    let (command, _scratch) = stage.worker("-f 1").into_command();
-    let words = std::iter::once(command.get_program()).chain(command.get_args());
-    let line = shell_words::join(words.map(|word| word.to_str().unwrap()));
-    let output = Command::new("script")
-        .args(["-qec", &line, "/dev/null"])
-        .stdin(Stdio::null())
-        .output()
-        .expect("script runs");
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(output.status.code(), Some(0), "{text}");
+    let text = stage.worker("-f 1").run_on_a_terminal(0);
     assert!(is_text(text.lines().map(str::trim_end)), "{text}");
     assert!(text.contains("INFO  blender: from Blender"), "{text}");
 }

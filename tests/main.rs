@@ -19,6 +19,7 @@ mod exit_codes; // one table: in the README, in --help, in the code
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
 mod init; // being PID 1, and the state that children start in
 mod logs; // the log: for machines and for people, whatever Blender prints
+mod provenance; // what worker and image were built from, wherever that is told
 mod render; // frames as a real Blender makes them, under its names
 mod s3; // on S3: keys, requests, regions, TLS, frames as they come
 mod s3_failures; // what S3 can refuse, lose or spoil: exit codes and words
@@ -28,4 +29,5 @@ mod static_binary; // the static build in root file systems that lack everything
 mod stitch; // frames to video: which, in what order, how it looks, how it is encoded
 mod storage; // one contract for every kind of location
 mod support; // starting the program, reading its log, scenes, stand-ins
+mod terminal; // on a terminal: a progress bar, colours, and no more than it can do
 mod usage; // flags and variables: help, version, refusals

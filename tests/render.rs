@@ -333,3 +333,14 @@ fn the_report_tells_what_was_asked_and_what_was_done() {
         assert!(frame["seconds"].as_f64().unwrap() > 0.0);
     }
 }
+
+#[test]
+fn an_output_that_cannot_be_written_is_named_before_anything_is_rendered() {
+    let folder = folder();
+    let output = folder.path().join("out");
+    fs::create_dir(&output).unwrap();
+    fs::write(output.join("frames"), "a file where the folder should be").unwrap();
+    let run = worker("render").input(scene("tiny")).output(&output).args("-f 1").run();
+    let run = run.exits(74).says(&["cannot write", "out/frames"]);
+    assert!(!run.text().contains("starting"), "{}", run.text());
+}

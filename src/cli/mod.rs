@@ -16,6 +16,7 @@ use clap::error::ErrorKind;
 
 pub use settings::{Environment, Setting, UsageError};
 
+use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, Codec, Engine, FirstFrame, FrameSelection, FrameSet, FramesPerJob,
     Location, OutputName, RenderJob, SequenceSelection, StitchJob, TotalFrames, VideoSettings,
@@ -31,6 +32,8 @@ pub struct Command {
     pub action: JobRequest,
     /// Which run of the container this is.
     pub attempt: Attempt,
+    /// What worker and image were built from.
+    pub provenance: Provenance,
     /// Where programs are looked for, as `PATH` has it.
     pub search_path: Option<String>,
     /// How often an S3 request is tried, if `AWS_MAX_ATTEMPTS` says so.
@@ -112,7 +115,8 @@ pub fn parse(
         }
     }
     let cli = Cli::try_parse_from(arguments).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Refusal::Answer(error.to_string()),
+        ErrorKind::DisplayHelp => Refusal::Answer(error.to_string()),
+        ErrorKind::DisplayVersion => Refusal::Answer(format!("{}\n", provenance(environment))),
         _ => {
             let text = error.to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
@@ -125,6 +129,17 @@ pub fn parse(
     Resolver { environment }
         .command(&cli.action, common)
         .map_err(|error| Refusal::Usage(error, log_format))
+}
+
+/// What the image says of itself.
+fn provenance(environment: &Environment) -> Provenance {
+    let told = |variable| environment.get(variable).map(str::to_owned);
+    Provenance::new(Image {
+        version: told("RENDER_WORKER_VERSION"),
+        revision: told("RENDER_WORKER_REVISION"),
+        branch: told("RENDER_WORKER_BRANCH"),
+        created: told("RENDER_WORKER_CREATED"),
+    })
 }
 
 /// Fills in variables and validates.
@@ -150,6 +165,7 @@ impl Resolver<'_> {
         Ok(Command {
             action: request,
             attempt,
+            provenance: provenance(env),
             search_path: env.get("PATH").map(str::to_owned),
             s3_attempts: self.number("AWS_MAX_ATTEMPTS")?.filter(|&attempts| attempts > 0),
             scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), env)?,

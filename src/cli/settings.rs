@@ -23,6 +23,17 @@ impl Environment {
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
+
+    /// Whether the terminal, if there is one, can wipe a line: `TERM` names a kind of
+    /// terminal, and not `dumb`.
+    pub fn has_cursor(&self) -> bool {
+        self.get("TERM").is_some_and(|kind| kind != "dumb")
+    }
+
+    /// Whether a terminal may be written to in colours. Source: <https://no-color.org>.
+    pub fn wants_colour(&self) -> bool {
+        self.get("NO_COLOR").is_none()
+    }
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {

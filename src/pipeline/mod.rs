@@ -19,7 +19,8 @@ use tempfile::TempDir;
 
 use crate::error::{Error, chain};
 use crate::process::shutdown::Shutdown;
-use crate::request::Attempt;
+use crate::provenance::Provenance;
+use crate::request::{Attempt, Location};
 use crate::storage::Storage;
 use report::Report;
 
@@ -50,6 +51,8 @@ pub struct Worker {
     pub shutdown: Shutdown,
     /// Which run of the container this is.
     pub attempt: Attempt,
+    /// What worker and image were built from.
+    pub provenance: Provenance,
     /// Where programs are found.
     pub programs: Programs,
     /// Where temporary files go, if not to the system's folder.
@@ -80,6 +83,13 @@ impl Worker {
             Ok(result) => result.map_err(Into::into),
             Err(by) => Err(Error::Interrupted { by, left: "the job is not done".to_owned() }),
         }
+    }
+
+    /// Proves that `folder`, where results go, and the folder of the reports can be
+    /// written, before any work is done.
+    async fn prepare_output(&self, folder: &Location, report: &Report) -> Result<(), Error> {
+        self.unless_stopped(self.storage.prepare(folder)).await?;
+        self.unless_stopped(report.store(&self.storage)).await
     }
 
     /// Stores the last report of an attempt. Never changes how the attempt ends.

@@ -1,26 +1,67 @@
-//! How far a job is, in words: frame k of n, seconds a frame, time left.
+//! How far a job is: frame k of n, seconds a frame, time left; in words, and as a bar
+//! where somebody looks at a terminal.
 
 use std::fmt;
 use std::time::{Duration, Instant};
+
+use crate::request::FrameNumber;
+use crate::telemetry::progress;
+
+/// How often the bar is drawn at most.
+const REDRAW: Duration = Duration::from_millis(100);
 
 /// Counts frames and time.
 #[derive(Debug)]
 pub struct Progress {
     total: usize,
     done: usize,
+    /// How much of the next frame is done, from 0 to 1.
+    part: f64,
+    /// Which frame that is.
+    at_work: Option<FrameNumber>,
     started: Instant,
     told: Option<Instant>,
+    drawn: Option<Instant>,
 }
 
 impl Progress {
     /// Begins to count towards `total`.
     pub fn begin(total: usize) -> Self {
-        Self { total, done: 0, started: Instant::now(), told: None }
+        let started = Instant::now();
+        let begun =
+            Self { total, done: 0, part: 0.0, at_work: None, started, told: None, drawn: None };
+        begun.draw();
+        begun
     }
 
     /// Says that `done` frames are finished by now.
     pub fn reached(&mut self, done: usize) {
         self.done = done;
+        self.part = 0.0;
+        self.at_work = None;
+        self.draw();
+    }
+
+    /// Says that `part` of a frame that is not finished is done, from 0 to 1.
+    pub fn at_work(&mut self, frame: FrameNumber, part: f64) {
+        if self.drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW) {
+            self.drawn = Some(Instant::now());
+            self.part = part;
+            self.at_work = Some(frame);
+            self.draw();
+        }
+    }
+
+    fn draw(&self) {
+        let part = if self.total == 0 { 0.0 } else { self.finished() / count(self.total) };
+        let in_hand =
+            self.at_work.map(|frame| format!("; frame {frame}: {:.0} %", self.part * 100.0));
+        progress::show(part, format_args!("{self}{}", in_hand.unwrap_or_default()));
+    }
+
+    /// Frames that are finished, and the part of the next one that is.
+    fn finished(&self) -> f64 {
+        count(self.done) + self.part
     }
 
     /// Whether it is time for another word: true at most once in `pause`, for things
@@ -35,15 +76,15 @@ impl Progress {
 
     /// Seconds a frame so far.
     fn seconds_a_frame(&self) -> Option<f64> {
-        let done = u32::try_from(self.done).ok().filter(|&done| done > 0)?;
-        Some(self.started.elapsed().as_secs_f64() / f64::from(done))
+        (self.done > 0).then(|| self.started.elapsed().as_secs_f64() / count(self.done))
     }
 
     /// The time that the rest will take, if it goes on like this.
     fn left(&self) -> Option<Duration> {
-        let rest = u32::try_from(self.total.saturating_sub(self.done)).ok()?;
-        let seconds = self.seconds_a_frame()? * f64::from(rest);
-        Some(Duration::from_secs(Duration::try_from_secs_f64(seconds).ok()?.as_secs()))
+        let finished = self.finished();
+        let seconds = self.started.elapsed().as_secs_f64() / finished;
+        let left = Duration::try_from_secs_f64(seconds * (count(self.total) - finished));
+        Some(Duration::from_secs(left.ok()?.as_secs()))
     }
 }
 
@@ -60,4 +101,15 @@ impl fmt::Display for Progress {
             _ => Ok(()),
         }
     }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        progress::clear();
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "there are not that many frames")]
+fn count(frames: usize) -> f64 {
+    frames as f64
 }

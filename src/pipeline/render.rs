@@ -15,14 +15,14 @@ use super::rendering::Rendering;
 use super::report::{Action, Report};
 use crate::blender::{Launch, SETUP_SCRIPT, SceneFile, SceneFileError};
 use crate::error::Error;
-use crate::request::{FrameSet, RenderJob};
+use crate::request::{FRAMES_DIR, FrameSet, RenderJob};
 
 /// Renders what `job` asks for, and leaves a report of it.
 ///
 /// # Errors
 /// If not every frame is stored in the end.
 pub async fn render(worker: &Worker, job: &RenderJob, blender: &Path) -> Result<(), Error> {
-    let mut report = Report::begin(Action::Render, &worker.attempt, &job.scene, &job.output);
+    let mut report = Report::begin(Action::Render, worker, &job.scene, &job.output);
     let result = attempt(worker, job, blender, &mut report).await;
     worker.conclude(report, result.as_ref().copied()).await;
     result
@@ -49,8 +49,7 @@ async fn attempt(
         tracing::info!("nothing to do: the animation ends before the frames of this job");
         return Ok(());
     }
-    // Proves that the output can be written, before anything is rendered.
-    worker.unless_stopped(report.store(&worker.storage)).await?;
+    worker.prepare_output(&job.output.join(FRAMES_DIR), report).await?;
 
     let (count, from, to) = (frames.len(), &job.scene, &job.output);
     tracing::info!(

@@ -17,7 +17,7 @@ use crate::blender::{Cause, Event, Launch, LogTail, SceneFile, SceneInfo};
 use crate::ending::Ending;
 use crate::error::{Error, chain};
 use crate::process::supervisor::{self, End, Running, Stdin, shell_line};
-use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, RenderJob};
+use crate::request::{FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, RenderJob};
 use crate::storage::{Failure, StorageError};
 
 /// Saved frames that wait in scratch before Blender is made to wait for them.
@@ -161,14 +161,15 @@ impl<'a> Rendering<'a> {
         match self.tail.push(line) {
             Event::Progress(progress) => {
                 tracing::debug!(program = "blender", "{line}");
-                if let (Some(frame), Some((done, total))) = (progress.frame, progress.samples)
-                    && self.progress.is_due(HEARTBEAT)
-                {
-                    tracing::info!(
-                        frame = frame.get(),
-                        "frame {frame}: sample {done} of {total}; stored {}",
-                        self.progress
-                    );
+                if let (Some(frame), Some((done, total))) = (progress.frame, progress.samples) {
+                    if self.progress.is_due(HEARTBEAT) {
+                        tracing::info!(
+                            frame = frame.get(),
+                            "frame {frame}: sample {done} of {total}; stored {}",
+                            self.progress
+                        );
+                    }
+                    self.progress.at_work(frame, f64::from(done) / f64::from(total.max(1)));
                 }
             }
             Event::Saved(path) => {
@@ -303,8 +304,18 @@ impl<'a> Rendering<'a> {
             return Err(Error::NotStored { missing, source });
         }
         if let Some(by) = self.worker.shutdown.requested() {
-            let left =
-                format!("{} of {} frames are left: {missing}", missing.len(), self.frames.len());
+            let stored: FrameSet =
+                self.frames.iter().filter(|frame| self.stored.contains_key(&frame.get())).collect();
+            let kept = if stored.is_empty() {
+                "nothing is stored".to_owned()
+            } else {
+                format!("frames {stored} are stored in {}", self.job.output.join(FRAMES_DIR))
+            };
+            let left = format!(
+                "{} of {} frames are left: {missing}; {kept}",
+                missing.len(),
+                self.frames.len()
+            );
             return Err(Error::Interrupted { by, left });
         }
         let End::Own(ending) = end else {

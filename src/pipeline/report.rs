@@ -11,9 +11,11 @@ use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 
+use super::Worker;
 use crate::blender::SceneInfo;
 use crate::error::{Error, chain};
 use crate::exit::Exit;
+use crate::provenance::Provenance;
 use crate::request::{Attempt, FrameSet, Location, REPORTS_DIR};
 use crate::storage::{Storage, StorageError};
 
@@ -24,7 +26,8 @@ const SCHEMA: u32 = 1;
 #[derive(Debug, Serialize)]
 pub struct Report {
     schema: u32,
-    worker_version: &'static str,
+    #[serde(flatten)]
+    provenance: Provenance,
     action: Action,
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<String>,
@@ -114,13 +117,14 @@ pub struct VideoReport {
 
 impl Report {
     /// The report of an attempt that begins now.
-    pub fn begin(action: Action, attempt: &Attempt, input: &Location, output: &Location) -> Self {
+    pub fn begin(action: Action, worker: &Worker, input: &Location, output: &Location) -> Self {
+        let attempt = &worker.attempt;
         let started = SystemTime::now();
         let array_index = attempt.array.map(|array| array.index);
         let name = name(action, attempt, started, std::process::id());
         Self {
             schema: SCHEMA,
-            worker_version: env!("CARGO_PKG_VERSION"),
+            provenance: worker.provenance.clone(),
             action,
             job_id: attempt.job_id.clone(),
             attempt: attempt.number,

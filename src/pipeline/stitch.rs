@@ -32,7 +32,7 @@ pub async fn stitch(
     ffmpeg: &Path,
     ffprobe: &Path,
 ) -> Result<(), Error> {
-    let mut report = Report::begin(Action::Stitch, &worker.attempt, &job.input, &job.output);
+    let mut report = Report::begin(Action::Stitch, worker, &job.input, &job.output);
     let result = attempt(worker, job, ffmpeg, ffprobe, &mut report).await;
     worker.conclude(report, result.as_ref().copied()).await;
     result
@@ -56,8 +56,7 @@ async fn attempt(
     let frames: FrameSet = sequence.slots.iter().map(|slot| slot.number).collect();
     report.asked(&frames);
     let goal = Goal { video: job.output.join(job.video.name.as_str()), frames };
-    // Proves that the output can be written, before anything is encoded.
-    worker.unless_stopped(report.store(&worker.storage)).await?;
+    worker.prepare_output(&job.output, report).await?;
     let (given, format) = (goal.frames.len() as u64, sequence.format);
     tracing::info!(
         frames = goal.frames.to_string(),

@@ -83,6 +83,15 @@ pub(super) async fn copy(source: PathBuf, file: PathBuf) -> Result<u64, Failure>
     .await
 }
 
+/// Makes `folder` and proves that files can be written there.
+pub(super) async fn prepare(folder: PathBuf) -> Result<(), Failure> {
+    blocking(move || {
+        fs::create_dir_all(&folder)?;
+        beside(&folder).map(drop)
+    })
+    .await
+}
+
 /// Writes a hidden file beside `file`, then renames it: whoever looks sees the old
 /// content or the new one, whole.
 fn replace<T>(file: &Path, write_to: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
@@ -91,18 +100,23 @@ fn replace<T>(file: &Path, write_to: impl FnOnce(&mut File) -> io::Result<T>) ->
         _ => Path::new("."),
     };
     fs::create_dir_all(folder)?;
-    let mut beside: NamedTempFile = tempfile::Builder::new()
-        .prefix(".")
-        .suffix(".part")
-        // As any other new file: what the umask leaves of it.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
+    let mut beside = beside(folder)?;
     let result = write_to(beside.as_file_mut())?;
     // Before the rename, or a crash of the machine could leave an empty file under
     // the final name.
     beside.as_file().sync_all()?;
     beside.persist(file)?;
     Ok(result)
+}
+
+/// A hidden file in `folder`, removed when dropped.
+fn beside(folder: &Path) -> io::Result<NamedTempFile> {
+    tempfile::Builder::new()
+        .prefix(".")
+        .suffix(".part")
+        // As any other new file: what the umask leaves of it.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
 }
 
 #[cfg(test)]

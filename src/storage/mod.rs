@@ -97,6 +97,19 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
     }
 
+    /// Proves that files can be written to `folder`, as far as that can be told before
+    /// there is one: of S3, the first object tells.
+    ///
+    /// # Errors
+    /// If they cannot.
+    pub async fn prepare(&self, folder: &Location) -> Result<(), StorageError> {
+        let result = match folder {
+            Location::Local(path) => local::prepare(path.clone()).await,
+            Location::S3 { .. } => Ok(()),
+        };
+        result.map_err(|failure| StorageError::new(Operation::Write, folder, failure))
+    }
+
     /// Stores `content` as `file`, in place of what was there.
     ///
     /// # Errors

@@ -7,18 +7,22 @@
 //! No line is longer than every log driver takes in one piece, and none commands the
 //! terminal that shows it, whatever the words in it come from.
 //!
+//! On a terminal that can do it, levels have colours and a progress bar stands beneath.
+//!
 //! Writing happens on a thread of its own behind a queue: a log driver that does
 //! not keep up fills the pipe, and a worker that blocks there would miss SIGTERM.
 //! Lines that the queue cannot hold are lost.
 
 use std::fmt;
+use std::io;
 use std::str::FromStr;
 use std::time::SystemTime;
 
+use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
@@ -26,6 +30,8 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::progress;
+use super::screen::{self, Screen};
 use crate::request::{Attempt, ValueError};
 
 /// The longest message and the longest other field that are written whole, in bytes.
@@ -83,20 +89,44 @@ impl FromStr for LogLevel {
     }
 }
 
+/// What whoever reads standard error can do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reader {
+    /// A file, a pipe, or a terminal that only prints.
+    Plain,
+    /// A terminal on which a line can be wiped and drawn again.
+    Terminal {
+        /// Whether its user wants colours.
+        colour: bool,
+    },
+}
+
 /// Begins to log. Lines still queued are written when the guard is dropped.
-pub fn start(format: LogFormat, level: LogLevel, attempt: &Attempt) -> WorkerGuard {
-    let (stderr, guard) =
-        NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).finish(std::io::stderr());
+pub fn start(format: LogFormat, level: LogLevel, reader: Reader, attempt: &Attempt) -> WorkerGuard {
+    let (bar, colour) = match (format, reader) {
+        (LogFormat::Text, Reader::Terminal { colour }) => (LevelFilter::INFO, colour),
+        (LogFormat::Text, Reader::Plain) | (LogFormat::Json, _) => (LevelFilter::OFF, false),
+    };
+    let (stderr, guard) = if bar == LevelFilter::OFF {
+        queue(io::stderr())
+    } else {
+        queue(Screen::new(io::stderr()))
+    };
     // Libraries speak up only when something is wrong.
     let libraries = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
     let levels =
         Targets::new().with_default(libraries).with_target(env!("CARGO_CRATE_NAME"), level.0);
+    let levels = levels.with_target(progress::TARGET, bar);
     let lines = tracing_subscriber::fmt::layer()
-        .event_format(Lines { format, context: context(attempt) })
+        .event_format(Lines { format, colour, context: context(attempt) })
         .with_writer(stderr);
     // Fails only if logging has begun already, and then it goes on as it was.
     _ = tracing_subscriber::registry().with(levels).with(lines).try_init();
     guard
+}
+
+fn queue(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
+    NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).finish(writer)
 }
 
 /// The fields that every JSON line carries.
@@ -112,6 +142,7 @@ fn context(attempt: &Attempt) -> Map<String, Value> {
 
 struct Lines {
     format: LogFormat,
+    colour: bool,
     context: Map<String, Value>,
 }
 
@@ -128,12 +159,18 @@ where
     ) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
+        if event.metadata().target() == progress::TARGET {
+            let part = fields.rest.get(progress::PART).and_then(Value::as_f64);
+            let bar = part.map(|part| screen::bar(part, &fields.message, self.colour));
+            return writer.write_str(&bar.unwrap_or_else(screen::no_bar));
+        }
         let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let level = event.metadata().level();
         match self.format {
             LogFormat::Text => {
                 let clock = now.get(11..19).unwrap_or(&now);
-                write!(writer, "{clock} {level:<5} ")?;
+                let style = if self.colour { style(*level) } else { Style::new() };
+                write!(writer, "{clock} {style}{level:<5}{style:#} ")?;
                 if let Some(program) = fields.rest.get("program").and_then(Value::as_str) {
                     write!(writer, "{program}: ")?;
                 }
@@ -149,6 +186,15 @@ where
                 writeln!(writer, "{}", Value::Object(line))
             }
         }
+    }
+}
+
+fn style(level: Level) -> Style {
+    match level {
+        Level::ERROR => AnsiColor::Red.on_default().bold(),
+        Level::WARN => AnsiColor::Yellow.on_default().bold(),
+        Level::INFO => Style::new(),
+        _ => Style::new().dimmed(),
     }
 }
 

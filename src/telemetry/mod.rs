@@ -1,3 +1,5 @@
-//! What the worker tells: log lines on standard error.
+//! What a run tells: the log, and on a terminal a progress bar beneath it.
 
 pub mod logging;
+pub mod progress;
+mod screen;

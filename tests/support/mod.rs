@@ -128,6 +128,24 @@ impl Worker {
         (self.command, self.scratch)
     }
 
+    /// Runs the program to its end on a terminal, and says what that was sent.
+    #[track_caller]
+    pub fn run_on_a_terminal(self, exit_code: i32) -> String {
+        let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
+        let line = shell_words::join(words.map(|word| word.to_str().expect("UTF-8")));
+        let variables = self.command.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        let output = Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .env_clear()
+            .envs(variables)
+            .stdin(Stdio::null())
+            .output()
+            .expect("script runs");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(exit_code), "{text}");
+        text
+    }
+
     /// Runs the program to its end.
     pub fn run(self) -> Run {
         self.start().finish()

@@ -1,0 +1,70 @@
+//! What worker and image were built from is told where people and machines look.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::{Worker, names, ordered_scene, worker};
+
+const IMAGE: [(&str, &str); 4] = [
+    ("RENDER_WORKER_VERSION", "0.1.57"),
+    ("RENDER_WORKER_REVISION", "1a2b3c4d"),
+    ("RENDER_WORKER_BRANCH", "main"),
+    ("RENDER_WORKER_CREATED", "2026-11-21T10:00:00Z"),
+];
+
+fn in_an_image(worker: Worker) -> Worker {
+    IMAGE.into_iter().fold(worker, |worker, (name, value)| worker.env(name, value))
+}
+
+fn words() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "render-worker {version} (image 0.1.57, revision 1a2b3c4d, branch main, \
+         built 2026-11-21T10:00:00Z)"
+    )
+}
+
+#[test]
+fn the_version_names_the_image() {
+    let run = in_an_image(worker("--version")).run().exits(0);
+    assert_eq!(run.stdout, words() + "\n");
+}
+
+#[test]
+fn the_first_line_of_the_log_and_the_report_name_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("scene.blend"), ordered_scene(1, 1, &json!([]))).unwrap();
+    let render = |output: &str| {
+        worker("render")
+            .input(path("scene.blend"))
+            .output(path(output))
+            .stand_in_blender()
+            .args("-f 1")
+    };
+    let report = |output: &str| -> Value {
+        let folder = path(output).join("reports");
+        let name = names(&folder).pop().unwrap();
+        serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap()
+    };
+    let first = in_an_image(render("in")).run().exits(0).json().remove(0);
+    assert_eq!(first["message"], words());
+    assert_eq!(
+        json!([first["version"], first["revision"], first["branch"], first["created"]]),
+        json!(IMAGE.map(|(_, value)| value))
+    );
+    let image = json!({
+        "version": "0.1.57",
+        "revision": "1a2b3c4d",
+        "branch": "main",
+        "created": "2026-11-21T10:00:00Z",
+    });
+    assert_eq!(report("in")["image"], image);
+
+    let first = render("out").run().exits(0).json().remove(0);
+    assert_eq!(first["message"], format!("render-worker {}", env!("CARGO_PKG_VERSION")));
+    let report = report("out");
+    assert_eq!(report["worker_version"], env!("CARGO_PKG_VERSION"));
+    assert!(report.get("image").is_none(), "{report}");
+}
