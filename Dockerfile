@@ -1,6 +1,17 @@
+# The worker's image: the static binary on top of a runtime, which is Blender and FFmpeg on Debian.
+# docs/image.md says what can be built and what is in it.
+
+# The Debian that the runtime is made of, and Rust on any Debian.
 ARG BASE=debian:trixie-slim
 ARG RUST=rust:1-slim-trixie
+# What the worker is put on: the runtime below, or any image that has Blender and FFmpeg on PATH.
 ARG RUNTIME=runtime
+# Set, the runtime has this official release of Blender (4.5.3, for instance) and not Debian's. It
+# is fetched as BLENDER_MIRROR/Blender4.5/blender-4.5.3-linux-x64.tar.xz.
+ARG BLENDER_VERSION
+ARG BLENDER_SHA256
+ARG BLENDER_MIRROR=https://download.blender.org/release
+
 
 FROM ${RUST} AS build
 WORKDIR /build
@@ -16,13 +27,79 @@ RUN touch src/lib.rs src/main.rs \
  && cargo build --release --locked --target "$(cat target-triple)" \
  && cp "target/$(cat target-triple)/release/render-worker" /render-worker
 
-FROM ${BASE} AS runtime
-RUN apt-get update \
- && apt-get install -y --no-install-recommends blender ffmpeg libegl1 ca-certificates \
- && rm -rf /var/lib/apt/lists/*
+
+# The runtime, in four stages. BuildKit builds none of them for another RUNTIME; Docker's legacy
+# builder builds all stages of every file, so each does nothing then, and says so in its condition.
+
+# An official release of Blender, or an empty folder.
+FROM ${BASE} AS official
+ARG RUNTIME
+ARG BLENDER_VERSION
+ARG BLENDER_SHA256
+ARG BLENDER_MIRROR
+COPY deploy/image/official /usr/local/lib/render-worker/
+RUN mkdir /opt/blender \
+ && if [ "$RUNTIME" = runtime ] && [ -n "$BLENDER_VERSION" ]; then \
+      /usr/local/lib/render-worker/official /opt/blender; \
+    fi
+
+# Debian's packages, without those that are not used.
+FROM ${BASE} AS packages
+ARG RUNTIME
+ARG BLENDER_VERSION
+COPY deploy/image/dpkg.cfg deploy/image/install deploy/image/left-out /usr/local/lib/render-worker/
+RUN if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/install; fi
+
+# Stubs for libraries among these.
+FROM packages AS stubs
+ARG RUNTIME
+COPY deploy/image/stub.c deploy/image/stubs /usr/local/lib/render-worker/
+RUN mkdir -p /usr/lib/render-worker/stubs \
+ && if [ "$RUNTIME" = runtime ]; then \
+      apt-get update \
+      && apt-get install -y --no-install-recommends binutils gcc \
+      && /usr/local/lib/render-worker/stubs /usr/lib/render-worker/stubs; \
+    fi
+
+FROM packages AS runtime
+ARG BASE
+ARG RUNTIME
+ARG BLENDER_VERSION
+LABEL org.opencontainers.image.base.name="${BASE}"
+COPY --from=official /opt/blender /opt/blender
+COPY --from=stubs /usr/lib/render-worker/stubs /usr/lib/render-worker/stubs
+COPY deploy/image/check deploy/image/finish /usr/local/lib/render-worker/
+ENV PATH=${BLENDER_VERSION:+/opt/blender:}${PATH}
+# What NVIDIA's container runtime puts into a container that is given a GPU: CUDA, nvidia-smi, and
+# for EEVEE and OptiX the graphics driver.
+ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
+RUN if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/finish; fi
+
 
 FROM ${RUNTIME}
 COPY --from=build /render-worker /usr/local/bin/render-worker
+# Nobody in particular: any --user does as well, and HOME is a place where each may write.
+ENV HOME=/tmp
+WORKDIR /work
 USER 1000:1000
+# SIGTERM means "end in time"; another RUNTIME may have set another signal.
+STOPSIGNAL SIGTERM
 ENTRYPOINT ["render-worker"]
 CMD ["--help"]
+
+# Last, because they differ with every build.
+ARG VERSION
+ARG REVISION
+ARG BRANCH
+ARG CREATED
+ENV RENDER_WORKER_VERSION="${VERSION}" \
+    RENDER_WORKER_REVISION="${REVISION}" \
+    RENDER_WORKER_BRANCH="${BRANCH}" \
+    RENDER_WORKER_CREATED="${CREATED}"
+LABEL org.opencontainers.image.title="render-worker" \
+      org.opencontainers.image.description="Renders frames of Blender scenes and stitches them to videos" \
+      org.opencontainers.image.licenses="(MIT OR Apache-2.0) AND GPL-3.0-or-later" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.ref.name="${BRANCH}"
