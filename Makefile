@@ -12,7 +12,7 @@ ifneq ($(TARGET),$(HOST))
 export $(SETTING)_LINKER := $(subst -unknown,,$(TARGET))-gcc
 endif
 
-.PHONY: build test demo lint tools clean
+.PHONY: build test image demo lint tools clean
 
 ## build: the static release binary, dist/render-worker
 build:
@@ -24,6 +24,12 @@ build:
 ## test: every test; those of the program's behaviour drive the static binary
 test: tools build
 	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked
+
+## image: the image for this machine, render-worker:VERSION and render-worker:latest
+image:
+	metadata=$$(deploy/metadata) && export $$metadata && docker build \
+		--build-arg VERSION --build-arg REVISION --build-arg BRANCH --build-arg CREATED \
+		--tag render-worker:$$VERSION --tag render-worker:latest .
 
 ## demo: render 24 frames of a scene of ours, make a video of them, show what it is
 demo: tools build
@@ -43,6 +49,7 @@ lint:
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	shellcheck .ci/run .ci/tools fixtures/transcripts/record.sh
+	shellcheck deploy/metadata
 
 ## tools: Blender, FFmpeg and what the tests use, from Debian where they are missing
 tools:
