@@ -12,7 +12,7 @@ ifneq ($(TARGET),$(HOST))
 export $(SETTING)_LINKER := $(subst -unknown,,$(TARGET))-gcc
 endif
 
-.PHONY: build test image demo lint tools clean
+.PHONY: build test test-publish image demo lint tools clean
 
 ## build: the static release binary, dist/render-worker
 build:
@@ -24,6 +24,11 @@ build:
 ## test: every test; those of the program's behaviour drive the static binary
 test: tools build
 	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked
+
+## test-publish: the tests of deploy/publish; needs Docker, and gets the rest from Debian and PyPI
+test-publish: tools
+	.ci/tools-publish
+	cargo test --locked --test publish
 
 ## image: the image for this machine, render-worker:VERSION and render-worker:latest
 image:
@@ -48,8 +53,9 @@ lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
-	shellcheck .ci/run .ci/tools fixtures/transcripts/record.sh
-	shellcheck deploy/metadata
+	cargo clippy --locked --test publish -- -D warnings
+	shellcheck .ci/run .ci/tools .ci/tools-publish fixtures/transcripts/record.sh
+	shellcheck --external-sources deploy/metadata deploy/publish tests/publish/stand-ins/docker-buildx
 
 ## tools: Blender, FFmpeg and what the tests use, from Debian where they are missing
 tools:

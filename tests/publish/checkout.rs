@@ -1,0 +1,218 @@
+//! A git repository with the scripts of this one and an image that takes no time, and
+//! runs of the scripts in it.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::cloud::{self, Cloud};
+
+/// As the real one in what the scripts give to it.
+const DOCKERFILE: &str = "\
+FROM scratch
+ARG VERSION
+ARG REVISION
+ARG BRANCH
+ARG CREATED
+LABEL version=$VERSION revision=$REVISION branch=$BRANCH created=$CREATED
+COPY Cargo.toml /
+";
+
+/// Which `docker buildx` there is.
+pub enum Buildx {
+    /// None.
+    Missing,
+    /// The real one, with the builder of the engine.
+    OfTheEngine,
+    /// A stand-in for a builder that makes one image for both architectures.
+    ForBoth,
+}
+
+/// The repository, with the home of the user beside it.
+pub struct Checkout {
+    folder: TempDir,
+}
+
+impl Checkout {
+    /// One commit on the branch `main`, and no docker buildx.
+    pub fn new() -> Self {
+        let checkout = Self { folder: tempfile::tempdir().expect("a folder") };
+        let source = Path::new(env!("CARGO_MANIFEST_DIR"));
+        fs::create_dir_all(checkout.root().join("deploy")).expect("a folder");
+        for file in ["deploy/publish", "deploy/metadata", "deploy/commands.bash"] {
+            fs::copy(source.join(file), checkout.root().join(file)).expect("a copy");
+        }
+        checkout.write("Cargo.toml", "[package]\nname = \"worker\"\nversion = \"0.1.0\"\n");
+        checkout.write("Dockerfile", DOCKERFILE);
+        checkout.git("init --quiet --initial-branch main");
+        checkout.commit();
+        checkout.buildx(&Buildx::Missing);
+        checkout
+    }
+
+    /// Where the files are.
+    pub fn root(&self) -> std::path::PathBuf {
+        self.folder.path().join("checkout")
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.root().join(name), text).expect("a file");
+    }
+
+    /// Runs git; gives what it prints.
+    pub fn git(&self, words: &str) -> String {
+        let output = Command::new("git")
+            .current_dir(self.root())
+            .args(["-c", "user.name=Test", "-c", "user.email=test@example.com"])
+            .args(words.split_whitespace())
+            .output()
+            .expect("git runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    }
+
+    /// Commits everything; gives the revision.
+    pub fn commit(&self) -> String {
+        self.git("add --all");
+        self.git("commit --quiet --allow-empty --message step");
+        self.revision()
+    }
+
+    /// The hash of the commit.
+    pub fn revision(&self) -> String {
+        self.git("rev-parse HEAD")
+    }
+
+    /// The tag of the commit.
+    pub fn tag(&self) -> String {
+        self.revision()[..12].to_owned()
+    }
+
+    /// Changes which docker buildx there is.
+    pub fn buildx(&self, which: &Buildx) {
+        let plugins = self.folder.path().join("docker/cli-plugins");
+        fs::create_dir_all(&plugins).expect("a folder");
+        let stand_ins = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/publish/stand-ins");
+        let target = match which {
+            // One further down the search path is not found behind one that is broken.
+            Buildx::Missing => "/bin/false".into(),
+            Buildx::OfTheEngine => cloud::tools().join("bin/docker-buildx"),
+            Buildx::ForBoth => stand_ins.join("docker-buildx"),
+        };
+        let plugin = plugins.join("docker-buildx");
+        if plugin.is_symlink() {
+            fs::remove_file(&plugin).expect("a link that goes");
+        }
+        symlink(target, plugin).expect("a link");
+    }
+
+    /// `deploy/publish`, by somebody without any credentials.
+    pub fn publish_as_nobody(&self, words: &str) -> Script {
+        self.script("deploy/publish").args(words)
+    }
+
+    /// `deploy/publish`, by somebody with rights to an account.
+    pub fn publish(&self, cloud: &Cloud, words: &str) -> Script {
+        self.publish_as_nobody(words).envs(cloud.env())
+    }
+
+    /// Lines pasted into a shell.
+    pub fn shell(&self, lines: &str) -> Script {
+        let mut command = Command::new("bash");
+        command.args(["-c", lines]);
+        self.prepared(command)
+    }
+
+    /// A script of this checkout.
+    pub fn script(&self, name: &str) -> Script {
+        self.prepared(Command::new(self.root().join(name)))
+    }
+
+    /// In an environment with nothing but a path and a home.
+    fn prepared(&self, mut command: Command) -> Script {
+        command
+            .current_dir(self.root())
+            .env_clear()
+            .env("PATH", cloud::path())
+            .env("HOME", self.folder.path())
+            .env("DOCKER_CONFIG", self.folder.path().join("docker"))
+            .env("REAL_BUILDX", cloud::tools().join("bin/docker-buildx"))
+            .stdin(Stdio::null());
+        if let Some(host) = std::env::var_os("DOCKER_HOST") {
+            command.env("DOCKER_HOST", host);
+        }
+        Script { command }
+    }
+}
+
+/// A run of a script that is being put together.
+pub struct Script {
+    command: Command,
+}
+
+impl Script {
+    /// Adds arguments, split at spaces.
+    pub fn args(mut self, words: &str) -> Self {
+        self.command.args(words.split_whitespace());
+        self
+    }
+
+    /// Sets a variable.
+    pub fn env(self, name: &'static str, value: &str) -> Self {
+        self.envs(vec![(name, value.to_owned())])
+    }
+
+    /// Sets variables.
+    pub fn envs(mut self, variables: Vec<(&'static str, String)>) -> Self {
+        self.command.envs(variables);
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(mut self) -> Run {
+        let output = self.command.output().expect("the script runs");
+        Run {
+            exit: output.status.code().expect("an exit code"),
+            stdout: String::from_utf8(output.stdout).expect("text"),
+            stderr: String::from_utf8(output.stderr).expect("text"),
+        }
+    }
+}
+
+/// How a run of a script went.
+pub struct Run {
+    exit: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Run {
+    /// Asserts the exit code.
+    #[track_caller]
+    pub fn exits(self, code: i32) -> Self {
+        assert_eq!(self.exit, code, "exit code; it said:\n{}{}", self.stdout, self.stderr);
+        self
+    }
+
+    /// Asserts that it said each of these.
+    #[track_caller]
+    pub fn says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(self.stderr.contains(text), "never said {text:?}; it said:\n{}", self.stderr);
+        }
+        self
+    }
+
+    /// Asserts that it said none of these.
+    #[track_caller]
+    pub fn never_says(self, texts: &[&str]) -> Self {
+        for text in texts {
+            assert!(!self.stderr.contains(text), "said {text:?}; it said:\n{}", self.stderr);
+        }
+        self
+    }
+}

@@ -1,0 +1,72 @@
+//! `deploy/metadata`: where an image comes from.
+
+use crate::checkout::Checkout;
+
+/// What it prints, with these variables.
+fn metadata(checkout: &Checkout, variables: &[(&'static str, &str)]) -> Vec<String> {
+    let mut script = checkout.script("deploy/metadata");
+    for (name, value) in variables {
+        script = script.env(name, value);
+    }
+    script.run().exits(0).stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn git_and_the_package_tell_it() {
+    let checkout = Checkout::new();
+    let told = metadata(&checkout, &[("SOURCE_DATE_EPOCH", "1700000000")]);
+    assert_eq!(
+        told,
+        [
+            "VERSION=0.1.0",
+            &format!("REVISION={}", checkout.revision()),
+            "BRANCH=main",
+            "CREATED=2023-11-14T22:13:20Z",
+        ]
+    );
+}
+
+#[test]
+fn a_revision_is_dirty_when_tracked_files_differ_and_only_then() {
+    let checkout = Checkout::new();
+    checkout.git("tag v0.1.0");
+    checkout.write("notes", "not tracked");
+    assert_eq!(metadata(&checkout, &[])[1], format!("REVISION={}", checkout.revision()));
+    checkout.write("Dockerfile", "FROM scratch\n");
+    assert_eq!(metadata(&checkout, &[])[1], format!("REVISION={}-dirty", checkout.revision()));
+    checkout.git("add Dockerfile");
+    assert_eq!(metadata(&checkout, &[])[1], format!("REVISION={}-dirty", checkout.revision()));
+}
+
+#[test]
+fn ci_knows_the_branch_of_a_bare_commit() {
+    let checkout = Checkout::new();
+    checkout.git("checkout --quiet --detach");
+    for (variables, branch) in [
+        (vec![], "BRANCH="),
+        (vec![("GITHUB_REF_NAME", "main")], "BRANCH=main"),
+        (vec![("GITHUB_REF_NAME", "7/merge"), ("GITHUB_HEAD_REF", "idea")], "BRANCH=idea"),
+        (vec![("CIRCLE_BRANCH", "work")], "BRANCH=work"),
+        (vec![("CIRCLE_TAG", "v1")], "BRANCH=v1"),
+    ] {
+        assert_eq!(metadata(&checkout, &variables)[2], branch);
+    }
+    checkout.git("checkout --quiet main");
+    assert_eq!(metadata(&checkout, &[("CIRCLE_BRANCH", "work")])[2], "BRANCH=main");
+}
+
+#[test]
+fn what_is_set_in_the_environment_wins() {
+    let set = [("VERSION", "9.9.9"), ("REVISION", "r"), ("BRANCH", "b"), ("CREATED", "c")];
+    let told = metadata(&Checkout::new(), &set);
+    assert_eq!(told, ["VERSION=9.9.9", "REVISION=r", "BRANCH=b", "CREATED=c"]);
+}
+
+#[test]
+fn without_git_it_fails_and_says_so() {
+    let checkout = Checkout::new();
+    std::fs::remove_dir_all(checkout.root().join(".git")).expect("a folder that goes");
+    let ceiling = checkout.root().parent().expect("a parent").display().to_string();
+    let script = checkout.script("deploy/metadata").env("GIT_CEILING_DIRECTORIES", &ceiling);
+    script.run().exits(128).says(&["not a git repository"]);
+}

@@ -1,0 +1,74 @@
+//! Which builder makes the image, and for which architectures.
+
+use crate::checkout::{Buildx, Checkout};
+use crate::cloud::Cloud;
+
+const NAME: &str = "render-worker";
+
+#[test]
+fn a_builder_for_both_architectures_makes_one_image_of_them() {
+    let (cloud, checkout) = (Cloud::start(), Checkout::new());
+    checkout.buildx(&Buildx::ForBoth);
+    let published = checkout.publish(&cloud, "").run().exits(0);
+
+    let (digest, index) = cloud.manifest(NAME, "0.1.0");
+    assert_eq!(cloud.manifest(NAME, &checkout.tag()), (digest.clone(), index.clone()));
+    assert!(published.stdout.ends_with(&format!("{NAME}@{digest}\n")), "{}", published.stdout);
+    let images = index["manifests"].as_array().expect("an index");
+    let architectures: Vec<_> =
+        images.iter().map(|image| &image["platform"]["architecture"]).collect();
+    assert_eq!(architectures, ["amd64", "arm64"]);
+    for image in images {
+        let (_, manifest) = cloud.manifest(NAME, image["digest"].as_str().expect("a digest"));
+        assert_eq!(cloud.labels(NAME, &manifest)["revision"], checkout.revision());
+    }
+
+    let again = checkout.publish(&cloud, "").run().exits(0);
+    assert_eq!(again.stdout, published.stdout);
+}
+
+#[test]
+fn without_one_the_image_is_for_this_machine_and_that_is_said() {
+    for which in [Buildx::Missing, Buildx::OfTheEngine] {
+        let (cloud, checkout) = (Cloud::start(), Checkout::new());
+        checkout.buildx(&which);
+        checkout
+            .publish(&cloud, "")
+            .run()
+            .exits(0)
+            .says(&["for this machine's architecture alone", "+ docker build --tag"]);
+        let (_, manifest) = cloud.manifest(NAME, "0.1.0");
+        assert!(manifest["config"].is_object(), "{manifest}");
+    }
+}
+
+#[test]
+fn platforms_that_were_asked_for_are_built_or_it_is_refused() {
+    let (cloud, checkout) = (Cloud::start(), Checkout::new());
+    checkout.buildx(&Buildx::OfTheEngine);
+    // One that the engine's builder does not know, and two that it makes one at a time.
+    for platforms in ["linux/mips", "linux/amd64,linux/386"] {
+        let refused = checkout.publish(&cloud, &format!("--platforms {platforms}")).run();
+        refused.exits(2).says(&[&format!("cannot build for {platforms} here"), "QEMU"]);
+    }
+    assert!(cloud.front.log().is_empty(), "{:?}", cloud.front.log());
+
+    let own = match std::env::consts::ARCH {
+        "x86_64" => "linux/amd64",
+        "aarch64" => "linux/arm64",
+        other => panic!("no such runner yet: {other}"),
+    };
+    let published = checkout.publish(&cloud, "").env("PLATFORMS", own).run().exits(0);
+    published.says(&[&format!("+ docker buildx build --platform {own} --tag")]);
+    let (digest, manifest) = cloud.manifest(NAME, "0.1.0");
+    assert_eq!(cloud.manifest(NAME, &checkout.tag()).0, digest);
+    assert_eq!(cloud.labels(NAME, &manifest)["version"], "0.1.0");
+}
+
+#[test]
+fn what_the_user_gives_after_two_hyphens_goes_to_the_build() {
+    let (cloud, checkout) = (Cloud::start(), Checkout::new());
+    checkout.publish(&cloud, "-- --label studio=ours").run().exits(0);
+    let (_, manifest) = cloud.manifest(NAME, "0.1.0");
+    assert_eq!(cloud.labels(NAME, &manifest)["studio"], "ours");
+}
