@@ -12,7 +12,15 @@ ifneq ($(TARGET),$(HOST))
 export $(SETTING)_LINKER := $(subst -unknown,,$(TARGET))-gcc
 endif
 
-.PHONY: build test test-publish image demo lint tools clean
+# Another build to test and to show, instead of one that is made now.
+ifdef RENDER_WORKER_BIN
+BUILD  :=
+WORKER := $(RENDER_WORKER_BIN)
+else
+BUILD  := build
+endif
+
+.PHONY: build test image test-image test-publish demo lint tools engine clean
 
 ## build: the static release binary, dist/render-worker
 build:
@@ -21,23 +29,27 @@ build:
 	cp target/$(TARGET)/release/render-worker $(WORKER)
 	@ls -l $(WORKER)
 
-## test: every test; those of the program's behaviour drive the static binary
-test: tools build
+## test: every test of the program; those of its behaviour drive the static binary
+test: tools $(BUILD)
 	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked
 
-## test-publish: the tests of deploy/publish; needs Docker, and gets the rest from Debian and PyPI
-test-publish: tools
-	.ci/tools-publish
-	cargo test --locked --test publish
-
-## image: the image for this machine, render-worker:VERSION and render-worker:latest
-image:
+## image: the container image for this machine, render-worker:VERSION and render-worker:latest
+image: engine
 	metadata=$$(deploy/metadata) && export $$metadata && docker build \
 		--build-arg VERSION --build-arg REVISION --build-arg BRANCH --build-arg CREATED \
 		--tag render-worker:$$VERSION --tag render-worker:latest .
 
+## test-image: the tests of the image (RENDER_WORKER_IMAGE, else render-worker:latest)
+test-image: tools engine
+	cargo test --locked --test image
+
+## test-publish: the tests of deploy/publish; they get what they need from Debian and PyPI
+test-publish: tools engine
+	.ci/tools-publish
+	cargo test --locked --test publish
+
 ## demo: render 24 frames of a scene of ours, make a video of them, show what it is
-demo: tools build
+demo: tools $(BUILD)
 	rm -rf $(DEMO)
 	$(WORKER) render --input-uri fixtures/scenes/demo.blend --output-uri $(DEMO) \
 		--first-frame scene --total-frames scene --frames-per-job 1000
@@ -52,14 +64,18 @@ demo: tools build
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --test image --test publish -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
-	cargo clippy --locked --test publish -- -D warnings
-	shellcheck .ci/run .ci/tools .ci/tools-publish fixtures/transcripts/record.sh
-	shellcheck --external-sources deploy/metadata deploy/publish tests/publish/stand-ins/docker-buildx
+	shellcheck --external-sources $$(git grep -lE '^#!.*\<(ba)?sh$$')
 
 ## tools: Blender, FFmpeg and what the tests use, from Debian where they are missing
 tools:
 	.ci/tools
+
+## engine: a Docker Engine that answers and has the images that the Dockerfile starts from
+engine:
+	.ci/engine
+	.ci/base-images
 
 clean:
 	cargo clean

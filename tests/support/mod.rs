@@ -60,6 +60,13 @@ pub fn worker(action: &str) -> Worker {
 }
 
 impl Worker {
+    /// The program, started by a command that does so in a way of its own: it says what
+    /// the program says, and ends as the program ends.
+    pub fn within(mut command: Command) -> Self {
+        command.stdin(Stdio::null());
+        Self { command, scratch: tempfile::tempdir().expect("a folder for temporary files") }
+    }
+
     /// Adds an argument.
     pub fn arg(mut self, arg: impl AsRef<std::ffi::OsStr>) -> Self {
         self.command.arg(arg);
@@ -230,8 +237,13 @@ impl Running {
     }
 
     /// Waits for its end. Fails if it takes very long, or leaves temporary files.
-    pub fn finish(mut self) -> Run {
-        let deadline = Instant::now() + LONG;
+    pub fn finish(self) -> Run {
+        self.finish_within(LONG)
+    }
+
+    /// The same, for what may take longer than most.
+    pub fn finish_within(mut self, limit: Duration) -> Run {
+        let deadline = Instant::now() + limit;
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("a child of ours") {
                 break status;

@@ -1,0 +1,182 @@
+//! Containers of the image under test. Each has a name of its own, and is removed when
+//! the test is done with it, however that ends.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::support::{Run, Running, Worker};
+
+/// Longer than any container runs that ends at all: EEVEE compiles its shaders, without
+/// a GPU, on a busy machine.
+const LONGEST: Duration = Duration::from_mins(10);
+
+/// What every container of these tests is labelled with. A test that was killed leaves
+/// its containers: `docker rm -f $(docker ps -aqf label=render-worker-test)`.
+const LABEL: &str = "render-worker-test";
+
+/// The image under test.
+///
+/// # Panics
+/// If no engine answers, or it has no such image.
+pub fn image() -> &'static str {
+    static IMAGE: OnceLock<Result<String, String>> = OnceLock::new();
+    let image = IMAGE.get_or_init(|| {
+        let name = std::env::var("RENDER_WORKER_IMAGE");
+        find_image(name.unwrap_or_else(|_| "render-worker:latest".to_owned()))
+    });
+    image.as_ref().unwrap_or_else(|why| panic!("{why}"))
+}
+
+fn find_image(name: String) -> Result<String, String> {
+    let engine =
+        Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]).output();
+    let engine = engine.map_err(|why| {
+        format!("docker cannot be started ({why}): these tests need a container engine")
+    })?;
+    if !engine.status.success() {
+        let why = String::from_utf8_lossy(&engine.stderr);
+        return Err(format!("no container engine answers: start one. docker says: {why}"));
+    }
+    if !docker(["image", "inspect", &name]).status.success() {
+        return Err(format!(
+            "there is no image {name}: build it, or name another (RENDER_WORKER_IMAGE)"
+        ));
+    }
+    Ok(name)
+}
+
+/// Has the engine do something, and waits for it.
+pub fn docker<I: IntoIterator<Item: AsRef<OsStr>>>(words: I) -> Output {
+    Command::new("docker").args(words).stdin(Stdio::null()).output().expect("docker is there")
+}
+
+/// What the engine, or a program in a container, printed. It has to have succeeded.
+#[track_caller]
+pub fn printed(output: Output) -> String {
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// A container that is being put together.
+pub struct Container {
+    name: Name,
+    image: &'static str,
+    run: Command,
+    arguments: Vec<String>,
+}
+
+/// A container of the image that does what the image does by itself.
+pub fn container() -> Container {
+    let image = image();
+    let name = Name::unique();
+    let mut run = Command::new("docker");
+    run.args(["run", "--rm", "--pull", "never", "--label", LABEL, "--name", &name.0]);
+    Container { name, image, run, arguments: Vec::new() }
+}
+
+impl Container {
+    /// Adds options of `docker run`, split at spaces.
+    pub fn options(mut self, options: &str) -> Self {
+        self.run.args(options.split_whitespace());
+        self
+    }
+
+    /// Mounts a folder.
+    pub fn volume(mut self, folder: &Path, at: &str) -> Self {
+        self.run.arg("--volume").arg(format!("{}:{at}", folder.display()));
+        self
+    }
+
+    /// Sets a variable.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.run.arg("--env").arg(format!("{name}={value}"));
+        self
+    }
+
+    /// Adds arguments for the program in it, split at spaces.
+    pub fn args(mut self, arguments: &str) -> Self {
+        self.arguments.extend(arguments.split_whitespace().map(str::to_owned));
+        self
+    }
+
+    /// Adds an argument for the program in it.
+    pub fn arg(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// Runs the worker to its end.
+    pub fn run(self) -> Run {
+        self.start().finish()
+    }
+
+    /// Starts the worker.
+    pub fn start(self) -> Contained {
+        let (command, name) = self.into_command();
+        Contained { running: Worker::within(command).start(), name }
+    }
+
+    /// Runs a program of the image instead of the worker.
+    pub fn output_of(self, program: &str) -> Output {
+        let (mut command, _name) = self.options(&format!("--entrypoint {program}")).into_command();
+        command.stdin(Stdio::null()).output().expect("docker is there")
+    }
+
+    /// The command line as it is, and the name that removes the container when dropped.
+    pub fn into_command(mut self) -> (Command, Name) {
+        self.run.arg(self.image).args(self.arguments);
+        (self.run, self.name)
+    }
+}
+
+/// The worker, running in a container.
+pub struct Contained {
+    running: Running,
+    name: Name,
+}
+
+impl Contained {
+    /// Waits until it has logged a line that contains `text`.
+    pub fn wait_for_log(&self, text: &str) -> String {
+        self.running.wait_for_log(text)
+    }
+
+    /// Has the engine do something with this container: `stop`, `kill --signal HUP`.
+    #[track_caller]
+    pub fn engine(&self, words: &str) {
+        printed(docker(words.split_whitespace().chain([self.name.0.as_str()])));
+    }
+
+    /// What a command prints that is run in this container.
+    #[track_caller]
+    pub fn exec(&self, words: &str) -> String {
+        printed(docker(["exec", &self.name.0].into_iter().chain(words.split_whitespace())))
+    }
+
+    /// Waits for its end.
+    pub fn finish(self) -> Run {
+        self.running.finish_within(LONGEST)
+    }
+}
+
+/// The name of a container, which is removed with it.
+pub struct Name(String);
+
+impl Name {
+    fn unique() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self(format!("{LABEL}-{}-{count}", std::process::id()))
+    }
+}
+
+impl Drop for Name {
+    /// Where it has ended by itself, there is nothing left to remove.
+    fn drop(&mut self) {
+        docker(["rm", "--force", "--volumes", &self.0]);
+    }
+}

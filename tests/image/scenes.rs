@@ -1,0 +1,114 @@
+//! What the image can render and encode: nothing that was left out of it is missed.
+
+use serde_json::Value;
+
+use crate::container::{container, printed};
+use crate::stage::Stage;
+use crate::support::report;
+
+/// Of the scene `demo`.
+const DEMO: (usize, usize) = (480, 270);
+
+/// Of all others.
+const TINY: (usize, usize) = (64, 48);
+
+/// Asserts that each frame shows something, and none what another shows.
+#[track_caller]
+fn shows_pictures(frames: &[Vec<u8>]) {
+    for (number, frame) in frames.iter().enumerate() {
+        let bright = frame.iter().filter(|&&share| share > 40).count();
+        let (dark, light) = (frame.iter().min(), frame.iter().max());
+        assert!(bright > frame.len() / 4, "picture {number} is black");
+        assert!(light.zip(dark).is_some_and(|(l, d)| l - d > 60), "picture {number} is empty");
+        assert!(!frames[..number].contains(frame), "picture {number} was there before");
+    }
+}
+
+/// Renders two frames of the scene `demo`, makes a video of them and looks at it.
+#[track_caller]
+fn demo_with(engine: &str) {
+    let stage = Stage::new();
+    let run = stage.render("demo").args("-f 2 --engine").arg(engine).run().exits(0);
+    assert_eq!(report(&stage.path("out"), "render")["scene"]["engine"], engine, "{}", run.text());
+    assert_eq!(stage.frames("out"), ["0001.png", "0002.png"]);
+    stage.stitch().run().exits(0);
+    let video = stage.probe("out/output.mp4");
+    for (field, expected) in [
+        ("codec_name", "h264"),
+        ("pix_fmt", "yuv420p"),
+        ("r_frame_rate", "24/1"),
+        ("nb_read_frames", "2"),
+    ] {
+        assert_eq!(video[field], expected, "{field}");
+    }
+    let pictures = stage.pixels("out/output.mp4", DEMO);
+    assert_eq!(pictures.len(), 2);
+    shows_pictures(&pictures);
+}
+
+#[test]
+fn cycles_renders_the_demo_scene() {
+    demo_with("CYCLES");
+}
+
+#[test]
+fn eevee_renders_the_demo_scene() {
+    // It has had another name in Blender 4.2 to 4.5.
+    let version = printed(container().arg("--version").output_of("blender"));
+    let renamed = ["4.2", "4.3", "4.4", "4.5"];
+    let renamed = renamed.iter().any(|v| version.starts_with(&format!("Blender {v}.")));
+    demo_with(if renamed { "BLENDER_EEVEE_NEXT" } else { "BLENDER_EEVEE" });
+}
+
+#[test]
+fn workbench_renders_the_demo_scene() {
+    demo_with("BLENDER_WORKBENCH");
+}
+
+/// Renders two frames in a format, and makes a video of each codec of them.
+#[track_caller]
+fn becomes_every_video(scene: &str, extension: &str) {
+    let stage = Stage::new();
+    let run = stage.render(scene).args("-f 2").run().exits(0);
+    let warned = run.json().iter().any(|line| line["level"] != "INFO");
+    assert!(!warned, "{}", run.text());
+    assert_eq!(stage.frames("out"), ["0001", "0002"].map(|name| format!("{name}.{extension}")));
+    for (codec, file, name, pixels) in [
+        ("h264", "output.mp4", "h264", "yuv420p"),
+        ("h265", "h265.mp4", "hevc", "yuv420p"),
+        ("prores", "output.mov", "prores", "yuv422p10le"),
+    ] {
+        let stitch = stage.stitch().args(&format!("--codec {codec} --output-name {file}"));
+        stitch.run().exits(0);
+        let video: Value = stage.probe(&format!("out/{file}"));
+        assert_eq!((&video["codec_name"], &video["pix_fmt"]), (&name.into(), &pixels.into()));
+        let pictures = stage.pixels(&format!("out/{file}"), TINY);
+        assert_eq!(pictures.len(), 2, "{scene} {codec}");
+        shows_pictures(&pictures);
+    }
+}
+
+#[test]
+fn png_becomes_every_video() {
+    becomes_every_video("tiny", "png");
+}
+
+#[test]
+fn jpeg_becomes_every_video() {
+    becomes_every_video("jpeg", "jpg");
+}
+
+#[test]
+fn openexr_becomes_every_video() {
+    becomes_every_video("exr", "exr");
+}
+
+#[test]
+fn tiff_becomes_every_video() {
+    becomes_every_video("tiff", "tif");
+}
+
+#[test]
+fn webp_becomes_every_video() {
+    becomes_every_video("webp", "webp");
+}
