@@ -120,6 +120,15 @@ impl Container {
         Contained { running: Worker::within(command).start(), name }
     }
 
+    /// Runs the worker to its end on a terminal, and says what that was sent.
+    #[track_caller]
+    pub fn run_on_a_terminal(self, exit_code: i32) -> String {
+        let (mut command, _name) = self.options("--tty").into_command();
+        // The terminal's programs get nothing but what they are told.
+        command.envs(std::env::vars_os());
+        Worker::within(command).run_on_a_terminal(exit_code)
+    }
+
     /// Runs a program of the image instead of the worker.
     pub fn output_of(self, program: &str) -> Output {
         let (mut command, _name) = self.options(&format!("--entrypoint {program}")).into_command();

@@ -23,4 +23,5 @@ mod signals; // PID 1: told to stop, in every way an engine has; orphans
 mod stage; // a folder that is mounted into containers
 #[path = "../support/mod.rs"]
 mod support; // shared with the tests of the program outside of a container
+mod terminal; // docker run -t: the bar, the colours, and neither where they are not wanted
 mod usage; // no arguments, help, wrong arguments

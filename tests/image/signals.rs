@@ -31,7 +31,7 @@ fn in_frame_3(options: &str) -> (Stage, Contained) {
 fn is_left_in_order(stage: &Stage, run: Run, code: i32) {
     let run = run.exits(code);
     let words = run.last_words();
-    assert!(words.contains("3 of 5 frames are left: 3-5"), "{words}");
+    assert!(words.contains("3 of 5 frames are left: 3-5; frames 1-2 are stored in "), "{words}");
     assert_eq!(stage.frames("out"), ["0001.png", "0002.png"]);
     let report = report(&stage.path("out"), "render");
     assert_eq!((&report["status"], &report["exit_code"]), (&"failed".into(), &code.into()));
@@ -79,7 +79,7 @@ fn usr1_ends_it_as_it_ends_any_program() {
 }
 
 #[test]
-fn docker_stop_leaves_the_saved_frames_and_says_what_is_left() {
+fn docker_stop_keeps_the_saved_frames_and_says_so() {
     let (stage, container) = in_frame_3("");
     let told = Instant::now();
     container.engine("stop");
@@ -90,7 +90,7 @@ fn docker_stop_leaves_the_saved_frames_and_says_what_is_left() {
 }
 
 #[test]
-fn ctrl_c_on_a_terminal_stops_it_at_once_and_says_what_is_left() {
+fn ctrl_c_on_a_terminal_stops_it_at_once_and_says_what_is_kept() {
     let stage = Stage::scripted(WAITS_IN_FRAME_3);
     let render = stage.render_scripted().options("--interactive --tty").args("-f 5");
     let (command, _name) = render.into_command();
@@ -113,7 +113,7 @@ fn ctrl_c_on_a_terminal_stops_it_at_once_and_says_what_is_left() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(130), "{text}");
     assert!(took < SOON, "{took:?}\n{text}");
-    for words in ["stopped by SIGINT", "3 of 5 frames are left: 3-5"] {
+    for words in ["stopped by SIGINT", "3 of 5 frames are left: 3-5; frames 1-2 are stored in "] {
         assert!(text.contains(words), "{words:?} is not in:\n{text}");
     }
     assert_eq!(stage.frames("out"), ["0001.png", "0002.png"]);
