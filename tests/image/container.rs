@@ -61,18 +61,29 @@ pub fn printed(output: Output) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
+/// A name that nothing else has.
+pub fn unique_name() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{LABEL}-{}-{count}", std::process::id())
+}
+
 /// A container that is being put together.
 pub struct Container {
     name: Name,
-    image: &'static str,
+    image: String,
     run: Command,
     arguments: Vec<String>,
 }
 
-/// A container of the image that does what the image does by itself.
+/// A container of the image under test.
 pub fn container() -> Container {
-    let image = image();
-    let name = Name::unique();
+    container_of(image())
+}
+
+/// A container of some image, which does what the image does by itself.
+pub fn container_of(image: &str) -> Container {
+    let (name, image) = (Name(unique_name()), image.to_owned());
     let mut run = Command::new("docker");
     run.args(["run", "--rm", "--pull", "never", "--label", LABEL, "--name", &name.0]);
     Container { name, image, run, arguments: Vec::new() }
@@ -174,14 +185,6 @@ impl Contained {
 
 /// The name of a container, which is removed with it.
 pub struct Name(String);
-
-impl Name {
-    fn unique() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self(format!("{LABEL}-{}-{count}", std::process::id()))
-    }
-}
 
 impl Drop for Name {
     /// Where it has ended by itself, there is nothing left to remove.

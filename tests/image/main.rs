@@ -13,6 +13,7 @@
 )]
 
 mod container; // starting containers, and being rid of them
+mod dockerfile; // its arguments: a release of Blender, another runtime
 mod exit_codes; // each exit code passes through the engine
 mod memory; // too little memory: 137, and it is called by its name
 mod metadata; // what the image says of itself: labels, variables, --version

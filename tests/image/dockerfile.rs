@@ -1,0 +1,173 @@
+//! The arguments that the Dockerfile takes: other places for Blender to come from.
+//!
+//! These build parts of the image, on the network of this machine, from which they fetch
+//! what takes the place of a release of Blender.
+
+use std::fmt::Write as _;
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+use crate::container::{Container, container_of, docker, image, printed, unique_name};
+use crate::support::fixture;
+
+/// An image that a test builds, which is removed with it.
+struct Built(String);
+
+impl Built {
+    /// Not built yet.
+    fn new() -> Self {
+        Self(unique_name())
+    }
+
+    /// Builds it as the Dockerfile says.
+    fn build(&self, options: &str, arguments: &[(&str, &str)]) -> Output {
+        let mut words = vec!["build".to_owned(), "--network=host".to_owned()];
+        words.extend(["--force-rm".to_owned(), "--tag".to_owned(), self.0.clone()]);
+        words.extend(options.split_whitespace().map(str::to_owned));
+        words.extend(arguments.iter().map(|(name, value)| format!("--build-arg={name}={value}")));
+        words.push(env!("CARGO_MANIFEST_DIR").to_owned());
+        docker(words)
+    }
+
+    fn container(&self) -> Container {
+        container_of(&self.0)
+    }
+}
+
+impl Drop for Built {
+    fn drop(&mut self) {
+        docker(["image", "rm", "--force", &self.0]);
+    }
+}
+
+/// A mirror of blender.org on this machine, with one release on it: 9.9.9, a shell script
+/// that says so.
+struct Mirror {
+    url: String,
+    sha256: String,
+    _folder: TempDir,
+}
+
+const RELEASE: &str = "blender-9.9.9-linux-x64";
+
+impl Mirror {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let unpacked = folder.path().join(RELEASE);
+        fs::create_dir(&unpacked).unwrap();
+        fs::write(unpacked.join("blender"), "#!/bin/sh\necho Blender 9.9.9\n").unwrap();
+        let tarball = folder.path().join(format!("{RELEASE}.tar.xz"));
+        let mut tar = Command::new("tar");
+        tar.args(["--mode=755", "-cJf"]).arg(&tarball).arg("-C").arg(folder.path()).arg(RELEASE);
+        printed(tar.output().expect("tar runs"));
+        let sum = printed(Command::new("sha256sum").arg(&tarball).output().expect("it runs"));
+        let sha256 = sum.split_whitespace().next().unwrap().to_owned();
+        let url = serve(format!("/Blender9.9/{RELEASE}.tar.xz"), fs::read(tarball).unwrap());
+        Self { url, sha256, _folder: folder }
+    }
+
+    /// Builds the stage that fetches it.
+    fn fetch(&self, image: &Built, sha256: &str) -> Output {
+        let sum = ("BLENDER_SHA256", sha256);
+        let release = [("BLENDER_VERSION", "9.9.9"), ("BLENDER_MIRROR", &self.url), sum];
+        image.build("--target official", &release)
+    }
+}
+
+/// Serves one file over HTTP for as long as the tests run.
+fn serve(path: String, content: Vec<u8>) -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let address = listener.local_addr().expect("the address of the listener");
+    std::thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let request = lines.next().unwrap_or_default();
+            // Until the empty line that ends the request.
+            while lines.next().is_some_and(|line| !line.is_empty()) {}
+            let found = request.split(' ').nth(1) == Some(&path);
+            let (status, body) =
+                if found { ("200 OK", &content[..]) } else { ("404 None", &[][..]) };
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                body.len()
+            );
+            // Whoever hangs up asks again if it wants to.
+            _ = (&stream).write_all(head.as_bytes()).and_then(|()| (&stream).write_all(body));
+        }
+    });
+    format!("http://{address}")
+}
+
+#[track_caller]
+fn refused(output: &Output, words: &[&str]) {
+    let text = [&output.stdout[..], &output.stderr].concat();
+    let text = String::from_utf8_lossy(&text);
+    assert!(!output.status.success(), "{text}");
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn a_release_of_blender_is_unpacked_if_its_checksum_is_right() {
+    let (mirror, image) = (Mirror::start(), Built::new());
+    printed(mirror.fetch(&image, &mirror.sha256));
+    let blender = image.container().output_of("/opt/blender/blender");
+    assert_eq!(printed(blender), "Blender 9.9.9\n");
+}
+
+#[test]
+fn a_release_of_blender_with_another_checksum_is_refused_and_both_are_named() {
+    let (mirror, image) = (Mirror::start(), Built::new());
+    let wrong = "0123456789abcdef".repeat(4);
+    refused(&mirror.fetch(&image, &wrong), &[&wrong, &mirror.sha256, "BLENDER_SHA256"]);
+}
+
+#[test]
+fn a_release_of_blender_without_a_checksum_is_refused() {
+    let (mirror, image) = (Mirror::start(), Built::new());
+    refused(&mirror.fetch(&image, ""), &["BLENDER_SHA256 is not set"]);
+}
+
+/// A program that is a shell script.
+type Script<'a> = (&'a str, &'a str);
+
+/// An image like another one, with scripts as programs.
+fn with_scripts(base: &str, scripts: &[Script]) -> Built {
+    let context = tempfile::tempdir().unwrap();
+    let mut file = format!("FROM {base}\nUSER root\n");
+    for (name, script) in scripts {
+        let path = context.path().join(name);
+        fs::write(&path, format!("#!/bin/sh -e\n{script}\n")).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+        writeln!(file, "COPY {name} /usr/local/bin/").unwrap();
+    }
+    fs::write(context.path().join("Dockerfile"), file).unwrap();
+    let image = Built::new();
+    printed(docker(["build", "--tag", &image.0, context.path().to_str().unwrap()]));
+    image
+}
+
+#[test]
+fn the_worker_is_put_on_any_image_that_has_blender_and_ffmpeg() {
+    // Compiles nothing: the worker that it makes is the one of the image under test.
+    let rust = with_scripts(
+        image(),
+        &[
+            ("rustc", "echo host: this-machine"),
+            ("cargo", "install -D /usr/local/bin/render-worker -t target/this-machine/release"),
+        ],
+    );
+    let blender = ("blender", "echo Blender 9.9.9 of another image; exit 3");
+    let runtime = with_scripts("debian:trixie-slim", &[blender]);
+    let built = Built::new();
+    printed(built.build("", &[("RUST", &rust.0), ("RUNTIME", &runtime.0)]));
+    let render = built.container().volume(&fixture("scenes"), "/scenes:ro");
+    let run = render.args("render -i /scenes/tiny.blend -o /tmp/out -f 1").run();
+    run.exits(70).says(&["Blender 9.9.9 of another image"]);
+}
