@@ -77,15 +77,15 @@ RUN if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/finish; fi
 
 
 FROM ${RUNTIME}
-COPY --from=build /render-worker /usr/local/bin/render-worker
-# Nobody in particular: any --user does as well, and HOME is a place where each may write.
+# Nobody in particular: any --user does as well, and HOME is where each of them may write.
 ENV HOME=/tmp
 WORKDIR /work
 USER 1000:1000
-# SIGTERM means "end in time"; another RUNTIME may have set another signal.
+# It means "end in time" to the worker; another RUNTIME may have set another signal.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["render-worker"]
 CMD ["--help"]
+COPY --from=build /render-worker /usr/local/bin/render-worker
 
 # Last, because they differ with every build.
 ARG VERSION
