@@ -4,7 +4,7 @@
 HOST    := $(shell rustc -vV | sed -n 's/^host: //p')
 TARGET  ?= $(HOST)
 SETTING := CARGO_TARGET_$(shell echo $(TARGET) | tr 'a-z-' 'A-Z_')
-WORKER  := dist/render-worker
+BUILT   := dist/render-worker
 DEMO    := target/demo
 
 ifneq ($(TARGET),$(HOST))
@@ -18,6 +18,7 @@ BUILD  :=
 WORKER := $(RENDER_WORKER_BIN)
 else
 BUILD  := build
+WORKER := $(BUILT)
 endif
 
 .PHONY: build test image test-image test-publish demo lint tools engine clean
@@ -26,8 +27,8 @@ endif
 build:
 	$(SETTING)_RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target $(TARGET)
 	@mkdir -p dist
-	cp target/$(TARGET)/release/render-worker $(WORKER)
-	@ls -l $(WORKER)
+	cp target/$(TARGET)/release/render-worker $(BUILT)
+	@ls -l $(BUILT)
 
 ## test: every test of the program; those of its behaviour drive the static binary
 test: tools $(BUILD)
