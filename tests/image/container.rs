@@ -122,7 +122,8 @@ impl Container {
 
     /// Runs the worker to its end.
     pub fn run(self) -> Run {
-        self.start().finish()
+        let Contained { running, name: _name } = self.start();
+        running.finish_within(LONGEST)
     }
 
     /// Starts the worker.
@@ -177,9 +178,9 @@ impl Contained {
         printed(docker(["exec", &self.name.0].into_iter().chain(words.split_whitespace())))
     }
 
-    /// Waits for its end.
+    /// Waits for its end, which has to be near.
     pub fn finish(self) -> Run {
-        self.running.finish_within(LONGEST)
+        self.running.finish()
     }
 }
 

@@ -108,8 +108,9 @@ fn ctrl_c_on_a_terminal_stops_it_at_once_and_says_what_is_kept() {
 
     let told = Instant::now();
     keyboard.write_all(b"\x03").unwrap();
-    let output = terminal.wait_with_output().unwrap();
+    wait_until("the container ends", || terminal.try_wait().unwrap().is_some());
     let took = told.elapsed();
+    let output = terminal.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(130), "{text}");
     assert!(took < SOON, "{took:?}\n{text}");
