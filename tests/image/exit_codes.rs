@@ -70,6 +70,7 @@ fn a_store_that_cannot_be_reached() {
 
 #[test]
 fn access_denied() {
-    let render = Stage::new().container().args("render -i /scenes/tiny.blend -o /root/out -f 1");
+    let stage = Stage::new();
+    let render = stage.container().args("render -i /scenes/tiny.blend -o /root/out -f 1");
     ends(render, 77, &["Permission denied"]);
 }
