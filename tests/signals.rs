@@ -96,6 +96,18 @@ fn is_gone(pid: i64) {
     assert_eq!(kill(pid, None), Err(Errno::ESRCH), "{pid} is still there");
 }
 
+#[test]
+fn signals_that_mean_nothing_change_nothing() {
+    for (signal, name) in [(Signal::SIGUSR1, "SIGUSR1"), (Signal::SIGUSR2, "SIGUSR2")] {
+        let stage = Stage::new();
+        let running = stage.start();
+        running.signal(signal);
+        running.wait_for_log(&format!("{name} received: it has no meaning"));
+        stop(running, Signal::SIGTERM).0.exits(143);
+        stage.is_left_in_order(143);
+    }
+}
+
 /// Sends a signal, waits for the end, and says how long that took.
 fn stop(running: Running, signal: Signal) -> (Run, Duration) {
     let told = Instant::now();

@@ -27,12 +27,17 @@ impl fmt::Display for Interrupt {
     }
 }
 
+fn without_meaning(signal: &str) {
+    tracing::warn!("{signal} received: it has no meaning here and changes nothing");
+}
+
 /// Whether, and by whom, we have been told to stop. Clones see the same.
 #[derive(Clone, Debug)]
 pub struct Shutdown(watch::Receiver<Option<Interrupt>>);
 
 impl Shutdown {
-    /// Installs the handlers and begins to listen.
+    /// Installs the handlers and begins to listen. The signals that are left to a program
+    /// to define would end it if it did not: these get a handler that says so.
     ///
     /// # Errors
     /// If the kernel refuses a handler.
@@ -40,6 +45,8 @@ impl Shutdown {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut keyboard = signal(SignalKind::interrupt())?;
         let mut hang_up = signal(SignalKind::hangup())?;
+        let mut user1 = signal(SignalKind::user_defined1())?;
+        let mut user2 = signal(SignalKind::user_defined2())?;
         let (told, shutdown) = watch::channel(None);
         tokio::spawn(async move {
             loop {
@@ -47,6 +54,8 @@ impl Shutdown {
                     Some(()) = terminate.recv() => Interrupt::Terminate,
                     Some(()) = keyboard.recv() => Interrupt::Keyboard,
                     Some(()) = hang_up.recv() => Interrupt::HangUp,
+                    Some(()) = user1.recv() => { without_meaning("SIGUSR1"); continue }
+                    Some(()) = user2.recv() => { without_meaning("SIGUSR2"); continue }
                     else => return,
                 };
                 // The first one counts; the rest change nothing.
