@@ -13,21 +13,6 @@ ARG BLENDER_SHA256
 ARG BLENDER_MIRROR=https://download.blender.org/release
 
 
-FROM ${RUST} AS build
-WORKDIR /build
-ENV RUSTFLAGS="-C target-feature=+crt-static"
-COPY Cargo.toml Cargo.lock ./
-RUN mkdir src \
- && touch src/lib.rs \
- && echo 'fn main() {}' >src/main.rs \
- && rustc -vV | sed -n 's/^host: //p' >target-triple \
- && cargo build --release --locked --target "$(cat target-triple)"
-COPY src src
-RUN touch src/lib.rs src/main.rs \
- && cargo build --release --locked --target "$(cat target-triple)" \
- && cp "target/$(cat target-triple)/release/render-worker" /render-worker
-
-
 # The runtime, in four stages. BuildKit builds none of them for another RUNTIME; Docker's legacy
 # builder builds all stages of every file, so each does nothing then, and says so in its condition.
 
@@ -74,6 +59,22 @@ ENV PATH=${BLENDER_VERSION:+/opt/blender:}${PATH}
 # for EEVEE and OptiX the graphics driver.
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
 RUN if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/finish; fi
+
+
+# The worker. Its dependencies are a layer apart from its source.
+FROM ${RUST} AS build
+WORKDIR /build
+ENV RUSTFLAGS="-C target-feature=+crt-static"
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src \
+ && touch src/lib.rs \
+ && echo 'fn main() {}' >src/main.rs \
+ && rustc -vV | sed -n 's/^host: //p' >target-triple \
+ && cargo build --release --locked --target "$(cat target-triple)"
+COPY src src
+RUN touch src/lib.rs src/main.rs \
+ && cargo build --release --locked --target "$(cat target-triple)" \
+ && cp "target/$(cat target-triple)/release/render-worker" /render-worker
 
 
 FROM ${RUNTIME}
