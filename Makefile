@@ -1,15 +1,15 @@
 # The commands of a working day. Each says what it needs and gets it, on Debian,
 # if it may (root, or sudo without a password).
 
-HOST    := $(shell rustc -vV | sed -n 's/^host: //p')
-TARGET  ?= $(HOST)
-SETTING := CARGO_TARGET_$(shell echo $(TARGET) | tr 'a-z-' 'A-Z_')
+SETTING  = CARGO_TARGET_$(shell echo $(TARGET) | tr 'a-z-' 'A-Z_')
 BUILT   := dist/render-worker
 DEMO    := target/demo
 
-ifneq ($(TARGET),$(HOST))
-# Debian's name for the cross compiler: aarch64-linux-gnu-gcc.
+ifdef TARGET
+# Debian's name for the compiler: aarch64-linux-gnu-gcc.
 export $(SETTING)_LINKER := $(subst -unknown,,$(TARGET))-gcc
+else
+TARGET   = $(shell rustc -vV | sed -n 's/^host: //p')
 endif
 
 # Another build to test and to show, instead of one that is made now.
@@ -19,6 +19,11 @@ WORKER := $(RENDER_WORKER_BIN)
 else
 BUILD  := build
 WORKER := $(BUILT)
+endif
+
+# Another image to test.
+ifndef RENDER_WORKER_IMAGE
+IMAGE  := image
 endif
 
 .PHONY: build test image test-image test-publish demo lint tools engine clean
@@ -36,12 +41,12 @@ test: tools $(BUILD)
 
 ## image: the container image for this machine, render-worker:VERSION and render-worker:latest
 image: engine
-	metadata=$$(deploy/metadata) && export $$metadata && docker build \
+	metadata=$$(deploy/metadata) && export $$metadata && docker build $(BUILD_OPTIONS) \
 		--build-arg VERSION --build-arg REVISION --build-arg BRANCH --build-arg CREATED \
 		--tag render-worker:$$VERSION --tag render-worker:latest .
 
-## test-image: the tests of the image (RENDER_WORKER_IMAGE, else render-worker:latest)
-test-image: tools engine
+## test-image: the tests of the image
+test-image: tools engine $(IMAGE)
 	cargo test --locked --test image
 
 ## test-publish: the tests of deploy/publish; they get what they need from Debian and PyPI

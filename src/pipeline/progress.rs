@@ -74,9 +74,10 @@ impl Progress {
         due
     }
 
-    /// Seconds a frame so far.
+    /// Seconds a frame so far. Unknown before the first one: its time is that of loading
+    /// the scene as well.
     fn seconds_a_frame(&self) -> Option<f64> {
-        (self.done > 0).then(|| self.started.elapsed().as_secs_f64() / count(self.done))
+        (self.done > 0).then(|| self.started.elapsed().as_secs_f64() / self.finished())
     }
 
     /// The time that the rest will take, if it goes on like this.
@@ -112,4 +113,21 @@ impl Drop for Progress {
 #[expect(clippy::cast_precision_loss, reason = "there are not that many frames")]
 fn count(frames: usize) -> f64 {
     frames as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_in_hand_counts_for_its_part() {
+        let mut progress = Progress::begin(4);
+        assert_eq!(progress.to_string(), "0 of 4");
+        progress.started -= Duration::from_secs(10);
+        progress.reached(1);
+        assert_eq!(progress.to_string(), "1 of 4, 10.00 s a frame, about 30s left");
+        progress.started -= Duration::from_secs(5);
+        progress.at_work(FrameNumber::new(2).unwrap(), 0.5);
+        assert_eq!(progress.to_string(), "1 of 4, 10.00 s a frame, about 25s left");
+    }
 }

@@ -14,7 +14,7 @@
 //! Lines that the queue cannot hold are lost.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::str::FromStr;
 use std::time::SystemTime;
 
@@ -23,15 +23,16 @@ use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_appender::non_blocking::{NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::progress;
-use super::screen::{self, Screen};
+use super::screen::{Bar, CHANGED, Screen};
 use crate::request::{Attempt, ValueError};
 
 /// The longest message and the longest other field that are written whole, in bytes.
@@ -103,30 +104,56 @@ pub enum Reader {
 
 /// Begins to log. Lines still queued are written when the guard is dropped.
 pub fn start(format: LogFormat, level: LogLevel, reader: Reader, attempt: &Attempt) -> WorkerGuard {
-    let (bar, colour) = match (format, reader) {
-        (LogFormat::Text, Reader::Terminal { colour }) => (LevelFilter::INFO, colour),
-        (LogFormat::Text, Reader::Plain) | (LogFormat::Json, _) => (LevelFilter::OFF, false),
-    };
-    let (stderr, guard) = if bar == LevelFilter::OFF {
-        queue(io::stderr())
-    } else {
-        queue(Screen::new(io::stderr()))
+    let bar = Bar::default();
+    let (stderr, guard, colour, draws) = match (format, reader) {
+        (LogFormat::Text, Reader::Terminal { colour }) => {
+            let (queue, guard) = queue(Screen::new(io::stderr(), bar.clone(), colour));
+            (queue, guard, colour, true)
+        }
+        (LogFormat::Text, Reader::Plain) | (LogFormat::Json, _) => {
+            let (queue, guard) = queue(io::stderr());
+            (queue, guard, false, false)
+        }
     };
     // Libraries speak up only when something is wrong.
     let libraries = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
-    let levels =
-        Targets::new().with_default(libraries).with_target(env!("CARGO_CRATE_NAME"), level.0);
-    let levels = levels.with_target(progress::TARGET, bar);
+    let levels = Targets::new()
+        .with_default(libraries)
+        .with_target(env!("CARGO_CRATE_NAME"), level.0)
+        .with_target(progress::TARGET, LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
         .event_format(Lines { format, colour, context: context(attempt) })
-        .with_writer(stderr);
+        .with_writer(stderr.clone())
+        .with_filter(levels);
+    let drawing = draws.then(|| {
+        let progress = Targets::new().with_target(progress::TARGET, LevelFilter::INFO);
+        Drawing { bar, stderr }.with_filter(progress)
+    });
     // Fails only if logging has begun already, and then it goes on as it was.
-    _ = tracing_subscriber::registry().with(levels).with(lines).try_init();
+    _ = tracing_subscriber::registry().with(lines).with(drawing).try_init();
     guard
 }
 
 fn queue(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) {
     NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).finish(writer)
+}
+
+/// Has the bar show how far the job is.
+struct Drawing {
+    bar: Bar,
+    stderr: NonBlocking,
+}
+
+impl<S: Subscriber> Layer<S> for Drawing {
+    fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let part = fields.rest.get(progress::PART).and_then(Value::as_f64);
+        if self.bar.show(part.map(|part| (part, fields.message))) {
+            // Where the queue is full, the lines in it will bring the bar up to date.
+            _ = self.stderr.clone().write(CHANGED);
+        }
+    }
 }
 
 /// The fields that every JSON line carries.
@@ -159,11 +186,6 @@ where
     ) -> fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        if event.metadata().target() == progress::TARGET {
-            let part = fields.rest.get(progress::PART).and_then(Value::as_f64);
-            let bar = part.map(|part| screen::bar(part, &fields.message, self.colour));
-            return writer.write_str(&bar.unwrap_or_else(screen::no_bar));
-        }
         let now = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
         let level = event.metadata().level();
         match self.format {

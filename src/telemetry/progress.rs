@@ -1,6 +1,6 @@
 //! How far a job is, for the progress bar of a terminal.
 //!
-//! It travels as an event of its own target to the thread that writes the log: a
+//! It is an event of its own target, and drawn by the thread that writes the log: a
 //! terminal that is stopped (ctrl-S) blocks whoever draws on it.
 
 /// The target of these events. Where there is no bar, nobody listens to it.

@@ -1,14 +1,15 @@
 //! A terminal with a log that scrolls and a progress bar that stays beneath it.
 //!
-//! What is written comes in records: each a line of the log, or a new state of the bar.
-//! The bar is wiped before a line is written and drawn again below it.
+//! Lines of the log come one by one. Of the bar only the latest state counts: it waits in
+//! a place of its own, where it takes no room from the lines of a log that is not read.
 
 use std::io::{self, Write};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use anstyle::{AnsiColor, Style};
+use anstyle::AnsiColor;
 
-/// Marks a record as a state of the bar. No line of the log holds such a character.
-const MARK: char = '\r';
+/// What is written to a [`Screen`] when the bar has changed. No line of the log is like it.
+pub(super) const CHANGED: &[u8] = b"\r";
 
 /// To the beginning of the line, and away with what stands there (ECMA-48: EL).
 const WIPE: &[u8] = b"\r\x1b[2K";
@@ -20,20 +21,50 @@ const BAR: usize = 16;
 /// terminal at the other end).
 const WIDTH: usize = 80;
 
-/// The record of a bar that is filled to `part`, 0 to 1, beside some words.
-pub(super) fn bar(part: f64, words: &str, colour: bool) -> String {
-    let done = filled(part);
-    let style = if colour { AnsiColor::Green.on_default() } else { Style::new() };
-    let (full, empty) = ("#".repeat(done), "-".repeat(BAR - done));
-    // Beyond the last column the terminal would begin a line that is not wiped.
-    let room = width().saturating_sub(BAR + "[] ".len() + 1);
-    let words: String = words.chars().take(room).collect();
-    format!("{MARK}[{style}{full}{style:#}{empty}] {words}")
+/// The progress bar: what it is to show, shared with the [`Screen`] that draws it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bar(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The part that is done, from 0 to 1, and words beside it.
+    shown: Option<(f64, String)>,
+    /// Whether the screen was told of a change and has not drawn it yet.
+    told: bool,
 }
 
-/// The record that takes the bar away.
-pub(super) fn no_bar() -> String {
-    MARK.to_string()
+impl Bar {
+    /// Has it show something, or nothing. True if the screen is to be told.
+    pub fn show(&self, what: Option<(f64, String)>) -> bool {
+        let mut state = self.state();
+        state.shown = what;
+        !std::mem::replace(&mut state.told, true)
+    }
+
+    /// What is to be drawn now, where there are so many columns.
+    fn draw(&self, columns: usize, colour: bool) -> Option<String> {
+        let mut state = self.state();
+        state.told = false;
+        state.shown.as_ref().map(|(part, words)| drawn(*part, words, columns, colour))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn drawn(part: f64, words: &str, columns: usize, colour: bool) -> String {
+    let done = filled(part);
+    let text = format!("[{}{}] {words}", "#".repeat(done), "-".repeat(BAR - done));
+    // Beyond the last column the terminal would begin a line that is not wiped.
+    let text: String = text.chars().take(columns.saturating_sub(1)).collect();
+    match text.split_at_checked(1 + done) {
+        Some((full, rest)) if colour => {
+            let style = AnsiColor::Green.on_default();
+            format!("[{style}{}{style:#}{rest}", full.trim_start_matches('['))
+        }
+        _ => text,
+    }
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to BAR")]
@@ -42,34 +73,38 @@ fn filled(part: f64) -> usize {
     (part.clamp(0.0, 1.0) * BAR as f64) as usize
 }
 
-fn width() -> usize {
+fn columns() -> usize {
     let size = terminal_size::terminal_size_of(io::stderr());
     size.map_or(WIDTH, |(terminal_size::Width(columns), _)| columns.into())
 }
 
-/// Writes records to a terminal.
+/// Writes lines to a terminal, and the bar beneath them.
 pub(super) struct Screen<W: Write> {
     terminal: W,
-    bar: Vec<u8>,
+    bar: Bar,
+    colour: bool,
+    /// Whether the bar stands there.
+    drawn: bool,
 }
 
 impl<W: Write> Screen<W> {
-    pub fn new(terminal: W) -> Self {
-        Self { terminal, bar: Vec::new() }
+    pub fn new(terminal: W, bar: Bar, colour: bool) -> Self {
+        Self { terminal, bar, colour, drawn: false }
     }
 }
 
 impl<W: Write> Write for Screen<W> {
-    /// Writes one record, whole.
+    /// Writes one line, whole, or draws the bar again.
     fn write(&mut self, record: &[u8]) -> io::Result<usize> {
-        if !self.bar.is_empty() {
+        if self.drawn {
             self.terminal.write_all(WIPE)?;
         }
-        match record.split_first() {
-            Some((&first, state)) if char::from(first) == MARK => state.clone_into(&mut self.bar),
-            _ => self.terminal.write_all(record)?,
+        if record != CHANGED {
+            self.terminal.write_all(record)?;
         }
-        self.terminal.write_all(&self.bar)?;
+        let bar = self.bar.draw(columns(), self.colour);
+        self.drawn = bar.is_some();
+        self.terminal.write_all(bar.unwrap_or_default().as_bytes())?;
         Ok(record.len())
     }
 
@@ -84,31 +119,50 @@ mod tests {
 
     #[test]
     fn lines_scroll_above_the_bar() {
-        let mut screen = Screen::new(Vec::new());
-        for record in ["one\n", "\rbar 1", "two\n", "\rbar 2", "\r", "three\n"] {
-            screen.write_all(record.as_bytes()).unwrap();
-        }
-        let wipe = String::from_utf8(WIPE.to_vec()).unwrap();
-        assert_eq!(
-            String::from_utf8(screen.terminal).unwrap(),
-            ["one\nbar 1", "two\nbar 1", "bar 2", "three\n"].join(&wipe)
-        );
+        let bar = Bar::default();
+        let mut screen = Screen::new(Vec::new(), bar.clone(), false);
+        let mut show = |bar: &Bar, words: Option<&str>, line: &str| {
+            bar.show(words.map(|words| (0.0, words.to_owned())));
+            screen.write_all(line.as_bytes()).unwrap();
+            String::from_utf8(std::mem::take(&mut screen.terminal)).unwrap()
+        };
+        let changed = std::str::from_utf8(CHANGED).unwrap();
+        let wipe = std::str::from_utf8(WIPE).unwrap();
+        let empty = "-".repeat(BAR);
+        assert_eq!(show(&bar, None, "one\n"), "one\n");
+        assert_eq!(show(&bar, Some("a"), changed), format!("[{empty}] a"));
+        assert_eq!(show(&bar, Some("a"), "two\n"), format!("{wipe}two\n[{empty}] a"));
+        assert_eq!(show(&bar, Some("b"), changed), format!("{wipe}[{empty}] b"));
+        assert_eq!(show(&bar, None, changed), wipe);
+        assert_eq!(show(&bar, None, "three\n"), "three\n");
+    }
+
+    #[test]
+    fn of_many_changes_the_screen_is_told_once() {
+        let bar = Bar::default();
+        assert!(bar.show(Some((0.1, "a".to_owned()))));
+        assert!(!bar.show(Some((0.2, "b".to_owned()))));
+        assert_eq!(bar.draw(80, false).unwrap(), "[###-------------] b");
+        assert!(bar.show(None));
+        assert_eq!(bar.draw(80, false), None);
     }
 
     #[test]
     fn the_bar_is_filled_to_its_part() {
-        assert_eq!(bar(0.0, "", false), "\r[----------------] ");
-        assert_eq!(bar(0.5, "5 of 10", false), "\r[########--------] 5 of 10");
+        assert_eq!(drawn(0.0, "", 80, false), "[----------------] ");
+        assert_eq!(drawn(0.5, "5 of 10", 80, false), "[########--------] 5 of 10");
         for full in [1.0, 1.5] {
-            assert_eq!(bar(full, "", false), "\r[################] ");
+            assert_eq!(drawn(full, "", 80, false), "[################] ");
         }
         assert_eq!(filled(f64::NAN), 0);
-        assert!(bar(0.5, "", true).contains("\x1b[32m########\x1b[0m"));
+        assert_eq!(drawn(0.5, "x", 80, true), "[\x1b[32m########\x1b[0m--------] x");
     }
 
     #[test]
-    fn words_do_not_go_beyond_the_last_column() {
-        let record = bar(0.5, &"é".repeat(1000), false);
-        assert!(record.chars().count() <= width(), "{record}");
+    fn it_never_reaches_the_last_column() {
+        for columns in 0..100 {
+            let text = drawn(0.5, &"é".repeat(1000), columns, false);
+            assert_eq!(text.chars().count(), columns.saturating_sub(1));
+        }
     }
 }

@@ -71,11 +71,11 @@ impl Mirror {
         Self { url, sha256, _folder: folder }
     }
 
-    /// Builds the stage that fetches it.
-    fn fetch(&self, image: &Built, sha256: &str) -> Output {
+    /// Builds a stage that has it.
+    fn fetch(&self, stage: &str, image: &Built, sha256: &str) -> Output {
         let sum = ("BLENDER_SHA256", sha256);
         let release = [("BLENDER_VERSION", "9.9.9"), ("BLENDER_MIRROR", &self.url), sum];
-        image.build("--target official", &release)
+        image.build(&format!("--target {stage}"), &release)
     }
 }
 
@@ -114,24 +114,28 @@ fn refused(output: &Output, words: &[&str]) {
 }
 
 #[test]
-fn a_release_of_blender_is_unpacked_if_its_checksum_is_right() {
+fn a_release_of_blender_takes_the_place_of_debians_if_its_checksum_is_right() {
     let (mirror, image) = (Mirror::start(), Built::new());
-    printed(mirror.fetch(&image, &mirror.sha256));
-    let blender = image.container().output_of("/opt/blender/blender");
-    assert_eq!(printed(blender), "Blender 9.9.9\n");
+    printed(mirror.fetch("runtime", &image, &mirror.sha256));
+    assert_eq!(printed(image.container().output_of("blender")), "Blender 9.9.9\n");
+    let ffmpeg = printed(image.container().arg("-version").output_of("ffmpeg"));
+    assert!(ffmpeg.starts_with("ffmpeg version"), "{ffmpeg}");
+    assert!(
+        !image.container().arg("-x").arg("/usr/bin/blender").output_of("test").status.success()
+    );
 }
 
 #[test]
 fn a_release_of_blender_with_another_checksum_is_refused_and_both_are_named() {
     let (mirror, image) = (Mirror::start(), Built::new());
     let wrong = "0123456789abcdef".repeat(4);
-    refused(&mirror.fetch(&image, &wrong), &[&wrong, &mirror.sha256, "BLENDER_SHA256"]);
+    refused(&mirror.fetch("official", &image, &wrong), &[&wrong, &mirror.sha256, "BLENDER_SHA256"]);
 }
 
 #[test]
 fn a_release_of_blender_without_a_checksum_is_refused() {
     let (mirror, image) = (Mirror::start(), Built::new());
-    refused(&mirror.fetch(&image, ""), &["BLENDER_SHA256 is not set"]);
+    refused(&mirror.fetch("official", &image, ""), &["BLENDER_SHA256 is not set"]);
 }
 
 /// A program that is a shell script.

@@ -7,12 +7,13 @@ use crate::container::{container, docker, image, printed};
 use crate::stage::Stage;
 use crate::support::report;
 
-/// What a build is told about itself: the label, the variable.
-const FACTS: [(&str, &str); 4] = [
-    ("version", "RENDER_WORKER_VERSION"),
-    ("revision", "RENDER_WORKER_REVISION"),
-    ("ref.name", "RENDER_WORKER_BRANCH"),
-    ("created", "RENDER_WORKER_CREATED"),
+/// What a build is told about itself: the label, the variable, the word before it in
+/// `--version`, the field of the report.
+const FACTS: [(&str, &str, &str, &str); 4] = [
+    ("version", "RENDER_WORKER_VERSION", "image", "version"),
+    ("revision", "RENDER_WORKER_REVISION", "revision", "revision"),
+    ("ref.name", "RENDER_WORKER_BRANCH", "branch", "branch"),
+    ("created", "RENDER_WORKER_CREATED", "built", "created"),
 ];
 
 fn labels() -> BTreeMap<String, String> {
@@ -31,39 +32,44 @@ fn variables() -> BTreeMap<String, String> {
 #[track_caller]
 fn label(name: &str) -> String {
     let label = format!("org.opencontainers.image.{name}");
-    let value = labels().remove(&label).unwrap_or_default();
-    assert!(!value.is_empty(), "there is no label {label}");
-    value
+    labels().remove(&label).unwrap_or_else(|| panic!("there is no label {label}"))
+}
+
+/// Whether `text` tells each fact that is known: a commit that is checked out by itself
+/// has no branch.
+#[track_caller]
+fn tells_the_facts(text: &str) {
+    for (name, _, word, _) in FACTS {
+        let value = label(name);
+        let told = text.contains(&format!("{word} {value}"));
+        assert!(told || value.is_empty(), "{name}, {value}, is not in: {text}");
+    }
 }
 
 #[test]
 fn labels_and_variables_say_the_same() {
     let variables = variables();
-    for (name, variable) in FACTS {
+    for (name, variable, ..) in FACTS {
         assert_eq!(Some(&label(name)), variables.get(variable), "{variable}");
     }
-    for name in ["title", "description", "licenses"] {
-        label(name);
+    for name in ["title", "description", "licenses", "version", "revision"] {
+        assert_ne!(label(name), "", "{name}");
     }
     assert!(humantime::parse_rfc3339(&label("created")).is_ok(), "{}", label("created"));
 }
 
 #[test]
 fn the_version_names_what_the_image_was_made_of() {
-    let version = container().args("--version").run().exits(0).stdout;
-    for (name, _) in FACTS {
-        assert!(version.contains(&label(name)), "{name} is not in: {version}");
-    }
+    tells_the_facts(&container().args("--version").run().exits(0).stdout);
 }
 
 #[test]
 fn the_first_line_of_the_log_and_the_report_name_it_too() {
     let stage = Stage::new();
     let run = stage.render("tiny").args("-f 1").run().exits(0);
-    let (first, report) = (&run.messages()[0], report(&stage.path("out"), "render").to_string());
-    for (name, _) in FACTS {
-        let value = label(name);
-        assert!(first.contains(&value), "{name}, {value}, is not in: {first}");
-        assert!(report.contains(&value), "{name}, {value}, is not in: {report}");
+    tells_the_facts(&run.messages()[0]);
+    let report = report(&stage.path("out"), "render");
+    for (name, _, _, field) in FACTS {
+        assert_eq!(report["image"][field].as_str().unwrap_or_default(), label(name), "{name}");
     }
 }
