@@ -1,5 +1,7 @@
 //! `deploy/metadata`: where an image comes from.
 
+use std::fs;
+
 use crate::checkout::Checkout;
 
 /// What it prints, with these variables.
@@ -27,15 +29,36 @@ fn git_and_the_package_tell_it() {
 }
 
 #[test]
-fn a_revision_is_dirty_when_tracked_files_differ_and_only_then() {
+fn a_revision_is_dirty_when_tracked_files_differ() {
     let checkout = Checkout::new();
     checkout.git("tag v0.1.0");
-    checkout.write("notes", "not tracked");
     assert_eq!(metadata(&checkout, &[])[1], format!("REVISION={}", checkout.revision()));
     checkout.write("Dockerfile", "FROM scratch\n");
     assert_eq!(metadata(&checkout, &[])[1], format!("REVISION={}-dirty", checkout.revision()));
     checkout.git("add Dockerfile");
     assert_eq!(metadata(&checkout, &[])[1], format!("REVISION={}-dirty", checkout.revision()));
+}
+
+#[test]
+fn a_revision_is_dirty_when_untracked_files_would_be_in_the_image() {
+    let checkout = Checkout::new();
+    // Somebody who does not care to see such files cares about the image nevertheless.
+    checkout.git("config status.showUntrackedFiles no");
+    for (file, dirt) in [
+        ("notes", ""),
+        ("deploy/notes", ""),
+        ("src/bin/more.rs", "-dirty"),
+        ("deploy/image/more", "-dirty"),
+        ("Cargo.lock", "-dirty"),
+        (".dockerignore", "-dirty"),
+    ] {
+        let path = checkout.root().join(file);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(&path, "not tracked").expect("a file");
+        let told = metadata(&checkout, &[]);
+        assert_eq!(told[1], format!("REVISION={}{dirt}", checkout.revision()), "{file}");
+        fs::remove_file(path).expect("a file that goes");
+    }
 }
 
 #[test]
@@ -63,10 +86,14 @@ fn what_is_set_in_the_environment_wins() {
 }
 
 #[test]
-fn without_git_it_fails_and_says_so() {
+fn outside_of_a_git_checkout_it_says_what_to_set() {
     let checkout = Checkout::new();
-    std::fs::remove_dir_all(checkout.root().join(".git")).expect("a folder that goes");
+    fs::remove_dir_all(checkout.root().join(".git")).expect("a folder that goes");
     let ceiling = checkout.root().parent().expect("a parent").display().to_string();
-    let script = checkout.script("deploy/metadata").env("GIT_CEILING_DIRECTORIES", &ceiling);
-    script.run().exits(128).says(&["not a git repository"]);
+    let script = || checkout.script("deploy/metadata").env("GIT_CEILING_DIRECTORIES", &ceiling);
+    script().run().exits(1).says(&["not a git repository", "set REVISION", "BRANCH"]);
+
+    let told = script().env("REVISION", "r").run().exits(0);
+    assert!(told.stdout.contains("\nREVISION=r\nBRANCH=\n"), "{}", told.stdout);
+    assert_eq!(told.stderr, "");
 }
