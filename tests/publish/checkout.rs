@@ -53,9 +53,9 @@ impl Checkout {
         checkout
     }
 
-    /// Where the files are.
+    /// Where the files are: a name that a shell has to be given in quotes.
     pub fn root(&self) -> std::path::PathBuf {
-        self.folder.path().join("checkout")
+        self.folder.path().join("the checkout")
     }
 
     /// Writes a file.
@@ -120,11 +120,13 @@ impl Checkout {
         self.publish_as_nobody(words).envs(cloud.env())
     }
 
-    /// Lines pasted into a shell.
+    /// Lines pasted into a shell, which is at home.
     pub fn shell(&self, lines: &str) -> Script {
         let mut command = Command::new("bash");
         command.args(["-c", lines]);
-        self.prepared(command)
+        let mut script = self.prepared(command);
+        script.command.current_dir(self.folder.path());
+        script
     }
 
     /// A script of this checkout.

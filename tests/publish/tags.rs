@@ -81,6 +81,17 @@ fn the_second_time_nothing_is_built_or_changed() {
 }
 
 #[test]
+fn a_version_that_is_the_tag_of_its_revision_is_put_once_and_found_again() {
+    let (cloud, checkout) = (Cloud::start(), Checkout::new());
+    let words = format!("--version {}", checkout.tag());
+    let first = checkout.publish(&cloud, &words).run().exits(0);
+    let before = cloud.changes();
+    let again = checkout.publish(&cloud, &words).run().exits(0);
+    assert_eq!(again.stdout, first.stdout);
+    assert_eq!(cloud.changes(), before);
+}
+
+#[test]
 fn a_version_of_another_revision_is_refused_before_anything_is_built() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     checkout.publish(&cloud, "").run().exits(0);
