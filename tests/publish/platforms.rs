@@ -23,8 +23,14 @@ fn a_builder_for_both_architectures_makes_one_image_of_them() {
         assert_eq!(cloud.labels(NAME, &manifest)["revision"], checkout.revision());
     }
 
-    let again = checkout.publish(&cloud, "").run().exits(0);
-    assert_eq!(again.stdout, published.stdout);
+    for words in ["", "--platforms linux/arm64,linux/amd64"] {
+        let again = checkout.publish(&cloud, words).run().exits(0);
+        assert_eq!(again.stdout, published.stdout);
+    }
+    let before = cloud.changes();
+    let refused = checkout.publish(&cloud, "--platforms linux/arm64 --version 0.1.7").run();
+    refused.exits(3).says(&[&digest, "is for linux/amd64,linux/arm64, not for linux/arm64"]);
+    assert_eq!(cloud.changes(), before);
 }
 
 #[test]
@@ -63,6 +69,9 @@ fn platforms_that_were_asked_for_are_built_or_it_is_refused() {
     let (digest, manifest) = cloud.manifest(NAME, "0.1.0");
     assert_eq!(cloud.manifest(NAME, &checkout.tag()).0, digest);
     assert_eq!(cloud.labels(NAME, &manifest)["version"], "0.1.0");
+
+    let again = checkout.publish(&cloud, "").env("PLATFORMS", own).run().exits(0);
+    again.says(&["is there already"]);
 }
 
 #[test]
@@ -71,4 +80,10 @@ fn what_the_user_gives_after_two_hyphens_goes_to_the_build() {
     checkout.publish(&cloud, "-- --label studio=ours").run().exits(0);
     let (_, manifest) = cloud.manifest(NAME, "0.1.0");
     assert_eq!(cloud.labels(NAME, &manifest)["studio"], "ours");
+
+    // The image that is there may have been built without them.
+    let before = cloud.changes();
+    let refused = checkout.publish(&cloud, "--version 0.1.7 -- --label studio=theirs").run();
+    refused.exits(3).says(&["without --label studio=theirs", "--repository", "make a commit"]);
+    assert_eq!(cloud.changes(), before);
 }

@@ -7,7 +7,8 @@ use crate::front::{ALIAS, PUBLIC_REGION, REGION};
 #[test]
 fn one_that_is_missing_is_made_with_tags_that_cannot_be_moved_and_scanned_on_push() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
-    checkout.publish(&cloud, "--repository studio/worker").run().exits(0);
+    let published = checkout.publish(&cloud, "--repository studio/worker").run().exits(0);
+    published.never_says(&["can be moved"]);
     let made = cloud.repository(REGION, "studio/worker");
     assert_eq!(made["imageTagMutability"], "IMMUTABLE");
     assert_eq!(made["imageScanningConfiguration"]["scanOnPush"], true);
@@ -15,10 +16,13 @@ fn one_that_is_missing_is_made_with_tags_that_cannot_be_moved_and_scanned_on_pus
 }
 
 #[test]
-fn one_that_is_there_is_used_as_it_is() {
+fn one_that_is_there_is_used_as_it_is_with_a_warning_if_its_tags_can_be_moved() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     cloud.front.elsewhere().make_repository("render-worker");
-    checkout.publish(&cloud, "").run().exits(0);
+    checkout.publish(&cloud, "").run().exits(0).says(&[
+        "tags of render-worker can be moved",
+        "aws ecr put-image-tag-mutability --region eu-central-1 --repository-name render-worker",
+    ]);
     let changes = cloud.changes();
     assert!(!changes.contains(&"CreateRepository".to_owned()), "{changes:?}");
     assert_eq!(cloud.repository(REGION, "render-worker")["imageTagMutability"], "MUTABLE");
