@@ -191,13 +191,19 @@ impl Error {
                  written: --scratch-dir (SCRATCH_DIR) or docker run --tmpfs /tmp"
             }
             Exit::Transient => "run the job again: this can pass by itself",
-            Exit::Denied => {
-                "give the job's role or user the right to do this; in a container, docker run \
-                 --user says who it is"
+            Exit::Denied if self.is_about_a_file() => {
+                "give the user that this runs as the right to do this, or run it as another one \
+                 (docker run --user)"
             }
+            Exit::Denied => "give the job's role or user the right to do this",
             Exit::Keyboard | Exit::Terminated => "run the job again",
             Exit::ChildKilled => "give the container more memory",
         }
+    }
+
+    fn is_about_a_file(&self) -> bool {
+        let (Self::Storage(source) | Self::NotStored { source, .. }) = self else { return false };
+        matches!(source.location(), Location::Local(_))
     }
 
     /// The failed program's own words.
@@ -277,7 +283,7 @@ fn named(set: &FrameSet) -> String {
 }
 
 /// `frame 7 is`, `frames 7-9,12 are`.
-fn frames(set: &FrameSet) -> String {
+pub(crate) fn frames(set: &FrameSet) -> String {
     format!("{} {}", named(set), if set.len() == 1 { "is" } else { "are" })
 }
 

@@ -272,7 +272,9 @@ fn an_output_that_cannot_be_written_is_found_out_before_rendering() {
     if is_root {
         run = run.with(behind(&["setpriv", "--bounding-set=-dac_override"]));
     }
-    let run = run.run().fails(77, &[uri, "Permission denied", "the right to do this"]);
+    let run = run
+        .run()
+        .fails(77, &[uri, "Permission denied", "the right to do this", "docker run --user"]);
     run.never_says(&["starting"]);
 }
 

@@ -15,7 +15,7 @@ use super::report::FrameReport;
 use super::{CHILD_GRACE, STORE_GRACE, Worker};
 use crate::blender::{Cause, Event, Launch, LogTail, SceneFile, SceneInfo};
 use crate::ending::Ending;
-use crate::error::{Error, chain};
+use crate::error::{Error, chain, frames};
 use crate::process::supervisor::{self, End, Running, Stdin, shell_line};
 use crate::request::{FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, RenderJob};
 use crate::storage::{Failure, StorageError};
@@ -309,7 +309,7 @@ impl<'a> Rendering<'a> {
             let kept = if stored.is_empty() {
                 "nothing is stored".to_owned()
             } else {
-                format!("frames {stored} are stored in {}", self.job.output.join(FRAMES_DIR))
+                format!("{} stored in {}", frames(&stored), self.job.output.join(FRAMES_DIR))
             };
             let left = format!(
                 "{} of {} frames are left: {missing}; {kept}",

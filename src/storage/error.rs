@@ -67,15 +67,19 @@ impl From<io::Error> for Failure {
 #[derive(Debug)]
 pub struct StorageError {
     operation: Operation,
-    location: String,
+    location: Location,
     failure: Failure,
 }
 
 impl StorageError {
     /// `operation` on `location` ended in `failure`.
     pub fn new(operation: Operation, location: &Location, failure: Failure) -> Self {
-        let location = location.to_string();
-        Self { operation, location, failure }
+        Self { operation, location: location.clone(), failure }
+    }
+
+    /// On what.
+    pub fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Who must act.

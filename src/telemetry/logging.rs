@@ -104,16 +104,15 @@ pub enum Reader {
 
 /// Begins to log. Lines still queued are written when the guard is dropped.
 pub fn start(format: LogFormat, level: LogLevel, reader: Reader, attempt: &Attempt) -> WorkerGuard {
+    // JSON is for machines, wherever it goes.
+    let reader = match format {
+        LogFormat::Text => reader,
+        LogFormat::Json => Reader::Plain,
+    };
     let bar = Bar::default();
-    let (stderr, guard, colour, draws) = match (format, reader) {
-        (LogFormat::Text, Reader::Terminal { colour }) => {
-            let (queue, guard) = queue(Screen::new(io::stderr(), bar.clone(), colour));
-            (queue, guard, colour, true)
-        }
-        (LogFormat::Text, Reader::Plain) | (LogFormat::Json, _) => {
-            let (queue, guard) = queue(io::stderr());
-            (queue, guard, false, false)
-        }
+    let (stderr, guard) = match reader {
+        Reader::Terminal { colour } => queue(Screen::new(io::stderr(), bar.clone(), colour)),
+        Reader::Plain => queue(io::stderr()),
     };
     // Libraries speak up only when something is wrong.
     let libraries = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
@@ -122,10 +121,14 @@ pub fn start(format: LogFormat, level: LogLevel, reader: Reader, attempt: &Attem
         .with_target(env!("CARGO_CRATE_NAME"), level.0)
         .with_target(progress::TARGET, LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
-        .event_format(Lines { format, colour, context: context(attempt) })
+        .event_format(Lines {
+            format,
+            colour: reader == Reader::Terminal { colour: true },
+            context: context(attempt),
+        })
         .with_writer(stderr.clone())
         .with_filter(levels);
-    let drawing = draws.then(|| {
+    let drawing = (reader != Reader::Plain).then(|| {
         let progress = Targets::new().with_target(progress::TARGET, LevelFilter::INFO);
         Drawing { bar, stderr }.with_filter(progress)
     });

@@ -42,8 +42,10 @@ impl Checkout {
         let checkout = Self { folder: tempfile::tempdir().expect("a folder") };
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         fs::create_dir_all(checkout.root().join("deploy")).expect("a folder");
-        for file in ["deploy/publish", "deploy/metadata", "deploy/commands.bash"] {
-            fs::copy(source.join(file), checkout.root().join(file)).expect("a copy");
+        for file in ["publish", "metadata", "commands.bash", "platforms.bash"]
+            .map(|name| format!("deploy/{name}"))
+        {
+            fs::copy(source.join(&file), checkout.root().join(&file)).expect("a copy");
         }
         checkout.write("Cargo.toml", "[package]\nname = \"worker\"\nversion = \"0.1.0\"\n");
         checkout.write("Dockerfile", DOCKERFILE);
