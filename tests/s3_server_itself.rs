@@ -527,13 +527,13 @@ fn nothing_of_a_server_is_left_when_it_is_dropped() {
 }
 
 /// Runs a future.
-fn block<T>(future: impl Future<Output = T>) -> T {
+pub fn block<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(future)
 }
 
 /// A client that does not try again.
-fn client(server: &S3Server) -> Client {
+pub fn client(server: &S3Server) -> Client {
     Client::from_conf(config(server, SECRET_KEY, TlsContext::default()))
 }
 
@@ -553,10 +553,10 @@ fn config(server: &S3Server, secret_key: &str, context: TlsContext) -> Config {
         .build()
 }
 
-type GetError = SdkError<GetObjectError>;
+pub type GetError = SdkError<GetObjectError>;
 
 /// The bytes of an object. A body that cannot be read is a `ResponseError`.
-async fn get(client: &Client, key: &str) -> Result<Vec<u8>, GetError> {
+pub async fn get(client: &Client, key: &str) -> Result<Vec<u8>, GetError> {
     let answer = client.get_object().bucket(BUCKET).key(key).send().await?;
     let body = answer.body.collect().await;
     let failed = |error| {
@@ -567,7 +567,7 @@ async fn get(client: &Client, key: &str) -> Result<Vec<u8>, GetError> {
 }
 
 /// The code of an error that the server answered.
-fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
+pub fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
     answer: &Result<T, E>,
 ) -> &str {
     let error = answer.as_ref().expect_err("an error");
@@ -605,7 +605,7 @@ fn presigned_get(server: &S3Server, key: &str) -> String {
 }
 
 /// Sends a request without a library that could try again.
-fn ask(server: &S3Server, request: &str) -> TcpStream {
+pub fn ask(server: &S3Server, request: &str) -> TcpStream {
     let address = server.endpoint().replace("http://", "");
     let mut stream = TcpStream::connect(&address).expect("a connection");
     stream.set_read_timeout(Some(LONG)).expect("a TCP socket");
@@ -628,7 +628,7 @@ fn split(answer: &[u8]) -> (&str, &[u8]) {
 }
 
 /// Bytes in which a wrong place would show.
-fn pattern(length: u32) -> Vec<u8> {
+pub fn pattern(length: u32) -> Vec<u8> {
     (0..length).flat_map(u32::to_be_bytes).take(length as usize).collect()
 }
 

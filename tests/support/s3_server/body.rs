@@ -67,14 +67,22 @@ pub fn full(bytes: Bytes) -> Reply {
     Full::new(bytes).map_err(Error::from).boxed_unsync()
 }
 
-/// The first bytes, after which the connection is cut.
-pub fn cut(bytes: Bytes, after: usize, ending: Arc<Ending>) -> Reply {
+/// The first bytes, after which nothing more comes for a while, and then the connection
+/// is cut.
+pub fn cut(bytes: Bytes, after: usize, hang: Duration, ending: Arc<Ending>) -> Reply {
+    let hang = stream::once(async move {
+        // A sleep of no time is one as well, and what was sent is then flushed without it.
+        if !hang.is_zero() {
+            tokio::time::sleep(hang).await;
+        }
+        Bytes::new()
+    });
     // Asked for more, the body has none: the server then sends what it has.
     let cut = stream::poll_fn(move |_| {
         ending.cut();
         Poll::Pending
     });
-    streamed(start(bytes, after).chain(cut))
+    streamed(start(bytes, after).chain(hang).chain(cut))
 }
 
 /// The first bytes, after which nothing more comes.
@@ -94,6 +102,20 @@ pub fn slow(bytes: Bytes, bytes_per_second: u32) -> Reply {
         let next = rest.split_to(rest.len().min(drip as usize));
         Some((next, rest))
     }))
+}
+
+/// Reads the first bytes of a body, at least.
+pub async fn read<B: Body<Data = Bytes> + Unpin>(
+    body: &mut B,
+    bytes: usize,
+) -> Result<(), B::Error> {
+    let mut read = 0;
+    while read < bytes
+        && let Some(frame) = body.frame().await
+    {
+        read += frame?.data_ref().map_or(0, Bytes::len);
+    }
+    Ok(())
 }
 
 /// Reads what is left of a body. An error means that the client has gone.

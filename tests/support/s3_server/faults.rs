@@ -113,15 +113,37 @@ impl Requests {
         self.act(Action::LoseAnswer)
     }
 
+    /// The operation is done, but the connection is reset (RST) without an answer.
+    pub fn reset_after(self) -> Fault {
+        self.act(Action::ResetAfter)
+    }
+
+    /// The connection is reset (RST) when `after` bytes of the request's body have
+    /// arrived; the operation is not done.
+    pub fn reset_upload(self, after: usize) -> Fault {
+        self.act(Action::ResetUpload { after: Place::At(after) })
+    }
+
+    /// After `after` bytes of the request's body nothing more is read, until the client
+    /// goes away.
+    pub fn stall_upload(self, after: usize) -> Fault {
+        self.act(Action::StallUpload { after })
+    }
+
+    /// The request arrives with one wrong bit in the byte at `at` of its body.
+    pub fn spoil_upload(self, at: usize) -> Fault {
+        self.act(Action::SpoilUpload { at: Place::At(at) })
+    }
+
     /// The true answer, but the connection is closed after `after` bytes of
     /// its body.
     pub fn truncate_body(self, after: usize) -> Fault {
-        self.act(Action::TruncateBody { after })
+        self.act(Action::TruncateBody { after: Place::At(after), hang: Duration::ZERO })
     }
 
     /// The true answer, with one wrong bit in the byte at `at` of its body.
     pub fn flip_bit(self, at: usize) -> Fault {
-        self.act(Action::FlipBit { at })
+        self.act(Action::FlipBit { at: Place::At(at) })
     }
 
     /// No answer, until the client goes away.
@@ -163,15 +185,64 @@ enum Effect {
 /// What happens to a request; the methods of [`Requests`] say more.
 #[derive(Clone, Debug)]
 pub enum Action {
-    Respond { status: u16, code: String, headers: Vec<(String, String)> },
+    Respond {
+        status: u16,
+        code: String,
+        headers: Vec<(String, String)>,
+    },
     Reset,
     Close,
     LoseAnswer,
-    TruncateBody { after: usize },
-    FlipBit { at: usize },
+    ResetAfter,
+    ResetUpload {
+        after: Place,
+    },
+    StallUpload {
+        after: usize,
+    },
+    SpoilUpload {
+        at: Place,
+    },
+    /// With so long a pause before the connection is closed.
+    TruncateBody {
+        after: Place,
+        hang: Duration,
+    },
+    FlipBit {
+        at: Place,
+    },
     Stall,
-    StallBody { after: usize },
-    DripBody { bytes_per_second: u32 },
+    StallBody {
+        after: usize,
+    },
+    DripBody {
+        bytes_per_second: u32,
+    },
+}
+
+/// A byte of a body.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// The one with this index.
+    At(usize),
+    /// The one at this share of its length, of 0 to 1.
+    Share(f64),
+}
+
+impl Place {
+    /// The index of the byte in a body of `length` bytes.
+    pub fn index(self, length: usize) -> usize {
+        match self {
+            Self::At(index) => index,
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_precision_loss,
+                clippy::cast_sign_loss,
+                reason = "a share of a length is one"
+            )]
+            Self::Share(share) => (length as f64 * share) as usize,
+        }
+    }
 }
 
 /// What the rules say about one request.
@@ -179,6 +250,13 @@ pub enum Action {
 pub struct Verdict {
     pub delay: Duration,
     pub action: Option<Action>,
+}
+
+impl Verdict {
+    /// Whether all is well.
+    pub fn is_nothing(&self) -> bool {
+        self.action.is_none() && self.delay.is_zero()
+    }
 }
 
 /// The rules of one server, in the order in which they were added.

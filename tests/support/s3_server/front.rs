@@ -13,13 +13,15 @@ use s3s::service::S3Service;
 
 use super::body::{self, Counted, Reply};
 use super::connection::Ending;
-use super::faults::{Action, Rules};
+use super::faults::{Action, Place, Rules};
 use super::log::{Entry, Log, Request};
+use super::rate::FaultRate;
 
 /// What stands between the connections and the S3 service.
 pub struct Front {
     pub log: Arc<Log>,
     pub rules: Rules,
+    pub rate: FaultRate,
     pub service: S3Service,
     /// The region that requests must be signed for, if it matters.
     pub region: Option<String>,
@@ -36,9 +38,12 @@ impl Front {
     ) -> io::Result<Answer> {
         let (head, body) = request.into_parts();
         let asked = Request::new(&head);
-        let verdict = self.rules.judge(&asked);
+        let mut verdict = self.rules.judge(&asked);
+        if verdict.is_nothing() {
+            verdict = self.rate.judge(&asked);
+        }
         let entry = Arc::new(self.log.open(asked));
-        if verdict.action.is_some() || !verdict.delay.is_zero() {
+        if !verdict.is_nothing() {
             entry.faulted();
         }
         if !verdict.delay.is_zero() {
@@ -48,7 +53,7 @@ impl Front {
         let request = HttpRequest::from_parts(head, body);
         let answer = match verdict.action {
             Some(action) => self.disturb(action, request, ending).await?,
-            None => self.serve(request).await?,
+            None => self.serve(request.map(s3s::Body::http_body)).await?,
         };
         entry.answered(answer.status().as_u16());
         Ok(answer.map(|reply| Counted::new(reply, &entry, Entry::sent)))
@@ -79,13 +84,40 @@ impl Front {
                 self.whole(request).await?;
                 Err(hang_up())
             }
+            Action::ResetAfter => {
+                self.whole(request).await?;
+                ending.reset();
+                Err(hang_up())
+            }
+            Action::ResetUpload { after } => {
+                let after = after.index(length(&request));
+                body::read(&mut request.into_body(), after).await.map_err(io::Error::other)?;
+                ending.reset();
+                Err(hang_up())
+            }
+            Action::StallUpload { after } => {
+                // Kept: dropping a body that was not read to its end closes the connection.
+                let mut body = request.into_body();
+                body::read(&mut body, after).await.map_err(io::Error::other)?;
+                std::future::pending().await
+            }
+            Action::SpoilUpload { at } => {
+                let (head, body) = request.into_parts();
+                let bytes = body.collect().await.map_err(io::Error::other)?.to_bytes();
+                let spoilt = s3s::Body::from(flip_bit(bytes, at));
+                let answer = self.serve(HttpRequest::from_parts(head, spoilt)).await?;
+                // `s3s` sees it while it writes, and knows no better words.
+                let unsaid = answer.status().is_server_error();
+                Ok(if unsaid { error(400, "XAmzContentSHA256Mismatch", []) } else { answer })
+            }
             Action::Stall => {
                 arrival(request.into_body()).await?;
                 std::future::pending().await
             }
-            Action::TruncateBody { after } => {
+            Action::TruncateBody { after, hang } => {
                 let (head, bytes) = self.whole(request).await?;
-                Ok(Response::from_parts(head, body::cut(bytes, after, ending)))
+                let after = after.index(bytes.len());
+                Ok(Response::from_parts(head, body::cut(bytes, after, hang, ending)))
             }
             Action::StallBody { after } => {
                 let (head, bytes) = self.whole(request).await?;
@@ -97,25 +129,20 @@ impl Front {
             }
             Action::FlipBit { at } => {
                 let (head, bytes) = self.whole(request).await?;
-                let mut bytes = Vec::from(bytes);
-                if let Some(byte) = bytes.get_mut(at) {
-                    *byte ^= 1;
-                }
-                Ok(Response::from_parts(head, body::full(bytes.into())))
+                Ok(Response::from_parts(head, body::full(flip_bit(bytes, at))))
             }
         }
     }
 
     /// The true answer to a request.
-    async fn serve(&self, request: HttpRequest<Counted<Incoming>>) -> io::Result<Response<Reply>> {
+    async fn serve(&self, request: HttpRequest<s3s::Body>) -> io::Result<Response<Reply>> {
         if let Some(region) = &self.region
             && signed_region(request.headers()).is_some_and(|signed| signed != region)
         {
-            arrival(request.into_body()).await?;
+            body::drain(request.into_body()).await.map_err(io::Error::other)?;
             let header = ("x-amz-bucket-region", region.as_str());
             return Ok(error(301, "PermanentRedirect", [header]));
         }
-        let request = request.map(s3s::Body::http_body);
         let answer = self.service.call(request).await;
         let answer = answer.map_err(|_| hang_up())?;
         Ok(answer.map(BodyExt::boxed_unsync))
@@ -124,6 +151,7 @@ impl Front {
     /// The true answer to a request, with the whole of its body, whose length
     /// is in the head.
     async fn whole(&self, request: HttpRequest<Counted<Incoming>>) -> io::Result<(Parts, Bytes)> {
+        let request = request.map(s3s::Body::http_body);
         let (mut head, body) = self.serve(request).await?.into_parts();
         let bytes = body.collect().await.map_err(io::Error::other)?.to_bytes();
         head.headers.entry(CONTENT_LENGTH).or_insert(bytes.len().into());
@@ -134,6 +162,22 @@ impl Front {
 /// Waits for the whole of a request.
 async fn arrival(body: Counted<Incoming>) -> io::Result<()> {
     body::drain(body).await.map_err(io::Error::other)
+}
+
+/// How long the body of a request says it is.
+fn length<B>(request: &HttpRequest<B>) -> usize {
+    let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.and_then(|length| length.parse().ok()).unwrap_or_default()
+}
+
+/// One wrong bit in one byte, if there is that byte.
+fn flip_bit(bytes: Bytes, at: Place) -> Bytes {
+    let at = at.index(bytes.len());
+    let mut bytes = Vec::from(bytes);
+    if let Some(byte) = bytes.get_mut(at) {
+        *byte ^= 1;
+    }
+    bytes.into()
 }
 
 /// Closes the connection.

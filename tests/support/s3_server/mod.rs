@@ -21,6 +21,7 @@ mod index;
 mod listing;
 mod log;
 mod operation;
+mod rate;
 mod service;
 mod serving;
 mod store;
@@ -38,6 +39,7 @@ use tempfile::TempDir;
 
 use self::faults::Rules;
 use self::front::Front;
+use self::rate::FaultRate;
 use self::serving::Serving;
 use self::store::Store;
 use self::tls::Identity;
@@ -113,6 +115,7 @@ impl S3Server {
         let front = Arc::new(Front {
             log: Arc::default(),
             rules: Rules::default(),
+            rate: FaultRate::default(),
             service: builder.build(),
             region: region.map(str::to_owned),
         });
@@ -257,8 +260,26 @@ impl S3Server {
         self.front.rules.add(fault);
     }
 
-    /// Removes all rules.
+    /// Lets `percent` of all requests go wrong, at random: errors, throttling, resets before
+    /// and after the work is done, bodies cut and bits flipped on their way in and out,
+    /// answers that come late or not at all. Rules come first: what one of them acts on is
+    /// spared. The same `seed` gives the same faults (see [`rate`]); say it when a test fails.
+    ///
+    /// ```ignore
+    /// server.fault_rate(seed, 30);
+    /// ```
+    pub fn fault_rate(&self, seed: u64, percent: u8) {
+        self.front.rate.set(seed, percent);
+    }
+
+    /// How many requests went wrong up to now.
+    pub fn faults(&self) -> usize {
+        self.requests().iter().filter(|request| request.faulted).count()
+    }
+
+    /// Removes all rules, and the fault rate.
     pub fn clear_faults(&self) {
         self.front.rules.clear();
+        self.front.rate.clear();
     }
 }
