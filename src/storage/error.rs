@@ -43,7 +43,8 @@ pub enum Failure {
 }
 
 impl Failure {
-    fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
+    /// In whoever's words.
+    pub(super) fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
         match self {
             Self::Missing(e) | Self::Denied(e) | Self::Transient(e) | Self::Io(e) => e.as_ref(),
         }

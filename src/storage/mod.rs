@@ -35,14 +35,14 @@ pub struct Entry {
 }
 
 /// All storage there is: the file system and every S3 bucket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Storage {
     s3: s3::Buckets,
 }
 
 impl Storage {
     /// Storage that gives up on an S3 request after so many attempts, the first one
-    /// included; `None` is a number that takes about half a minute.
+    /// included; `None` is a number that takes about a minute.
     pub fn new(s3_attempts: Option<u32>) -> Self {
         Self { s3: s3::Buckets::new(s3_attempts) }
     }

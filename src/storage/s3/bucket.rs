@@ -4,13 +4,15 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use aws_sdk_s3::Client;
+use aws_config::SdkConfig;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
 use tokio::sync::Semaphore;
 
-use super::classify::failure;
+use super::classify::fault;
+use super::connection::{Connection, is_protected};
+use super::retry::{Patience, limit, within};
 use crate::storage::{Entry, Failure};
 
 /// What travels in one request at most; larger objects go in parts of this size or
@@ -21,45 +23,53 @@ pub(super) const PART: u64 = 16 * 1024 * 1024;
 /// each have its share of a slow network before it times out.
 pub(super) const PARTS_AT_ONCE: usize = 4;
 
-/// Attempts at an object whose body does not arrive whole, the first one included and
-/// unless the user says otherwise. The SDK retries requests, but not bodies.
-const BODY_ATTEMPTS: u32 = 8;
+/// More than a page of a listing has: a thousand keys of a kilobyte each.
+const PAGE: u64 = 2 * 1024 * 1024;
 
-/// A client and the bucket it is for.
+/// The way to a bucket.
 #[derive(Clone, Debug)]
 pub(in crate::storage) struct Bucket {
-    pub(super) client: Client,
+    pub(super) connection: Arc<Connection>,
     pub(super) name: String,
     /// Whether TLS protects what travels. Then the payload is not signed as well: its
     /// checksum suffices, and SHA-256 is most of the CPU time of an upload.
     pub(super) tls: bool,
-    pub(super) body_attempts: u32,
+    pub(super) patience: Patience,
     /// A place for each of [`PARTS_AT_ONCE`].
     pub(super) places: Arc<Semaphore>,
 }
 
 impl Bucket {
-    pub(super) fn new(client: Client, name: &str, tls: bool, attempts: Option<u32>) -> Self {
-        let body_attempts = attempts.unwrap_or(BODY_ATTEMPTS);
-        let places = Arc::new(Semaphore::new(PARTS_AT_ONCE));
-        Self { client, name: name.to_owned(), tls, body_attempts, places }
+    pub(super) fn new(config: &SdkConfig, name: &str, patience: Patience) -> Self {
+        Self {
+            connection: Arc::new(Connection::new(config)),
+            name: name.to_owned(),
+            tls: is_protected(config),
+            patience,
+            places: Arc::new(Semaphore::new(PARTS_AT_ONCE)),
+        }
     }
 
     /// The objects directly below `folder`.
     pub(in crate::storage) async fn list(&self, folder: &str) -> Result<Vec<Entry>, Failure> {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        let mut pages = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.name)
-            .prefix(&prefix)
-            .delimiter("/")
-            // XML has no way to write control characters, and keys may have them.
-            .encoding_type(EncodingType::Url)
-            .into_paginator()
-            .send();
         let mut entries = Vec::new();
-        while let Some(page) = pages.try_next().await.map_err(failure)? {
+        let mut next: Option<String> = None;
+        loop {
+            // One page after the other, each tried for itself: a listing of a thousand pages
+            // need not begin again.
+            let page = self.persist(&prefix, |client| {
+                let request = client
+                    .list_objects_v2()
+                    .bucket(&self.name)
+                    .prefix(&prefix)
+                    .delimiter("/")
+                    // XML has no way to write control characters, and keys may have them.
+                    .encoding_type(EncodingType::Url)
+                    .set_continuation_token(next.clone());
+                within(limit(PAGE), async { request.send().await.map_err(fault) })
+            });
+            let page = page.await?;
             // Other stores may know nothing of it.
             let encoded = page.encoding_type() == Some(&EncodingType::Url);
             for object in page.contents.unwrap_or_default() {
@@ -77,8 +87,11 @@ impl Bucket {
                     });
                 }
             }
+            next = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
+            if next.is_none() {
+                return Ok(entries);
+            }
         }
-        Ok(entries)
     }
 }
 

@@ -1,7 +1,8 @@
-//! What the SDK reports, as a [`Failure`].
+//! What the SDK reports, as a [`Failure`], and what would cure it.
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId as _;
@@ -22,46 +23,123 @@ impl fmt::Display for S3Error {
 
 impl Error for S3Error {}
 
+/// What would cure a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cure {
+    /// Nothing that we could do.
+    None,
+    /// The same again, a little later.
+    Time,
+    /// The same again, a little later and with new credentials.
+    Credentials,
+}
+
+/// How one attempt at a request failed.
+#[derive(Debug)]
+pub(super) struct Fault {
+    pub(super) failure: Failure,
+    pub(super) cure: Cure,
+    /// How long S3 asks to be left alone.
+    pub(super) retry_after: Option<Duration>,
+    /// What S3 calls it; empty where it did not say.
+    pub(super) code: String,
+}
+
+impl Fault {
+    fn new(failure: Failure, cure: Cure) -> Self {
+        Self { failure, cure, retry_after: None, code: String::new() }
+    }
+
+    /// What passes by itself.
+    pub(super) fn passing(text: String) -> Self {
+        Self::new(Failure::Transient(text.into()), Cure::Time)
+    }
+}
+
+/// What was no fault of S3, and is the same the next time.
+impl From<Failure> for Fault {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure, Cure::None)
+    }
+}
+
 /// Sorts an error of the SDK.
 #[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
-pub(super) fn failure<E>(error: SdkError<E, HttpResponse>) -> Failure
+pub(super) fn fault<E>(error: SdkError<E, HttpResponse>) -> Fault
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
     let SdkError::ServiceError(service) = &error else {
         // No answer, a time-out, an answer that is not S3's, or no credentials.
-        return Failure::Transient(Box::new(S3Error(innermost(&error))));
+        return Fault::passing(causes(&error));
     };
     let code = service.err().code().unwrap_or_default();
     if code.is_empty() && status.is_some_and(|status| (200..300).contains(&status)) {
         // An answer that cannot be read, such as the page of a proxy.
-        return Failure::Transient(Box::new(S3Error(innermost(&error))));
+        return Fault::passing(causes(&error));
     }
-    let text = describe(&error, status, code, service.err().message());
-    let text = Box::new(S3Error(text));
-    match (code, status.unwrap_or_default()) {
-        ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, 404) => Failure::Missing(text),
-        // Denied by status, but cured by time: new credentials, a clock that is set.
+    let text = Box::new(S3Error(describe(&error, status, code, service.err().message())));
+    let (failure, cure) = match sort(code, status.unwrap_or_default()) {
+        (Kind::Missing, cure) => (Failure::Missing(text), cure),
+        (Kind::Transient, cure) => (Failure::Transient(text), cure),
+        (Kind::Denied, cure) => (Failure::Denied(text), cure),
+    };
+    let retry_after = error
+        .raw_response()
+        .and_then(|response| response.headers().get("retry-after"))
+        .and_then(|seconds| seconds.parse().ok())
+        .map(Duration::from_secs);
+    Fault { failure, cure, retry_after, code: code.to_owned() }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Missing,
+    Transient,
+    Denied,
+}
+
+/// Who must act when S3 answers with this code and status, and what cures it. The codes
+/// are those of "Error responses" in the S3 API reference, and what the AWS SDKs take for
+/// throttling.
+fn sort(code: &str, status: u16) -> (Kind, Cure) {
+    match (code, status) {
+        // Denied by status, but cured by new credentials.
+        ("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired", _) => {
+            (Kind::Transient, Cure::Credentials)
+        }
+        // The object was replaced while it was read: what was had of it is of no use.
+        ("PreconditionFailed", _) | (_, 412) => (Kind::Transient, Cure::None),
+        ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, 404) => (Kind::Missing, Cure::None),
+        // A clock that is wrong: the SDK has learned the right time from this answer, and
+        // signs the next request with it.
         (
-            "ExpiredToken"
-            | "ExpiredTokenException"
-            | "TokenRefreshRequired"
-            | "RequestTimeTooSkewed"
-            | "RequestTimeout"
-            | "RequestExpired"
-            | "PreconditionFailed",
+            "RequestTimeTooSkewed" | "RequestExpired"
+            // Too slow, or spoilt on its way.
+            | "RequestTimeout" | "RequestTimeoutException" | "IncompleteBody" | "BadDigest"
+            | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch"
+            // Another request for the same object is being carried out.
+            | "OperationAborted" | "ConditionalRequestConflict"
+            // Throttling under the names that services and stores have for it.
+            | "SlowDown" | "SlowDownRead" | "SlowDownWrite" | "Throttling" | "ThrottlingException"
+            | "ThrottledException" | "RequestThrottled" | "RequestThrottledException"
+            | "RequestLimitExceeded" | "TooManyRequests" | "TooManyRequestsException"
+            | "BandwidthLimitExceeded" | "LimitExceededException" | "PriorRequestNotComplete"
+            | "TransactionInProgressException" | "EC2ThrottledException",
             _,
         )
         // Success with an error in the body, as when an upload is completed.
-        | (_, 200..300 | 429 | 500..600) => Failure::Transient(text),
-        _ => Failure::Denied(text),
+        | (_, 200..300 | 408 | 425 | 429 | 500..600) => (Kind::Transient, Cure::Time),
+        // An answer without a body has no room for a code: it may well be ExpiredToken.
+        ("", 400) => (Kind::Denied, Cure::Credentials),
+        _ => (Kind::Denied, Cure::None),
     }
 }
 
 /// What went wrong while the body of an answer arrived.
-pub(super) fn body_failure(error: &(dyn Error + 'static)) -> Failure {
-    Failure::Transient(Box::new(S3Error(innermost(error))))
+pub(super) fn body_fault(error: &(dyn Error + 'static)) -> Fault {
+    Fault::passing(causes(error))
 }
 
 fn describe<E>(
@@ -92,7 +170,7 @@ where
 
 /// The causes of an error from the outside in, without those that only repeat the
 /// next one or say nothing.
-fn innermost(error: &(dyn Error + 'static)) -> String {
+fn causes(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);
     while let Some(error) = next {
@@ -103,4 +181,42 @@ fn innermost(error: &(dyn Error + 'static)) -> String {
         next = error.source();
     }
     texts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_s3_answers_says_who_must_act_and_what_cures_it() {
+        use Cure::{Credentials, None as Nothing, Time};
+        use Kind::{Denied, Missing, Transient};
+        for (code, status, expected) in [
+            ("SlowDown", 503, (Transient, Time)),
+            ("", 503, (Transient, Time)),
+            ("InternalError", 500, (Transient, Time)),
+            ("InternalError", 200, (Transient, Time)),
+            ("TooManyRequests", 429, (Transient, Time)),
+            ("ThrottlingException", 400, (Transient, Time)),
+            ("RequestTimeout", 400, (Transient, Time)),
+            ("RequestTimeTooSkewed", 403, (Transient, Time)),
+            ("BadDigest", 400, (Transient, Time)),
+            ("XAmzContentSHA256Mismatch", 400, (Transient, Time)),
+            ("IncompleteBody", 400, (Transient, Time)),
+            ("OperationAborted", 409, (Transient, Time)),
+            ("ExpiredToken", 400, (Transient, Credentials)),
+            ("TokenRefreshRequired", 400, (Transient, Credentials)),
+            ("", 400, (Denied, Credentials)),
+            ("PreconditionFailed", 412, (Transient, Nothing)),
+            ("NoSuchKey", 404, (Missing, Nothing)),
+            ("", 404, (Missing, Nothing)),
+            ("AccessDenied", 403, (Denied, Nothing)),
+            ("InvalidAccessKeyId", 403, (Denied, Nothing)),
+            ("SignatureDoesNotMatch", 403, (Denied, Nothing)),
+            ("InvalidToken", 400, (Denied, Nothing)),
+            ("", 403, (Denied, Nothing)),
+        ] {
+            assert_eq!(sort(code, status), expected, "{code} {status}");
+        }
+    }
 }

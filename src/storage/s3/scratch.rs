@@ -1,13 +1,14 @@
 //! Files of ours that objects come from and go to.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Seek as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::integrity::Sum;
 use crate::storage::Failure;
 
 async fn blocking<T: Send + 'static>(
@@ -28,7 +29,9 @@ pub(super) async fn open(path: &Path) -> Result<File, Failure> {
 
 pub(super) async fn create(path: &Path) -> Result<File, Failure> {
     let path = path.to_owned();
-    blocking(move || File::create(path)).await.map_err(scratch)
+    blocking(move || File::options().read(true).write(true).create(true).truncate(true).open(path))
+        .await
+        .map_err(scratch)
 }
 
 pub(super) async fn write_at(file: &Arc<File>, offset: u64, content: Bytes) -> Result<(), Failure> {
@@ -45,4 +48,14 @@ pub(super) async fn read_at(file: &Arc<File>, offset: u64, length: u64) -> Resul
         Ok(Bytes::from(content))
     };
     blocking(read).await.map_err(scratch)
+}
+
+/// What a whole file adds up to, in the manner of `like`.
+pub(super) async fn sum(file: &Arc<File>, like: Sum) -> Result<Sum, Failure> {
+    let file = Arc::clone(file);
+    let add = move || {
+        (&*file).rewind()?;
+        like.of_file(&file)
+    };
+    blocking(add).await.map_err(scratch)
 }

@@ -3,35 +3,51 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::bucket::{Bucket, PART, PARTS_AT_ONCE};
-use super::classify::failure;
+use super::classify::{Fault, fault};
+use super::connection::carrying;
+use super::retry::{limit, within};
 use super::scratch::{open, read_at};
+use crate::error::chain;
 use crate::storage::Failure;
 
 /// S3's limit on the number of parts of an upload.
 const MAX_PARTS: u64 = 10_000;
 
+/// How often an upload in parts is begun again that is gone: most likely it was completed,
+/// and the answer to that was lost.
+const ROUNDS: u32 = 3;
+
+/// How long an upload in parts that failed may take to be aborted.
+const ABORT: Duration = Duration::from_secs(15);
+
 impl Bucket {
     /// Writes an object, in one request.
     pub(in crate::storage) async fn write(&self, key: &str, content: Bytes) -> Result<(), Failure> {
-        let request = self
-            .client
-            .put_object()
-            .bucket(&self.name)
-            .key(key)
-            .set_content_type(content_type(key))
-            .checksum_algorithm(ChecksumAlgorithm::Crc32)
-            .body(ByteStream::from(content))
-            .customize();
-        let request = if self.tls { request.disable_payload_signing() } else { request };
-        request.send().await.map(drop).map_err(failure)
+        let size = content.len() as u64;
+        self.persist(key, |client| {
+            let request = client
+                .put_object()
+                .bucket(&self.name)
+                .key(key)
+                .set_content_type(content_type(key))
+                .checksum_algorithm(ChecksumAlgorithm::Crc32)
+                .body(ByteStream::from(content.clone()))
+                .customize()
+                .config_override(carrying(size));
+            let request = if self.tls { request.disable_payload_signing() } else { request };
+            within(limit(size), async { request.send().await.map(drop).map_err(fault) })
+        })
+        .await
     }
 
     /// Writes the file `source` as an object, in parts if it is large, and says how
@@ -48,21 +64,31 @@ impl Bucket {
             self.write(key, read_at(&file, 0, size).await?).await?;
             return Ok(size);
         }
-        let started = self
-            .client
-            .create_multipart_upload()
-            .bucket(&self.name)
-            .key(key)
-            .set_content_type(content_type(key))
-            .checksum_algorithm(ChecksumAlgorithm::Crc32)
-            .send()
-            .await
-            .map_err(failure)?;
+        let mut rounds = 0;
+        loop {
+            match self.upload_in_parts(&file, size, key).await {
+                Err(fault) if fault.code == "NoSuchUpload" && rounds < ROUNDS => rounds += 1,
+                result => return result.map(|()| size).map_err(|fault| fault.failure),
+            }
+        }
+    }
+
+    async fn upload_in_parts(&self, file: &Arc<File>, size: u64, key: &str) -> Result<(), Fault> {
+        let started = self.persist(key, |client| {
+            let request = client
+                .create_multipart_upload()
+                .bucket(&self.name)
+                .key(key)
+                .set_content_type(content_type(key))
+                .checksum_algorithm(ChecksumAlgorithm::Crc32);
+            within(limit(0), async { request.send().await.map_err(fault) })
+        });
+        let started = started.await?;
         let upload = started.upload_id().unwrap_or_default();
         let unfinished = Unfinished { bucket: self, key, upload, armed: true };
-        self.upload_parts(&file, size, key, upload).await?;
-        unfinished.complete();
-        Ok(size)
+        let result = self.upload_parts(file, size, key, upload).await;
+        unfinished.end(result.is_ok()).await;
+        result
     }
 
     async fn upload_parts(
@@ -71,7 +97,7 @@ impl Bucket {
         size: u64,
         key: &str,
         upload: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), Fault> {
         let length = PART.max(size.div_ceil(MAX_PARTS));
         let numbers = (1i32..).zip((0..size.div_ceil(length)).map(|n| n * length));
         let parts: Vec<CompletedPart> = stream::iter(numbers)
@@ -83,16 +109,17 @@ impl Bucket {
             .buffered(PARTS_AT_ONCE)
             .try_collect()
             .await?;
-        self.client
-            .complete_multipart_upload()
-            .bucket(&self.name)
-            .key(key)
-            .upload_id(upload)
-            .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build())
-            .send()
-            .await
-            .map(drop)
-            .map_err(failure)
+        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
+        self.try_until(key, |client| {
+            let request = client
+                .complete_multipart_upload()
+                .bucket(&self.name)
+                .key(key)
+                .upload_id(upload)
+                .multipart_upload(parts.clone());
+            within(limit(PART), async { request.send().await.map(drop).map_err(fault) })
+        })
+        .await
     }
 
     async fn upload_part(
@@ -101,19 +128,23 @@ impl Bucket {
         upload: &str,
         number: i32,
         content: Bytes,
-    ) -> Result<CompletedPart, Failure> {
-        let request = self
-            .client
-            .upload_part()
-            .bucket(&self.name)
-            .key(key)
-            .upload_id(upload)
-            .part_number(number)
-            .checksum_algorithm(ChecksumAlgorithm::Crc32)
-            .body(ByteStream::from(content))
-            .customize();
-        let request = if self.tls { request.disable_payload_signing() } else { request };
-        let stored = request.send().await.map_err(failure)?;
+    ) -> Result<CompletedPart, Fault> {
+        let size = content.len() as u64;
+        let stored = self.try_until(key, |client| {
+            let request = client
+                .upload_part()
+                .bucket(&self.name)
+                .key(key)
+                .upload_id(upload)
+                .part_number(number)
+                .checksum_algorithm(ChecksumAlgorithm::Crc32)
+                .body(ByteStream::from(content.clone()))
+                .customize()
+                .config_override(carrying(size));
+            let request = if self.tls { request.disable_payload_signing() } else { request };
+            within(limit(size), async { request.send().await.map_err(fault) })
+        });
+        let stored = stored.await?;
         Ok(CompletedPart::builder()
             .part_number(number)
             .set_e_tag(stored.e_tag)
@@ -133,8 +164,29 @@ struct Unfinished<'a> {
 }
 
 impl Unfinished<'_> {
-    fn complete(mut self) {
+    /// Says that it is complete, or aborts it.
+    async fn end(mut self, complete: bool) {
         self.armed = false;
+        if !complete {
+            // Without waiting as long as for what counts: nothing depends on it but money.
+            drop(timeout(ABORT, self.abort()).await);
+        }
+    }
+
+    fn abort(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (bucket, key) = (self.bucket.clone(), self.key.to_owned());
+        let upload = self.upload.to_owned();
+        async move {
+            let aborted = bucket.persist(&key, |client| {
+                let request = client.abort_multipart_upload().bucket(&bucket.name).key(&key);
+                let request = request.upload_id(&upload);
+                within(limit(0), async { request.send().await.map(drop).map_err(fault) })
+            });
+            if let Err(failure) = aborted.await {
+                let why = chain(failure.cause());
+                tracing::debug!(key, "the upload in parts is not aborted: {why}");
+            }
+        }
     }
 }
 
@@ -144,12 +196,7 @@ impl Drop for Unfinished<'_> {
         if let Ok(runtime) = Handle::try_current()
             && self.armed
         {
-            let Bucket { client, name, .. } = self.bucket;
-            let abort = client.abort_multipart_upload().bucket(name).key(self.key);
-            let abort = abort.upload_id(self.upload).send();
-            // In the background: it may fail like everything else, and nothing depends
-            // on it but money.
-            runtime.spawn(async move { drop(abort.await) });
+            runtime.spawn(self.abort());
         }
     }
 }

@@ -1,0 +1,164 @@
+//! Who we are to S3 and how it is reached: credentials, region, client. Credentials can
+//! expire in the middle of a job; then a new client is made of what their source says now.
+
+use std::time::Duration;
+
+use aws_config::environment::region::EnvironmentVariableRegionProvider;
+use aws_config::imds::region::ImdsRegionProvider;
+use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
+use aws_config::profile::region::ProfileFileRegionProvider;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::retry::RetryConfig;
+use aws_sdk_s3::config::timeout::TimeoutConfig;
+use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
+use aws_types::service_config::ServiceConfigKey;
+use tokio::sync::Mutex;
+
+use super::http;
+use super::retry::limit;
+
+/// Asked first where neither environment, profile nor instance names a region; the
+/// bucket then tells where it really is.
+const FALLBACK_REGION: &str = "us-east-1";
+
+/// How long a body may pause on its way. S3 takes its time now and then; a network path
+/// that died is not noticed otherwise.
+const SILENCE: Duration = Duration::from_secs(20);
+
+/// The way to the buckets of one region.
+#[derive(Debug)]
+pub(super) struct Connection {
+    region: Option<Region>,
+    session: Mutex<Session>,
+}
+
+/// A client and its number among those that there were.
+#[derive(Clone, Debug)]
+pub(super) struct Session {
+    pub(super) client: Client,
+    number: u32,
+}
+
+impl Connection {
+    /// To the region of `config`.
+    pub(super) fn new(config: &SdkConfig) -> Self {
+        let session = Session { client: client(config), number: 0 };
+        Self { region: config.region().cloned(), session: Mutex::new(session) }
+    }
+
+    /// The client to use now.
+    pub(super) async fn session(&self) -> Session {
+        self.session.lock().await.clone()
+    }
+
+    /// Replaces the client of `session`, whose credentials are no longer accepted, by one
+    /// that has asked for them anew: the SDK keeps credentials until the time that their
+    /// source has named, whatever S3 says, and reads a profile once.
+    pub(super) async fn renew(&self, session: &Session) {
+        let mut current = self.session.lock().await;
+        // Several requests can fail of it at once; one of them asks.
+        if current.number == session.number {
+            tracing::info!("the credentials for S3 have expired: asking for new ones");
+            let config = Box::pin(load_config(self.region.clone())).await;
+            *current = Session { client: client(&config), number: current.number + 1 };
+        }
+    }
+}
+
+/// What environment, profile, container and instance say: region and credentials.
+pub(super) async fn load_config(region: Option<Region>) -> SdkConfig {
+    let http = http::client();
+    // The SDK's own chain panics: it asks the instance with a client that is not
+    // built in.
+    let sources = ProviderConfig::without_region().with_http_client(http.clone());
+    let region: Box<dyn ProvideRegion> = match region {
+        Some(region) => Box::new(region),
+        None => Box::new(
+            RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+                .or_else(ProfileFileRegionProvider::builder().configure(&sources).build())
+                .or_else(ImdsRegionProvider::builder().configure(&sources).build())
+                .or_else(FALLBACK_REGION),
+        ),
+    };
+    let region = region.region().await;
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http)
+        .timeout_config(timeouts(0))
+        .stalled_stream_protection(
+            StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build(),
+        )
+        // See `retry`.
+        .retry_config(RetryConfig::disabled())
+        .region(region)
+        .load()
+        .await
+}
+
+/// What is set for a request that carries so many bytes: the SDK's time until the first
+/// byte of the answer counts the upload.
+pub(super) fn carrying(bytes: u64) -> Builder {
+    Builder::new().timeout_config(timeouts(bytes))
+}
+
+fn timeouts(bytes: u64) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(5))
+        .read_timeout(limit(bytes))
+        .build()
+}
+
+fn client(config: &SdkConfig) -> Client {
+    let config = Builder::from(config)
+        .force_path_style(custom_endpoint(config).is_some_and(|url| !is_aws(&url)))
+        .build();
+    Client::from_conf(config)
+}
+
+/// Whether what is said to S3 is protected by TLS.
+pub(super) fn is_protected(config: &SdkConfig) -> bool {
+    custom_endpoint(config).is_none_or(|endpoint| endpoint.starts_with("https"))
+}
+
+/// The endpoint that environment or profile sets for S3, service-specific first.
+fn custom_endpoint(config: &SdkConfig) -> Option<String> {
+    let key = ServiceConfigKey::builder()
+        .service_id("S3")
+        .env("AWS_ENDPOINT_URL")
+        .profile("endpoint_url")
+        .build()
+        .ok()?;
+    let specific = config.service_config().and_then(|source| source.load_config(key));
+    specific.or_else(|| config.endpoint_url().map(str::to_owned))
+}
+
+/// AWS's own endpoints know buckets as host names; others often only as paths.
+fn is_aws(endpoint: &str) -> bool {
+    let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
+    let host = host.split(['/', ':']).next().unwrap_or(host);
+    host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aws_endpoints_are_known_by_their_domain() {
+        for endpoint in [
+            "https://s3.eu-west-1.amazonaws.com",
+            "https://bucket.vpce-1a2b-5e6f.s3.us-east-1.vpce.amazonaws.com/",
+            "https://s3.cn-north-1.amazonaws.com.cn:443",
+        ] {
+            assert!(is_aws(endpoint), "{endpoint}");
+        }
+        for endpoint in [
+            "http://localhost:9000",
+            "https://amazonaws.com.example.org",
+            "http://10.0.0.1/s3.amazonaws.com",
+        ] {
+            assert!(!is_aws(endpoint), "{endpoint}");
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Whether an object arrived as it was stored, where the SDK does not see to it.
+//!
+//! The SDK compares the checksum that comes with a whole object. None comes with a part
+//! of one, nor where an older tool has stored the object without any; then the `ETag` is
+//! left, which for most objects is the MD5 of their content ("Checking object integrity"
+//! in the S3 user guide). It is not for those that were uploaded in parts, encrypted with
+//! keys of KMS, or kept in directory buckets, and nothing tells the last ones apart: so an
+//! `ETag` that differs is believed only until the same bytes have come twice.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
+use aws_sdk_s3::types::ServerSideEncryption;
+use aws_smithy_checksums::ChecksumAlgorithm;
+use aws_smithy_checksums::http::HttpChecksum;
+use md5::{Digest as _, Md5};
+
+/// What the content of an object must add up to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sum {
+    /// A checksum that S3 keeps with the object.
+    Kept {
+        /// Its name.
+        algorithm: &'static str,
+        /// In base 64.
+        value: String,
+    },
+    /// What may be the MD5, in hexadecimal digits.
+    ETag(String),
+}
+
+impl Sum {
+    /// What the head of an object tells.
+    pub(super) fn of_head(head: &HeadObjectOutput) -> Option<Self> {
+        let kept = [
+            ("crc64nvme", head.checksum_crc64_nvme()),
+            ("crc32", head.checksum_crc32()),
+            ("crc32c", head.checksum_crc32_c()),
+            ("sha256", head.checksum_sha256()),
+            ("sha1", head.checksum_sha1()),
+        ];
+        // With a number behind it it is a sum of the parts' sums, whose sizes we do not know.
+        let kept = kept.into_iter().find_map(|(algorithm, value)| {
+            let value = value.filter(|value| !value.contains('-'))?.to_owned();
+            Some(Self::Kept { algorithm, value })
+        });
+        let secret = head.sse_customer_algorithm().is_some();
+        kept.or_else(|| Self::of_e_tag(head.e_tag(), head.server_side_encryption(), secret))
+    }
+
+    /// What the head of an answer tells that the SDK does not compare.
+    pub(super) fn of_answer(answer: &GetObjectOutput) -> Option<Self> {
+        let kept = [
+            answer.checksum_crc64_nvme(),
+            answer.checksum_crc32(),
+            answer.checksum_crc32_c(),
+            answer.checksum_sha256(),
+            answer.checksum_sha1(),
+        ];
+        if kept.iter().flatten().any(|value| !value.contains('-')) {
+            return None;
+        }
+        let secret = answer.sse_customer_algorithm().is_some();
+        Self::of_e_tag(answer.e_tag(), answer.server_side_encryption(), secret)
+    }
+
+    fn of_e_tag(
+        e_tag: Option<&str>,
+        encryption: Option<&ServerSideEncryption>,
+        secret: bool,
+    ) -> Option<Self> {
+        let plain = matches!(encryption, None | Some(ServerSideEncryption::Aes256)) && !secret;
+        let e_tag = e_tag?.trim_matches('"');
+        let md5 = e_tag.len() == 32 && e_tag.bytes().all(|b| b.is_ascii_hexdigit());
+        (plain && md5).then(|| Self::ETag(e_tag.to_ascii_lowercase()))
+    }
+
+    /// The same sum of a content that is in memory.
+    pub(super) fn of_bytes(&self, content: &[u8]) -> Self {
+        let mut adding = Adding::new(self);
+        adding.add(content);
+        adding.sum()
+    }
+
+    /// The same sum of a whole file.
+    pub(super) fn of_file(&self, mut file: &File) -> io::Result<Self> {
+        let mut adding = Adding::new(self);
+        let mut buffer = vec![0; 256 * 1024];
+        loop {
+            let length = file.read(&mut buffer)?;
+            match buffer.get(..length) {
+                None | Some([]) => return Ok(adding.sum()),
+                Some(bytes) => adding.add(bytes),
+            }
+        }
+    }
+}
+
+enum Adding {
+    Kept(&'static str, Box<dyn HttpChecksum>),
+    Md5(Md5),
+}
+
+impl Adding {
+    fn new(sum: &Sum) -> Self {
+        match sum {
+            Sum::ETag(_) => Self::Md5(Md5::new()),
+            Sum::Kept { algorithm, .. } => {
+                let known = algorithm.parse::<ChecksumAlgorithm>().unwrap_or_default();
+                Self::Kept(algorithm, known.into_impl())
+            }
+        }
+    }
+
+    fn add(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Kept(_, sum) => sum.update(bytes),
+            Self::Md5(sum) => sum.update(bytes),
+        }
+    }
+
+    fn sum(self) -> Sum {
+        match self {
+            Self::Kept(algorithm, sum) => {
+                let value = sum.header_value().to_str().unwrap_or_default().to_owned();
+                Sum::Kept { algorithm, value }
+            }
+            Self::Md5(sum) => {
+                let mut digits = String::new();
+                for byte in sum.finalize() {
+                    // Writing to a text does not fail.
+                    _ = write!(digits, "{byte:02x}");
+                }
+                Sum::ETag(digits)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(algorithm: &'static str, value: &str) -> Sum {
+        Sum::Kept { algorithm, value: value.to_owned() }
+    }
+
+    #[test]
+    fn sums_are_those_of_the_catalogues() {
+        // The check values of "123456789": RFC 1321 has its MD5 in an appendix, the
+        // catalogue of CRC algorithms at reveng.sourceforge.io the others.
+        for sum in [
+            kept("crc32", "y/Q5Jg=="),
+            kept("crc32c", "4waSgw=="),
+            kept("crc64nvme", "rosUhgp5mIg="),
+            Sum::ETag("25f9e794323b453885f5181f1b624d0b".to_owned()),
+        ] {
+            assert_eq!(sum.of_bytes(b"123456789"), sum);
+            assert_ne!(sum.of_bytes(b"123456788"), sum);
+        }
+    }
+
+    #[test]
+    fn what_is_kept_with_the_object_comes_first() {
+        let e_tag = "\"25f9e794323b453885f5181f1b624d0b\"";
+        let head = HeadObjectOutput::builder().e_tag(e_tag);
+        let whole = head.clone().checksum_crc32("y/Q5Jg==").build();
+        assert_eq!(Sum::of_head(&whole), Some(kept("crc32", "y/Q5Jg==")));
+        let md5 = Some(Sum::ETag("25f9e794323b453885f5181f1b624d0b".to_owned()));
+        let of_parts = head.clone().checksum_crc32("y/Q5Jg==-2").build();
+        assert_eq!(Sum::of_head(&of_parts), md5);
+        let answer = || GetObjectOutput::builder().e_tag(e_tag);
+        assert_eq!(Sum::of_answer(&answer().build()), md5);
+        assert_eq!(Sum::of_answer(&answer().checksum_sha1("x").build()), None);
+    }
+
+    #[test]
+    fn not_every_e_tag_is_an_md5() {
+        let e_tag = "25f9e794323b453885f5181f1b624d0b";
+        let head = || HeadObjectOutput::builder().e_tag(e_tag);
+        for head in [
+            head().server_side_encryption(ServerSideEncryption::AwsKms),
+            head().sse_customer_algorithm("AES256"),
+            HeadObjectOutput::builder().e_tag(format!("\"{e_tag}-2\"")),
+            HeadObjectOutput::builder().e_tag("not one at all, though it is so "),
+            HeadObjectOutput::builder(),
+        ] {
+            assert_eq!(Sum::of_head(&head.build()), None);
+        }
+        let ours = head().server_side_encryption(ServerSideEncryption::Aes256).build();
+        assert_eq!(Sum::of_head(&ours), Some(Sum::ETag(e_tag.to_owned())));
+    }
+}

@@ -1,0 +1,198 @@
+//! Trying again: one loop around every request and the body of its answer, within one
+//! budget.
+//!
+//! The SDK's own retries are switched off. They know nothing of bodies that do not arrive
+//! whole, of credentials that expire in the middle of a job, of 429 or of an upload that
+//! was spoilt on its way; and a loop of ours around theirs would multiply both.
+//!
+//! What is not retried is what time does not cure: a missing object, a missing right.
+
+use std::time::{Duration, Instant};
+
+use aws_sdk_s3::Client;
+
+use super::bucket::Bucket;
+use super::classify::{Cure, Fault};
+use crate::error::chain;
+use crate::storage::Failure;
+
+/// Attempts at a request, the first one included and unless the user says otherwise. With
+/// the pauses below the last one begins half a minute to a minute after the first, where
+/// S3 answers at once.
+const ATTEMPTS: u32 = 10;
+
+/// The pause before the second attempt; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest pause.
+const MAX_PAUSE: Duration = Duration::from_secs(15);
+
+/// What an attempt may take of the budget, on average: no attempt begins later than this
+/// times their number after the first failure, where S3 does not answer at all.
+const SHARE: Duration = Duration::from_secs(15);
+
+/// For how long a request fails before that is worth a line in the log.
+const WORTH_TELLING: Duration = Duration::from_secs(5);
+
+/// How long an attempt may take, without what travels.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// What travels more slowly than this, in bytes a second, is taken for stalled.
+const SLOWEST: u64 = 32 * 1024;
+
+/// How often and for how long a request is tried.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    attempts: u32,
+}
+
+impl Patience {
+    /// With so many attempts.
+    pub(super) fn new(attempts: Option<u32>) -> Self {
+        Self { attempts: attempts.unwrap_or(ATTEMPTS) }
+    }
+
+    /// How long to wait after the attempt `number`, of 1, has failed, `failing` after the
+    /// first one did; `None` is for ever.
+    fn pause(self, number: u32, failing: Duration, asked: Option<Duration>) -> Option<Duration> {
+        if number >= self.attempts || failing >= SHARE * self.attempts {
+            return None;
+        }
+        let doubled = FIRST_PAUSE * 2u32.saturating_pow(number - 1);
+        // Jitter, or all workers of a fleet that was throttled would come back at once.
+        let pause = doubled.min(MAX_PAUSE).mul_f64(0.5 + fastrand::f64() / 2.0);
+        Some(pause.max(asked.unwrap_or_default().min(MAX_PAUSE)))
+    }
+}
+
+impl Bucket {
+    /// Does `attempt` until it succeeds, or fails in a way that time does not cure, or the
+    /// patience is over. It is handed a client each time: that of an expired identity is
+    /// replaced. Every attempt must end by itself; [`within`] sees to it.
+    ///
+    /// # Errors
+    /// How the last attempt failed.
+    pub(super) async fn persist<T, F>(
+        &self,
+        key: &str,
+        attempt: impl Fn(Client) -> F,
+    ) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        self.try_until(key, attempt).await.map_err(|fault| fault.failure)
+    }
+
+    /// The same, for whom the code matters that S3 has for the failure.
+    ///
+    /// # Errors
+    /// How the last attempt failed.
+    pub(super) async fn try_until<T, F>(
+        &self,
+        key: &str,
+        attempt: impl Fn(Client) -> F,
+    ) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
+        let mut number = 1;
+        let mut first_failure = None;
+        let mut told = false;
+        loop {
+            let session = self.connection.session().await;
+            // Boxed: futures of the SDK are deep, and there are several layers of ours.
+            let fault = match Box::pin(attempt(session.client.clone())).await {
+                Ok(result) => return Ok(result),
+                Err(fault) => fault,
+            };
+            let failing = first_failure.get_or_insert_with(Instant::now).elapsed();
+            let pause = match fault.cure {
+                Cure::None => None,
+                Cure::Time | Cure::Credentials => {
+                    self.patience.pause(number, failing, fault.retry_after)
+                }
+            };
+            let Some(pause) = pause else { return Err(fault) };
+            let text = chain(fault.failure.cause());
+            if failing >= WORTH_TELLING && !told {
+                told = true;
+                tracing::warn!("s3://{}/{key}: {text}; trying again", self.name);
+            } else {
+                tracing::debug!(attempt = number, "s3://{}/{key}: {text}", self.name);
+            }
+            tokio::time::sleep(pause).await;
+            if fault.cure == Cure::Credentials {
+                self.connection.renew(&session).await;
+            }
+            number += 1;
+        }
+    }
+}
+
+/// How long an attempt may take in which so many bytes travel.
+pub(super) fn limit(bytes: u64) -> Duration {
+    ANSWER + Duration::from_secs(bytes / SLOWEST)
+}
+
+/// Does `work`, unless it takes longer than that: a server that hangs, or that sends a byte
+/// now and then, must not hang the worker.
+///
+/// # Errors
+/// Those of `work`, or that it took too long.
+pub(super) async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result,
+        Err(_) => Err(Fault::passing(format!("no whole answer within {} s", limit.as_secs()))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The pauses of an operation whose every attempt takes `each` to fail.
+    fn pauses(attempts: Option<u32>, each: Duration) -> Vec<Duration> {
+        let mut failing = Duration::ZERO;
+        let mut pauses = Vec::new();
+        for number in 1.. {
+            let Some(pause) = Patience::new(attempts).pause(number, failing, None) else { break };
+            pauses.push(pause);
+            failing += pause + each;
+        }
+        pauses
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_limit_and_are_never_the_same() {
+        let pauses = pauses(None, Duration::ZERO);
+        assert_eq!(pauses.len(), 9, "ten attempts");
+        for (number, pause) in (0..).zip(&pauses) {
+            let full = (FIRST_PAUSE * 2u32.pow(number)).min(MAX_PAUSE);
+            assert!((full / 2..=full).contains(pause), "{number}: {pause:?}");
+        }
+        let total: Duration = pauses.iter().sum();
+        assert!((30..=61).contains(&total.as_secs()), "{total:?}");
+        assert_ne!(pauses, self::pauses(None, Duration::ZERO));
+    }
+
+    #[test]
+    fn a_server_that_hangs_is_not_asked_for_ever() {
+        let hanging = pauses(None, ANSWER);
+        assert!((4..=6).contains(&hanging.len()), "{hanging:?}");
+        assert_eq!(pauses(Some(1), ANSWER).len(), 0);
+        assert_eq!(pauses(Some(3), Duration::ZERO).len(), 2);
+    }
+
+    #[test]
+    fn a_server_that_says_how_long_to_wait_is_believed_within_reason() {
+        let patience = Patience::new(None);
+        for (asked, waited) in [(7, 7), (3600, 15)] {
+            let asked = Some(Duration::from_secs(asked));
+            let pause = patience.pause(1, Duration::ZERO, asked);
+            assert_eq!(pause, Some(Duration::from_secs(waited)));
+        }
+    }
+}
