@@ -12,7 +12,8 @@
 //! ├─ cli          argv and environment → validated requests
 //! ├─ pipeline     what happens, top to bottom: a file a subcommand
 //! │   render        scene → Blender → frames → storage
-//! │   ├─ rendering    one launch of Blender: its log, its frames, the verdict
+//! │   ├─ rendering    a frame set: launches of Blender, their frames, the verdict
+//! │   │   └─ launch       one Blender process: its log
 //! │   └─ delivery     saved → verified → stored, beside the rendering
 //! │   stitch        storage → frames in order → FFmpeg → video → storage
 //! │   ├─ sequence     names → order; gaps, duplicates and strangers named

@@ -1,34 +1,27 @@
-//! One launch of Blender: what it says becomes progress, what it saves is delivered,
-//! and how it ended, with what is missing, becomes the verdict.
+//! The rendering of a frame set: Blender is launched, what it saves is delivered, and how
+//! it ended, with what is missing, becomes the verdict.
+
+mod launch;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::pin::{Pin, pin};
-use std::time::{Duration, Instant};
-
-use tokio::time::sleep_until;
+use std::time::Instant;
 
 use super::delivery::{Delivered, Delivery, Outcome};
 use super::programs::BLENDER;
 use super::progress::Progress;
 use super::report::FrameReport;
-use super::{CHILD_GRACE, STORE_GRACE, Worker};
-use crate::blender::{Cause, Event, Launch, LogTail, SceneFile, SceneInfo};
+use super::{STORE_GRACE, Worker};
+use crate::blender::{Cause, Launch, LogTail, SceneFile, SceneInfo};
 use crate::ending::Ending;
 use crate::error::{Error, chain, frames};
-use crate::process::supervisor::{self, End, Running, Stdin, shell_line};
+use crate::process::supervisor::{End, Running, Stdin, shell_line};
 use crate::request::{FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, RenderJob};
 use crate::storage::{Failure, StorageError};
 
 /// Saved frames that wait in scratch before Blender is made to wait for them.
 const BACKLOG: usize = 32;
-
-/// How long Blender has to quit when every frame is stored. Freeing a large scene takes
-/// seconds; an add-on that never lets it quit must not hold the job.
-const QUIT_GRACE: Duration = Duration::from_secs(20);
-
-/// How often a frame in hand is mentioned.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// One launch of Blender and the delivery of its frames.
 #[derive(Debug)]
@@ -104,46 +97,6 @@ impl<'a> Rendering<'a> {
         self.verdict(end)
     }
 
-    /// Reads what Blender says and stores what it saves, until it ends.
-    async fn follow(&mut self, child: &mut Running) -> End {
-        let shutdown = self.worker.shutdown.clone();
-        let mut stopping = false;
-        loop {
-            let all_stored = self.all_stored;
-            let overdue = async {
-                match all_stored {
-                    Some(since) => sleep_until((since + QUIT_GRACE).into()).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let stop = tokio::select! {
-                // Not reading on makes Blender wait, as soon as its pipe is full.
-                event = child.next(), if stopping || self.delivery.under_way() < BACKLOG => {
-                    match event {
-                        supervisor::Event::Line(_, line) => self.line(&line),
-                        supervisor::Event::Ended(end) => return end,
-                    }
-                    None
-                }
-                delivered = self.delivery.next() => {
-                    self.delivered(delivered);
-                    self.futile()
-                }
-                by = shutdown.wait(), if !stopping => {
-                    Some(format!("{by} received: stopping Blender, storing what is saved"))
-                }
-                () = overdue, if !stopping => {
-                    Some("every frame is stored and Blender does not quit: stopping it".to_owned())
-                }
-            };
-            if let Some(why) = stop.filter(|_| !stopping) {
-                tracing::warn!("{why}");
-                stopping = true;
-                child.stop(CHILD_GRACE);
-            }
-        }
-    }
-
     /// Why it makes no sense to render on, if it makes none.
     fn futile(&self) -> Option<String> {
         let failure = self.not_stored.as_ref().map(StorageError::failure)?;
@@ -155,61 +108,6 @@ impl<'a> Rendering<'a> {
             Failure::Transient(_) => (self.waiting >= BACKLOG)
                 .then(|| format!("stopping Blender: {} frames could not be stored", self.waiting)),
         }
-    }
-
-    fn line(&mut self, line: &str) {
-        match self.tail.push(line) {
-            Event::Progress(progress) => {
-                tracing::debug!(program = "blender", "{line}");
-                if let (Some(frame), Some((done, total))) = (progress.frame, progress.samples) {
-                    if self.progress.is_due(HEARTBEAT) {
-                        tracing::info!(
-                            frame = frame.get(),
-                            "frame {frame}: sample {done} of {total}; stored {}",
-                            self.progress
-                        );
-                    }
-                    self.progress.at_work(frame, f64::from(done) / f64::from(total.max(1)));
-                }
-            }
-            Event::Saved(path) => {
-                tracing::debug!(program = "blender", "{line}");
-                self.saved(Path::new(path));
-            }
-            Event::Scene(scene) => {
-                for warning in &scene.warnings {
-                    tracing::warn!("{warning}");
-                }
-                tracing::info!(
-                    "Blender {}, {}, {}x{}, {} to be delivered",
-                    scene.blender,
-                    scene.engine,
-                    scene.width,
-                    scene.height,
-                    scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
-                );
-                self.scene = Some(*scene);
-            }
-            Event::Timing => tracing::debug!(program = "blender", "{line}"),
-            Event::Error(_) => tracing::error!(program = "blender", "{line}"),
-            Event::Other => tracing::info!(program = "blender", "{line}"),
-        }
-    }
-
-    /// Blender says that it saved a file. A scene may write others beside ours.
-    fn saved(&mut self, path: &Path) {
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some(frame) = name.and_then(FrameFile::parse) else { return };
-        let file = self.frames_dir.join(FrameFile::name(frame.number, frame.format));
-        let asked = self.frames.contains(frame.number);
-        if path != file || !asked || self.stored.contains_key(&frame.number.get()) {
-            return;
-        }
-        let now = Instant::now();
-        let seconds = (now - self.frame_began).as_secs_f64();
-        self.seconds.insert(frame.number, (seconds * 1000.0).round() / 1000.0);
-        self.frame_began = now;
-        self.delivery.accept(frame.number, file);
     }
 
     fn delivered(&mut self, Delivered { frame, outcome }: Delivered) {
