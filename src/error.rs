@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use crate::blender::SceneFileError;
 use crate::exit::Exit;
+use crate::process::sandbox::NoSandbox;
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::SpawnError;
 use crate::request::{FrameSet, Location, SelectionError};
@@ -42,6 +43,8 @@ pub enum Error {
         /// What the system says.
         source: Box<dyn StdError + Send + Sync>,
     },
+    /// Programs cannot be locked in, and must be.
+    Sandbox(NoSandbox),
     /// Blender did not deliver all frames.
     Blender {
         /// Why.
@@ -136,7 +139,7 @@ impl Error {
             Self::SceneFile { .. } | Self::NoSceneRange { .. } | Self::UnusableFrames { .. } => {
                 Exit::Unusable
             }
-            Self::Program { .. } => Exit::Unavailable,
+            Self::Program { .. } | Self::Sandbox(_) => Exit::Unavailable,
             Self::Blender { cause, .. } => match cause {
                 blender::Cause::Scene(_) => Exit::Unusable,
                 blender::Cause::Lacking(_) => Exit::Unavailable,
@@ -181,6 +184,9 @@ impl Error {
                 "run the render jobs that make them, or hold the frame before with --allow-gaps"
             }
             Exit::Missing => "check the URI",
+            Exit::Unavailable if matches!(self, Self::Sandbox(_)) => {
+                "run the job where the kernel has both, or settle for what there is: --sandbox auto"
+            }
             Exit::Unavailable => "install what is lacking in the image, or name another program",
             Exit::ChildFailed => "do the same with these frames on a desktop to see what is wrong",
             Exit::LocalIo if matches!(self, Self::Storage(_) | Self::NotStored { .. }) => {
@@ -230,6 +236,7 @@ impl fmt::Display for Error {
             Self::Program { program, setting, .. } => {
                 write!(f, "cannot start {} ({setting})", program.display())
             }
+            Self::Sandbox(error) => write!(f, "{error}"),
             Self::Blender { cause, missing, scene, .. } => {
                 write!(f, "{scene}: {} not rendered: ", frames(missing))?;
                 match cause {
@@ -297,6 +304,7 @@ impl StdError for Error {
             Self::Storage(error) => error.source(),
             Self::Scratch { source, .. } => Some(source),
             Self::Selection(_)
+            | Self::Sandbox(_)
             | Self::NoSceneRange { .. }
             | Self::Blender { .. }
             | Self::DamagedFrames { .. }

@@ -9,7 +9,9 @@ use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
 use render_worker::error::{Error, chain};
 use render_worker::exit::Exit;
 use render_worker::pipeline::{self, Programs, Worker};
-use render_worker::process::{init, shutdown::Shutdown, signals};
+use render_worker::process::sandbox::Sandbox;
+use render_worker::process::survivors::{self, Bystanders};
+use render_worker::process::{init, secret, shutdown::Shutdown, signals};
 use render_worker::request::Attempt;
 use render_worker::storage::Storage;
 use render_worker::telemetry::logging::{self, LogFormat, LogLevel, Reader};
@@ -19,6 +21,7 @@ use render_worker::telemetry::logging::{self, LogFormat, LogLevel, Reader};
 const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
+    secret::keep();
     signals::reset();
     if init::is_init()
         && let Ok(code) = init::run(std::env::args_os())
@@ -52,12 +55,25 @@ fn work(command: Command, reader: Reader) -> Exit {
         "{}",
         command.provenance
     );
+    let sandbox = Sandbox::detect(command.confinement.sandbox);
+    if sandbox.is_incomplete() {
+        tracing::warn!("{sandbox}");
+    } else {
+        tracing::info!("{sandbox}");
+    }
+    for name in command.confinement.secrets() {
+        tracing::warn!("--pass-env (PASS_ENV): every script in a scene can read {name}");
+    }
+    survivors::adopt();
+    let bystanders = Bystanders::now();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
         // A panic is caught where its task is awaited; here, that of the job itself.
         Ok(runtime) => {
-            let result = runtime.block_on(async { tokio::spawn(run(command)).await });
+            let result = runtime.block_on(async { tokio::spawn(run(command, sandbox)).await });
             runtime.shutdown_timeout(LEFT_BEHIND);
+            // Where the job was given up together with its child.
+            survivors::end_all(&bystanders);
             result
         }
         Err(error) => Ok(Err(Error::Internal(format!("cannot start: {error}")))),
@@ -81,7 +97,7 @@ fn work(command: Command, reader: Reader) -> Exit {
     exit
 }
 
-async fn run(command: Command) -> Result<(), Error> {
+async fn run(command: Command, sandbox: Sandbox) -> Result<(), Error> {
     let shutdown = Shutdown::listen();
     let worker = Worker {
         storage: Arc::new(Storage::new(command.s3_attempts)),
@@ -89,6 +105,8 @@ async fn run(command: Command) -> Result<(), Error> {
         attempt: command.attempt,
         provenance: command.provenance,
         programs: Programs { search_path: command.search_path },
+        confinement: command.confinement,
+        sandbox,
         scratch_dir: command.scratch_dir,
     };
     match command.action {

@@ -27,6 +27,8 @@ pub struct Launch<'a> {
     pub frames_dir: &'a Path,
     /// HOME and TMPDIR, absolute. Blender 3.4 crashes without a HOME.
     pub home: &'a Path,
+    /// The rest of its environment.
+    pub environment: &'a [(String, String)],
     /// The frames to render; not empty.
     pub frames: &'a FrameSet,
     /// How to render them.
@@ -39,12 +41,16 @@ impl Launch<'_> {
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.blender);
         command
+            .env_clear()
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             // English, whatever the container speaks: the log is parsed.
             .env("LC_ALL", "C.UTF-8")
             .env("LANG", "C.UTF-8")
-            .env_remove("LANGUAGE")
             .env("HOME", self.home)
             .env("TMPDIR", self.home)
+            // Where it was built with PulseAudio, this makes a link in HOME otherwise, which
+            // the sandbox denies.
+            .env("PULSE_RUNTIME_PATH", self.home)
             .arg("--background")
             .arg(if self.job.enable_autoexec { "--enable-autoexec" } else { "--disable-autoexec" })
             .arg(self.scene);
@@ -132,6 +138,7 @@ mod tests {
             setup_script: Path::new("/s/setup.py"),
             frames_dir: Path::new("/s/frames"),
             home: Path::new("/s/home"),
+            environment: &[("PATH".to_owned(), "/bin".to_owned())],
             frames: &frames.parse().unwrap(),
             job: &job,
         };

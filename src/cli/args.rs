@@ -88,6 +88,29 @@ pub(super) struct CommonArgs {
     #[arg(long, value_name = "DIR")]
     pub scratch_dir: Option<String>,
 
+    /// Whether Blender and FFmpeg are locked in: auto, require or off [env: SANDBOX] [default: auto]
+    ///
+    /// Locked in, they read themselves, the system's programs and libraries, the scene and what
+    /// lies beside it (nothing else, of a scene on S3); they write frames and temporary files; they
+    /// have no network. `auto` does what the kernel can, and the log says what that is; `require`
+    /// starts nothing without all of it.
+    #[arg(long, value_name = "MODE")]
+    pub sandbox: Option<String>,
+
+    /// What they may read (and execute) besides: a file or folder, more after colons [env: ALLOW_READ]
+    ///
+    /// For textures, libraries and colour profiles that do not lie beside the scene. Can be given
+    /// several times.
+    #[arg(long, value_name = "PATH")]
+    pub allow_read: Vec<String>,
+
+    /// Variables to hand to Blender and FFmpeg, separated by commas [env: PASS_ENV]
+    ///
+    /// Of the environment they get PATH, TZ and what GPUs, OpenGL and colour management are set up
+    /// with, and nothing else. Can be given several times.
+    #[arg(long, value_name = "NAME")]
+    pub pass_env: Vec<String>,
+
     /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,

@@ -5,6 +5,7 @@
 //! and the variable.
 
 mod args;
+mod children;
 mod settings;
 
 use std::ffi::OsString;
@@ -18,8 +19,9 @@ pub use settings::{Environment, Setting, UsageError};
 
 use crate::provenance::{Image, Provenance};
 use crate::request::{
-    ArrayPosition, Attempt, Codec, Engine, FirstFrame, FrameSelection, FrameSet, FramesPerJob,
-    Location, OutputName, RenderJob, SequenceSelection, StitchJob, TotalFrames, VideoSettings,
+    ArrayPosition, Attempt, Codec, Confinement, Engine, FirstFrame, FrameSelection, FrameSet,
+    FramesPerJob, Location, OutputName, Paths, RenderJob, SequenceSelection, StitchJob,
+    TotalFrames, VariableNames, VideoSettings,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use args::{Action, Cli, CommonArgs, RenderArgs, StitchArgs};
@@ -40,6 +42,8 @@ pub struct Command {
     pub s3_attempts: Option<u32>,
     /// Where temporary files go, if not to the system's folder for them.
     pub scratch_dir: Option<PathBuf>,
+    /// What the programs are given and may reach.
+    pub confinement: Confinement,
     /// How the log looks; `None` leaves it to what standard error is.
     pub log_format: Option<LogFormat>,
     /// How much is logged.
@@ -83,6 +87,9 @@ const TOTAL_FRAMES: Setting = Setting { flag: "--total-frames", variable: "TOTAL
 const FIRST_FRAME: Setting = Setting { flag: "--first-frame", variable: "FIRST_FRAME" };
 const FRAMES: Setting = Setting { flag: "--frames", variable: "FRAMES" };
 const SCRATCH_DIR: Setting = Setting { flag: "--scratch-dir", variable: "SCRATCH_DIR" };
+const SANDBOX: Setting = Setting { flag: "--sandbox", variable: "SANDBOX" };
+const ALLOW_READ: Setting = Setting { flag: "--allow-read", variable: "ALLOW_READ" };
+const PASS_ENV: Setting = Setting { flag: "--pass-env", variable: "PASS_ENV" };
 const LOG_FORMAT: Setting = Setting { flag: "--log-format", variable: "LOG_FORMAT" };
 const LOG_LEVEL: Setting = Setting { flag: "--log-level", variable: "LOG_LEVEL" };
 const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
@@ -169,6 +176,7 @@ impl Resolver<'_> {
             search_path: env.get("PATH").map(str::to_owned),
             s3_attempts: self.number("AWS_MAX_ATTEMPTS")?.filter(|&attempts| attempts > 0),
             scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), env)?,
+            confinement: self.confinement(common)?,
             log_format: LOG_FORMAT.value(common.log_format.as_deref(), env)?,
             log_level: LOG_LEVEL.value(common.log_level.as_deref(), env)?.unwrap_or_default(),
         })
@@ -226,6 +234,22 @@ impl Resolver<'_> {
             allow_gaps: self.switch(ALLOW_GAPS, args.allow_gaps)?,
             video,
         })
+    }
+
+    fn confinement(&self, common: &CommonArgs) -> Result<Confinement, UsageError> {
+        let env = self.environment;
+        let all =
+            |given: &[String], separator: &str| (!given.is_empty()).then(|| given.join(separator));
+        let paths = all(&common.allow_read, ":");
+        let Paths(paths) = ALLOW_READ.value(paths.as_deref(), env)?.unwrap_or_default();
+        let names = all(&common.pass_env, ",");
+        let VariableNames(names) = PASS_ENV.value(names.as_deref(), env)?.unwrap_or_default();
+        let environment = children::environment(env, &names);
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let mut readable: Vec<_> = paths.into_iter().map(absolute).collect();
+        readable.extend(children::named_paths(&environment));
+        let sandbox = SANDBOX.value(common.sandbox.as_deref(), env)?.unwrap_or_default();
+        Ok(Confinement { environment, readable, sandbox })
     }
 
     fn locations(&self, common: &CommonArgs) -> Result<(Location, Location), UsageError> {

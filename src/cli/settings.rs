@@ -24,6 +24,11 @@ impl Environment {
         self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Every variable, also those that are empty.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether the terminal, if there is one, can wipe a line: `TERM` names a kind of
     /// terminal, and not `dumb`.
     pub fn has_cursor(&self) -> bool {

@@ -76,6 +76,9 @@ fn every_refusal_names_flag_and_variable() {
         (with(&["--frames", "1", "-t", "4"]), &["FRAMES", "contradicts", "TOTAL_FRAMES"]),
         (with(&["-f", "1", "--engine", "a b"]), &["--engine", "ENGINE", "`a b`"]),
         (with(&["-f", "1", "--cycles-device", "GPU"]), &["--cycles-device", "CYCLES_DEVICE"]),
+        (with(&["-f", "1", "--sandbox", "on"]), &["--sandbox", "SANDBOX", "auto, require or off"]),
+        (with(&["-f", "1", "--pass-env", "A,B=1"]), &["--pass-env", "PASS_ENV", "`A,B=1`"]),
+        (with(&["-f", "1", "--allow-read", "/a::/b"]), &["--allow-read", "ALLOW_READ", "/a::/b"]),
         (with(&["-f", "1", "--log-format", "xml"]), &["--log-format", "LOG_FORMAT", "`xml`"]),
         (vec!["-i", "gs://b/a", "-o", "out", "-f", "1"], &["--input-uri", "INPUT_URI", "gs://b/a"]),
         (
@@ -92,6 +95,25 @@ fn every_refusal_names_flag_and_variable() {
             assert!(text.contains(word), "{arguments:?}: {word:?} is not in {text:?}");
         }
     }
+}
+
+#[test]
+fn what_programs_get_and_read_can_be_given_in_one_word_or_in_several() {
+    let given = |arguments: &[&str], environment: &Environment| {
+        let arguments = [&["-i", "a.blend", "-o", "out", "-f", "1"], arguments].concat();
+        let confinement = render(&arguments, environment).unwrap().confinement;
+        let names = confinement.environment.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        (confinement.readable, names)
+    };
+    let mut environment =
+        [("A", "1"), ("B", "2"), ("ALLOW_READ", "/c:/d"), ("PASS_ENV", "B"), ("AWS_A", "")].into();
+    let paths = |paths: &[&str]| paths.iter().map(PathBuf::from).collect::<Vec<_>>();
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    assert_eq!(given(&[], &environment), (paths(&["/c", "/d"]), names(&["B"])));
+    let several = ["--allow-read", "/a:/b", "--allow-read", "/c", "--pass-env", "A,B"];
+    assert_eq!(given(&several, &environment), (paths(&["/a", "/b", "/c"]), names(&["A", "B"])));
+    environment = Environment::default();
+    assert_eq!(given(&[], &environment), (vec![], vec![]));
 }
 
 #[test]

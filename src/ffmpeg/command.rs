@@ -20,12 +20,14 @@ pub struct Encode<'a> {
     pub video: &'a VideoSettings,
     /// The video file; its extension chooses the container.
     pub output: &'a Path,
+    /// Its environment.
+    pub environment: &'a [(String, String)],
 }
 
 impl Encode<'_> {
     /// The command.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(self.ffmpeg);
+        let mut command = start(self.ffmpeg, self.environment);
         command.args(["-hide_banner", "-loglevel", "level+error", "-nostats", "-y"]);
         // A frame that cannot be decoded is an error, not a frame less.
         command.arg("-xerror");
@@ -110,10 +112,17 @@ fn decoder(format: ImageFormat) -> &'static str {
     }
 }
 
+/// A program that is given this environment and none of ours.
+fn start(program: &Path, environment: &[(String, String)]) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
+    command
+}
+
 /// Counts the frames that are really in a video, and says what they are; the answer
 /// is for [`VideoInfo::parse`](super::VideoInfo::parse).
-pub fn count_frames(ffprobe: &Path, video: &Path) -> Command {
-    let mut command = Command::new(ffprobe);
+pub fn count_frames(ffprobe: &Path, video: &Path, environment: &[(String, String)]) -> Command {
+    let mut command = start(ffprobe, environment);
     command
         .args(["-v", "error", "-show_program_version", "-count_packets"])
         .args(["-select_streams", "v:0"])
@@ -144,6 +153,7 @@ mod tests {
             fps: "23.976".parse().unwrap(),
             video: &video,
             output: Path::new("/s/output.mp4"),
+            environment: &[("PATH".to_owned(), "/bin".to_owned())],
         };
         let command = encode.command();
         let words: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();

@@ -10,6 +10,7 @@ mod report;
 mod sequence;
 mod stitch;
 mod supply;
+mod walls;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,9 +19,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::error::{Error, chain};
+use crate::process::sandbox::Sandbox;
 use crate::process::shutdown::Shutdown;
 use crate::provenance::Provenance;
-use crate::request::{Attempt, Location};
+use crate::request::{Attempt, Confinement, Location};
 use crate::storage::Storage;
 use report::Report;
 
@@ -55,6 +57,10 @@ pub struct Worker {
     pub provenance: Provenance,
     /// Where programs are found.
     pub programs: Programs,
+    /// What they are given and may reach.
+    pub confinement: Confinement,
+    /// What keeps them from the rest.
+    pub sandbox: Sandbox,
     /// Where temporary files go, if not to the system's folder.
     pub scratch_dir: Option<PathBuf>,
 }
@@ -63,7 +69,7 @@ impl Worker {
     /// A fresh folder for temporary files, removed when dropped.
     fn scratch(&self) -> Result<TempDir, Error> {
         let mut builder = tempfile::Builder::new();
-        builder.prefix("render-worker-");
+        builder.prefix(walls::SCRATCH_PREFIX);
         let folder = match &self.scratch_dir {
             Some(dir) => std::path::absolute(dir).and_then(|dir| builder.tempdir_in(dir)),
             None => builder.tempdir(),

@@ -35,6 +35,7 @@ async fn attempt(
     report: &mut Report,
 ) -> Result<(), Error> {
     let blender = worker.programs.find(blender, BLENDER)?;
+    worker.sandbox.suffices().map_err(Error::Sandbox)?;
     let scratch = worker.scratch()?;
     let rooms = Rooms::prepare(&scratch)?;
     let fetched = worker.storage.localise(&job.scene, &rooms.scene);
@@ -63,6 +64,7 @@ async fn attempt(
         setup_script: &rooms.setup_script,
         frames_dir: &rooms.frames,
         home: &rooms.home,
+        environment: &worker.confinement.environment,
         frames: &frames,
         job,
     };

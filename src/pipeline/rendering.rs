@@ -12,7 +12,7 @@ use super::delivery::{Delivered, Delivery, Outcome};
 use super::programs::BLENDER;
 use super::progress::Progress;
 use super::report::FrameReport;
-use super::{STORE_GRACE, Worker};
+use super::{STORE_GRACE, Worker, walls};
 use crate::blender::{Cause, Launch, LogTail, SceneFile, SceneInfo};
 use crate::ending::Ending;
 use crate::error::{Error, chain, frames};
@@ -86,7 +86,8 @@ impl<'a> Rendering<'a> {
     pub async fn run(&mut self, launch: &Launch<'_>) -> Result<(), Error> {
         let command = launch.command();
         tracing::info!("starting {}", shell_line(&command));
-        let mut child = Running::start(command, Stdin::Null)
+        let walls = walls::of_blender(self.worker, launch, &self.job.scene);
+        let mut child = Running::start(command, Stdin::Null, &self.worker.sandbox, walls)
             .map_err(|error| Error::spawn(error, launch.blender.to_owned(), BLENDER))?;
         let end = self.follow(&mut child).await;
         let outlived = self.deliver_the_rest().await;

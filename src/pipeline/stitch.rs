@@ -10,7 +10,7 @@ use super::progress::Progress;
 use super::report::{Action, Report, VideoReport, latest_scene};
 use super::sequence::{self, Sequence};
 use super::supply::Supply;
-use super::{CHILD_GRACE, Worker};
+use super::{CHILD_GRACE, Worker, walls};
 use crate::blender::SceneInfo;
 use crate::ending::Ending;
 use crate::error::Error;
@@ -47,6 +47,7 @@ async fn attempt(
 ) -> Result<(), Error> {
     let ffmpeg = worker.programs.find(ffmpeg, FFMPEG)?;
     let ffprobe = worker.programs.find(ffprobe, FFPROBE)?;
+    worker.sandbox.suffices().map_err(Error::Sandbox)?;
     let scratch = worker.scratch()?;
     let (folder, entries) = worker.unless_stopped(find_frames(worker, job)).await?;
     let scene = worker.unless_stopped(find_scene(worker, job)).await?;
@@ -68,8 +69,15 @@ async fn attempt(
     }
 
     let video = scratch.path().join(job.video.name.as_str());
-    let encode =
-        Encode { ffmpeg: &ffmpeg, format, layer: None, fps, video: &job.video, output: &video };
+    let encode = Encode {
+        ffmpeg: &ffmpeg,
+        format,
+        layer: None,
+        fps,
+        video: &job.video,
+        output: &video,
+        environment: &worker.confinement.environment,
+    };
     let frames = Prefetch::start(worker.storage.clone(), folder.clone(), &sequence);
     let supply = Supply::new(folder, frames, job.allow_gaps);
     let tail = encode_sequence(worker, encode, supply, &goal).await?;
@@ -171,9 +179,10 @@ async fn probe(
     goal: &Goal,
     tail: &LogTail,
 ) -> Result<VideoInfo, Error> {
-    let command = count_frames(ffprobe, video);
+    let command = count_frames(ffprobe, video, &worker.confinement.environment);
     tracing::debug!("starting {}", shell_line(&command));
-    let mut child = Running::start(command, Stdin::Null)
+    let walls = walls::of_ffprobe(worker, ffprobe, video);
+    let mut child = Running::start(command, Stdin::Null, &worker.sandbox, walls)
         .map_err(|error| Error::spawn(error, ffprobe.to_owned(), FFPROBE))?;
     let (mut answer, mut tail) = (String::new(), tail.clone());
     let mut stopping = false;
@@ -212,7 +221,8 @@ async fn encode_sequence(
     encode.layer = layer.as_deref();
     let command = encode.command();
     tracing::info!("starting {}", shell_line(&command));
-    let mut child = Running::start(command, Stdin::Piped)
+    let walls = walls::of_ffmpeg(worker, encode.ffmpeg, encode.output);
+    let mut child = Running::start(command, Stdin::Piped, &worker.sandbox, walls)
         .map_err(|error| Error::spawn(error, encode.ffmpeg.to_owned(), FFMPEG))?;
     let stdin = child.take_stdin();
     let stdin = stdin.ok_or_else(|| Error::Internal("FFmpeg has no standard input".to_owned()))?;

@@ -1,7 +1,7 @@
 //! Processes: being PID 1, being told to stop, and running a child that may
 //! print anything, hang or die. Knows nothing of Blender or FFmpeg.
 //!
-//! The theory, in three rules:
+//! The theory, in five rules:
 //!
 //! 1. *The worker's own signal mask and dispositions are put in order before
 //!    anything else* ([`signals::reset`]). Children inherit both, so everything
@@ -10,9 +10,16 @@
 //!    its child and can wait for its own children without losing a status.
 //! 3. *A child is a process group* ([`supervisor`]). It is signalled as a whole,
 //!    and nothing of it is left when it is reported as ended.
+//! 4. *Nobody leaves the family* ([`survivors`]). What left the group is a descendant
+//!    of the worker all the same, and is ended with the child.
+//! 5. *A child is a stranger* ([`sandbox`], [`secret`]). It reaches its files, and
+//!    neither the network nor us.
 
 pub mod init;
 pub mod lines;
+pub mod sandbox;
+pub mod secret;
 pub mod shutdown;
 pub mod signals;
 pub mod supervisor;
+pub mod survivors;

@@ -2,8 +2,8 @@
 //!
 //! A task owns the child; the caller holds a [`Running`] and talks to it by
 //! messages only. Whatever the child does, the caller sees any number of
-//! [`Event::Line`] and then exactly one [`Event::Ended`], and when that comes
-//! nothing of the child's process group is alive any more.
+//! [`Event::Line`] and then exactly one [`Event::Ended`], and when that comes nothing
+//! of the child is alive any more: neither its process group nor what left that.
 
 use std::error::Error;
 use std::fmt;
@@ -17,18 +17,22 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, ChildStdin};
+use tokio::runtime::Handle;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::lines::LineAssembler;
+use super::sandbox::{Sandbox, Walls};
+use super::survivors::{self, Bystanders};
 use crate::ending::Ending;
 
 /// Lines that may wait for the caller. A slow caller then slows the child down.
 const QUEUED_LINES: usize = 256;
 
 /// How long after the child's end its pipes may stay open and silent. Only a descendant
-/// that left the process group can hold them, and it is no longer our concern.
+/// that could not be ended can hold them.
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// How much is read after the child's end: what a pipe can hold (`pipe(7)`), lest such a
@@ -67,11 +71,17 @@ pub enum End {
 pub struct SpawnError {
     program: PathBuf,
     source: io::Error,
+    locked_in: bool,
 }
 
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot start {}", self.program.display())
+        write!(f, "cannot start {}", self.program.display())?;
+        if self.locked_in && self.source.kind() == io::ErrorKind::PermissionDenied {
+            // Its interpreter, or a program that it is a link to.
+            f.write_str(" (what it is made of may lie where it cannot be read: --allow-read)")?;
+        }
+        Ok(())
     }
 }
 
@@ -90,12 +100,17 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `command` in a process group of its own. Its standard input is
-    /// `stdin`: null, or a pipe that [`Running::take_stdin`] hands out.
+    /// Starts `command` in a process group of its own, within these walls. Its standard
+    /// input is `stdin`: null, or a pipe that [`Running::take_stdin`] hands out.
     ///
     /// # Errors
-    /// If the program is not there or cannot be executed.
-    pub fn start(mut command: Command, stdin: Stdin) -> Result<Self, SpawnError> {
+    /// If the program is not there or cannot be executed, or if the walls cannot be put up.
+    pub fn start(
+        mut command: Command,
+        stdin: Stdin,
+        sandbox: &Sandbox,
+        walls: Walls,
+    ) -> Result<Self, SpawnError> {
         use std::os::unix::process::CommandExt as _;
         let program = PathBuf::from(command.get_program());
         command
@@ -106,14 +121,14 @@ impl Running {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0);
-        let child = tokio::process::Command::from(command)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| SpawnError { program, source })?;
-        Ok(Self::supervise(child))
+        let bystanders = Bystanders::now();
+        let locked_in = sandbox.has_files();
+        let child = spawn(command, sandbox.clone(), walls);
+        let child = child.map_err(|source| SpawnError { program, source, locked_in })?;
+        Ok(Self::supervise(child, bystanders))
     }
 
-    fn supervise(mut child: Child) -> Self {
+    fn supervise(mut child: Child, bystanders: Bystanders) -> Self {
         let (events_in, events) = mpsc::channel(QUEUED_LINES);
         let (grace, stop) = watch::channel(None);
         let stdin = child.stdin.take();
@@ -128,6 +143,8 @@ impl Running {
         }
         tokio::spawn(async move {
             let end = run_to_its_end(&mut child, stop).await;
+            // Fails if the runtime is going down; main does this once more.
+            _ = tokio::task::spawn_blocking(move || survivors::end_all(&bystanders)).await;
             ended.send_replace(true);
             while readers.join_next().await.is_some() {}
             // Nobody listens any more when the caller has given the child up.
@@ -166,12 +183,27 @@ pub enum Stdin {
     Piped,
 }
 
+/// Starts a program in a thread that locks itself in before: what it starts is locked in
+/// with it, and nobody else is (see [`sandbox`](super::sandbox)).
+fn spawn(command: Command, sandbox: Sandbox, walls: Walls) -> io::Result<Child> {
+    let runtime = Handle::current();
+    let thread = std::thread::Builder::new().name("launch".to_owned()).spawn(move || {
+        let _guard = runtime.enter();
+        sandbox.lock_in(&walls)?;
+        tokio::process::Command::from(command).kill_on_drop(true).spawn()
+    })?;
+    // This takes milliseconds.
+    thread.join().unwrap_or_else(|_| Err(io::Error::other("a panic while it was started")))
+}
+
 /// Waits for the child's end, helps it along when told to, and leaves nothing of
 /// its group alive.
 async fn run_to_its_end(child: &mut Child, mut stop: watch::Receiver<Option<Duration>>) -> End {
     let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw) else {
         return End::Stopped;
     };
+    // Without it, orphans that have ended are reaped when the child has.
+    let mut ended_children = signal(SignalKind::child()).ok();
     let mut kill_at: Option<Instant> = None;
     let status = loop {
         let grace_over = async {
@@ -180,8 +212,15 @@ async fn run_to_its_end(child: &mut Child, mut stop: watch::Receiver<Option<Dura
                 None => std::future::pending().await,
             }
         };
+        let one_ended = async {
+            match &mut ended_children {
+                Some(signals) => signals.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             status = child.wait() => break status,
+            _ = one_ended => survivors::reap(Some(group)),
             () = grace_over => {
                 signal_group(group, Signal::SIGKILL);
                 break child.wait().await;

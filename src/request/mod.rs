@@ -5,6 +5,7 @@
 //! where its rule is written down, with a table test beside it.
 
 mod attempt;
+mod confinement;
 mod frames;
 mod location;
 mod output;
@@ -14,6 +15,7 @@ mod stitch;
 mod video;
 
 pub use attempt::{ArrayPosition, Attempt, AttemptError};
+pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, sounds_secret};
 pub use frames::{FrameNumber, FrameRange, FrameSet, FrameSetError};
 pub use location::{Location, LocationError};
 pub use output::{FRAMES_DIR, FrameFile, ImageFormat, REPORTS_DIR};
