@@ -15,6 +15,7 @@
 //! │   ├─ rendering    a frame set: launches of Blender, their frames, the verdict
 //! │   │   └─ launch       one Blender process: its log
 //! │   └─ delivery     saved → verified → stored, beside the rendering
+//! │      └─ backlog   what is saved and not stored: how much, and when to try again
 //! │   stitch        storage → frames in order → FFmpeg → video → storage
 //! │   ├─ sequence     names → order; gaps, duplicates and strangers named
 //! │   ├─ prefetch     frames fetched ahead, in order, in bounded memory

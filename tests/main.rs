@@ -13,9 +13,11 @@
     reason = "a test ends by panicking, and has an environment of its own"
 )]
 
+mod backlog; // saved and not stored: rendering goes on, is paused, is given up
 mod blender_failures; // what goes wrong with Blender: exit codes, last words, what is saved
 mod credentials; // where credentials and the region come from
 mod exit_codes; // one table: in the README, in --help, in the code
+mod fault_rates; // a share of all S3 requests goes wrong: every frame right, or 75
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
 mod init; // being PID 1, and the state that children start in
 mod logs; // the log: for machines and for people, whatever Blender prints

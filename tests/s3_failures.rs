@@ -295,27 +295,6 @@ fn a_frame_that_cannot_be_stored_is_named_and_the_others_are_stored() {
 }
 
 #[test]
-fn a_frame_that_could_not_be_stored_for_a_while_gets_another_chance() {
-    // As often as one delivery tries: only a second one can succeed.
-    let put = Fault::on(Operation::PutObject).key("0003.png").times(3);
-    let setting = Setting::new().inject(put.respond(503, "SlowDown"));
-    let run = setting.render().run().exits(0);
-    run.says(&["frame 3 is not stored", "all 4 frames are stored"]);
-    assert_eq!(setting.frames(), ["0001", "0002", "0003", "0004"]);
-}
-
-#[test]
-fn when_storage_keeps_failing_blender_is_stopped_and_what_is_left_can_be_tried_again() {
-    let setting = Setting::with_steps(json!([{"at": 36, "do": "hang"}]));
-    let put = Fault::on(Operation::PutObject).key("out/frames/").times(32);
-    let setting = setting.inject(put.respond(503, "SlowDown"));
-    let run = setting.render().args("--frames 1-40").env("AWS_MAX_ATTEMPTS", "1").run();
-    let run = run.says(&["stopping Blender: 32 frames could not be stored"]);
-    ends(run, 75, &["frames 36-40 are not stored", "SlowDown", RUN_AGAIN]);
-    assert_eq!(setting.frames().len(), 35);
-}
-
-#[test]
 fn when_storing_is_denied_blender_is_stopped() {
     // Only being stopped can end this Blender.
     let setting = Setting::with_steps(json!([{"at": 4, "do": "hang"}]));

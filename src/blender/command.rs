@@ -115,7 +115,7 @@ fn absolute_text(frame: FrameNumber) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{FirstFrame, FrameSelection, Location};
+    use crate::request::{ByteSize, FirstFrame, FrameSelection, Location};
 
     fn arguments(frames: &str, change: impl FnOnce(&mut RenderJob)) -> String {
         let mut job = RenderJob {
@@ -130,6 +130,7 @@ mod tests {
             engine: Engine::Named("CYCLES".into()),
             cycles_device: None,
             enable_autoexec: false,
+            max_backlog: ByteSize::gib(1),
         };
         change(&mut job);
         let launch = Launch {

@@ -140,6 +140,14 @@ pub(super) struct RenderArgs {
     #[arg(long)]
     pub enable_autoexec: bool,
 
+    /// How much may wait to be stored, like 512MiB [env: MAX_BACKLOG] [default: 1GiB]
+    ///
+    /// Frames that storage does not take for a while wait in the folder for temporary files and
+    /// are tried again. Above this size Blender is paused; when storage does not take any of
+    /// them either, it is stopped and the job ends with 75.
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub max_backlog: Option<String>,
+
     /// The Blender to use [env: BLENDER] [default: blender, from PATH]
     #[arg(long, value_name = "PROGRAM")]
     pub blender: Option<String>,

@@ -19,8 +19,8 @@ pub use settings::{Environment, Setting, UsageError};
 
 use crate::provenance::{Image, Provenance};
 use crate::request::{
-    ArrayPosition, Attempt, Codec, Confinement, Engine, FirstFrame, FrameSelection, FrameSet,
-    FramesPerJob, Location, OutputName, Paths, RenderJob, SequenceSelection, StitchJob,
+    ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
+    FrameSet, FramesPerJob, Location, OutputName, Paths, RenderJob, SequenceSelection, StitchJob,
     TotalFrames, VariableNames, VideoSettings,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
@@ -95,6 +95,7 @@ const LOG_LEVEL: Setting = Setting { flag: "--log-level", variable: "LOG_LEVEL" 
 const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
 const CYCLES_DEVICE: Setting = Setting { flag: "--cycles-device", variable: "CYCLES_DEVICE" };
 const ENABLE_AUTOEXEC: Setting = Setting { flag: "--enable-autoexec", variable: "ENABLE_AUTOEXEC" };
+const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BACKLOG" };
 const BLENDER: Setting = Setting { flag: "--blender", variable: "BLENDER" };
 const FPS: Setting = Setting { flag: "--fps", variable: "FPS" };
 const CODEC: Setting = Setting { flag: "--codec", variable: "CODEC" };
@@ -199,6 +200,9 @@ impl Resolver<'_> {
                 .unwrap_or_else(|| Engine::Named("CYCLES".to_owned())),
             cycles_device: CYCLES_DEVICE.value(args.cycles_device.as_deref(), env)?,
             enable_autoexec: self.switch(ENABLE_AUTOEXEC, args.enable_autoexec)?,
+            max_backlog: MAX_BACKLOG
+                .value(args.max_backlog.as_deref(), env)?
+                .unwrap_or(ByteSize::gib(1)),
         })
     }
 

@@ -38,12 +38,14 @@ fn everything_can_come_from_the_environment() {
         ("FRAMES", "1-3"),
         ("ENGINE", "scene"),
         ("ENABLE_AUTOEXEC", "true"),
+        ("MAX_BACKLOG", "512MiB"),
         ("BLENDER", "/opt/blender/blender"),
     ];
     let command = render(&[], &environment.into()).unwrap();
     let JobRequest::Render { job, blender } = command.action else { panic!("a request to render") };
     assert_eq!(job.engine, Engine::Scene);
     assert!(job.enable_autoexec);
+    assert_eq!(job.max_backlog.bytes(), 512 << 20);
     assert_eq!(blender, PathBuf::from("/opt/blender/blender"));
 }
 
@@ -79,6 +81,7 @@ fn every_refusal_names_flag_and_variable() {
         (with(&["-f", "1", "--sandbox", "on"]), &["--sandbox", "SANDBOX", "auto, require or off"]),
         (with(&["-f", "1", "--pass-env", "A,B=1"]), &["--pass-env", "PASS_ENV", "`A,B=1`"]),
         (with(&["-f", "1", "--allow-read", "/a::/b"]), &["--allow-read", "ALLOW_READ", "/a::/b"]),
+        (with(&["-f", "1", "--max-backlog", "-1"]), &["--max-backlog", "MAX_BACKLOG", "`-1`"]),
         (with(&["-f", "1", "--log-format", "xml"]), &["--log-format", "LOG_FORMAT", "`xml`"]),
         (vec!["-i", "gs://b/a", "-o", "out", "-f", "1"], &["--input-uri", "INPUT_URI", "gs://b/a"]),
         (

@@ -4,19 +4,23 @@
 //! A frame is *saved* when Blender says so or its file is found, *verified* when the
 //! whole file was read and found complete, *stored* when it lies under its final
 //! name in the output. Only then is the copy in scratch removed.
+//!
+//! What cannot be stored for a while waits in the [`Backlog`] and is tried again, as soon
+//! as another frame gets through or some time has passed.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use nix::sys::statvfs::statvfs;
 use tokio::sync::{Semaphore, mpsc};
 
+use super::backlog::Backlog;
 use crate::image;
-use crate::request::{FRAMES_DIR, FrameFile, FrameNumber, Location};
-use crate::storage::{Storage, StorageError};
+use crate::request::{ByteSize, FRAMES_DIR, FrameFile, FrameNumber, Location};
+use crate::storage::{Failure, Storage, StorageError};
 
 /// Frames that are checked and stored at once. One is enough to keep up with any
 /// real render; a few make up for a slow network.
@@ -42,7 +46,8 @@ pub enum Outcome {
         /// Whether the scratch disk is full.
         disk_full: bool,
     },
-    /// It is whole and could not be stored; its file is still there.
+    /// It is whole and could not be stored; its file is still there. Where that can pass,
+    /// it is tried again.
     NotStored(StorageError),
 }
 
@@ -55,7 +60,8 @@ pub struct Delivered {
     pub outcome: Outcome,
 }
 
-/// Takes saved frames and reports on each exactly once, in any order.
+/// Takes saved frames and reports on each, in any order: once when it is stored or never
+/// will be, and each time before that it could not be stored.
 #[derive(Debug)]
 pub struct Delivery {
     storage: Arc<Storage>,
@@ -63,12 +69,12 @@ pub struct Delivery {
     places: Arc<Semaphore>,
     report: mpsc::UnboundedSender<Delivered>,
     reports: mpsc::UnboundedReceiver<Delivered>,
-    under_way: BTreeSet<FrameNumber>,
+    backlog: Backlog,
 }
 
 impl Delivery {
     /// Delivers to `frames/` below `output`.
-    pub fn new(storage: Arc<Storage>, output: &Location) -> Self {
+    pub fn new(storage: Arc<Storage>, output: &Location, max_backlog: ByteSize) -> Self {
         let (report, reports) = mpsc::unbounded_channel();
         Self {
             storage,
@@ -76,20 +82,30 @@ impl Delivery {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             report,
             reports,
-            under_way: BTreeSet::new(),
+            backlog: Backlog::new(max_backlog),
         }
     }
 
-    /// Frames that were accepted and not reported on yet.
+    /// What was accepted and is not stored.
+    pub fn backlog(&self) -> &Backlog {
+        &self.backlog
+    }
+
+    /// Frames that were accepted and are being stored.
     pub fn under_way(&self) -> usize {
-        self.under_way.len()
+        self.backlog.under_way()
     }
 
     /// Accepts the file of a frame, unless that frame is under way.
     pub fn accept(&mut self, frame: FrameNumber, file: PathBuf) {
-        if !self.under_way.insert(frame) {
-            return;
+        // A file that is not there is found damaged.
+        let bytes = file.symlink_metadata().map_or(0, |metadata| metadata.len());
+        if self.backlog.send(frame, file.clone(), bytes) {
+            self.send(frame, file);
         }
+    }
+
+    fn send(&self, frame: FrameNumber, file: PathBuf) {
         let (storage, folder) = (Arc::clone(&self.storage), self.folder.clone());
         let (places, report) = (Arc::clone(&self.places), self.report.clone());
         tokio::spawn(async move {
@@ -101,16 +117,44 @@ impl Delivery {
         });
     }
 
-    /// What became of the next frame; waits forever when none is under way. Cancel
-    /// safe.
+    /// What became of the next frame; waits forever when none is under way and none waits.
+    /// Cancel safe.
     pub async fn next(&mut self) -> Delivered {
-        match self.reports.recv().await {
-            Some(delivered) => {
-                self.under_way.remove(&delivered.frame);
-                delivered
+        loop {
+            let next_try = self.backlog.next_try();
+            let due = async {
+                match next_try {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let delivered = tokio::select! {
+                // We hold a sender ourselves: the channel does not close.
+                Some(delivered) = self.reports.recv() => delivered,
+                () = due => {
+                    let (size, frames) = (self.backlog.size(), self.backlog.frames());
+                    tracing::info!("{size} wait to be stored: trying again; frames {frames}");
+                    self.send_again(Backlog::due);
+                    continue;
+                }
+            };
+            let frame = delivered.frame;
+            match &delivered.outcome {
+                Outcome::Stored { .. } => self.send_again(|backlog| backlog.arrived(frame, true)),
+                Outcome::NotStored(error) if matches!(error.failure(), Failure::Transient(_)) => {
+                    self.backlog.failed(frame, Instant::now());
+                }
+                Outcome::Damaged { .. } | Outcome::NotStored(_) => {
+                    self.send_again(|backlog| backlog.arrived(frame, false));
+                }
             }
-            // We hold a sender ourselves: the channel does not close.
-            None => std::future::pending().await,
+            return delivered;
+        }
+    }
+
+    fn send_again(&mut self, which: impl FnOnce(&mut Backlog) -> Vec<(FrameNumber, PathBuf)>) {
+        for (frame, file) in which(&mut self.backlog) {
+            self.send(frame, file);
         }
     }
 }

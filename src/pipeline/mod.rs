@@ -1,5 +1,6 @@
 //! What happens, top to bottom: a file a subcommand, and what the two share.
 
+mod backlog;
 mod delivery;
 mod prefetch;
 mod programs;

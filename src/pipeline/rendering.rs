@@ -6,7 +6,9 @@ mod launch;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::pin::{Pin, pin};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
 
 use super::delivery::{Delivered, Delivery, Outcome};
 use super::programs::BLENDER;
@@ -20,8 +22,9 @@ use crate::process::supervisor::{End, Running, Stdin, shell_line};
 use crate::request::{FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, RenderJob};
 use crate::storage::{Failure, StorageError};
 
-/// Saved frames that wait in scratch before Blender is made to wait for them.
-const BACKLOG: usize = 32;
+/// How long no frame has got through before nothing more is expected, Blender having
+/// ended: longer than all attempts at one of them take.
+const LAST_TRY: Duration = Duration::from_mins(4);
 
 /// One launch of Blender and the delivery of its frames.
 #[derive(Debug)]
@@ -42,10 +45,8 @@ pub struct Rendering<'a> {
     /// The frames that are stored.
     pub stored: BTreeMap<i32, FrameReport>,
     damaged: BTreeMap<FrameNumber, (String, bool)>,
-    /// Why a frame could not be stored: what happened to the first one.
-    not_stored: Option<StorageError>,
-    /// How many frames could not be stored and lie in scratch.
-    waiting: usize,
+    /// Why frames could not be stored, so far.
+    not_stored: BTreeMap<FrameNumber, StorageError>,
     /// Since when there is nothing left to do.
     all_stored: Option<Instant>,
 }
@@ -65,7 +66,7 @@ impl<'a> Rendering<'a> {
             frames,
             file,
             frames_dir,
-            delivery: Delivery::new(worker.storage.clone(), &job.output),
+            delivery: Delivery::new(worker.storage.clone(), &job.output, job.max_backlog),
             progress: Progress::begin(frames.len()),
             tail: LogTail::default(),
             scene: None,
@@ -73,8 +74,7 @@ impl<'a> Rendering<'a> {
             seconds: BTreeMap::new(),
             stored: BTreeMap::new(),
             damaged: BTreeMap::new(),
-            not_stored: None,
-            waiting: 0,
+            not_stored: BTreeMap::new(),
             all_stored: None,
         }
     }
@@ -93,22 +93,30 @@ impl<'a> Rendering<'a> {
         let outlived = self.deliver_the_rest().await;
         if end == End::Stopped && self.worker.shutdown.requested().is_none() {
             // Then it was for this that Blender was stopped and frames are missing.
-            self.not_stored = self.not_stored.take().or(outlived);
+            if let Some((frame, error)) = outlived.filter(|_| self.not_stored.is_empty()) {
+                self.not_stored.insert(frame, error);
+            }
         }
         self.verdict(end)
     }
 
     /// Why it makes no sense to render on, if it makes none.
     fn futile(&self) -> Option<String> {
-        let failure = self.not_stored.as_ref().map(StorageError::failure)?;
-        match failure {
-            Failure::Denied(_) | Failure::Missing(_) | Failure::Io(_) => {
-                Some("stopping Blender: what cannot be stored need not be rendered".to_owned())
-            }
-            // Each of them fills the scratch disk.
-            Failure::Transient(_) => (self.waiting >= BACKLOG)
-                .then(|| format!("stopping Blender: {} frames could not be stored", self.waiting)),
+        let lasts = |error: &StorageError| match error.failure() {
+            Failure::Denied(_) | Failure::Missing(_) | Failure::Io(_) => true,
+            Failure::Transient(_) => false,
+        };
+        if self.not_stored.values().any(lasts) {
+            return Some("stopping Blender: what cannot be stored need not be rendered".to_owned());
         }
+        let backlog = self.delivery.backlog();
+        backlog.is_hopeless(Instant::now()).then(|| {
+            let (size, limit) = (backlog.size(), self.job.max_backlog);
+            format!(
+                "stopping Blender: none of the {size} that wait could be stored, and {limit} may \
+                 wait (--max-backlog, MAX_BACKLOG)"
+            )
+        })
     }
 
     fn delivered(&mut self, Delivered { frame, outcome }: Delivered) {
@@ -116,6 +124,7 @@ impl<'a> Rendering<'a> {
             Outcome::Stored { file, bytes } => {
                 let seconds = self.seconds.get(&frame).copied().unwrap_or_default();
                 self.damaged.remove(&frame);
+                self.not_stored.remove(&frame);
                 self.stored.insert(frame.get(), FrameReport { file, bytes, seconds });
                 self.progress.reached(self.stored.len());
                 if self.stored.len() == self.frames.len() {
@@ -142,9 +151,23 @@ impl<'a> Rendering<'a> {
             }
             Outcome::NotStored(error) => {
                 let text = chain(&error);
-                tracing::error!(frame = frame.get(), "frame {frame} is not stored: {text}");
-                self.waiting += 1;
-                self.not_stored.get_or_insert(error);
+                let number = frame.get();
+                match error.failure() {
+                    // Each time after the first one the backlog speaks for all of them.
+                    Failure::Transient(_) if self.not_stored.contains_key(&frame) => {
+                        tracing::debug!(frame = number, "frame {frame} is not stored yet: {text}");
+                    }
+                    Failure::Transient(_) => {
+                        tracing::warn!(
+                            frame = number,
+                            "frame {frame} is not stored yet and waits: {text}"
+                        );
+                    }
+                    Failure::Denied(_) | Failure::Missing(_) | Failure::Io(_) => {
+                        tracing::error!(frame = number, "frame {frame} is not stored: {text}");
+                    }
+                }
+                self.not_stored.insert(frame, error);
             }
         }
     }
@@ -152,7 +175,7 @@ impl<'a> Rendering<'a> {
     /// After Blender's end: the frames that are still on their way, and those that it
     /// saved without saying so. What could not be stored for a while gets another chance;
     /// the result is why it needed one.
-    async fn deliver_the_rest(&mut self) -> Option<StorageError> {
+    async fn deliver_the_rest(&mut self) -> Option<(FrameNumber, StorageError)> {
         let shutdown = self.worker.shutdown.clone();
         let mut out_of_time = pin!(async move {
             shutdown.wait().await;
@@ -161,10 +184,10 @@ impl<'a> Rendering<'a> {
         if !self.drain(out_of_time.as_mut()).await {
             return None;
         }
-        let passing =
-            self.not_stored.take_if(|error| matches!(error.failure(), Failure::Transient(_)));
+        let passes = |error: &StorageError| matches!(error.failure(), Failure::Transient(_));
+        let passing: Vec<_> = self.not_stored.extract_if(.., |_, error| passes(error)).collect();
         let missing = self.frames.iter().filter(|frame| !self.stored.contains_key(&frame.get()));
-        for frame in missing.filter(|_| self.not_stored.is_none()) {
+        for frame in missing.filter(|_| self.not_stored.is_empty()) {
             let files = ImageFormat::ALL.map(|format| FrameFile::name(frame, format));
             let mut files = files.iter().map(|name| self.frames_dir.join(name));
             if let Some(file) = files.find(|file| file.is_file()) {
@@ -172,15 +195,22 @@ impl<'a> Rendering<'a> {
             }
         }
         self.drain(out_of_time).await;
-        passing
+        passing.into_iter().next()
     }
 
-    /// Waits for what is under way; false if time was up before.
+    /// Waits for what is under way; false if time was up before, or nothing gets through.
     async fn drain(&mut self, mut out_of_time: Pin<&mut impl Future<Output = ()>>) -> bool {
+        let mut stored = self.stored.len();
+        let mut patience = pin!(sleep(LAST_TRY));
         while self.delivery.under_way() > 0 {
             tokio::select! {
                 delivered = self.delivery.next() => self.delivered(delivered),
                 () = out_of_time.as_mut() => return false,
+                () = patience.as_mut() => return false,
+            }
+            if stored < self.stored.len() {
+                stored = self.stored.len();
+                patience.set(sleep(LAST_TRY));
             }
         }
         true
@@ -199,7 +229,11 @@ impl<'a> Rendering<'a> {
             tracing::info!("all {} frames are stored", self.frames.len());
             return Ok(());
         }
-        if let Some(source) = self.not_stored.take() {
+        // One that does not pass is the cause of all.
+        let lasts = |error: &StorageError| !matches!(error.failure(), Failure::Transient(_));
+        let first = self.not_stored.iter().find(|(_, error)| lasts(error));
+        let first = first.or_else(|| self.not_stored.first_key_value()).map(|(frame, _)| *frame);
+        if let Some(source) = first.and_then(|frame| self.not_stored.remove(&frame)) {
             return Err(Error::NotStored { missing, source });
         }
         if let Some(by) = self.worker.shutdown.requested() {

@@ -2,8 +2,8 @@
 //! network and no other process.
 //!
 //! A .blend is a program of whoever made it, and FFmpeg decodes what that program drew.
-//! Two walls of the kernel, neither of which needs a right to be put up: [`files`]
-//! (Landlock) and [`calls`] (seccomp). Both hold for a thread and for everything that it
+//! Two walls of the kernel, neither of which needs a right to be put up: `files`
+//! (Landlock) and `calls` (seccomp). Both hold for a thread and for everything that it
 //! starts, and cannot be taken down again. So each child is started by a thread that
 //! locks itself in first and then ends: there is no code between fork and exec, and an
 //! error on the way is an ordinary error here.

@@ -96,6 +96,7 @@ impl Error for SpawnError {
 pub struct Running {
     events: mpsc::Receiver<Event>,
     grace: watch::Sender<Option<Duration>>,
+    paused: watch::Sender<bool>,
     stdin: Option<ChildStdin>,
 }
 
@@ -131,6 +132,7 @@ impl Running {
     fn supervise(mut child: Child, bystanders: Bystanders) -> Self {
         let (events_in, events) = mpsc::channel(QUEUED_LINES);
         let (grace, stop) = watch::channel(None);
+        let (paused, pausing) = watch::channel(false);
         let stdin = child.stdin.take();
         let (ended, has_ended) = watch::channel(false);
         let mut readers = JoinSet::new();
@@ -142,7 +144,7 @@ impl Running {
             readers.spawn(read_lines(stderr, Stream::Stderr, events_in.clone(), has_ended));
         }
         tokio::spawn(async move {
-            let end = run_to_its_end(&mut child, stop).await;
+            let end = run_to_its_end(&mut child, stop, pausing).await;
             // Fails if the runtime is going down; main does this once more.
             _ = tokio::task::spawn_blocking(move || survivors::end_all(&bystanders)).await;
             ended.send_replace(true);
@@ -150,7 +152,7 @@ impl Running {
             // Nobody listens any more when the caller has given the child up.
             drop(events_in.send(Event::Ended(end)).await);
         });
-        Self { events, grace, stdin }
+        Self { events, grace, paused, stdin }
     }
 
     /// The pipe to the child's standard input; once.
@@ -163,6 +165,22 @@ impl Running {
     pub async fn next(&mut self) -> Event {
         // The task ends without a word only if the runtime itself is going down.
         self.events.recv().await.unwrap_or(Event::Ended(End::Stopped))
+    }
+
+    /// Has the child's group stand still (SIGSTOP), until [`Running::resume`]. It can still
+    /// be stopped for good.
+    pub fn pause(&self) {
+        self.paused.send_replace(true);
+    }
+
+    /// Lets it go on (SIGCONT).
+    pub fn resume(&self) {
+        self.paused.send_replace(false);
+    }
+
+    /// Whether it stands still because of us.
+    pub fn is_paused(&self) -> bool {
+        *self.paused.borrow()
     }
 
     /// Sends SIGTERM to the child's group, and SIGKILL when `grace` is over. Asked
@@ -198,7 +216,11 @@ fn spawn(command: Command, sandbox: Sandbox, walls: Walls) -> io::Result<Child> 
 
 /// Waits for the child's end, helps it along when told to, and leaves nothing of
 /// its group alive.
-async fn run_to_its_end(child: &mut Child, mut stop: watch::Receiver<Option<Duration>>) -> End {
+async fn run_to_its_end(
+    child: &mut Child,
+    mut stop: watch::Receiver<Option<Duration>>,
+    mut paused: watch::Receiver<bool>,
+) -> End {
     let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw) else {
         return End::Stopped;
     };
@@ -225,9 +247,15 @@ async fn run_to_its_end(child: &mut Child, mut stop: watch::Receiver<Option<Dura
                 signal_group(group, Signal::SIGKILL);
                 break child.wait().await;
             }
+            Ok(()) = paused.changed(), if kill_at.is_none() => {
+                let pause = *paused.borrow_and_update();
+                signal_group(group, if pause { Signal::SIGSTOP } else { Signal::SIGCONT });
+            }
             changed = stop.changed() => {
                 if kill_at.is_none() {
                     signal_group(group, Signal::SIGTERM);
+                    // Who stands still acts on no signal.
+                    signal_group(group, Signal::SIGCONT);
                 }
                 // The caller may be gone without a word: nobody to be graceful for.
                 let asked = *stop.borrow_and_update();

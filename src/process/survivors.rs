@@ -58,7 +58,7 @@ pub fn reap(child: Option<Pid>) {
 }
 
 /// Kills every descendant of this process but `bystanders`, and waits until none is left.
-/// Blocks, for a few milliseconds as a rule; gives up, with a warning, after [`LIMIT`].
+/// Blocks, for a few milliseconds as a rule; gives up, with a warning, after `LIMIT`.
 ///
 /// Must not be called while a child is running that is to live.
 pub fn end_all(bystanders: &Bystanders) {

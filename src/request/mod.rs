@@ -5,6 +5,7 @@
 //! where its rule is written down, with a table test beside it.
 
 mod attempt;
+mod byte_size;
 mod confinement;
 mod frames;
 mod location;
@@ -15,6 +16,7 @@ mod stitch;
 mod video;
 
 pub use attempt::{ArrayPosition, Attempt, AttemptError};
+pub use byte_size::ByteSize;
 pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, sounds_secret};
 pub use frames::{FrameNumber, FrameRange, FrameSet, FrameSetError};
 pub use location::{Location, LocationError};

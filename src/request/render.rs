@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{FrameSelection, Location};
+use super::{ByteSize, FrameSelection, Location};
 
 /// Everything that was asked of `render`.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub struct RenderJob {
     pub cycles_device: Option<CyclesDevice>,
     /// Whether Python inside of the scene file may run by itself.
     pub enable_autoexec: bool,
+    /// How much may lie in scratch that is saved and not stored; above it Blender waits.
+    pub max_backlog: ByteSize,
 }
 
 /// The render engine.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use super::{BACKLOG, Rendering};
+use super::Rendering;
 use crate::blender::Event;
 use crate::pipeline::CHILD_GRACE;
 use crate::process::supervisor::{self, End, Running};
@@ -32,8 +32,7 @@ impl Rendering<'_> {
                 }
             };
             let stop = tokio::select! {
-                // Not reading on makes Blender wait, as soon as its pipe is full.
-                event = child.next(), if stopping || self.delivery.under_way() < BACKLOG => {
+                event = child.next() => {
                     match event {
                         supervisor::Event::Line(_, line) => self.line(&line),
                         supervisor::Event::Ended(end) => return end,
@@ -56,6 +55,26 @@ impl Rendering<'_> {
                 stopping = true;
                 child.stop(CHILD_GRACE);
             }
+            if !stopping {
+                self.throttle(child);
+            }
+        }
+    }
+
+    /// Has Blender wait while too much of what it saved is not stored.
+    fn throttle(&self, child: &mut Running) {
+        let backlog = self.delivery.backlog();
+        let (size, limit) = (backlog.size(), self.job.max_backlog);
+        if !child.is_paused() && backlog.is_full() {
+            child.pause();
+            let frames = backlog.frames();
+            tracing::warn!(
+                "Blender is paused: {size} wait to be stored, more than {limit} (--max-backlog, \
+                 MAX_BACKLOG); frames {frames}"
+            );
+        } else if child.is_paused() && backlog.has_room() {
+            child.resume();
+            tracing::info!("Blender goes on: {size} wait to be stored");
         }
     }
 

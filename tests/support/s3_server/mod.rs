@@ -44,7 +44,7 @@ use self::serving::Serving;
 use self::store::Store;
 use self::tls::Identity;
 
-pub use self::faults::Fault;
+pub use self::faults::{Fault, Requests};
 pub use self::log::Request;
 pub use self::operation::Operation;
 
