@@ -25,7 +25,9 @@ fn credentials() -> String {
 
 /// A service on this machine that answers each request, by its first line, with a body
 /// or with 404. Gives its address and the heads of the requests, in lower case.
-fn agent(answer: impl Fn(&str) -> Option<String> + Send + 'static) -> (String, Receiver<String>) {
+pub fn agent(
+    answer: impl Fn(&str) -> Option<String> + Send + 'static,
+) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (heads, asked) = channel();

@@ -24,7 +24,9 @@ mod logs; // the log: for machines and for people, whatever Blender prints
 mod provenance; // what worker and image were built from, wherever that is told
 mod render; // frames as a real Blender makes them, under its names
 mod s3; // on S3: keys, requests, regions, TLS, frames as they come
-mod s3_failures; // what S3 can refuse, lose or spoil: exit codes and words
+mod s3_failures; // what S3 refuses, or loses and spoils for good: exit codes and words
+mod s3_parts; // large objects, in parts: nothing is left, nothing is wrong
+mod s3_recovery; // what passes by itself, or with new credentials, is outlived
 mod s3_server_faults; // its faults of uploads, and those at random
 mod s3_server_itself; // the S3 server that the others rely on
 mod signals; // told to stop: saved frames are stored, in bounded time

@@ -1,6 +1,6 @@
-//! What S3 can refuse, lose or spoil. What passes by itself is outlived; everything
-//! else ends with the exit code that tells Batch whether to try again, and with words
-//! that name the URI, the cause as S3 puts it, and what to do.
+//! What S3 can refuse, and what it loses or spoils for good: the job ends with the exit
+//! code that tells Batch whether to try again, and with words that name the URI, the
+//! cause as S3 puts it, and what to do. What passes by itself is in `s3_recovery`.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,24 +14,24 @@ use crate::support::{Run, Worker, ordered_scene, worker};
 
 /// Advice, by exit code.
 const CHECK_THE_URI: &str = "what to do: check the URI";
-const RUN_AGAIN: &str = "what to do: run the job again";
+pub const RUN_AGAIN: &str = "what to do: run the job again";
 const GIVE_THE_RIGHT: &str = "what to do: give the job's role or user the right";
 
 /// A server with a scene in `a.blend`, and a place to see what Blender did.
-struct Setting {
-    server: S3Server,
-    folder: TempDir,
+pub struct Setting {
+    pub server: S3Server,
+    pub folder: TempDir,
 }
 
 impl Setting {
     /// The scene has frames 1 to 4.
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with_steps(json!([]))
     }
 
     /// The stand-in for Blender has orders.
     #[expect(clippy::needless_pass_by_value, reason = "a literal")]
-    fn with_steps(steps: Value) -> Self {
+    pub fn with_steps(steps: Value) -> Self {
         let this = Self { server: S3Server::start(), folder: tempfile::tempdir().unwrap() };
         let orders = json!({"steps": steps, "record": this.launches()});
         this.server.put("a.blend", &ordered_scene(1, 4, &orders));
@@ -39,18 +39,18 @@ impl Setting {
     }
 
     /// And with these frames, put there by the program itself, in `out`.
-    fn rendered() -> Self {
+    pub fn rendered() -> Self {
         let this = Self::new();
         this.render().run().exits(0);
         this
     }
 
-    fn inject(self, fault: Fault) -> Self {
+    pub fn inject(self, fault: Fault) -> Self {
         self.server.inject(fault);
         self
     }
 
-    fn render(&self) -> Worker {
+    pub fn render(&self) -> Worker {
         self.render_to(&self.server.uri("a.blend"), &self.server.uri("out"))
     }
 
@@ -59,7 +59,7 @@ impl Setting {
         job.s3(&self.server).env("AWS_BATCH_JOB_ID", "j0b")
     }
 
-    fn stitch(&self) -> Worker {
+    pub fn stitch(&self) -> Worker {
         let out = self.server.uri("out");
         let job = worker("stitch").input(&out).output(&out).args("-f 4");
         job.s3(&self.server).env("AWS_BATCH_JOB_ID", "j0b")
@@ -74,7 +74,7 @@ impl Setting {
     }
 
     /// The numbers of the frames that are stored.
-    fn frames(&self) -> Vec<String> {
+    pub fn frames(&self) -> Vec<String> {
         let keys = self.server.keys("out/frames/");
         let name = |key: String| key["out/frames/".len()..].trim_end_matches(".png").to_owned();
         keys.into_iter().map(name).collect()
@@ -88,7 +88,7 @@ impl Setting {
 
 /// Asserts how a run ended, and that its last words have all of `words`.
 #[track_caller]
-fn ends(run: Run, code: i32, words: &[&str]) -> Run {
+pub fn ends(run: Run, code: i32, words: &[&str]) -> Run {
     let run = run.exits(code);
     let said = run.last_words();
     for word in words {
@@ -98,64 +98,14 @@ fn ends(run: Run, code: i32, words: &[&str]) -> Run {
 }
 
 /// Takes away the credentials that every job here has.
-fn without_credentials(command: &mut Command) {
+pub fn without_credentials(command: &mut Command) {
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
 }
 
 /// An address at which nobody listens: no port of it is ever handed out.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
-// What passes by itself ------------------------------------------------------------
-
-#[test]
-fn faults_that_pass_are_outlived() {
-    use Operation::{GetObject, HeadBucket, PutObject};
-    let faults = [
-        Fault::on(HeadBucket).times(2).respond(503, "SlowDown"),
-        Fault::on(GetObject).times(3).respond(503, "SlowDown"),
-        Fault::on(GetObject).times(1).reset(),
-        Fault::on(GetObject).times(1).close(),
-        Fault::on(GetObject).times(2).truncate_body(40),
-        Fault::on(PutObject).times(1).respond(500, "InternalError"),
-        Fault::on(PutObject).key("0002.png").times(3).respond(503, "ServiceUnavailable"),
-        Fault::on(PutObject).key("0003.png").times(1).reset(),
-        Fault::on(PutObject).key("0004.png").times(1).lose_answer(),
-        Fault::on(PutObject).key("0001.png").times(1).respond(400, "RequestTimeout"),
-    ];
-    let setting = faults.into_iter().fold(Setting::new(), Setting::inject);
-    let render = setting.render().env("AWS_MAX_ATTEMPTS", "8");
-    render.run().exits(0).never_says(&["ERROR"]);
-    assert_eq!(setting.frames(), ["0001", "0002", "0003", "0004"]);
-    let spoilt = setting.server.requests().iter().filter(|request| request.faulted).count();
-    assert_eq!(spoilt, 2 + 3 + 1 + 1 + 2 + 1 + 3 + 1 + 1 + 1, "every fault was met");
-}
-
-#[test]
-fn a_bit_that_flips_on_the_way_is_noticed_and_the_frame_is_had_again() {
-    let setting = Setting::rendered();
-    // In the middle of the pixels.
-    let at = setting.server.get("out/frames/0002.png").unwrap().len() / 2;
-    let get = || Fault::on(Operation::GetObject).key("frames/0002.png");
-    let setting = setting.inject(get().times(1).flip_bit(at));
-    setting.stitch().run().exits(0);
-    assert!(setting.server.get("out/output.mp4").is_some());
-
-    let setting = setting.inject(get().flip_bit(at));
-    let uri = setting.server.uri("out/frames/0002.png");
-    ends(setting.stitch().run(), 75, &[&uri, "checksum", RUN_AGAIN]);
-}
-
-#[test]
-fn a_body_that_stalls_is_given_up_and_had_again() {
-    let setting = Setting::new();
-    let get = Fault::on(Operation::GetObject).key("a.blend");
-    let setting = setting.inject(get.times(1).stall_body(50));
-    let run = setting.render().run().exits(0);
-    assert!(run.took < Duration::from_secs(30), "took {:?}", run.took);
-    assert_eq!(setting.server.count(Operation::GetObject), 2);
-}
-
-// What does not --------------------------------------------------------------------
+// What does not pass --------------------------------------------------------------------
 
 #[test]
 fn what_is_not_there_is_missing() {
@@ -345,7 +295,7 @@ fn the_endpoint_for_s3_wins_over_the_general_one() {
 }
 
 #[test]
-fn without_credentials_the_job_can_be_tried_again() {
+pub fn without_credentials_the_job_can_be_tried_again() {
     let setting = Setting::new();
     let run = setting.render().with(without_credentials).run();
     ends(run, 75, &[&setting.server.uri("a.blend"), "credentials", RUN_AGAIN]);

@@ -38,7 +38,7 @@ const WORTH_TELLING: Duration = Duration::from_secs(5);
 const ANSWER: Duration = Duration::from_secs(30);
 
 /// What travels more slowly than this, in bytes a second, is taken for stalled.
-const SLOWEST: u64 = 32 * 1024;
+const SLOWEST: u64 = 64 * 1024;
 
 /// How often and for how long a request is tried.
 #[derive(Clone, Copy, Debug)]

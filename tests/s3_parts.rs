@@ -1,0 +1,122 @@
+//! Large objects travel in parts: what goes wrong on the way leaves no parts behind that
+//! are paid for and never seen, and never a wrong byte.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use render_worker::request::Location;
+use render_worker::storage::{Failure, Storage};
+
+use crate::support::s3_server::{Fault, Operation, Request, S3Server};
+
+const MIB: usize = 1024 * 1024;
+
+/// Three parts.
+const LARGE: usize = 33 * MIB;
+
+/// What [`storage_at_work`] is to do.
+const WORK: &str = "S3_PARTS_WORK";
+
+/// Not a test: what the tests below have done by a process of its own, which has the
+/// environment that leads to their server.
+#[test]
+#[ignore = "is run by the other tests"]
+fn storage_at_work() {
+    let work = std::env::var(WORK).expect("is run by the other tests");
+    let (work, folder) = work.split_once(' ').unwrap();
+    let folder = PathBuf::from(folder);
+    let object: Location = "s3://render-test/large.bin".parse().unwrap();
+    let storage = Storage::new(Some(6));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let result = runtime.block_on(async {
+        match work {
+            "upload" => storage.upload(&folder.join("large"), &object).await.map(drop),
+            _ => storage.localise(&object, &folder.join("copy")).await.map(drop),
+        }
+    });
+    match result {
+        Ok(()) => {}
+        Err(error) if matches!(error.failure(), Failure::Transient(_)) => std::process::exit(75),
+        Err(error) if matches!(error.failure(), Failure::Denied(_)) => std::process::exit(77),
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+/// Has it done, and says how that ended: 0, 75 or 77.
+fn have_done(work: &str, server: &S3Server, folder: &std::path::Path) -> i32 {
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "s3_parts::storage_at_work", "--ignored", "--quiet"])
+        .env_clear()
+        .envs(server.env())
+        .env(WORK, format!("{work} {}", folder.display()))
+        .status()
+        .unwrap();
+    status.code().unwrap()
+}
+
+/// Bytes in which a wrong place would show.
+fn content() -> Vec<u8> {
+    (0..u32::try_from(LARGE / 4).unwrap()).flat_map(u32::to_be_bytes).collect()
+}
+
+#[test]
+fn an_upload_whose_completion_was_answered_and_lost_is_stored_and_not_called_missing() {
+    let server = S3Server::start();
+    server.inject(Fault::on(Operation::CompleteMultipartUpload).times(1).reset_after());
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("large"), content()).unwrap();
+    assert_eq!(have_done("upload", &server, folder.path()), 0);
+    assert!(server.get("large.bin") == Some(content()));
+    assert_eq!(server.open_uploads(), [""; 0]);
+}
+
+#[test]
+fn an_upload_that_fails_for_good_leaves_no_parts() {
+    let second = |request: &Request| request.part_number() == Some(2);
+    for (fault, code) in [
+        (Fault::on(Operation::CompleteMultipartUpload).error_in_ok_body("InternalError"), 75),
+        (Fault::on(Operation::UploadPart).when(second).respond(503, "SlowDown"), 75),
+        (Fault::on(Operation::UploadPart).when(second).respond(403, "AccessDenied"), 77),
+    ] {
+        let server = S3Server::start();
+        server.inject(fault);
+        server.inject(Fault::on(Operation::AbortMultipartUpload).times(2).reset());
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("large"), content()).unwrap();
+        assert_eq!(have_done("upload", &server, folder.path()), code);
+        assert_eq!(server.get("large.bin"), None);
+        assert_eq!(server.open_uploads(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_bit_that_flips_in_a_part_is_noticed_by_the_sum_of_the_whole() {
+    let server = S3Server::start();
+    server.put("large.bin", &content());
+    let second = |request: &Request| request.range() == Some("bytes=16777216-33554431");
+    server.inject(Fault::on(Operation::GetObject).when(second).times(1).flip_bit(4711));
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(have_done("download", &server, folder.path()), 0);
+    assert!(fs::read(folder.path().join("copy")).unwrap() == content());
+
+    server.inject(Fault::on(Operation::GetObject).when(second).flip_bit(4711));
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(have_done("download", &server, folder.path()), 75);
+    assert!(!folder.path().join("copy").exists());
+}
+
+#[test]
+fn of_parts_that_go_wrong_at_random_every_byte_is_right() {
+    let server = S3Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("large"), content()).unwrap();
+    for seed in 1..=2 {
+        server.fault_rate(seed, 30);
+        let done = |work| (0..5).any(|_| have_done(work, &server, folder.path()) == 0);
+        assert!(done("upload"), "seed {seed}");
+        assert!(server.get("large.bin") == Some(content()), "seed {seed}");
+        assert!(done("download"), "seed {seed}");
+        assert!(fs::read(folder.path().join("copy")).unwrap() == content(), "seed {seed}");
+    }
+}

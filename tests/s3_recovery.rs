@@ -1,0 +1,216 @@
+//! What goes wrong with S3 and passes by itself, or with new credentials or the right
+//! time, is outlived.
+
+use std::fs;
+use std::io;
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
+use serde_json::json;
+
+use crate::credentials::agent;
+use crate::s3_failures::{RUN_AGAIN, Setting, ends, without_credentials};
+use crate::support::LONG;
+use crate::support::s3_server::{ACCESS_KEY, Fault, Operation, Request, SECRET_KEY};
+
+#[test]
+fn faults_that_pass_are_outlived() {
+    use Operation::{GetObject, HeadBucket, PutObject};
+    let faults = [
+        Fault::on(HeadBucket).times(2).respond(503, "SlowDown"),
+        Fault::on(GetObject).times(3).respond(503, "SlowDown"),
+        Fault::on(GetObject).times(1).reset(),
+        Fault::on(GetObject).times(1).close(),
+        Fault::on(GetObject).times(2).truncate_body(40),
+        Fault::on(PutObject).times(1).respond(500, "InternalError"),
+        Fault::on(PutObject).key("0002.png").times(3).respond(503, "ServiceUnavailable"),
+        Fault::on(PutObject).key("0003.png").times(1).reset(),
+        Fault::on(PutObject).key("0004.png").times(1).lose_answer(),
+        Fault::on(PutObject).key("0001.png").times(1).respond(400, "RequestTimeout"),
+        Fault::on(PutObject).key("0001.png").times(1).respond(429, "TooManyRequests"),
+        Fault::on(PutObject).key("0002.png").times(1).respond(400, "ThrottlingException"),
+        Fault::on(PutObject).key("0003.png").times(1).reset_upload(20),
+        Fault::on(PutObject).key("0003.png").times(1).reset_after(),
+        Fault::on(PutObject).key("0004.png").times(1).spoil_upload(40),
+    ];
+    let setting = faults.into_iter().fold(Setting::new(), Setting::inject);
+    let render = setting.render().env("AWS_MAX_ATTEMPTS", "8");
+    render.run().exits(0).never_says(&["ERROR"]);
+    assert_eq!(setting.frames(), ["0001", "0002", "0003", "0004"]);
+    let spoilt = setting.server.requests().iter().filter(|request| request.faulted).count();
+    assert_eq!(spoilt, 2 + 3 + 1 + 1 + 2 + 1 + 3 + 1 + 1 + 1 + 5, "every fault was met");
+}
+
+#[test]
+fn a_bit_that_flips_on_the_way_is_noticed_and_the_frame_is_had_again() {
+    let setting = Setting::rendered();
+    // In the middle of the pixels.
+    let at = setting.server.get("out/frames/0002.png").unwrap().len() / 2;
+    let get = || Fault::on(Operation::GetObject).key("frames/0002.png");
+    let setting = setting.inject(get().times(1).flip_bit(at));
+    setting.stitch().run().exits(0);
+    assert!(setting.server.get("out/output.mp4").is_some());
+
+    let setting = setting.inject(get().flip_bit(at));
+    let uri = setting.server.uri("out/frames/0002.png");
+    ends(setting.stitch().run(), 75, &[&uri, "checksum", RUN_AGAIN]);
+}
+
+#[test]
+fn a_body_that_stalls_is_given_up_and_had_again() {
+    let setting = Setting::new();
+    let get = Fault::on(Operation::GetObject).key("a.blend");
+    let setting = setting.inject(get.times(1).stall_body(50));
+    let run = setting.render().run().exits(0);
+    assert!(run.took < Duration::from_secs(30), "took {:?}", run.took);
+    assert_eq!(setting.server.count(Operation::GetObject), 2);
+}
+
+#[test]
+fn what_comes_late_or_slowly_is_waited_for() {
+    let setting = Setting::new();
+    let get = || Fault::on(Operation::GetObject).key("a.blend");
+    // Longer than most clients wait for a connection, and than a body may stand still.
+    let setting = setting.inject(get().delay(Duration::from_secs(8)));
+    let setting = setting.inject(get().drip_body(20));
+    let run = setting.render().run().exits(0);
+    assert!(run.took > Duration::from_secs(12), "took {:?}", run.took);
+    assert_eq!(setting.server.count(Operation::GetObject), 1);
+}
+
+#[test]
+fn a_page_of_a_listing_that_fails_is_had_again_and_no_other() {
+    let setting = Setting::rendered();
+    // Three pages of a thousand, the frames last.
+    let notes = (0..2500).map(|n| (format!("out/frames/.note {n:04}"), vec![b'x']));
+    setting.server.put_many(notes);
+    let second = |request: &Request| request.query.contains("continuation-token");
+    let list = || Fault::on(Operation::ListObjectsV2).when(second);
+    let setting = setting.inject(list().times(1).respond(503, "SlowDown"));
+    let setting = setting.inject(list().times(1).truncate_body(1000));
+    let setting = setting.inject(list().skip(1).times(1).reset());
+    let before = setting.server.count(Operation::ListObjectsV2);
+    setting.stitch().env("AWS_MAX_ATTEMPTS", "5").run().exits(0);
+    assert!(setting.server.get("out/output.mp4").is_some());
+    let frames = |r: &&Request| r.query.contains("frames") && !second(r);
+    let requests = setting.server.requests();
+    let lists = requests.iter().filter(|r| r.operation == Operation::ListObjectsV2).skip(before);
+    assert_eq!(lists.filter(frames).count(), 1, "the first page was had once");
+}
+
+/// What an agent hands out, with a session token of that name.
+fn credentials(token: &str) -> String {
+    json!({
+        "AccessKeyId": ACCESS_KEY,
+        "SecretAccessKey": SECRET_KEY,
+        "Token": token,
+        "Expiration": "2099-01-01T00:00:00Z",
+    })
+    .to_string()
+}
+
+fn is_of_the_old_session(request: &Request) -> bool {
+    request.header("x-amz-security-token") == Some("old")
+}
+
+#[test]
+fn credentials_of_the_container_that_expire_are_asked_for_anew() {
+    let calls = AtomicUsize::new(0);
+    let (address, asked) = agent(move |_| {
+        let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
+        Some(credentials(if first { "old" } else { "new" }))
+    });
+    let setting = Setting::new();
+    // After the scene and the first report.
+    let put = Fault::on(Operation::PutObject).key("frames/").when(is_of_the_old_session);
+    let setting = setting.inject(put.respond(400, "ExpiredToken"));
+    let uri = format!("http://{address}/credentials");
+    let job = setting.render().with(without_credentials);
+    let run = job.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri).run().exits(0);
+    run.says(&["the credentials for S3 have expired: asking for new ones"]);
+    assert_eq!(setting.frames().len(), 4);
+    assert_eq!(asked.try_iter().count(), 2, "once for all that failed of it");
+}
+
+#[test]
+fn credentials_of_a_profile_that_expire_are_read_anew() {
+    let setting = Setting::new();
+    let file = setting.folder.path().join("credentials");
+    let profile = |token: &str| {
+        let keys = format!("aws_access_key_id={ACCESS_KEY}\naws_secret_access_key={SECRET_KEY}");
+        format!("[default]\n{keys}\naws_session_token={token}\n")
+    };
+    fs::write(&file, profile("old")).unwrap();
+    let get = Fault::on(Operation::GetObject).when(is_of_the_old_session);
+    let setting = setting.inject(get.respond(400, "ExpiredToken"));
+    let job = setting.render().with(without_credentials).env("AWS_MAX_ATTEMPTS", "8");
+    let running = job.env("AWS_SHARED_CREDENTIALS_FILE", &file).start();
+    setting.server.wait_for(|request| request.faulted, LONG);
+    fs::write(&file, profile("new")).unwrap();
+    running.finish().exits(0);
+    assert_eq!(setting.frames().len(), 4);
+}
+
+#[test]
+fn credentials_that_stay_expired_end_the_job_for_another_attempt() {
+    let setting = Setting::new();
+    let any = Fault::on(Operation::GetObject).respond(400, "ExpiredToken");
+    ends(setting.inject(any).render().run(), 75, &["ExpiredToken", RUN_AGAIN]);
+}
+
+#[test]
+fn a_clock_that_is_wrong_is_corrected_by_that_of_s3() {
+    let setting = Setting::new();
+    // This server's clock is ahead by an hour, once: it is believed. Then it is right, and
+    // refuses what is signed for another time; that is believed as well.
+    let ahead = DateTime::from(SystemTime::now() + Duration::from_mins(60));
+    let header = ahead.fmt(DateTimeFormat::HttpDate).unwrap();
+    let refusal = Fault::on(Operation::GetObject).times(1);
+    let refusal = refusal.respond_with(403, "RequestTimeTooSkewed", &[("date", &header)]);
+    let setting = setting.inject(refusal);
+    setting.render().run().exits(0);
+    assert_eq!(setting.frames().len(), 4);
+
+    // As the header has it: 20260102T030405Z.
+    let now = SystemTime::now() + Duration::from_mins(45);
+    let ahead = DateTime::from(now).fmt(DateTimeFormat::DateTime).unwrap();
+    let ahead = ahead.replace(['-', ':'], "");
+    let requests = setting.server.requests();
+    let dates = requests.iter().filter_map(|request| request.header("x-amz-date"));
+    assert_eq!(dates.filter(|date| *date > ahead.as_str()).count(), 1, "signed for that hour");
+}
+
+/// Passes on what comes to `listener`.
+fn forward(listener: TcpListener, to: String) {
+    for client in listener.incoming().map_while(Result::ok) {
+        let server = TcpStream::connect(&to).unwrap();
+        for (mut from, mut to) in [
+            (client.try_clone().unwrap(), server.try_clone().unwrap()),
+            (server.try_clone().unwrap(), client.try_clone().unwrap()),
+        ] {
+            thread::spawn(move || {
+                drop(io::copy(&mut from, &mut to));
+                drop(to.shutdown(std::net::Shutdown::Write));
+            });
+        }
+    }
+}
+
+#[test]
+fn a_server_that_is_away_for_a_while_is_waited_for() {
+    let setting = Setting::new();
+    let port = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = port.local_addr().unwrap();
+    drop(port);
+    let job = setting.render().env("AWS_ENDPOINT_URL", format!("http://{address}"));
+    let running = job.env("AWS_MAX_ATTEMPTS", "8").args("--log-level debug").start();
+    running.wait_for_log("Connection refused");
+    let listener = TcpListener::bind(address).unwrap();
+    let to = setting.server.endpoint().replace("http://", "");
+    thread::spawn(move || forward(listener, to));
+    running.finish().exits(0);
+    assert_eq!(setting.frames().len(), 4);
+}
