@@ -2,11 +2,11 @@
 //! are paid for and never seen, and never a wrong byte.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use render_worker::request::Location;
-use render_worker::storage::{Failure, Storage};
+use render_worker::storage::Storage;
 
 use crate::support::s3_server::{Fault, Operation, Request, S3Server};
 
@@ -37,22 +37,28 @@ fn storage_at_work() {
     });
     match result {
         Ok(()) => {}
-        Err(error) if matches!(error.failure(), Failure::Transient(_)) => std::process::exit(75),
-        Err(error) if matches!(error.failure(), Failure::Denied(_)) => std::process::exit(77),
-        Err(error) => panic!("{error:?}"),
+        Err(error) => panic!("{:?}", error.failure()),
     }
 }
 
-/// Has it done, and says how that ended: 0, 75 or 77.
-fn have_done(work: &str, server: &S3Server, folder: &std::path::Path) -> i32 {
-    let status = Command::new(std::env::current_exe().unwrap())
+/// Has it done, and says how it failed if it did.
+fn have_done(work: &str, server: &S3Server, folder: &Path) -> Result<(), String> {
+    let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "s3_parts::storage_at_work", "--ignored", "--quiet"])
         .env_clear()
         .envs(server.env())
         .env(WORK, format!("{work} {}", folder.display()))
-        .status()
+        .output()
         .unwrap();
-    status.code().unwrap()
+    let said = String::from_utf8_lossy(&output.stdout);
+    let done = output.status.success() && said.contains("1 passed");
+    if done { Ok(()) } else { Err(said.into_owned()) }
+}
+
+#[track_caller]
+fn fails(result: Result<(), String>, word: &str) {
+    let said = result.expect_err("it fails");
+    assert!(said.contains(word), "{word:?} is not in {said}");
 }
 
 /// Bytes in which a wrong place would show.
@@ -66,7 +72,7 @@ fn an_upload_whose_completion_was_answered_and_lost_is_stored_and_not_called_mis
     server.inject(Fault::on(Operation::CompleteMultipartUpload).times(1).reset_after());
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("large"), content()).unwrap();
-    assert_eq!(have_done("upload", &server, folder.path()), 0);
+    have_done("upload", &server, folder.path()).unwrap();
     assert!(server.get("large.bin") == Some(content()));
     assert_eq!(server.open_uploads(), [""; 0]);
 }
@@ -74,17 +80,20 @@ fn an_upload_whose_completion_was_answered_and_lost_is_stored_and_not_called_mis
 #[test]
 fn an_upload_that_fails_for_good_leaves_no_parts() {
     let second = |request: &Request| request.part_number() == Some(2);
-    for (fault, code) in [
-        (Fault::on(Operation::CompleteMultipartUpload).error_in_ok_body("InternalError"), 75),
-        (Fault::on(Operation::UploadPart).when(second).respond(503, "SlowDown"), 75),
-        (Fault::on(Operation::UploadPart).when(second).respond(403, "AccessDenied"), 77),
+    for (fault, kind) in [
+        (
+            Fault::on(Operation::CompleteMultipartUpload).error_in_ok_body("InternalError"),
+            "Transient",
+        ),
+        (Fault::on(Operation::UploadPart).when(second).respond(503, "SlowDown"), "Transient"),
+        (Fault::on(Operation::UploadPart).when(second).respond(403, "AccessDenied"), "Denied"),
     ] {
         let server = S3Server::start();
         server.inject(fault);
         server.inject(Fault::on(Operation::AbortMultipartUpload).times(2).reset());
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("large"), content()).unwrap();
-        assert_eq!(have_done("upload", &server, folder.path()), code);
+        fails(have_done("upload", &server, folder.path()), kind);
         assert_eq!(server.get("large.bin"), None);
         assert_eq!(server.open_uploads(), [""; 0]);
     }
@@ -97,12 +106,12 @@ fn a_bit_that_flips_in_a_part_is_noticed_by_the_sum_of_the_whole() {
     let second = |request: &Request| request.range() == Some("bytes=16777216-33554431");
     server.inject(Fault::on(Operation::GetObject).when(second).times(1).flip_bit(4711));
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(have_done("download", &server, folder.path()), 0);
+    have_done("download", &server, folder.path()).unwrap();
     assert!(fs::read(folder.path().join("copy")).unwrap() == content());
 
     server.inject(Fault::on(Operation::GetObject).when(second).flip_bit(4711));
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(have_done("download", &server, folder.path()), 75);
+    fails(have_done("download", &server, folder.path()), "Transient");
     assert!(!folder.path().join("copy").exists());
 }
 
@@ -113,7 +122,7 @@ fn of_parts_that_go_wrong_at_random_every_byte_is_right() {
     fs::write(folder.path().join("large"), content()).unwrap();
     for seed in 1..=2 {
         server.fault_rate(seed, 30);
-        let done = |work| (0..5).any(|_| have_done(work, &server, folder.path()) == 0);
+        let done = |work| (0..5).any(|_| have_done(work, &server, folder.path()).is_ok());
         assert!(done("upload"), "seed {seed}");
         assert!(server.get("large.bin") == Some(content()), "seed {seed}");
         assert!(done("download"), "seed {seed}");

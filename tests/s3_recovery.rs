@@ -166,7 +166,7 @@ fn a_clock_that_is_wrong_is_corrected_by_that_of_s3() {
     let setting = Setting::new();
     // This server's clock is ahead by an hour, once: it is believed. Then it is right, and
     // refuses what is signed for another time; that is believed as well.
-    let ahead = DateTime::from(SystemTime::now() + Duration::from_mins(60));
+    let ahead = DateTime::from(SystemTime::now() + Duration::from_hours(1));
     let header = ahead.fmt(DateTimeFormat::HttpDate).unwrap();
     let refusal = Fault::on(Operation::GetObject).times(1);
     let refusal = refusal.respond_with(403, "RequestTimeTooSkewed", &[("date", &header)]);
@@ -184,9 +184,9 @@ fn a_clock_that_is_wrong_is_corrected_by_that_of_s3() {
 }
 
 /// Passes on what comes to `listener`.
-fn forward(listener: TcpListener, to: String) {
+fn forward(listener: &TcpListener, to: &str) {
     for client in listener.incoming().map_while(Result::ok) {
-        let server = TcpStream::connect(&to).unwrap();
+        let server = TcpStream::connect(to).unwrap();
         for (mut from, mut to) in [
             (client.try_clone().unwrap(), server.try_clone().unwrap()),
             (server.try_clone().unwrap(), client.try_clone().unwrap()),
@@ -210,7 +210,7 @@ fn a_server_that_is_away_for_a_while_is_waited_for() {
     running.wait_for_log("Connection refused");
     let listener = TcpListener::bind(address).unwrap();
     let to = setting.server.endpoint().replace("http://", "");
-    thread::spawn(move || forward(listener, to));
+    thread::spawn(move || forward(&listener, &to));
     running.finish().exits(0);
     assert_eq!(setting.frames().len(), 4);
 }
