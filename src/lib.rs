@@ -31,6 +31,7 @@
 //! ├─ process      PID 1, being told to stop, supervising a child
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log
+//! ├─ http         the HTTP client below the AWS SDK: what process and storage share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
 //! ├─ provenance   what worker and image were built from: what cli, log and report share
 //! └─ request      what was asked for: frames, shards, locations, jobs
@@ -53,6 +54,7 @@ pub mod ending;
 pub mod error;
 pub mod exit;
 pub mod ffmpeg;
+pub mod http;
 pub mod image;
 pub mod pipeline;
 pub mod process;

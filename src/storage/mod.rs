@@ -143,4 +143,10 @@ impl Storage {
         };
         result.await.map_err(|failure| StorageError::new(Operation::Write, file, failure))
     }
+
+    /// Waits until nothing is left of what was given up half way: uploads in parts that
+    /// nobody completes would lie in a bucket for ever, unseen.
+    pub async fn settle(&self) {
+        self.s3.settle().await;
+    }
 }

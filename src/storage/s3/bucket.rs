@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use super::classify::fault;
 use super::connection::{Connection, is_protected};
 use super::retry::{Patience, limit, within};
+use super::unfinished::Background;
 use crate::storage::{Entry, Failure};
 
 /// What travels in one request at most; larger objects go in parts of this size or
@@ -37,6 +38,8 @@ pub(in crate::storage) struct Bucket {
     pub(super) patience: Patience,
     /// A place for each of [`PARTS_AT_ONCE`].
     pub(super) places: Arc<Semaphore>,
+    /// What has to be finished, or undone, when an upload is given up.
+    pub(super) background: Background,
 }
 
 impl Bucket {
@@ -47,6 +50,7 @@ impl Bucket {
             tls: is_protected(config),
             patience,
             places: Arc::new(Semaphore::new(PARTS_AT_ONCE)),
+            background: Background::default(),
         }
     }
 

@@ -16,8 +16,8 @@ use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
 use aws_types::service_config::ServiceConfigKey;
 use tokio::sync::Mutex;
 
-use super::http;
 use super::retry::limit;
+use crate::http;
 
 /// Asked first where neither environment, profile nor instance names a region; the
 /// bucket then tells where it really is.

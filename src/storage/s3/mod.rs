@@ -4,10 +4,10 @@ mod bucket;
 mod classify;
 mod connection;
 mod download;
-mod http;
 mod integrity;
 mod retry;
 mod scratch;
+mod unfinished;
 mod upload;
 
 use std::collections::HashMap;
@@ -16,6 +16,7 @@ use aws_config::{Region, SdkConfig};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::Failure;
+use crate::http;
 use bucket::Bucket;
 use classify::fault;
 use connection::load_config;
@@ -48,6 +49,14 @@ impl Buckets {
         let bucket = Box::pin(connect(config, name, self.patience)).await?;
         known.insert(name.to_owned(), bucket.clone());
         Ok(bucket)
+    }
+
+    /// Waits until nothing is left of uploads that were given up.
+    pub(super) async fn settle(&self) {
+        let buckets: Vec<_> = self.known.lock().await.values().cloned().collect();
+        for bucket in buckets {
+            bucket.background.settle().await;
+        }
     }
 }
 

@@ -3,21 +3,18 @@
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use tokio::runtime::Handle;
-use tokio::time::timeout;
 
 use super::bucket::{Bucket, PART, PARTS_AT_ONCE};
 use super::classify::{Fault, fault};
 use super::connection::carrying;
 use super::retry::{limit, within};
 use super::scratch::{open, read_at};
-use crate::error::chain;
+use super::unfinished::Unfinished;
 use crate::storage::Failure;
 
 /// S3's limit on the number of parts of an upload.
@@ -26,9 +23,6 @@ const MAX_PARTS: u64 = 10_000;
 /// How often an upload in parts is begun again that is gone: most likely it was completed,
 /// and the answer to that was lost.
 const ROUNDS: u32 = 3;
-
-/// How long an upload in parts that failed may take to be aborted.
-const ABORT: Duration = Duration::from_secs(15);
 
 impl Bucket {
     /// Writes an object, in one request.
@@ -74,21 +68,10 @@ impl Bucket {
     }
 
     async fn upload_in_parts(&self, file: &Arc<File>, size: u64, key: &str) -> Result<(), Fault> {
-        let started = self.persist(key, |client| {
-            let request = client
-                .create_multipart_upload()
-                .bucket(&self.name)
-                .key(key)
-                .set_content_type(content_type(key))
-                .checksum_algorithm(ChecksumAlgorithm::Crc32);
-            within(limit(0), async { request.send().await.map_err(fault) })
-        });
-        let started = started.await?;
-        let upload = started.upload_id().unwrap_or_default();
-        let unfinished = Unfinished { bucket: self, key, upload, armed: true };
-        let result = self.upload_parts(file, size, key, upload).await;
-        unfinished.end(result.is_ok()).await;
-        result
+        let unfinished = Unfinished::begin(self, key, content_type(key)).await?;
+        self.upload_parts(file, size, key, unfinished.id()).await?;
+        unfinished.complete();
+        Ok(())
     }
 
     async fn upload_parts(
@@ -150,54 +133,6 @@ impl Bucket {
             .set_e_tag(stored.e_tag)
             .set_checksum_crc32(stored.checksum_crc32)
             .build())
-    }
-}
-
-/// An upload in parts that was begun. Aborted when it is dropped before it is complete,
-/// on an error as well as when it is given up half way: parts that nobody completes are
-/// stored, and paid for, invisibly.
-struct Unfinished<'a> {
-    bucket: &'a Bucket,
-    key: &'a str,
-    upload: &'a str,
-    armed: bool,
-}
-
-impl Unfinished<'_> {
-    /// Says that it is complete, or aborts it.
-    async fn end(mut self, complete: bool) {
-        self.armed = false;
-        if !complete {
-            // Without waiting as long as for what counts: nothing depends on it but money.
-            drop(timeout(ABORT, self.abort()).await);
-        }
-    }
-
-    fn abort(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (bucket, key) = (self.bucket.clone(), self.key.to_owned());
-        let upload = self.upload.to_owned();
-        async move {
-            let aborted = bucket.persist(&key, |client| {
-                let request = client.abort_multipart_upload().bucket(&bucket.name).key(&key);
-                let request = request.upload_id(&upload);
-                within(limit(0), async { request.send().await.map(drop).map_err(fault) })
-            });
-            if let Err(failure) = aborted.await {
-                let why = chain(failure.cause());
-                tracing::debug!(key, "the upload in parts is not aborted: {why}");
-            }
-        }
-    }
-}
-
-impl Drop for Unfinished<'_> {
-    fn drop(&mut self) {
-        // Without a runtime the process is ending, and nothing can be sent any more.
-        if let Ok(runtime) = Handle::try_current()
-            && self.armed
-        {
-            runtime.spawn(self.abort());
-        }
     }
 }
 

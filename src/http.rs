@@ -1,4 +1,4 @@
-//! The HTTP client below the SDK: TLS by rustls, names resolved in Rust.
+//! The HTTP client below the AWS SDK: TLS by rustls, names resolved in Rust.
 //!
 //! `getaddrinfo` of a static glibc loads the NSS modules that the root file
 //! system's `nsswitch.conf` names, built for another glibc, and can die of it
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_sdk_s3::config::SharedHttpClient;
 use aws_smithy_http_client::Builder;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::dns::{DnsFuture, ResolveDns, ResolveDnsError};
 use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::name_server::TokioConnectionProvider;
@@ -22,11 +22,24 @@ use hickory_resolver::{Resolver, TokioResolver};
 const IDLE: Duration = Duration::from_secs(5);
 
 /// A client for the SDK and its credential providers.
-pub(super) fn client() -> SharedHttpClient {
+pub fn client() -> SharedHttpClient {
     Builder::new()
         .pool_idle_timeout(IDLE)
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .build_with_resolver(Dns::from_system())
+}
+
+/// A client for `http:` alone: it looks for no certificate authorities, which takes time,
+/// and a warning where the system has none.
+pub fn plain_client() -> SharedHttpClient {
+    let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+    let nobody = TlsContext::builder().with_trust_store(TrustStore::empty()).build();
+    let builder = match nobody {
+        Ok(nobody) => builder.tls_context(nobody),
+        // Nothing was configured that could be wrong; with authorities it works as well.
+        Err(_) => builder,
+    };
+    builder.build_with_resolver(Dns::from_system())
 }
 
 #[derive(Clone, Debug)]

@@ -1,0 +1,134 @@
+//! Uploads in parts that are given up half way: parts that nobody completes are
+//! stored, and paid for, invisibly. So whoever drops an upload has it aborted.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws_sdk_s3::types::ChecksumAlgorithm;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::bucket::Bucket;
+use super::classify::fault;
+use super::retry::{limit, within};
+use crate::error::chain;
+use crate::storage::Failure;
+
+/// How long an upload in parts that failed may take to be aborted.
+const ABORT: Duration = Duration::from_secs(15);
+
+/// Requests that are finished even when nobody waits for what they were part of.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Background(Arc<Mutex<JoinSet<()>>>);
+
+impl Background {
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        // Without a runtime the process is ending, and nothing can be sent any more.
+        if let Ok(runtime) = Handle::try_current() {
+            let mut tasks = self.tasks();
+            while tasks.try_join_next().is_some() {}
+            tasks.spawn_on(work, &runtime);
+        }
+    }
+
+    /// Waits until all of them are finished. Those that are not when this is dropped
+    /// are given up.
+    pub(super) async fn settle(&self) {
+        loop {
+            // One may be followed by another: an answer that comes late, by an abort.
+            let mut tasks = std::mem::take(&mut *self.tasks());
+            if tasks.is_empty() {
+                return;
+            }
+            while tasks.join_next().await.is_some() {}
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An upload in parts that was begun. Aborted when it is dropped before it is complete,
+/// on an error as well as when it is given up half way.
+pub(super) struct Unfinished {
+    bucket: Bucket,
+    key: String,
+    id: String,
+    armed: bool,
+}
+
+impl Unfinished {
+    /// Begins an upload. Whoever gives up waiting for the answer does not know the
+    /// upload's name, and cannot abort it: the answer is waited for all the same.
+    pub(super) async fn begin(
+        bucket: &Bucket,
+        key: &str,
+        content_type: Option<String>,
+    ) -> Result<Self, Failure> {
+        // Nothing to abort before there is an answer.
+        let mut upload =
+            Self { bucket: bucket.clone(), key: key.to_owned(), id: String::new(), armed: false };
+        let (tell, told) = oneshot::channel();
+        bucket.background.spawn(async move {
+            let answer = upload.create(content_type).await.map(|id| {
+                upload.id = id;
+                upload.armed = true;
+                upload
+            });
+            // Dropped, and with that aborted, if nobody wants it any more.
+            drop(tell.send(answer));
+        });
+        match told.await {
+            Ok(answer) => answer,
+            Err(_) => Err(Failure::Transient("the program is ending".into())),
+        }
+    }
+
+    async fn create(&self, content_type: Option<String>) -> Result<String, Failure> {
+        let created = self.bucket.persist(&self.key, |client| {
+            let request = client
+                .create_multipart_upload()
+                .bucket(&self.bucket.name)
+                .key(&self.key)
+                .set_content_type(content_type.clone())
+                .checksum_algorithm(ChecksumAlgorithm::Crc32);
+            within(limit(0), async { request.send().await.map_err(fault) })
+        });
+        Ok(created.await?.upload_id.unwrap_or_default())
+    }
+
+    /// Its name.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// It is complete, and stays.
+    pub(super) fn complete(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if self.armed {
+            let abort = abort(self.bucket.clone(), self.key.clone(), self.id.clone());
+            self.bucket.background.spawn(async move { drop(timeout(ABORT, abort).await) });
+        }
+    }
+}
+
+/// It may fail like everything else, and nothing depends on it but money.
+async fn abort(bucket: Bucket, key: String, id: String) {
+    let aborted = bucket.persist(&key, |client| {
+        let request = client.abort_multipart_upload().bucket(&bucket.name).key(&key);
+        let request = request.upload_id(&id);
+        within(limit(0), async { request.send().await.map(drop).map_err(fault) })
+    });
+    if let Err(failure) = aborted.await {
+        let why = chain(failure.cause());
+        tracing::debug!(key, "the upload in parts is not aborted: {why}");
+    }
+}
