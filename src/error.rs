@@ -163,9 +163,10 @@ impl Error {
                 Failure::Io(_) => Exit::LocalIo,
             },
             Self::Interrupted { by: Interrupt::Keyboard, .. } => Exit::Keyboard,
-            Self::Interrupted { by: Interrupt::Terminate | Interrupt::HangUp, .. } => {
-                Exit::Terminated
-            }
+            Self::Interrupted {
+                by: Interrupt::Terminate | Interrupt::HangUp | Interrupt::Spot { .. },
+                ..
+            } => Exit::Terminated,
             Self::Internal(_) => Exit::Internal,
         }
     }

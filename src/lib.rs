@@ -4,8 +4,8 @@
 //!
 //! Dependencies only go down. [`pipeline`] may use everything below it; `blender`,
 //! `ffmpeg`, `storage`, `process`, `image` and `telemetry` know nothing of each
-//! other; all may use [`request`], which uses nothing but std (and a crate for
-//! percent-encoding).
+//! other; all may use [`request`], which uses nothing but std (and crates for
+//! percent-encoding and durations).
 //!
 //! ```text
 //! main            init when PID 1, parse, run, exit code
@@ -28,7 +28,7 @@
 //! ├─ blender      its command line, its log, its failures, its files
 //! ├─ ffmpeg       its input, command line, progress, failures
 //! ├─ image        is this frame whole?
-//! ├─ process      PID 1, being told to stop, supervising a child
+//! ├─ process      PID 1, signals and the Spot notice, supervising a child
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log
 //! ├─ http         the HTTP client below the AWS SDK: what process and storage share

@@ -11,7 +11,7 @@ use render_worker::exit::Exit;
 use render_worker::pipeline::{self, Programs, Worker};
 use render_worker::process::sandbox::Sandbox;
 use render_worker::process::survivors::{self, Bystanders};
-use render_worker::process::{init, secret, shutdown::Shutdown, signals};
+use render_worker::process::{init, secret, shutdown::Shutdown, signals, spot};
 use render_worker::request::Attempt;
 use render_worker::storage::Storage;
 use render_worker::telemetry::logging::{self, LogFormat, LogLevel, Reader};
@@ -66,19 +66,18 @@ fn work(command: Command, reader: Reader) -> Exit {
     }
     survivors::adopt();
     let bystanders = Bystanders::now();
+    let left_behind = LEFT_BEHIND.min(command.stop_grace.ending() / 4);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = match runtime {
-        // A panic is caught where its task is awaited; here, that of the job itself.
         Ok(runtime) => {
-            let result = runtime.block_on(async { tokio::spawn(run(command, sandbox)).await });
-            runtime.shutdown_timeout(LEFT_BEHIND);
+            let result = runtime.block_on(run(command, sandbox));
+            runtime.shutdown_timeout(left_behind);
             // Where the job was given up together with its child.
             survivors::end_all(&bystanders);
             result
         }
-        Err(error) => Ok(Err(Error::Internal(format!("cannot start: {error}")))),
+        Err(error) => Err(Error::Internal(format!("cannot start: {error}"))),
     };
-    let result = result.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string())));
     let Err(error) = result else {
         return Exit::Success;
     };
@@ -97,11 +96,33 @@ fn work(command: Command, reader: Reader) -> Exit {
     exit
 }
 
+/// Carries out a command, as long as there is time for that.
 async fn run(command: Command, sandbox: Sandbox) -> Result<(), Error> {
-    let shutdown = Shutdown::listen();
+    let shutdown = Shutdown::listen(command.stop_grace)
+        .map_err(|error| Error::Internal(format!("no signals: {error}")))?;
+    if command.asks_instance {
+        spot::watch(&shutdown);
+    }
+    let last_moment = command.stop_grace.ending() / 8;
+    let mut job = tokio::spawn(carry_out(command, sandbox, shutdown.clone()));
+    let result = tokio::select! {
+        result = &mut job => result,
+        by = shutdown.overdue() => {
+            job.abort();
+            // Whatever it holds is let go of: children, uploads, scratch.
+            drop(tokio::time::timeout(last_moment, job).await);
+            let left = "the job is not done, and was given up where it was".to_owned();
+            return Err(Error::Interrupted { by, left });
+        }
+    };
+    // A panic is caught where its task is awaited; here, that of the job itself.
+    result.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string())))
+}
+
+async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Result<(), Error> {
     let worker = Worker {
         storage: Arc::new(Storage::new(command.s3_attempts)),
-        shutdown: shutdown.map_err(|error| Error::Internal(format!("no signals: {error}")))?,
+        shutdown,
         attempt: command.attempt,
         provenance: command.provenance,
         programs: Programs { search_path: command.search_path },

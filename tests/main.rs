@@ -29,9 +29,11 @@ mod s3_parts; // large objects, in parts: nothing is left, nothing is wrong
 mod s3_recovery; // what passes by itself, or with new credentials, is outlived
 mod s3_server_faults; // its faults of uploads, and those at random
 mod s3_server_itself; // the S3 server that the others rely on
-mod signals; // told to stop: saved frames are stored, in bounded time
+mod signals; // told to stop: saved frames are stored, the rest is named
+mod spot; // the instance tells that it goes: what is in hand is finished, no more is begun
 mod static_binary; // the static build in root file systems that lack everything
 mod stitch; // frames to video: which, in what order, how it looks, how it is encoded
+mod stop_grace; // the time for stopping: used for storing, and kept to
 mod storage; // one contract for every kind of location
 mod support; // starting the program, reading its log, scenes, stand-ins
 mod terminal; // on a terminal: a progress bar, colours, and no more than it can do

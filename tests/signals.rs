@@ -1,5 +1,5 @@
 //! Being told to stop: what is saved is stored, what is left is named, nothing is left
-//! running, and all of it within the 30 seconds between Batch's SIGTERM and SIGKILL.
+//! running; told twice, it stops at once.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -20,24 +20,24 @@ use crate::support::{
 };
 
 /// What ends at once, on a machine that has other things to do.
-const SOON: Duration = Duration::from_secs(10);
+pub const SOON: Duration = Duration::from_secs(10);
 
-/// From SIGTERM to SIGKILL on Batch.
-const BATCH_GRACE: Duration = Duration::from_secs(30);
+/// What ends without waiting for anything, on a machine that has other things to do.
+const AT_ONCE: Duration = Duration::from_secs(2);
 
 /// A folder with a scene for the stand-in, which in frame 3 waits for ever.
-struct Stage {
+pub struct Stage {
     folder: TempDir,
 }
 
 impl Stage {
     /// In frame 3 half of the file is there when it stops.
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(|_| json!([]))
     }
 
     /// The same, with more steps before these.
-    fn with(steps: impl FnOnce(&Path) -> Value) -> Self {
+    pub fn with(steps: impl FnOnce(&Path) -> Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str| folder.path().join(name);
         let mut steps = steps(folder.path());
@@ -50,7 +50,7 @@ impl Stage {
         Self { folder }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -69,6 +69,18 @@ impl Stage {
         running
     }
 
+    /// Starts it with its output on S3.
+    pub fn start_on(&self, server: &S3Server, args: &str) -> Running {
+        worker("render")
+            .s3(server)
+            .input(self.path("scene.blend"))
+            .output(server.uri("out"))
+            .args("-f 5")
+            .args(args)
+            .stand_in_blender()
+            .start()
+    }
+
     /// What every stop must leave behind: frames 1 and 2, a report, and nothing alive.
     fn is_left_in_order(&self, exit_code: i32) {
         assert_eq!(names(&self.path("out/frames")), ["0001.png", "0002.png"]);
@@ -81,7 +93,7 @@ impl Stage {
         self.nothing_is_alive();
     }
 
-    fn nothing_is_alive(&self) {
+    pub fn nothing_is_alive(&self) {
         let launches = fs::read_to_string(self.path("launches")).unwrap();
         for launch in launches.lines() {
             let launch: Value = serde_json::from_str(launch).unwrap();
@@ -109,7 +121,7 @@ fn signals_that_mean_nothing_change_nothing() {
 }
 
 /// Sends a signal, waits for the end, and says how long that took.
-fn stop(running: Running, signal: Signal) -> (Run, Duration) {
+pub fn stop(running: Running, signal: Signal) -> (Run, Duration) {
     let told = Instant::now();
     running.signal(signal);
     let run = running.finish();
@@ -133,12 +145,50 @@ fn each_way_of_being_told_to_stop_has_its_exit_code_and_stores_what_is_saved() {
 }
 
 #[test]
-fn told_twice_it_ends_as_it_was_told_first() {
-    let stage = Stage::with(|_| json!([{"at": "start", "do": "ignore_term"}]));
+fn told_twice_it_stops_at_once_and_ends_as_it_was_told_first() {
+    for (first, second, exit_code) in [
+        (Signal::SIGTERM, Signal::SIGTERM, 143),
+        (Signal::SIGTERM, Signal::SIGINT, 143),
+        (Signal::SIGINT, Signal::SIGHUP, 130),
+    ] {
+        let stage = Stage::with(|_| json!([{"at": "start", "do": "ignore_term"}]));
+        let running = stage.start();
+        running.signal(first);
+        running.wait_for_log(&format!("{first}"));
+        running.wait_for_log(" to stop at once");
+        let (run, took) = stop(running, second);
+        let run = run.exits(exit_code).says(&["received: stopping at once", "3 of 5 frames"]);
+        assert!(took < AT_ONCE, "{took:?}\n{}", run.text());
+        // What was stored is there; the report is still that of the beginning.
+        assert_eq!(names(&stage.path("out/frames")), ["0001.png", "0002.png"]);
+        assert_eq!(report(&stage.path("out"), "render")["status"], "running");
+        stage.nothing_is_alive();
+    }
+}
+
+#[test]
+fn told_twice_it_stops_at_once_even_while_storage_hangs() {
+    let server = S3Server::start();
+    let stage = Stage::new();
+    server.inject(Fault::on(Operation::PutObject).key("out/frames/").stall());
+    let running = stage.start_on(&server, "");
+    server.wait_for_arrival(|request| request.key.ends_with("0002.png"), LONG);
+    wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
+    running.signal(Signal::SIGINT);
+    running.wait_for_log("press ctrl-C again to stop at once");
+    let (run, took) = stop(running, Signal::SIGINT);
+    let run = run.exits(130).says(&["5 of 5 frames are left: 1-5; nothing is stored"]);
+    assert!(took < AT_ONCE, "{took:?}\n{}", run.text());
+    stage.nothing_is_alive();
+}
+
+#[test]
+fn a_signal_that_is_sent_twice_in_a_breath_counts_once() {
+    // As `timeout` does, to its child and to its child's group.
+    let stage = Stage::new();
     let running = stage.start();
     running.signal(Signal::SIGTERM);
-    running.wait_for_log("SIGTERM received");
-    running.signal(Signal::SIGINT);
+    running.signal(Signal::SIGTERM);
     running.finish().exits(143);
     stage.is_left_in_order(143);
 }
@@ -168,55 +218,6 @@ fn what_blender_started_is_ended_with_it() {
         let pid = Pid::from_raw(descendant.parse().unwrap());
         kill(pid, None) == Err(Errno::ESRCH)
     });
-}
-
-#[test]
-fn a_frame_that_is_saved_when_the_signal_comes_is_stored_however_slow_storage_is() {
-    let server = S3Server::start();
-    let stage = Stage::new();
-    let slow = Fault::on(Operation::PutObject).key("out/frames/").delay(Duration::from_secs(3));
-    server.inject(slow);
-    let running = worker("render")
-        .s3(&server)
-        .input(stage.path("scene.blend"))
-        .output(server.uri("out"))
-        .args("-f 5")
-        .stand_in_blender()
-        .start();
-    server.wait_for_arrival(|request| request.key.ends_with("0002.png"), LONG);
-    wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
-    let (run, took) = stop(running, Signal::SIGTERM);
-    let run = run.exits(143).says(&["3 of 5 frames are left: 3-5"]);
-    assert!(took < BATCH_GRACE, "{took:?}\n{}", run.text());
-    assert_eq!(server.keys("out/frames/"), ["out/frames/0001.png", "out/frames/0002.png"]);
-    stage.nothing_is_alive();
-}
-
-#[test]
-fn storage_that_does_not_answer_takes_no_longer_than_there_is_time() {
-    let server = S3Server::start();
-    let folder = tempfile::tempdir().unwrap();
-    // More than may wait in scratch, so that Blender already waits for storage.
-    let last = 40;
-    let never = folder.path().join("never");
-    let orders = json!([{"at": "end", "do": "wait_for_file", "path": never}]);
-    let scene = folder.path().join("scene.blend");
-    fs::write(&scene, ordered_scene(1, last, &orders)).unwrap();
-    server.inject(Fault::on(Operation::PutObject).key("out/frames/").stall());
-    let running = worker("render")
-        .s3(&server)
-        .input(&scene)
-        .output(server.uri("out"))
-        .args("-f 40 --log-level debug")
-        .stand_in_blender()
-        .start();
-    server.wait_for_arrival(|request| request.key.contains("out/frames/"), LONG);
-    running.wait_for_log("0032.png'");
-    let (run, took) = stop(running, Signal::SIGTERM);
-    let run = run.exits(143).says(&["40 of 40 frames are left: 1-40; nothing is stored"]);
-    assert!(took < BATCH_GRACE, "{took:?}\n{}", run.text());
-    assert!(server.keys("out/frames/").is_empty());
-    assert_eq!(server.keys("out/reports/").len(), 1);
 }
 
 #[test]

@@ -110,6 +110,13 @@ pub(super) struct CommonArgs {
     /// with, and nothing else. Can be given several times.
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
+    /// How long stopping may take after SIGTERM or ctrl-C: 25s, 2m [env: STOP_GRACE] [default: 25s]
+    ///
+    /// In that time what is saved is stored, and the report; then the program is gone. Less than
+    /// there is between SIGTERM and SIGKILL: 30 seconds on AWS Batch, 10 with `docker stop`,
+    /// unless it is told otherwise (-t). After a Spot notice this much is kept for it. 1s to 2h.
+    #[arg(long, value_name = "TIME")]
+    pub stop_grace: Option<String>,
 
     /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]

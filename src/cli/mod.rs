@@ -21,7 +21,7 @@ use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
     FrameSet, FramesPerJob, Location, OutputName, Paths, RenderJob, SequenceSelection, StitchJob,
-    TotalFrames, VariableNames, VideoSettings,
+    StopGrace, TotalFrames, VariableNames, VideoSettings,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use args::{Action, Cli, CommonArgs, RenderArgs, StitchArgs};
@@ -44,6 +44,10 @@ pub struct Command {
     pub scratch_dir: Option<PathBuf>,
     /// What the programs are given and may reach.
     pub confinement: Confinement,
+    /// How long stopping may take.
+    pub stop_grace: StopGrace,
+    /// Whether the instance may be asked if it goes: `AWS_EC2_METADATA_DISABLED` says no.
+    pub asks_instance: bool,
     /// How the log looks; `None` leaves it to what standard error is.
     pub log_format: Option<LogFormat>,
     /// How much is logged.
@@ -90,6 +94,7 @@ const SCRATCH_DIR: Setting = Setting { flag: "--scratch-dir", variable: "SCRATCH
 const SANDBOX: Setting = Setting { flag: "--sandbox", variable: "SANDBOX" };
 const ALLOW_READ: Setting = Setting { flag: "--allow-read", variable: "ALLOW_READ" };
 const PASS_ENV: Setting = Setting { flag: "--pass-env", variable: "PASS_ENV" };
+const STOP_GRACE: Setting = Setting { flag: "--stop-grace", variable: "STOP_GRACE" };
 const LOG_FORMAT: Setting = Setting { flag: "--log-format", variable: "LOG_FORMAT" };
 const LOG_LEVEL: Setting = Setting { flag: "--log-level", variable: "LOG_LEVEL" };
 const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
@@ -178,6 +183,10 @@ impl Resolver<'_> {
             s3_attempts: self.number("AWS_MAX_ATTEMPTS")?.filter(|&attempts| attempts > 0),
             scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), env)?,
             confinement: self.confinement(common)?,
+            stop_grace: STOP_GRACE.value(common.stop_grace.as_deref(), env)?.unwrap_or_default(),
+            asks_instance: !env
+                .get("AWS_EC2_METADATA_DISABLED")
+                .is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")),
             log_format: LOG_FORMAT.value(common.log_format.as_deref(), env)?,
             log_level: LOG_LEVEL.value(common.log_level.as_deref(), env)?.unwrap_or_default(),
         })

@@ -40,8 +40,12 @@ fn everything_can_come_from_the_environment() {
         ("ENABLE_AUTOEXEC", "true"),
         ("MAX_BACKLOG", "512MiB"),
         ("BLENDER", "/opt/blender/blender"),
+        ("STOP_GRACE", "110s"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
     ];
     let command = render(&[], &environment.into()).unwrap();
+    assert_eq!(command.stop_grace, "110".parse().unwrap());
+    assert!(!command.asks_instance);
     let JobRequest::Render { job, blender } = command.action else { panic!("a request to render") };
     assert_eq!(job.engine, Engine::Scene);
     assert!(job.enable_autoexec);
@@ -82,6 +86,7 @@ fn every_refusal_names_flag_and_variable() {
         (with(&["-f", "1", "--pass-env", "A,B=1"]), &["--pass-env", "PASS_ENV", "`A,B=1`"]),
         (with(&["-f", "1", "--allow-read", "/a::/b"]), &["--allow-read", "ALLOW_READ", "/a::/b"]),
         (with(&["-f", "1", "--max-backlog", "-1"]), &["--max-backlog", "MAX_BACKLOG", "`-1`"]),
+        (with(&["-f", "1", "--stop-grace", "0"]), &["--stop-grace", "STOP_GRACE", "`0`"]),
         (with(&["-f", "1", "--log-format", "xml"]), &["--log-format", "LOG_FORMAT", "`xml`"]),
         (vec!["-i", "gs://b/a", "-o", "out", "-f", "1"], &["--input-uri", "INPUT_URI", "gs://b/a"]),
         (
@@ -126,6 +131,7 @@ fn variables_are_refused_like_flags() {
         ("TOTAL_FRAMES", "many", "--total-frames"),
         ("FIRST_FRAME", "Ref::firstFrame", "parameter `firstFrame`"),
         ("ENABLE_AUTOEXEC", "maybe", "true or false"),
+        ("STOP_GRACE", "3h", "1s to 2h"),
         ("AWS_BATCH_JOB_ARRAY_INDEX", "-1", "whole number"),
         ("AWS_BATCH_JOB_ATTEMPT", "first", "whole number"),
     ] {

@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use nix::sys::statvfs::statvfs;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
 
 use super::backlog::Backlog;
 use crate::image;
@@ -70,6 +71,7 @@ pub struct Delivery {
     report: mpsc::UnboundedSender<Delivered>,
     reports: mpsc::UnboundedReceiver<Delivered>,
     backlog: Backlog,
+    tasks: JoinSet<()>,
 }
 
 impl Delivery {
@@ -83,6 +85,7 @@ impl Delivery {
             report,
             reports,
             backlog: Backlog::new(max_backlog),
+            tasks: JoinSet::new(),
         }
     }
 
@@ -105,16 +108,23 @@ impl Delivery {
         }
     }
 
-    fn send(&self, frame: FrameNumber, file: PathBuf) {
+    fn send(&mut self, frame: FrameNumber, file: PathBuf) {
         let (storage, folder) = (Arc::clone(&self.storage), self.folder.clone());
         let (places, report) = (Arc::clone(&self.places), self.report.clone());
-        tokio::spawn(async move {
+        // Of those that are done nothing is kept.
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(async move {
             // The semaphore is never closed.
             let _place = places.acquire().await;
             let outcome = deliver(&storage, &folder, &file).await;
             // Nobody listens any more when the job has been given up.
             drop(report.send(Delivered { frame, outcome }));
         });
+    }
+
+    /// Gives up the frames that are under way: nothing of them is left in the output.
+    pub async fn give_up(&mut self) {
+        self.tasks.shutdown().await;
     }
 
     /// What became of the next frame; waits forever when none is under way and none waits.

@@ -2,6 +2,7 @@
 
 mod backlog;
 mod delivery;
+mod leaving;
 mod prefetch;
 mod programs;
 mod progress;
@@ -18,10 +19,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::time::sleep;
 
 use crate::error::{Error, chain};
 use crate::process::sandbox::Sandbox;
-use crate::process::shutdown::Shutdown;
+use crate::process::shutdown::{Shutdown, Stage};
+use crate::process::supervisor::Running;
 use crate::provenance::Provenance;
 use crate::request::{Attempt, Confinement, Location};
 use crate::storage::Storage;
@@ -31,19 +34,17 @@ pub use programs::Programs;
 pub use render::render;
 pub use stitch::stitch;
 
-/// How long a child has to end after SIGTERM. Both end within milliseconds; the
-/// rest of Batch's 30 seconds is for storing what is saved.
+/// How long a child has to end that nobody needs any more. Both end within milliseconds.
 const CHILD_GRACE: Duration = Duration::from_secs(5);
-
-/// How long saved frames have to be stored after we were told to stop and the child
-/// has ended: what Batch's 30 seconds leave when the report is still to be written.
-const STORE_GRACE: Duration = Duration::from_secs(15);
 
 /// How long the last report has to be stored.
 const REPORT_GRACE: Duration = Duration::from_mins(1);
 
-/// The same after we were told to stop, or after storage has failed.
+/// The same after storage has failed.
 const SHORT_REPORT_GRACE: Duration = Duration::from_secs(4);
+
+/// How long undoing what was given up may take after a second signal.
+const LAST_MOMENT: Duration = Duration::from_millis(200);
 
 /// What every job works with.
 #[derive(Debug)]
@@ -81,7 +82,8 @@ impl Worker {
         })
     }
 
-    /// Does `work` unless told to stop.
+    /// Does `work` unless told to stop, or that the instance goes: then it is not worth
+    /// while to begin.
     async fn unless_stopped<T, E: Into<Error>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -92,6 +94,15 @@ impl Worker {
         }
     }
 
+    /// Has a child end as fast as `stage` asks for.
+    fn hurry(&self, child: &Running, stage: Stage) {
+        match stage {
+            Stage::Working | Stage::Noticed => {}
+            Stage::Stopping => child.stop(self.shutdown.grace().child()),
+            Stage::AtOnce => child.stop(Duration::ZERO),
+        }
+    }
+
     /// Proves that `folder`, where results go, and the folder of the reports can be
     /// written, before any work is done.
     async fn prepare_output(&self, folder: &Location, report: &Report) -> Result<(), Error> {
@@ -99,24 +110,32 @@ impl Worker {
         self.unless_stopped(report.store(&self.storage)).await
     }
 
-    /// Stores the last report of an attempt. Never changes how the attempt ends.
+    /// Stores the last report of an attempt, and waits until nothing is left of what was
+    /// given up. Never changes how the attempt ends.
     async fn conclude(&self, mut report: Report, result: Result<(), &Error>) {
         report.finish(result);
-        // Where storage has just failed at length, or we are told to stop, one short try
-        // must do.
+        // Where storage has just failed at length, one short try must do.
         let storage_failed = matches!(result, Err(Error::Storage(_) | Error::NotStored { .. }));
-        let out_of_time = async {
-            if !storage_failed {
-                drop(tokio::time::timeout(REPORT_GRACE, self.shutdown.wait()).await);
-            }
-            tokio::time::sleep(SHORT_REPORT_GRACE).await;
-        };
+        let patience = if storage_failed { SHORT_REPORT_GRACE } else { REPORT_GRACE };
         tokio::select! {
+            biased;
+            () = self.shutdown.no_time_to_report() => {
+                tracing::warn!("the report is not stored: there is no time left");
+            }
+            () = sleep(patience) => tracing::warn!("the report is not stored: no answer in time"),
             stored = report.store(&self.storage) => match stored {
                 Ok(()) => tracing::info!("report: {}", report.location()),
                 Err(error) => tracing::warn!("the report is not stored: {}", chain(&error)),
             },
-            () = out_of_time => tracing::warn!("the report is not stored: no answer in time"),
+        }
+        let no_time = async {
+            self.shutdown.no_time_to_report().await;
+            sleep(LAST_MOMENT).await;
+        };
+        tokio::select! {
+            () = self.storage.settle() => {}
+            () = no_time => {}
+            () = sleep(SHORT_REPORT_GRACE) => {}
         }
     }
 }

@@ -52,6 +52,11 @@ impl Progress {
         }
     }
 
+    /// How much of the frame in hand is done, from 0 to 1, as far as that is known.
+    pub fn part(&self) -> f64 {
+        self.part
+    }
+
     fn draw(&self) {
         let part = if self.total == 0 { 0.0 } else { self.finished() / count(self.total) };
         let in_hand =

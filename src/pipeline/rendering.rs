@@ -5,7 +5,7 @@ mod launch;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
@@ -14,7 +14,7 @@ use super::delivery::{Delivered, Delivery, Outcome};
 use super::programs::BLENDER;
 use super::progress::Progress;
 use super::report::FrameReport;
-use super::{STORE_GRACE, Worker, walls};
+use super::{Worker, walls};
 use crate::blender::{Cause, Launch, LogTail, SceneFile, SceneInfo};
 use crate::ending::Ending;
 use crate::error::{Error, chain, frames};
@@ -49,6 +49,8 @@ pub struct Rendering<'a> {
     not_stored: BTreeMap<FrameNumber, StorageError>,
     /// Since when there is nothing left to do.
     all_stored: Option<Instant>,
+    /// Whether Blender is stopped as soon as the frame in hand is saved.
+    last_frame: bool,
 }
 
 impl<'a> Rendering<'a> {
@@ -76,6 +78,7 @@ impl<'a> Rendering<'a> {
             damaged: BTreeMap::new(),
             not_stored: BTreeMap::new(),
             all_stored: None,
+            last_frame: false,
         }
     }
 
@@ -84,12 +87,17 @@ impl<'a> Rendering<'a> {
     /// # Errors
     /// If not every frame is stored in the end.
     pub async fn run(&mut self, launch: &Launch<'_>) -> Result<(), Error> {
+        if self.worker.shutdown.leaving().is_some() {
+            return self.verdict(End::Stopped);
+        }
         let command = launch.command();
         tracing::info!("starting {}", shell_line(&command));
         let walls = walls::of_blender(self.worker, launch, &self.job.scene);
         let mut child = Running::start(command, Stdin::Null, &self.worker.sandbox, walls)
             .map_err(|error| Error::spawn(error, launch.blender.to_owned(), BLENDER))?;
         let end = self.follow(&mut child).await;
+        // If it ended by itself after a notice: nothing more is begun.
+        _ = self.worker.shutdown.leaving();
         let outlived = self.deliver_the_rest().await;
         if end == End::Stopped && self.worker.shutdown.requested().is_none() {
             // Then it was for this that Blender was stopped and frames are missing.
@@ -176,12 +184,7 @@ impl<'a> Rendering<'a> {
     /// saved without saying so. What could not be stored for a while gets another chance;
     /// the result is why it needed one.
     async fn deliver_the_rest(&mut self) -> Option<(FrameNumber, StorageError)> {
-        let shutdown = self.worker.shutdown.clone();
-        let mut out_of_time = pin!(async move {
-            shutdown.wait().await;
-            tokio::time::sleep(STORE_GRACE).await;
-        });
-        if !self.drain(out_of_time.as_mut()).await {
+        if !self.drain().await {
             return None;
         }
         let passes = |error: &StorageError| matches!(error.failure(), Failure::Transient(_));
@@ -194,18 +197,22 @@ impl<'a> Rendering<'a> {
                 self.delivery.accept(frame, file);
             }
         }
-        self.drain(out_of_time).await;
+        self.drain().await;
         passing.into_iter().next()
     }
 
     /// Waits for what is under way; false if time was up before, or nothing gets through.
-    async fn drain(&mut self, mut out_of_time: Pin<&mut impl Future<Output = ()>>) -> bool {
+    async fn drain(&mut self) -> bool {
+        let shutdown = self.worker.shutdown.clone();
         let mut stored = self.stored.len();
         let mut patience = pin!(sleep(LAST_TRY));
         while self.delivery.under_way() > 0 {
             tokio::select! {
                 delivered = self.delivery.next() => self.delivered(delivered),
-                () = out_of_time.as_mut() => return false,
+                () = shutdown.no_time_to_store() => {
+                    self.delivery.give_up().await;
+                    return false;
+                }
                 () = patience.as_mut() => return false,
             }
             if stored < self.stored.len() {

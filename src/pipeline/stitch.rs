@@ -15,6 +15,7 @@ use crate::blender::SceneInfo;
 use crate::ending::Ending;
 use crate::error::Error;
 use crate::ffmpeg::{self, Cause, Encode, LogTail, ProgressParser, VideoInfo, count_frames};
+use crate::process::shutdown::Stage;
 use crate::process::supervisor::{End, Event, Running, Stdin, Stream, shell_line};
 use crate::request::{FRAMES_DIR, FrameFile, FrameRate, FrameSet, Location, StitchJob};
 use crate::storage::Entry;
@@ -85,7 +86,7 @@ async fn attempt(
     if found.frames != given {
         return Err(goal.wrong(&found.to_string(), &tail));
     }
-    let bytes = worker.unless_stopped(worker.storage.upload(&video, &goal.video)).await?;
+    let bytes = upload(worker, &video, &goal.video).await?;
     tracing::info!(bytes, frames = given, "stored {}: {found}, {bytes} bytes", goal.video);
     report.video = Some(VideoReport {
         file: job.video.name.as_str().to_owned(),
@@ -98,6 +99,17 @@ async fn attempt(
         ffmpeg: found.ffmpeg,
     });
     Ok(())
+}
+
+/// Stores the video. It is whole, so after a signal it is stored as long as there is time.
+async fn upload(worker: &Worker, file: &Path, video: &Location) -> Result<u64, Error> {
+    tokio::select! {
+        stored = worker.storage.upload(file, video) => Ok(stored?),
+        () = worker.shutdown.no_time_to_store() => match worker.shutdown.requested() {
+            Some(by) => Err(Error::Interrupted { by, left: format!("{video} is made and not stored") }),
+            None => Err(Error::Internal("time was up, and nobody set a time".to_owned())),
+        }
+    }
 }
 
 /// The folder that holds the frames, and what lies in it: `frames/` below the input,
@@ -185,7 +197,7 @@ async fn probe(
     let mut child = Running::start(command, Stdin::Null, &worker.sandbox, walls)
         .map_err(|error| Error::spawn(error, ffprobe.to_owned(), FFPROBE))?;
     let (mut answer, mut tail) = (String::new(), tail.clone());
-    let mut stopping = false;
+    let mut stage = Stage::Working;
     let end = loop {
         tokio::select! {
             event = child.next() => match event {
@@ -193,9 +205,9 @@ async fn probe(
                 Event::Line(Stream::Stderr, line) => tail.push(&line),
                 Event::Ended(end) => break end,
             },
-            _ = worker.shutdown.wait(), if !stopping => {
-                stopping = true;
-                child.stop(Duration::ZERO);
+            reached = worker.shutdown.beyond(stage) => {
+                stage = reached;
+                worker.hurry(&child, stage);
             }
         }
     };
@@ -229,7 +241,7 @@ async fn encode_sequence(
 
     let mut feeding = std::pin::pin!(supply.feed(first, stdin));
     let mut fed = None;
-    let mut stopping = false;
+    let mut stage = Stage::Working;
     let mut watch = Watch::begin(goal.frames.len());
     let end = loop {
         tokio::select! {
@@ -243,9 +255,9 @@ async fn encode_sequence(
                 }
                 fed = Some(result);
             }
-            _ = worker.shutdown.wait(), if !stopping => {
-                stopping = true;
-                child.stop(CHILD_GRACE);
+            reached = worker.shutdown.beyond(stage) => {
+                stage = reached;
+                worker.hurry(&child, stage);
             }
         }
     };

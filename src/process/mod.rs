@@ -21,5 +21,6 @@ pub mod sandbox;
 pub mod secret;
 pub mod shutdown;
 pub mod signals;
+pub mod spot;
 pub mod supervisor;
 pub mod survivors;

@@ -1,6 +1,7 @@
 //! What the tests stand on: starting the program and reading what it says.
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 
+pub mod agent;
 pub mod frames;
 pub mod s3_server;
 
@@ -40,7 +41,7 @@ pub fn scene(name: &str) -> PathBuf {
 }
 
 /// A run of the program that is being put together. Its environment has nothing but
-/// `PATH` and a `TMPDIR` of its own; its log is JSON.
+/// `PATH` and a `TMPDIR` of its own, and no instance to ask; its log is JSON.
 pub struct Worker {
     command: Command,
     scratch: TempDir,
@@ -55,6 +56,8 @@ pub fn worker(action: &str) -> Worker {
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("TMPDIR", scratch.path())
+        // The machine that the tests run on may be a Spot instance itself.
+        .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::null());
     Worker { command, scratch }
 }

@@ -7,7 +7,8 @@ use tokio::time::sleep_until;
 
 use super::Rendering;
 use crate::blender::Event;
-use crate::pipeline::CHILD_GRACE;
+use crate::pipeline::{CHILD_GRACE, leaving};
+use crate::process::shutdown::Stage;
 use crate::process::supervisor::{self, End, Running};
 use crate::request::FrameFile;
 
@@ -22,7 +23,7 @@ impl Rendering<'_> {
     /// Reads what Blender says and stores what it saves, until it ends.
     pub(super) async fn follow(&mut self, child: &mut Running) -> End {
         let shutdown = self.worker.shutdown.clone();
-        let mut stopping = false;
+        let (mut stage, mut stopping) = (Stage::Working, false);
         loop {
             let all_stored = self.all_stored;
             let overdue = async {
@@ -43,8 +44,14 @@ impl Rendering<'_> {
                     self.delivered(delivered);
                     self.futile()
                 }
-                by = shutdown.wait(), if !stopping => {
-                    Some(format!("{by} received: stopping Blender, storing what is saved"))
+                reached = shutdown.beyond(stage) => {
+                    stage = reached;
+                    self.worker.hurry(child, stage);
+                    if stage == Stage::Noticed {
+                        self.noticed();
+                    }
+                    (stage >= Stage::Stopping)
+                        .then(|| "stopping Blender, storing what is saved".to_owned())
                 }
                 () = overdue, if !stopping => {
                     Some("every frame is stored and Blender does not quit: stopping it".to_owned())
@@ -131,5 +138,28 @@ impl Rendering<'_> {
         self.seconds.insert(frame.number, (seconds * 1000.0).round() / 1000.0);
         self.frame_began = now;
         self.delivery.accept(frame.number, file);
+        if self.last_frame {
+            self.worker.shutdown.leave();
+        }
+    }
+
+    /// The instance goes: the frame in hand is finished if there is time for that.
+    fn noticed(&mut self) {
+        let shutdown = &self.worker.shutdown;
+        let in_hand = self.frames.iter().find(|frame| !self.seconds.contains_key(frame));
+        let (Some(frame), Some(time)) = (in_hand, shutdown.time_to_finish()) else {
+            return shutdown.leave();
+        };
+        let seen = self.seconds.values().rev().copied();
+        let left = leaving::left(seen, self.frame_began.elapsed(), self.progress.part());
+        self.last_frame = left.is_none_or(|left| left <= time);
+        tracing::warn!(
+            frame = frame.get(),
+            "Spot notice: {}",
+            leaving::decision(frame, left, time)
+        );
+        if !self.last_frame {
+            shutdown.leave();
+        }
     }
 }

@@ -16,7 +16,6 @@ use aws_config::{Region, SdkConfig};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::Failure;
-use crate::http;
 use bucket::Bucket;
 use classify::fault;
 use connection::load_config;

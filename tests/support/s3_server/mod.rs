@@ -44,6 +44,7 @@ use self::serving::Serving;
 use self::store::Store;
 use self::tls::Identity;
 
+#[allow(unused_imports, reason = "every suite uses its own part of it")]
 pub use self::faults::{Fault, Requests};
 pub use self::log::Request;
 pub use self::operation::Operation;
