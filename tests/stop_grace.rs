@@ -133,6 +133,9 @@ fn large_frame() -> TempDir {
 fn leaves_no_parts(hanging: Operation, fault: impl FnOnce(&S3Server)) {
     let (server, folder) = (S3Server::start(), large_frame());
     fault(&server);
+    // It is waited for.
+    let slow = Fault::on(Operation::AbortMultipartUpload).delay(Duration::from_millis(200));
+    server.inject(slow);
     let running = worker("render")
         .s3(&server)
         .input(folder.path().join("scene.blend"))
@@ -161,7 +164,7 @@ fn an_upload_in_parts_that_is_given_up_leaves_no_parts() {
 fn an_upload_in_parts_that_is_given_up_as_it_begins_leaves_no_parts() {
     // The answer comes when nobody waits for it any more, and there is still time.
     leaves_no_parts(Operation::CreateMultipartUpload, |server| {
-        let late = Duration::from_millis(4200);
+        let late = Duration::from_millis(3800);
         server.inject(Fault::on(Operation::CreateMultipartUpload).delay(late));
     });
 }
