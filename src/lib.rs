@@ -14,6 +14,7 @@
 //! │   render        scene → Blender → frames → storage
 //! │   ├─ rendering    a frame set: launches of Blender, their frames, the verdict
 //! │   │   └─ launch       one Blender process: its log
+//! │   ├─ leaving      the instance goes: can the frame in hand be finished?
 //! │   └─ delivery     saved → verified → stored, beside the rendering
 //! │      └─ backlog   what is saved and not stored: how much, and when to try again
 //! │   stitch        storage → frames in order → FFmpeg → video → storage
