@@ -69,9 +69,15 @@ impl Bucket {
 
     async fn upload_in_parts(&self, file: &Arc<File>, size: u64, key: &str) -> Result<(), Fault> {
         let unfinished = Unfinished::begin(self, key, content_type(key)).await?;
-        self.upload_parts(file, size, key, unfinished.id()).await?;
-        unfinished.complete();
-        Ok(())
+        let result = self.upload_parts(file, size, key, unfinished.id()).await;
+        if result.is_ok() {
+            unfinished.complete();
+        } else {
+            drop(unfinished);
+            // Before anything else is begun, which may fail as well and end the program.
+            self.background.settle().await;
+        }
+        result
     }
 
     async fn upload_parts(
