@@ -9,11 +9,13 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::blender::SceneFileError;
+use crate::ending::{Killer, Size};
 use crate::exit::Exit;
+use crate::pipeline::{SetAside, Space};
 use crate::process::sandbox::NoSandbox;
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::SpawnError;
-use crate::request::{FrameSet, Location, SelectionError};
+use crate::request::{FrameNumber, FrameSet, Location, SelectionError};
 use crate::storage::{Failure, StorageError};
 use crate::{blender, ffmpeg};
 
@@ -56,20 +58,29 @@ pub enum Error {
         /// Blender's own words.
         said: Vec<String>,
     },
-    /// Blender saved files that are not whole.
-    DamagedFrames {
+    /// Blender kept failing at some frames.
+    SetAside {
         /// Where the scene came from.
         scene: Location,
         /// The frames that are not stored.
         missing: FrameSet,
-        /// Those of them that Blender says it saved.
-        damaged: FrameSet,
-        /// What is wrong with the first of these.
-        damage: String,
-        /// Whether the scratch disk is full.
-        disk_full: bool,
-        /// Blender's own words.
+        /// Those of them that Blender failed at, again and again.
+        aside: Vec<SetAside>,
+        /// How often.
+        attempts: u32,
+        /// Blender's own words when it failed the last time.
         said: Vec<String>,
+    },
+    /// The scratch disk is full, or too small for the frames.
+    ScratchFull {
+        /// Where the scene came from.
+        scene: Location,
+        /// The frames that are not stored.
+        missing: FrameSet,
+        /// The room there is.
+        space: Space,
+        /// The room that is needed in bytes, where that is why.
+        needed: Option<u64>,
     },
     /// Frames that were rendered could not be stored.
     NotStored {
@@ -134,26 +145,27 @@ impl Error {
         match self {
             Self::Selection(_) => Exit::Usage,
             Self::SceneFile { source: SceneFileError::Io(_), .. }
-            | Self::DamagedFrames { disk_full: true, .. }
+            | Self::ScratchFull { .. }
             | Self::Scratch { .. } => Exit::LocalIo,
             Self::SceneFile { .. } | Self::NoSceneRange { .. } | Self::UnusableFrames { .. } => {
                 Exit::Unusable
             }
             Self::Program { .. } | Self::Sandbox(_) => Exit::Unavailable,
-            Self::Blender { cause, .. } => match cause {
-                blender::Cause::Scene(_) => Exit::Unusable,
-                blender::Cause::Lacking(_) => Exit::Unavailable,
-                blender::Cause::Disk(_) => Exit::LocalIo,
-                blender::Cause::Killed => Exit::ChildKilled,
-                blender::Cause::Failed(_) => Exit::ChildFailed,
-            },
-            Self::DamagedFrames { disk_full: false, .. } => Exit::ChildFailed,
+            Self::Blender { cause, .. } => of_blender(cause),
+            Self::SetAside { aside, .. } => {
+                let mut exits = aside.iter().map(|aside| of_blender(&aside.cause));
+                if exits.all(|exit| exit == Exit::ChildKilled) {
+                    Exit::ChildKilled
+                } else {
+                    Exit::ChildFailed
+                }
+            }
             Self::NoFrames { .. } | Self::MissingFrames { .. } => Exit::Missing,
             Self::Ffmpeg { cause, .. } => match cause {
                 ffmpeg::Cause::Lacking => Exit::Unavailable,
                 ffmpeg::Cause::Disk => Exit::LocalIo,
                 ffmpeg::Cause::Frames => Exit::Unusable,
-                ffmpeg::Cause::Killed => Exit::ChildKilled,
+                ffmpeg::Cause::Killed(_) => Exit::ChildKilled,
                 ffmpeg::Cause::Failed(_) => Exit::ChildFailed,
             },
             Self::Storage(source) | Self::NotStored { source, .. } => match source.failure() {
@@ -167,6 +179,7 @@ impl Error {
                 by: Interrupt::Terminate | Interrupt::HangUp | Interrupt::Spot { .. },
                 ..
             } => Exit::Terminated,
+            Self::Interrupted { by: Interrupt::OutOfTime, .. } => Exit::ChildFailed,
             Self::Internal(_) => Exit::Internal,
         }
     }
@@ -189,6 +202,9 @@ impl Error {
                 "run the job where the kernel has both, or settle for what there is: --sandbox auto"
             }
             Exit::Unavailable => "install what is lacking in the image, or name another program",
+            Exit::ChildFailed if matches!(self, Self::Interrupted { .. }) => {
+                "give the job more time, or run it again for what is left"
+            }
             Exit::ChildFailed => "do the same with these frames on a desktop to see what is wrong",
             Exit::LocalIo if matches!(self, Self::Storage(_) | Self::NotStored { .. }) => {
                 "see that this disk or volume has space and can be written"
@@ -204,8 +220,25 @@ impl Error {
             }
             Exit::Denied => "give the job's role or user the right to do this",
             Exit::Keyboard | Exit::Terminated => "run the job again",
-            Exit::ChildKilled => "give the container more memory",
+            Exit::ChildKilled if self.is_out_of_memory() => "give the container more memory",
+            Exit::ChildKilled => {
+                "find out who killed it; if the machine ran out of memory, give it more memory"
+            }
         }
+    }
+
+    /// Whether the system says that a kill was for want of memory.
+    fn is_out_of_memory(&self) -> bool {
+        let is_that = |killer: &Killer| matches!(killer, Killer::OutOfMemory { .. });
+        if let Self::Blender { cause: blender::Cause::Killed(killer), .. }
+        | Self::Ffmpeg { cause: ffmpeg::Cause::Killed(killer), .. } = self
+        {
+            return is_that(killer);
+        }
+        let Self::SetAside { aside, .. } = self else { return false };
+        aside
+            .iter()
+            .any(|aside| matches!(&aside.cause, blender::Cause::Killed(killer) if is_that(killer)))
     }
 
     fn is_about_a_file(&self) -> bool {
@@ -216,7 +249,7 @@ impl Error {
     /// The failed program's own words.
     pub fn said(&self) -> &[String] {
         if let Self::Blender { said, .. }
-        | Self::DamagedFrames { said, .. }
+        | Self::SetAside { said, .. }
         | Self::Ffmpeg { said, .. } = self
         {
             said
@@ -239,21 +272,28 @@ impl fmt::Display for Error {
             }
             Self::Sandbox(error) => write!(f, "{error}"),
             Self::Blender { cause, missing, scene, .. } => {
-                write!(f, "{scene}: {} not rendered: ", frames(missing))?;
-                match cause {
-                    blender::Cause::Scene(why)
-                    | blender::Cause::Lacking(why)
-                    | blender::Cause::Disk(why) => f.write_str(why),
-                    blender::Cause::Killed => f.write_str(
-                        "Blender was killed by SIGKILL, which is what the system does when memory runs out",
-                    ),
-                    blender::Cause::Failed(why) => f.write_str(why),
-                }
+                write!(f, "{scene}: {} not rendered: {cause}", frames(missing))
             }
-            Self::DamagedFrames { scene, missing, damaged, damage, disk_full, .. } => {
+            Self::SetAside { scene, missing, aside, attempts, .. } => {
+                let times = if *attempts == 1 { "once" } else { &format!("{attempts} times") };
                 write!(f, "{scene}: {} not rendered: ", frames(missing))?;
-                write!(f, "{} not whole after Blender saved it: {damage}", frames(damaged))?;
-                if *disk_full { f.write_str("; the scratch disk is full") } else { Ok(()) }
+                write!(f, "Blender failed {times} at {}", reasons(aside))?;
+                if aside.len() < missing.len() {
+                    f.write_str("; given up, for no frame was ever stored")?;
+                }
+                Ok(())
+            }
+            Self::ScratchFull { scene, missing, space, needed } => {
+                write!(f, "{scene}: {} not rendered: ", frames(missing))?;
+                match needed {
+                    None => write!(f, "the scratch disk is full: {space}"),
+                    Some(needed) => write!(
+                        f,
+                        "the scratch disk is too small: {space}, and {} are needed for frames of \
+                         this size",
+                        Size(*needed)
+                    ),
+                }
             }
             Self::NotStored { missing, .. } => write!(f, "{} not stored", frames(missing)),
             Self::NoFrames { folder } => write!(f, "there are no numbered images in {folder}"),
@@ -264,16 +304,7 @@ impl fmt::Display for Error {
                 write!(f, "the frames in {folder} make no video: {}", problems.join("; "))
             }
             Self::Ffmpeg { cause, video, frames: of, .. } => {
-                write!(f, "{video} is not made of {}: ", named(of))?;
-                f.write_str(match cause {
-                    ffmpeg::Cause::Lacking => "this FFmpeg lacks an encoder, decoder or filter",
-                    ffmpeg::Cause::Disk => "the scratch disk is full or cannot be written",
-                    ffmpeg::Cause::Frames => "FFmpeg cannot decode a frame",
-                    ffmpeg::Cause::Killed => {
-                        "FFmpeg was killed by SIGKILL, which is what the system does when memory runs out"
-                    }
-                    ffmpeg::Cause::Failed(why) => why,
-                })
+                write!(f, "{video} is not made of {}: {cause}", named(of))
             }
             Self::Storage(error) => write!(f, "{error}"),
             Self::Scratch { path, .. } => {
@@ -285,8 +316,37 @@ impl fmt::Display for Error {
     }
 }
 
+/// What an end of Blender's means.
+fn of_blender(cause: &blender::Cause) -> Exit {
+    match cause {
+        blender::Cause::Scene(_) => Exit::Unusable,
+        blender::Cause::Lacking(_) => Exit::Unavailable,
+        blender::Cause::Disk(_) => Exit::LocalIo,
+        blender::Cause::Killed(_) => Exit::ChildKilled,
+        blender::Cause::Unprepared | blender::Cause::Failed(_) => Exit::ChildFailed,
+    }
+}
+
+/// Which frames were set aside, by why they were.
+fn reasons(aside: &[SetAside]) -> String {
+    let mut reasons: Vec<(String, Vec<FrameNumber>)> = Vec::new();
+    for SetAside { frame, cause } in aside {
+        let cause = cause.to_string();
+        match reasons.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, frames)) => frames.push(*frame),
+            None => reasons.push((cause, vec![*frame])),
+        }
+    }
+    let words = reasons.into_iter().map(|(cause, which)| {
+        let each = if which.len() == 1 { "" } else { "each of " };
+        let which: FrameSet = which.into_iter().collect();
+        format!("{each}{} ({cause})", named(&which))
+    });
+    words.collect::<Vec<_>>().join(" and ")
+}
+
 /// `frame 7`, `frames 7-9,12`.
-fn named(set: &FrameSet) -> String {
+pub(crate) fn named(set: &FrameSet) -> String {
     if set.len() == 1 { format!("frame {set}") } else { format!("frames {set}") }
 }
 
@@ -308,7 +368,8 @@ impl StdError for Error {
             | Self::Sandbox(_)
             | Self::NoSceneRange { .. }
             | Self::Blender { .. }
-            | Self::DamagedFrames { .. }
+            | Self::SetAside { .. }
+            | Self::ScratchFull { .. }
             | Self::NoFrames { .. }
             | Self::MissingFrames { .. }
             | Self::UnusableFrames { .. }

@@ -5,7 +5,7 @@
 //! Dependencies only go down. [`pipeline`] may use everything below it; `blender`,
 //! `ffmpeg`, `storage`, `process`, `image` and `telemetry` know nothing of each
 //! other; all may use [`request`], which uses nothing but std (and crates for
-//! percent-encoding and durations).
+//! percent-encoding and spans of time).
 //!
 //! ```text
 //! main            init when PID 1, parse, run, exit code

@@ -103,6 +103,10 @@ async fn run(command: Command, sandbox: Sandbox) -> Result<(), Error> {
     if command.asks_instance {
         spot::watch(&shutdown);
     }
+    if let Some(limit) = command.limits.job.get() {
+        let shutdown = shutdown.clone();
+        tokio::spawn(async move { shutdown.within(limit).await });
+    }
     let last_moment = command.stop_grace.ending() / 8;
     let mut job = tokio::spawn(carry_out(command, sandbox, shutdown.clone()));
     let result = tokio::select! {
@@ -128,6 +132,7 @@ async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Re
         programs: Programs { search_path: command.search_path },
         confinement: command.confinement,
         sandbox,
+        limits: command.limits,
         scratch_dir: command.scratch_dir,
     };
     match command.action {

@@ -16,6 +16,7 @@
 mod backlog; // saved and not stored: rendering goes on, is paused, is given up
 mod blender_failures; // what goes wrong with Blender: exit codes, last words, what is saved
 mod credentials; // where credentials and the region come from
+mod disk; // room on the scratch disk: before, meanwhile, and when there is none left
 mod exit_codes; // one table: in the README, in --help, in the code
 mod fault_rates; // a share of all S3 requests goes wrong: every frame right, or 75
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
@@ -23,6 +24,7 @@ mod init; // being PID 1, and the state that children start in
 mod logs; // the log: for machines and for people, whatever Blender prints
 mod provenance; // what worker and image were built from, wherever that is told
 mod render; // frames as a real Blender makes them, under its names
+mod retries; // Blender fails at a frame: it is tried again, then set aside, and the others come
 mod s3; // on S3: keys, requests, regions, TLS, frames as they come
 mod s3_failures; // what S3 refuses, or loses and spoils for good: exit codes and words
 mod s3_parts; // large objects, in parts: nothing is left, nothing is wrong
@@ -38,3 +40,4 @@ mod storage; // one contract for every kind of location
 mod support; // starting the program, reading its log, scenes, stand-ins
 mod terminal; // on a terminal: a progress bar, colours, and no more than it can do
 mod usage; // flags and variables: help, version, refusals
+mod watchdog; // a child that does nothing, or takes too long: ended, told apart from one that works

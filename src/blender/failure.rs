@@ -1,10 +1,11 @@
 //! Why Blender did not deliver: its ending and its last words → the cause.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use super::events::{Event, parse};
 use super::{BlenderVersion, SETUP_EXIT_CODE};
-use crate::ending::Ending;
+use crate::ending::{Ending, Killer};
 
 /// How many of its last lines are quoted.
 const TAIL: usize = 12;
@@ -21,10 +22,33 @@ pub enum Cause {
     Lacking(&'static str),
     /// The frame could not be written.
     Disk(&'static str),
+    /// The script that prepares the scene failed in it.
+    Unprepared,
     /// It was killed from outside.
-    Killed,
-    /// It crashed, or ended without all its frames.
+    Killed(Killer),
+    /// It crashed, stalled, or ended without all its frames.
     Failed(String),
+}
+
+impl Cause {
+    /// Whether another launch may go better.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Scene(_) | Self::Lacking(_) | Self::Disk(_) | Self::Unprepared => false,
+            Self::Killed(_) | Self::Failed(_) => true,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scene(why) | Self::Lacking(why) | Self::Disk(why) => f.write_str(why),
+            Self::Unprepared => f.write_str("the script that prepares the scene failed in Blender"),
+            Self::Killed(killer) => write!(f, "Blender was {killer}"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
 }
 
 /// Words of Blender 3.4, 4.3 and 5.2 (see fixtures/transcripts) and what they mean
@@ -100,17 +124,26 @@ impl LogTail {
         }
     }
 
-    /// Why Blender failed. `saved_by` is the version of the file, where it is known.
-    pub fn diagnose(&self, ending: Ending, saved_by: Option<BlenderVersion>) -> Cause {
+    /// Whether it has opened the scene and gone on to the frames.
+    pub fn opened(&self) -> bool {
+        self.opened
+    }
+
+    /// Why Blender failed. `killer` is who did it if it was killed; `saved_by` is the
+    /// version of the file, where it is known.
+    pub fn diagnose(
+        &self,
+        ending: Ending,
+        killer: Killer,
+        saved_by: Option<BlenderVersion>,
+    ) -> Cause {
         let too_new = saved_by.zip(self.running).is_some_and(|(file, program)| file > program);
         match (ending, ending.signal(), self.known_cause()) {
             // Whatever it had said before, that is not what ended it.
-            (_, Some(9), _) => Cause::Killed,
+            (_, Some(9), _) => Cause::Killed(killer),
             (_, _, Some(DAMAGED)) if too_new => NEWER,
             (_, _, Some(cause)) => cause,
-            (Ending::Code(SETUP_EXIT_CODE), ..) => {
-                Cause::Failed("the script that prepares the scene failed in Blender".to_owned())
-            }
+            (Ending::Code(SETUP_EXIT_CODE), ..) => Cause::Unprepared,
             (Ending::Code(0), ..) => Cause::Failed("Blender ended as if all was well".to_owned()),
             _ if too_new => NEWER,
             (_, Some(signal), None) => Cause::Failed(format!("Blender crashed (signal {signal})")),
@@ -140,19 +173,19 @@ mod tests {
     }
 
     fn cause(ending: Ending, lines: &[&str]) -> Cause {
-        tail(lines).diagnose(ending, None)
+        tail(lines).diagnose(ending, Killer::Unknown, None)
     }
 
     #[test]
     fn an_ending_without_words_is_told_by_its_status() {
-        assert_eq!(cause(Ending::Signal(9), &[]), Cause::Killed);
-        assert_eq!(cause(Ending::Code(137), &[]), Cause::Killed);
+        assert_eq!(cause(Ending::Signal(9), &[]), Cause::Killed(Killer::Unknown));
+        assert_eq!(cause(Ending::Code(137), &[]), Cause::Killed(Killer::Unknown));
+        assert_eq!(cause(Ending::Code(SETUP_EXIT_CODE), &["Blender quit"]), Cause::Unprepared);
         for (ending, words) in [
             (Ending::Signal(11), "crashed (signal 11)"),
             (Ending::Code(139), "crashed (signal 11)"),
             (Ending::Code(1), "exit status 1"),
             (Ending::Code(0), "as if all was well"),
-            (Ending::Code(SETUP_EXIT_CODE), "script"),
         ] {
             let Cause::Failed(text) = cause(ending, &["Blender quit"]) else { panic!("{ending}") };
             assert!(text.contains(words), "{text}");
@@ -163,7 +196,7 @@ mod tests {
     fn a_newer_file_is_named_as_such_however_blender_fails_on_it() {
         let damaged = "Error: Failed to read blend file 'a.blend', not a blend file";
         let fails = |ending, lines: &[&str], major| {
-            tail(lines).diagnose(ending, Some(BlenderVersion { major, minor: 3 }))
+            tail(lines).diagnose(ending, Killer::Unknown, Some(BlenderVersion { major, minor: 3 }))
         };
         let crash = Ending::Signal(11);
         assert_eq!(fails(crash, &["Blender 3.4.1", "Writing: a.crash.txt"], 4), NEWER);
@@ -181,7 +214,7 @@ mod tests {
         let library = "Error: Failed to read blend file 'lib.blend': Missing DNA block";
         assert_eq!(cause(Ending::Code(1), &[library]), DAMAGED);
         assert!(matches!(cause(Ending::Signal(11), &[library, &opened]), Cause::Failed(_)));
-        assert_eq!(cause(Ending::Signal(9), &[library]), Cause::Killed);
+        assert_eq!(cause(Ending::Signal(9), &[library]), Cause::Killed(Killer::Unknown));
     }
 
     #[test]

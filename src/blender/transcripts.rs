@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{BlenderVersion, Cause, Event, LogTail, parse};
-use crate::ending::Ending;
+use crate::ending::{Ending, Killer};
 
 /// A recorded run: the lines, and the exit status at the end.
 struct Transcript {
@@ -36,7 +36,7 @@ impl Transcript {
         for line in &self.lines {
             tail.push(line);
         }
-        tail.diagnose(self.ending, None)
+        tail.diagnose(self.ending, Killer::Unknown, None)
     }
 
     /// The names of the files that were saved.
@@ -112,7 +112,7 @@ fn a_file_of_a_newer_blender_is_the_files_fault() {
         for line in &transcript.lines {
             tail.push(line);
         }
-        let cause = tail.diagnose(transcript.ending, version(9, 0));
+        let cause = tail.diagnose(transcript.ending, Killer::Unknown, version(9, 0));
         assert!(matches!(cause, Cause::Scene(_)), "{}: {cause:?}", transcript.path.display());
     }
 }

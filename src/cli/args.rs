@@ -118,6 +118,20 @@ pub(super) struct CommonArgs {
     #[arg(long, value_name = "TIME")]
     pub stop_grace: Option<String>,
 
+    /// How long Blender or FFmpeg may give no sign of life, or `off` [env: STALL_TIMEOUT] [default: 10m]
+    ///
+    /// None is: no line printed, no CPU time used and no file written. 90s, 10m, 1h; a bare number
+    /// is seconds. Then it is ended; Blender is started again, see --blender-attempts.
+    #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
+    pub stall_timeout: Option<String>,
+
+    /// How long the whole attempt may take, or `off` [env: JOB_TIMEOUT] [default: off]
+    ///
+    /// Then Blender is ended, everything saved is stored, and the job ends with 70, which Batch
+    /// does not retry; neither does it retry a job that its own time-out has ended.
+    #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
+    pub job_timeout: Option<String>,
+
     /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
@@ -154,6 +168,20 @@ pub(super) struct RenderArgs {
     /// them either, it is stopped and the job ends with 75.
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub max_backlog: Option<String>,
+
+    /// How often Blender may fail at one frame, 1 to 100 [env: BLENDER_ATTEMPTS] [default: 3]
+    ///
+    /// After a crash or a stall it is started again with what is missing. A frame that was in hand
+    /// at so many failures is set aside, and the others are rendered.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub blender_attempts: Option<String>,
+
+    /// How long one frame may take, or `off` [env: FRAME_TIMEOUT] [default: off]
+    ///
+    /// Loading the scene counts for the first frame of each start. A frame that takes longer is
+    /// tried again, see --blender-attempts.
+    #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
+    pub frame_timeout: Option<String>,
 
     /// The Blender to use [env: BLENDER] [default: blender, from PATH]
     #[arg(long, value_name = "PROGRAM")]

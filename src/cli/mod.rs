@@ -6,6 +6,7 @@
 
 mod args;
 mod children;
+mod limits;
 mod settings;
 
 use std::ffi::OsString;
@@ -20,8 +21,8 @@ pub use settings::{Environment, Setting, UsageError};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
-    FrameSet, FramesPerJob, Location, OutputName, Paths, RenderJob, SequenceSelection, StitchJob,
-    StopGrace, TotalFrames, VariableNames, VideoSettings,
+    FrameSet, FramesPerJob, Limits, Location, OutputName, Paths, RenderJob, SequenceSelection,
+    StitchJob, StopGrace, TotalFrames, VariableNames, VideoSettings,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use args::{Action, Cli, CommonArgs, RenderArgs, StitchArgs};
@@ -48,6 +49,8 @@ pub struct Command {
     pub stop_grace: StopGrace,
     /// Whether the instance may be asked if it goes: `AWS_EC2_METADATA_DISABLED` says no.
     pub asks_instance: bool,
+    /// What bounds the attempt.
+    pub limits: Limits,
     /// How the log looks; `None` leaves it to what standard error is.
     pub log_format: Option<LogFormat>,
     /// How much is logged.
@@ -187,6 +190,7 @@ impl Resolver<'_> {
             asks_instance: !env
                 .get("AWS_EC2_METADATA_DISABLED")
                 .is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")),
+            limits: limits::resolve(action, common, env)?,
             log_format: LOG_FORMAT.value(common.log_format.as_deref(), env)?,
             log_level: LOG_LEVEL.value(common.log_level.as_deref(), env)?.unwrap_or_default(),
         })

@@ -39,6 +39,10 @@ fn everything_can_come_from_the_environment() {
         ("ENGINE", "scene"),
         ("ENABLE_AUTOEXEC", "true"),
         ("MAX_BACKLOG", "512MiB"),
+        ("BLENDER_ATTEMPTS", "5"),
+        ("STALL_TIMEOUT", "90"),
+        ("FRAME_TIMEOUT", "1h"),
+        ("JOB_TIMEOUT", "off"),
         ("BLENDER", "/opt/blender/blender"),
         ("STOP_GRACE", "110s"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
@@ -46,6 +50,11 @@ fn everything_can_come_from_the_environment() {
     let command = render(&[], &environment.into()).unwrap();
     assert_eq!(command.stop_grace, "110".parse().unwrap());
     assert!(!command.asks_instance);
+    let limits = command.limits;
+    assert_eq!(limits.blender_attempts.get(), 5);
+    assert_eq!(limits.stall.get().map(|span| span.as_secs()), Some(90));
+    assert_eq!(limits.frame.get().map(|span| span.as_secs()), Some(3600));
+    assert_eq!(limits.job.get(), None);
     let JobRequest::Render { job, blender } = command.action else { panic!("a request to render") };
     assert_eq!(job.engine, Engine::Scene);
     assert!(job.enable_autoexec);
@@ -88,6 +97,10 @@ fn every_refusal_names_flag_and_variable() {
         (with(&["-f", "1", "--max-backlog", "-1"]), &["--max-backlog", "MAX_BACKLOG", "`-1`"]),
         (with(&["-f", "1", "--stop-grace", "0"]), &["--stop-grace", "STOP_GRACE", "`0`"]),
         (with(&["-f", "1", "--log-format", "xml"]), &["--log-format", "LOG_FORMAT", "`xml`"]),
+        (with(&["-f", "1", "--blender-attempts", "0"]), &["BLENDER_ATTEMPTS", "`0`", "1 to 100"]),
+        (with(&["-f", "1", "--stall-timeout", "-1"]), &["--stall-timeout", "STALL_TIMEOUT", "off"]),
+        (with(&["-f", "1", "--frame-timeout", "1x"]), &["--frame-timeout", "FRAME_TIMEOUT", "off"]),
+        (with(&["-f", "1", "--job-timeout", "0"]), &["--job-timeout", "JOB_TIMEOUT", "off"]),
         (vec!["-i", "gs://b/a", "-o", "out", "-f", "1"], &["--input-uri", "INPUT_URI", "gs://b/a"]),
         (
             vec!["-i", "s3://bucket", "-o", "out", "-f", "1"],

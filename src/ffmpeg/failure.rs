@@ -1,8 +1,9 @@
 //! Why FFmpeg did not deliver: its ending and its last words → the cause.
 
 use std::collections::VecDeque;
+use std::fmt;
 
-use crate::ending::Ending;
+use crate::ending::{Ending, Killer};
 
 /// How many of its last lines are quoted.
 const TAIL: usize = 12;
@@ -20,9 +21,21 @@ pub enum Cause {
     /// A frame cannot be decoded.
     Frames,
     /// It was killed from outside.
-    Killed,
+    Killed(Killer),
     /// It failed otherwise.
     Failed(String),
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lacking => f.write_str("this FFmpeg lacks an encoder, decoder or filter"),
+            Self::Disk => f.write_str("the scratch disk is full or cannot be written"),
+            Self::Frames => f.write_str("FFmpeg cannot decode a frame"),
+            Self::Killed(killer) => write!(f, "FFmpeg was {killer}"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
 }
 
 /// The last lines that FFmpeg printed on standard error, in bounded memory.
@@ -43,8 +56,8 @@ impl LogTail {
         self.0.iter().cloned().collect()
     }
 
-    /// Why FFmpeg failed.
-    pub fn diagnose(&self, ending: Ending) -> Cause {
+    /// Why FFmpeg failed. `killer` is who did it if it was killed.
+    pub fn diagnose(&self, ending: Ending, killer: Killer) -> Cause {
         let said = |text: &str| self.0.iter().any(|line| line.contains(text));
         let lacking =
             ["Unknown encoder", "Unknown decoder", "No such filter", "Unrecognized option"];
@@ -59,7 +72,7 @@ impl LogTail {
             return Cause::Frames;
         }
         match (ending, ending.signal()) {
-            (_, Some(9)) => Cause::Killed,
+            (_, Some(9)) => Cause::Killed(killer),
             (_, Some(signal)) => Cause::Failed(format!("FFmpeg crashed (signal {signal})")),
             (Ending::Code(0), None) => Cause::Failed("FFmpeg ended as if all was well".to_owned()),
             // Version 5 leaves it at what the decoder said.
@@ -95,15 +108,19 @@ mod tests {
                 Cause::Frames,
             ),
             (Ending::Code(1), "[png @ 0x5] [error] inflate returned error -3", Cause::Frames),
-            (Ending::Signal(9), "[png @ 0x5] [error] inflate returned error -3", Cause::Killed),
-            (Ending::Signal(9), "", Cause::Killed),
+            (
+                Ending::Signal(9),
+                "[png @ 0x5] [error] inflate returned error -3",
+                Cause::Killed(Killer::Unknown),
+            ),
+            (Ending::Signal(9), "", Cause::Killed(Killer::Unknown)),
             (Ending::Signal(11), "", Cause::Failed("FFmpeg crashed (signal 11)".into())),
             (Ending::Code(1), "?", Cause::Failed("FFmpeg ended with exit status 1".into())),
         ];
         for (ending, line, cause) in table {
             let mut tail = LogTail::default();
             tail.push(line);
-            assert_eq!(tail.diagnose(ending), cause, "{line}");
+            assert_eq!(tail.diagnose(ending, Killer::Unknown), cause, "{line}");
         }
     }
 }

@@ -14,11 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use nix::sys::statvfs::statvfs;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::backlog::Backlog;
+use super::disk::Space;
 use crate::image;
 use crate::request::{ByteSize, FRAMES_DIR, FrameFile, FrameNumber, Location};
 use crate::storage::{Failure, Storage, StorageError};
@@ -26,9 +26,6 @@ use crate::storage::{Failure, Storage, StorageError};
 /// Frames that are checked and stored at once. One is enough to keep up with any
 /// real render; a few make up for a slow network.
 const AT_ONCE: usize = 4;
-
-/// A disk with less room than this is full, as far as frames are concerned.
-const FULL: u64 = 1024 * 1024;
 
 /// What became of a frame.
 #[derive(Debug)]
@@ -44,8 +41,8 @@ pub enum Outcome {
     Damaged {
         /// What is wrong with it.
         damage: String,
-        /// Whether the scratch disk is full.
-        disk_full: bool,
+        /// The scratch disk, if want of room on it may be why.
+        disk_full: Option<Space>,
     },
     /// It is whole and could not be stored; its file is still there. Where that can pass,
     /// it is tried again.
@@ -208,6 +205,6 @@ fn check(path: &Path) -> Result<(), String> {
 
 fn damaged(damage: String, file: &Path) -> Outcome {
     let folder = file.parent().unwrap_or(file);
-    let free = statvfs(folder).map(|fs| fs.blocks_available() * fs.fragment_size());
-    Outcome::Damaged { damage, disk_full: free.is_ok_and(|free| free < FULL) }
+    let disk_full = Space::on(folder).ok().filter(Space::is_tight);
+    Outcome::Damaged { damage, disk_full }
 }

@@ -1,7 +1,9 @@
 //! What happens, top to bottom: a file a subcommand, and what the two share.
 
 mod backlog;
+mod crash_file;
 mod delivery;
+mod disk;
 mod leaving;
 mod prefetch;
 mod programs;
@@ -26,12 +28,14 @@ use crate::process::sandbox::Sandbox;
 use crate::process::shutdown::{Shutdown, Stage};
 use crate::process::supervisor::Running;
 use crate::provenance::Provenance;
-use crate::request::{Attempt, Confinement, Location};
+use crate::request::{Attempt, Confinement, Limits, Location};
 use crate::storage::Storage;
 use report::Report;
 
+pub use disk::Space;
 pub use programs::Programs;
 pub use render::render;
+pub use rendering::SetAside;
 pub use stitch::stitch;
 
 /// How long a child has to end that nobody needs any more. Both end within milliseconds.
@@ -63,6 +67,8 @@ pub struct Worker {
     pub confinement: Confinement,
     /// What keeps them from the rest.
     pub sandbox: Sandbox,
+    /// What bounds the attempt.
+    pub limits: Limits,
     /// Where temporary files go, if not to the system's folder.
     pub scratch_dir: Option<PathBuf>,
 }

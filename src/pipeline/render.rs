@@ -68,9 +68,11 @@ async fn attempt(
         frames: &frames,
         job,
     };
-    let mut rendering = Rendering::new(worker, job, &frames, &file, &rooms.frames);
+    let mut rendering = Rendering::new(worker, job, &frames, &file, &rooms.frames, report.stem());
     let result = rendering.run(&launch).await;
+    report.set_aside = rendering.set_aside();
     report.scene = rendering.scene;
+    report.launches = rendering.launches;
     report.frames = rendering.stored;
     result
 }

@@ -1,7 +1,10 @@
 //! The rendering of a frame set: Blender is launched, what it saves is delivered, and how
-//! it ended, with what is missing, becomes the verdict.
+//! it ended, with what is missing, becomes the verdict: all is done, or Blender is launched
+//! again with what is missing, or there is no use in that.
 
 mod launch;
+mod strikes;
+mod verdict;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,23 +13,34 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
+use super::crash_file;
 use super::delivery::{Delivered, Delivery, Outcome};
+use super::disk::Space;
 use super::programs::BLENDER;
 use super::progress::Progress;
-use super::report::FrameReport;
+use super::report::{FrameReport, LaunchReport};
 use super::{Worker, walls};
-use crate::blender::{Cause, Launch, LogTail, SceneFile, SceneInfo};
-use crate::ending::Ending;
-use crate::error::{Error, chain, frames};
+use crate::blender::{Launch, SceneFile, SceneInfo};
+use crate::error::{Error, chain};
 use crate::process::supervisor::{End, Running, Stdin, shell_line};
-use crate::request::{FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, RenderJob};
+use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, REPORTS_DIR, RenderJob};
 use crate::storage::{Failure, StorageError};
+use launch::{Current, Stop};
+use strikes::Strikes;
+
+pub use strikes::SetAside;
 
 /// How long no frame has got through before nothing more is expected, Blender having
 /// ended: longer than all attempts at one of them take.
 const LAST_TRY: Duration = Duration::from_mins(4);
 
-/// One launch of Blender and the delivery of its frames.
+/// Crash files that are kept of an attempt: a frame that crashes Blender does so again.
+const CRASH_FILES: usize = 10;
+
+/// How long storing one of them may take.
+const CRASH_FILE_GRACE: Duration = Duration::from_secs(15);
+
+/// Launches of Blender and the delivery of its frames.
 #[derive(Debug)]
 pub struct Rendering<'a> {
     worker: &'a Worker,
@@ -36,15 +50,24 @@ pub struct Rendering<'a> {
     frames_dir: &'a Path,
     delivery: Delivery,
     progress: Progress,
-    tail: LogTail,
+    /// The report's name, which crash files take after.
+    report: String,
+    strikes: Strikes,
+    /// The launch that runs, or was the last one.
+    current: Current,
     /// The scene, once Blender has described it.
     pub scene: Option<SceneInfo>,
-    /// When the frame in hand was begun, as far as we know.
-    frame_began: Instant,
+    /// Blender's own words when it last failed.
+    said: Vec<String>,
+    /// Every launch that has ended.
+    pub launches: Vec<LaunchReport>,
     seconds: BTreeMap<FrameNumber, f64>,
     /// The frames that are stored.
     pub stored: BTreeMap<i32, FrameReport>,
-    damaged: BTreeMap<FrameNumber, (String, bool)>,
+    /// The frames that this launch saved and that are not whole: what is wrong.
+    damaged: BTreeMap<FrameNumber, String>,
+    /// The scratch disk, when a frame was not whole for want of room.
+    disk_full: Option<Space>,
     /// Why frames could not be stored, so far.
     not_stored: BTreeMap<FrameNumber, StorageError>,
     /// Since when there is nothing left to do.
@@ -61,6 +84,7 @@ impl<'a> Rendering<'a> {
         frames: &'a FrameSet,
         file: &'a SceneFile,
         frames_dir: &'a Path,
+        report: String,
     ) -> Self {
         Self {
             worker,
@@ -70,12 +94,16 @@ impl<'a> Rendering<'a> {
             frames_dir,
             delivery: Delivery::new(worker.storage.clone(), &job.output, job.max_backlog),
             progress: Progress::begin(frames.len()),
-            tail: LogTail::default(),
+            report,
+            strikes: Strikes::new(worker.limits.blender_attempts.get()),
+            current: Current::begin(FrameSet::default(), None),
             scene: None,
-            frame_began: Instant::now(),
+            said: Vec::new(),
+            launches: Vec::new(),
             seconds: BTreeMap::new(),
             stored: BTreeMap::new(),
             damaged: BTreeMap::new(),
+            disk_full: None,
             not_stored: BTreeMap::new(),
             all_stored: None,
             last_frame: false,
@@ -87,25 +115,116 @@ impl<'a> Rendering<'a> {
     /// # Errors
     /// If not every frame is stored in the end.
     pub async fn run(&mut self, launch: &Launch<'_>) -> Result<(), Error> {
-        if self.worker.shutdown.leaving().is_some() {
-            return self.verdict(End::Stopped);
+        loop {
+            let frames = self.pending();
+            if frames.is_empty() {
+                return self.conclude();
+            }
+            if let Some(by) = self.worker.shutdown.leaving() {
+                return Err(self.interrupted(by));
+            }
+            self.sweep(&frames);
+            let (end, stop) = self.launch(&Launch { frames: &frames, ..*launch }).await?;
+            if let Some(cause) = self.judge(end, stop)? {
+                self.count(cause)?;
+            }
         }
+    }
+
+    /// The frames that are still to be rendered.
+    fn pending(&self) -> FrameSet {
+        let open = |frame: &FrameNumber| {
+            !self.stored.contains_key(&frame.get()) && !self.strikes.is_aside(*frame)
+        };
+        self.frames.iter().filter(open).collect()
+    }
+
+    /// The frames that are not stored.
+    fn missing(&self) -> FrameSet {
+        self.frames.iter().filter(|frame| !self.stored.contains_key(&frame.get())).collect()
+    }
+
+    /// Removes what an earlier launch left of these frames. What was whole is stored.
+    fn sweep(&self, frames: &FrameSet) {
+        for frame in frames.iter().filter(|_| !self.launches.is_empty()) {
+            for format in ImageFormat::ALL {
+                let file = self.frames_dir.join(FrameFile::name(frame, format));
+                if std::fs::remove_file(&file).is_ok() {
+                    tracing::debug!("removed {}", file.display());
+                }
+            }
+        }
+    }
+
+    /// One launch, from its start until everything that it saved is stored.
+    async fn launch(&mut self, launch: &Launch<'_>) -> Result<(End, Option<Stop>), Error> {
+        let space = Space::on(launch.frames_dir).ok();
+        if let Some(space) = space.clone().filter(Space::is_full) {
+            let scene = self.job.scene.clone();
+            return Err(Error::ScratchFull { scene, missing: self.missing(), space, needed: None });
+        }
+        self.current = Current::begin(launch.frames.clone(), space);
+        self.damaged.clear();
+        self.all_stored = None;
         let command = launch.command();
         tracing::info!("starting {}", shell_line(&command));
         let walls = walls::of_blender(self.worker, launch, &self.job.scene);
         let mut child = Running::start(command, Stdin::Null, &self.worker.sandbox, walls)
             .map_err(|error| Error::spawn(error, launch.blender.to_owned(), BLENDER))?;
-        let end = self.follow(&mut child).await;
+        let (end, stop) = self.follow(&mut child, launch).await;
         // If it ended by itself after a notice: nothing more is begun.
         _ = self.worker.shutdown.leaving();
         let outlived = self.deliver_the_rest().await;
-        if end == End::Stopped && self.worker.shutdown.requested().is_none() {
-            // Then it was for this that Blender was stopped and frames are missing.
+        if matches!(stop, Some(Stop::Futile(_) | Stop::DiskFull(_))) {
+            // Then it was for this, or for what waited and filled the disk, that Blender was
+            // stopped and frames are missing.
             if let Some((frame, error)) = outlived.filter(|_| self.not_stored.is_empty()) {
                 self.not_stored.insert(frame, error);
             }
         }
-        self.verdict(end)
+        let kills = self.current.memory.kills();
+        if kills > 0 {
+            tracing::warn!("the system killed {kills} of our processes for lack of memory");
+        }
+        let crash_file = self.keep_crash_file(launch.home).await;
+        self.launches.push(LaunchReport {
+            frames: launch.frames.to_string(),
+            seconds: self.current.began.elapsed().as_secs_f64().round(),
+            ended: match (&stop, end) {
+                (Some(stop), _) => stop.to_string(),
+                (None, End::Own(ending)) => ending.to_string(),
+                (None, End::Stopped) => "stopped".to_owned(),
+            },
+            frame_in_hand: None,
+            cause: None,
+            crash_file,
+        });
+        Ok((end, stop))
+    }
+
+    /// Stores what Blender wrote of its crash, if it did; the result is its name.
+    async fn keep_crash_file(&self, home: &Path) -> Option<String> {
+        let text = crash_file::take(home)?;
+        let kept = self.launches.iter().filter(|launch| launch.crash_file.is_some()).count();
+        if kept >= CRASH_FILES {
+            return None;
+        }
+        let name = format!("{}-launch-{}.crash.txt", self.report, self.launches.len() + 1);
+        let location = self.job.output.join(REPORTS_DIR).join(&name);
+        let unstored = |why: &str| tracing::warn!("the crash file of Blender is not stored: {why}");
+        tokio::select! {
+            biased;
+            () = self.worker.shutdown.no_time_to_store() => unstored("there is no time left"),
+            () = sleep(CRASH_FILE_GRACE) => unstored("no answer in time"),
+            written = self.worker.storage.write(&location, text.into()) => match written {
+                Ok(()) => {
+                    tracing::warn!("Blender crashed and wrote why: {location}");
+                    return Some(name);
+                }
+                Err(error) => unstored(&chain(&error)),
+            }
+        }
+        None
     }
 
     /// Why it makes no sense to render on, if it makes none.
@@ -135,7 +254,7 @@ impl<'a> Rendering<'a> {
                 self.not_stored.remove(&frame);
                 self.stored.insert(frame.get(), FrameReport { file, bytes, seconds });
                 self.progress.reached(self.stored.len());
-                if self.stored.len() == self.frames.len() {
+                if self.stored.len() + self.strikes.aside().len() == self.frames.len() {
                     self.all_stored = Some(Instant::now());
                 }
                 tracing::info!(
@@ -149,12 +268,13 @@ impl<'a> Rendering<'a> {
             Outcome::Damaged { damage, disk_full } => {
                 // What was only found, and not announced, may be the frame that Blender
                 // was at when it ended.
-                if self.seconds.contains_key(&frame) {
-                    self.damaged.insert(frame, (damage.clone(), disk_full));
+                if self.current.saved.contains(&frame) {
                     tracing::warn!(
                         frame = frame.get(),
                         "frame {frame} is not whole: its file {damage}"
                     );
+                    self.damaged.insert(frame, damage);
+                    self.disk_full = self.disk_full.take().or(disk_full);
                 }
             }
             Outcome::NotStored(error) => {
@@ -189,8 +309,8 @@ impl<'a> Rendering<'a> {
         }
         let passes = |error: &StorageError| matches!(error.failure(), Failure::Transient(_));
         let passing: Vec<_> = self.not_stored.extract_if(.., |_, error| passes(error)).collect();
-        let missing = self.frames.iter().filter(|frame| !self.stored.contains_key(&frame.get()));
-        for frame in missing.filter(|_| self.not_stored.is_empty()) {
+        let missing = self.pending();
+        for frame in missing.iter().filter(|_| self.not_stored.is_empty()) {
             let files = ImageFormat::ALL.map(|format| FrameFile::name(frame, format));
             let mut files = files.iter().map(|name| self.frames_dir.join(name));
             if let Some(file) = files.find(|file| file.is_file()) {
@@ -221,60 +341,5 @@ impl<'a> Rendering<'a> {
             }
         }
         true
-    }
-
-    /// What to make of it all.
-    fn verdict(&mut self, end: End) -> Result<(), Error> {
-        let missing: FrameSet =
-            self.frames.iter().filter(|frame| !self.stored.contains_key(&frame.get())).collect();
-        if missing.is_empty() {
-            if let End::Own(ending) = end
-                && ending != Ending::Code(0)
-            {
-                tracing::warn!("Blender ended with {ending} after it had saved every frame");
-            }
-            tracing::info!("all {} frames are stored", self.frames.len());
-            return Ok(());
-        }
-        // One that does not pass is the cause of all.
-        let lasts = |error: &StorageError| !matches!(error.failure(), Failure::Transient(_));
-        let first = self.not_stored.iter().find(|(_, error)| lasts(error));
-        let first = first.or_else(|| self.not_stored.first_key_value()).map(|(frame, _)| *frame);
-        if let Some(source) = first.and_then(|frame| self.not_stored.remove(&frame)) {
-            return Err(Error::NotStored { missing, source });
-        }
-        if let Some(by) = self.worker.shutdown.requested() {
-            let stored: FrameSet =
-                self.frames.iter().filter(|frame| self.stored.contains_key(&frame.get())).collect();
-            let kept = if stored.is_empty() {
-                "nothing is stored".to_owned()
-            } else {
-                format!("{} stored in {}", frames(&stored), self.job.output.join(FRAMES_DIR))
-            };
-            let left = format!(
-                "{} of {} frames are left: {missing}; {kept}",
-                missing.len(),
-                self.frames.len()
-            );
-            return Err(Error::Interrupted { by, left });
-        }
-        let End::Own(ending) = end else {
-            let what =
-                format!("Blender was stopped, and nobody asked for it: {missing} are missing");
-            return Err(Error::Internal(what));
-        };
-        let cause = self.tail.diagnose(ending, self.file.saved_by);
-        let (scene, said) = (self.job.scene.clone(), self.tail.last_words());
-        match (self.damaged.pop_first(), cause) {
-            // Blender believes that all is well: the file tells more than the log.
-            (Some((first, (damage, disk_full))), Cause::Failed(_)) => {
-                let mut damaged: Vec<_> = vec![first];
-                damaged.extend(self.damaged.keys());
-                let damaged = damaged.into_iter().collect();
-                let disk_full = disk_full || self.damaged.values().any(|(_, full)| *full);
-                Err(Error::DamagedFrames { scene, missing, damaged, damage, disk_full, said })
-            }
-            (_, cause) => Err(Error::Blender { cause, missing, scene, said }),
-        }
     }
 }

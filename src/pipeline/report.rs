@@ -5,6 +5,7 @@
 //! `running` was left by an attempt that was killed.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::SystemTime;
 
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use super::Worker;
 use crate::blender::SceneInfo;
 use crate::error::{Error, chain};
 use crate::exit::Exit;
+use crate::process::memory::{self, MemoryWatch};
 use crate::provenance::Provenance;
 use crate::request::{Attempt, FrameSet, Location, REPORTS_DIR};
 use crate::storage::{Storage, StorageError};
@@ -54,6 +56,18 @@ pub struct Report {
     /// The scene as Blender saw it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scene: Option<SceneInfo>,
+    /// The launches of Blender, in order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub launches: Vec<LaunchReport>,
+    /// The frames of `render` that were given up, by number, and why.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub set_aside: BTreeMap<i32, String>,
+    /// The most memory that any one process held that this attempt started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    peak_memory_bytes: Option<u64>,
+    /// The most memory that the container may use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory_limit_bytes: Option<u64>,
     /// The frames of `render` that are stored, by number.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub frames: BTreeMap<i32, FrameReport>,
@@ -92,6 +106,26 @@ pub struct FrameReport {
     pub bytes: u64,
     /// How long Blender took for it, from the frame before (or its own start) on.
     pub seconds: f64,
+}
+
+/// One launch of Blender, from its start until what it had saved was stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LaunchReport {
+    /// The frames it was started for, as `--frames` takes them.
+    pub frames: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// How it ended: its exit status or signal, or why it was stopped.
+    pub ended: String,
+    /// If it failed: the frame that was in hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frame_in_hand: Option<i32>,
+    /// If it failed and was not the end of the attempt: why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+    /// The file that Blender wrote of its crash, beside the report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crash_file: Option<String>,
 }
 
 /// The video that was made and stored.
@@ -139,6 +173,10 @@ impl Report {
             said: Vec::new(),
             frames_asked: None,
             scene: None,
+            launches: Vec::new(),
+            set_aside: BTreeMap::new(),
+            peak_memory_bytes: None,
+            memory_limit_bytes: None,
             frames: BTreeMap::new(),
             video: None,
             location: output.join(REPORTS_DIR).join(&name),
@@ -153,6 +191,8 @@ impl Report {
     /// Notes how the attempt ends.
     pub fn finish(&mut self, result: Result<(), &Error>) {
         self.finished = Some(timestamp(SystemTime::now()));
+        self.peak_memory_bytes = memory::peak();
+        self.memory_limit_bytes = MemoryWatch::begin().limit();
         match result {
             Ok(()) => {
                 self.status = "succeeded";
@@ -170,6 +210,13 @@ impl Report {
     /// Where the report lies.
     pub fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Its file name without the extension, for what lies beside it.
+    pub fn stem(&self) -> String {
+        let location = self.location.to_string();
+        let name = location.rsplit('/').next().unwrap_or_default();
+        name.trim_end_matches(".json").to_owned()
     }
 
     /// Stores the report as it is now.
@@ -223,7 +270,9 @@ pub async fn latest_scene(
     let mut reports = storage.list(&folder).await?;
     reports.retain(|entry| {
         let action = entry.name.split_once('-').map(|(action, _)| action);
+        // Crash files lie beside them.
         action == Some(Action::Render.name())
+            && Path::new(&entry.name).extension() == Some("json".as_ref())
     });
     reports.sort_by_key(|entry| std::cmp::Reverse(entry.modified));
     let mut scenes = stream::iter(reports)

@@ -2,6 +2,7 @@
 //! when it is proven to hold every one of them.
 
 use std::path::Path;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::prefetch::Prefetch;
@@ -12,11 +13,13 @@ use super::sequence::{self, Sequence};
 use super::supply::Supply;
 use super::{CHILD_GRACE, Worker, walls};
 use crate::blender::SceneInfo;
-use crate::ending::Ending;
+use crate::ending::{Ending, Killer};
 use crate::error::Error;
 use crate::ffmpeg::{self, Cause, Encode, LogTail, ProgressParser, VideoInfo, count_frames};
+use crate::process::memory::MemoryWatch;
 use crate::process::shutdown::Stage;
 use crate::process::supervisor::{End, Event, Running, Stdin, Stream, shell_line};
+use crate::process::watchdog::{Alarm, Watchdog};
 use crate::request::{FRAMES_DIR, FrameFile, FrameRate, FrameSet, Location, StitchJob};
 use crate::storage::Entry;
 
@@ -154,10 +157,10 @@ struct Goal {
 
 impl Goal {
     /// What it means that FFmpeg or `FFprobe` ended without a result.
-    fn missed(&self, worker: &Worker, end: End, tail: &LogTail) -> Error {
+    fn missed(&self, worker: &Worker, end: End, killer: Killer, tail: &LogTail) -> Error {
         match (end, worker.shutdown.requested()) {
             (_, Some(by)) => Error::Interrupted { by, left: format!("{} is not made", self.video) },
-            (End::Own(ending), None) => self.failed(tail.diagnose(ending), tail),
+            (End::Own(ending), None) => self.failed(tail.diagnose(ending, killer), tail),
             (End::Stopped, None) => {
                 Error::Internal("FFmpeg was stopped, and nobody asked for it".to_owned())
             }
@@ -166,9 +169,9 @@ impl Goal {
 
     /// What it means that FFmpeg ended as if all was well, and made `found`.
     fn wrong(&self, found: &str, tail: &LogTail) -> Error {
-        let cause = match tail.diagnose(Ending::Code(0)) {
+        let cause = match tail.diagnose(Ending::Code(0), Killer::Unknown) {
             // A full disk may be no failure to FFmpeg 5.
-            cause @ (Cause::Lacking | Cause::Disk | Cause::Frames | Cause::Killed) => cause,
+            cause @ (Cause::Lacking | Cause::Disk | Cause::Frames | Cause::Killed(_)) => cause,
             Cause::Failed(_) => Cause::Failed(format!(
                 "FFmpeg was given {} frames and made something else: {found}",
                 self.frames.len()
@@ -194,6 +197,7 @@ async fn probe(
     let command = count_frames(ffprobe, video, &worker.confinement.environment);
     tracing::debug!("starting {}", shell_line(&command));
     let walls = walls::of_ffprobe(worker, ffprobe, video);
+    let memory = MemoryWatch::begin();
     let mut child = Running::start(command, Stdin::Null, &worker.sandbox, walls)
         .map_err(|error| Error::spawn(error, ffprobe.to_owned(), FFPROBE))?;
     let (mut answer, mut tail) = (String::new(), tail.clone());
@@ -216,7 +220,7 @@ async fn probe(
         (None, End::Own(ending @ Ending::Code(_))) if ending.signal().is_none() => {
             Err(goal.wrong(&format!("no video that FFprobe can read ({ending})"), &tail))
         }
-        (None, end) => Err(goal.missed(worker, end, &tail)),
+        (None, end) => Err(goal.missed(worker, end, memory.killer(), &tail)),
     }
 }
 
@@ -234,21 +238,34 @@ async fn encode_sequence(
     let command = encode.command();
     tracing::info!("starting {}", shell_line(&command));
     let walls = walls::of_ffmpeg(worker, encode.ffmpeg, encode.output);
+    let memory = MemoryWatch::begin();
     let mut child = Running::start(command, Stdin::Piped, &worker.sandbox, walls)
         .map_err(|error| Error::spawn(error, encode.ffmpeg.to_owned(), FFMPEG))?;
     let stdin = child.take_stdin();
     let stdin = stdin.ok_or_else(|| Error::Internal("FFmpeg has no standard input".to_owned()))?;
 
+    let limits = worker.limits;
+    let folders = encode.output.parent().map(Path::to_owned).into_iter().collect();
+    let mut watchdog = Watchdog::watch(child.group(), folders, limits.stall.get(), None);
+    let fetching = supply.fetching();
     let mut feeding = std::pin::pin!(supply.feed(first, stdin));
     let mut fed = None;
     let mut stage = Stage::Working;
+    let mut stalled = None;
     let mut watch = Watch::begin(goal.frames.len());
     let end = loop {
+        // FFmpeg, that waits for a frame that is still on its way to us, is not to blame.
+        let starved = fed.is_none() && fetching.load(Ordering::Relaxed);
+        let stopping = stalled.is_some() || stage >= Stage::Stopping;
         tokio::select! {
             event = child.next() => match event {
-                Event::Line(stream, line) => watch.line(stream, &line),
+                Event::Line(stream, line) => {
+                    watchdog.sign_of_life();
+                    watch.line(stream, &line);
+                }
                 Event::Ended(end) => break end,
             },
+            () = watchdog.look(), if !stopping => {}
             result = &mut feeding, if fed.is_none() => {
                 if result.is_err() {
                     child.stop(CHILD_GRACE);
@@ -260,7 +277,17 @@ async fn encode_sequence(
                 worker.hurry(&child, stage);
             }
         }
+        watchdog.time_passes(starved);
+        if let Some(alarm) = watchdog.alarm().filter(|_| !stopping) {
+            let why = words(alarm);
+            tracing::warn!("{why}: stopping it");
+            stalled = Some(why);
+            child.stop(CHILD_GRACE);
+        }
     };
+    if let (Some(why), None) = (stalled, worker.shutdown.requested()) {
+        return Err(goal.failed(Cause::Failed(why), &watch.tail));
+    }
     match (fed, end) {
         // A frame that cannot be had or used explains FFmpeg's end, not the reverse.
         (Some(Err(error)), _) => Err(error),
@@ -268,8 +295,18 @@ async fn encode_sequence(
             None => Ok(watch.tail),
             Some(found) => Err(goal.wrong(&found, &watch.tail)),
         },
-        _ => Err(goal.missed(worker, end, &watch.tail)),
+        _ => Err(goal.missed(worker, end, memory.killer(), &watch.tail)),
     }
+}
+
+/// What an alarm means.
+fn words(alarm: Alarm) -> String {
+    let (Alarm::Stalled(span) | Alarm::Overtime(span)) = alarm;
+    format!(
+        "FFmpeg stalled: no line printed, no CPU time used and no file written for {} \
+         (--stall-timeout)",
+        humantime::format_duration(span)
+    )
 }
 
 /// What FFmpeg tells while it encodes.

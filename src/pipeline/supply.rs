@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
@@ -13,6 +15,7 @@ use crate::error::Error;
 use crate::ffmpeg::{FILE_HEADER, packet_header};
 use crate::image::Frame;
 use crate::request::{FrameNumber, FrameSet, Location};
+use crate::storage::StorageError;
 
 /// Damaged frames that are described one by one; the rest is only named.
 const DESCRIBED: usize = 10;
@@ -22,6 +25,8 @@ const DESCRIBED: usize = 10;
 pub struct Supply {
     folder: Location,
     frames: Prefetch,
+    /// Whether FFmpeg waits for a frame that is not here yet.
+    fetching: Arc<AtomicBool>,
     allow_gaps: bool,
     /// Frames by their size in pixels: there must be one size only.
     sizes: BTreeMap<(u32, u32), Vec<FrameNumber>>,
@@ -43,7 +48,26 @@ pub struct First {
 impl Supply {
     /// The frames that arrive from `folder`.
     pub fn new(folder: Location, frames: Prefetch, allow_gaps: bool) -> Self {
-        Self { folder, frames, allow_gaps, sizes: BTreeMap::new(), refused: Vec::new() }
+        Self {
+            folder,
+            frames,
+            fetching: Arc::default(),
+            allow_gaps,
+            sizes: BTreeMap::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Tells whether the next frame is still on its way to us.
+    pub fn fetching(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.fetching)
+    }
+
+    async fn next(&mut self) -> Option<Result<Fetched, StorageError>> {
+        self.fetching.store(true, Ordering::Relaxed);
+        let next = self.frames.next().await;
+        self.fetching.store(false, Ordering::Relaxed);
+        next
     }
 
     /// The first frame that can be shown.
@@ -52,7 +76,7 @@ impl Supply {
     /// If a frame cannot be read, or cannot be used and not be bridged.
     pub async fn first(&mut self) -> Result<First, Error> {
         let mut leading_gaps = 0;
-        while let Some(Fetched { number, image, share }) = self.frames.next().await.transpose()? {
+        while let Some(Fetched { number, image, share }) = self.next().await.transpose()? {
             match self.inspect(number, image) {
                 Some((content, frame)) if self.is_sound() => {
                     return Ok(First { content, frame, leading_gaps });
@@ -86,7 +110,7 @@ impl Supply {
             }
             index += 1;
         }
-        while let Some(Fetched { number, image, share }) = self.frames.next().await.transpose()? {
+        while let Some(Fetched { number, image, share }) = self.next().await.transpose()? {
             if let Some((content, _)) = self.inspect(number, image) {
                 shown = content;
             }
@@ -137,7 +161,7 @@ impl Supply {
 
     /// Inspects what is left and says everything that is wrong with the sequence.
     async fn refuse(&mut self) -> Error {
-        while let Some(fetched) = self.frames.next().await {
+        while let Some(fetched) = self.next().await {
             match fetched {
                 Ok(fetched) => _ = self.inspect(fetched.number, fetched.image),
                 Err(error) => return error.into(),

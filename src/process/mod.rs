@@ -15,8 +15,10 @@
 //! 5. *A child is a stranger* ([`sandbox`], [`secret`]). It reaches its files, and
 //!    neither the network nor us.
 
+pub mod activity;
 pub mod init;
 pub mod lines;
+pub mod memory;
 pub mod sandbox;
 pub mod secret;
 pub mod shutdown;
@@ -24,3 +26,4 @@ pub mod signals;
 pub mod spot;
 pub mod supervisor;
 pub mod survivors;
+pub mod watchdog;

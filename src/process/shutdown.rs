@@ -6,8 +6,9 @@
 //!
 //! 1. *Noticed*: the instance goes at a certain time. Nothing is begun any more; what is
 //!    in hand is finished if there is time for it.
-//! 2. *Stopping*: a signal came; or, after a notice, what was in hand is finished, or
-//!    the time that is left is the grace. Children are ended, what is saved is stored.
+//! 2. *Stopping*: a signal came; the time of the job is over; or, after a notice, what
+//!    was in hand is finished, or the time that is left is the grace. Children are ended,
+//!    what is saved is stored.
 //! 3. *At once*: a second signal. Children are killed, nothing is stored any more.
 //!
 //! From *stopping* on there is one deadline, at which the process is gone. Everybody's
@@ -33,6 +34,10 @@ const ECHO: Duration = Duration::from_millis(50);
 /// wrong, and must not make us wait for hours.
 const LONGEST_NOTICE: Duration = Duration::from_mins(10);
 
+/// How long stopping may take at least when the time of the job is over: nobody waits
+/// with SIGKILL.
+const OUT_OF_TIME: Duration = Duration::from_mins(1);
+
 /// How long the job may take to end after a second signal.
 const AT_ONCE: Duration = Duration::from_millis(400);
 
@@ -50,6 +55,8 @@ pub enum Interrupt {
         /// When the instance goes.
         goes: SystemTime,
     },
+    /// The time that the attempt may take is over.
+    OutOfTime,
 }
 
 impl fmt::Display for Interrupt {
@@ -62,6 +69,7 @@ impl fmt::Display for Interrupt {
                 let goes = humantime::format_rfc3339_seconds(*goes);
                 write!(f, "a Spot notice (the instance goes at {goes})")
             }
+            Self::OutOfTime => f.write_str("the time of --job-timeout (JOB_TIMEOUT)"),
         }
     }
 }
@@ -218,6 +226,25 @@ impl Shutdown {
         );
         sleep(left.saturating_sub(self.grace.total())).await;
         self.leave();
+    }
+
+    /// The job may take no longer than `limit` from now on. Stops when that is over.
+    pub async fn within(&self, limit: Duration) {
+        sleep(limit).await;
+        let (now, by) = (Instant::now(), Interrupt::OutOfTime);
+        let soon = now + self.grace.total();
+        let late = now + self.grace.total().max(OUT_OF_TIME);
+        self.state.send_if_modified(|state| {
+            if state.stop.is_some() {
+                return false;
+            }
+            // The instance may go before.
+            let deadline = state.notice.map_or(late, |notice| notice.goes_at.clamp(soon, late));
+            state.stop = Some(Stop { by, deadline });
+            let left = (deadline - now).as_secs();
+            tracing::warn!("{by} is over: storing what is saved, for {left} s at most");
+            true
+        });
     }
 
     /// After a notice: there is nothing more to be finished, or no time for it. Without

@@ -94,6 +94,7 @@ impl Error for SpawnError {
 /// A child that was started. Dropping it kills the child.
 #[derive(Debug)]
 pub struct Running {
+    group: Option<Pid>,
     events: mpsc::Receiver<Event>,
     grace: watch::Sender<Option<Duration>>,
     paused: watch::Sender<bool>,
@@ -134,6 +135,7 @@ impl Running {
         let (grace, stop) = watch::channel(None);
         let (paused, pausing) = watch::channel(false);
         let stdin = child.stdin.take();
+        let group = group_of(&child);
         let (ended, has_ended) = watch::channel(false);
         let mut readers = JoinSet::new();
         if let Some(stdout) = child.stdout.take() {
@@ -152,7 +154,12 @@ impl Running {
             // Nobody listens any more when the caller has given the child up.
             drop(events_in.send(Event::Ended(end)).await);
         });
-        Self { events, grace, paused, stdin }
+        Self { group, events, grace, paused, stdin }
+    }
+
+    /// Its process group, unless it has ended.
+    pub fn group(&self) -> Option<Pid> {
+        self.group
     }
 
     /// The pipe to the child's standard input; once.
@@ -221,7 +228,7 @@ async fn run_to_its_end(
     mut stop: watch::Receiver<Option<Duration>>,
     mut paused: watch::Receiver<bool>,
 ) -> End {
-    let Some(group) = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw) else {
+    let Some(group) = group_of(child) else {
         return End::Stopped;
     };
     // Without it, orphans that have ended are reaped when the child has.
@@ -274,6 +281,11 @@ async fn run_to_its_end(
         Ok(status) if kill_at.is_none() => end(status),
         Ok(_) | Err(_) => End::Stopped,
     }
+}
+
+/// A child leads a group of its own: its process id is that of the group.
+fn group_of(child: &Child) -> Option<Pid> {
+    child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw)
 }
 
 fn end(status: ExitStatus) -> End {

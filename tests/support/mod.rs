@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod frames;
+pub mod place;
 pub mod s3_server;
 
 use std::fs;
@@ -373,7 +374,9 @@ pub fn names(folder: &Path) -> Vec<String> {
 pub fn report(output: &Path, action: &str) -> Value {
     let folder = output.join("reports");
     let mut reports = names(&folder);
-    reports.retain(|name| name.starts_with(action));
+    reports.retain(|name| {
+        name.starts_with(action) && Path::new(name).extension() == Some("json".as_ref())
+    });
     assert_eq!(reports.len(), 1, "{reports:?}");
     let text = fs::read(folder.join(&reports[0])).expect("a report");
     serde_json::from_slice(&text).expect("JSON")

@@ -1,16 +1,22 @@
-//! One launch of Blender: what it says becomes progress, what it says it saved is delivered.
+//! One launch of Blender: what it says becomes progress, what it says it saved is
+//! delivered, and when it does nothing for too long, or the disk is full, it is stopped.
 
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
 use super::Rendering;
-use crate::blender::Event;
+use crate::blender::{Event, Launch, LogTail, SceneInfo};
+use crate::pipeline::disk::{Space, room_for_frames};
 use crate::pipeline::{CHILD_GRACE, leaving};
-use crate::process::shutdown::Stage;
+use crate::process::memory::MemoryWatch;
+use crate::process::shutdown::{Interrupt, Stage};
 use crate::process::supervisor::{self, End, Running};
-use crate::request::FrameFile;
+use crate::process::watchdog::{Alarm, Watchdog};
+use crate::request::{FrameFile, FrameNumber, FrameSet};
 
 /// How long Blender has to quit when every frame is stored. Freeing a large scene takes
 /// seconds; an add-on that never lets it quit must not hold the job.
@@ -19,12 +25,119 @@ const QUIT_GRACE: Duration = Duration::from_secs(20);
 /// How often a frame in hand is mentioned.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// What is known of one Blender process.
+#[derive(Debug)]
+pub(super) struct Current {
+    /// The frames it was started for.
+    pub frames: FrameSet,
+    pub tail: LogTail,
+    pub began: Instant,
+    /// When the frame in hand was begun, as far as we know.
+    frame_began: Instant,
+    /// The frames that it says it saved.
+    pub saved: BTreeSet<FrameNumber>,
+    /// The frame that it says it is at.
+    at_work: Option<FrameNumber>,
+    pub memory: MemoryWatch,
+    /// The room on the scratch disk when it was started.
+    space: Option<Space>,
+}
+
+impl Current {
+    /// A launch that begins now, on a scratch disk with so much room.
+    pub fn begin(frames: FrameSet, space: Option<Space>) -> Self {
+        let now = Instant::now();
+        Self {
+            frames,
+            tail: LogTail::default(),
+            began: now,
+            frame_began: now,
+            saved: BTreeSet::new(),
+            at_work: None,
+            memory: MemoryWatch::begin(),
+            space,
+        }
+    }
+
+    /// Whether it has come so far as to have a frame in hand.
+    pub fn has_begun(&self) -> bool {
+        self.tail.opened() || self.at_work.is_some() || !self.saved.is_empty()
+    }
+
+    /// The frame that it had in hand, of those that are `left`: where it said it was, or
+    /// else the first one, for it takes them in order.
+    pub fn in_hand(&self, left: &FrameSet) -> Option<FrameNumber> {
+        self.at_work.filter(|&frame| left.contains(frame)).or_else(|| left.first())
+    }
+}
+
+/// Why Blender was stopped.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// Somebody told us to stop.
+    Told(Interrupt),
+    /// It does not quit.
+    Idle,
+    /// What it renders cannot be stored, and why.
+    Futile(String),
+    /// It does nothing, or takes too long for a frame.
+    Alarm(Alarm),
+    /// Nothing more can be written to the scratch disk.
+    DiskFull(Space),
+    /// The scratch disk has no room for so many bytes of frames.
+    NoRoom(Space, u64),
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Told(by) => write!(f, "{by}: stopping Blender, storing what is saved"),
+            Self::Idle => {
+                f.write_str("every frame is stored and Blender does not quit: stopping it")
+            }
+            Self::Futile(why) => f.write_str(why),
+            Self::Alarm(alarm) => write!(f, "{}: stopping it", words(*alarm)),
+            Self::DiskFull(space) => {
+                write!(f, "the scratch disk is full ({space}): stopping Blender")
+            }
+            Self::NoRoom(space, _) => {
+                write!(f, "the scratch disk is too small ({space}): stopping Blender")
+            }
+        }
+    }
+}
+
+/// What an alarm means.
+pub(super) fn words(alarm: Alarm) -> String {
+    match alarm {
+        Alarm::Stalled(span) => format!(
+            "Blender stalled: no line printed, no CPU time used and no file written for {} \
+             (--stall-timeout)",
+            humantime::format_duration(span)
+        ),
+        Alarm::Overtime(span) => format!(
+            "Blender took longer than {} for the frame (--frame-timeout)",
+            humantime::format_duration(span)
+        ),
+    }
+}
+
 impl Rendering<'_> {
-    /// Reads what Blender says and stores what it saves, until it ends.
-    pub(super) async fn follow(&mut self, child: &mut Running) -> End {
+    /// Reads what Blender says and stores what it saves, until it ends. It is stopped for
+    /// the first reason that comes up.
+    pub(super) async fn follow(
+        &mut self,
+        child: &mut Running,
+        launch: &Launch<'_>,
+    ) -> (End, Option<Stop>) {
         let shutdown = self.worker.shutdown.clone();
-        let (mut stage, mut stopping) = (Stage::Working, false);
+        let limits = self.worker.limits;
+        let folders = vec![launch.frames_dir.to_owned(), launch.home.to_owned()];
+        let mut watchdog =
+            Watchdog::watch(child.group(), folders, limits.stall.get(), limits.frame.get());
+        let (mut stage, mut stopped) = (Stage::Working, None);
         loop {
+            let stopping = stopped.is_some();
             let all_stored = self.all_stored;
             let overdue = async {
                 match all_stored {
@@ -32,17 +145,21 @@ impl Rendering<'_> {
                     None => std::future::pending().await,
                 }
             };
+            // What it cannot do is no fault of its own, and what it has finished leaves it
+            // nothing to be late with.
+            let excused = child.is_paused() || all_stored.is_some();
+            let saved = self.current.saved.len();
             let stop = tokio::select! {
-                event = child.next() => {
-                    match event {
-                        supervisor::Event::Line(_, line) => self.line(&line),
-                        supervisor::Event::Ended(end) => return end,
+                event = child.next() => match event {
+                    supervisor::Event::Line(_, line) => {
+                        watchdog.sign_of_life();
+                        self.line(&line)
                     }
-                    None
-                }
+                    supervisor::Event::Ended(end) => return (end, stopped),
+                },
                 delivered = self.delivery.next() => {
                     self.delivered(delivered);
-                    self.futile()
+                    self.disk_full.take().map(Stop::DiskFull).or_else(|| self.futile().map(Stop::Futile))
                 }
                 reached = shutdown.beyond(stage) => {
                     stage = reached;
@@ -50,19 +167,26 @@ impl Rendering<'_> {
                     if stage == Stage::Noticed {
                         self.noticed();
                     }
-                    (stage >= Stage::Stopping)
-                        .then(|| "stopping Blender, storing what is saved".to_owned())
+                    shutdown.requested().map(Stop::Told)
                 }
-                () = overdue, if !stopping => {
-                    Some("every frame is stored and Blender does not quit: stopping it".to_owned())
+                () = overdue, if !stopping => Some(Stop::Idle),
+                () = watchdog.look(), if !stopping => {
+                    let space = Space::on(launch.frames_dir).ok();
+                    space.filter(Space::is_full).map(Stop::DiskFull)
                 }
             };
-            if let Some(why) = stop.filter(|_| !stopping) {
-                tracing::warn!("{why}");
-                stopping = true;
-                child.stop(CHILD_GRACE);
+            watchdog.time_passes(excused);
+            if self.current.saved.len() > saved {
+                watchdog.next_step();
             }
-            if !stopping {
+            if stopping {
+                continue;
+            }
+            if let Some(stop) = stop.or_else(|| watchdog.alarm().map(Stop::Alarm)) {
+                tracing::warn!("{stop}");
+                stopped = Some(stop);
+                child.stop(CHILD_GRACE);
+            } else {
                 self.throttle(child);
             }
         }
@@ -85,10 +209,12 @@ impl Rendering<'_> {
         }
     }
 
-    fn line(&mut self, line: &str) {
-        match self.tail.push(line) {
+    /// Takes a line of the log. The result is why Blender cannot go on.
+    fn line(&mut self, line: &str) -> Option<Stop> {
+        match self.current.tail.push(line) {
             Event::Progress(progress) => {
                 tracing::debug!(program = "blender", "{line}");
+                self.current.at_work = progress.frame.or(self.current.at_work);
                 if let (Some(frame), Some((done, total))) = (progress.frame, progress.samples) {
                     if self.progress.is_due(HEARTBEAT) {
                         tracing::info!(
@@ -104,24 +230,32 @@ impl Rendering<'_> {
                 tracing::debug!(program = "blender", "{line}");
                 self.saved(Path::new(path));
             }
-            Event::Scene(scene) => {
-                for warning in &scene.warnings {
-                    tracing::warn!("{warning}");
-                }
-                tracing::info!(
-                    "Blender {}, {}, {}x{}, {} to be delivered",
-                    scene.blender,
-                    scene.engine,
-                    scene.width,
-                    scene.height,
-                    scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
-                );
-                self.scene = Some(*scene);
-            }
+            Event::Scene(scene) => return self.scene_is_open(*scene),
             Event::Timing => tracing::debug!(program = "blender", "{line}"),
             Event::Error(_) => tracing::error!(program = "blender", "{line}"),
             Event::Other => tracing::info!(program = "blender", "{line}"),
         }
+        None
+    }
+
+    /// Blender has opened the scene and described it: is there room for its frames?
+    fn scene_is_open(&mut self, scene: SceneInfo) -> Option<Stop> {
+        for warning in scene.warnings.iter().filter(|_| self.scene.is_none()) {
+            tracing::warn!("{warning}");
+        }
+        tracing::info!(
+            "Blender {}, {}, {}x{}, {} to be delivered",
+            scene.blender,
+            scene.engine,
+            scene.width,
+            scene.height,
+            scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
+        );
+        let needed = room_for_frames(&scene);
+        self.scene = Some(scene);
+        // By now Blender may have written the first ones.
+        let space = self.current.space.take();
+        space.filter(|space| !space.holds(needed)).map(|space| Stop::NoRoom(space, needed))
     }
 
     /// Blender says that it saved a file. A scene may write others beside ours.
@@ -129,14 +263,15 @@ impl Rendering<'_> {
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(frame) = name.and_then(FrameFile::parse) else { return };
         let file = self.frames_dir.join(FrameFile::name(frame.number, frame.format));
-        let asked = self.frames.contains(frame.number);
+        let asked = self.current.frames.contains(frame.number);
         if path != file || !asked || self.stored.contains_key(&frame.number.get()) {
             return;
         }
         let now = Instant::now();
-        let seconds = (now - self.frame_began).as_secs_f64();
+        let seconds = (now - self.current.frame_began).as_secs_f64();
         self.seconds.insert(frame.number, (seconds * 1000.0).round() / 1000.0);
-        self.frame_began = now;
+        self.current.frame_began = now;
+        self.current.saved.insert(frame.number);
         self.delivery.accept(frame.number, file);
         if self.last_frame {
             self.worker.shutdown.leave();
@@ -146,12 +281,14 @@ impl Rendering<'_> {
     /// The instance goes: the frame in hand is finished if there is time for that.
     fn noticed(&mut self) {
         let shutdown = &self.worker.shutdown;
-        let in_hand = self.frames.iter().find(|frame| !self.seconds.contains_key(frame));
+        let (asked, saved) = (&self.current.frames, &self.current.saved);
+        let left = asked.iter().filter(|frame| !saved.contains(frame)).collect();
+        let in_hand = self.current.in_hand(&left);
         let (Some(frame), Some(time)) = (in_hand, shutdown.time_to_finish()) else {
             return shutdown.leave();
         };
         let seen = self.seconds.values().rev().copied();
-        let left = leaving::left(seen, self.frame_began.elapsed(), self.progress.part());
+        let left = leaving::left(seen, self.current.frame_began.elapsed(), self.progress.part());
         self.last_frame = left.is_none_or(|left| left <= time);
         tracing::warn!(
             frame = frame.get(),

@@ -108,3 +108,35 @@ async fn nobody_leaves_who_was_not_told() {
     shutdown.signalled(Interrupt::HangUp);
     assert_eq!(shutdown.or(async { 7 }).await, Err(Interrupt::HangUp));
 }
+
+#[tokio::test]
+async fn when_the_time_of_the_job_is_over_there_is_a_minute_or_the_grace() {
+    for (grace_in_seconds, seconds) in [(25, 60), (110, 110)] {
+        let shutdown = shutdown(&grace_in_seconds.to_string());
+        shutdown.within(Duration::ZERO).await;
+        assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, seconds));
+        assert_eq!(shutdown.leaving(), Some(Interrupt::OutOfTime));
+        // A signal leaves less time.
+        shutdown.signalled(Interrupt::Terminate);
+        assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, grace_in_seconds));
+        assert_eq!(shutdown.requested(), Some(Interrupt::OutOfTime));
+    }
+}
+
+#[tokio::test]
+async fn the_time_of_the_job_changes_nothing_when_we_stop_already() {
+    let shutdown = shutdown("20s");
+    shutdown.signalled(Interrupt::Keyboard);
+    shutdown.within(Duration::ZERO).await;
+    assert_eq!((shutdown.requested(), left(&shutdown)), (Some(Interrupt::Keyboard), 20));
+}
+
+#[tokio::test]
+async fn when_the_time_of_the_job_is_over_the_instance_still_goes_when_it_goes() {
+    for (goes, seconds) in [(40, 40), (100, 60)] {
+        let shutdown = shutdown("20s");
+        notice(&shutdown, in_seconds(goes)).await;
+        shutdown.within(Duration::ZERO).await;
+        assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, seconds));
+    }
+}

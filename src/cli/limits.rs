@@ -1,0 +1,34 @@
+//! What bounds an attempt.
+
+use super::args::{Action, CommonArgs};
+use super::settings::{Environment, Setting, UsageError};
+use crate::request::Limits;
+
+const STALL_TIMEOUT: Setting = Setting { flag: "--stall-timeout", variable: "STALL_TIMEOUT" };
+const JOB_TIMEOUT: Setting = Setting { flag: "--job-timeout", variable: "JOB_TIMEOUT" };
+const FRAME_TIMEOUT: Setting = Setting { flag: "--frame-timeout", variable: "FRAME_TIMEOUT" };
+const BLENDER_ATTEMPTS: Setting =
+    Setting { flag: "--blender-attempts", variable: "BLENDER_ATTEMPTS" };
+
+/// The limits that were set, or else the usual ones.
+pub(super) fn resolve(
+    action: &Action,
+    common: &CommonArgs,
+    environment: &Environment,
+) -> Result<Limits, UsageError> {
+    let stall = STALL_TIMEOUT.value(common.stall_timeout.as_deref(), environment)?;
+    let job = JOB_TIMEOUT.value(common.job_timeout.as_deref(), environment)?;
+    let (attempts, frame) = match action {
+        Action::Render(args) => (
+            BLENDER_ATTEMPTS.value(args.blender_attempts.as_deref(), environment)?,
+            FRAME_TIMEOUT.value(args.frame_timeout.as_deref(), environment)?,
+        ),
+        Action::Stitch(_) => (None, None),
+    };
+    Ok(Limits {
+        blender_attempts: attempts.unwrap_or_default(),
+        stall: stall.unwrap_or_default(),
+        frame: frame.unwrap_or_default(),
+        job: job.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,130 @@
+//! Which frames keep Blender from ending well, and when that is enough.
+
+use std::collections::BTreeMap;
+
+use crate::blender::Cause;
+use crate::request::FrameNumber;
+
+/// Frames that are set aside before any frame is stored: then it is not the frames, and
+/// the rest will go no better.
+const HOPELESS: usize = 3;
+
+/// A frame that is not tried any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetAside {
+    /// The frame.
+    pub frame: FrameNumber,
+    /// What happened the last time.
+    pub cause: Cause,
+}
+
+/// What to do after a launch that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Blender is started again.
+    Again,
+    /// Nothing more is tried.
+    GiveUp,
+}
+
+/// Counts failed launches by the frame that was in hand.
+#[derive(Debug)]
+pub(super) struct Strikes {
+    /// How many are too many.
+    limit: u32,
+    against: BTreeMap<FrameNumber, u32>,
+    /// Failures before the scene was open.
+    before_any: u32,
+    aside: Vec<SetAside>,
+}
+
+impl Strikes {
+    pub fn new(limit: u32) -> Self {
+        Self { limit, against: BTreeMap::new(), before_any: 0, aside: Vec::new() }
+    }
+
+    /// How many failed launches are too many for a frame.
+    pub fn limit(&self) -> u32 {
+        self.limit
+    }
+
+    /// A launch failed before Blender had opened the scene: how often by now, and what
+    /// to do.
+    pub fn failed_before_any(&mut self) -> (u32, Next) {
+        self.before_any += 1;
+        let next = if self.before_any >= self.limit { Next::GiveUp } else { Next::Again };
+        (self.before_any, next)
+    }
+
+    /// A launch failed with `frame` in hand: how often by now. A frame at which it failed
+    /// too often is set aside.
+    pub fn failed_at(&mut self, frame: FrameNumber, cause: Cause) -> u32 {
+        let times = self.against.entry(frame).or_default();
+        *times += 1;
+        if *times >= self.limit {
+            self.aside.push(SetAside { frame, cause });
+        }
+        *times
+    }
+
+    /// What to do, now that so many frames are stored.
+    pub fn next(&self, stored: usize) -> Next {
+        if stored == 0 && self.aside.len() >= HOPELESS { Next::GiveUp } else { Next::Again }
+    }
+
+    /// Whether a frame is set aside.
+    pub fn is_aside(&self, frame: FrameNumber) -> bool {
+        self.aside.iter().any(|aside| aside.frame == frame)
+    }
+
+    /// The frames that are set aside.
+    pub fn aside(&self) -> &[SetAside] {
+        &self.aside
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(number: i64) -> FrameNumber {
+        FrameNumber::new(number).unwrap()
+    }
+
+    fn crash() -> Cause {
+        Cause::Failed("Blender crashed".to_owned())
+    }
+
+    #[test]
+    fn a_frame_is_set_aside_when_it_has_failed_too_often() {
+        let mut strikes = Strikes::new(3);
+        for times in 1..=2 {
+            assert_eq!(strikes.failed_at(frame(7), crash()), times);
+            assert_eq!(strikes.failed_at(frame(9), crash()), times);
+            assert!(!strikes.is_aside(frame(7)));
+        }
+        assert_eq!(strikes.failed_at(frame(7), crash()), 3);
+        assert!(strikes.is_aside(frame(7)) && !strikes.is_aside(frame(9)));
+        assert_eq!(strikes.aside(), [SetAside { frame: frame(7), cause: crash() }]);
+    }
+
+    #[test]
+    fn when_nothing_is_ever_stored_it_is_given_up() {
+        let mut strikes = Strikes::new(1);
+        for number in 1..=2 {
+            strikes.failed_at(frame(number), crash());
+            assert_eq!(strikes.next(0), Next::Again);
+        }
+        strikes.failed_at(frame(3), crash());
+        assert_eq!(strikes.next(0), Next::GiveUp);
+        assert_eq!(strikes.next(1), Next::Again);
+    }
+
+    #[test]
+    fn failures_before_the_scene_is_open_count_for_the_job() {
+        let mut strikes = Strikes::new(2);
+        assert_eq!(strikes.failed_before_any(), (1, Next::Again));
+        assert_eq!(strikes.failed_before_any(), (2, Next::GiveUp));
+        assert!(strikes.aside().is_empty());
+    }
+}

@@ -1,0 +1,171 @@
+//! What to make of a launch that has ended, and of them all.
+
+use std::collections::BTreeMap;
+
+use super::Rendering;
+use super::launch::{Stop, words};
+use super::strikes::Next;
+use crate::blender::Cause;
+use crate::ending::Ending;
+use crate::error::{Error, frames, named};
+use crate::pipeline::disk::Space;
+use crate::process::shutdown::Interrupt;
+use crate::process::supervisor::End;
+use crate::request::{FRAMES_DIR, FrameNumber, FrameSet};
+use crate::storage::{Failure, StorageError};
+
+impl Rendering<'_> {
+    /// What a launch that has ended means. Nothing where it has rendered all it was
+    /// started for; else why it failed, if Blender may go on to try the rest.
+    pub(super) fn judge(&mut self, end: End, stop: Option<Stop>) -> Result<Option<Cause>, Error> {
+        if self.pending().is_empty() {
+            if let End::Own(ending) = end
+                && ending != Ending::Code(0)
+            {
+                tracing::warn!("Blender ended with {ending} after it had saved every frame");
+            }
+            return Ok(None);
+        }
+        let missing = self.missing();
+        // One that does not pass is the cause of all.
+        let lasts = |error: &StorageError| !matches!(error.failure(), Failure::Transient(_));
+        let first = self.not_stored.iter().find(|(_, error)| lasts(error));
+        let first = first.or_else(|| self.not_stored.first_key_value()).map(|(frame, _)| *frame);
+        if let Some(source) = first.and_then(|frame| self.not_stored.remove(&frame)) {
+            return Err(Error::NotStored { missing, source });
+        }
+        if let Some(by) = self.worker.shutdown.requested() {
+            return Err(self.interrupted(by));
+        }
+        let (scene, said) = (self.job.scene.clone(), self.current.tail.last_words());
+        let full = |space, needed| {
+            let scene = scene.clone();
+            Err(Error::ScratchFull { scene, missing: missing.clone(), space, needed })
+        };
+        let cause = match (stop, end) {
+            (Some(Stop::Alarm(alarm)), _) => Cause::Failed(words(alarm)),
+            (Some(Stop::DiskFull(space)), _) => return full(space, None),
+            (Some(Stop::NoRoom(space, needed)), _) => return full(space, Some(needed)),
+            (_, End::Own(ending)) => {
+                let killer = self.current.memory.killer();
+                self.current.tail.diagnose(ending, killer, self.file.saved_by)
+            }
+            (None | Some(Stop::Told(_) | Stop::Idle | Stop::Futile(_)), End::Stopped) => {
+                let what =
+                    format!("Blender was stopped, and nobody asked for it: {missing} are missing");
+                return Err(Error::Internal(what));
+            }
+        };
+        if let Some(space) = self.disk_full.take() {
+            return full(space, None);
+        }
+        if cause.may_pass() {
+            return Ok(Some(cause));
+        }
+        match (&cause, Space::on(self.frames_dir).ok().filter(Space::is_full)) {
+            (Cause::Disk(_), Some(space)) => full(space, None),
+            _ => Err(Error::Blender { cause, missing, scene, said }),
+        }
+    }
+
+    /// Counts a launch that failed against the frames that are to blame.
+    pub(super) fn count(&mut self, cause: Cause) -> Result<(), Error> {
+        let limit = self.strikes.limit();
+        let launch = self.launches.len();
+        let left: FrameSet =
+            self.pending().iter().filter(|f| !self.damaged.contains_key(f)).collect();
+        let mut in_hand = None;
+        let next = if !self.current.has_begun() && self.damaged.is_empty() {
+            let (times, next) = self.strikes.failed_before_any();
+            tracing::warn!(
+                "launch {launch} of Blender failed before it had opened the scene ({times} of {limit}): {cause}",
+            );
+            next
+        } else {
+            let damaged = std::mem::take(&mut self.damaged);
+            let damaged = damaged.into_iter().map(|(frame, damage)| {
+                (
+                    frame,
+                    Cause::Failed(format!("not whole after Blender saved it: its file {damage}")),
+                )
+            });
+            in_hand = self.current.in_hand(&left);
+            let struck = damaged.chain(in_hand.map(|frame| (frame, cause.clone())));
+            for (frame, cause) in struck {
+                let words = cause.to_string();
+                let times = self.strikes.failed_at(frame, cause);
+                let number = frame.get();
+                if self.strikes.is_aside(frame) {
+                    tracing::error!(
+                        frame = number,
+                        "frame {frame} is set aside after {times} failed launches of Blender: {words}"
+                    );
+                } else {
+                    tracing::warn!(
+                        frame = number,
+                        "launch {launch} of Blender failed at frame {frame} ({times} of {limit}): {words}"
+                    );
+                }
+            }
+            self.strikes.next(self.stored.len())
+        };
+        self.said = self.current.tail.last_words();
+        if let Some(report) = self.launches.last_mut() {
+            report.frame_in_hand = in_hand.map(FrameNumber::get);
+            report.cause = Some(cause.to_string());
+        }
+        let pending = self.pending();
+        match next {
+            Next::Again => {
+                if !pending.is_empty() {
+                    tracing::info!("starting Blender again for {}", named(&pending));
+                }
+                Ok(())
+            }
+            Next::GiveUp if self.strikes.aside().is_empty() => {
+                let (scene, said) = (self.job.scene.clone(), self.said.clone());
+                Err(Error::Blender { cause, missing: self.missing(), scene, said })
+            }
+            Next::GiveUp => self.conclude(),
+        }
+    }
+
+    /// How it ends when nothing more is tried.
+    pub(super) fn conclude(&self) -> Result<(), Error> {
+        let missing = self.missing();
+        if missing.is_empty() {
+            tracing::info!("all {} frames are stored", self.frames.len());
+            return Ok(());
+        }
+        Err(Error::SetAside {
+            scene: self.job.scene.clone(),
+            missing,
+            aside: self.strikes.aside().to_vec(),
+            attempts: self.strikes.limit(),
+            said: self.said.clone(),
+        })
+    }
+
+    /// The frames that were given up, and why.
+    pub fn set_aside(&self) -> BTreeMap<i32, String> {
+        let aside = self.strikes.aside().iter();
+        aside.map(|aside| (aside.frame.get(), aside.cause.to_string())).collect()
+    }
+
+    /// What it means to be told to stop.
+    pub(super) fn interrupted(&self, by: Interrupt) -> Error {
+        let (stored, missing) = (self.stored(), self.missing());
+        let kept = if stored.is_empty() {
+            "nothing is stored".to_owned()
+        } else {
+            format!("{} stored in {}", frames(&stored), self.job.output.join(FRAMES_DIR))
+        };
+        let (left, all) = (missing.len(), self.frames.len());
+        let left = format!("{left} of {all} frames are left: {missing}; {kept}");
+        Error::Interrupted { by, left }
+    }
+
+    fn stored(&self) -> FrameSet {
+        self.frames.iter().filter(|frame| self.stored.contains_key(&frame.get())).collect()
+    }
+}

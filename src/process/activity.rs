@@ -1,0 +1,154 @@
+//! Whether a child still does anything: the CPU time that it and its descendants have
+//! used, and the files that they have written.
+//!
+//! Read from `/proc/PID/stat`, whose layout is a promise of the kernel (`proc_pid_stat(5)`):
+//! four numbers out of it are wanted, which is less than a crate for all of `/proc`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use nix::unistd::Pid;
+use walkdir::WalkDir;
+
+/// How many files are looked at. A scene may write millions; nothing it writes comes
+/// alone.
+const FILES: usize = 10_000;
+
+/// What a child has done so far. It has done something since if this is another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Activity {
+    /// CPU time by process, in clock ticks.
+    cpu: BTreeMap<i32, u64>,
+    /// How many files there are.
+    files: usize,
+    /// Their length in bytes.
+    bytes: u64,
+    /// When the latest of them was written.
+    written: Option<SystemTime>,
+}
+
+impl Activity {
+    /// What the processes of `group`, their descendants and the files in `folders` tell
+    /// now. Blocks for a moment.
+    pub fn now(group: Option<Pid>, folders: &[PathBuf]) -> Self {
+        let mut activity = Self::default();
+        if let Some(group) = group {
+            activity.cpu = cpu(group.as_raw(), &processes());
+        }
+        let entries = folders.iter().flat_map(WalkDir::new).filter_map(Result::ok);
+        let metadata = entries.take(FILES).filter_map(|entry| entry.metadata().ok());
+        for file in metadata.filter(std::fs::Metadata::is_file) {
+            activity.files += 1;
+            activity.bytes = activity.bytes.wrapping_add(file.len());
+            activity.written = activity.written.max(file.modified().ok());
+        }
+        activity
+    }
+}
+
+/// One process, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Process {
+    id: i32,
+    parent: i32,
+    group: i32,
+    /// CPU time in clock ticks.
+    cpu: u64,
+}
+
+impl Process {
+    /// Reads `/proc/PID/stat`. The name, in parentheses, may hold anything.
+    fn parse(stat: &str) -> Option<Self> {
+        let (id, rest) = stat.split_once(" (")?;
+        let (_name, rest) = rest.rsplit_once(") ")?;
+        let fields: Vec<&str> = rest.split(' ').collect();
+        let number = |at: usize| fields.get(at)?.trim().parse::<u64>().ok();
+        Some(Self {
+            id: id.parse().ok()?,
+            // Fields 4, 5, 14 and 15, counted from 1; the state is field 3.
+            parent: fields.get(1)?.parse().ok()?,
+            group: fields.get(2)?.parse().ok()?,
+            cpu: number(11)?.wrapping_add(number(12)?),
+        })
+    }
+}
+
+fn processes() -> Vec<Process> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit))
+        // One that ends meanwhile cannot be read.
+        .filter_map(|entry| std::fs::read(entry.path().join("stat")).ok())
+        .filter_map(|stat| Process::parse(&String::from_utf8_lossy(&stat)))
+        .collect()
+}
+
+/// The CPU time of the processes that are in `group` or descend from one that is.
+fn cpu(group: i32, processes: &[Process]) -> BTreeMap<i32, u64> {
+    let mut found: BTreeMap<i32, u64> = BTreeMap::new();
+    loop {
+        let before = found.len();
+        for process in processes {
+            if process.group == group || found.contains_key(&process.parent) {
+                found.insert(process.id, process.cpu);
+            }
+        }
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(id: i32, parent: i32, group: i32, cpu: u64) -> Process {
+        Process { id, parent, group, cpu }
+    }
+
+    #[test]
+    fn a_process_is_read_whatever_its_name_is() {
+        let stat = "4711 (a) (R 1 2 (b) S 17 4710 4709 0 -1 4194560 7 0 0 0 250 13 99 98 20 0 1 0 \
+                    5 6 7 18446744073709551615\n";
+        assert_eq!(Process::parse(stat), Some(process(4711, 17, 4710, 263)));
+        for broken in ["", "1", "1 (a", "1 (a) S 1 2 3", "x (a) S 1 2 3 4 5 6 7 8 9 0 1 2 3"] {
+            assert_eq!(Process::parse(broken), None, "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_group_and_its_descendants_count_and_nobody_else() {
+        let processes = [
+            process(13, 12, 99, 4), // listed before its parent
+            process(10, 1, 10, 1),
+            process(11, 10, 10, 2),
+            process(12, 10, 12, 3),
+            process(20, 1, 20, 5),
+        ];
+        assert_eq!(cpu(10, &processes), [(10, 1), (11, 2), (12, 3), (13, 4)].into());
+    }
+
+    #[test]
+    fn work_and_files_are_seen() {
+        let group = nix::unistd::getpgrp();
+        let folder = tempfile::tempdir().unwrap();
+        let folders = [folder.path().to_owned()];
+        let before = Activity::now(Some(group), &folders);
+        let files = |activity: &Activity| (activity.files, activity.bytes);
+        assert!(!before.cpu.is_empty());
+        assert_eq!(files(&before), (0, 0));
+        std::fs::create_dir(folder.path().join("deeper")).unwrap();
+        std::fs::write(folder.path().join("deeper/file"), "text").unwrap();
+        let after = Activity::now(None, &folders);
+        assert_eq!(files(&after), (1, 4));
+        assert!(after.written.is_some());
+        let used = || cpu(group.as_raw(), &processes()).values().sum::<u64>();
+        let start = used();
+        while used() == start {
+            std::hint::black_box((0..100_000u64).sum::<u64>());
+        }
+    }
+}

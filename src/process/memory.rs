@@ -1,0 +1,254 @@
+//! Whether the kernel kills for lack of memory: what the control group that we are in
+//! counts, in containers and on hosts, cgroup v1 and v2.
+//!
+//! Source: `Documentation/admin-guide/cgroup-v2.rst` (memory.events: `oom_kill` counts
+//! the processes of the group and of those below it that were killed by any kind of
+//! out-of-memory killer) and `cgroup-v1/memory.rst` of the kernel; cgroups(7).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nix::sys::resource::{UsageWho, getrusage};
+
+use crate::ending::Killer;
+
+/// What v1 says where there is no limit: a number near the largest there is.
+const NO_LIMIT: u64 = 1 << 60;
+
+/// The memory side of a control group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Group {
+    /// Of v2: its folder, and the one at which the hierarchy is mounted.
+    Unified { folder: PathBuf, top: PathBuf },
+    /// Of v1.
+    Legacy { folder: PathBuf },
+}
+
+/// Watches what the kernel does for want of memory.
+#[derive(Debug)]
+pub struct MemoryWatch {
+    group: Option<Group>,
+    kills: u64,
+}
+
+impl MemoryWatch {
+    /// Begins now.
+    pub fn begin() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let group = find(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
+        let kills = group.as_ref().and_then(Group::kills).unwrap_or_default();
+        Self { group, kills }
+    }
+
+    /// How many processes of this container have been killed for lack of memory since
+    /// [`MemoryWatch::begin`].
+    pub fn kills(&self) -> u64 {
+        let now = self.group.as_ref().and_then(Group::kills).unwrap_or_default();
+        now.saturating_sub(self.kills)
+    }
+
+    /// The most memory that the container may use, in bytes, where there is a limit.
+    pub fn limit(&self) -> Option<u64> {
+        self.group.as_ref()?.limit()
+    }
+
+    /// Who killed a child that died of SIGKILL since [`MemoryWatch::begin`].
+    pub fn killer(&self) -> Killer {
+        if self.kills() == 0 {
+            Killer::Unknown
+        } else {
+            Killer::OutOfMemory { limit: self.limit(), peak: peak() }
+        }
+    }
+}
+
+/// The most memory that any one process that we started and that has ended ever held,
+/// in bytes.
+pub fn peak() -> Option<u64> {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
+    // In KiB: getrusage(2).
+    u64::try_from(usage.max_rss()).ok().filter(|&peak| peak > 0)?.checked_mul(1024)
+}
+
+impl Group {
+    fn kills(&self) -> Option<u64> {
+        let file = match self {
+            Self::Unified { folder, .. } => folder.join("memory.events"),
+            Self::Legacy { folder } => folder.join("memory.oom_control"),
+        };
+        counter(&fs::read_to_string(file).ok()?, "oom_kill")
+    }
+
+    fn limit(&self) -> Option<u64> {
+        match self {
+            // A group is bound by those above it as well.
+            Self::Unified { folder, top } => folder
+                .ancestors()
+                .take_while(|above| above.starts_with(top))
+                .filter_map(|above| fs::read_to_string(above.join("memory.max")).ok())
+                .filter_map(|text| text.trim().parse().ok())
+                .min(),
+            Self::Legacy { folder } => {
+                let text = fs::read_to_string(folder.join("memory.stat")).ok()?;
+                counter(&text, "hierarchical_memory_limit").filter(|&limit| limit < NO_LIMIT)
+            }
+        }
+    }
+}
+
+/// The number behind a name that stands at the beginning of a line.
+fn counter(text: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    lines.find(|(key, _)| *key == name)?.1.trim().parse().ok()
+}
+
+/// The group that we are in, from `/proc/self/cgroup` and `/proc/self/mountinfo`. Where
+/// both versions are there, memory is the business of the one that names it.
+fn find(cgroup: &str, mounts: &str) -> Option<Group> {
+    let mut unified = None;
+    for line in cgroup.lines() {
+        let mut fields = line.splitn(3, ':');
+        let (_id, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
+        if controllers.split(',').any(|controller| controller == "memory") {
+            let mount = Mount::find(mounts, |mount| {
+                mount.kind == "cgroup" && mount.options.split(',').any(|option| option == "memory")
+            })?;
+            return Some(Group::Legacy { folder: mount.folder_of(path) });
+        }
+        if controllers.is_empty() {
+            unified = Some(path);
+        }
+    }
+    let mount = Mount::find(mounts, |mount| mount.kind == "cgroup2")?;
+    Some(Group::Unified { folder: mount.folder_of(unified?), top: mount.point.into() })
+}
+
+/// A line of `/proc/self/mountinfo`: `proc_pid_mountinfo(5)`.
+struct Mount<'a> {
+    root: &'a str,
+    point: &'a str,
+    kind: &'a str,
+    options: &'a str,
+}
+
+impl<'a> Mount<'a> {
+    fn parse(line: &'a str) -> Option<Self> {
+        let (mount, kind) = line.split_once(" - ")?;
+        let mut mount = mount.split(' ').skip(3);
+        let mut kind = kind.split(' ');
+        Some(Self {
+            root: mount.next()?,
+            point: mount.next()?,
+            kind: kind.next()?,
+            options: kind.nth(1)?,
+        })
+    }
+
+    fn find(mounts: &'a str, is_it: impl Fn(&Self) -> bool) -> Option<Self> {
+        mounts.lines().filter_map(Self::parse).find(is_it)
+    }
+
+    /// Where the group `path` of this hierarchy lies. A container may see the path that
+    /// the host has, and of the hierarchy only its own part: then that is its group.
+    fn folder_of(&self, path: &str) -> PathBuf {
+        let below = Path::new(path).strip_prefix(self.root).unwrap_or(Path::new(""));
+        let folder = Path::new(self.point).join(below);
+        if below.components().any(|part| part.as_os_str() == "..") {
+            self.point.into()
+        } else {
+            folder
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Recorded with Docker and systemd; shortened to the lines that matter.
+    const V2_MOUNTS: &str = "\
+24 29 0:22 / /proc rw,nosuid - proc proc rw
+35 24 0:30 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate
+36 24 0:31 / /sys/fs/pstore rw - pstore pstore rw
+";
+    const V1_MOUNTS: &str = "\
+700 690 0:61 /docker/ab12 /sys/fs/cgroup/cpu,cpuacct ro,nosuid master:12 - cgroup cgroup rw,cpu,cpuacct
+701 690 0:62 /docker/ab12 /sys/fs/cgroup/memory ro,nosuid,nodev,noexec,relatime master:13 - cgroup cgroup rw,memory
+702 690 0:63 /docker/ab12 /sys/fs/cgroup/systemd ro,nosuid master:14 - cgroup cgroup rw,xattr,name=systemd
+";
+
+    fn unified(folder: &str) -> Group {
+        Group::Unified { folder: folder.into(), top: "/sys/fs/cgroup".into() }
+    }
+
+    #[test]
+    fn the_group_is_found_on_hosts_and_in_containers() {
+        let session = "0::/user.slice/user-1000.slice/session-2.scope\n";
+        let host = "/sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope";
+        assert_eq!(find(session, V2_MOUNTS), Some(unified(host)));
+        // A container with a namespace of its own, and one that sees the host's path.
+        assert_eq!(find("0::/\n", V2_MOUNTS), Some(unified("/sys/fs/cgroup")));
+        let part = V2_MOUNTS.replace("0:30 / ", "0:30 /docker/ab12 ");
+        assert_eq!(find("0::/docker/ab12\n", &part), Some(unified("/sys/fs/cgroup")));
+        assert_eq!(find("0::/docker/ab12/sub\n", &part), Some(unified("/sys/fs/cgroup/sub")));
+        assert_eq!(find("0::/../other\n", V2_MOUNTS), Some(unified("/sys/fs/cgroup")));
+
+        let v1 =
+            "12:memory:/docker/ab12\n11:cpu,cpuacct:/docker/ab12\n1:name=systemd:/docker/ab12\n";
+        let folder = "/sys/fs/cgroup/memory".into();
+        assert_eq!(find(v1, V1_MOUNTS), Some(Group::Legacy { folder }));
+        // Both: memory is version 1's.
+        let both = format!("{v1}0::/docker/ab12\n");
+        let mounts = format!("{V2_MOUNTS}{V1_MOUNTS}");
+        assert!(matches!(find(&both, &mounts), Some(Group::Legacy { .. })));
+        for (cgroup, mounts) in [("", ""), ("0::/\n", ""), ("", V2_MOUNTS), ("0", V2_MOUNTS)] {
+            assert_eq!(find(cgroup, mounts), None, "{cgroup:?}");
+        }
+    }
+
+    #[test]
+    fn what_version_2_counts_is_read() {
+        let top = tempfile::tempdir().unwrap();
+        let folder = top.path().join("slice/scope");
+        fs::create_dir_all(&folder).unwrap();
+        let events = "low 0\nhigh 0\nmax 63\noom 1\noom_kill 2\noom_group_kill 0\n";
+        fs::write(folder.join("memory.events"), events).unwrap();
+        fs::write(folder.join("memory.max"), "max\n").unwrap();
+        let group = Group::Unified { folder: folder.clone(), top: top.path().to_owned() };
+        assert_eq!((group.kills(), group.limit()), (Some(2), None));
+        fs::write(top.path().join("slice/memory.max"), "536870912\n").unwrap();
+        assert_eq!(group.limit(), Some(536_870_912));
+        fs::write(folder.join("memory.max"), "104857600\n").unwrap();
+        assert_eq!(group.limit(), Some(104_857_600));
+    }
+
+    #[test]
+    fn what_version_1_counts_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let group = Group::Legacy { folder: folder.path().to_owned() };
+        assert_eq!((group.kills(), group.limit()), (None, None));
+        let control = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n";
+        fs::write(folder.path().join("memory.oom_control"), control).unwrap();
+        let stat = "cache 1\nrss 2\nhierarchical_memory_limit 9223372036854771712\n";
+        fs::write(folder.path().join("memory.stat"), stat).unwrap();
+        assert_eq!((group.kills(), group.limit()), (Some(3), None));
+        let stat = "cache 1\nhierarchical_memory_limit 268435456\nhierarchical_memsw_limit 7\n";
+        fs::write(folder.path().join("memory.stat"), stat).unwrap();
+        assert_eq!(group.limit(), Some(268_435_456));
+    }
+
+    #[test]
+    fn only_kills_that_come_later_tell_who_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let events = |kills| {
+            fs::write(folder.path().join("memory.events"), format!("oom_kill {kills}\n")).unwrap();
+        };
+        events(4);
+        let group = Group::Unified { folder: folder.path().into(), top: folder.path().into() };
+        let watch = MemoryWatch { group: Some(group), kills: 4 };
+        assert_eq!(watch.killer(), Killer::Unknown);
+        events(5);
+        assert!(matches!(watch.killer(), Killer::OutOfMemory { .. }));
+        assert_eq!(MemoryWatch { group: None, kills: 0 }.killer(), Killer::Unknown);
+    }
+}

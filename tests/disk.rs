@@ -1,0 +1,105 @@
+//! Room on the scratch disk: a disk that is too small or becomes full is 74 with its path
+//! and sizes, and no frame that is cut short is ever delivered.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::place::{Place, frame_names, mounted};
+use crate::support::{Run, Worker, pixel_hashes, report, scene};
+
+const ADVICE: &str = "--scratch-dir (SCRATCH_DIR)";
+
+/// Runs it with a scratch disk of its own.
+fn on_a_disk_of(worker: Worker, options: &str) -> (Run, String) {
+    let scratch = worker.scratch().to_owned();
+    let run = worker.with(mounted(options, &scratch)).run();
+    (run, scratch.to_str().expect("UTF-8").to_owned())
+}
+
+/// A scene for the stand-in, which does not notice a full disk, as Blender 4.3 does not.
+fn unnoticing(steps: &Value) -> Place {
+    Place::ordered(&json!({"steps": steps, "full_disk_unnoticed": true}))
+}
+
+/// The frames before the disk was full are there, not all of the others are, and each is
+/// whole.
+#[track_caller]
+fn is_sound(place: &Place) {
+    let frames = place.frames();
+    assert!(frames.starts_with(&frame_names([1, 2])) && frames.len() < 12, "{frames:?}");
+    for frame in frames {
+        assert_eq!(pixel_hashes(&place.path("out/frames").join(&frame)).len(), 1, "{frame}");
+    }
+}
+
+#[test]
+fn a_disk_that_holds_no_frames_of_this_size_is_found_out_before_the_first() {
+    let place = Place::ordered(&json!({"scene": {"width": 4000, "height": 4000}, "steps": [
+        {"at": 1, "do": "delay", "seconds": 300},
+    ]}));
+    let (run, scratch) = on_a_disk_of(place.stand_in(), "size=2m");
+    // Two frames of four channels of 16 bits.
+    let run = run.fails(74, &["frames 1-12 are not rendered: the scratch disk is too small: "]);
+    let words = [" of 2 MiB are free in ", &scratch, "244 MiB are needed", ADVICE];
+    run.fails(74, &words);
+    assert_eq!(place.frames(), [""; 0]);
+}
+
+#[test]
+fn a_disk_that_becomes_full_is_named_though_blender_says_that_all_is_well() {
+    // What is delivered and removed leaves a little room each time.
+    let steps: Vec<_> = (3..=12).map(|frame| json!({"at": frame, "do": "fill_disk"})).collect();
+    let place = unnoticing(&json!(steps));
+    let (run, scratch) = on_a_disk_of(place.stand_in(), "size=2m");
+    let run =
+        run.fails(74, &["not rendered: the scratch disk is full: ", " of 2 MiB are free in "]);
+    let run = run.fails(74, &[&scratch, ADVICE]).says(&["stopping Blender", " is not whole"]);
+    assert_eq!(run.text().matches("starting ").count(), 1, "{}", run.text());
+    is_sound(&place);
+    assert_eq!(report(&place.path("out"), "render")["exit_code"], 74);
+}
+
+#[test]
+fn a_full_disk_is_seen_though_blender_says_nothing_of_it() {
+    let place = unnoticing(&json!([
+        {"at": 3, "do": "fill_disk"},
+        {"at": 3, "do": "delay", "seconds": 300},
+    ]));
+    let (run, scratch) = on_a_disk_of(place.stand_in(), "size=2m");
+    let run = run.fails(74, &["frames 3-12 are not rendered: the scratch disk is full", &scratch]);
+    run.says(&["the scratch disk is full (", "): stopping Blender"]);
+    assert_eq!(place.frames(), frame_names([1, 2]));
+}
+
+#[test]
+fn a_disk_without_room_for_more_files_is_full() {
+    let place = Place::with_scene(fs::read(scene("tiny")).unwrap());
+    // Room for what the worker puts there, and for no frame.
+    let (run, _) = on_a_disk_of(place.render("-f 12"), "nr_inodes=5");
+    let full = "frames 1-12 are not rendered: the scratch disk is full";
+    run.fails(74, &[full, "no more files"]).never_says(&["starting "]);
+}
+
+#[test]
+fn a_real_blender_on_a_disk_that_becomes_full_leaves_no_half_frame() {
+    let place = Place::with_scene(fs::read(scene("scripted")).unwrap());
+    fs::write(
+        place.path("scripted.py"),
+        "import bpy, os
+def fill(scene, *_):
+    if scene.frame_current >= 3:
+        with open(os.path.join(os.environ['TMPDIR'], 'filler'), 'ab', buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(1 << 20))
+            except OSError:
+                pass
+bpy.app.handlers.render_pre.append(fill)
+",
+    )
+    .unwrap();
+    let (run, scratch) = on_a_disk_of(place.render("-f 12 --enable-autoexec"), "size=4m");
+    run.fails(74, &["not rendered: the scratch disk is full: ", &scratch, " of 4 MiB are free"]);
+    is_sound(&place);
+}

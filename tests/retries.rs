@@ -1,0 +1,209 @@
+//! A Blender that fails is started again with what is missing. A frame at which it keeps
+//! failing is set aside; every other frame is rendered and stored.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::place::{Place, frame_names};
+use crate::support::{names, ordered_scene, report, scene};
+
+/// The frames that each launch of the stand-in was asked for.
+fn launches(place: &Place) -> Vec<String> {
+    let text = fs::read_to_string(place.path("launches")).unwrap();
+    let launch = |line: &str| {
+        let launch: Value = serde_json::from_str(line).unwrap();
+        let argv: Vec<_> =
+            launch["argv"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
+        let after = |flag| Some(argv[argv.iter().position(|word| *word == flag)? + 1]);
+        match after("--render-frame") {
+            Some(frames) => frames.to_owned(),
+            None => {
+                format!("{}-{}", after("--frame-start").unwrap(), after("--frame-end").unwrap())
+            }
+        }
+    };
+    text.lines().map(launch).collect()
+}
+
+/// A place whose scene has frames 1 to 12, records its launches, and does these steps.
+fn place(steps: impl FnOnce(&Place) -> Value) -> Place {
+    let place = Place::with_scene("");
+    let orders = json!({"steps": steps(&place), "record": place.path("launches")});
+    fs::write(place.path("scene.blend"), ordered_scene(1, 12, &orders)).unwrap();
+    place
+}
+
+fn all_but(gone: &[u32]) -> Vec<String> {
+    frame_names((1..=12).filter(|frame| !gone.contains(frame)))
+}
+
+#[test]
+fn after_a_crash_it_goes_on_with_the_frame_that_was_in_hand() {
+    for how in ["crash", "kill", "exit"] {
+        let place = place(|place| {
+            let once = place.path("once");
+            // Half of the frame lies there under its name.
+            json!([{"at": 7, "when": "writing", "do": how, "code": 0, "once": once}])
+        });
+        let run = place.stand_in().run().exits(0);
+        let run = run.says(&["launch 1 of Blender failed at frame 7 (1 of 3): Blender "]);
+        run.says(&["starting Blender again for frames 7-12", "all 12 frames are stored"]);
+        assert_eq!(launches(&place), ["1-12", "7-12"], "{how}");
+        assert_eq!(place.frames(), all_but(&[]));
+
+        let report = report(&place.path("out"), "render");
+        assert_eq!(report["status"], "succeeded");
+        let launches = report["launches"].as_array().unwrap();
+        assert_eq!(launches.len(), 2, "{report}");
+        assert_eq!(
+            (&launches[0]["frame_in_hand"], &launches[0]["frames"]),
+            (&json!(7), &json!("1-12"))
+        );
+        assert_eq!(
+            (&launches[1]["ended"], &launches[1]["cause"]),
+            (&json!("exit status 0"), &Value::Null)
+        );
+        assert!(report["peak_memory_bytes"].as_u64().unwrap() > 1 << 20, "{report}");
+    }
+}
+
+#[test]
+fn frames_that_keep_killing_blender_are_set_aside_and_named() {
+    let place = place(|_| json!([{"at": 4, "do": "crash"}, {"at": 9, "do": "exit", "code": 3}]));
+    let run = place.stand_in().args("--blender-attempts 2").run();
+    let run = run.fails(
+        70,
+        &[
+            "scene.blend: frames 4,9 are not rendered: Blender failed 2 times at frame 4 (Blender \
+             crashed (signal 11)) and frame 9 (Blender ended with exit status 3)",
+            "do the same with these frames on a desktop",
+        ],
+    );
+    run.says(&[
+        "frame 4 is set aside after 2 failed launches",
+        "starting Blender again for frames 5-12",
+    ]);
+    assert_eq!(launches(&place), ["1-12", "4-12", "5-12", "9-12", "10-12"]);
+    assert_eq!(place.frames(), all_but(&[4, 9]));
+    let report = report(&place.path("out"), "render");
+    assert_eq!(report["set_aside"]["4"], "Blender crashed (signal 11)");
+    assert_eq!(report["set_aside"].as_object().unwrap().len(), 2);
+    assert_eq!(report["launches"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn one_attempt_is_one_launch_a_frame() {
+    let place = place(|_| json!([{"at": 12, "do": "crash"}]));
+    let run = place.stand_in().env("BLENDER_ATTEMPTS", "1").run();
+    run.fails(70, &["frame 12 is not rendered: Blender failed once at frame 12 (Blender crashed"]);
+    assert_eq!(launches(&place), ["1-12"]);
+    assert_eq!(place.frames(), all_but(&[12]));
+}
+
+#[test]
+fn the_frame_in_hand_is_the_one_that_blender_was_at() {
+    // Nothing is said of frame 3, and nothing is there; frame 8 crashes.
+    let place = place(|_| {
+        json!([
+            {"at": 3, "do": "unannounced"},
+            {"at": 3, "do": "write", "kind": "missing"},
+            {"at": 8, "do": "crash"},
+        ])
+    });
+    let run = place.stand_in().args("--blender-attempts 1").run();
+    run.fails(70, &["frames 3,8 are not rendered", "frame 8 (Blender crashed"])
+        .says(&["frame 8 is set aside after 1 failed", "starting Blender again for frames 3,9-12"]);
+    assert_eq!(place.frames(), all_but(&[3, 8]));
+}
+
+#[test]
+fn a_frame_that_is_not_whole_is_rendered_again() {
+    let place = place(|place| {
+        let once = place.path("once");
+        json!([{"at": 5, "do": "write", "kind": "truncated", "once": once}])
+    });
+    let run = place.stand_in().run().exits(0);
+    run.says(&["failed at frame 5 (1 of 3): not whole after Blender saved it: its file "]);
+    assert_eq!(launches(&place), ["1-12", "5-5"]);
+    assert_eq!(place.frames(), all_but(&[]));
+}
+
+#[test]
+fn a_blender_that_never_opens_the_scene_is_the_jobs_failure() {
+    for at in ["start", "python"] {
+        let place = place(|_| json!([{"at": at, "do": "crash"}]));
+        let run = place.stand_in().run();
+        let run = run.fails(70, &["frames 1-12 are not rendered: Blender crashed (signal 11)"]);
+        run.says(&["failed before it had opened the scene (3 of 3)"]).never_says(&["set aside"]);
+        assert_eq!(launches(&place), ["1-12"; 3]);
+    }
+}
+
+#[test]
+fn when_no_frame_is_ever_stored_it_is_given_up() {
+    let place = place(|_| json!([{"at": "every", "do": "crash"}]));
+    let run = place.stand_in().args("--blender-attempts 2").run();
+    run.fails(
+        70,
+        &["frames 1-12 are not rendered: Blender failed 2 times at each of frames 1-3 (Blender \
+             crashed (signal 11)); given up, for no frame was ever stored"],
+    );
+    assert_eq!(launches(&place).len(), 6);
+}
+
+#[test]
+fn what_another_launch_cannot_cure_ends_at_once() {
+    for (scene, arguments, code) in [
+        ("no_camera", "", 65),
+        ("tiny", "--engine CYCLESX", 69),
+        ("tiny", "--cycles-device CUDA", 69),
+    ] {
+        let place = Place::with_scene(fs::read(self::scene(scene)).unwrap());
+        let run = place.render("-f 2").args(arguments).run().exits(code);
+        assert_eq!(run.text().matches("starting ").count(), 1, "{}", run.text());
+    }
+    let place = place(|_| json!([{"at": "python", "do": "exit", "code": 86}]));
+    let run = place.stand_in().run();
+    run.fails(70, &["frames 1-12 are not rendered: the script that prepares the scene failed"]);
+    assert_eq!(launches(&place).len(), 1);
+}
+
+#[test]
+fn the_crash_file_is_kept_beside_the_report() {
+    let place = place(|_| json!([{"at": 7, "do": "crash", "file": "# backtrace\nwhy"}]));
+    let run = place.stand_in().args("--blender-attempts 2").run().exits(70);
+    let run = run.says(&["Blender crashed and wrote why: "]);
+    let report = report(&place.path("out"), "render");
+    let files = names(&place.path("out/reports"));
+    assert_eq!(files.len(), 3, "{files:?}\n{}", run.text());
+    for launch in &report["launches"].as_array().unwrap()[..2] {
+        let name = launch["crash_file"].as_str().unwrap();
+        assert!(files.contains(&name.to_owned()), "{name} {files:?}");
+        let text = fs::read_to_string(place.path("out/reports").join(name)).unwrap();
+        assert_eq!(text, "# backtrace\nwhy");
+    }
+}
+
+#[test]
+fn a_real_blender_that_crashes_at_a_frame_is_started_again() {
+    let place = Place::with_scene(fs::read(scene("scripted")).unwrap());
+    fs::write(
+        place.path("scripted.py"),
+        "import bpy, os, signal
+def crash(scene, *_):
+    if scene.frame_current == 2:
+        os.kill(os.getpid(), signal.SIGSEGV)
+bpy.app.handlers.render_pre.append(crash)
+",
+    )
+    .unwrap();
+    let run = place.render("-f 4 --enable-autoexec --blender-attempts 2").run();
+    let run = run.fails(70, &["frame 2 is not rendered: Blender failed 2 times at frame 2"]);
+    assert_eq!(place.frames(), frame_names([1, 3, 4]));
+    let report = report(&place.path("out"), "render");
+    let name =
+        report["launches"][0]["crash_file"].as_str().unwrap_or_else(|| panic!("{}", run.text()));
+    let text = fs::read_to_string(place.path("out/reports").join(name)).unwrap();
+    assert!(text.contains("backtrace"), "{text}");
+}

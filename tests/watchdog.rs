@@ -1,0 +1,142 @@
+//! A child that does nothing, or takes too long, is ended; one that works in silence, or
+//! that the worker itself makes wait, is not.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::support::place::{Place, frame_names};
+use crate::support::s3_server::{Fault, Operation, S3Server};
+use crate::support::{fixture, frames, names, ordered_scene, report, worker};
+
+fn all_but(gone: u32) -> Vec<String> {
+    frame_names((1..=12).filter(|&frame| frame != gone))
+}
+
+#[test]
+fn a_blender_that_does_nothing_is_ended_and_started_again() {
+    let place = Place::with_scene("");
+    let hang = json!([{"at": 3, "when": "writing", "do": "hang", "once": place.path("once")}]);
+    fs::write(place.path("scene.blend"), ordered_scene(1, 12, &hang)).unwrap();
+    let run = place.stand_in().args("--stall-timeout 1s").run().exits(0);
+    run.says(&[
+        "Blender stalled: no line printed, no CPU time used and no file written for 1s \
+         (--stall-timeout): stopping it",
+        "launch 1 of Blender failed at frame 3 (1 of 3): Blender stalled",
+        "starting Blender again for frames 3-12",
+        "all 12 frames are stored",
+    ]);
+    assert_eq!(place.frames(), all_but(0));
+}
+
+#[test]
+fn a_frame_that_always_stalls_is_set_aside_even_when_blender_ignores_sigterm() {
+    let place = Place::ordered(&json!([{"at": 3, "do": "ignore_term"}, {"at": 3, "do": "hang"}]));
+    let run = place.stand_in().args("--blender-attempts 1").env("STALL_TIMEOUT", "1").run();
+    run.fails(70, &["frame 3 is not rendered", "once at frame 3 (Blender stalled"]);
+    assert_eq!(place.frames(), all_but(3));
+    let report = report(&place.path("out"), "render");
+    assert!(report["launches"][0]["ended"].as_str().unwrap().contains("stalled"), "{report}");
+}
+
+#[test]
+fn a_blender_that_gives_any_sign_of_life_is_left_alone() {
+    for sign in ["busy", "chatter", "trickle"] {
+        let place = Place::ordered(&json!([{"at": 3, "do": sign, "seconds": 5}]));
+        let run = place.stand_in().args("--stall-timeout 2s").run().exits(0);
+        run.never_says(&["stalled"]);
+    }
+    let place = Place::ordered(&json!([{"at": 3, "do": "delay", "seconds": 3}]));
+    place.stand_in().args("--stall-timeout off").run().exits(0).never_says(&["stalled"]);
+}
+
+#[test]
+fn a_frame_that_takes_too_long_is_given_up_however_busy_blender_is() {
+    for sign in ["busy", "chatter"] {
+        let place = Place::ordered(&json!([{"at": 3, "do": sign, "seconds": 300}]));
+        let run = place.stand_in().args("--frame-timeout 3s --blender-attempts 1").run();
+        let cause = "frame 3 (Blender took longer than 3s for the frame (--frame-timeout))";
+        run.fails(70, &["frame 3 is not rendered", cause]);
+        assert_eq!(place.frames(), all_but(3));
+    }
+}
+
+#[test]
+fn the_time_of_a_frame_begins_anew_with_each_frame() {
+    let place = Place::ordered(&json!([{"at": "every", "do": "delay", "seconds": 0.5}]));
+    place.stand_in().args("--frame-timeout 4s").run().exits(0).never_says(&["took longer"]);
+}
+
+#[test]
+fn when_the_time_of_the_job_is_over_what_is_saved_is_stored() {
+    let place = Place::ordered(&json!([{"at": 3, "do": "hang"}]));
+    let run = place.stand_in().args("--job-timeout 5s").run();
+    run.fails(
+        70,
+        &[
+            "stopped by the time of --job-timeout (JOB_TIMEOUT)",
+            "10 of 12 frames are left: 3-12; frames 1-2 are stored",
+            "give the job more time",
+        ],
+    );
+    assert_eq!(place.frames(), frame_names([1, 2]));
+    assert_eq!(report(&place.path("out"), "render")["exit_code"], 70);
+}
+
+#[test]
+fn the_time_in_which_blender_must_wait_for_storage_does_not_count() {
+    let server = S3Server::start();
+    let place = Place::with_scene("");
+    // At frame 36 more frames wait than may, and Blender does nothing.
+    let orders = json!([{"at": 36, "do": "delay", "seconds": 5}]);
+    fs::write(place.path("scene.blend"), ordered_scene(1, 40, &orders)).unwrap();
+    let slow = Fault::on(Operation::PutObject).key("out/frames/").times(4);
+    server.inject(slow.delay(Duration::from_secs(8)));
+    let run = worker("render")
+        .s3(&server)
+        .input(place.scene())
+        .output(server.uri("out"))
+        .args("-f 40 --stall-timeout 2s --frame-timeout 3s --blender-attempts 1")
+        .stand_in_blender()
+        .run();
+    run.exits(0).never_says(&["stalled", "took longer"]);
+    assert_eq!(server.keys("out/frames/").len(), 40);
+}
+
+#[test]
+fn an_ffmpeg_that_does_nothing_is_ended() {
+    let place = Place::with_scene("");
+    frames::write(&place.path("in/frames"), 1..=10);
+    symlink(fixture("stand-ins/ffmpeg"), place.path("ffmpeg")).unwrap();
+    let orders = json!({"output": "none", "stderr": "waiting\n", "hang": true});
+    fs::write(place.path("ffmpeg.orders"), orders.to_string()).unwrap();
+    let stitch = || {
+        let stitch = worker("stitch").input(place.path("in")).output(place.path("out"));
+        stitch.arg("--ffmpeg").arg(place.path("ffmpeg"))
+    };
+    let run = stitch().args("--stall-timeout 1s").run();
+    run.fails(70, &["output.mp4 is not made of frames 1-10: FFmpeg stalled", "--stall-timeout"]);
+    let run = stitch().args("--job-timeout 3s").run();
+    run.fails(70, &["--job-timeout (JOB_TIMEOUT)", "output.mp4 is not made"]);
+    assert_eq!(names(&place.path("out")), ["reports"]);
+}
+
+#[test]
+fn an_ffmpeg_that_waits_for_frames_is_not_to_blame() {
+    let server = S3Server::start();
+    for number in 1..=5 {
+        let key = format!("in/frames/{}", frames::name(number));
+        server.put(&key, &frames::frame(number));
+    }
+    let slow = Fault::on(Operation::GetObject).key("0004.png");
+    server.inject(slow.delay(Duration::from_secs(4)));
+    let run = worker("stitch")
+        .s3(&server)
+        .input(server.uri("in"))
+        .output(server.uri("out"))
+        .args("--fps 24 --stall-timeout 1s")
+        .run();
+    run.exits(0).never_says(&["stalled"]);
+}
