@@ -8,14 +8,14 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use crate::blender::SceneFileError;
+use crate::blender::{SceneFileError, SetAside};
 use crate::ending::{Killer, Size};
 use crate::exit::Exit;
-use crate::pipeline::{SetAside, Space};
 use crate::process::sandbox::NoSandbox;
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::SpawnError;
-use crate::request::{FrameNumber, FrameSet, Location, SelectionError};
+use crate::request::{FrameSet, Location, SelectionError};
+use crate::space::Space;
 use crate::storage::{Failure, StorageError};
 use crate::{blender, ffmpeg};
 
@@ -277,7 +277,7 @@ impl fmt::Display for Error {
             Self::SetAside { scene, missing, aside, attempts, .. } => {
                 let times = if *attempts == 1 { "once" } else { &format!("{attempts} times") };
                 write!(f, "{scene}: {} not rendered: ", frames(missing))?;
-                write!(f, "Blender failed {times} at {}", reasons(aside))?;
+                write!(f, "Blender failed {times} at {}", SetAside::reasons(aside))?;
                 if aside.len() < missing.len() {
                     f.write_str("; given up, for no frame was ever stored")?;
                 }
@@ -304,7 +304,7 @@ impl fmt::Display for Error {
                 write!(f, "the frames in {folder} make no video: {}", problems.join("; "))
             }
             Self::Ffmpeg { cause, video, frames: of, .. } => {
-                write!(f, "{video} is not made of {}: {cause}", named(of))
+                write!(f, "{video} is not made of {}: {cause}", of.named())
             }
             Self::Storage(error) => write!(f, "{error}"),
             Self::Scratch { path, .. } => {
@@ -327,32 +327,9 @@ fn of_blender(cause: &blender::Cause) -> Exit {
     }
 }
 
-/// Which frames were set aside, by why they were.
-fn reasons(aside: &[SetAside]) -> String {
-    let mut reasons: Vec<(String, Vec<FrameNumber>)> = Vec::new();
-    for SetAside { frame, cause } in aside {
-        let cause = cause.to_string();
-        match reasons.iter_mut().find(|(known, _)| *known == cause) {
-            Some((_, frames)) => frames.push(*frame),
-            None => reasons.push((cause, vec![*frame])),
-        }
-    }
-    let words = reasons.into_iter().map(|(cause, which)| {
-        let each = if which.len() == 1 { "" } else { "each of " };
-        let which: FrameSet = which.into_iter().collect();
-        format!("{each}{} ({cause})", named(&which))
-    });
-    words.collect::<Vec<_>>().join(" and ")
-}
-
-/// `frame 7`, `frames 7-9,12`.
-pub(crate) fn named(set: &FrameSet) -> String {
-    if set.len() == 1 { format!("frame {set}") } else { format!("frames {set}") }
-}
-
 /// `frame 7 is`, `frames 7-9,12 are`.
 pub(crate) fn frames(set: &FrameSet) -> String {
-    format!("{} {}", named(set), if set.len() == 1 { "is" } else { "are" })
+    format!("{} {}", set.named(), if set.len() == 1 { "is" } else { "are" })
 }
 
 impl StdError for Error {

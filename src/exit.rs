@@ -21,7 +21,7 @@ pub enum Exit {
     Missing,
     /// Blender or FFmpeg is not there or lacks what was asked for.
     Unavailable,
-    /// Blender or FFmpeg failed.
+    /// Blender or FFmpeg failed, or the time of the job is over.
     ChildFailed,
     /// The scratch disk or a mounted volume is full or failing.
     LocalIo,
@@ -31,7 +31,7 @@ pub enum Exit {
     Denied,
     /// Interrupted by SIGINT.
     Keyboard,
-    /// Blender or FFmpeg was killed, most likely for memory.
+    /// Blender or FFmpeg was killed, for memory or by nobody knows whom.
     ChildKilled,
     /// Told to stop by SIGTERM: worth another attempt.
     Terminated,

@@ -13,7 +13,11 @@
 //! ├─ pipeline     what happens, top to bottom: a file a subcommand
 //! │   render        scene → Blender → frames → storage
 //! │   ├─ rendering    a frame set: launches of Blender, their frames, the verdict
-//! │   │   └─ launch       one Blender process: its log
+//! │   │   ├─ launch       one Blender process: its log, and when it is stopped
+//! │   │   ├─ strikes      which frames keep it from ending well
+//! │   │   └─ verdict      what a launch that has ended means
+//! │   ├─ crash_file   what Blender writes of its own crash
+//! │   ├─ disk         how much room is enough to begin
 //! │   ├─ leaving      the instance goes: can the frame in hand be finished?
 //! │   └─ delivery     saved → verified → stored, beside the rendering
 //! │      └─ backlog   what is saved and not stored: how much, and when to try again
@@ -29,12 +33,13 @@
 //! ├─ blender      its command line, its log, its failures, its files
 //! ├─ ffmpeg       its input, command line, progress, failures
 //! ├─ image        is this frame whole?
-//! ├─ process      PID 1, signals and the Spot notice, supervising a child
+//! ├─ process      PID 1, signals and the Spot notice, supervising a child, its life and memory
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log
 //! ├─ http         the HTTP client below the AWS SDK: what process and storage share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
 //! ├─ provenance   what worker and image were built from: what cli, log and report share
+//! ├─ space        room on a disk: what pipeline and error share
 //! └─ request      what was asked for: frames, shards, locations, jobs
 //! ```
 //!
@@ -61,5 +66,6 @@ pub mod pipeline;
 pub mod process;
 pub mod provenance;
 pub mod request;
+pub mod space;
 pub mod storage;
 pub mod telemetry;

@@ -46,8 +46,9 @@ fn after_a_crash_it_goes_on_with_the_frame_that_was_in_hand() {
             // Half of the frame lies there under its name.
             json!([{"at": 7, "when": "writing", "do": how, "code": 0, "once": once}])
         });
-        let run = place.stand_in().run().exits(0);
+        let run = place.stand_in().args("--log-level debug").run().exits(0);
         let run = run.says(&["launch 1 of Blender failed at frame 7 (1 of 3): Blender "]);
+        let run = run.says(&["/frames/0007.png"]).says(&["removed "]);
         run.says(&["starting Blender again for frames 7-12", "all 12 frames are stored"]);
         assert_eq!(launches(&place), ["1-12", "7-12"], "{how}");
         assert_eq!(place.frames(), all_but(&[]));

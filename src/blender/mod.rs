@@ -9,6 +9,7 @@ mod command;
 mod events;
 mod failure;
 mod scene_file;
+mod set_aside;
 #[cfg(test)]
 mod transcripts;
 
@@ -16,3 +17,4 @@ pub use command::{Launch, SETUP_EXIT_CODE, SETUP_SCRIPT};
 pub use events::{Event, SceneInfo, parse};
 pub use failure::{Cause, LogTail};
 pub use scene_file::{BlenderVersion, SceneFile, SceneFileError};
+pub use set_aside::SetAside;

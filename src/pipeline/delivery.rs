@@ -18,9 +18,9 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::backlog::Backlog;
-use super::disk::Space;
 use crate::image;
 use crate::request::{ByteSize, FRAMES_DIR, FrameFile, FrameNumber, Location};
+use crate::space::Space;
 use crate::storage::{Failure, Storage, StorageError};
 
 /// Frames that are checked and stored at once. One is enough to keep up with any

@@ -32,10 +32,8 @@ use crate::request::{Attempt, Confinement, Limits, Location};
 use crate::storage::Storage;
 use report::Report;
 
-pub use disk::Space;
 pub use programs::Programs;
 pub use render::render;
-pub use rendering::SetAside;
 pub use stitch::stitch;
 
 /// How long a child has to end that nobody needs any more. Both end within milliseconds.

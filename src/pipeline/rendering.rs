@@ -15,7 +15,6 @@ use tokio::time::sleep;
 
 use super::crash_file;
 use super::delivery::{Delivered, Delivery, Outcome};
-use super::disk::Space;
 use super::programs::BLENDER;
 use super::progress::Progress;
 use super::report::{FrameReport, LaunchReport};
@@ -24,11 +23,10 @@ use crate::blender::{Launch, SceneFile, SceneInfo};
 use crate::error::{Error, chain};
 use crate::process::supervisor::{End, Running, Stdin, shell_line};
 use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, REPORTS_DIR, RenderJob};
+use crate::space::Space;
 use crate::storage::{Failure, StorageError};
 use launch::{Current, Stop};
 use strikes::Strikes;
-
-pub use strikes::SetAside;
 
 /// How long no frame has got through before nothing more is expected, Blender having
 /// ended: longer than all attempts at one of them take.

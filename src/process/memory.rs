@@ -165,12 +165,13 @@ impl<'a> Mount<'a> {
 mod tests {
     use super::*;
 
-    /// Recorded with Docker and systemd; shortened to the lines that matter.
+    /// As the kernel's documentation and cgroups(7) have it: not recorded.
     const V2_MOUNTS: &str = "\
 24 29 0:22 / /proc rw,nosuid - proc proc rw
 35 24 0:30 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate
 36 24 0:31 / /sys/fs/pstore rw - pstore pstore rw
 ";
+    /// Recorded with Docker on a host of version 1; shortened to the lines that matter.
     const V1_MOUNTS: &str = "\
 700 690 0:61 /docker/ab12 /sys/fs/cgroup/cpu,cpuacct ro,nosuid master:12 - cgroup cgroup rw,cpu,cpuacct
 701 690 0:62 /docker/ab12 /sys/fs/cgroup/memory ro,nosuid,nodev,noexec,relatime master:13 - cgroup cgroup rw,memory

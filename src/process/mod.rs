@@ -1,6 +1,9 @@
 //! Processes: being PID 1, being told to stop, and running a child that may
 //! print anything, hang or die. Knows nothing of Blender or FFmpeg.
 //!
+//! Whether a child still does anything is what [`watchdog`] tells, and whether the kernel
+//! killed for want of memory, [`memory`].
+//!
 //! The theory, in five rules:
 //!
 //! 1. *The worker's own signal mask and dispositions are put in order before

@@ -114,6 +114,11 @@ impl FrameSet {
         ranges
     }
 
+    /// `frame 7`, `frames 7-9,12`.
+    pub fn named(&self) -> String {
+        if self.len() == 1 { format!("frame {self}") } else { format!("frames {self}") }
+    }
+
     /// At most `count` frames of the set, from the `skip`-th on.
     #[must_use]
     pub fn chunk(&self, skip: usize, count: usize) -> Self {

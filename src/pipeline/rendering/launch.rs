@@ -10,13 +10,14 @@ use tokio::time::sleep_until;
 
 use super::Rendering;
 use crate::blender::{Event, Launch, LogTail, SceneInfo};
-use crate::pipeline::disk::{Space, room_for_frames};
+use crate::pipeline::disk::room_for_frames;
 use crate::pipeline::{CHILD_GRACE, leaving};
 use crate::process::memory::MemoryWatch;
 use crate::process::shutdown::{Interrupt, Stage};
 use crate::process::supervisor::{self, End, Running};
 use crate::process::watchdog::{Alarm, Watchdog};
 use crate::request::{FrameFile, FrameNumber, FrameSet};
+use crate::space::Space;
 
 /// How long Blender has to quit when every frame is stored. Freeing a large scene takes
 /// seconds; an add-on that never lets it quit must not hold the job.

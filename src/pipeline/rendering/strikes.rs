@@ -2,21 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use crate::blender::Cause;
+use crate::blender::{Cause, SetAside};
 use crate::request::FrameNumber;
 
 /// Frames that are set aside before any frame is stored: then it is not the frames, and
 /// the rest will go no better.
 const HOPELESS: usize = 3;
-
-/// A frame that is not tried any more.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SetAside {
-    /// The frame.
-    pub frame: FrameNumber,
-    /// What happened the last time.
-    pub cause: Cause,
-}
 
 /// What to do after a launch that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]

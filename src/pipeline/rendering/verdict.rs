@@ -7,11 +7,11 @@ use super::launch::{Stop, words};
 use super::strikes::Next;
 use crate::blender::Cause;
 use crate::ending::Ending;
-use crate::error::{Error, frames, named};
-use crate::pipeline::disk::Space;
+use crate::error::{Error, frames};
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::End;
 use crate::request::{FRAMES_DIR, FrameNumber, FrameSet};
+use crate::space::Space;
 use crate::storage::{Failure, StorageError};
 
 impl Rendering<'_> {
@@ -47,8 +47,14 @@ impl Rendering<'_> {
             (Some(Stop::DiskFull(space)), _) => return full(space, None),
             (Some(Stop::NoRoom(space, needed)), _) => return full(space, Some(needed)),
             (_, End::Own(ending)) => {
-                let killer = self.current.memory.killer();
-                self.current.tail.diagnose(ending, killer, self.file.saved_by)
+                let memory = &self.current.memory;
+                match self.current.tail.diagnose(ending, memory.killer(), self.file.saved_by) {
+                    // It may have been one that Blender, or what stands for it, had started.
+                    Cause::Failed(why) if memory.kills() > 0 => Cause::Failed(format!(
+                        "{why}, after the system had killed a process for lack of memory"
+                    )),
+                    cause => cause,
+                }
             }
             (None | Some(Stop::Told(_) | Stop::Idle | Stop::Futile(_)), End::Stopped) => {
                 let what =
@@ -118,7 +124,7 @@ impl Rendering<'_> {
         match next {
             Next::Again => {
                 if !pending.is_empty() {
-                    tracing::info!("starting Blender again for {}", named(&pending));
+                    tracing::info!("starting Blender again for {}", pending.named());
                 }
                 Ok(())
             }
