@@ -89,20 +89,22 @@ fn when_the_time_of_the_job_is_over_what_is_saved_is_stored() {
 fn the_time_in_which_blender_must_wait_for_storage_does_not_count() {
     let server = S3Server::start();
     let place = Place::with_scene("");
-    // At frame 36 more frames wait than may, and Blender does nothing.
-    let orders = json!([{"at": 36, "do": "delay", "seconds": 5}]);
-    fs::write(place.path("scene.blend"), ordered_scene(1, 40, &orders)).unwrap();
-    let slow = Fault::on(Operation::PutObject).key("out/frames/").times(4);
+    // By the third frame more waits than may, and Blender is stopped there for as long.
+    let orders = json!([{"at": 3, "do": "delay", "seconds": 1}]);
+    fs::write(place.path("scene.blend"), ordered_scene(1, 12, &orders)).unwrap();
+    let slow = Fault::on(Operation::PutObject).key("out/frames/").times(2);
     server.inject(slow.delay(Duration::from_secs(8)));
     let run = worker("render")
         .s3(&server)
         .input(place.scene())
         .output(server.uri("out"))
-        .args("-f 40 --stall-timeout 2s --frame-timeout 3s --blender-attempts 1")
+        .args("-f 12 --max-backlog 100 --stall-timeout 2s --frame-timeout 3s --blender-attempts 1")
         .stand_in_blender()
         .run();
-    run.exits(0).never_says(&["stalled", "took longer"]);
-    assert_eq!(server.keys("out/frames/").len(), 40);
+    run.exits(0)
+        .says(&["Blender is paused", "Blender goes on"])
+        .never_says(&["stalled", "took longer"]);
+    assert_eq!(server.keys("out/frames/").len(), 12);
 }
 
 #[test]
