@@ -206,7 +206,7 @@ impl Error {
                 "give the job more time, or run it again for what is left"
             }
             Exit::ChildFailed => "do the same with these frames on a desktop to see what is wrong",
-            Exit::LocalIo if matches!(self, Self::Storage(_) | Self::NotStored { .. }) => {
+            Exit::LocalIo if self.is_about_a_file() => {
                 "see that this disk or volume has space and can be written"
             }
             Exit::LocalIo => {

@@ -39,7 +39,7 @@
 //! ├─ http         the HTTP client below the AWS SDK: what process and storage share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
 //! ├─ provenance   what worker and image were built from: what cli, log and report share
-//! ├─ space        room on a disk: what pipeline and error share
+//! ├─ space        room on a disk: what pipeline, storage and error share
 //! └─ request      what was asked for: frames, shards, locations, jobs
 //! ```
 //!

@@ -1,12 +1,13 @@
-//! Room on the scratch disk: a disk that is too small or becomes full is 74 with its path
-//! and sizes, and no frame that is cut short is ever delivered.
+//! Room on the scratch disk and in the output: a disk that is too small or becomes full is
+//! 74 with its path and sizes, and no frame that is cut short is ever delivered.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::support::place::{Place, frame_names, mounted};
-use crate::support::{Run, Worker, pixel_hashes, report, scene};
+use crate::support::s3_server::{Fault, Operation, S3Server};
+use crate::support::{Run, Worker, pixel_hashes, report, scene, worker};
 
 const ADVICE: &str = "--scratch-dir (SCRATCH_DIR)";
 
@@ -102,4 +103,46 @@ bpy.app.handlers.render_pre.append(fill)
     let (run, scratch) = on_a_disk_of(place.render("-f 12 --enable-autoexec"), "size=4m");
     run.fails(74, &["not rendered: the scratch disk is full: ", &scratch, " of 4 MiB are free"]);
     is_sound(&place);
+}
+
+#[test]
+fn a_scene_that_is_larger_than_the_disk_is_not_downloaded() {
+    let (place, server) = (Place::with_scene(""), S3Server::start());
+    server.put("scene.blend", &vec![0; 20 << 20]);
+    let render = worker("render").s3(&server).input(server.uri("scene.blend"));
+    let render = render.output(place.path("out")).args("-f 1").stand_in_blender();
+    let (run, scratch) = on_a_disk_of(render, "size=9m");
+    let words =
+        ["cannot read s3://", "it is 20 MiB large, and ", " of 9 MiB are free in ", &scratch];
+    run.fails(74, &words).fails(74, &[ADVICE]);
+    // The first part says how large the whole is.
+    assert_eq!(server.count(Operation::GetObject), 1);
+}
+
+#[test]
+fn what_waits_to_be_stored_and_fills_the_disk_is_stored_by_another_attempt() {
+    let server = S3Server::start();
+    let steps = json!([{"at": 3, "do": "fill_disk"}, {"at": 3, "do": "delay", "seconds": 300}]);
+    let place = unnoticing(&steps);
+    server.inject(
+        Fault::on(Operation::PutObject).key("out/frames/").times(2).respond(503, "SlowDown"),
+    );
+    let render = worker("render").s3(&server).input(place.scene()).output(server.uri("out"));
+    let render = render.args("-f 12").env("AWS_MAX_ATTEMPTS", "1").stand_in_blender();
+    let (run, _) = on_a_disk_of(render, "size=2m");
+    run.fails(75, &["frames 3-12 are not stored", "SlowDown"]);
+}
+
+#[test]
+fn an_output_that_becomes_full_is_named_with_its_sizes() {
+    let place = Place::ordered(&json!({"size": [100, 100], "level": 0, "steps": []}));
+    let out = place.path("out");
+    fs::create_dir(&out).unwrap();
+    let run = place.stand_in().with(mounted("size=100k", &out)).run();
+    let run =
+        run.fails(74, &[" are not stored: cannot write ", " bytes of 102400 bytes are free in "]);
+    run.fails(
+        74,
+        &[out.join("frames").to_str().unwrap(), "see that this disk or volume has space"],
+    );
 }

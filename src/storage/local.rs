@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 use walkdir::WalkDir;
 
 use super::{Entry, Failure};
+use crate::space::Space;
 
 /// Runs file system calls where they may block.
 async fn blocking<T: Send + 'static>(
@@ -101,22 +102,34 @@ fn replace<T>(file: &Path, write_to: impl FnOnce(&mut File) -> io::Result<T>) ->
     };
     fs::create_dir_all(folder)?;
     let mut beside = beside(folder)?;
-    let result = write_to(beside.as_file_mut())?;
+    let result = write_to(beside.as_file_mut()).map_err(|error| with_space(error, folder))?;
     // Before the rename, or a crash of the machine could leave an empty file under
     // the final name.
-    beside.as_file().sync_all()?;
+    beside.as_file().sync_all().map_err(|error| with_space(error, folder))?;
     beside.persist(file)?;
     Ok(result)
 }
 
+/// Adds to an error that says that a disk is full how large that is, as long as what
+/// fills it is there.
+fn with_space(error: io::Error, folder: &Path) -> io::Error {
+    match Space::on(folder) {
+        Ok(space) if error.kind() == io::ErrorKind::StorageFull => {
+            io::Error::new(error.kind(), format!("{error}: {space}"))
+        }
+        Ok(_) | Err(_) => error,
+    }
+}
+
 /// A hidden file in `folder`, removed when dropped.
 fn beside(folder: &Path) -> io::Result<NamedTempFile> {
-    tempfile::Builder::new()
+    let made = tempfile::Builder::new()
         .prefix(".")
         .suffix(".part")
         // As any other new file: what the umask leaves of it.
         .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
+        .tempfile_in(folder);
+    made.map_err(|error| with_space(error, folder))
 }
 
 #[cfg(test)]

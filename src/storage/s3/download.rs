@@ -15,6 +15,8 @@ use super::classify::{Fault, body_fault, fault};
 use super::integrity::Sum;
 use super::retry::{limit, within};
 use super::scratch::{create, sum, write_at};
+use crate::ending::Size;
+use crate::space::Space;
 use crate::storage::Failure;
 
 /// How often a download is begun again that was spoilt: the object was replaced meanwhile,
@@ -72,7 +74,11 @@ impl Bucket {
     ) -> Result<(Arc<File>, Option<Sum>), Fault> {
         // The first part tells how large the whole is: small objects take one request.
         let first = self.get(key, Some((0, PART - 1)), None).await?;
+        // What an earlier round left is gone now.
         let out = Arc::new(create(file).await?);
+        if let Some(full) = too_large(first.total, file) {
+            return Err(Failure::Io(full.into()).into());
+        }
         write_at(&out, 0, first.content).await?;
         if first.total <= PART {
             return Ok((out, first.expected));
@@ -149,6 +155,13 @@ fn agrees(found: &Sum, expected: &Sum, before: &mut Option<Sum>) -> bool {
     let twice = before.as_ref() == Some(found);
     *before = Some(found.clone());
     twice && matches!(found, Sum::ETag(_))
+}
+
+/// Why an object of so many bytes cannot become `file`, if there is too little room:
+/// found out here, and not when all that fits has been paid for.
+fn too_large(bytes: u64, file: &Path) -> Option<String> {
+    let space = Space::on(file.parent()?).ok().filter(|space| !space.holds(bytes))?;
+    Some(format!("it is {} large, and {space}", Size(bytes)))
 }
 
 fn spoilt() -> Failure {
