@@ -12,6 +12,11 @@
 //! ├─ cli          argv and environment → validated requests
 //! ├─ pipeline     what happens, top to bottom: a file a subcommand
 //! │   render        scene → Blender → frames → storage
+//! │   ├─ identity     which scene and which Blender
+//! │   ├─ fingerprint  everything a frame is made from, as one hash
+//! │   ├─ external     textures, libraries, caches: which, and in which state
+//! │   ├─ plan         asked for, without what is there and made from the same
+//! │   ├─ origin       what the frames of a launch are made from, once it is known
 //! │   ├─ rendering    a frame set: launches of Blender, their frames, the verdict
 //! │   │   ├─ launch       one Blender process: its log, and when it is stopped
 //! │   │   ├─ strikes      which frames keep it from ending well
@@ -51,6 +56,8 @@
 //!   under its final name. No exit status and no log line counts for that.
 //! - Nothing under a final name is ever incomplete.
 //! - Nothing is deleted from scratch before it is stored.
+//! - A frame that is there is left alone only if its fingerprint says that it was made
+//!   from the same. Whatever is not known for certain is rendered.
 //! - A child's exit status never becomes ours.
 //! - Memory and scratch space do not grow with the number of frames.
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::place::{Place, frame_names, mounted};
 use crate::support::s3_server::{Fault, Operation, S3Server};
-use crate::support::{Run, Worker, pixel_hashes, report, scene, worker};
+use crate::support::{Run, Worker, ordered_scene, pixel_hashes, report, scene, worker};
 
 const ADVICE: &str = "--scratch-dir (SCRATCH_DIR)";
 
@@ -108,14 +108,16 @@ bpy.app.handlers.render_pre.append(fill)
 #[test]
 fn a_scene_that_is_larger_than_the_disk_is_not_downloaded() {
     let (place, server) = (Place::with_scene(""), S3Server::start());
-    server.put("scene.blend", &vec![0; 20 << 20]);
+    let mut content = ordered_scene(1, 1, &json!({}));
+    content.resize(20 << 20, 0);
+    server.put("scene.blend", &content);
     let render = worker("render").s3(&server).input(server.uri("scene.blend"));
     let render = render.output(place.path("out")).args("-f 1").stand_in_blender();
     let (run, scratch) = on_a_disk_of(render, "size=9m");
     let words =
         ["cannot read s3://", "it is 20 MiB large, and ", " of 9 MiB are free in ", &scratch];
     run.fails(74, &words).fails(74, &[ADVICE]);
-    // The first part says how large the whole is.
+    // The beginning says how large the whole is.
     assert_eq!(server.count(Operation::GetObject), 1);
 }
 

@@ -159,7 +159,7 @@ fn the_level_decides_how_much_is_told() {
     ]);
     let stage = Stage::new(1, &json!({"steps": steps, "scene": {"warnings": ["take care"]}}));
     let told = |level: &str| {
-        let run = stage.worker("-f 1 --log-level").arg(level).run().exits(0);
+        let run = stage.worker("-f 1 --no-resume --log-level").arg(level).run().exits(0);
         let lines = run.json();
         let levels = lines.iter().map(|line| line["level"].as_str().unwrap().to_owned());
         let mut levels: Vec<String> = levels.collect();
@@ -171,7 +171,7 @@ fn the_level_decides_how_much_is_told() {
     assert_eq!(told("warn"), ["ERROR", "WARN"]);
     assert_eq!(told("info"), ["ERROR", "INFO", "WARN"]);
     assert_eq!(told("debug"), ["DEBUG", "ERROR", "INFO", "WARN"]);
-    let run = stage.worker("-f 1").env("LOG_LEVEL", "error").run().exits(0);
+    let run = stage.worker("-f 1 --no-resume").env("LOG_LEVEL", "error").run().exits(0);
     assert_eq!(run.messages(), ["Error: something"]);
 }
 

@@ -24,6 +24,7 @@ mod init; // being PID 1, and the state that children start in
 mod logs; // the log: for machines and for people, whatever Blender prints
 mod provenance; // what worker and image were built from, wherever that is told
 mod render; // frames as a real Blender makes them, under its names
+mod resume; // another attempt renders only what is missing
 mod retries; // Blender fails at a frame: it is tried again, then set aside, and the others come
 mod s3; // on S3: keys, requests, regions, TLS, frames as they come
 mod s3_failures; // what S3 refuses, or loses and spoils for good: exit codes and words

@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Worker, names, ordered_scene, worker};
+use crate::support::{Worker, ordered_scene, report, worker};
 
 const IMAGE: [(&str, &str); 4] = [
     ("RENDER_WORKER_VERSION", "0.1.57"),
@@ -43,11 +43,7 @@ fn the_first_line_of_the_log_and_the_report_name_it() {
             .stand_in_blender()
             .args("-f 1")
     };
-    let report = |output: &str| -> Value {
-        let folder = path(output).join("reports");
-        let name = names(&folder).pop().unwrap();
-        serde_json::from_slice(&fs::read(folder.join(name)).unwrap()).unwrap()
-    };
+    let report = |output: &str| report(&path(output), "render");
     let first = in_an_image(render("in")).run().exits(0).json().remove(0);
     assert_eq!(first["message"], words());
     assert_eq!(

@@ -294,7 +294,9 @@ fn the_report_tells_what_was_asked_and_what_was_done() {
         .run()
         .exits(0);
 
-    assert_eq!(names(&output.path().join("reports")), ["render-1a-2b-1-attempt-3.json"]);
+    let reports = names(&output.path().join("reports"));
+    assert_eq!(reports[0], "render-1a-2b-1-attempt-3.json");
+    assert!(reports.len() == 2 && reports[1].starts_with("scene-"), "{reports:?}");
     let report = report(output.path(), "render");
     for (field, expected) in [
         ("schema", "1"),
@@ -331,6 +333,7 @@ fn the_report_tells_what_was_asked_and_what_was_done() {
         let stored = fs::metadata(output.path().join("frames").join(file)).unwrap().len();
         assert_eq!(frame["bytes"], stored);
         assert!(frame["seconds"].as_f64().unwrap() > 0.0);
+        assert_eq!(frame["state"], "rendered");
     }
 }
 

@@ -239,7 +239,7 @@ fn a_download_is_given_up_at_once() {
     let run = run.exits(143).says(&["the job is not done"]).never_says(&["starting "]);
     assert!(took < SOON, "{took:?}\n{}", run.text());
     assert!(server.keys("out/frames/").is_empty());
-    assert_eq!(server.keys("out/reports/").len(), 1, "{}", run.text());
+    assert_eq!(server.keys("out/reports/render-").len(), 1, "{}", run.text());
 }
 
 #[test]

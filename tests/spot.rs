@@ -240,7 +240,7 @@ fn on_an_instance_that_goes_nothing_is_begun() {
     let run = on(render, &instance.endpoint).run().exits(143);
     let run = run.says(&["stopped by a Spot notice"]).never_says(&["starting "]);
     assert!(run.took < SOON, "{:?}\n{}", run.took, run.text());
-    assert_eq!(server.keys("out/reports/").len(), 1, "{}", run.text());
+    assert_eq!(server.keys("out/reports/render-").len(), 1, "{}", run.text());
     assert!(instance.is_asked().contains("x-aws-ec2-metadata-token: a token"));
 }
 

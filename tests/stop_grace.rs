@@ -55,7 +55,7 @@ fn storage_that_does_not_answer_takes_no_longer_than_there_is_time() {
     let run = run.exits(143).says(&["40 of 40 frames are left: 1-40; nothing is stored"]);
     assert!(took < BATCH_GRACE, "{took:?}\n{}", run.text());
     assert!(server.keys("out/frames/").is_empty());
-    assert_eq!(server.keys("out/reports/").len(), 1);
+    assert_eq!(server.keys("out/reports/render-").len(), 1);
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn nothing_takes_longer_than_the_time_that_was_set() {
     let running = stage.start_on(&server, "--stop-grace 4s");
     wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
     // The last report hangs as well.
-    server.inject(Fault::on(Operation::PutObject).key("out/reports/").stall());
+    server.inject(Fault::on(Operation::PutObject).key("out/reports/render-").stall());
     let (run, took) = stop(running, Signal::SIGTERM);
     let run = run.exits(143).says(&[
         "storing what is saved, for 4s at most",
@@ -93,7 +93,7 @@ fn more_time_is_used_for_storing() {
     let run = run.exits(143).says(&["3 of 5 frames are left: 3-5"]);
     assert!(took < Duration::from_secs(25) + SOON, "{took:?}\n{}", run.text());
     assert_eq!(server.keys("out/frames/").len(), 2);
-    assert_eq!(server.keys("out/reports/").len(), 1);
+    assert_eq!(server.keys("out/reports/render-").len(), 1);
 }
 
 #[test]
@@ -107,14 +107,15 @@ fn a_job_that_is_done_when_the_signal_comes_is_done() {
         .output(server.uri("out"))
         .args("-f 2")
         .stand_in_blender();
-    let slow = Fault::on(Operation::PutObject).key("out/reports/").delay(Duration::from_secs(2));
+    let slow =
+        Fault::on(Operation::PutObject).key("out/reports/render-").delay(Duration::from_secs(2));
     server.inject(slow);
     let running = running.start();
     running.wait_for_log("all 2 frames are stored");
     let (run, took) = stop(running, Signal::SIGTERM);
     let run = run.exits(0).says(&["report: "]);
     assert!(took < SOON, "{took:?}\n{}", run.text());
-    let report = server.get(&server.keys("out/reports/")[0]).unwrap();
+    let report = server.get(&server.keys("out/reports/render-")[0]).unwrap();
     let report: Value = serde_json::from_slice(&report).unwrap();
     assert_eq!(report["status"], "succeeded");
 }
@@ -150,7 +151,7 @@ fn leaves_no_parts(hanging: Operation, fault: impl FnOnce(&S3Server)) {
     assert_eq!(server.count(Operation::AbortMultipartUpload), 1, "{}", run.text());
     assert_eq!(server.open_uploads(), [""; 0]);
     assert!(server.keys("out/frames/").is_empty());
-    assert_eq!(server.keys("out/reports/").len(), 1);
+    assert_eq!(server.keys("out/reports/render-").len(), 1);
 }
 
 #[test]
@@ -203,5 +204,5 @@ fn a_video_that_storage_does_not_take_in_time_is_named() {
     let words = run.last_words();
     assert!(words.contains("s3://render-test/out/output.mp4 is made and not stored"), "{words}");
     assert!(server.keys("out/output").is_empty());
-    assert_eq!(server.keys("out/reports/").len(), 1);
+    assert_eq!(server.keys("out/reports/stitch-").len(), 1);
 }

@@ -5,7 +5,7 @@
 //! sizes are limited and rights are lost for good. So [`clauses`] is started again out
 //! of this test binary, once a kind of location, as a process of its own.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::process::Command;
 use bytes::Bytes;
 use nix::sys::signal::{SigSet, Signal};
 use render_worker::request::Location;
-use render_worker::storage::{Failure, Storage, StorageError};
+use render_worker::storage::{Failure, Fingerprint, Names, Storage, StorageError};
 use tempfile::TempDir;
 
 use crate::support::names;
@@ -108,7 +108,7 @@ fn the_contract_holds_for_s3() {
         assert!(checksum.is_some(), "part {:?} has no checksum", part.part_number());
     }
     let ranges = of("large.bin", Operation::GetObject);
-    assert_eq!(ranges.len(), LARGE.div_ceil(16 * MIB));
+    assert_eq!(ranges.len(), 1 + LARGE.div_ceil(16 * MIB), "the beginning, then the parts");
     let (second, third) = (ranges[1], ranges[2]);
     assert!(Some(third.started) < second.finished, "ranges are fetched one after the other");
     for put in of("0001.png", Operation::PutObject) {
@@ -180,6 +180,9 @@ fn clauses() {
         what_is_there_is_replaced(&place).await;
         a_listing_has_the_direct_children(&place).await;
         a_listing_is_complete(&place).await;
+        a_listing_can_be_of_some_names(&place).await;
+        a_beginning_tells_what_it_is_of(&place, &large).await;
+        a_fingerprint_belongs_to_what_it_was_stored_with(&place).await;
         what_is_not_there_is_missing(&place).await;
         what_may_not_be_done_is_denied(&place).await;
         a_small_file_is_localised(&place).await;
@@ -219,6 +222,22 @@ impl Place {
         self.storage.read(&self.at(path)).await.unwrap().to_vec()
     }
 
+    /// Stores a file of this machine.
+    async fn upload(
+        &self,
+        source: &Path,
+        path: &str,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<u64, StorageError> {
+        self.storage.upload(File::open(source).unwrap(), &self.at(path), fingerprint).await
+    }
+
+    /// Opens a file and has it on this machine.
+    async fn localise(&self, file: &Location, copy: &Path) -> Result<PathBuf, StorageError> {
+        let opened = self.storage.open(file).await?;
+        self.storage.localise(&opened, copy).await
+    }
+
     /// Names and sizes in a folder, sorted.
     async fn list(&self, folder: &str) -> Vec<(String, u64)> {
         let entries = self.storage.list(&self.at(folder)).await.unwrap();
@@ -253,7 +272,7 @@ async fn what_is_there_is_replaced(place: &Place) {
     place.write("replaced/video.mp4", b"second").await;
     assert_eq!(place.read("replaced/video.mp4").await, b"second");
     let third = place.file("third", b"3");
-    let bytes = place.storage.upload(&third, &place.at("replaced/video.mp4")).await.unwrap();
+    let bytes = place.upload(&third, "replaced/video.mp4", None).await.unwrap();
     assert_eq!((bytes, place.read("replaced/video.mp4").await), (1, b"3".to_vec()));
     assert_eq!(place.list("replaced").await, [("video.mp4".to_owned(), 1)]);
 }
@@ -274,12 +293,91 @@ async fn a_listing_is_complete(place: &Place) {
     assert_eq!(place.list("many").await, expected);
 }
 
+fn between(after: &str, before: &str) -> Names {
+    Names { after: after.to_owned(), before: Some(before.to_owned()) }
+}
+
+async fn a_listing_can_be_of_some_names(place: &Place) {
+    for (names, first, last) in [
+        (between("0007", "0009/"), 7, 9),
+        (between("0007.png", "0009.png"), 8, 8),
+        (between("0000", "0010/"), 0, 10),
+        (Names { after: "2497".to_owned(), before: None }, 2497, 2499),
+        (Names { after: String::new(), before: Some("0001".to_owned()) }, 0, 0),
+    ] {
+        let listed = place.storage.list_names(&place.at("many"), names.clone()).await.unwrap();
+        let mut listed: Vec<_> = listed.into_iter().map(|entry| entry.name).collect();
+        listed.sort();
+        let expected: Vec<_> = (first..=last).map(|number| format!("{number:04}.png")).collect();
+        assert_eq!(listed, expected, "{names:?}");
+    }
+    let none = place.storage.list_names(&place.at("nothing/there"), between("0", "1")).await;
+    assert_eq!(none.unwrap(), []);
+}
+
+async fn a_beginning_tells_what_it_is_of(place: &Place, large: &Path) {
+    for content in [&b""[..], b"small"] {
+        place.write("opened/small", content).await;
+        let opened = place.storage.open(&place.at("opened/small")).await.unwrap();
+        assert_eq!((&opened.start[..], opened.size), (content, content.len() as u64));
+        assert!(opened.is_whole());
+    }
+    place.upload(large, "opened/large", None).await.unwrap();
+    let opened = place.storage.open(&place.at("opened/large")).await.unwrap();
+    assert_eq!(opened.size, LARGE as u64);
+    assert!(!opened.is_whole() && opened.start.len() >= 64 * 1024);
+    assert!(noise(LARGE).starts_with(&opened.start));
+
+    // Never one version's beginning with another one's end.
+    if let Location::S3 { .. } = place.root {
+        place.write("opened/large", &vec![b'y'; LARGE]).await;
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy of two versions");
+        let error = place.storage.localise(&opened, &copy).await.unwrap_err();
+        assert!(matches!(error.failure(), Failure::Transient(_)), "{error:?}");
+        assert!(!copy.exists());
+    }
+}
+
+fn fingerprint(of: u8) -> Fingerprint {
+    [of; 32].into()
+}
+
+async fn a_fingerprint_belongs_to_what_it_was_stored_with(place: &Place) {
+    let path = "fingerprints/0001.png";
+    let found = async || place.storage.fingerprint(&place.at(path)).await.unwrap();
+    assert_eq!(found().await, None, "there is no file");
+    let (one, other) = (place.file("one", b"11"), place.file("other", b"22"));
+    for (source, print) in [
+        (&one, Some(fingerprint(1))),
+        (&other, Some(fingerprint(2))),
+        (&one, None),
+        (&other, Some(fingerprint(3))),
+    ] {
+        place.upload(source, path, print).await.unwrap();
+        assert_eq!(found().await, print);
+    }
+    // Replaced by something that knows nothing of fingerprints.
+    place.write(path, b"33").await;
+    assert_eq!(found().await, None);
+    assert_eq!(place.list("fingerprints").await, [("0001.png".to_owned(), 2)]);
+    // In parts.
+    let large = place.file("large with a fingerprint", &vec![b'x'; 17 * MIB]);
+    place.upload(&large, path, Some(fingerprint(4))).await.unwrap();
+    assert_eq!(found().await, Some(fingerprint(4)));
+    // What is stored is the open file, whatever is found at its name by then.
+    let source = File::open(&one).unwrap();
+    fs::rename(&other, &one).unwrap();
+    place.storage.upload(source, &place.at(path), None).await.unwrap();
+    assert_eq!(place.read(path).await, b"11");
+}
+
 async fn what_is_not_there_is_missing(place: &Place) {
     let copy = place.files.join("copy of nothing");
     for path in ["tree/c", "nothing/there", "tree/a/b", "TREE/a"] {
         let nothing = place.at(path);
         let read = place.storage.read(&nothing).await.map(drop);
-        let localised = place.storage.localise(&nothing, &copy).await.map(drop);
+        let localised = place.localise(&nothing, &copy).await.map(drop);
         for result in [read, localised] {
             let error = result.unwrap_err();
             assert!(matches!(error.failure(), Failure::Missing(_)), "{error:?}");
@@ -299,10 +397,12 @@ async fn what_may_not_be_done_is_denied(place: &Place) {
     };
     denied(place.storage.list(&folder).await.map(drop));
     denied(place.storage.read(&file).await.map(drop));
-    denied(place.storage.localise(&file, &copy).await.map(drop));
+    denied(place.localise(&file, &copy).await.map(drop));
     denied(place.storage.write(&file, Bytes::from_static(b"y")).await);
     let source = place.file("source", b"y");
-    denied(place.storage.upload(&source, &file).await.map(drop));
+    denied(place.upload(&source, "denied/0001.png", None).await.map(drop));
+    denied(place.storage.list_names(&folder, between("0", "1")).await.map(drop));
+    denied(place.storage.fingerprint(&file).await.map(drop));
     assert!(!copy.exists());
 }
 
@@ -311,7 +411,7 @@ async fn a_small_file_is_localised(place: &Place) {
         let name = if content.is_empty() { "localised/empty" } else { "localised/small" };
         place.write(name, content).await;
         let copy = place.files.join("copy");
-        let there = place.storage.localise(&place.at(name), &copy).await.unwrap();
+        let there = place.localise(&place.at(name), &copy).await.unwrap();
         assert!(there.is_absolute(), "Blender is started in a folder of its own");
         assert_eq!(fs::read(there).unwrap(), content);
         assert_eq!(place.read("localised/empty").await, b"", "what is localised stays");
@@ -321,28 +421,32 @@ async fn a_small_file_is_localised(place: &Place) {
 
 async fn a_large_file_comes_back_byte_for_byte(place: &Place, large: &Path) {
     let target = place.at("uploaded/large.bin");
-    assert_eq!(place.storage.upload(large, &target).await.unwrap(), LARGE as u64);
+    assert_eq!(
+        place.storage.upload(File::open(large).unwrap(), &target, None).await.unwrap(),
+        LARGE as u64
+    );
     assert_eq!(place.list("uploaded").await, [("large.bin".to_owned(), LARGE as u64)]);
     let copy = place.files.join("copy of large");
-    let there = place.storage.localise(&target, &copy).await.unwrap();
+    let there = place.localise(&target, &copy).await.unwrap();
     assert!(fs::read(there).unwrap() == fs::read(large).unwrap(), "the bytes differ");
 }
 
 async fn a_write_that_is_interrupted_changes_nothing(place: &Place, too_large: &Path) {
     for name in ["interrupted/replaced.bin", "interrupted/fresh.bin"] {
-        let result = place.storage.upload(too_large, &place.at(name)).await;
+        let result = place.upload(too_large, name, Some(fingerprint(1))).await;
         let error = result.unwrap_err();
         assert!(matches!(error.failure(), Failure::Io(_) | Failure::Transient(_)), "{error:?}");
     }
     assert_eq!(place.list("interrupted").await, [("replaced.bin".to_owned(), 3)]);
     assert_eq!(place.read("interrupted/replaced.bin").await, b"old");
+    for name in ["interrupted/replaced.bin", "interrupted/fresh.bin"] {
+        assert_eq!(place.storage.fingerprint(&place.at(name)).await.unwrap(), None);
+    }
 }
 
 async fn a_source_that_cannot_be_read_changes_nothing(place: &Place) {
     // A folder can be opened, and then not be read.
-    for source in [&place.files, &place.files.join("nothing")] {
-        place.storage.upload(source, &place.at("interrupted/replaced.bin")).await.unwrap_err();
-    }
+    place.upload(&place.files, "interrupted/replaced.bin", None).await.unwrap_err();
     assert_eq!(place.list("interrupted").await, [("replaced.bin".to_owned(), 3)]);
 }
 

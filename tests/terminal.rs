@@ -28,7 +28,7 @@ fn render(folder: &TempDir) -> Worker {
         .input(folder.path().join("scene.blend"))
         .output(folder.path().join("out"))
         .stand_in_blender()
-        .args("-f 4")
+        .args("-f 4 --no-resume")
 }
 
 /// What the user sees in the end, row by row, when the terminal has so many columns.

@@ -89,10 +89,32 @@ impl Launch<'_> {
                         }
                     })
                     .collect();
-                command.arg("--render-frame").arg(terms.join(","))
+                for list in lists(&terms) {
+                    command.arg("--render-frame").arg(list);
+                }
+                command
             }
         };
     }
+}
+
+/// The longest list of frames in one argument; Linux takes 128 KiB (`MAX_ARG_STRLEN` in
+/// execve(2)). Several are rendered one after the other, in the same Blender.
+const LIST: usize = 100 * 1024;
+
+/// `terms`, separated by commas, in lists that are not too long.
+fn lists(terms: &[String]) -> Vec<String> {
+    let mut lists: Vec<String> = Vec::new();
+    for term in terms {
+        match lists.last_mut() {
+            Some(list) if list.len() + term.len() < LIST => {
+                list.push(',');
+                list.push_str(term);
+            }
+            _ => lists.push(term.clone()),
+        }
+    }
+    lists
 }
 
 /// Blender appends number and extension to what ends in a slash.
@@ -131,6 +153,7 @@ mod tests {
             cycles_device: None,
             enable_autoexec: false,
             max_backlog: ByteSize::gib(1),
+            resume: true,
         };
         change(&mut job);
         let launch = Launch {
@@ -164,6 +187,16 @@ mod tests {
         assert!(!arguments("1", |job| job.engine = Engine::Scene).contains("--engine"));
         let gpu = arguments("1", |job| job.cycles_device = Some("CUDA".parse().unwrap()));
         assert!(gpu.ends_with("--render-anim|--|--cycles-device|CUDA"));
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_for_one_argument_is_given_in_several() {
+        let arguments = arguments("1-100001x2", |_| ());
+        let lists: Vec<_> = arguments.split("|--render-frame|").skip(1).collect();
+        assert!(lists.len() > 1 && lists.iter().all(|list| list.len() < 128 * 1024));
+        let frames: Vec<_> = lists.join(",").split(',').map(str::to_owned).collect();
+        let expected: Vec<_> = (1..=100_001).step_by(2).map(|n: i32| n.to_string()).collect();
+        assert_eq!(frames, expected);
     }
 
     #[test]

@@ -14,6 +14,8 @@ use crate::request::{FrameNumber, FrameRange, FrameRate, ImageFormat};
 pub enum Event<'a> {
     /// The setup script describes the scene.
     Scene(Box<SceneInfo>),
+    /// The setup script names a file that the scene needs.
+    External(ExternalFile),
     /// Blender says that it has written this file.
     Saved(&'a str),
     /// How far the frame in hand is.
@@ -59,6 +61,21 @@ pub struct SceneInfo {
     /// What a person should know before looking at the pictures.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// How many [`ExternalFile`]s were named before this.
+    #[serde(default, skip_serializing)]
+    pub external_files: Option<usize>,
+}
+
+/// What lies outside of the scene file and goes into the pictures: textures, linked
+/// libraries, caches. A path begins with `//` for the folder that the scene file is in,
+/// or else with `/`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ExternalFile {
+    /// A file; or a folder, with everything in and below it.
+    File(String),
+    /// The files directly in this folder: those of a sequence or of a picture in tiles.
+    Folder(String),
 }
 
 impl SceneInfo {
@@ -82,6 +99,7 @@ impl SceneInfo {
 
 /// What precedes the JSON that the setup script prints.
 const SCENE_MARK: &str = "render-worker-scene: ";
+const EXTERNAL_MARK: &str = "render-worker-external: ";
 
 /// Errors that Blender prints when it quits, whatever was the matter.
 const NOT_A_CAUSE: [&str; 2] = ["Not freed memory blocks", "script failed, file:"];
@@ -91,6 +109,9 @@ pub fn parse(line: &str) -> Event<'_> {
     let line = without_log_prefix(line).trim();
     if let Some(json) = line.strip_prefix(SCENE_MARK) {
         return serde_json::from_str(json).map_or(Event::Other, Event::Scene);
+    }
+    if let Some(json) = line.strip_prefix(EXTERNAL_MARK) {
+        return serde_json::from_str(json).map_or(Event::Other, Event::External);
     }
     if let Some(path) = line.strip_prefix("Saved: ") {
         return Event::Saved(quoted(path));
@@ -193,6 +214,17 @@ mod tests {
             (" Time: 00:00.41 (Saving: 00:00.09)", Event::Timing),
             ("", Event::Other),
             ("render-worker-scene: {}", Event::Other),
+            (
+                r#"render-worker-external: {"file": "//tex/\u00fc.png"}"#,
+                Event::External(ExternalFile::File("//tex/ü.png".to_owned())),
+            ),
+            (
+                r#"render-worker-external: {"folder": "/mnt/seq"}"#,
+                Event::External(ExternalFile::Folder("/mnt/seq".to_owned())),
+            ),
+            // As Python escapes what is no Unicode; and cut short.
+            (r#"render-worker-external: {"file": "/mnt/\udcff"}"#, Event::Other),
+            (r#"render-worker-external: {"file": "/mn"#, Event::Other),
         ];
         for (line, expected) in table {
             assert_eq!(parse(line), expected, "{line}");

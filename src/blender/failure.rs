@@ -100,7 +100,7 @@ impl LogTail {
             }
             Event::Other => self.keep(line),
             Event::Scene(_) => self.opened = true,
-            Event::Progress(_) | Event::Saved(_) | Event::Timing => {}
+            Event::External(_) | Event::Progress(_) | Event::Saved(_) | Event::Timing => {}
         }
         event
     }

@@ -12,9 +12,11 @@ mod scene_file;
 mod set_aside;
 #[cfg(test)]
 mod transcripts;
+mod version;
 
 pub use command::{Launch, SETUP_EXIT_CODE, SETUP_SCRIPT};
-pub use events::{Event, SceneInfo, parse};
+pub use events::{Event, ExternalFile, SceneInfo, parse};
 pub use failure::{Cause, LogTail};
 pub use scene_file::{BlenderVersion, SceneFile, SceneFileError};
 pub use set_aside::SetAside;
+pub use version::{VersionAnswer, version_command};

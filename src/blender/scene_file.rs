@@ -93,6 +93,19 @@ const MAGIC: &[u8] = b"BLENDER";
 const BEGINNING: u64 = 16 * 1024;
 
 impl SceneFile {
+    /// Reads the first bytes of a file, or the `whole` of it. `None` if they are too few
+    /// to tell: some pack a file in large pieces.
+    ///
+    /// # Errors
+    /// If the file is certainly no .blend file.
+    pub fn from_start(start: &[u8], whole: bool) -> Result<Option<Self>, SceneFileError> {
+        let is_packed = start.starts_with(GZIP) || start.starts_with(ZSTD);
+        match Self::read(start) {
+            Err(SceneFileError::NotABlend) if is_packed && !whole => Ok(None),
+            read => read.map(Some),
+        }
+    }
+
     /// Reads the beginning of a file. What is of an unknown layout behind the magic
     /// word is left to Blender: it may know better.
     ///
@@ -269,6 +282,20 @@ mod tests {
         ] {
             assert!(matches!(read(&bytes), Err(SceneFileError::NotABlend)), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn the_first_bytes_tell_or_do_not() {
+        let plain = file("BLENDER-v304", 1, 9);
+        let whole = zstd(&file("BLENDER-v304", 1, 199));
+        let from = |start, whole| SceneFile::from_start(start, whole);
+        let range = |file: Option<SceneFile>| file.unwrap().range.unwrap().to_string();
+        assert_eq!(range(from(&whole, true).unwrap()), "1-199");
+        assert_eq!(range(from(&plain[..60], false).unwrap()), "1-9");
+        let cut = &whole[..whole.len() / 2];
+        assert_eq!(from(cut, false).unwrap(), None);
+        assert!(matches!(from(cut, true), Err(SceneFileError::NotABlend)));
+        assert!(matches!(from(b"<html>", false), Err(SceneFileError::NotABlend)));
     }
 
     #[test]

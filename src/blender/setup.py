@@ -1,5 +1,7 @@
 # Run by Blender between loading the scene and rendering (see command.rs).
-# Works in every Blender from 2.93 on. Prints one line:
+# Works in every Blender from 2.93 on. Prints a line for each file that goes into the
+# pictures and is not in the scene file, `//` being the folder that this is in; then one line:
+#   render-worker-external: {"file": "//textures/wood.png"}
 #   render-worker-scene: {"blender": "4.3.2", "fps": 24, ...}
 import json
 import os
@@ -62,8 +64,58 @@ if (
 ):
     warnings.append("the scene asks for a GPU and none is set up: rendering on the CPU")
 
+
+def sequences():
+    """Files that stand for others beside them: numbered ones, or the tiles of a picture."""
+    for block in bpy.data.images:
+        if block.source in {"SEQUENCE", "TILED"} and not block.packed_file:
+            yield block
+    for block in bpy.data.movieclips:
+        if block.source == "SEQUENCE":
+            yield block
+    for block in [*bpy.data.cache_files, *getattr(bpy.data, "volumes", [])]:
+        if block.is_sequence:
+            yield block
+
+
+def image_strips():
+    for each in bpy.data.scenes:
+        editor = each.sequence_editor
+        strips = getattr(editor, "strips_all", None) or getattr(editor, "sequences_all", [])
+        for strip in strips:
+            if strip.type == "IMAGE":
+                yield each, strip
+
+
+def caches():
+    """Where simulations are kept on disk: a folder beside the .blend that they are in."""
+    for blend in [bpy.data.filepath] + [absolute(library) for library in bpy.data.libraries]:
+        folder, name = os.path.split(blend)
+        yield os.path.join(folder, "blendcache_" + os.path.splitext(name)[0])
+
+
+def absolute(block):
+    return bpy.path.abspath(block.filepath, library=block.library)
+
+
+def told(path):
+    path = os.path.normpath(path)
+    beside = os.path.join(os.path.normpath(os.path.dirname(bpy.data.filepath)), "")
+    return "//" + path[len(beside) :] if path.startswith(beside) else path
+
+
+external = {("file", told(path)) for path in bpy.utils.blend_paths(absolute=True)}
+external |= {("file", told(path)) for path in caches()}
+external |= {("folder", told(os.path.dirname(absolute(block)))) for block in sequences()}
+external |= {
+    ("folder", told(bpy.path.abspath(strip.directory, library=each.library)))
+    for each, strip in image_strips()
+}
+print()
+for kind, path in sorted(external):
+    print("render-worker-external: " + json.dumps({kind: path}), flush=True)
 print(
-    "\nrender-worker-scene: "
+    "render-worker-scene: "
     + json.dumps(
         {
             "blender": bpy.app.version_string,
@@ -76,6 +128,7 @@ print(
             "frame_end": scene.frame_end,
             "extension": render.file_extension,
             "warnings": warnings,
+            "external_files": len(external),
         }
     ),
     flush=True,

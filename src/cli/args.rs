@@ -183,6 +183,13 @@ pub(super) struct RenderArgs {
     #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
     pub frame_timeout: Option<String>,
 
+    /// Render all frames, also those that are there already [env: NO_RESUME]
+    ///
+    /// By default a frame that is stored and was made from the same scene and external files, with
+    /// the same settings and Blender, is left as it is.
+    #[arg(long)]
+    pub no_resume: bool,
+
     /// The Blender to use [env: BLENDER] [default: blender, from PATH]
     #[arg(long, value_name = "PROGRAM")]
     pub blender: Option<String>,

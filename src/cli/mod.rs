@@ -104,6 +104,7 @@ const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
 const CYCLES_DEVICE: Setting = Setting { flag: "--cycles-device", variable: "CYCLES_DEVICE" };
 const ENABLE_AUTOEXEC: Setting = Setting { flag: "--enable-autoexec", variable: "ENABLE_AUTOEXEC" };
 const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BACKLOG" };
+const NO_RESUME: Setting = Setting { flag: "--no-resume", variable: "NO_RESUME" };
 const BLENDER: Setting = Setting { flag: "--blender", variable: "BLENDER" };
 const FPS: Setting = Setting { flag: "--fps", variable: "FPS" };
 const CODEC: Setting = Setting { flag: "--codec", variable: "CODEC" };
@@ -216,6 +217,7 @@ impl Resolver<'_> {
             max_backlog: MAX_BACKLOG
                 .value(args.max_backlog.as_deref(), env)?
                 .unwrap_or(ByteSize::gib(1)),
+            resume: !self.switch(NO_RESUME, args.no_resume)?,
         })
     }
 
@@ -260,13 +262,13 @@ impl Resolver<'_> {
         let paths = all(&common.allow_read, ":");
         let Paths(paths) = ALLOW_READ.value(paths.as_deref(), env)?.unwrap_or_default();
         let names = all(&common.pass_env, ",");
-        let VariableNames(names) = PASS_ENV.value(names.as_deref(), env)?.unwrap_or_default();
-        let environment = children::environment(env, &names);
+        let VariableNames(passed) = PASS_ENV.value(names.as_deref(), env)?.unwrap_or_default();
+        let environment = children::environment(env, &passed);
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let mut readable: Vec<_> = paths.into_iter().map(absolute).collect();
         readable.extend(children::named_paths(&environment));
         let sandbox = SANDBOX.value(common.sandbox.as_deref(), env)?.unwrap_or_default();
-        Ok(Confinement { environment, readable, sandbox })
+        Ok(Confinement { environment, passed, readable, sandbox })
     }
 
     fn locations(&self, common: &CommonArgs) -> Result<(Location, Location), UsageError> {

@@ -43,6 +43,7 @@ fn everything_can_come_from_the_environment() {
         ("STALL_TIMEOUT", "90"),
         ("FRAME_TIMEOUT", "1h"),
         ("JOB_TIMEOUT", "off"),
+        ("NO_RESUME", "yes"),
         ("BLENDER", "/opt/blender/blender"),
         ("STOP_GRACE", "110s"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
@@ -59,6 +60,7 @@ fn everything_can_come_from_the_environment() {
     assert_eq!(job.engine, Engine::Scene);
     assert!(job.enable_autoexec);
     assert_eq!(job.max_backlog.bytes(), 512 << 20);
+    assert!(!job.resume);
     assert_eq!(blender, PathBuf::from("/opt/blender/blender"));
 }
 
@@ -145,6 +147,7 @@ fn variables_are_refused_like_flags() {
         ("FIRST_FRAME", "Ref::firstFrame", "parameter `firstFrame`"),
         ("ENABLE_AUTOEXEC", "maybe", "true or false"),
         ("STOP_GRACE", "3h", "1s to 2h"),
+        ("NO_RESUME", "frames", "true or false"),
         ("AWS_BATCH_JOB_ARRAY_INDEX", "-1", "whole number"),
         ("AWS_BATCH_JOB_ATTEMPT", "first", "whole number"),
     ] {

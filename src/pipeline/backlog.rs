@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use super::origin::Awaited;
 use crate::request::{ByteSize, FrameNumber, FrameSet};
 
 /// The pause before frames that could not be stored are tried again, all attempts at a
@@ -17,6 +18,17 @@ const MAX_PAUSE: Duration = Duration::from_mins(1);
 /// For how long no frame has got through before there is no hope, with frames still on
 /// their way: more than all attempts at one of them take.
 const HOPE: Duration = Duration::from_mins(3);
+
+/// A frame that is saved.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The frame.
+    pub frame: FrameNumber,
+    /// Its file.
+    pub file: PathBuf,
+    /// What it is stored with, as soon as that is known.
+    pub fingerprint: Awaited,
+}
 
 /// The frames that are saved and not stored.
 #[derive(Debug)]
@@ -32,7 +44,7 @@ pub struct Backlog {
 
 #[derive(Debug)]
 struct Held {
-    file: PathBuf,
+    saved: Saved,
     bytes: u64,
     /// It could not be stored, and lies in scratch.
     waits: bool,
@@ -45,14 +57,14 @@ impl Backlog {
     }
 
     /// A frame is on its way; false if it was already.
-    pub fn send(&mut self, frame: FrameNumber, file: PathBuf, bytes: u64) -> bool {
-        let held = Held { file, bytes, waits: false };
+    pub fn send(&mut self, saved: Saved, bytes: u64) -> bool {
+        let (frame, held) = (saved.frame, Held { saved, bytes, waits: false });
         self.frames.insert(frame, held).is_none_or(|before| before.waits)
     }
 
     /// A frame is stored, or is none to be stored. The rest may get through as well: these
     /// are to be tried again.
-    pub fn arrived(&mut self, frame: FrameNumber, stored: bool) -> Vec<(FrameNumber, PathBuf)> {
+    pub fn arrived(&mut self, frame: FrameNumber, stored: bool) -> Vec<Saved> {
         self.frames.remove(&frame);
         if !stored {
             return Vec::new();
@@ -80,18 +92,18 @@ impl Backlog {
     }
 
     /// It is time: these are to be tried again.
-    pub fn due(&mut self) -> Vec<(FrameNumber, PathBuf)> {
+    pub fn due(&mut self) -> Vec<Saved> {
         self.tries = self.tries.saturating_add(1);
         self.next_try = None;
         self.resend()
     }
 
-    fn resend(&mut self) -> Vec<(FrameNumber, PathBuf)> {
-        let waiting = self.frames.iter_mut().filter(|(_, held)| held.waits);
+    fn resend(&mut self) -> Vec<Saved> {
+        let waiting = self.frames.values_mut().filter(|held| held.waits);
         waiting
-            .map(|(&frame, held)| {
+            .map(|held| {
                 held.waits = false;
-                (frame, held.file.clone())
+                held.saved.clone()
             })
             .collect()
     }
@@ -138,17 +150,22 @@ mod tests {
         FrameNumber::new(number).unwrap()
     }
 
+    fn saved(number: i64) -> Saved {
+        let (frame, file) = (frame(number), PathBuf::from(number.to_string()));
+        Saved { frame, file, fingerprint: Awaited::never(frame) }
+    }
+
     /// With frames 1 to 4 of 10 bytes each on their way.
     fn backlog(limit: u64) -> Backlog {
         let mut backlog = Backlog::new(limit.into());
         for number in 1..=4 {
-            assert!(backlog.send(frame(number), PathBuf::from(number.to_string()), 10));
+            assert!(backlog.send(saved(number), 10));
         }
         backlog
     }
 
-    fn numbers(frames: &[(FrameNumber, PathBuf)]) -> Vec<i32> {
-        frames.iter().map(|(frame, _)| frame.get()).collect()
+    fn numbers(frames: &[Saved]) -> Vec<i32> {
+        frames.iter().map(|saved| saved.frame.get()).collect()
     }
 
     #[test]
@@ -168,9 +185,9 @@ mod tests {
     #[test]
     fn a_frame_is_sent_once_at_a_time() {
         let mut backlog = backlog(100);
-        assert!(!backlog.send(frame(1), PathBuf::from("1"), 10));
+        assert!(!backlog.send(saved(1), 10));
         backlog.failed(frame(1), Instant::now());
-        assert!(backlog.send(frame(1), PathBuf::from("1"), 10));
+        assert!(backlog.send(saved(1), 10));
         assert_eq!(backlog.under_way(), 4);
     }
 

@@ -8,16 +8,20 @@
 //! What cannot be stored for a while waits in the [`Backlog`] and is tried again, as soon
 //! as another frame gets through or some time has passed.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::backlog::Backlog;
+use super::backlog::{Backlog, Saved};
+use super::origin::Awaited;
 use crate::image;
 use crate::request::{ByteSize, FRAMES_DIR, FrameFile, FrameNumber, Location};
 use crate::space::Space;
@@ -96,16 +100,18 @@ impl Delivery {
         self.backlog.under_way()
     }
 
-    /// Accepts the file of a frame, unless that frame is under way.
-    pub fn accept(&mut self, frame: FrameNumber, file: PathBuf) {
+    /// Accepts the file of a frame, unless that frame is under way, to be stored with
+    /// its fingerprint.
+    pub fn accept(&mut self, frame: FrameNumber, file: PathBuf, fingerprint: Awaited) {
         // A file that is not there is found damaged.
         let bytes = file.symlink_metadata().map_or(0, |metadata| metadata.len());
-        if self.backlog.send(frame, file.clone(), bytes) {
-            self.send(frame, file);
+        let saved = Saved { frame, file, fingerprint };
+        if self.backlog.send(saved.clone(), bytes) {
+            self.send(saved);
         }
     }
 
-    fn send(&mut self, frame: FrameNumber, file: PathBuf) {
+    fn send(&mut self, Saved { frame, file, fingerprint }: Saved) {
         let (storage, folder) = (Arc::clone(&self.storage), self.folder.clone());
         let (places, report) = (Arc::clone(&self.places), self.report.clone());
         // Of those that are done nothing is kept.
@@ -113,7 +119,7 @@ impl Delivery {
         self.tasks.spawn(async move {
             // The semaphore is never closed.
             let _place = places.acquire().await;
-            let outcome = deliver(&storage, &folder, &file).await;
+            let outcome = deliver(&storage, &folder, &file, fingerprint).await;
             // Nobody listens any more when the job has been given up.
             drop(report.send(Delivered { frame, outcome }));
         });
@@ -159,26 +165,31 @@ impl Delivery {
         }
     }
 
-    fn send_again(&mut self, which: impl FnOnce(&mut Backlog) -> Vec<(FrameNumber, PathBuf)>) {
-        for (frame, file) in which(&mut self.backlog) {
-            self.send(frame, file);
+    fn send_again(&mut self, which: impl FnOnce(&mut Backlog) -> Vec<Saved>) {
+        for saved in which(&mut self.backlog) {
+            self.send(saved);
         }
     }
 }
 
-async fn deliver(storage: &Storage, folder: &Location, file: &Path) -> Outcome {
+async fn deliver(
+    storage: &Storage,
+    folder: &Location,
+    file: &Path,
+    fingerprint: Awaited,
+) -> Outcome {
     let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
         return damaged("it has no name".to_owned(), file);
     };
     let path = file.to_owned();
     // A panic in the check is a bug that must not lose the other frames.
     let checked = tokio::task::spawn_blocking(move || check(&path)).await;
-    match checked {
-        Ok(Ok(())) => {}
+    let whole = match checked {
+        Ok(Ok(whole)) => whole,
         Ok(Err(damage)) => return damaged(damage, file),
         Err(panic) => return damaged(format!("the check failed: {panic}"), file),
-    }
-    match storage.upload(file, &folder.join(name)).await {
+    };
+    match storage.upload(whole, &folder.join(name), fingerprint.get().await).await {
         Ok(bytes) => {
             if let Err(error) = tokio::fs::remove_file(file).await {
                 tracing::debug!("{} stays in scratch: {error}", file.display());
@@ -189,18 +200,25 @@ async fn deliver(storage: &Storage, folder: &Location, file: &Path) -> Outcome {
     }
 }
 
-fn check(path: &Path) -> Result<(), String> {
+/// The file of a frame, open, if it is whole. It is opened once: a script in the scene
+/// could put another one in its place between being checked and being stored.
+fn check(path: &Path) -> Result<File, String> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let format = FrameFile::parse(name).ok_or("its name is not that of an image")?.format;
-    // Opening a pipe that a scene's script has put there would wait forever.
-    let unreadable = |error: io::Error| format!("cannot be read: {error}");
-    if !std::fs::symlink_metadata(path).map_err(unreadable)?.is_file() {
+    // Not what a link points to; and opening a pipe would wait forever.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
+    let unreadable = |error: io::Error| match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ELOOP) => "is not a regular file".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    };
+    let file = opened.map_err(unreadable)?;
+    if !file.metadata().map_err(unreadable)?.is_file() {
         return Err("is not a regular file".to_owned());
     }
-    let file = File::open(path).map_err(unreadable)?;
-    image::check(format, BufReader::with_capacity(64 * 1024, file))
-        .map(drop)
-        .map_err(|damage| damage.to_string())
+    image::check(format, BufReader::with_capacity(64 * 1024, &file))
+        .map_err(|damage| damage.to_string())?;
+    Ok(file)
 }
 
 fn damaged(damage: String, file: &Path) -> Outcome {

@@ -36,6 +36,7 @@ mod tests {
             frame_end: 2,
             extension: extension.into(),
             warnings: Vec::new(),
+            external_files: None,
         };
         let pixels = 1920 * 1080;
         assert_eq!(room_for_frames(&scene(".png")), 2 * 8 * pixels);

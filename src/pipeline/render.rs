@@ -9,13 +9,17 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::Worker;
+use super::fingerprint::Recipe;
+use super::origin::{Origin, Place};
+use super::plan::Plan;
 use super::programs::BLENDER;
 use super::rendering::Rendering;
 use super::report::{Action, Report};
+use super::{Worker, identity};
 use crate::blender::{Launch, SETUP_SCRIPT, SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::request::{FRAMES_DIR, FrameSet, RenderJob};
+use crate::storage::{Opened, Version};
 
 /// Renders what `job` asks for, and leaves a report of it.
 ///
@@ -38,9 +42,17 @@ async fn attempt(
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
     let scratch = worker.scratch()?;
     let rooms = Rooms::prepare(&scratch)?;
-    let fetched = worker.storage.localise(&job.scene, &rooms.scene);
-    let scene = worker.unless_stopped(fetched).await?;
-    let file = worker.unless_stopped(read_scene_file(job, &scene)).await?;
+    let opened = worker.unless_stopped(worker.storage.open(&job.scene)).await?;
+    let fetch = || worker.unless_stopped(worker.storage.localise(&opened, &rooms.scene));
+    let no_scene = |source| Error::SceneFile { scene: job.scene.clone(), source };
+    // Told by the beginning of most files, so that they are only fetched to be rendered.
+    let told = SceneFile::from_start(&opened.start, opened.is_whole()).map_err(no_scene)?;
+    let (file, fetched) = if let Some(file) = told {
+        (file, None)
+    } else {
+        let scene = fetch().await?;
+        (worker.unless_stopped(read_scene_file(job, &scene)).await?, Some(scene))
+    };
     if job.frames.needs_scene_range() && file.range.is_none() {
         return Err(Error::NoSceneRange { source: job.scene.clone() });
     }
@@ -50,14 +62,39 @@ async fn attempt(
         tracing::info!("nothing to do: the animation ends before the frames of this job");
         return Ok(());
     }
-    worker.prepare_output(&job.output.join(FRAMES_DIR), report).await?;
+    let folder = job.output.join(FRAMES_DIR);
+    worker.prepare_output(&folder, report).await?;
 
+    let recipe = find_recipe(worker, job, &opened, &blender, &rooms).await?;
+    let beside = match &opened.version {
+        Version::Local(path) => path.parent().unwrap_or(path),
+        Version::S3 { .. } => scratch.path(),
+    };
+    let plan = match recipe.as_ref().filter(|_| job.resume) {
+        Some(recipe) => {
+            let plan = Plan::make(&worker.storage, &job.output, recipe, &frames, beside);
+            worker.unless_stopped(plan).await?
+        }
+        None => Plan::everything(&frames),
+    };
+    report.frames.clone_from(&plan.already_there);
+    if plan.pending.is_empty() {
+        report.scene = plan.kept.as_ref().map(|kept| kept.scene.clone());
+        plan.warn_of_other_formats(&folder, &report.frames);
+        return Ok(());
+    }
+
+    let scene = match fetched {
+        Some(scene) => scene,
+        None => fetch().await?,
+    };
+    let frames = &plan.pending;
     let (count, from, to) = (frames.len(), &job.scene, &job.output);
     tracing::info!(
         frames = frames.to_string(),
         "rendering {count} frames, {frames}, of {from} to {to}"
     );
-    warn_if_outside(&file, &frames);
+    warn_if_outside(&file, frames);
     let launch = Launch {
         blender: &blender,
         scene: &scene,
@@ -65,16 +102,51 @@ async fn attempt(
         frames_dir: &rooms.frames,
         home: &rooms.home,
         environment: &worker.confinement.environment,
-        frames: &frames,
+        frames,
         job,
     };
-    let mut rendering = Rendering::new(worker, job, &frames, &file, &rooms.frames, report.stem());
+    let origin = Origin::new(
+        recipe,
+        Place {
+            storage: worker.storage.clone(),
+            output: job.output.clone(),
+            beside: beside.to_owned(),
+            kept: plan.kept.clone(),
+        },
+    );
+    let stem = report.stem();
+    let mut rendering = Rendering::new(worker, job, frames, &file, &rooms.frames, origin, stem);
     let result = rendering.run(&launch).await;
     report.set_aside = rendering.set_aside();
     report.scene = rendering.scene;
     report.launches = rendering.launches;
-    report.frames = rendering.stored;
+    report.frames.append(&mut rendering.stored);
+    plan.warn_of_other_formats(&folder, &report.frames);
     result
+}
+
+/// How the frames are made, as far as it can be told without starting Blender.
+async fn find_recipe(
+    worker: &Worker,
+    job: &RenderJob,
+    opened: &Opened,
+    blender: &Path,
+    rooms: &Rooms,
+) -> Result<Option<Recipe>, Error> {
+    let scene = worker.unless_stopped(identity::scene(opened));
+    let blender = identity::blender(worker, blender, &rooms.home);
+    let (scene, blender) = tokio::try_join!(scene, blender)?;
+    let unknown = match (&scene, &blender) {
+        (Some(scene), Some(blender)) => {
+            let locked_in = worker.sandbox.has_files();
+            let recipe = Recipe::new(job, scene, blender, &worker.confinement, locked_in);
+            return Ok(Some(recipe));
+        }
+        (None, _) => "the store tells no versions of the scene file apart (no ETag)",
+        (Some(_), None) => "Blender does not say its version (--version)",
+    };
+    tracing::warn!("all frames are rendered, in every attempt: {unknown}");
+    Ok(None)
 }
 
 /// The folders and files in scratch.

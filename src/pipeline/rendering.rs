@@ -15,9 +15,10 @@ use tokio::time::sleep;
 
 use super::crash_file;
 use super::delivery::{Delivered, Delivery, Outcome};
+use super::origin::Origin;
 use super::programs::BLENDER;
 use super::progress::Progress;
-use super::report::{FrameReport, LaunchReport};
+use super::report::{FrameReport, FrameState, LaunchReport};
 use super::{Worker, walls};
 use crate::blender::{Launch, SceneFile, SceneInfo};
 use crate::error::{Error, chain};
@@ -47,6 +48,8 @@ pub struct Rendering<'a> {
     file: &'a SceneFile,
     frames_dir: &'a Path,
     delivery: Delivery,
+    /// What the frames are made from.
+    origin: Origin,
     progress: Progress,
     /// The report's name, which crash files take after.
     report: String,
@@ -82,6 +85,7 @@ impl<'a> Rendering<'a> {
         frames: &'a FrameSet,
         file: &'a SceneFile,
         frames_dir: &'a Path,
+        origin: Origin,
         report: String,
     ) -> Self {
         Self {
@@ -91,6 +95,7 @@ impl<'a> Rendering<'a> {
             file,
             frames_dir,
             delivery: Delivery::new(worker.storage.clone(), &job.output, job.max_backlog),
+            origin,
             progress: Progress::begin(frames.len()),
             report,
             strikes: Strikes::new(worker.limits.blender_attempts.get()),
@@ -166,6 +171,7 @@ impl<'a> Rendering<'a> {
         self.all_stored = None;
         let command = launch.command();
         tracing::info!("starting {}", shell_line(&command));
+        self.origin.launches();
         let walls = walls::of_blender(self.worker, launch, &self.job.scene);
         let mut child = Running::start(command, Stdin::Null, &self.worker.sandbox, walls)
             .map_err(|error| Error::spawn(error, launch.blender.to_owned(), BLENDER))?;
@@ -250,7 +256,9 @@ impl<'a> Rendering<'a> {
                 let seconds = self.seconds.get(&frame).copied().unwrap_or_default();
                 self.damaged.remove(&frame);
                 self.not_stored.remove(&frame);
-                self.stored.insert(frame.get(), FrameReport { file, bytes, seconds });
+                let state = FrameState::Rendered;
+                let report = FrameReport { state, file, bytes, seconds: Some(seconds) };
+                self.stored.insert(frame.get(), report);
                 self.progress.reached(self.stored.len());
                 if self.stored.len() + self.strikes.aside().len() == self.frames.len() {
                     self.all_stored = Some(Instant::now());
@@ -312,7 +320,7 @@ impl<'a> Rendering<'a> {
             let files = ImageFormat::ALL.map(|format| FrameFile::name(frame, format));
             let mut files = files.iter().map(|name| self.frames_dir.join(name));
             if let Some(file) = files.find(|file| file.is_file()) {
-                self.delivery.accept(frame, file);
+                self.delivery.accept(frame, file, self.origin.of(frame));
             }
         }
         self.drain().await;

@@ -97,15 +97,29 @@ impl Action {
     }
 }
 
-/// A frame that was rendered and stored.
+/// How a frame came to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FrameState {
+    /// This attempt rendered and stored it.
+    Rendered,
+    /// It was there, made from the same.
+    AlreadyThere,
+}
+
+/// A frame that is stored.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FrameReport {
+    /// How it came there.
+    pub state: FrameState,
     /// Its file name in `frames/`.
     pub file: String,
     /// Its size in bytes.
     pub bytes: u64,
-    /// How long Blender took for it, from the frame before (or its own start) on.
-    pub seconds: f64,
+    /// How long Blender took for it, from the frame before (or its own start) on; `None`
+    /// if it was there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<f64>,
 }
 
 /// One launch of Blender, from its start until what it had saved was stored.
@@ -248,8 +262,8 @@ fn timestamp(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
 }
 
-/// The scene that the frames in `output` were rendered from, out of the latest report
-/// of `render` that knows it.
+/// The scene that the frames in `output` were rendered from, out of what `render` wrote
+/// last that knows it: a report, or a [`Description`](super::external::Description).
 ///
 /// # Errors
 /// If the reports cannot be listed.
@@ -269,9 +283,9 @@ pub async fn latest_scene(
     let folder = output.join(REPORTS_DIR);
     let mut reports = storage.list(&folder).await?;
     reports.retain(|entry| {
-        let action = entry.name.split_once('-').map(|(action, _)| action);
+        let kind = entry.name.split_once('-').map(|(kind, _)| kind);
         // Crash files lie beside them.
-        action == Some(Action::Render.name())
+        (kind == Some(Action::Render.name()) || kind == Some("scene"))
             && Path::new(&entry.name).extension() == Some("json".as_ref())
     });
     reports.sort_by_key(|entry| std::cmp::Reverse(entry.modified));

@@ -1,7 +1,8 @@
 //! `stitch`: frames flow in order out of storage into FFmpeg; the video goes out
 //! when it is proven to hold every one of them.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -89,7 +90,7 @@ async fn attempt(
     if found.frames != given {
         return Err(goal.wrong(&found.to_string(), &tail));
     }
-    let bytes = upload(worker, &video, &goal.video).await?;
+    let bytes = upload(worker, video, &goal.video).await?;
     tracing::info!(bytes, frames = given, "stored {}: {found}, {bytes} bytes", goal.video);
     report.video = Some(VideoReport {
         file: job.video.name.as_str().to_owned(),
@@ -105,9 +106,10 @@ async fn attempt(
 }
 
 /// Stores the video. It is whole, so after a signal it is stored as long as there is time.
-async fn upload(worker: &Worker, file: &Path, video: &Location) -> Result<u64, Error> {
+async fn upload(worker: &Worker, path: PathBuf, video: &Location) -> Result<u64, Error> {
+    let file = File::open(&path).map_err(|source| Error::Scratch { path, source })?;
     tokio::select! {
-        stored = worker.storage.upload(file, video) => Ok(stored?),
+        stored = worker.storage.upload(file, video, None) => Ok(stored?),
         () = worker.shutdown.no_time_to_store() => match worker.shutdown.requested() {
             Some(by) => Err(Error::Interrupted { by, left: format!("{video} is made and not stored") }),
             None => Err(Error::Internal("time was up, and nobody set a time".to_owned())),

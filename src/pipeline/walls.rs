@@ -30,6 +30,13 @@ pub fn of_blender(worker: &Worker, launch: &Launch<'_>, scene: &Location) -> Wal
     walls
 }
 
+/// Blender says its version.
+pub fn of_version(worker: &Worker, program: &Path, home: &Path) -> Walls {
+    let mut walls = of_program(worker, program);
+    walls.write.push(home.to_owned());
+    walls
+}
+
 /// FFmpeg makes a video: it is given the frames, and writes where the video lies.
 pub fn of_ffmpeg(worker: &Worker, program: &Path, video: &Path) -> Walls {
     let mut walls = of_program(worker, program);

@@ -11,6 +11,8 @@ use super::ValueError;
 pub struct Confinement {
     /// The whole environment they start with, but for what a launch adds.
     pub environment: Vec<(String, String)>,
+    /// The variables of it that the user named, beside those that are always handed over.
+    pub passed: Vec<String>,
     /// What they may read beside their own files, absolute.
     pub readable: Vec<PathBuf>,
     /// Whether they are locked in.
@@ -22,6 +24,15 @@ impl Confinement {
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let names = self.environment.iter().map(|(name, _)| name.as_str());
         names.filter(|name| sounds_secret(name))
+    }
+
+    /// The variables that pictures can depend on: colours, Blender's own files, and what
+    /// the user passes on for whatever reason. The others are about the machine's hardware,
+    /// which is another one in the next attempt.
+    pub fn settings(&self) -> impl Iterator<Item = &(String, String)> {
+        self.environment.iter().filter(|(name, _)| {
+            name == "OCIO" || name.starts_with("BLENDER_") || self.passed.contains(name)
+        })
     }
 }
 

@@ -23,6 +23,8 @@ pub struct RenderJob {
     pub enable_autoexec: bool,
     /// How much may lie in scratch that is saved and not stored; above it Blender waits.
     pub max_backlog: ByteSize,
+    /// Whether frames that are there already, made from the same, are left as they are.
+    pub resume: bool,
 }
 
 /// The render engine.

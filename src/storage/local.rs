@@ -1,15 +1,16 @@
 //! Files on this machine: scratch space and mounted volumes.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use tempfile::NamedTempFile;
-use walkdir::WalkDir;
 
-use super::{Entry, Failure};
+use super::opened::START;
+use super::{Entry, Failure, Fingerprint, Names, Opened, Version, sidecar};
+use crate::request::Location;
 use crate::space::Space;
 
 /// Runs file system calls where they may block.
@@ -20,28 +21,30 @@ async fn blocking<T: Send + 'static>(
     Ok(result.map_err(io::Error::other)??)
 }
 
-/// The files directly in `folder`. Names that are hidden or no UTF-8 are passed
-/// over: neither is a frame or report, and ours are hidden while they are written.
-pub(super) async fn list(folder: PathBuf) -> Result<Vec<Entry>, Failure> {
+/// The files of these names directly in `folder`. Names that are hidden or no UTF-8 are
+/// passed over: neither is a frame or report, and ours are hidden while they are written.
+pub(super) async fn list(folder: PathBuf, names: Names) -> Result<Vec<Entry>, Failure> {
     blocking(move || {
         let mut entries = Vec::new();
-        for entry in WalkDir::new(folder).min_depth(1).max_depth(1).follow_links(true) {
-            let entry = match entry.map_err(io::Error::from) {
-                Ok(entry) => entry,
-                // No such folder, or a file that went away (or a dead link) meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(error),
-            };
-            let Some(name) = entry.file_name().to_str().filter(|name| !name.starts_with('.'))
-            else {
+        let folder = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(entries),
+            folder => folder?,
+        };
+        for entry in folder {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+            // Before each of the others costs a request to a file server.
+            if !names.contain(name) {
                 continue;
-            };
-            match entry.metadata().map_err(io::Error::from) {
+            }
+            match fs::metadata(entry.path()) {
                 Ok(metadata) if metadata.is_file() => entries.push(Entry {
                     name: name.to_owned(),
                     size: metadata.len(),
                     modified: metadata.modified()?,
                 }),
+                // A file that went away meanwhile, or a dead link.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 Ok(_) | Err(_) => {}
             }
@@ -55,31 +58,54 @@ pub(super) async fn read(file: PathBuf) -> Result<Bytes, Failure> {
     blocking(move || fs::read(file).map(Bytes::from)).await
 }
 
-/// The absolute path of `file`, if it can be read.
-pub(super) async fn readable(file: PathBuf) -> Result<PathBuf, Failure> {
-    blocking(move || {
+/// The beginning of `file`, and its absolute path.
+pub(super) async fn open(location: &Location, file: PathBuf) -> Result<Opened, Failure> {
+    let (path, start, size) = blocking(move || {
         let path = std::path::absolute(file)?;
         // Looked at before it is opened: opening a pipe waits for whoever writes to it.
-        if !fs::metadata(&path)?.is_file() {
+        let metadata = fs::metadata(&path)?;
+        if !metadata.is_file() {
             return Err(io::Error::new(
                 io::ErrorKind::IsADirectory,
                 "it is not a regular file but a directory, pipe or device",
             ));
         }
-        File::open(&path)?;
-        Ok(path)
+        let mut start = Vec::new();
+        File::open(&path)?.take(START).read_to_end(&mut start)?;
+        Ok((path, start, metadata.len()))
     })
-    .await
+    .await?;
+    let (location, start) = (location.clone(), Bytes::from(start));
+    Ok(Opened { location, start, size, version: Version::Local(path) })
+}
+
+pub(super) async fn fingerprint(file: PathBuf) -> Result<Option<Fingerprint>, Failure> {
+    blocking(move || sidecar::read(&file)).await
 }
 
 pub(super) async fn write(file: PathBuf, content: Bytes) -> Result<(), Failure> {
-    blocking(move || replace(&file, |beside| beside.write_all(&content))).await
+    blocking(move || replace(&file, |beside| beside.write_all(&content)).map(drop)).await
 }
 
-pub(super) async fn copy(source: PathBuf, file: PathBuf) -> Result<u64, Failure> {
+pub(super) async fn copy(
+    mut source: File,
+    file: PathBuf,
+    fingerprint: Option<Fingerprint>,
+) -> Result<u64, Failure> {
     blocking(move || {
-        let mut source = File::open(source)?;
-        replace(&file, |beside| io::copy(&mut source, beside))
+        source.rewind()?;
+        // No more than there is now: who still writes to it must not keep us for ever.
+        let size = source.metadata()?.len();
+        let mut source = source.take(size);
+        let stored = replace(&file, |beside| {
+            let length = io::copy(&mut source, beside)?;
+            sidecar::remove(&file);
+            Ok(length)
+        })?;
+        if let Some(fingerprint) = fingerprint {
+            sidecar::write(&file, &stored.file, &fingerprint);
+        }
+        Ok(stored.result)
     })
     .await
 }
@@ -93,9 +119,19 @@ pub(super) async fn prepare(folder: PathBuf) -> Result<(), Failure> {
     .await
 }
 
+/// A file that took its place, still open.
+pub(super) struct Stored<T> {
+    file: File,
+    /// What writing it resulted in.
+    result: T,
+}
+
 /// Writes a hidden file beside `file`, then renames it: whoever looks sees the old
 /// content or the new one, whole.
-fn replace<T>(file: &Path, write_to: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
+pub(super) fn replace<T>(
+    file: &Path,
+    write_to: impl FnOnce(&mut File) -> io::Result<T>,
+) -> io::Result<Stored<T>> {
     let folder = match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -106,8 +142,7 @@ fn replace<T>(file: &Path, write_to: impl FnOnce(&mut File) -> io::Result<T>) ->
     // Before the rename, or a crash of the machine could leave an empty file under
     // the final name.
     beside.as_file().sync_all().map_err(|error| with_space(error, folder))?;
-    beside.persist(file)?;
-    Ok(result)
+    Ok(Stored { file: beside.persist(file)?, result })
 }
 
 /// Adds to an error that says that a disk is full how large that is, as long as what
@@ -145,7 +180,7 @@ mod tests {
             beside.write_all(b"ne")?;
             Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull))
         });
-        assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(failed.err().unwrap().kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&file).unwrap(), b"old");
         assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
     }

@@ -9,17 +9,25 @@
 //! - Memory is bounded whatever the size of a file, except in [`Storage::read`],
 //!   whose caller knows the size.
 //! - Transient faults have been retried before an error is returned.
+//! - A [`Fingerprint`] that is found with a file is the one that this very file was
+//!   stored with.
 
 mod error;
+mod fingerprint;
 mod local;
+mod opened;
 mod s3;
+mod sidecar;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 
 pub use error::{Failure, Operation, StorageError};
+pub use fingerprint::Fingerprint;
+pub use opened::{Opened, Version};
 
 use crate::request::Location;
 
@@ -32,6 +40,32 @@ pub struct Entry {
     pub size: u64,
     /// When it was last written.
     pub modified: SystemTime,
+}
+
+/// Names between two others, in the order of their bytes, which is that of listings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// What comes before the first one; empty for all there are.
+    pub after: String,
+    /// What comes after the last one; `None` for all there are.
+    pub before: Option<String>,
+}
+
+impl Names {
+    /// All names.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// Whether `name` is one of them.
+    pub fn contain(&self, name: &str) -> bool {
+        name > self.after.as_str() && !self.end_before(name)
+    }
+
+    /// Whether none of them can follow in a listing that has come to `name`.
+    fn end_before(&self, name: &str) -> bool {
+        self.before.as_deref().is_some_and(|before| name >= before)
+    }
 }
 
 /// All storage there is: the file system and every S3 bucket.
@@ -53,10 +87,25 @@ impl Storage {
     /// # Errors
     /// If the listing cannot be had, for example for want of a right.
     pub async fn list(&self, folder: &Location) -> Result<Vec<Entry>, StorageError> {
+        self.list_names(folder, Names::all()).await
+    }
+
+    /// The same, of these names only. Costs no more than they do, however many others
+    /// there are.
+    ///
+    /// # Errors
+    /// As those of [`Storage::list`].
+    pub async fn list_names(
+        &self,
+        folder: &Location,
+        names: Names,
+    ) -> Result<Vec<Entry>, StorageError> {
         let result = async {
             match folder {
-                Location::Local(path) => local::list(path.clone()).await,
-                Location::S3 { bucket, key } => self.s3.bucket(bucket).await?.list(key).await,
+                Location::Local(path) => local::list(path.clone(), names).await,
+                Location::S3 { bucket, key } => {
+                    self.s3.bucket(bucket).await?.list(key, &names).await
+                }
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::List, folder, failure))
@@ -76,22 +125,54 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
     }
 
-    /// Where a file can be read on this machine: the file itself, or `copy`, to which
-    /// it was downloaded.
+    /// The beginning of a file, and what tells this version of it from others. Of S3
+    /// that takes one request.
     ///
     /// # Errors
-    /// If it is not there or cannot be read, or `copy` cannot be written.
-    pub async fn localise(&self, file: &Location, copy: &Path) -> Result<PathBuf, StorageError> {
+    /// If it is not there or cannot be read.
+    pub async fn open(&self, file: &Location) -> Result<Opened, StorageError> {
         let result = async {
             match file {
-                Location::Local(path) => local::readable(path.clone()).await,
-                Location::S3 { bucket, key } => self
-                    .s3
-                    .bucket(bucket)
-                    .await?
-                    .download(key, copy)
-                    .await
-                    .map(|()| copy.to_owned()),
+                Location::Local(path) => local::open(file, path.clone()).await,
+                Location::S3 { bucket, key } => self.s3.bucket(bucket).await?.open(file, key).await,
+            }
+        };
+        result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
+    }
+
+    /// Where a file that was opened can be read on this machine: the file itself, or
+    /// `copy`, to which it was downloaded.
+    ///
+    /// # Errors
+    /// If it cannot be read, if it is another version by now (of S3; that is
+    /// [`Failure::Transient`]), or if `copy` cannot be written.
+    pub async fn localise(&self, file: &Opened, copy: &Path) -> Result<PathBuf, StorageError> {
+        let result = async {
+            match (&file.version, &file.location) {
+                (Version::S3 { etag }, Location::S3 { bucket, key }) => {
+                    let bucket = self.s3.bucket(bucket).await?;
+                    bucket.download(key, etag.as_deref(), file, copy).await?;
+                    Ok(copy.to_owned())
+                }
+                (Version::Local(path), _) | (_, Location::Local(path)) => Ok(path.clone()),
+            }
+        };
+        let location = &file.location;
+        result.await.map_err(|failure| StorageError::new(Operation::Read, location, failure))
+    }
+
+    /// The fingerprint that a file was stored with. `None` if it has none or is not
+    /// there, or if the file is not (any more) the one that was stored with it.
+    ///
+    /// # Errors
+    /// If that cannot be told, for example for want of a right.
+    pub async fn fingerprint(&self, file: &Location) -> Result<Option<Fingerprint>, StorageError> {
+        let result = async {
+            match file {
+                Location::Local(path) => local::fingerprint(path.clone()).await,
+                Location::S3 { bucket, key } => {
+                    self.s3.bucket(bucket).await?.fingerprint(key).await
+                }
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
@@ -119,25 +200,32 @@ impl Storage {
             match file {
                 Location::Local(path) => local::write(path.clone(), content).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await?.write(key, content).await
+                    self.s3.bucket(bucket).await?.write(key, content, None).await
                 }
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::Write, file, failure))
     }
 
-    /// Stores the file at `source` as `file`, in place of what was there, and says
-    /// how many bytes that were.
+    /// Stores the open file `source`, from its beginning, as `file`, in place of what was
+    /// there, and says how many bytes that were. What is found at its name by then does
+    /// not matter: this very file is stored. With it goes `fingerprint`; one that was
+    /// stored with what was there before is gone.
     ///
     /// # Errors
     /// If `source` cannot be read or `file` cannot be written. What was there before
-    /// is then still there.
-    pub async fn upload(&self, source: &Path, file: &Location) -> Result<u64, StorageError> {
+    /// is then still there, but perhaps without its fingerprint.
+    pub async fn upload(
+        &self,
+        source: File,
+        file: &Location,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<u64, StorageError> {
         let result = async {
             match file {
-                Location::Local(path) => local::copy(source.to_owned(), path.clone()).await,
+                Location::Local(path) => local::copy(source, path.clone(), fingerprint).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await?.upload(source, key).await
+                    self.s3.bucket(bucket).await?.upload(source, key, fingerprint).await
                 }
             }
         };

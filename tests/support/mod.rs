@@ -360,11 +360,13 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// The names in a folder, sorted; none if it is not there.
+/// The names in a folder, sorted; none if it is not there. Passes over where the program
+/// keeps fingerprints.
 pub fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let name = |entry: fs::DirEntry| entry.file_name().into_string().expect("UTF-8");
     let mut names: Vec<_> = entries.map(|entry| name(entry.expect("a readable folder"))).collect();
+    names.retain(|name| name != ".fingerprints");
     names.sort();
     names
 }

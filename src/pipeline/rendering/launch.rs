@@ -232,6 +232,10 @@ impl Rendering<'_> {
                 self.saved(Path::new(path));
             }
             Event::Scene(scene) => return self.scene_is_open(*scene),
+            Event::External(file) => {
+                tracing::debug!(program = "blender", "{line}");
+                self.origin.names(file);
+            }
             Event::Timing => tracing::debug!(program = "blender", "{line}"),
             Event::Error(_) => tracing::error!(program = "blender", "{line}"),
             Event::Other => tracing::info!(program = "blender", "{line}"),
@@ -253,6 +257,7 @@ impl Rendering<'_> {
             scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
         );
         let needed = room_for_frames(&scene);
+        self.origin.describes(&scene);
         self.scene = Some(scene);
         // By now Blender may have written the first ones.
         let space = self.current.space.take();
@@ -273,7 +278,7 @@ impl Rendering<'_> {
         self.seconds.insert(frame.number, (seconds * 1000.0).round() / 1000.0);
         self.current.frame_began = now;
         self.current.saved.insert(frame.number);
-        self.delivery.accept(frame.number, file);
+        self.delivery.accept(frame.number, file, self.origin.of(frame.number));
         if self.last_frame {
             self.worker.shutdown.leave();
         }

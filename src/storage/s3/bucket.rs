@@ -14,7 +14,7 @@ use super::classify::fault;
 use super::connection::{Connection, is_protected};
 use super::retry::{Patience, limit, within};
 use super::unfinished::Background;
-use crate::storage::{Entry, Failure};
+use crate::storage::{Entry, Failure, Fingerprint, Names};
 
 /// What travels in one request at most; larger objects go in parts of this size or
 /// of a ten-thousandth of the object, S3's limit on their number.
@@ -26,6 +26,10 @@ pub(super) const PARTS_AT_ONCE: usize = 4;
 
 /// More than a page of a listing has: a thousand keys of a kilobyte each.
 const PAGE: u64 = 2 * 1024 * 1024;
+
+/// The metadata of an object that is its fingerprint: `x-amz-meta-` stands before it on
+/// the wire.
+pub(super) const FINGERPRINT: &str = "render-worker-fingerprint";
 
 /// The way to a bucket.
 #[derive(Clone, Debug)]
@@ -54,9 +58,14 @@ impl Bucket {
         }
     }
 
-    /// The objects directly below `folder`.
-    pub(in crate::storage) async fn list(&self, folder: &str) -> Result<Vec<Entry>, Failure> {
+    /// The objects of these names directly below `folder`.
+    pub(in crate::storage) async fn list(
+        &self,
+        folder: &str,
+        names: &Names,
+    ) -> Result<Vec<Entry>, Failure> {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let after = (!names.after.is_empty()).then(|| format!("{prefix}{}", names.after));
         let mut entries = Vec::new();
         let mut next: Option<String> = None;
         loop {
@@ -68,6 +77,7 @@ impl Bucket {
                     .bucket(&self.name)
                     .prefix(&prefix)
                     .delimiter("/")
+                    .set_start_after(after.clone())
                     // XML has no way to write control characters, and keys may have them.
                     .encoding_type(EncodingType::Url)
                     .set_continuation_token(next.clone());
@@ -80,9 +90,12 @@ impl Bucket {
                 let key = object.key().unwrap_or_default();
                 let key = if encoded { decode(key) } else { key.to_owned() };
                 let name = key.strip_prefix(&prefix);
+                if name.is_some_and(|name| names.end_before(name)) {
+                    return Ok(entries);
+                }
                 // The empty name is what the console makes to show an empty folder; a slash
                 // only a store could list that does not know the delimiter.
-                let name = name.filter(|name| !name.is_empty() && !name.contains('/'));
+                let name = name.filter(|name| names.contain(name) && !name.contains('/'));
                 if let Some(name) = name {
                     entries.push(Entry {
                         name: name.to_owned(),
@@ -95,6 +108,26 @@ impl Bucket {
             if next.is_none() {
                 return Ok(entries);
             }
+        }
+    }
+
+    /// The fingerprint that an object was stored with, if it is there and has one.
+    pub(in crate::storage) async fn fingerprint(
+        &self,
+        key: &str,
+    ) -> Result<Option<Fingerprint>, Failure> {
+        let head = self.persist(key, |client| {
+            let request = client.head_object().bucket(&self.name).key(key);
+            within(limit(0), async { request.send().await.map_err(fault) })
+        });
+        match head.await {
+            Ok(object) => {
+                let metadata = object.metadata();
+                let text = metadata.and_then(|metadata| metadata.get(FINGERPRINT));
+                Ok(text.and_then(|text| text.parse().ok()))
+            }
+            Err(Failure::Missing(_)) => Ok(None),
+            Err(failure) => Err(failure),
         }
     }
 }

@@ -1,12 +1,15 @@
 //! Objects on their way in: whole in memory, or in ranges to a file.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::types::ChecksumMode;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
@@ -14,81 +17,104 @@ use super::bucket::{Bucket, PART, PARTS_AT_ONCE};
 use super::classify::{Fault, body_fault, fault};
 use super::integrity::Sum;
 use super::retry::{limit, within};
-use super::scratch::{create, sum, write_at};
+use super::scratch::{create, read_at, sum, write_at};
 use crate::ending::Size;
+use crate::request::Location;
 use crate::space::Space;
-use crate::storage::Failure;
+use crate::storage::opened::START;
+use crate::storage::{Failure, Opened, Version};
 
-/// How often a download is begun again that was spoilt: the object was replaced meanwhile,
-/// or does not add up.
+/// How often a download is begun again that does not add up.
 const ROUNDS: u32 = 4;
 
 impl Bucket {
     /// The whole object, in memory.
     pub(in crate::storage) async fn read(&self, key: &str) -> Result<Bytes, Failure> {
+        Ok(self.first(key, None).await?.content)
+    }
+
+    /// The beginning of an object.
+    pub(in crate::storage) async fn open(
+        &self,
+        location: &Location,
+        key: &str,
+    ) -> Result<Opened, Failure> {
+        let Piece { content, total, etag, .. } = self.first(key, Some((0, START - 1))).await?;
+        let (location, version) = (location.clone(), Version::S3 { etag });
+        Ok(Opened { location, start: content, size: total, version })
+    }
+
+    /// An object or its first bytes. Where that is the whole, it adds up.
+    async fn first(&self, key: &str, range: Option<(u64, u64)>) -> Result<Piece, Failure> {
         let mut before = None;
         for _ in 0..ROUNDS {
-            let piece = self.get(key, None, None).await.map_err(|fault| fault.failure)?;
-            let Some(expected) = piece.expected else { return Ok(piece.content) };
+            let piece = self.get(key, range, None).await.map_err(|fault| fault.failure)?;
+            let Some(expected) = &piece.expected else { return Ok(piece) };
             let found = expected.of_bytes(&piece.content);
-            if agrees(&found, &expected, &mut before) {
-                return Ok(piece.content);
+            if agrees(&found, expected, &mut before) {
+                return Ok(piece);
             }
         }
         Err(spoilt())
     }
 
-    /// Downloads an object to `file`, in parts.
-    pub(in crate::storage) async fn download(&self, key: &str, file: &Path) -> Result<(), Failure> {
+    /// Downloads the object to `file` whose beginning is known, the rest in parts.
+    pub(in crate::storage) async fn download(
+        &self,
+        key: &str,
+        etag: Option<&str>,
+        opened: &Opened,
+        file: &Path,
+    ) -> Result<(), Failure> {
         let part = partial_path(file);
         let mut before = None;
-        let mut rounds = 0;
-        loop {
-            rounds += 1;
-            let round = async {
-                let (out, expected) = self.download_parts(key, &part).await?;
-                let Some(expected) = expected else { return Ok(true) };
+        for round in 0..ROUNDS {
+            // Later it is had again as well: it may be what is spoilt.
+            let known = if round == 0 { opened.start.clone() } else { Bytes::new() };
+            let downloaded = self.download_parts(key, etag, known, opened.size, &part).await;
+            let (out, expected) = downloaded.map_err(|fault| fault.failure)?;
+            if let Some(expected) = expected {
                 let found = sum(&out, expected.clone()).await?;
-                Ok(agrees(&found, &expected, &mut before))
-            };
-            match round.await {
-                Ok(true) => break,
-                Ok(false) if rounds < ROUNDS => {}
-                Ok(false) => return Err(spoilt()),
-                Err::<_, Fault>(fault) if fault.code == "PreconditionFailed" && rounds < ROUNDS => {
-                    tracing::debug!(key, "the object was replaced while it was downloaded");
+                if !agrees(&found, &expected, &mut before) {
+                    continue;
                 }
-                Err(fault) => return Err(fault.failure),
             }
+            if read_at(&out, 0, opened.start.len() as u64).await? != opened.start {
+                // Somebody has already relied upon it.
+                break;
+            }
+            tokio::fs::rename(&part, file).await?;
+            return Ok(());
         }
-        tokio::fs::rename(&part, file).await?;
-        Ok(())
+        Err(spoilt())
     }
 
-    /// Downloads an object to `file`, and says what it must add up to, where that is known
-    /// and not compared yet.
+    /// Downloads an object of that size to `file`, but for its first bytes, which are
+    /// `known`, and says what it must add up to, where that can be told.
     async fn download_parts(
         &self,
         key: &str,
+        etag: Option<&str>,
+        known: Bytes,
+        size: u64,
         file: &Path,
     ) -> Result<(Arc<File>, Option<Sum>), Fault> {
-        // The first part tells how large the whole is: small objects take one request.
-        let first = self.get(key, Some((0, PART - 1)), None).await?;
         // What an earlier round left is gone now.
         let out = Arc::new(create(file).await?);
-        if let Some(full) = too_large(first.total, file) {
+        if let Some(full) = too_large(size, file) {
             return Err(Failure::Io(full.into()).into());
         }
-        write_at(&out, 0, first.content).await?;
-        if first.total <= PART {
-            return Ok((out, first.expected));
+        let begin = known.len() as u64;
+        write_at(&out, 0, known).await?;
+        if begin == size {
+            // That was compared when it came.
+            return Ok((out, None));
         }
-        let etag = first.etag.as_deref();
-        stream::iter((1..first.total.div_ceil(PART)).map(|n| n * PART))
+        stream::iter((0..(size - begin).div_ceil(PART)).map(|n| begin + n * PART))
             .map(|start| async move {
                 // Never closed, so it is always had.
                 let _place = self.places.acquire().await;
-                let end = (start + PART).min(first.total) - 1;
+                let end = (start + PART).min(size) - 1;
                 Ok::<_, Fault>((start, self.get(key, Some((start, end)), etag).await?.content))
             })
             .buffer_unordered(PARTS_AT_ONCE)
@@ -102,7 +128,7 @@ impl Bucket {
             let request = client.head_object().bucket(&self.name).key(key);
             let request = request.checksum_mode(ChecksumMode::Enabled);
             let request = request.set_if_match(etag.map(str::to_owned));
-            within(limit(0), async { request.send().await.map_err(fault) })
+            within(limit(0), async { request.send().await.map_err(of_version) })
         });
         match head.await {
             Ok(head) => Ok((out, Sum::of_head(&head))),
@@ -137,7 +163,7 @@ impl Bucket {
                     {
                         Ok(Piece { content: Bytes::new(), total: 0, etag: None, expected: None })
                     }
-                    Err(error) => Err(fault(error)),
+                    Err(error) => Err(of_version(error)),
                     Ok(answer) => Piece::receive(answer, range).await,
                 }
             }
@@ -162,6 +188,18 @@ fn agrees(found: &Sum, expected: &Sum, before: &mut Option<Sum>) -> bool {
 fn too_large(bytes: u64, file: &Path) -> Option<String> {
     let space = Space::on(file.parent()?).ok().filter(|space| !space.holds(bytes))?;
     Some(format!("it is {} large, and {space}", Size(bytes)))
+}
+
+/// Sorts an error of a request for one version of an object.
+fn of_version<E>(error: SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    if error.raw_response().is_some_and(|response| response.status().as_u16() == 412) {
+        let text = "it was replaced by another version while it was being read";
+        return Failure::Transient(text.into()).into();
+    }
+    fault(error)
 }
 
 fn spoilt() -> Failure {

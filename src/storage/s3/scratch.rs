@@ -22,11 +22,6 @@ fn scratch(error: io::Error) -> Failure {
     Failure::Io(error.into())
 }
 
-pub(super) async fn open(path: &Path) -> Result<File, Failure> {
-    let path = path.to_owned();
-    blocking(move || File::open(path)).await.map_err(scratch)
-}
-
 pub(super) async fn create(path: &Path) -> Result<File, Failure> {
     let path = path.to_owned();
     blocking(move || File::options().read(true).write(true).create(true).truncate(true).open(path))

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::bucket::Bucket;
 use super::classify::fault;
 use super::retry::{limit, within};
+use super::upload::Labels;
 use crate::error::chain;
 use crate::storage::Failure;
 
@@ -63,17 +64,13 @@ pub(super) struct Unfinished {
 impl Unfinished {
     /// Begins an upload. Whoever gives up waiting for the answer does not know the
     /// upload's name, and cannot abort it: the answer is waited for all the same.
-    pub(super) async fn begin(
-        bucket: &Bucket,
-        key: &str,
-        content_type: Option<String>,
-    ) -> Result<Self, Failure> {
+    pub(super) async fn begin(bucket: &Bucket, key: &str, labels: Labels) -> Result<Self, Failure> {
         // Nothing to abort before there is an answer.
         let mut upload =
             Self { bucket: bucket.clone(), key: key.to_owned(), id: String::new(), armed: false };
         let (tell, told) = oneshot::channel();
         bucket.background.spawn(async move {
-            let answer = upload.create(content_type).await.map(|id| {
+            let answer = upload.create(&labels).await.map(|id| {
                 upload.id = id;
                 upload.armed = true;
                 upload
@@ -87,13 +84,14 @@ impl Unfinished {
         }
     }
 
-    async fn create(&self, content_type: Option<String>) -> Result<String, Failure> {
+    async fn create(&self, labels: &Labels) -> Result<String, Failure> {
         let created = self.bucket.persist(&self.key, |client| {
             let request = client
                 .create_multipart_upload()
                 .bucket(&self.bucket.name)
                 .key(&self.key)
-                .set_content_type(content_type.clone())
+                .set_content_type(labels.content_type.clone())
+                .set_metadata(labels.metadata.clone())
                 .checksum_algorithm(ChecksumAlgorithm::Crc32);
             within(limit(0), async { request.send().await.map_err(fault) })
         });

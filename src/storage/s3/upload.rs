@@ -1,7 +1,7 @@
 //! Objects on their way out: in one request, or large files in parts.
 
+use std::collections::HashMap;
 use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 use aws_sdk_s3::primitives::ByteStream;
@@ -9,13 +9,13 @@ use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPa
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::bucket::{Bucket, PART, PARTS_AT_ONCE};
+use super::bucket::{Bucket, FINGERPRINT, PART, PARTS_AT_ONCE};
 use super::classify::{Fault, fault};
 use super::connection::carrying;
 use super::retry::{limit, within};
-use super::scratch::{open, read_at};
+use super::scratch::read_at;
 use super::unfinished::Unfinished;
-use crate::storage::Failure;
+use crate::storage::{Failure, Fingerprint};
 
 /// S3's limit on the number of parts of an upload.
 const MAX_PARTS: u64 = 10_000;
@@ -26,14 +26,20 @@ const ROUNDS: u32 = 3;
 
 impl Bucket {
     /// Writes an object, in one request.
-    pub(in crate::storage) async fn write(&self, key: &str, content: Bytes) -> Result<(), Failure> {
-        let size = content.len() as u64;
+    pub(in crate::storage) async fn write(
+        &self,
+        key: &str,
+        content: Bytes,
+        fingerprint: Option<Fingerprint>,
+    ) -> Result<(), Failure> {
+        let (size, labels) = (content.len() as u64, Labels::of(key, fingerprint));
         self.persist(key, |client| {
             let request = client
                 .put_object()
                 .bucket(&self.name)
                 .key(key)
-                .set_content_type(content_type(key))
+                .set_content_type(labels.content_type.clone())
+                .set_metadata(labels.metadata.clone())
                 .checksum_algorithm(ChecksumAlgorithm::Crc32)
                 .body(ByteStream::from(content.clone()))
                 .customize()
@@ -48,27 +54,34 @@ impl Bucket {
     /// large it is.
     pub(in crate::storage) async fn upload(
         &self,
-        source: &Path,
+        source: File,
         key: &str,
+        fingerprint: Option<Fingerprint>,
     ) -> Result<u64, Failure> {
-        let file = open(source).await?;
-        let size = file.metadata()?.len();
-        let file = Arc::new(file);
+        let size = source.metadata()?.len();
+        let file = Arc::new(source);
         if size <= PART {
-            self.write(key, read_at(&file, 0, size).await?).await?;
+            self.write(key, read_at(&file, 0, size).await?, fingerprint).await?;
             return Ok(size);
         }
+        let labels = Labels::of(key, fingerprint);
         let mut rounds = 0;
         loop {
-            match self.upload_in_parts(&file, size, key).await {
+            match self.upload_in_parts(&file, size, key, &labels).await {
                 Err(fault) if fault.code == "NoSuchUpload" && rounds < ROUNDS => rounds += 1,
                 result => return result.map(|()| size).map_err(|fault| fault.failure),
             }
         }
     }
 
-    async fn upload_in_parts(&self, file: &Arc<File>, size: u64, key: &str) -> Result<(), Fault> {
-        let unfinished = Unfinished::begin(self, key, content_type(key)).await?;
+    async fn upload_in_parts(
+        &self,
+        file: &Arc<File>,
+        size: u64,
+        key: &str,
+        labels: &Labels,
+    ) -> Result<(), Fault> {
+        let unfinished = Unfinished::begin(self, key, labels.clone()).await?;
         let result = self.upload_parts(file, size, key, unfinished.id()).await;
         if result.is_ok() {
             unfinished.complete();
@@ -139,6 +152,21 @@ impl Bucket {
             .set_e_tag(stored.e_tag)
             .set_checksum_crc32(stored.checksum_crc32)
             .build())
+    }
+}
+
+/// What is kept with an object.
+#[derive(Clone, Debug)]
+pub(super) struct Labels {
+    pub(super) content_type: Option<String>,
+    pub(super) metadata: Option<HashMap<String, String>>,
+}
+
+impl Labels {
+    fn of(key: &str, fingerprint: Option<Fingerprint>) -> Self {
+        let entry = |fingerprint: Fingerprint| (FINGERPRINT.to_owned(), fingerprint.to_string());
+        let metadata = fingerprint.map(|fingerprint| [entry(fingerprint)].into());
+        Self { content_type: content_type(key), metadata }
     }
 }
 

@@ -1,0 +1,572 @@
+//! Nothing is rendered twice: another attempt renders what is missing, or was made from
+//! something else, and leaves the rest as it is.
+
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::s3_server::{Fault, Operation, S3Server};
+use crate::support::{
+    Run, Worker, fixture, names, ordered_scene, pixel_hashes, scene, wait_until, worker,
+};
+
+/// Where a job is, attempt after attempt: a scene of frames 1 to 10 for the stand-in, and
+/// an output, both local or both on S3.
+struct Stage {
+    folder: TempDir,
+    server: Option<S3Server>,
+}
+
+impl Stage {
+    fn local() -> Self {
+        Self::new(None)
+    }
+
+    fn s3() -> Self {
+        Self::new(Some(S3Server::start()))
+    }
+
+    fn new(server: Option<S3Server>) -> Self {
+        let stage = Self { folder: tempfile::tempdir().unwrap(), server };
+        fs::copy(fixture("stand-ins/blender"), stage.path("blender")).unwrap();
+        stage.put_scene(json!({}));
+        stage
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn put_scene(&self, mut orders: Value) {
+        orders["record"] = json!(self.path("launches"));
+        let content = ordered_scene(1, 10, &orders);
+        match &self.server {
+            Some(server) => server.put("scene.blend", &content),
+            None => fs::write(self.path("scene.blend"), content).unwrap(),
+        }
+    }
+
+    /// Another attempt at frames 1 to 4.
+    fn attempt(&self) -> Worker {
+        let render = worker("render").args("-f 4").arg("--blender").arg(self.path("blender"));
+        // The stand-in tells what it does by files, which no sandbox would let it write.
+        let render = render.env("SANDBOX", "off");
+        match &self.server {
+            Some(server) => {
+                render.s3(server).input(server.uri("scene.blend")).output(server.uri("out"))
+            }
+            None => render.input(self.path("scene.blend")).output(self.path("out")),
+        }
+    }
+
+    /// An attempt that ends well, and the frames that it renders.
+    #[track_caller]
+    fn renders(&self, attempt: Worker, frames: &str) -> Run {
+        let before = self.launches().len();
+        let run = attempt.run().exits(0);
+        let launches = self.launches().split_off(before);
+        let said = format!(" frames, {frames}, of ");
+        if frames.is_empty() {
+            assert_eq!(launches, [""; 0], "Blender was started\n{}", run.text());
+            return run.says(&["nothing to render"]);
+        }
+        assert_eq!(launches.len(), 1, "{}", run.text());
+        run.says(&[&said])
+    }
+
+    /// The launches of Blender that opened the scene.
+    fn launches(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path("launches")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn frame(&self, frame: u32) -> PathBuf {
+        self.path("out/frames").join(format!("{frame:04}.png"))
+    }
+
+    /// Deletes a frame by hand.
+    fn delete(&self, frame: u32) {
+        match &self.server {
+            Some(server) => server.remove(&format!("out/frames/{frame:04}.png")),
+            None => fs::remove_file(self.frame(frame)).unwrap(),
+        }
+    }
+
+    /// The latest report: what became of each frame.
+    fn latest_report(&self) -> Value {
+        let parse = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).unwrap();
+        let reports: Vec<Value> = if let Some(server) = &self.server {
+            let keys = server.keys("out/reports/render-");
+            keys.iter().map(|key| parse(server.get(key).unwrap())).collect()
+        } else {
+            let folder = self.path("out/reports");
+            let mut names = names(&folder);
+            names.retain(|name| name.starts_with("render-"));
+            names.iter().map(|name| parse(fs::read(folder.join(name)).unwrap())).collect()
+        };
+        let started = |report: &Value| report["started"].as_str().unwrap().to_owned();
+        reports.into_iter().max_by_key(started).unwrap()
+    }
+
+    /// The frames of the latest report, and their state.
+    fn states(&self) -> Vec<(String, String)> {
+        let report = self.latest_report();
+        let frames = report["frames"].as_object().unwrap();
+        let state = |(number, frame): (&String, &Value)| {
+            (number.clone(), frame["state"].as_str().unwrap().to_owned())
+        };
+        frames.iter().map(state).collect()
+    }
+}
+
+fn both() -> [Stage; 2] {
+    [Stage::local(), Stage::s3()]
+}
+
+#[test]
+fn a_second_attempt_renders_nothing_and_says_so() {
+    for stage in both() {
+        stage.renders(stage.attempt(), "1-4");
+        let run = stage.renders(stage.attempt(), "");
+        run.says(&["frames 1-4 are already there"]).never_says(&["WARN"]);
+        let states = stage.states();
+        assert_eq!(states.len(), 4);
+        assert!(states.iter().all(|(_, state)| state == "already_there"), "{states:?}");
+        let report = stage.latest_report();
+        assert_eq!(
+            (&report["status"], &report["frames_asked"]),
+            (&json!("succeeded"), &json!("1-4"))
+        );
+        assert!(report["frames"]["1"]["bytes"].as_u64() > Some(0), "{report}");
+        assert_eq!(report["scene"]["fps"], 24, "stitch wants it");
+    }
+}
+
+#[test]
+fn on_s3_looking_costs_a_listing_and_a_request_a_frame() {
+    let stage = Stage::s3();
+    let server = stage.server.as_ref().unwrap();
+    stage.renders(stage.attempt(), "1-4");
+    // Of other jobs: a listing of them all would take three requests.
+    server.put_many((11..2_500).map(|n| (format!("out/frames/{n:04}.png"), b"x".to_vec())));
+    let before = server.requests().len();
+    stage.renders(stage.attempt(), "");
+    let asked = server.requests().split_off(before);
+    let asked: Vec<_> = asked.iter().map(|r| (r.operation, r.key.as_str())).collect();
+    let count = |operation| asked.iter().filter(|(asked, _)| *asked == operation).count();
+    assert_eq!(count(Operation::HeadBucket), 1, "{asked:?}");
+    assert_eq!(count(Operation::ListObjectsV2), 1, "{asked:?}");
+    assert_eq!(count(Operation::HeadObject), 4, "{asked:?}");
+    assert_eq!(count(Operation::GetObject), 2, "the scene's beginning, and what it is: {asked:?}");
+    assert_eq!(count(Operation::PutObject), 2, "the report, before and after: {asked:?}");
+    assert_eq!(asked.len(), 10, "{asked:?}");
+}
+
+#[test]
+fn a_large_scene_is_not_downloaded_to_render_nothing() {
+    const SIZE: usize = 20 * 1024 * 1024;
+    let stage = Stage::s3();
+    let server = stage.server.as_ref().unwrap();
+    let mut content = ordered_scene(1, 10, &json!({"record": stage.path("launches")}));
+    content.resize(SIZE, 0);
+    server.put("scene.blend", &content);
+    stage.renders(stage.attempt(), "1-4");
+    let bytes = |from: usize| -> u64 {
+        let requests = server.requests().split_off(from);
+        requests.iter().filter(|r| r.key == "scene.blend").map(|r| r.bytes_out).sum()
+    };
+    assert_eq!(bytes(0), SIZE as u64, "no byte twice");
+    let before = server.requests().len();
+    stage.renders(stage.attempt(), "");
+    assert!(bytes(before) < 2 * 1024 * 1024, "{}", bytes(before));
+}
+
+#[test]
+fn what_is_no_scene_is_refused_before_it_is_downloaded() {
+    let stage = Stage::s3();
+    let server = stage.server.as_ref().unwrap();
+    server.put("scene.blend", &vec![b'x'; 20 * 1024 * 1024]);
+    stage.attempt().run().exits(65).says(&["does not begin like a .blend file"]);
+    assert_eq!(server.count(Operation::GetObject), 1);
+}
+
+#[test]
+fn a_scene_that_is_replaced_while_it_is_downloaded_is_not_mixed() {
+    let stage = Stage::s3();
+    let server = stage.server.as_ref().unwrap();
+    let mut content = ordered_scene(1, 10, &json!({}));
+    content.resize(3 * 1024 * 1024, 0);
+    server.put("scene.blend", &content);
+    server.inject(
+        Fault::on(Operation::GetObject)
+            .key("scene.blend")
+            .when(|request| !request.range().is_some_and(|range| range.starts_with("bytes=0-")))
+            .respond(412, "PreconditionFailed"),
+    );
+    let run = stage.attempt().run().exits(75);
+    let words = run.last_words();
+    assert!(words.contains("replaced by another version while it was being read"), "{words}");
+    assert_eq!(stage.launches(), [""; 0]);
+}
+
+#[test]
+fn only_what_is_missing_is_rendered() {
+    for stage in both() {
+        stage.renders(stage.attempt(), "1-4");
+        stage.delete(3);
+        let run = stage.renders(stage.attempt(), "3");
+        run.says(&["frames 1-2,4 are already there; rendering 3"]);
+        let state = |frame: &str, state: &str| (frame.to_owned(), state.to_owned());
+        let there = |frame| state(frame, "already_there");
+        assert_eq!(stage.states(), [there("1"), there("2"), state("3", "rendered"), there("4")]);
+
+        // With holes, and more frames than before.
+        stage.delete(1);
+        stage.delete(3);
+        stage.renders(stage.attempt().args("--frames 1-6"), "1,3,5-6");
+        stage.renders(stage.attempt().args("--frames 1-6"), "");
+    }
+}
+
+#[test]
+fn frames_of_five_digits_and_below_zero_are_found() {
+    for stage in both() {
+        let frames = "--frames=-2-1,999-1001,9999-10001";
+        let all = "-2-1,999-1001,9999-10001";
+        stage.renders(stage.attempt().args(frames), all);
+        stage.renders(stage.attempt().args(frames), "");
+    }
+}
+
+#[test]
+fn another_scene_engine_or_blender_makes_all_frames_again() {
+    for stage in both() {
+        stage.renders(stage.attempt(), "1-4");
+        stage.put_scene(json!({"size": [20, 12]}));
+        let again = "not known to be made from the same";
+        stage.renders(stage.attempt(), "1-4").says(&[again]);
+        stage.renders(stage.attempt().args("--engine BLENDER_WORKBENCH"), "1-4").says(&[again]);
+        stage.renders(stage.attempt().args("--engine BLENDER_WORKBENCH"), "");
+        stage.renders(stage.attempt(), "1-4");
+        stage.renders(stage.attempt().args("--enable-autoexec"), "1-4");
+        stage.renders(stage.attempt().args("--cycles-device CPU"), "1-4");
+        stage.renders(stage.attempt(), "1-4");
+
+        let program = fs::read_to_string(stage.path("blender")).unwrap();
+        fs::write(stage.path("blender"), format!("{program}# another one\n")).unwrap();
+        stage.renders(stage.attempt(), "1-4");
+        stage.renders(stage.attempt(), "");
+    }
+}
+
+#[test]
+fn a_script_that_starts_another_blender_is_another_blender() {
+    let stage = Stage::local();
+    let program = fs::read_to_string(stage.path("blender")).unwrap();
+    fs::rename(stage.path("blender"), stage.path("real")).unwrap();
+    let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", stage.path("real").display());
+    fs::write(stage.path("blender"), script).unwrap();
+    fs::set_permissions(stage.path("blender"), Permissions::from_mode(0o755)).unwrap();
+    stage.renders(stage.attempt(), "1-4");
+    stage.renders(stage.attempt(), "");
+    let newer = program.replace(r#"VERSION = "3.4.1""#, r#"VERSION = "3.4.2""#);
+    fs::write(stage.path("real"), newer).unwrap();
+    stage.renders(stage.attempt(), "1-4");
+}
+
+#[test]
+fn a_blender_that_does_not_tell_its_version_is_never_known_to_be_the_same() {
+    let stage = Stage::local();
+    fs::rename(stage.path("blender"), stage.path("real")).unwrap();
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = --version ] || exec '{}' \"$@\"\n",
+        stage.path("real").display()
+    );
+    fs::write(stage.path("blender"), script).unwrap();
+    fs::set_permissions(stage.path("blender"), Permissions::from_mode(0o755)).unwrap();
+    for _ in 0..2 {
+        stage.renders(stage.attempt(), "1-4").says(&["Blender does not say its version"]);
+    }
+}
+
+#[test]
+fn a_changed_texture_or_sequence_makes_all_frames_again() {
+    type Change = fn(&Path);
+    let changes: [(&str, Change); 4] = [
+        ("texture", |folder| fs::write(folder.join("wood.png"), "another").unwrap()),
+        ("absolute", |folder| fs::write(folder.join("far/lib.blend"), "another").unwrap()),
+        ("sequence", |folder| fs::write(folder.join("seq/3.png"), "x").unwrap()),
+        ("found at last", |folder| fs::write(folder.join("missing.png"), "x").unwrap()),
+    ];
+    let stage = Stage::local();
+    for file in ["wood.png", "far/lib.blend", "seq/1.png"] {
+        fs::create_dir_all(stage.path(file).parent().unwrap()).unwrap();
+        fs::write(stage.path(file), "x").unwrap();
+    }
+    stage.put_scene(json!({"external": [
+        {"file": "//wood.png"},
+        {"file": "//missing.png"},
+        {"file": stage.path("far/lib.blend")},
+        {"folder": "//seq"},
+    ]}));
+    stage.renders(stage.attempt(), "1-4");
+    stage.renders(stage.attempt(), "");
+    for (what, change) in changes {
+        change(stage.folder.path());
+        stage.renders(stage.attempt(), "1-4");
+        let run = stage.renders(stage.attempt(), "");
+        assert_eq!(run.exit, 0, "{what}");
+    }
+}
+
+#[test]
+fn what_is_not_known_for_certain_is_not_trusted() {
+    // Blender names fewer files than it says there are.
+    let stage = Stage::local();
+    stage.put_scene(json!({"scene": {"external_files": 1}}));
+    for _ in 0..2 {
+        let warning = "without a fingerprint, so another attempt will render them again";
+        stage.renders(stage.attempt(), "1-4").says(&[warning, "did not name all files"]);
+    }
+
+    // A file changed when Blender may have read it already.
+    let stage = Stage::local();
+    fs::write(stage.path("wood.png"), "x").unwrap();
+    let wood = File::options().write(true).open(stage.path("wood.png")).unwrap();
+    wood.set_modified(SystemTime::now() + Duration::from_hours(1)).unwrap();
+    stage.put_scene(json!({"external": [{"file": "//wood.png"}]}));
+    for _ in 0..2 {
+        stage.renders(stage.attempt(), "1-4").says(&["changed while Blender was opening it"]);
+    }
+
+    // The list of files is gone.
+    for stage in both() {
+        stage.renders(stage.attempt(), "1-4");
+        if let Some(server) = &stage.server {
+            server.keys("out/reports/scene-").iter().for_each(|key| server.remove(key));
+        } else {
+            let reports = stage.path("out/reports");
+            let scene = names(&reports).into_iter().find(|name| name.starts_with("scene-"));
+            fs::remove_file(reports.join(scene.unwrap())).unwrap();
+        }
+        stage.renders(stage.attempt(), "1-4");
+        stage.renders(stage.attempt(), "");
+    }
+}
+
+#[test]
+fn frames_without_a_fingerprint_are_rendered_again() {
+    let stage = Stage::local();
+    stage.renders(stage.attempt(), "1-4");
+    fs::remove_file(stage.path("out/frames/.fingerprints/0002.png")).unwrap();
+    stage.renders(stage.attempt(), "2");
+
+    let stage = Stage::s3();
+    let server = stage.server.as_ref().unwrap();
+    stage.renders(stage.attempt(), "1-4");
+    let frame = server.get("out/frames/0002.png").unwrap();
+    server.put("out/frames/0002.png", &frame);
+    stage.renders(stage.attempt(), "2");
+    assert!(server.stored("out/frames/0002.png").unwrap().metadata.len() == 1);
+}
+
+#[test]
+fn local_frames_that_somebody_touched_are_rendered_again() {
+    let stage = Stage::local();
+    stage.renders(stage.attempt(), "1-4");
+    let whole = fs::read(stage.frame(2)).unwrap();
+    // Replaced by one of the same size.
+    fs::write(stage.path("other.png"), &whole).unwrap();
+    fs::rename(stage.path("other.png"), stage.frame(2)).unwrap();
+    stage.renders(stage.attempt(), "2");
+    // Cut short; the time it was written set back.
+    let modified = fs::metadata(stage.frame(3)).unwrap().modified().unwrap();
+    let file = File::options().write(true).open(stage.frame(3)).unwrap();
+    file.set_len(10).unwrap();
+    file.set_modified(modified).unwrap();
+    stage.renders(stage.attempt(), "3");
+    assert_eq!(fs::read(stage.frame(3)).unwrap().len(), whole.len());
+    // Exchanged with another frame, each with its fingerprint.
+    for folder in ["out/frames", "out/frames/.fingerprints"] {
+        let at = |name: &str| stage.path(folder).join(name);
+        fs::rename(at("0001.png"), at("x")).unwrap();
+        fs::rename(at("0004.png"), at("0001.png")).unwrap();
+        fs::rename(at("x"), at("0004.png")).unwrap();
+    }
+    stage.renders(stage.attempt(), "1,4");
+    stage.renders(stage.attempt(), "");
+}
+
+#[test]
+fn no_resume_renders_everything_and_leaves_fingerprints() {
+    for stage in both() {
+        stage.renders(stage.attempt(), "1-4");
+        stage.renders(stage.attempt().arg("--no-resume"), "1-4").never_says(&["already there"]);
+        stage.renders(stage.attempt().env("NO_RESUME", "true"), "1-4");
+        stage.renders(stage.attempt(), "");
+        if let Some(server) = &stage.server {
+            let before =
+                server.count(Operation::ListObjectsV2) + server.count(Operation::HeadObject);
+            stage.renders(stage.attempt().arg("--no-resume"), "1-4");
+            let after =
+                server.count(Operation::ListObjectsV2) + server.count(Operation::HeadObject);
+            assert_eq!(before, after, "it does not even look");
+        }
+    }
+}
+
+#[test]
+fn each_child_of_an_array_looks_for_its_own_frames() {
+    let child = |stage: &Stage, index: &str| {
+        let attempt = stage.attempt().env("AWS_BATCH_JOB_ARRAY_INDEX", index);
+        attempt.env("AWS_BATCH_JOB_ID", format!("j0b:{index}"))
+    };
+    for stage in both() {
+        stage.renders(child(&stage, "0"), "1-4");
+        stage.renders(child(&stage, "1"), "5-8");
+        stage.delete(6);
+        stage.renders(child(&stage, "0").env("AWS_BATCH_JOB_ATTEMPT", "2"), "");
+        stage.renders(child(&stage, "1").env("AWS_BATCH_JOB_ATTEMPT", "2"), "6");
+        // One job that takes them all.
+        stage.renders(stage.attempt().args("--frames 1-8"), "");
+    }
+}
+
+#[test]
+fn an_interrupted_attempt_is_gone_on_with() {
+    for stage in both() {
+        let (reached, never) = (stage.path("reached"), stage.path("go on"));
+        stage.put_scene(json!({"steps": [
+            {"at": 4, "do": "touch", "path": reached},
+            {"at": 4, "do": "wait_for_file", "path": never},
+        ]}));
+        let running = stage.attempt().args("--frames 1-10").start();
+        for frame in 1..=3 {
+            running.wait_for_log(&format!("frame {frame} stored"));
+        }
+        wait_until("Blender is in frame 4", || stage.path("reached").exists());
+        running.signal(Signal::SIGTERM);
+        running.finish().exits(143);
+        fs::write(stage.path("go on"), "").unwrap();
+        let run = stage.renders(stage.attempt().args("--frames 1-10"), "4-10");
+        run.says(&["frames 1-3 are already there; rendering 4-10"]);
+        assert_eq!(stage.states().len(), 10);
+
+        let stitch = match &stage.server {
+            Some(server) => {
+                worker("stitch").s3(server).input(server.uri("out")).output(server.uri("out"))
+            }
+            None => worker("stitch").input(stage.path("out")).output(stage.path("out")),
+        };
+        stitch.run().exits(0).says(&["stitching 10 PNG frames, 1-10,"]);
+    }
+}
+
+#[test]
+fn who_may_only_write_renders_everything_with_a_warning() {
+    for denied in [Operation::ListObjectsV2, Operation::HeadObject] {
+        let stage = Stage::s3();
+        stage.renders(stage.attempt(), "1-4");
+        let server = stage.server.as_ref().unwrap();
+        server.inject(Fault::on(denied).respond(403, "AccessDenied"));
+        let run = stage.renders(stage.attempt(), "1-4");
+        run.says(&["cannot tell which frames are there already, so all are rendered"]);
+    }
+}
+
+#[test]
+fn storage_that_fails_while_it_is_looked_at_can_be_tried_again() {
+    for failing in [Operation::ListObjectsV2, Operation::HeadObject] {
+        let stage = Stage::s3();
+        stage.renders(stage.attempt(), "1-4");
+        let server = stage.server.as_ref().unwrap();
+        server.inject(Fault::on(failing).respond(503, "SlowDown"));
+        stage.attempt().run().exits(75);
+        assert_eq!(stage.launches().len(), 1);
+        server.clear_faults();
+        server.inject(Fault::on(failing).times(2).respond(503, "SlowDown"));
+        stage.renders(stage.attempt(), "");
+    }
+}
+
+#[test]
+fn frames_of_another_format_are_warned_of() {
+    let stage = Stage::local();
+    stage.renders(stage.attempt(), "1-4");
+    fs::copy(fixture("frames/blender-rgba-16-zip.exr"), stage.path("out/frames/0002.exr")).unwrap();
+    let warning = "frame 2 is in ";
+    stage.renders(stage.attempt(), "").says(&[warning, "in another format as well", "0002.exr"]);
+    stage.delete(2);
+    stage.renders(stage.attempt(), "2").says(&[warning, "0002.exr"]);
+}
+
+#[test]
+fn a_frame_that_is_a_link_to_something_else_is_not_stored() {
+    let stage = Stage::local();
+    let secret = stage.path("secret.png");
+    fs::copy(fixture("frames/blender-rgb-8.png"), &secret).unwrap();
+    // As a script in the scene could do it: the frame is a link when it is said to be saved.
+    let program = fs::read_to_string(stage.path("blender")).unwrap();
+    let linked = format!(
+        "os.makedirs(os.path.dirname(path) or \".\", exist_ok=True)\n            \
+         if number == 2: os.symlink({secret:?}, path); say(f\"Saved: '{{path}}'\"); return"
+    );
+    let original = "os.makedirs(os.path.dirname(path) or \".\", exist_ok=True)";
+    assert!(program.contains(original));
+    fs::write(stage.path("blender"), program.replace(original, &linked)).unwrap();
+    let run = stage.attempt().run().exits(70);
+    run.says(&["frame 2 is not whole: its file is not a regular file"]);
+    assert_eq!(names(&stage.path("out/frames")), ["0001.png", "0003.png", "0004.png"]);
+}
+
+#[test]
+fn a_real_blender_renders_the_missing_frame_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("scene.blend"), folder.path().join("out"));
+    fs::copy(scene("missing_texture"), &input).unwrap();
+    let attempt = || worker("render").input(&input).output(&out).args("-f 4");
+    let frame = |name: &str| out.join("frames").join(name);
+    attempt().run().exits(0);
+    let shown = pixel_hashes(&frame("0003.png"));
+    let untouched = fs::metadata(frame("0002.png")).unwrap().modified().unwrap();
+    fs::remove_file(frame("0003.png")).unwrap();
+    attempt().run().exits(0).says(&["frames 1-2,4 are already there; rendering 3"]);
+    assert_eq!(pixel_hashes(&frame("0003.png")), shown);
+    assert_eq!(fs::metadata(frame("0002.png")).unwrap().modified().unwrap(), untouched);
+    let run = attempt().run().exits(0);
+    run.says(&["nothing to render"]).never_says(&["starting "]);
+
+    // The texture is found at last: what is rendered without it shows something else.
+    fs::create_dir(folder.path().join("textures")).unwrap();
+    let texture = folder.path().join("textures/missing.png");
+    fs::copy(fixture("frames/blender-rgb-8.png"), texture).unwrap();
+    attempt().run().exits(0).says(&["rendering 4 frames, 1-4,"]);
+    assert_ne!(pixel_hashes(&frame("0003.png")), shown);
+    attempt().run().exits(0).says(&["nothing to render"]);
+}
+
+#[test]
+fn a_texture_that_comes_within_reach_makes_all_frames_again() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (input, out) = (folder.path().join("scene.blend"), folder.path().join("out"));
+    fs::copy(scene("missing_texture"), &input).unwrap();
+    let texture = elsewhere.path().join("texture.png");
+    fs::copy(fixture("frames/blender-rgb-8.png"), &texture).unwrap();
+    fs::create_dir(folder.path().join("textures")).unwrap();
+    // The sandbox opens what lies beside the scene, and not what that leads to.
+    symlink(&texture, folder.path().join("textures/missing.png")).unwrap();
+    let attempt = || worker("render").input(&input).output(&out).args("-f 1");
+    let shown = || pixel_hashes(&out.join("frames/0001.png"));
+    attempt().run().exits(0).says(&["sandbox: Landlock"]);
+    let without = shown();
+    attempt().run().exits(0).says(&["nothing to render"]);
+    let within_reach = || attempt().arg("--allow-read").arg(elsewhere.path()).run().exits(0);
+    within_reach().says(&["rendering 1 frames, 1,"]);
+    assert_ne!(shown(), without);
+    within_reach().says(&["nothing to render"]);
+}
