@@ -33,16 +33,19 @@
 //! │   programs      where Blender, FFmpeg and FFprobe are
 //! │   progress      frame k of n, seconds a frame, time left
 //! │   report        what an attempt did, as JSON beside the frames
+//! │   walls         what each program may reach
+//! │   flood         how much of what it prints is shown
 //! ├─ error        everything that can go wrong → exit code and advice
 //! │   └─ exit       the exit codes
 //! ├─ blender      its command line, its log, its failures, its files
 //! ├─ ffmpeg       its input, command line, progress, failures
 //! ├─ image        is this frame whole?
-//! ├─ process      PID 1, signals and the Spot notice, supervising a child, its life and memory
+//! ├─ process      PID 1, signals, the Spot notice, a child: watched, measured, locked in
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log
 //! ├─ http         the HTTP client below the AWS SDK: what process and storage share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
+//! ├─ printable    text from strangers, made harmless: what process and telemetry share
 //! ├─ provenance   what worker and image were built from: what cli, log and report share
 //! ├─ space        room on a disk: what pipeline, storage and error share
 //! └─ request      what was asked for: frames, shards, locations, jobs
@@ -70,6 +73,7 @@ pub mod ffmpeg;
 pub mod http;
 pub mod image;
 pub mod pipeline;
+pub mod printable;
 pub mod process;
 pub mod provenance;
 pub mod request;

@@ -130,7 +130,7 @@ async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Re
         attempt: command.attempt,
         provenance: command.provenance,
         programs: Programs { search_path: command.search_path },
-        confinement: command.confinement,
+        confinement: sandbox.confine(command.confinement),
         sandbox,
         limits: command.limits,
         scratch_dir: command.scratch_dir,

@@ -53,7 +53,7 @@ impl Stage {
 }
 
 /// Starts a program as PID 1 of a PID namespace of its own, with a `/proc` for it.
-fn as_pid_1() -> Vec<&'static str> {
+pub fn as_pid_1() -> Vec<&'static str> {
     namespace(&["--pid", "--fork", "--kill-child", "--mount-proc"])
 }
 

@@ -20,6 +20,7 @@ mod disk; // room on the scratch disk: before, meanwhile, and when there is none
 mod exit_codes; // one table: in the README, in --help, in the code
 mod fault_rates; // a share of all S3 requests goes wrong: every frame right, or 75
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
+mod hostile; // a scene that tries to get out: each attempt, and what comes of it
 mod init; // being PID 1, and the state that children start in
 mod logs; // the log: for machines and for people, whatever Blender prints
 mod provenance; // what worker and image were built from, wherever that is told
@@ -32,6 +33,7 @@ mod s3_parts; // large objects, in parts: nothing is left, nothing is wrong
 mod s3_recovery; // what passes by itself, or with new credentials, is outlived
 mod s3_server_faults; // its faults of uploads, and those at random
 mod s3_server_itself; // the S3 server that the others rely on
+mod sandbox; // what programs are given and may reach, and where the kernel cannot keep them in
 mod signals; // told to stop: saved frames are stored, the rest is named
 mod spot; // the instance tells that it goes: what is in hand is finished, no more is begun
 mod static_binary; // the static build in root file systems that lack everything

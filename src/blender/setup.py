@@ -41,19 +41,30 @@ render.use_placeholder = False
 render.use_file_extension = True
 
 
-def is_missing(path, library=None):
-    return not os.path.exists(bpy.path.abspath(path, library=library))
+def trouble(path, library=None):
+    """What is wrong with a file, and what can be done about it; nothing if it can be read."""
+    path = bpy.path.abspath(path, library=library)
+    if not os.path.exists(path):
+        return "not found", ""
+    try:
+        # Not to wait for whoever writes into a pipe.
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
+    except OSError as error:
+        return "cannot be read", " (%s; --allow-read)" % error.strerror
+    return None
 
 
 for library in bpy.data.libraries:
-    if is_missing(library.filepath):
-        warnings.append("linked library not found: %s" % library.filepath)
+    wrong = trouble(library.filepath)
+    if wrong:
+        warnings.append("linked library %s: %s%s" % (wrong[0], library.filepath, wrong[1]))
 for texture in bpy.data.images:
     if texture.source in {"FILE", "MOVIE"} and texture.filepath and not texture.packed_file:
-        if is_missing(texture.filepath, texture.library):
+        wrong = trouble(texture.filepath, texture.library)
+        if wrong:
             warnings.append(
-                "image %s not found, its surfaces will be pink or black: %s"
-                % (texture.name, texture.filepath)
+                "image %s %s, its surfaces will be pink or black: %s%s"
+                % (texture.name, wrong[0], texture.filepath, wrong[1])
             )
 
 if (

@@ -6,6 +6,7 @@ mod delivery;
 mod disk;
 mod external;
 mod fingerprint;
+mod flood;
 mod identity;
 mod leaving;
 mod origin;

@@ -15,6 +15,7 @@ use tokio::time::sleep;
 
 use super::crash_file;
 use super::delivery::{Delivered, Delivery, Outcome};
+use super::flood::Flood;
 use super::origin::Origin;
 use super::programs::BLENDER;
 use super::progress::Progress;
@@ -56,6 +57,7 @@ pub struct Rendering<'a> {
     strikes: Strikes,
     /// The launch that runs, or was the last one.
     current: Current,
+    flood: Flood,
     /// The scene, once Blender has described it.
     pub scene: Option<SceneInfo>,
     /// Blender's own words when it last failed.
@@ -100,6 +102,7 @@ impl<'a> Rendering<'a> {
             report,
             strikes: Strikes::new(worker.limits.blender_attempts.get()),
             current: Current::begin(FrameSet::default(), None),
+            flood: Flood::of("blender"),
             scene: None,
             said: Vec::new(),
             launches: Vec::new(),
@@ -178,6 +181,7 @@ impl<'a> Rendering<'a> {
         let (end, stop) = self.follow(&mut child, launch).await;
         // If it ended by itself after a notice: nothing more is begun.
         _ = self.worker.shutdown.leaving();
+        self.flood.end();
         let outlived = self.deliver_the_rest().await;
         if matches!(stop, Some(Stop::Futile(_) | Stop::DiskFull(_))) {
             // Then it was for this, or for what waited and filled the disk, that Blender was
@@ -275,11 +279,13 @@ impl<'a> Rendering<'a> {
                 // What was only found, and not announced, may be the frame that Blender
                 // was at when it ended.
                 if self.current.saved.contains(&frame) {
-                    tracing::warn!(
-                        frame = frame.get(),
-                        "frame {frame} is not whole: its file {damage}"
-                    );
-                    self.damaged.insert(frame, damage);
+                    // A script in the scene may announce it as often as it likes.
+                    if self.damaged.insert(frame, damage.clone()).is_none() {
+                        tracing::warn!(
+                            frame = frame.get(),
+                            "frame {frame} is not whole: its file {damage}"
+                        );
+                    }
                     self.disk_full = self.disk_full.take().or(disk_full);
                 }
             }

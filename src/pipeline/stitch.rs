@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::flood::Flood;
 use super::prefetch::Prefetch;
 use super::programs::{FFMPEG, FFPROBE};
 use super::progress::Progress;
@@ -287,6 +288,7 @@ async fn encode_sequence(
             child.stop(CHILD_GRACE);
         }
     };
+    watch.flood.end();
     if let (Some(why), None) = (stalled, worker.shutdown.requested()) {
         return Err(goal.failed(Cause::Failed(why), &watch.tail));
     }
@@ -317,6 +319,7 @@ struct Watch {
     reached: ffmpeg::Progress,
     progress: Progress,
     tail: LogTail,
+    flood: Flood,
 }
 
 impl Watch {
@@ -326,6 +329,7 @@ impl Watch {
             reached: ffmpeg::Progress::default(),
             progress: Progress::begin(total),
             tail: LogTail::default(),
+            flood: Flood::of("ffmpeg"),
         }
     }
 
@@ -342,7 +346,7 @@ impl Watch {
             }
             Stream::Stderr => {
                 self.tail.push(line);
-                tracing::error!(program = "ffmpeg", "{line}");
+                self.flood.pass(|| tracing::error!(program = "ffmpeg", "{line}"));
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Bytes to lines, whatever comes: no newline, no UTF-8, no end.
 
+use crate::printable::printable;
+
 /// The longest line that is kept, in bytes. Docker's json-file driver splits lines
 /// at 16 KiB, and what is replaced below grows to three times its length.
 pub const MAX_LINE: usize = 5 * 1024;
@@ -7,8 +9,7 @@ pub const MAX_LINE: usize = 5 * 1024;
 /// Assembles lines from pieces of any size, in bounded memory.
 ///
 /// A carriage return ends a line too: FFmpeg rewrites its status line with it.
-/// Empty lines are dropped; what is no UTF-8 or would command a terminal is
-/// replaced; a line longer than [`MAX_LINE`] is cut with a word on how much is
+/// Empty lines are dropped; what is no UTF-8 or is not [`printable`] is replaced; a line longer than [`MAX_LINE`] is cut with a word on how much is
 /// missing.
 #[derive(Debug, Default)]
 pub struct LineAssembler {
@@ -35,8 +36,7 @@ impl LineAssembler {
 
     /// Hands out what came after the last line end.
     pub fn finish(&mut self, mut emit: impl FnMut(String)) {
-        let mut text = String::from_utf8_lossy(self.line.trim_ascii_end())
-            .replace(|c: char| c.is_control() && c != '\t', "\u{fffd}");
+        let mut text = printable(&String::from_utf8_lossy(self.line.trim_ascii_end()), &[]);
         if self.cut > 0 {
             text = format!("{text} [… {} bytes more]", self.cut);
         }

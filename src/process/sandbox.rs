@@ -17,11 +17,11 @@ mod files;
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
 
-use crate::request::SandboxMode;
+use crate::request::{Confinement, SandboxMode};
 
 /// Which walls are there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,29 @@ impl Sandbox {
     /// Whether files are out of reach.
     pub fn has_files(&self) -> bool {
         self.landlock.is_ok()
+    }
+
+    /// What children are given where they are locked in: of `PATH` only what they can read.
+    /// Python, which is in Blender, takes for its home the place where `PATH` has a Python of
+    /// the same version, and fails if it may look but not read there.
+    #[must_use]
+    pub fn confine(&self, mut confinement: Confinement) -> Confinement {
+        if !self.has_files() {
+            return confinement;
+        }
+        let readable = &confinement.readable;
+        let can_be_read = |folder: &&str| {
+            let folder = Path::new(folder);
+            let below = |path: &Path| folder.starts_with(path);
+            files::SOFTWARE.iter().any(|path| below(path.as_ref()))
+                || readable.iter().any(|path| below(path))
+        };
+        for (name, value) in &mut confinement.environment {
+            if name == "PATH" {
+                *value = value.split(':').filter(can_be_read).collect::<Vec<_>>().join(":");
+            }
+        }
+        confinement
     }
 
     /// Locks the calling thread in, for good.
@@ -164,6 +187,25 @@ mod tests {
                 assert_eq!(sandbox(mode, landlock, seccomp).suffices(), Ok(()));
             }
         }
+    }
+
+    #[test]
+    fn of_the_search_path_only_what_can_be_read_is_left() {
+        let confined = |landlock| {
+            let confinement = Confinement {
+                passed: vec![],
+                environment: vec![(
+                    "PATH".to_owned(),
+                    "/root/py/bin:/usr/bin:bin:/srv/x/bin".to_owned(),
+                )],
+                readable: vec![PathBuf::from("/srv/x")],
+                sandbox: SandboxMode::Auto,
+            };
+            let confined = sandbox(SandboxMode::Auto, landlock, true).confine(confinement);
+            confined.environment[0].1.clone()
+        };
+        assert_eq!(confined(true), "/usr/bin:/srv/x/bin");
+        assert_eq!(confined(false), "/root/py/bin:/usr/bin:bin:/srv/x/bin");
     }
 
     #[test]

@@ -33,6 +33,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::progress;
 use super::screen::{Bar, CHANGED, Screen};
+use crate::printable::printable;
 use crate::request::{Attempt, ValueError};
 
 /// The longest message and the longest other field that are written whole, in bytes.
@@ -270,7 +271,7 @@ impl Visit for Fields {
 /// The text without what would command a terminal, and with its middle left out if it
 /// is longer than `longest` bytes: a message ends in what to do.
 fn presentable(text: &str, longest: usize) -> String {
-    let text = text.replace(|c: char| c.is_control() && !matches!(c, '\n' | '\t'), "\u{fffd}");
+    let text = printable(text, &['\n']);
     if text.len() <= longest {
         return text;
     }

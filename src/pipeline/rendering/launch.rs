@@ -33,6 +33,8 @@ pub(super) struct Current {
     pub frames: FrameSet,
     pub tail: LogTail,
     pub began: Instant,
+    /// Whether it has described the scene.
+    described: bool,
     /// When the frame in hand was begun, as far as we know.
     frame_began: Instant,
     /// The frames that it says it saved.
@@ -52,6 +54,7 @@ impl Current {
             frames,
             tail: LogTail::default(),
             began: now,
+            described: false,
             frame_began: now,
             saved: BTreeSet::new(),
             at_work: None,
@@ -231,14 +234,18 @@ impl Rendering<'_> {
                 tracing::debug!(program = "blender", "{line}");
                 self.saved(Path::new(path));
             }
+            // A script in the scene may print as many as it likes.
+            Event::Scene(_) if self.current.described => {}
             Event::Scene(scene) => return self.scene_is_open(*scene),
             Event::External(file) => {
                 tracing::debug!(program = "blender", "{line}");
                 self.origin.names(file);
             }
             Event::Timing => tracing::debug!(program = "blender", "{line}"),
-            Event::Error(_) => tracing::error!(program = "blender", "{line}"),
-            Event::Other => tracing::info!(program = "blender", "{line}"),
+            Event::Error(_) => {
+                self.flood.pass(|| tracing::error!(program = "blender", "{line}"));
+            }
+            Event::Other => self.flood.pass(|| tracing::info!(program = "blender", "{line}")),
         }
         None
     }
@@ -256,6 +263,7 @@ impl Rendering<'_> {
             scene.height,
             scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
         );
+        self.current.described = true;
         let needed = room_for_frames(&scene);
         self.origin.describes(&scene);
         self.scene = Some(scene);

@@ -18,7 +18,7 @@ use super::Walls;
 const NEWEST: ABI = ABI::V9;
 
 /// Where systems keep programs and what these are made of.
-const SOFTWARE: [&str; 9] =
+pub(super) const SOFTWARE: [&str; 9] =
     ["/bin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/sbin", "/usr", "/nix/store"];
 
 /// What programs read of the system: how libraries are found and set up, names of users,

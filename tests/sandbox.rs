@@ -1,0 +1,232 @@
+//! What Blender and FFmpeg are given and may reach: a short environment, their own files and the
+//! scene's, and what flags add. And what happens where the kernel cannot keep them in. What they
+//! must not reach is tried in `hostile.rs`.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::frames;
+use crate::support::{Worker, fixture, names, ordered_scene, scene, worker};
+
+/// A folder of the test's own.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Renders a scene of ours from a folder of its own.
+    fn render(&self, name: &str) -> Worker {
+        let job = self.path("job");
+        fs::create_dir_all(&job).unwrap();
+        fs::copy(scene(name), job.join("scene.blend")).unwrap();
+        worker("render").input(job.join("scene.blend")).output(self.path("out")).args("-f 1")
+    }
+}
+
+/// Adds variables that are anybody's business, and some that are not.
+fn surrounded(worker: Worker) -> Worker {
+    worker
+        .env("TZ", "UTC")
+        .env("OCIO", "/colours/config.ocio")
+        .env("CUDA_VISIBLE_DEVICES", "0")
+        .env("HOME", "/home/somebody")
+        .env("LANGUAGE", "de")
+        .env("AWS_REGION", "eu-central-1")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/credentials")
+        .env("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4")
+        .env("GITHUB_TOKEN", "secret")
+        .env("EMPTY", "")
+}
+
+/// The environment that a stand-in wrote down, without what its own Python may have added.
+fn environ(record: &Path) -> serde_json::Map<String, Value> {
+    let launch: Value = serde_json::from_slice(&fs::read(record).unwrap()).unwrap();
+    let mut environ = launch["environ"].as_object().unwrap().clone();
+    let of_python =
+        |name: &str| name.contains("PYENV_") || ["LC_CTYPE", "PWD", "SHLVL", "_"].contains(&name);
+    environ.retain(|name, _| !of_python(name));
+    environ
+}
+
+#[test]
+fn blender_gets_a_short_environment_and_what_is_passed() {
+    let own = ["CUDA_VISIBLE_DEVICES", "HOME", "LANG", "LC_ALL", "OCIO", "PATH"];
+    let own = [&own[..], &["PULSE_RUNTIME_PATH", "TMPDIR", "TZ"]].concat();
+    let cases: [(&str, &[&str]); 3] = [
+        ("", &[]),
+        ("--pass-env AWS_REGION,EMPTY --pass-env NOT_SET", &["AWS_REGION", "EMPTY"]),
+        ("--pass-env HOME", &[]),
+    ];
+    for (flags, passed) in cases {
+        let place = Place::new();
+        let orders = json!({"record": place.path("launch")});
+        fs::write(place.path("scene.blend"), ordered_scene(1, 1, &orders)).unwrap();
+        let render = worker("render").input(place.path("scene.blend")).output(place.path("out"));
+        let run = surrounded(render.args("-f 1").args(flags).stand_in_blender()).run().exits(0);
+        run.never_says(&["every script in a scene can read"]);
+        let environ = environ(&place.path("launch"));
+        let mut expected = [&own[..], passed].concat();
+        expected.sort_unstable();
+        let mut names: Vec<_> = environ.keys().collect();
+        names.sort();
+        assert_eq!(names, expected, "{flags}");
+        assert_ne!(environ["HOME"], "/home/somebody");
+    }
+}
+
+#[test]
+fn credentials_are_passed_with_a_warning() {
+    let place = Place::new();
+    let render = place.render("tiny").env("AWS_SECRET_ACCESS_KEY", "secret");
+    let run = render.args("--pass-env AWS_SECRET_ACCESS_KEY").run();
+    run.exits(0).says(&["every script in a scene can read AWS_SECRET_ACCESS_KEY"]);
+}
+
+#[test]
+fn ffmpeg_gets_a_short_environment() {
+    let place = Place::new();
+    frames::write(&place.path("in/frames"), 1..=2);
+    symlink(fixture("stand-ins/ffmpeg"), place.path("ffmpeg")).unwrap();
+    let orders = json!({"record": place.path("launch")}).to_string();
+    fs::write(place.path("ffmpeg.orders"), orders).unwrap();
+    let stitch = worker("stitch").input(place.path("in")).output(place.path("out"));
+    let stitch = stitch.arg("--ffmpeg").arg(place.path("ffmpeg")).args("--sandbox off");
+    surrounded(stitch).run().exits(0);
+    let environ = environ(&place.path("launch"));
+    let mut names: Vec<_> = environ.keys().collect();
+    names.sort();
+    assert_eq!(names, ["CUDA_VISIBLE_DEVICES", "OCIO", "PATH", "TZ"]);
+}
+
+#[test]
+fn every_codec_is_encoded_in_the_sandbox() {
+    let place = Place::new();
+    frames::write(&place.path("in/frames"), 1..=5);
+    for codec in ["h264", "h265", "prores"] {
+        let stitch = worker("stitch").input(place.path("in")).output(place.path(codec));
+        let run = stitch.args("--sandbox require --codec").arg(codec).run().exits(0);
+        run.says(&["5 frames"]);
+    }
+}
+
+#[test]
+fn what_lies_elsewhere_is_named_and_can_be_allowed() {
+    let place = Place::new();
+    // The scene wants textures/missing.png; that folder is a link out of the scene's own.
+    fs::create_dir(place.path("elsewhere")).unwrap();
+    fs::write(place.path("elsewhere/missing.png"), frames::frame(1)).unwrap();
+    let render = || place.render("missing_texture");
+    let textures = place.path("job/textures");
+    render().run().exits(0).says(&["image missing.png not found"]);
+    symlink(place.path("elsewhere"), textures).unwrap();
+    let run = render().run().exits(0);
+    run.says(&["image missing.png cannot be read", "(Permission denied; --allow-read)"]);
+    let allowed = || [place.path("no-such-folder"), place.path("elsewhere")];
+    for flags in [true, false] {
+        let worker = allowed().iter().fold(render(), |worker, path| {
+            if flags { worker.arg("--allow-read").arg(path) } else { worker }
+        });
+        let variable = std::env::join_paths(allowed()).unwrap();
+        let worker = if flags { worker } else { worker.env("ALLOW_READ", variable) };
+        worker.run().exits(0).never_says(&["missing.png"]);
+    }
+    render().args("--sandbox off").run().exits(0).never_says(&["cannot be read"]);
+}
+
+#[test]
+fn a_program_that_is_made_of_what_lies_elsewhere_is_named_with_the_way_out() {
+    let place = Place::new();
+    for folder in ["program", "elsewhere"] {
+        fs::create_dir(place.path(folder)).unwrap();
+    }
+    fs::copy("/bin/sh", place.path("elsewhere/sh")).unwrap();
+    let (shell, program) = (place.path("elsewhere/sh"), place.path("program/blender"));
+    let script = format!("#!{}\nexec blender \"$@\"\n", shell.display());
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    let render = || place.render("tiny").arg("--blender").arg(&program);
+    let run = render().run().exits(69);
+    let last = run.last_words();
+    for word in
+        [program.to_str().unwrap(), "--blender, BLENDER", "Permission denied", "--allow-read"]
+    {
+        assert!(last.contains(word), "{word:?} is not in {last:?}");
+    }
+    render().arg("--allow-read").arg(place.path("elsewhere")).run().exits(0);
+}
+
+#[test]
+fn what_ran_before_the_worker_is_left_alone() {
+    let place = Place::new();
+    let background = "sleep 300 >/dev/null 2>&1 & echo $! >\"$0\"; exec \"$@\"";
+    let file = place.path("pid");
+    let run = place.render("tiny").behind(["sh", "-c", background, file.to_str().unwrap()]).run();
+    let pid = Pid::from_raw(fs::read_to_string(&file).unwrap().trim().parse().unwrap());
+    let alive = kill(pid, Signal::SIGKILL).is_ok();
+    run.exits(0).never_says(&["left behind"]);
+    assert!(alive);
+}
+
+/// Starts a program where these system calls do not exist, as in an older kernel.
+fn without(calls: &str) -> Vec<String> {
+    const SCRIPT: &str = "\
+import ctypes, os, platform, struct, sys
+numbers = {'landlock': {'x86_64': 444, 'aarch64': 444}, 'seccomp': {'x86_64': 317, 'aarch64': 277}}
+answer = 0x50000 | 38  # SECCOMP_RET_ERRNO, ENOSYS
+steps = [(0x20, 0, 0, 0)]
+for call in sys.argv[1].split(','):
+    steps += [(0x15, 0, 1, numbers[call][platform.machine()]), (0x06, 0, 0, answer)]
+steps += [(0x06, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b''.join(struct.pack('HBBI', *step) for step in steps))
+program = ctypes.create_string_buffer(struct.pack('HP', len(steps), ctypes.addressof(code)))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.byref(program)) == 0
+os.execvp(sys.argv[2], sys.argv[2:])
+";
+    ["python3", "-c", SCRIPT, calls].map(str::to_owned).to_vec()
+}
+
+#[test]
+fn what_the_kernel_lacks_is_said_and_is_an_error_only_where_it_is_required() {
+    let place = Place::new();
+    for (calls, said) in [
+        ("landlock", "sandbox: seccomp, no Landlock (not in this kernel)"),
+        ("seccomp", "sandbox: Landlock ABI "),
+        ("landlock,seccomp", "no sandbox: no Landlock (not in this kernel), no seccomp ("),
+    ] {
+        place.render("tiny").behind(without(calls)).run().exits(0).says(&[said]);
+        let required = place.render("tiny").args("--sandbox require").behind(without(calls));
+        let run = required.run().exits(69).says(&[said]).never_says(&["starting "]);
+        let last = run.last_words();
+        for word in ["--sandbox (SANDBOX) require", "what to do: ", "--sandbox auto"] {
+            assert!(last.contains(word), "{word:?} is not in {last:?}");
+        }
+    }
+    frames::write(&place.path("out/frames"), 1..=2);
+    let stitch = worker("stitch").input(place.path("out")).output(place.path("video"));
+    stitch.args("--sandbox require").behind(without("landlock")).run().exits(69);
+    assert_eq!(names(&place.path("video")), ["reports"]);
+}
+
+#[test]
+fn the_log_begins_with_what_is_in_force() {
+    let place = Place::new();
+    let second_line =
+        |flags: &str| place.render("tiny").args(flags).run().exits(0).messages()[1].clone();
+    assert!(second_line("").starts_with("sandbox: "));
+    assert_eq!(second_line("--sandbox off"), "no sandbox: --sandbox off");
+}
