@@ -26,7 +26,10 @@ ifndef RENDER_WORKER_IMAGE
 IMAGE  := image
 endif
 
-.PHONY: build test image test-image test-publish demo lint tools engine clean
+# How long each fuzzer runs.
+SECONDS  ?= 60
+
+.PHONY: build test chaos fuzz image test-image test-publish demo lint tools engine clean
 
 ## build: the static release binary, dist/render-worker
 build:
@@ -38,6 +41,15 @@ build:
 ## test: every test of the program; those of its behaviour drive the static binary
 test: tools $(BUILD)
 	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked
+
+## chaos: kill jobs at random moments, and see that nothing is lost; CHAOS_SEED=n repeats a run
+chaos: tools $(BUILD)
+	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test chaos
+
+## fuzz: run each fuzzer for SECONDS=60
+fuzz: tools
+	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz@0.13.2
+	fuzz/run $(SECONDS)
 
 ## image: the container image for this machine, render-worker:VERSION and render-worker:latest
 image: engine
@@ -70,7 +82,7 @@ demo: tools $(BUILD)
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test image --test publish -- -D warnings
+	cargo clippy --locked --test image --test publish --test chaos -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	shellcheck --external-sources $$(git grep -lE '^#!.*\<(ba)?sh$$')
 

@@ -55,6 +55,11 @@ pub fn name(number: i32) -> String {
     format!("{sign}{:04}.png", number.unsigned_abs())
 }
 
+/// How many the frames from 1 to `last` are.
+pub fn count(last: i32) -> usize {
+    usize::try_from(last).expect("not negative")
+}
+
 /// Writes the frames of these numbers into a folder.
 pub fn write(folder: &Path, numbers: impl IntoIterator<Item = i32>) {
     fs::create_dir_all(folder).expect("a writable folder");

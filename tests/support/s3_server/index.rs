@@ -15,6 +15,8 @@ pub struct Index {
     pub buckets: BTreeMap<String, BTreeMap<String, Filed>>,
     /// The multipart uploads that are neither completed nor aborted, by id.
     pub uploads: BTreeMap<String, Upload>,
+    /// Every object that was ever under a key: bucket, key, number; the oldest first.
+    pub history: Vec<(String, String, String)>,
     /// How many numbers have been given out.
     pub numbers: u64,
 }
@@ -83,7 +85,9 @@ impl Index {
     ) -> S3Result<()> {
         let objects = self.objects(bucket)?;
         conditions.allow_write(objects.get(&key))?;
+        let version = (bucket.to_owned(), key.clone(), object.number.clone());
         objects.insert(key, object);
+        self.history.push(version);
         Ok(())
     }
 }

@@ -11,7 +11,7 @@
 //! // … run the program with `server.env()` and `server.uri("scene.blend")` …
 //! assert_eq!(server.count(Operation::GetObject), 3);
 //! ```
-#![allow(dead_code, reason = "each test binary uses a part of this")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of this")]
 
 mod body;
 mod connection;
@@ -211,6 +211,15 @@ impl S3Server {
     /// The keys that start with `prefix`, in the order of their bytes.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         self.store.keys(BUCKET, prefix)
+    }
+
+    /// Every object that anybody could ever read under a key that starts with `prefix`,
+    /// in the order in which they came: those that were replaced or deleted, too.
+    pub fn history(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
+        let (store, prefix) = (self.store.clone(), prefix.to_owned());
+        let history = self.serving.run(async move { store.history(BUCKET, &prefix).await });
+        let history = history.expect("every object is kept");
+        history.into_iter().map(|(key, bytes)| (key, Vec::from(bytes))).collect()
     }
 
     /// The keys of multipart uploads that are neither completed nor aborted.

@@ -81,6 +81,25 @@ impl Store {
         Ok((output, bytes))
     }
 
+    /// Every object that was ever under a key that starts with `prefix`.
+    pub async fn history(&self, bucket: &str, prefix: &str) -> S3Result<Vec<(String, Bytes)>> {
+        let history = self.index().history.clone();
+        let mut versions = Vec::new();
+        for (in_bucket, key, number) in history {
+            if in_bucket != bucket || !key.starts_with(prefix) {
+                continue;
+            }
+            let input = GetObjectInput {
+                bucket: SHELF.to_owned(),
+                key: number,
+                ..GetObjectInput::default()
+            };
+            let body = self.files.get_object(request(input)).await?.output.body;
+            versions.push((key, collect(body.ok_or_else(|| s3_error!(NoSuchKey))?).await?));
+        }
+        Ok(versions)
+    }
+
     /// Deletes an object, if it is there.
     pub fn remove(&self, bucket: &str, key: &str) {
         if let Ok(objects) = self.index().objects(bucket) {

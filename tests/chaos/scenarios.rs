@@ -1,0 +1,180 @@
+//! The scenarios.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use nix::sys::signal::Signal;
+
+use crate::job::Renderer;
+use crate::killing::{Campaign, Pace, logs};
+use crate::output::Output;
+use crate::settings::Settings;
+use crate::support::s3_server::S3Server;
+use crate::tally::Tally;
+use crate::truth::Truth;
+
+/// One of them.
+pub struct Scenario {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub run: fn(&Settings, u64) -> Tally,
+}
+
+/// All of them, in the order in which they are played.
+pub const SCENARIOS: [Scenario; 7] = [
+    Scenario {
+        name: "sigkill",
+        about: "killed by SIGKILL; some S3 requests go wrong",
+        run: |settings, seed| {
+            let tally = killed(
+                "sigkill",
+                &on_s3(settings.faults, seed),
+                settings,
+                seed,
+                &[Signal::SIGKILL],
+            );
+            at_most_one_twice_a_kill(tally)
+        },
+    },
+    Scenario {
+        name: "sigterm",
+        about: "told to stop by SIGTERM; some S3 requests go wrong",
+        run: |settings, seed| {
+            let tally = killed(
+                "sigterm",
+                &on_s3(settings.faults, seed),
+                settings,
+                seed,
+                &[Signal::SIGTERM],
+            );
+            assert_eq!(tally.twice, 0, "what was saved is rendered again");
+            tally
+        },
+    },
+    Scenario {
+        name: "folder",
+        about: "killed by SIGKILL; frames go to a mounted folder",
+        run: |settings, seed| {
+            let folder = Output::Folder(tempfile::tempdir().expect("a folder"));
+            at_most_one_twice_a_kill(killed("folder", &folder, settings, seed, &[Signal::SIGKILL]))
+        },
+    },
+    Scenario {
+        name: "faults-10",
+        about: "nobody kills; 10 % of all S3 requests go wrong",
+        run: |settings, seed| left_alone("faults-10", 10, settings, seed),
+    },
+    Scenario {
+        name: "faults-30",
+        about: "nobody kills; 30 % of all S3 requests go wrong",
+        run: |settings, seed| left_alone("faults-30", 30, settings, seed),
+    },
+    Scenario {
+        name: "faults-50",
+        about: "nobody kills; 50 % of all S3 requests go wrong",
+        run: |settings, seed| left_alone("faults-50", 50, settings, seed),
+    },
+    Scenario {
+        name: "blender",
+        about: "the real Blender, killed by SIGKILL and told to stop by SIGTERM in turn",
+        run: real_blender,
+    },
+];
+
+/// How long the stand-in takes for a frame: longer than it takes to store one.
+const FRAME: Duration = Duration::from_millis(40);
+
+fn on_s3(percent: u8, seed: u64) -> Output {
+    let server = S3Server::start();
+    server.fault_rate(seed, percent);
+    Output::S3(server)
+}
+
+/// Jobs until there were enough kills.
+fn killed(
+    name: &'static str,
+    output: &Output,
+    settings: &Settings,
+    seed: u64,
+    signals: &'static [Signal],
+) -> Tally {
+    let renderer = Renderer::StandIn(FRAME);
+    let truth = Truth::of_the_stand_in(settings.frames);
+    let mut campaign = Campaign {
+        name,
+        output,
+        truth: &truth,
+        renderer,
+        frames: settings.frames,
+        signals,
+        dice: Rng::with_seed(seed),
+        pace: Pace::measure(output, renderer),
+    };
+    let mut tally = begin(name);
+    while tally.kills < settings.kills {
+        campaign.play(tally.jobs + 1, settings.kills, &mut tally);
+    }
+    end(tally, output)
+}
+
+/// One job that nobody kills, on a storage that fails.
+fn left_alone(name: &'static str, percent: u8, settings: &Settings, seed: u64) -> Tally {
+    let output = on_s3(percent, seed);
+    let truth = Truth::of_the_stand_in(settings.frames);
+    let mut campaign = Campaign {
+        name,
+        output: &output,
+        truth: &truth,
+        renderer: Renderer::StandIn(Duration::from_millis(5)),
+        frames: settings.frames,
+        signals: &[],
+        dice: Rng::with_seed(seed),
+        pace: Pace { start: Duration::ZERO, frame: Duration::ZERO },
+    };
+    let mut tally = begin(name);
+    campaign.play(1, 0, &mut tally);
+    end(tally, &output)
+}
+
+fn real_blender(settings: &Settings, seed: u64) -> Tally {
+    /// The scene, and all of its frames.
+    const SCENE: (&str, i32) = ("tiny", 12);
+    /// Of each job.
+    const KILLS: usize = 4;
+
+    let output = on_s3(settings.faults, seed);
+    let renderer = Renderer::Blender(SCENE.0);
+    let truth = Truth::of_blender(SCENE.0, SCENE.1);
+    let mut campaign = Campaign {
+        name: "blender",
+        output: &output,
+        truth: &truth,
+        renderer,
+        frames: SCENE.1,
+        signals: &[Signal::SIGKILL, Signal::SIGTERM],
+        dice: Rng::with_seed(seed),
+        pace: Pace::measure(&output, renderer),
+    };
+    let mut tally = begin("blender");
+    for round in 1..=settings.rounds {
+        campaign.play(round, KILLS * round, &mut tally);
+    }
+    at_most_one_twice_a_kill(end(tally, &output))
+}
+
+fn begin(name: &'static str) -> Tally {
+    // Logs of an earlier run would only confuse.
+    drop(std::fs::remove_dir_all(logs(name)));
+    Tally { name, ..Tally::default() }
+}
+
+fn end(mut tally: Tally, output: &Output) -> Tally {
+    (tally.requests, tally.faults) = output.requests();
+    tally
+}
+
+fn at_most_one_twice_a_kill(tally: Tally) -> Tally {
+    let Tally { twice, kills, .. } = tally;
+    assert!(twice <= kills, "{twice} frames were rendered twice in {kills} kills");
+    tally
+}
