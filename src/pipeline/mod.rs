@@ -40,6 +40,7 @@ use report::Report;
 
 pub use programs::Programs;
 pub use render::render;
+pub use sequence::{Sequence, Slot};
 pub use stitch::stitch;
 
 /// How long a child has to end that nobody needs any more. Both end within milliseconds.

@@ -1,0 +1,28 @@
+//! What FFmpeg and FFprobe print: progress, last words, and what a video is.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use render_worker::ending::Ending;
+use render_worker::ffmpeg::{LogTail, ProgressParser, VideoInfo};
+use render_worker::process::lines::LineAssembler;
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && let Some(video) = VideoInfo::parse(text)
+    {
+        _ = video.to_string();
+    }
+    let mut tail = LogTail::default();
+    let mut progress = ProgressParser::default();
+    let mut take = |line: String| {
+        progress.push(&line);
+        tail.push(&line);
+    };
+    let mut assembler = LineAssembler::default();
+    assembler.push(bytes, &mut take);
+    assembler.finish(&mut take);
+    assert!(tail.last_words().len() <= 12);
+    for ending in [Ending::Code(0), Ending::Code(1), Ending::Signal(9)] {
+        _ = tail.diagnose(ending);
+    }
+});

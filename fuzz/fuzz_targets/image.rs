@@ -1,0 +1,42 @@
+//! Images of every format: is this one whole?
+#![no_main]
+
+use std::io::Cursor;
+
+use libfuzzer_sys::fuzz_target;
+use render_worker::image::check;
+use render_worker::request::ImageFormat;
+
+fuzz_target!(|bytes: &[u8]| {
+    judge(bytes);
+    if let Some(repaired) = with_right_checksums(bytes) {
+        judge(&repaired);
+    }
+});
+
+fn judge(bytes: &[u8]) {
+    for format in ImageFormat::ALL {
+        if let Ok(frame) = check(format, Cursor::new(bytes)) {
+            assert!(frame.width > 0 && frame.height > 0);
+            // What is whole is no longer so without its beginning.
+            assert!(check(format, Cursor::new(&bytes[1..])).is_err());
+        }
+    }
+}
+
+/// A PNG whose checksums fit what was made of its chunks: else nothing behind the first
+/// change would ever be looked at.
+fn with_right_checksums(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut repaired = bytes.to_vec();
+    let mut at = 8;
+    while let Some(length) = repaired.get(at..at + 4) {
+        let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
+        let end = at.checked_add(8)?.checked_add(length)?;
+        let Some(body) = repaired.get(at + 4..end) else { break };
+        let sum = crc32fast::hash(body).to_be_bytes();
+        let Some(place) = repaired.get_mut(end..end + 4) else { break };
+        place.copy_from_slice(&sum);
+        at = end + 4;
+    }
+    (bytes.starts_with(b"\x89PNG") && repaired != bytes).then_some(repaired)
+}

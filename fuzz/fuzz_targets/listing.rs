@@ -1,0 +1,33 @@
+//! Names out of a listing, one a line: which are frames, and what sequence they make.
+#![no_main]
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use libfuzzer_sys::fuzz_target;
+use render_worker::pipeline::Sequence;
+use render_worker::request::{FrameFile, Location, SequenceSelection};
+use render_worker::storage::Entry;
+
+fuzz_target!(|text: &str| {
+    let names: BTreeSet<&str> = text.lines().collect();
+    for frame in names.iter().filter_map(|name| FrameFile::parse(name)) {
+        let own = FrameFile::name(frame.number, frame.format);
+        let again = FrameFile::parse(&own).expect("a name of ours");
+        assert_eq!((again.number, again.format), (frame.number, frame.format));
+        // Whatever was listed, what is written lies in the folder it is written to.
+        assert!(!own.contains('/'));
+    }
+    let entry =
+        |name: &&str| Entry { name: (*name).to_owned(), size: 1, modified: SystemTime::UNIX_EPOCH };
+    let folder = Location::Local("frames".into());
+    let all = SequenceSelection::Range { first: None, total: None };
+    for allow_gaps in [false, true] {
+        let entries = names.iter().map(entry).collect();
+        let Ok(sequence) = Sequence::arrange(&folder, entries, &all, None, allow_gaps) else {
+            continue;
+        };
+        assert!(sequence.slots.is_sorted_by(|a, b| a.number < b.number));
+        assert!(allow_gaps || sequence.slots.iter().all(|slot| slot.file.is_some()));
+    }
+});
