@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use render_worker::blender::{Event, LogTail};
-use render_worker::ending::Ending;
+use render_worker::ending::{Ending, Killer};
 use render_worker::process::lines::{LineAssembler, MAX_LINE};
 
 fuzz_target!(|bytes: &[u8]| {
@@ -26,7 +26,7 @@ fuzz_target!(|bytes: &[u8]| {
         }
     }
     assert!(tail.last_words().len() <= 12);
-    for ending in [Ending::Code(0), Ending::Code(1), Ending::Signal(11)] {
-        _ = tail.diagnose(ending, None);
+    for ending in [Ending::Code(0), Ending::Code(1), Ending::Signal(9), Ending::Signal(11)] {
+        _ = tail.diagnose(ending, Killer::Unknown, None);
     }
 });

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use render_worker::ending::Ending;
+use render_worker::ending::{Ending, Killer};
 use render_worker::ffmpeg::{LogTail, ProgressParser, VideoInfo};
 use render_worker::process::lines::LineAssembler;
 
@@ -23,6 +23,6 @@ fuzz_target!(|bytes: &[u8]| {
     assembler.finish(&mut take);
     assert!(tail.last_words().len() <= 12);
     for ending in [Ending::Code(0), Ending::Code(1), Ending::Signal(9)] {
-        _ = tail.diagnose(ending);
+        _ = tail.diagnose(ending, Killer::Unknown);
     }
 });
