@@ -159,6 +159,29 @@ fn render_ends_with_the_cause_when_the_scene_cannot_be_had() {
 }
 
 #[test]
+fn nothing_is_decided_by_a_beginning_that_was_spoilt_on_its_way() {
+    // Frame 1 to 9; too large to come in one request, with a checksum.
+    let mut scene = ordered_scene(1, 9, &json!({}));
+    scene.resize(2 * 1024 * 1024, 0);
+    let no_scene = vec![0; scene.len()];
+    let index = |job: Worker, index: &str| {
+        job.env("AWS_BATCH_JOB_ARRAY_SIZE", "3").env("AWS_BATCH_JOB_ARRAY_INDEX", index)
+    };
+    // The magic word, and the last frame: with 8 of them the third job had nothing to do.
+    for (at, index_of_job) in [(0, "0"), (40, "2")] {
+        let setting = Setting::new().inject(Fault::on(Operation::GetObject).times(1).flip_bit(at));
+        setting.server.put("a.blend", &scene);
+        let job = index(setting.render().args("-t scene"), index_of_job);
+        ends(job.run(), 75, &["in two versions", RUN_AGAIN]);
+        assert!(!setting.blender_was_started());
+
+        setting.server.put("a.blend", &no_scene);
+        let job = index(setting.render().args("-t scene"), index_of_job);
+        ends(job.run(), 65, &["is no usable scene"]);
+    }
+}
+
+#[test]
 fn stitch_ends_with_the_cause_when_something_cannot_be_had_or_stored() {
     use Operation::{GetObject, ListObjectsV2, PutObject};
     for (fault, code, words) in [

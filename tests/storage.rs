@@ -104,7 +104,7 @@ fn the_contract_holds_for_s3() {
     let parts = of("large.bin", Operation::UploadPart);
     assert_eq!(parts.len(), LARGE.div_ceil(16 * MIB));
     for part in parts {
-        let checksum = part.header("x-amz-checksum-crc32");
+        let checksum = part.header("x-amz-checksum-crc64nvme");
         assert!(checksum.is_some(), "part {:?} has no checksum", part.part_number());
     }
     let ranges = of("large.bin", Operation::GetObject);

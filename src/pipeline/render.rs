@@ -43,16 +43,7 @@ async fn attempt(
     let scratch = worker.scratch()?;
     let rooms = Rooms::prepare(&scratch)?;
     let opened = worker.unless_stopped(worker.storage.open(&job.scene)).await?;
-    let fetch = || worker.unless_stopped(worker.storage.localise(&opened, &rooms.scene));
-    let no_scene = |source| Error::SceneFile { scene: job.scene.clone(), source };
-    // Told by the beginning of most files, so that they are only fetched to be rendered.
-    let told = SceneFile::from_start(&opened.start, opened.is_whole()).map_err(no_scene)?;
-    let (file, fetched) = if let Some(file) = told {
-        (file, None)
-    } else {
-        let scene = fetch().await?;
-        (worker.unless_stopped(read_scene_file(job, &scene)).await?, Some(scene))
-    };
+    let (file, fetched) = meet_scene(worker, job, &opened, &rooms).await?;
     if job.frames.needs_scene_range() && file.range.is_none() {
         return Err(Error::NoSceneRange { source: job.scene.clone() });
     }
@@ -86,7 +77,7 @@ async fn attempt(
 
     let scene = match fetched {
         Some(scene) => scene,
-        None => fetch().await?,
+        None => fetch_scene(worker, &opened, &rooms).await?,
     };
     let frames = &plan.pending;
     let (count, from, to) = (frames.len(), &job.scene, &job.output);
@@ -123,6 +114,33 @@ async fn attempt(
     report.frames.append(&mut rendering.stored);
     plan.warn_of_other_formats(&folder, &report.frames);
     result
+}
+
+/// What the scene file says of itself, and where it is by now if the whole was needed for
+/// that: the beginning tells it of most files, so that they are only fetched to be rendered.
+async fn meet_scene(
+    worker: &Worker,
+    job: &RenderJob,
+    opened: &Opened,
+    rooms: &Rooms,
+) -> Result<(SceneFile, Option<PathBuf>), Error> {
+    let (file, fetched) = match SceneFile::from_start(&opened.start, opened.is_whole()) {
+        Ok(Some(file)) => (Ok(file), None),
+        Ok(None) => {
+            let scene = fetch_scene(worker, opened, rooms).await?;
+            (worker.unless_stopped(read_scene_file(job, &scene)).await, Some(scene))
+        }
+        Err(source) => (Err(Error::SceneFile { scene: job.scene.clone(), source }), None),
+    };
+    // A bit that is wrong must not make a scene unusable, nor choose other frames.
+    if file.is_err() || (job.frames.needs_scene_range() && !opened.is_whole()) {
+        worker.unless_stopped(worker.storage.confirm(opened)).await?;
+    }
+    Ok((file?, fetched))
+}
+
+async fn fetch_scene(worker: &Worker, opened: &Opened, rooms: &Rooms) -> Result<PathBuf, Error> {
+    worker.unless_stopped(worker.storage.localise(opened, &rooms.scene)).await
 }
 
 /// How the frames are made, as far as it can be told without starting Blender.

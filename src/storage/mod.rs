@@ -140,6 +140,25 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
     }
 
+    /// Makes sure of the beginning of a file before something is decided by it that nothing
+    /// later would put right: [`Storage::localise`] compares it as well, where the store
+    /// keeps checksums.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not the same (of S3; that is [`Failure::Transient`]).
+    pub async fn confirm(&self, file: &Opened) -> Result<(), StorageError> {
+        let (Version::S3 { etag }, Location::S3 { bucket, key }) = (&file.version, &file.location)
+        else {
+            return Ok(());
+        };
+        let result = async {
+            let bucket = self.s3.bucket(bucket).await?;
+            bucket.confirm(key, etag.as_deref(), &file.start).await
+        };
+        let location = &file.location;
+        result.await.map_err(|failure| StorageError::new(Operation::Read, location, failure))
+    }
+
     /// Where a file that was opened can be read on this machine: the file itself, or
     /// `copy`, to which it was downloaded.
     ///

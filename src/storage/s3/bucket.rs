@@ -2,6 +2,7 @@
 //! [`download`](super::download), what goes out in [`upload`](super::upload).
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
@@ -44,6 +45,8 @@ pub(in crate::storage) struct Bucket {
     pub(super) places: Arc<Semaphore>,
     /// What has to be finished, or undone, when an upload is given up.
     pub(super) background: Background,
+    /// Whether the store has refused the checksum of a whole object that came in parts.
+    pub(super) refuses_sums: Arc<AtomicBool>,
 }
 
 impl Bucket {
@@ -55,6 +58,7 @@ impl Bucket {
             patience,
             places: Arc::new(Semaphore::new(PARTS_AT_ONCE)),
             background: Background::default(),
+            refuses_sums: Arc::default(),
         }
     }
 

@@ -112,6 +112,8 @@ fn sort(code: &str, status: u16) -> (Kind, Cure) {
         // The object was replaced while it was read: what was had of it is of no use.
         ("PreconditionFailed", _) | (_, 412) => (Kind::Transient, Cure::None),
         ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, 404) => (Kind::Missing, Cure::None),
+        // The store is none that can do this: the one 5xx that does not pass.
+        ("NotImplemented", _) | (_, 501) => (Kind::Denied, Cure::None),
         // A clock that is wrong: the SDK has learned the right time from this answer, and
         // signs the next request with it.
         (
@@ -211,6 +213,7 @@ mod tests {
             ("NoSuchKey", 404, (Missing, Nothing)),
             ("", 404, (Missing, Nothing)),
             ("AccessDenied", 403, (Denied, Nothing)),
+            ("NotImplemented", 501, (Denied, Nothing)),
             ("InvalidAccessKeyId", 403, (Denied, Nothing)),
             ("SignatureDoesNotMatch", 403, (Denied, Nothing)),
             ("InvalidToken", 400, (Denied, Nothing)),

@@ -13,7 +13,7 @@ use std::io::{self, Read as _};
 
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
-use aws_sdk_s3::types::ServerSideEncryption;
+use aws_sdk_s3::types::{ChecksumType, ServerSideEncryption};
 use aws_smithy_checksums::ChecksumAlgorithm;
 use aws_smithy_checksums::http::HttpChecksum;
 use md5::{Digest as _, Md5};
@@ -33,18 +33,33 @@ pub(super) enum Sum {
 }
 
 impl Sum {
+    /// A CRC-64/NVME that is to be computed.
+    pub(super) const CRC64NVME: Self = Self::Kept { algorithm: "crc64nvme", value: String::new() };
+
+    /// As S3 writes it.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Kept { value, .. } | Self::ETag(value) => value,
+        }
+    }
+
     /// What the head of an object tells.
     pub(super) fn of_head(head: &HeadObjectOutput) -> Option<Self> {
+        // With how many letters a sum of that kind is written.
         let kept = [
-            ("crc64nvme", head.checksum_crc64_nvme()),
-            ("crc32", head.checksum_crc32()),
-            ("crc32c", head.checksum_crc32_c()),
-            ("sha256", head.checksum_sha256()),
-            ("sha1", head.checksum_sha1()),
+            ("crc64nvme", 12, head.checksum_crc64_nvme()),
+            ("crc32", 8, head.checksum_crc32()),
+            ("crc32c", 8, head.checksum_crc32_c()),
+            ("sha256", 44, head.checksum_sha256()),
+            ("sha1", 28, head.checksum_sha1()),
         ];
-        // With a number behind it it is a sum of the parts' sums, whose sizes we do not know.
-        let kept = kept.into_iter().find_map(|(algorithm, value)| {
-            let value = value.filter(|value| !value.contains('-'))?.to_owned();
+        // What was uploaded in parts may have a sum of the parts' sums, whose sizes we do not
+        // know. S3 writes their number behind it; not every store does, nor says the type, and
+        // some write one kind of sum under the name of another.
+        let parts = head.e_tag().is_some_and(|e_tag| e_tag.contains('-'));
+        let whole = !parts || head.checksum_type() == Some(&ChecksumType::FullObject);
+        let kept = kept.into_iter().find_map(|(algorithm, length, value)| {
+            let value = value.filter(|value| whole && value.len() == length)?.to_owned();
             Some(Self::Kept { algorithm, value })
         });
         let secret = head.sse_customer_algorithm().is_some();
@@ -172,6 +187,13 @@ mod tests {
         let md5 = Some(Sum::ETag("25f9e794323b453885f5181f1b624d0b".to_owned()));
         let of_parts = head.clone().checksum_crc32("y/Q5Jg==-2").build();
         assert_eq!(Sum::of_head(&of_parts), md5);
+        let in_parts =
+            head.e_tag("\"25f9e794323b453885f5181f1b624d0b-2\"").checksum_crc32("y/Q5Jg==");
+        assert_eq!(Sum::of_head(&in_parts.clone().build()), None);
+        let full = in_parts.checksum_type(ChecksumType::FullObject);
+        assert_eq!(Sum::of_head(&full.clone().build()), Some(kept("crc32", "y/Q5Jg==")));
+        let other = full.checksum_crc64_nvme("y/Q5Jg==");
+        assert_eq!(Sum::of_head(&other.build()), Some(kept("crc32", "y/Q5Jg==")));
         let answer = || GetObjectOutput::builder().e_tag(e_tag);
         assert_eq!(Sum::of_answer(&answer().build()), md5);
         assert_eq!(Sum::of_answer(&answer().checksum_sha1("x").build()), None);

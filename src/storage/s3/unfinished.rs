@@ -4,14 +4,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_s3::types::ChecksumAlgorithm;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::bucket::Bucket;
-use super::classify::fault;
+use super::classify::{Fault, fault};
 use super::retry::{limit, within};
 use super::upload::Labels;
 use crate::error::chain;
@@ -64,7 +63,7 @@ pub(super) struct Unfinished {
 impl Unfinished {
     /// Begins an upload. Whoever gives up waiting for the answer does not know the
     /// upload's name, and cannot abort it: the answer is waited for all the same.
-    pub(super) async fn begin(bucket: &Bucket, key: &str, labels: Labels) -> Result<Self, Failure> {
+    pub(super) async fn begin(bucket: &Bucket, key: &str, labels: Labels) -> Result<Self, Fault> {
         // Nothing to abort before there is an answer.
         let mut upload =
             Self { bucket: bucket.clone(), key: key.to_owned(), id: String::new(), armed: false };
@@ -80,19 +79,20 @@ impl Unfinished {
         });
         match told.await {
             Ok(answer) => answer,
-            Err(_) => Err(Failure::Transient("the program is ending".into())),
+            Err(_) => Err(Failure::Transient("the program is ending".into()).into()),
         }
     }
 
-    async fn create(&self, labels: &Labels) -> Result<String, Failure> {
-        let created = self.bucket.persist(&self.key, |client| {
+    async fn create(&self, labels: &Labels) -> Result<String, Fault> {
+        let created = self.bucket.try_until(&self.key, |client| {
             let request = client
                 .create_multipart_upload()
                 .bucket(&self.bucket.name)
                 .key(&self.key)
                 .set_content_type(labels.content_type.clone())
                 .set_metadata(labels.metadata.clone())
-                .checksum_algorithm(ChecksumAlgorithm::Crc32);
+                .checksum_algorithm(labels.algorithm())
+                .set_checksum_type(labels.checksum_type());
             within(limit(0), async { request.send().await.map_err(fault) })
         });
         Ok(created.await?.upload_id.unwrap_or_default())

@@ -1,20 +1,32 @@
 //! Objects on their way out: in one request, or large files in parts.
+//!
+//! S3 compares each part with a checksum, and with an upload that was begun so, the whole:
+//! CRC-64/NVME, the one that S3 computes by itself as well, and that every store has which
+//! knows checksums of whole objects ("Checking object integrity for data uploads" in the
+//! S3 user guide). It is what a download is compared with. Where a store knows none of
+//! this, an object is uploaded with the checksums of its parts alone.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{ChecksumAlgorithm, CompletedMultipartUpload, CompletedPart};
+use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::bucket::{Bucket, FINGERPRINT, PART, PARTS_AT_ONCE};
-use super::classify::{Fault, fault};
+use super::classify::{Cure, Fault, fault};
 use super::connection::carrying;
+use super::integrity::Sum;
 use super::retry::{limit, within};
-use super::scratch::read_at;
+use super::scratch::{read_at, sum};
 use super::unfinished::Unfinished;
+use crate::error::chain;
 use crate::storage::{Failure, Fingerprint};
 
 /// S3's limit on the number of parts of an upload.
@@ -64,14 +76,33 @@ impl Bucket {
             self.write(key, read_at(&file, 0, size).await?, fingerprint).await?;
             return Ok(size);
         }
-        let labels = Labels::of(key, fingerprint);
+        let mut labels = Labels::of(key, fingerprint);
+        if !self.refuses_sums.load(Relaxed) {
+            labels.sum = Some(sum(&file, Sum::CRC64NVME).await?.into_text());
+        }
         let mut rounds = 0;
+        let mut refused = None;
         loop {
             match self.upload_in_parts(&file, size, key, &labels).await {
                 Err(fault) if fault.code == "NoSuchUpload" && rounds < ROUNDS => rounds += 1,
-                result => return result.map(|()| size).map_err(|fault| fault.failure),
+                Err(fault) if labels.sum.is_some() && may_be_of_sums(&fault) => {
+                    labels.sum = None;
+                    refused = Some(chain(fault.failure.cause()));
+                }
+                Err(fault) => return Err(fault.failure),
+                Ok(()) => break,
             }
         }
+        if let Some(why) = refused
+            && !self.refuses_sums.swap(true, Relaxed)
+        {
+            tracing::warn!(
+                "s3://{}: the store takes no checksum of a whole object that is uploaded in parts, \
+                 only those of the parts: {why}",
+                self.name
+            );
+        }
+        Ok(size)
     }
 
     async fn upload_in_parts(
@@ -82,7 +113,7 @@ impl Bucket {
         labels: &Labels,
     ) -> Result<(), Fault> {
         let unfinished = Unfinished::begin(self, key, labels.clone()).await?;
-        let result = self.upload_parts(file, size, key, unfinished.id()).await;
+        let result = self.upload_parts(file, size, key, labels, unfinished.id()).await;
         if result.is_ok() {
             unfinished.complete();
         } else {
@@ -98,6 +129,7 @@ impl Bucket {
         file: &Arc<File>,
         size: u64,
         key: &str,
+        labels: &Labels,
         upload: &str,
     ) -> Result<(), Fault> {
         let length = PART.max(size.div_ceil(MAX_PARTS));
@@ -106,7 +138,8 @@ impl Bucket {
             .map(|(number, start)| async move {
                 let _place = self.places.acquire().await;
                 let content = read_at(file, start, length.min(size - start)).await?;
-                self.upload_part(key, upload, number, content).await
+                let part = self.upload_part(key, upload, labels.algorithm(), number, content);
+                part.await
             })
             .buffered(PARTS_AT_ONCE)
             .try_collect()
@@ -118,8 +151,10 @@ impl Bucket {
                 .bucket(&self.name)
                 .key(key)
                 .upload_id(upload)
-                .multipart_upload(parts.clone());
-            within(limit(PART), async { request.send().await.map(drop).map_err(fault) })
+                .multipart_upload(parts.clone())
+                .set_checksum_crc64_nvme(labels.sum.clone())
+                .set_checksum_type(labels.checksum_type());
+            within(limit(PART), async { request.send().await.map(drop).map_err(of_completion) })
         })
         .await
     }
@@ -128,6 +163,7 @@ impl Bucket {
         &self,
         key: &str,
         upload: &str,
+        algorithm: ChecksumAlgorithm,
         number: i32,
         content: Bytes,
     ) -> Result<CompletedPart, Fault> {
@@ -139,7 +175,7 @@ impl Bucket {
                 .key(key)
                 .upload_id(upload)
                 .part_number(number)
-                .checksum_algorithm(ChecksumAlgorithm::Crc32)
+                .checksum_algorithm(algorithm.clone())
                 .body(ByteStream::from(content.clone()))
                 .customize()
                 .config_override(carrying(size));
@@ -151,8 +187,28 @@ impl Bucket {
             .part_number(number)
             .set_e_tag(stored.e_tag)
             .set_checksum_crc32(stored.checksum_crc32)
+            .set_checksum_crc64_nvme(stored.checksum_crc64_nvme)
             .build())
     }
+}
+
+/// Whether a store may take the same upload without the checksum of the whole: it knows
+/// none, or computes another one from parts that it has compared.
+fn may_be_of_sums(fault: &Fault) -> bool {
+    let refused = matches!(fault.failure, Failure::Denied(_)) && fault.code != "AccessDenied";
+    refused || fault.code == "BadDigest"
+}
+
+/// Sorts an error of a completion. What the parts add up to is the same the next time.
+fn of_completion<E>(error: SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    let mut fault = fault(error);
+    if fault.code == "BadDigest" {
+        fault.cure = Cure::None;
+    }
+    fault
 }
 
 /// What is kept with an object.
@@ -160,13 +216,28 @@ impl Bucket {
 pub(super) struct Labels {
     pub(super) content_type: Option<String>,
     pub(super) metadata: Option<HashMap<String, String>>,
+    /// The CRC-64/NVME of the whole, if it is uploaded in parts and kept with that.
+    sum: Option<String>,
 }
 
 impl Labels {
     fn of(key: &str, fingerprint: Option<Fingerprint>) -> Self {
         let entry = |fingerprint: Fingerprint| (FINGERPRINT.to_owned(), fingerprint.to_string());
         let metadata = fingerprint.map(|fingerprint| [entry(fingerprint)].into());
-        Self { content_type: content_type(key), metadata }
+        Self { content_type: content_type(key), metadata, sum: None }
+    }
+
+    /// Of the parts' checksums: one algorithm goes through an upload.
+    pub(super) fn algorithm(&self) -> ChecksumAlgorithm {
+        match self.sum {
+            Some(_) => ChecksumAlgorithm::Crc64Nvme,
+            None => ChecksumAlgorithm::Crc32,
+        }
+    }
+
+    /// Without one, stores that know none are not bothered.
+    pub(super) fn checksum_type(&self) -> Option<ChecksumType> {
+        self.sum.as_ref().map(|_| ChecksumType::FullObject)
     }
 }
 

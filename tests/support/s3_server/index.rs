@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use s3s::dto::{CompletedPart, ETag, ETagCondition, Timestamp};
+use bytes::Bytes;
+use s3s::dto::{Checksum, CompletedPart, ETag, ETagCondition, Timestamp};
 use s3s::{S3Result, s3_error};
+
+use super::sums::Sums;
 
 /// The smallest part of a multipart upload, except for the last one.
 const MIN_PART: usize = 5 * 1024 * 1024;
@@ -28,12 +31,13 @@ pub struct Upload {
     /// The number that the object will have.
     pub number: String,
     pub started: Timestamp,
+    pub sums: Sums,
     pub parts: BTreeMap<i32, Part>,
 }
 
 /// One part that has arrived.
 pub struct Part {
-    pub size: usize,
+    pub bytes: Bytes,
     pub e_tag: Option<ETag>,
 }
 
@@ -45,6 +49,8 @@ pub struct Filed {
     pub size: Option<i64>,
     pub e_tag: Option<ETag>,
     pub last_modified: Option<Timestamp>,
+    /// The checksum of the whole, if it was uploaded in parts and has one.
+    pub sums: Option<Checksum>,
 }
 
 impl Index {
@@ -145,7 +151,7 @@ pub fn check_parts(wanted: &[CompletedPart], uploaded: &BTreeMap<i32, Part>) -> 
         let Some(found) = found.filter(|found| found.e_tag == part.e_tag) else {
             return Err(s3_error!(InvalidPart));
         };
-        if found.size < MIN_PART && position + 1 < wanted.len() {
+        if found.bytes.len() < MIN_PART && position + 1 < wanted.len() {
             return Err(s3_error!(EntityTooSmall));
         }
     }

@@ -25,6 +25,7 @@ mod rate;
 mod service;
 mod serving;
 mod store;
+mod sums;
 mod tls;
 
 use std::collections::BTreeMap;

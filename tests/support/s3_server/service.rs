@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use s3s::checksum::ChecksumHasher;
 use s3s::dto::{
-    AbortMultipartUploadInput, AbortMultipartUploadOutput, BucketLocationConstraint, Checksum,
+    AbortMultipartUploadInput, AbortMultipartUploadOutput, BucketLocationConstraint, ChecksumMode,
     CompleteMultipartUploadInput, CompleteMultipartUploadOutput, CreateBucketInput,
     CreateBucketOutput, CreateMultipartUploadInput, CreateMultipartUploadOutput, DeleteObjectInput,
     DeleteObjectOutput, DeleteObjectsInput, DeleteObjectsOutput, DeletedObject,
@@ -16,9 +15,10 @@ use s3s::dto::{
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use super::index::{Conditions, Part, Upload, check_parts};
+use super::index::{Conditions, Filed, Part, Upload, check_parts};
 use super::listing;
 use super::store::{SHELF, Store, blob, collect};
+use super::sums::Sums;
 
 #[async_trait::async_trait]
 impl S3 for Store {
@@ -64,7 +64,17 @@ impl S3 for Store {
         };
         conditions.allow_read(&object)?;
         (input.bucket, input.key) = (SHELF.to_owned(), object.number);
-        self.files.get_object(req).await
+        // None comes with a range of the object.
+        let asked = wants_sums(input.checksum_mode.as_ref()) && input.range.is_none();
+        let mut response = self.files.get_object(req).await?;
+        if let Some(sums) = object.sums.filter(|_| asked) {
+            let output = &mut response.output;
+            output.checksum_crc32 = sums.checksum_crc32;
+            output.checksum_crc32c = sums.checksum_crc32c;
+            output.checksum_crc64nvme = sums.checksum_crc64nvme;
+            output.checksum_type = sums.checksum_type;
+        }
+        Ok(response)
     }
 
     async fn head_object(
@@ -79,7 +89,16 @@ impl S3 for Store {
         };
         conditions.allow_read(&object)?;
         (input.bucket, input.key) = (SHELF.to_owned(), object.number);
-        self.files.head_object(req).await
+        let asked = wants_sums(input.checksum_mode.as_ref());
+        let mut response = self.files.head_object(req).await?;
+        if let Some(sums) = object.sums.filter(|_| asked) {
+            let output = &mut response.output;
+            output.checksum_crc32 = sums.checksum_crc32;
+            output.checksum_crc32c = sums.checksum_crc32c;
+            output.checksum_crc64nvme = sums.checksum_crc64nvme;
+            output.checksum_type = sums.checksum_type;
+        }
+        Ok(response)
     }
 
     async fn put_object(
@@ -143,6 +162,7 @@ impl S3 for Store {
         mut req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = &mut req.input;
+        let sums = Sums::declared(input)?;
         let number = {
             let mut index = self.index();
             index.objects(&input.bucket)?;
@@ -159,6 +179,7 @@ impl S3 for Store {
             key,
             number,
             started: SystemTime::now().into(),
+            sums,
             parts: BTreeMap::new(),
         };
         self.index().uploads.insert(id, upload);
@@ -175,9 +196,8 @@ impl S3 for Store {
         self.index().upload(&bucket, &key, &id)?;
         let body = input.body.take().ok_or_else(|| s3_error!(IncompleteBody))?;
         let bytes = collect(body).await?;
-        let checksum = checked(&bytes, &req)?;
-        let size = bytes.len();
-        req.input.body = Some(blob(bytes));
+        let checksum = self.index().upload(&bucket, &key, &id)?.sums.of_part(&bytes, &req)?;
+        req.input.body = Some(blob(bytes.clone()));
         let mut response = self.files.upload_part(req).await?;
         let output = &mut response.output;
         output.checksum_crc32 = checksum.checksum_crc32;
@@ -185,7 +205,7 @@ impl S3 for Store {
         output.checksum_crc64nvme = checksum.checksum_crc64nvme;
         output.checksum_sha1 = checksum.checksum_sha1;
         output.checksum_sha256 = checksum.checksum_sha256;
-        let part = Part { size, e_tag: output.e_tag.clone() };
+        let part = Part { bytes, e_tag: output.e_tag.clone() };
         let mut index = self.index();
         index.upload(&bucket, &key, &id)?.parts.insert(part_number, part);
         Ok(response)
@@ -200,27 +220,34 @@ impl S3 for Store {
             if_match: input.if_match.take(),
             if_none_match: input.if_none_match.take(),
         };
-        let number = {
+        let (number, sums) = {
             let mut index = self.index();
             let upload = index.upload(&input.bucket, &input.key, &input.upload_id)?;
             let parts = input.multipart_upload.as_ref();
-            let parts = parts.and_then(|upload| upload.parts.as_deref());
-            check_parts(parts.unwrap_or_default(), &upload.parts)?;
+            let parts = parts.and_then(|upload| upload.parts.as_deref()).unwrap_or_default();
+            check_parts(parts, &upload.parts)?;
+            let parts = parts.iter().filter_map(|part| upload.parts.get(&part.part_number?));
+            let sums = upload.sums.of_whole(input, parts.map(|part| &part.bytes[..]))?;
             let number = upload.number.clone();
             conditions.allow_write(index.objects(&input.bucket)?.get(&input.key))?;
             index.uploads.remove(&input.upload_id);
-            number
+            (number, sums)
         };
         let bucket = std::mem::replace(&mut input.bucket, SHELF.to_owned());
         let key = std::mem::replace(&mut input.key, number.clone());
         self.files.complete_multipart_upload(req).await?;
-        let object = self.filed(number).await?;
+        let object = Filed { sums: sums.clone(), ..self.filed(number).await? };
         let e_tag = object.e_tag.clone();
+        let sums = sums.unwrap_or_default();
         self.index().commit(&bucket, key.clone(), object, &conditions)?;
         Ok(S3Response::new(CompleteMultipartUploadOutput {
             bucket: Some(bucket),
             key: Some(key),
             e_tag,
+            checksum_crc32: sums.checksum_crc32,
+            checksum_crc32c: sums.checksum_crc32c,
+            checksum_crc64nvme: sums.checksum_crc64nvme,
+            checksum_type: sums.checksum_type,
             ..CompleteMultipartUploadOutput::default()
         }))
     }
@@ -270,33 +297,6 @@ impl S3 for Store {
     }
 }
 
-/// The checksums of a part that has arrived, which are those it was sent with.
-fn checked(bytes: &[u8], req: &S3Request<UploadPartInput>) -> S3Result<Checksum> {
-    let trailers = req.trailing_headers.as_ref().and_then(s3s::TrailingHeaders::take);
-    let sent = |header: Option<&String>, name: &str| {
-        let trailer = || trailers.as_ref()?.get(name)?.to_str().ok().map(str::to_owned);
-        header.cloned().or_else(trailer)
-    };
-    let input = &req.input;
-    let sent = Checksum {
-        checksum_crc32: sent(input.checksum_crc32.as_ref(), "x-amz-checksum-crc32"),
-        checksum_crc32c: sent(input.checksum_crc32c.as_ref(), "x-amz-checksum-crc32c"),
-        checksum_crc64nvme: sent(input.checksum_crc64nvme.as_ref(), "x-amz-checksum-crc64nvme"),
-        checksum_sha1: sent(input.checksum_sha1.as_ref(), "x-amz-checksum-sha1"),
-        checksum_sha256: sent(input.checksum_sha256.as_ref(), "x-amz-checksum-sha256"),
-        ..Checksum::default()
-    };
-    let mut hasher = ChecksumHasher {
-        crc32: sent.checksum_crc32.is_some().then(Default::default),
-        crc32c: sent.checksum_crc32c.is_some().then(Default::default),
-        crc64nvme: sent.checksum_crc64nvme.is_some().then(Default::default),
-        sha1: sent.checksum_sha1.is_some().then(Default::default),
-        sha256: sent.checksum_sha256.is_some().then(Default::default),
-    };
-    hasher.update(bytes);
-    if hasher.finalize() == sent {
-        Ok(sent)
-    } else {
-        Err(s3_error!(BadDigest, "The checksum of the part did not match"))
-    }
+fn wants_sums(mode: Option<&ChecksumMode>) -> bool {
+    mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
 }

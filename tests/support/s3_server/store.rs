@@ -141,6 +141,7 @@ impl Store {
             size: output.content_length,
             e_tag: output.e_tag,
             last_modified: output.last_modified,
+            sums: None,
         })
     }
 }
