@@ -31,7 +31,7 @@ pub struct Sequence {
 
 impl Sequence {
     /// The frames of `selection` among `entries`. `scene` is the scene's own range,
-    /// needed if [`needs_scene_range`] says so.
+    /// needed if `needs_scene_range` says so.
     ///
     /// # Errors
     /// If there are no frames, if there are images of several kinds or names, or if
