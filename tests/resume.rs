@@ -4,6 +4,7 @@
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
@@ -42,7 +43,8 @@ impl Stage {
         self.folder.path().join(name)
     }
 
-    fn put_scene(&self, mut orders: Value) {
+    fn put_scene(&self, orders: Value) {
+        let mut orders = if orders.is_array() { json!({"steps": orders}) } else { orders };
         orders["record"] = json!(self.path("launches"));
         let content = ordered_scene(1, 10, &orders);
         match &self.server {
@@ -329,6 +331,19 @@ fn a_changed_texture_or_sequence_makes_all_frames_again() {
 }
 
 #[test]
+fn a_scene_on_s3_is_known_again_whatever_it_looks_for_beside_it() {
+    let stage = Stage::s3();
+    stage.put_scene(json!({"external": [
+        {"file": "//wood.png"},
+        {"file": "//setup.py"},
+        {"folder": "//"},
+        {"folder": "//frames"},
+    ]}));
+    stage.renders(stage.attempt(), "1-4");
+    stage.renders(stage.attempt(), "");
+}
+
+#[test]
 fn what_is_not_known_for_certain_is_not_trusted() {
     // Blender names fewer files than it says there are.
     let stage = Stage::local();
@@ -347,6 +362,19 @@ fn what_is_not_known_for_certain_is_not_trusted() {
     for _ in 0..2 {
         stage.renders(stage.attempt(), "1-4").says(&["changed while Blender was opening it"]);
     }
+
+    // The scene changed when it had been identified, and what it was comes back.
+    let stage = Stage::local();
+    let scene = stage.path("scene.blend");
+    stage.put_scene(json!([
+        {"at": "start", "do": "append", "path": scene, "text": "later", "once": stage.path("late")},
+    ]));
+    let content = fs::read(&scene).unwrap();
+    stage.renders(stage.attempt(), "1-4").says(&["changed before Blender had opened it"]);
+    assert_ne!(fs::read(&scene).unwrap(), content);
+    fs::write(&scene, content).unwrap();
+    stage.renders(stage.attempt(), "1-4");
+    stage.renders(stage.attempt(), "");
 
     // The list of files is gone.
     for stage in both() {
@@ -552,6 +580,31 @@ fn a_real_blender_renders_the_missing_frame_as_it_was() {
     attempt().run().exits(0).says(&["rendering 4 frames, 1-4,"]);
     assert_ne!(pixel_hashes(&frame("0003.png")), shown);
     attempt().run().exits(0).says(&["nothing to render"]);
+}
+
+#[test]
+fn a_real_scene_on_s3_with_a_sequence_beside_it_is_known_again() {
+    let (folder, server) = (tempfile::tempdir().unwrap(), S3Server::start());
+    let blend = folder.path().join("scene.blend");
+    let with_sequence = format!(
+        "import bpy\nimage = bpy.data.images.new('numbered', 4, 4)\nimage.source = 'SEQUENCE'\n\
+         image.filepath = '//wood_0001.png'\nimage.use_fake_user = True\n\
+         bpy.ops.wm.save_as_mainfile(filepath={:?}, relative_remap=False)\n",
+        blend.to_str().unwrap()
+    );
+    let blender = Command::new("blender")
+        .args(["-b", "--factory-startup"])
+        .arg(scene("tiny"))
+        .args(["--python-expr", &with_sequence])
+        .output()
+        .unwrap();
+    server.put("scene.blend", &fs::read(&blend).unwrap_or_else(|_| panic!("{blender:?}")));
+    let attempt = || {
+        let render = worker("render").args("-f 1").s3(&server);
+        render.input(server.uri("scene.blend")).output(server.uri("out")).run().exits(0)
+    };
+    attempt().says(&["rendering 1 frames, 1,"]);
+    attempt().says(&["nothing to render"]);
 }
 
 #[test]

@@ -112,7 +112,9 @@ def absolute(block):
 def told(path):
     path = os.path.normpath(path)
     beside = os.path.join(os.path.normpath(os.path.dirname(bpy.data.filepath)), "")
-    return "//" + path[len(beside) :] if path.startswith(beside) else path
+    # The folder itself is no prefix of its own name with a slash.
+    inside = os.path.join(path, "").startswith(beside)
+    return "//" + path[len(beside) :] if inside else path
 
 
 external = {("file", told(path)) for path in bpy.utils.blend_paths(absolute=True)}

@@ -85,15 +85,16 @@ impl Description {
         storage.write(&Self::location(output, recipe), Bytes::from(json)).await
     }
 
-    /// The state that the external files are in. `beside` is the scene file's folder.
+    /// The state that the external files are in. `beside` is the scene file's folder;
+    /// `None` where nothing lies beside it.
     ///
     /// # Errors
     /// If it cannot be told.
-    pub async fn state(&self, beside: &Path) -> Result<State, io::Error> {
-        let (files, beside) = (self.external.clone(), beside.to_owned());
+    pub async fn state(&self, beside: Option<&Path>) -> Result<State, io::Error> {
+        let (files, beside) = (self.external.clone(), beside.map(Path::to_owned));
         let look = move || {
             let mut state = State::default();
-            files.iter().try_for_each(|file| state.add(file, &beside)).map(|()| state)
+            files.iter().try_for_each(|file| state.add(file, beside.as_deref())).map(|()| state)
         };
         tokio::task::spawn_blocking(look).await.map_err(io::Error::other)?
     }
@@ -113,14 +114,18 @@ pub struct State {
 }
 
 impl State {
-    fn add(&mut self, file: &ExternalFile, beside: &Path) -> io::Result<()> {
+    fn add(&mut self, file: &ExternalFile, beside: Option<&Path>) -> io::Result<()> {
         let (name, depth) = match file {
             ExternalFile::File(name) => (name, usize::MAX),
             ExternalFile::Folder(name) => (name, 1),
         };
-        let path = match name.strip_prefix("//") {
-            Some(rest) => beside.join(rest),
-            None => PathBuf::from(name),
+        let path = match (name.strip_prefix("//"), beside) {
+            (Some(rest), Some(beside)) => beside.join(rest),
+            (Some(_), None) => {
+                self.note(name, Err(io::ErrorKind::NotFound.into()));
+                return Ok(());
+            }
+            (None, _) => PathBuf::from(name),
         };
         let metadata = fs::metadata(&path);
         let is_folder = metadata.as_ref().is_ok_and(Metadata::is_dir);
@@ -155,8 +160,7 @@ impl State {
             Ok(metadata) if metadata.is_dir() => "folder".to_owned(),
             Ok(metadata) => {
                 self.changed = self.changed.max(metadata.modified().ok());
-                let (seconds, nanoseconds) = (metadata.mtime(), metadata.mtime_nsec());
-                format!("{} bytes of {seconds}.{nanoseconds:09}", metadata.len())
+                looks(&metadata)
             }
             Err(error) => match error.kind() {
                 io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "missing".to_owned(),
@@ -166,6 +170,11 @@ impl State {
         // Writing to memory does not fail.
         _ = writeln!(self.text, "{name:?} {looks}");
     }
+}
+
+/// What tells a file from what it was before a change.
+pub fn looks(file: &Metadata) -> String {
+    format!("{} bytes of {}.{:09}", file.len(), file.mtime(), file.mtime_nsec())
 }
 
 #[cfg(test)]
@@ -196,7 +205,7 @@ mod tests {
     fn state(folder: &TempDir, files: &BTreeSet<ExternalFile>) -> State {
         let mut state = State::default();
         for file in files {
-            state.add(file, folder.path()).unwrap();
+            state.add(file, Some(folder.path())).unwrap();
         }
         state
     }
@@ -241,6 +250,15 @@ mod tests {
             fs::write(folder.path().join(name), "x").unwrap();
         }
         assert_eq!(state(&folder, &files), before);
+    }
+
+    #[test]
+    fn nothing_lies_beside_a_scene_from_s3() {
+        let files = [ExternalFile::File("//wood.png".into()), ExternalFile::Folder("//".into())];
+        let mut state = State::default();
+        files.iter().for_each(|file| state.add(file, None).unwrap());
+        assert_eq!(state.text, "\"//wood.png\" missing\n\"//\" missing\n");
+        assert!(!state.found);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 
+use super::external::looks;
 use super::{Worker, walls};
 use crate::blender::{VersionAnswer, version_command};
 use crate::error::Error;
@@ -21,6 +22,35 @@ const VERSION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What is read of a file at once.
 const CHUNK: usize = 1024 * 1024;
+
+/// A scene file that Blender opens where it lies.
+#[derive(Clone, Debug)]
+pub struct LocalScene {
+    path: PathBuf,
+    looks: String,
+}
+
+impl LocalScene {
+    /// The one at `path`, as it is now.
+    ///
+    /// # Errors
+    /// If the system does not tell.
+    pub async fn at(path: &Path) -> io::Result<Self> {
+        let looks = looks(&tokio::fs::metadata(path).await?);
+        Ok(Self { path: path.to_owned(), looks })
+    }
+
+    /// The folder that it is in.
+    pub fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// Whether it still is what it was: Blender opens it long after it was identified, and
+    /// again after each failure.
+    pub async fn is_unchanged(&self) -> bool {
+        Self::at(&self.path).await.is_ok_and(|now| now.looks == self.looks)
+    }
+}
 
 /// What tells this scene file from others: where it lies, because relative paths in it
 /// mean other files elsewhere, and what tells its content. `None` where nothing does.

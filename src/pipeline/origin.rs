@@ -6,7 +6,6 @@
 //! list a fingerprint would be worth nothing to another attempt.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -14,6 +13,7 @@ use tokio::sync::watch;
 
 use super::external::Description;
 use super::fingerprint::{Recipe, Source};
+use super::identity::LocalScene;
 use crate::blender::{ExternalFile, SceneInfo};
 use crate::error::chain;
 use crate::request::{FrameNumber, Location};
@@ -41,8 +41,8 @@ pub struct Place {
     pub storage: Arc<Storage>,
     /// Where the output goes.
     pub output: Location,
-    /// The folder that Blender finds the scene file in.
-    pub beside: PathBuf,
+    /// The scene file, if it is a local one.
+    pub scene: Option<LocalScene>,
     /// What is kept with the output already.
     pub kept: Option<Description>,
 }
@@ -110,7 +110,13 @@ async fn find(
     description: &Description,
     launched: SystemTime,
 ) -> Result<Source, String> {
-    let state = description.state(&place.beside).await.map_err(|error| error.to_string())?;
+    if let Some(scene) = &place.scene
+        && !scene.is_unchanged().await
+    {
+        return Err("the scene file changed before Blender had opened it".to_owned());
+    }
+    let beside = place.scene.as_ref().map(LocalScene::folder);
+    let state = description.state(beside).await.map_err(|error| error.to_string())?;
     if state.changed.is_some_and(|changed| changed >= launched) {
         return Err("a file that the scene needs changed while Blender was opening it".to_owned());
     }

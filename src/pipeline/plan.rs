@@ -38,7 +38,7 @@ impl Plan {
     }
 
     /// To render what is not in `output` yet, made by `recipe`. `beside` is the folder of
-    /// the scene file. Where we may not look, that is everything.
+    /// the scene file, if anything can lie beside it. Where we may not look, that is everything.
     ///
     /// # Errors
     /// If storage fails.
@@ -47,7 +47,7 @@ impl Plan {
         output: &Location,
         recipe: &Recipe,
         frames: &FrameSet,
-        beside: &Path,
+        beside: Option<&Path>,
     ) -> Result<Self, StorageError> {
         match Self::look(storage, output, recipe, frames, beside).await {
             Err(error) if matches!(error.failure(), Failure::Denied(_)) => {
@@ -67,7 +67,7 @@ impl Plan {
         output: &Location,
         recipe: &Recipe,
         frames: &FrameSet,
-        beside: &Path,
+        beside: Option<&Path>,
     ) -> Result<Self, StorageError> {
         let mut plan = Self::everything(frames);
         let folder = output.join(FRAMES_DIR);

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use super::fingerprint::Recipe;
+use super::identity::LocalScene;
 use super::origin::{Origin, Place};
 use super::plan::Plan;
 use super::programs::BLENDER;
@@ -44,6 +45,10 @@ async fn attempt(
     let rooms = Rooms::prepare(&scratch)?;
     let opened = worker.unless_stopped(worker.storage.open(&job.scene)).await?;
     let (file, fetched) = meet_scene(worker, job, &opened, &rooms).await?;
+    let unreadable = |source| Error::SceneFile {
+        scene: job.scene.clone(),
+        source: SceneFileError::Io(source),
+    };
     if job.frames.needs_scene_range() && file.range.is_none() {
         return Err(Error::NoSceneRange { source: job.scene.clone() });
     }
@@ -56,13 +61,15 @@ async fn attempt(
     let folder = job.output.join(FRAMES_DIR);
     worker.prepare_output(&folder, report).await?;
 
-    let recipe = find_recipe(worker, job, &opened, &blender, &rooms).await?;
-    let beside = match &opened.version {
-        Version::Local(path) => path.parent().unwrap_or(path),
-        Version::S3 { .. } => scratch.path(),
+    let local_scene = match &opened.version {
+        // Looked at before it is read to be identified.
+        Version::Local(path) => Some(LocalScene::at(path).await.map_err(unreadable)?),
+        Version::S3 { .. } => None,
     };
+    let recipe = find_recipe(worker, job, &opened, &blender, &rooms).await?;
     let plan = match recipe.as_ref().filter(|_| job.resume) {
         Some(recipe) => {
+            let beside = local_scene.as_ref().map(LocalScene::folder);
             let plan = Plan::make(&worker.storage, &job.output, recipe, &frames, beside);
             worker.unless_stopped(plan).await?
         }
@@ -101,7 +108,7 @@ async fn attempt(
         Place {
             storage: worker.storage.clone(),
             output: job.output.clone(),
-            beside: beside.to_owned(),
+            scene: local_scene,
             kept: plan.kept.clone(),
         },
     );
