@@ -154,6 +154,8 @@ fn on_s3_looking_costs_a_listing_and_a_request_a_frame() {
     let stage = Stage::s3();
     let server = stage.server.as_ref().unwrap();
     stage.renders(stage.attempt(), "1-4");
+    // Of an earlier job, in a format that this scene does not have any more.
+    server.put_many((1..5).map(|n| (format!("out/frames/{n:04}.exr"), b"x".to_vec())));
     // Of other jobs: a listing of them all would take three requests.
     server.put_many((11..2_500).map(|n| (format!("out/frames/{n:04}.png"), b"x".to_vec())));
     let before = server.requests().len();
@@ -396,7 +398,8 @@ fn frames_without_a_fingerprint_are_rendered_again() {
     let stage = Stage::local();
     stage.renders(stage.attempt(), "1-4");
     fs::remove_file(stage.path("out/frames/.fingerprints/0002.png")).unwrap();
-    stage.renders(stage.attempt(), "2");
+    fs::write(stage.path("out/frames/.fingerprints/0003.png"), b"\xff").unwrap();
+    stage.renders(stage.attempt(), "2-3");
 
     let stage = Stage::s3();
     let server = stage.server.as_ref().unwrap();

@@ -91,7 +91,13 @@ impl Plan {
             && let Ok(state) = kept.state(beside).await
         {
             let source = recipe.with_external(&state);
-            let looked_at = stream::iter(plan.found.clone()).map(|(frame, entry)| {
+            let format = kept.scene.format();
+            // What is there in another format is of an earlier job, and costs no request.
+            let own = |(frame, entry): &(FrameNumber, Entry)| {
+                format.is_none_or(|format| FrameFile::name(*frame, format) == entry.name)
+            };
+            let own: Vec<_> = plan.found.iter().filter(|found| own(found)).cloned().collect();
+            let looked_at = stream::iter(own).map(|(frame, entry)| {
                 let (file, wanted) = (folder.join(&entry.name), source.fingerprint(frame));
                 async move {
                     let stored = storage.fingerprint(&file).await?;

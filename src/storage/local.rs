@@ -84,7 +84,7 @@ pub(super) async fn fingerprint(file: PathBuf) -> Result<Option<Fingerprint>, Fa
 }
 
 pub(super) async fn write(file: PathBuf, content: Bytes) -> Result<(), Failure> {
-    blocking(move || replace(&file, |beside| beside.write_all(&content)).map(drop)).await
+    blocking(move || replace(&file, |beside| beside.write_all(&content))).await
 }
 
 pub(super) async fn copy(
@@ -97,15 +97,18 @@ pub(super) async fn copy(
         // No more than there is now: who still writes to it must not keep us for ever.
         let size = source.metadata()?.len();
         let mut source = source.take(size);
-        let stored = replace(&file, |beside| {
+        replace(&file, |beside| {
             let length = io::copy(&mut source, beside)?;
-            sidecar::remove(&file);
+            match fingerprint {
+                Some(fingerprint) => {
+                    // A file server may set the time only when it has everything.
+                    beside.sync_all()?;
+                    sidecar::write(&file, beside, &fingerprint);
+                }
+                None => sidecar::remove(&file),
+            }
             Ok(length)
-        })?;
-        if let Some(fingerprint) = fingerprint {
-            sidecar::write(&file, &stored.file, &fingerprint);
-        }
-        Ok(stored.result)
+        })
     })
     .await
 }
@@ -119,19 +122,12 @@ pub(super) async fn prepare(folder: PathBuf) -> Result<(), Failure> {
     .await
 }
 
-/// A file that took its place, still open.
-pub(super) struct Stored<T> {
-    file: File,
-    /// What writing it resulted in.
-    result: T,
-}
-
 /// Writes a hidden file beside `file`, then renames it: whoever looks sees the old
 /// content or the new one, whole.
 pub(super) fn replace<T>(
     file: &Path,
     write_to: impl FnOnce(&mut File) -> io::Result<T>,
-) -> io::Result<Stored<T>> {
+) -> io::Result<T> {
     let folder = match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -142,7 +138,8 @@ pub(super) fn replace<T>(
     // Before the rename, or a crash of the machine could leave an empty file under
     // the final name.
     beside.as_file().sync_all().map_err(|error| with_space(error, folder))?;
-    Ok(Stored { file: beside.persist(file)?, result })
+    beside.persist(file)?;
+    Ok(result)
 }
 
 /// Adds to an error that says that a disk is full how large that is, as long as what
@@ -183,6 +180,27 @@ mod tests {
         assert_eq!(failed.err().unwrap().kind(), io::ErrorKind::StorageFull);
         assert_eq!(fs::read(&file).unwrap(), b"old");
         assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_has_its_fingerprint_when_it_takes_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, file) = (folder.path().join("source"), folder.path().join("0001.png"));
+        fs::write(&source, b"new").unwrap();
+        // So that it is stopped right before.
+        fs::create_dir_all(file.join("in the way")).unwrap();
+        let store = || {
+            let fingerprint = Some(Fingerprint::from([7; 32]));
+            copy(File::open(&source).unwrap(), file.clone(), fingerprint)
+        };
+        assert!(store().await.is_err());
+        assert!(folder.path().join(".fingerprints/0001.png").is_file());
+        fs::remove_dir_all(&file).unwrap();
+        assert_eq!(fingerprint(file.clone()).await.unwrap(), None);
+        fs::write(&file, b"old").unwrap();
+        assert_eq!(fingerprint(file.clone()).await.unwrap(), None, "it is of another time");
+        store().await.unwrap();
+        assert_eq!(fingerprint(file.clone()).await.unwrap(), Some(Fingerprint::from([7; 32])));
     }
 
     #[test]

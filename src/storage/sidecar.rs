@@ -2,9 +2,9 @@
 //! has extended attributes.
 //!
 //! A sidecar names size and time of the file that it is for, and is trusted for no
-//! other. It is removed before its file is replaced and written after that, so that an
-//! end in between leaves a file without one. Two writers of the same file can at worst
-//! leave the sidecar of the one beside the file of the other, which it does not fit.
+//! other. It is written before its file takes its place, so that a file that is there has
+//! one whenever we are killed; until then it does not fit the file that is there. Neither
+//! does the sidecar of another writer of the same file.
 
 use std::fs::{self, File, Metadata};
 use std::io::{self, Write as _};
@@ -42,11 +42,11 @@ pub(super) fn remove(file: &Path) {
     }
 }
 
-/// Writes the sidecar of `file`, which was just stored and is still open as `stored`.
-/// Where that cannot be done, the file has no fingerprint.
-pub(super) fn write(file: &Path, stored: &File, fingerprint: &Fingerprint) {
+/// Writes the sidecar of `file` for `content`, which is on the disk and about to take its
+/// place. Where that cannot be done, the file has no fingerprint.
+pub(super) fn write(file: &Path, content: &File, fingerprint: &Fingerprint) {
     let Some(path) = path(file) else { return };
-    let written = stored.metadata().and_then(|metadata| {
+    let written = content.metadata().and_then(|metadata| {
         replace(&path, |sidecar| sidecar.write_all(text(fingerprint, &metadata).as_bytes()))
     });
     if let Err(error) = written {
@@ -67,10 +67,11 @@ pub(super) fn read(file: &Path) -> io::Result<Option<Fingerprint>> {
         metadata => metadata?,
     };
     let written = match fs::metadata(&path) {
-        Ok(sidecar) if sidecar.is_file() && sidecar.len() <= LIMIT => fs::read_to_string(&path)?,
+        Ok(sidecar) if sidecar.is_file() && sidecar.len() <= LIMIT => fs::read(&path)?,
         Err(error) if !is_missing(&error) => return Err(error),
         Ok(_) | Err(_) => return Ok(None),
     };
+    let Ok(written) = String::from_utf8(written) else { return Ok(None) };
     let fingerprint = written.split(' ').next().and_then(|word| word.parse().ok());
     Ok(fingerprint.filter(|fingerprint| text(fingerprint, &metadata) == written))
 }
