@@ -365,6 +365,10 @@ async fn a_fingerprint_belongs_to_what_it_was_stored_with(place: &Place) {
     let large = place.file("large with a fingerprint", &vec![b'x'; 17 * MIB]);
     place.upload(&large, path, Some(fingerprint(4))).await.unwrap();
     assert_eq!(found().await, Some(fingerprint(4)));
+    let whole = place.storage.read_up_to(&place.at(path), 17 * MIB as u64).await.unwrap();
+    assert_eq!(whole.map(|content| content.len()), Some(17 * MIB));
+    let too_large = place.storage.read_up_to(&place.at(path), 17 * MIB as u64 - 1).await.unwrap();
+    assert_eq!(too_large, None);
     // What is stored is the open file, whatever is found at its name by then.
     let source = File::open(&one).unwrap();
     fs::rename(&other, &one).unwrap();

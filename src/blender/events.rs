@@ -78,6 +78,14 @@ pub enum ExternalFile {
     Folder(String),
 }
 
+impl ExternalFile {
+    /// Its path.
+    pub fn name(&self) -> &str {
+        let (Self::File(name) | Self::Folder(name)) = self;
+        name
+    }
+}
+
 impl SceneInfo {
     /// The scene's frame rate, if it is a usable one.
     pub fn frame_rate(&self) -> Option<FrameRate> {

@@ -24,6 +24,9 @@ use crate::storage::{Failure, Storage, StorageError};
 /// The version of [`Description`]'s layout.
 const SCHEMA: u32 = 1;
 
+/// More than is ever kept, in bytes: what [`Origin`](super::origin::Origin) notes is less.
+const MOST_BYTES: u64 = 32 * 1024 * 1024;
+
 /// Files in folders that are looked at, of all folders together; with more their state is
 /// unknown. A scene can name the root.
 const MOST: usize = 100_000;
@@ -60,9 +63,9 @@ impl Description {
         output: &Location,
         recipe: &Recipe,
     ) -> Result<Option<Self>, StorageError> {
-        match storage.read(&Self::location(output, recipe)).await {
+        match storage.read_up_to(&Self::location(output, recipe), MOST_BYTES).await {
             Ok(json) => {
-                let found: Option<Self> = serde_json::from_slice(&json).ok();
+                let found: Option<Self> = json.and_then(|json| serde_json::from_slice(&json).ok());
                 Ok(found.filter(|found| found.schema == SCHEMA))
             }
             Err(error) if matches!(error.failure(), Failure::Missing(_)) => Ok(None),

@@ -19,8 +19,9 @@ use crate::error::chain;
 use crate::request::{FrameNumber, Location};
 use crate::storage::{Fingerprint, Storage};
 
-/// External files that are noted; a scene that has more is not known.
-const MOST: usize = 100_000;
+/// How long the names of external files may be that are noted, in bytes of all together; a
+/// scene that has more is not known. A script in it can name what it likes.
+const MOST: usize = 8 * 1024 * 1024;
 
 /// What frames are made from, as far as it is known.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Origin {
     place: Place,
     /// What Blender has said up to now.
     named: BTreeSet<ExternalFile>,
+    /// How long all that is.
+    bytes: usize,
     launched: SystemTime,
     /// What the frames of this launch are made from: nothing yet, or whether it is known.
     source: Option<watch::Receiver<Option<Known>>>,
@@ -55,19 +58,21 @@ impl Origin {
     /// Frames made by `recipe`; `None` if it is not known by which one.
     pub fn new(recipe: Option<Recipe>, place: Place) -> Self {
         let (named, launched) = (BTreeSet::new(), SystemTime::now());
-        Self { recipe, place, named, launched, source: None }
+        Self { recipe, place, named, bytes: 0, launched, source: None }
     }
 
     /// Blender is about to be started: what it says is about frames to come.
     pub fn launches(&mut self) {
-        self.named.clear();
+        (self.named, self.bytes) = (BTreeSet::new(), 0);
         self.launched = SystemTime::now();
         self.source = None;
     }
 
     /// Blender names a file.
     pub fn names(&mut self, file: ExternalFile) {
-        if self.named.len() <= MOST {
+        // An entry of the set is some forty bytes, however short the name.
+        self.bytes += file.name().len() + 40;
+        if self.source.is_none() && self.bytes <= MOST {
             self.named.insert(file);
         }
     }
@@ -147,5 +152,28 @@ impl Awaited {
         let known = source.wait_for(Option::is_some).await.ok()?;
         let source = known.as_ref()?.0.as_ref()?;
         Some(source.fingerprint(self.frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scene_that_names_files_without_end_takes_no_memory() {
+        let place = Place {
+            storage: Arc::new(Storage::new(None)),
+            output: Location::Local("/out".into()),
+            scene: None,
+            kept: None,
+        };
+        let mut origin = Origin::new(None, place);
+        let long = "x".repeat(MOST / 10);
+        let name = |number: usize| ExternalFile::File(format!("/{number}/{long}"));
+        (0..20).for_each(|number| origin.names(name(number)));
+        assert!((8..10).contains(&origin.named.len()), "{}", origin.named.len());
+        origin.launches();
+        origin.names(name(1));
+        assert_eq!(origin.named.len(), 1);
     }
 }

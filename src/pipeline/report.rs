@@ -280,6 +280,9 @@ pub async fn latest_scene(
         scene: Option<SceneInfo>,
     }
 
+    /// Larger than any of ours, in bytes: a frame takes a hundred.
+    const LARGEST: u64 = 32 * 1024 * 1024;
+
     let folder = output.join(REPORTS_DIR);
     let mut reports = storage.list(&folder).await?;
     reports.retain(|entry| {
@@ -287,6 +290,7 @@ pub async fn latest_scene(
         // Crash files lie beside them.
         (kind == Some(Action::Render.name()) || kind == Some("scene"))
             && Path::new(&entry.name).extension() == Some("json".as_ref())
+            && entry.size <= LARGEST
     });
     reports.sort_by_key(|entry| std::cmp::Reverse(entry.modified));
     let mut scenes = stream::iter(reports)

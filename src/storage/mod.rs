@@ -125,6 +125,22 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
     }
 
+    /// The same, in memory only if it is no larger than `most` bytes; `None` if it is.
+    ///
+    /// # Errors
+    /// As those of [`Storage::read`].
+    pub async fn read_up_to(
+        &self,
+        file: &Location,
+        most: u64,
+    ) -> Result<Option<Bytes>, StorageError> {
+        let opened = self.open(file).await?;
+        if opened.is_whole() {
+            return Ok(Some(opened.start));
+        }
+        if opened.size > most { Ok(None) } else { self.read(file).await.map(Some) }
+    }
+
     /// The beginning of a file, and what tells this version of it from others. Of S3
     /// that takes one request.
     ///
