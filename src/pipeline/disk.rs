@@ -16,7 +16,9 @@ pub fn room_for_frames(scene: &SceneInfo) -> u64 {
         Some(ImageFormat::Png | ImageFormat::Tiff) | None => 8,
         Some(ImageFormat::Jpeg | ImageFormat::WebP) => 4,
     };
-    FRAMES * u64::from(scene.width) * u64::from(scene.height) * bytes_a_pixel
+    // A script in the scene can say any size.
+    let pixels = u64::from(scene.width) * u64::from(scene.height);
+    pixels.saturating_mul(FRAMES * bytes_a_pixel)
 }
 
 #[cfg(test)]
@@ -38,6 +40,8 @@ mod tests {
             warnings: Vec::new(),
             external_files: None,
         };
+        let vast = SceneInfo { width: u32::MAX, height: u32::MAX, ..scene(".png") };
+        assert_eq!(room_for_frames(&vast), u64::MAX);
         let pixels = 1920 * 1080;
         assert_eq!(room_for_frames(&scene(".png")), 2 * 8 * pixels);
         assert_eq!(room_for_frames(&scene(".exr")), 2 * 16 * pixels);

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::external::looks;
 use super::{Worker, walls};
-use crate::blender::{VersionAnswer, version_command};
+use crate::blender::{SceneFileError, VersionAnswer, version_command};
 use crate::error::Error;
 use crate::process::supervisor::{Event, Running, Stdin, Stream};
 use crate::storage::{Fingerprint, Opened, Version};
@@ -31,13 +31,18 @@ pub struct LocalScene {
 }
 
 impl LocalScene {
-    /// The one at `path`, as it is now.
+    /// This one as it is now, if it is a local one.
     ///
     /// # Errors
     /// If the system does not tell.
-    pub async fn at(path: &Path) -> io::Result<Self> {
-        let looks = looks(&tokio::fs::metadata(path).await?);
-        Ok(Self { path: path.to_owned(), looks })
+    pub async fn of(scene: &Opened) -> Result<Option<Self>, Error> {
+        match &scene.version {
+            Version::S3 { .. } => Ok(None),
+            Version::Local(path) => {
+                let looks = look_at(path).await.map_err(|error| unreadable(scene, error))?;
+                Ok(Some(Self { path: path.clone(), looks }))
+            }
+        }
     }
 
     /// The folder that it is in.
@@ -48,8 +53,16 @@ impl LocalScene {
     /// Whether it still is what it was: Blender opens it long after it was identified, and
     /// again after each failure.
     pub async fn is_unchanged(&self) -> bool {
-        Self::at(&self.path).await.is_ok_and(|now| now.looks == self.looks)
+        look_at(&self.path).await.is_ok_and(|now| now == self.looks)
     }
+}
+
+async fn look_at(file: &Path) -> io::Result<String> {
+    Ok(looks(&tokio::fs::metadata(file).await?))
+}
+
+fn unreadable(scene: &Opened, error: io::Error) -> Error {
+    Error::SceneFile { scene: scene.location.clone(), source: SceneFileError::Io(error) }
 }
 
 /// What tells this scene file from others: where it lies, because relative paths in it
@@ -69,10 +82,7 @@ pub async fn scene(scene: &Opened) -> Result<Option<String>, Error> {
                 each_chunk(&path, |chunk| hash.update(chunk))?;
                 Ok(Fingerprint::from(<[u8; 32]>::from(hash.finalize())))
             });
-            let hash = read.await?.map_err(|source| Error::SceneFile {
-                scene: scene.location.clone(),
-                source: crate::blender::SceneFileError::Io(source),
-            })?;
+            let hash = read.await?.map_err(|error| unreadable(scene, error))?;
             Ok(Some(format!("{place} {hash}")))
         }
     }

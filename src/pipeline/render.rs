@@ -20,7 +20,7 @@ use super::{Worker, identity};
 use crate::blender::{Launch, SETUP_SCRIPT, SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::request::{FRAMES_DIR, FrameSet, RenderJob};
-use crate::storage::{Opened, Version};
+use crate::storage::Opened;
 
 /// Renders what `job` asks for, and leaves a report of it.
 ///
@@ -45,10 +45,6 @@ async fn attempt(
     let rooms = Rooms::prepare(&scratch)?;
     let opened = worker.unless_stopped(worker.storage.open(&job.scene)).await?;
     let (file, fetched) = meet_scene(worker, job, &opened, &rooms).await?;
-    let unreadable = |source| Error::SceneFile {
-        scene: job.scene.clone(),
-        source: SceneFileError::Io(source),
-    };
     if job.frames.needs_scene_range() && file.range.is_none() {
         return Err(Error::NoSceneRange { source: job.scene.clone() });
     }
@@ -61,11 +57,8 @@ async fn attempt(
     let folder = job.output.join(FRAMES_DIR);
     worker.prepare_output(&folder, report).await?;
 
-    let local_scene = match &opened.version {
-        // Looked at before it is read to be identified.
-        Version::Local(path) => Some(LocalScene::at(path).await.map_err(unreadable)?),
-        Version::S3 { .. } => None,
-    };
+    // Looked at before it is read to be identified.
+    let local_scene = LocalScene::of(&opened).await?;
     let recipe = find_recipe(worker, job, &opened, &blender, &rooms).await?;
     let plan = match recipe.as_ref().filter(|_| job.resume) {
         Some(recipe) => {
