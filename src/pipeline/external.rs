@@ -24,7 +24,7 @@ use crate::storage::{Failure, Storage, StorageError};
 /// The version of [`Description`]'s layout.
 const SCHEMA: u32 = 1;
 
-/// More than is ever kept, in bytes: what [`Origin`](super::origin::Origin) notes is less.
+/// More than is ever kept, in bytes: `origin` notes less.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Files in folders that are looked at, of all folders together; with more their state is
