@@ -1,4 +1,5 @@
 use super::*;
+use crate::request::Engine;
 
 fn render(arguments: &[&str], environment: &Environment) -> Result<Command, String> {
     let all = ["render-worker", "render"].iter().chain(arguments).map(OsString::from);

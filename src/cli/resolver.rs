@@ -1,0 +1,287 @@
+//! From what was given to what was meant: flags, or the variables behind them, become the
+//! values of a [`Command`].
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::args::{Action, CommonArgs, RenderArgs, StitchArgs};
+use super::settings::{Environment, Setting, Switch, UsageError};
+use super::{Command, JobRequest, children, limits};
+use crate::provenance::{Image, Provenance};
+use crate::request::{
+    ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
+    FrameSet, FramesPerJob, Location, OutputName, Paths, RenderJob, SequenceSelection, StitchJob,
+    TotalFrames, VariableNames, VideoSettings,
+};
+
+const INPUT_URI: Setting = Setting { flag: "--input-uri", variable: "INPUT_URI" };
+const OUTPUT_URI: Setting = Setting { flag: "--output-uri", variable: "OUTPUT_URI" };
+const FRAMES_PER_JOB: Setting = Setting { flag: "--frames-per-job", variable: "F_PER_JOB" };
+const TOTAL_FRAMES: Setting = Setting { flag: "--total-frames", variable: "TOTAL_FRAMES" };
+const FIRST_FRAME: Setting = Setting { flag: "--first-frame", variable: "FIRST_FRAME" };
+const FRAMES: Setting = Setting { flag: "--frames", variable: "FRAMES" };
+const SCRATCH_DIR: Setting = Setting { flag: "--scratch-dir", variable: "SCRATCH_DIR" };
+const SANDBOX: Setting = Setting { flag: "--sandbox", variable: "SANDBOX" };
+const ALLOW_READ: Setting = Setting { flag: "--allow-read", variable: "ALLOW_READ" };
+const PASS_ENV: Setting = Setting { flag: "--pass-env", variable: "PASS_ENV" };
+const STOP_GRACE: Setting = Setting { flag: "--stop-grace", variable: "STOP_GRACE" };
+pub(super) const LOG_FORMAT: Setting = Setting { flag: "--log-format", variable: "LOG_FORMAT" };
+const LOG_LEVEL: Setting = Setting { flag: "--log-level", variable: "LOG_LEVEL" };
+const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
+const CYCLES_DEVICE: Setting = Setting { flag: "--cycles-device", variable: "CYCLES_DEVICE" };
+const ENABLE_AUTOEXEC: Setting = Setting { flag: "--enable-autoexec", variable: "ENABLE_AUTOEXEC" };
+const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BACKLOG" };
+const NO_RESUME: Setting = Setting { flag: "--no-resume", variable: "NO_RESUME" };
+const BLENDER: Setting = Setting { flag: "--blender", variable: "BLENDER" };
+const FPS: Setting = Setting { flag: "--fps", variable: "FPS" };
+const CODEC: Setting = Setting { flag: "--codec", variable: "CODEC" };
+const CRF: Setting = Setting { flag: "--crf", variable: "CRF" };
+const PRESET: Setting = Setting { flag: "--preset", variable: "PRESET" };
+const OUTPUT_NAME: Setting = Setting { flag: "--output-name", variable: "OUTPUT_NAME" };
+const ALLOW_GAPS: Setting = Setting { flag: "--allow-gaps", variable: "ALLOW_GAPS" };
+const FFMPEG: Setting = Setting { flag: "--ffmpeg", variable: "FFMPEG" };
+const FFPROBE: Setting = Setting { flag: "--ffprobe", variable: "FFPROBE" };
+
+/// Fills in variables and validates.
+pub(super) struct Resolver<'a> {
+    pub environment: &'a Environment,
+}
+
+impl Resolver<'_> {
+    /// # Errors
+    /// If something is missing, contradictory or out of range.
+    pub fn command(&self, action: &Action, common: &CommonArgs) -> Result<Command, UsageError> {
+        let env = self.environment;
+        let attempt = self.attempt()?;
+        let request = match action {
+            Action::Render(args) => JobRequest::Render {
+                job: self.render_job(args, &attempt)?,
+                blender: self.program(BLENDER, args.blender.as_deref(), "blender")?,
+            },
+            Action::Stitch(args) => JobRequest::Stitch {
+                job: self.stitch_job(args)?,
+                ffmpeg: self.program(FFMPEG, args.ffmpeg.as_deref(), "ffmpeg")?,
+                ffprobe: self.program(FFPROBE, args.ffprobe.as_deref(), "ffprobe")?,
+            },
+        };
+        Ok(Command {
+            action: request,
+            attempt,
+            provenance: provenance(env),
+            search_path: env.get("PATH").map(str::to_owned),
+            s3_attempts: self.number("AWS_MAX_ATTEMPTS")?.filter(|&attempts| attempts > 0),
+            scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), env)?,
+            confinement: self.confinement(common)?,
+            stop_grace: STOP_GRACE.value(common.stop_grace.as_deref(), env)?.unwrap_or_default(),
+            asks_instance: !env
+                .get("AWS_EC2_METADATA_DISABLED")
+                .is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")),
+            limits: limits::resolve(action, common, env)?,
+            log_format: LOG_FORMAT.value(common.log_format.as_deref(), env)?,
+            log_level: LOG_LEVEL.value(common.log_level.as_deref(), env)?.unwrap_or_default(),
+        })
+    }
+
+    fn render_job(&self, args: &RenderArgs, attempt: &Attempt) -> Result<RenderJob, UsageError> {
+        let env = self.environment;
+        let (scene, output) = self.locations(&args.common)?;
+        if scene.is_root() {
+            return Err(
+                INPUT_URI.refuse(format_args!("`{scene}` is a bucket; name the .blend file in it"))
+            );
+        }
+        Ok(RenderJob {
+            scene,
+            output,
+            frames: self.frame_selection(&args.common, attempt.array)?,
+            engine: ENGINE
+                .value(args.engine.as_deref(), env)?
+                .unwrap_or_else(|| Engine::Named("CYCLES".to_owned())),
+            cycles_device: CYCLES_DEVICE.value(args.cycles_device.as_deref(), env)?,
+            enable_autoexec: self.switch(ENABLE_AUTOEXEC, args.enable_autoexec)?,
+            max_backlog: MAX_BACKLOG
+                .value(args.max_backlog.as_deref(), env)?
+                .unwrap_or(ByteSize::gib(1)),
+            resume: !self.switch(NO_RESUME, args.no_resume)?,
+        })
+    }
+
+    fn stitch_job(&self, args: &StitchArgs) -> Result<StitchJob, UsageError> {
+        let env = self.environment;
+        let (input, output) = self.locations(&args.common)?;
+        let codec: Codec = CODEC.value(args.codec.as_deref(), env)?.unwrap_or_default();
+        let name: Option<String> = OUTPUT_NAME.value(args.output_name.as_deref(), env)?;
+        let name = match name {
+            None => OutputName::default_for(codec),
+            Some(name) => {
+                OutputName::new(&name, codec).map_err(|error| OUTPUT_NAME.refuse(error))?
+            }
+        };
+        let video = VideoSettings {
+            codec,
+            crf: CRF.value(args.crf.as_deref(), env)?,
+            preset: PRESET.value(args.preset.as_deref(), env)?,
+            fps: FPS.value(args.fps.as_deref(), env)?,
+            name,
+        };
+        for (setting, given) in [(CRF, video.crf.is_some()), (PRESET, video.preset.is_some())] {
+            if given && !codec.has_rate_factor() {
+                return Err(setting.refuse(format_args!(
+                    "means nothing to {CODEC} {codec}; leave one of them out"
+                )));
+            }
+        }
+        Ok(StitchJob {
+            input,
+            output,
+            frames: self.sequence_selection(&args.common)?,
+            allow_gaps: self.switch(ALLOW_GAPS, args.allow_gaps)?,
+            video,
+        })
+    }
+
+    fn confinement(&self, common: &CommonArgs) -> Result<Confinement, UsageError> {
+        let env = self.environment;
+        let all =
+            |given: &[String], separator: &str| (!given.is_empty()).then(|| given.join(separator));
+        let paths = all(&common.allow_read, ":");
+        let Paths(paths) = ALLOW_READ.value(paths.as_deref(), env)?.unwrap_or_default();
+        let names = all(&common.pass_env, ",");
+        let VariableNames(passed) = PASS_ENV.value(names.as_deref(), env)?.unwrap_or_default();
+        let environment = children::environment(env, &passed);
+        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
+        let mut readable: Vec<_> = paths.into_iter().map(absolute).collect();
+        readable.extend(children::named_paths(&environment));
+        let sandbox = SANDBOX.value(common.sandbox.as_deref(), env)?.unwrap_or_default();
+        Ok(Confinement { environment, passed, readable, sandbox })
+    }
+
+    fn locations(&self, common: &CommonArgs) -> Result<(Location, Location), UsageError> {
+        let input = INPUT_URI.required(common.input_uri.as_deref(), self.environment)?;
+        let output = OUTPUT_URI.required(common.output_uri.as_deref(), self.environment)?;
+        Ok((input, output))
+    }
+
+    /// Which frames `render` is to render.
+    fn frame_selection(
+        &self,
+        common: &CommonArgs,
+        array: Option<ArrayPosition>,
+    ) -> Result<FrameSelection, UsageError> {
+        let per_job = FRAMES_PER_JOB.value(common.frames_per_job.as_deref(), self.environment)?;
+        let (frames, first, total) = self.frame_settings(common)?;
+        match (frames, per_job, array) {
+            (Some(frames), _, None) => Ok(FrameSelection::Exactly(frames)),
+            (Some(frames), Some(per_job), Some(array)) => {
+                Ok(FrameSelection::PartOf { frames, per_job, array })
+            }
+            (Some(_), None, Some(_)) => Err(FRAMES.refuse(format_args!(
+                "every child of this array job would render the same frames; \
+                 say with {FRAMES_PER_JOB} how many of them each takes"
+            ))),
+            (None, None, _) => Err(FRAMES_PER_JOB
+                .refuse(format_args!("is required and not set, unless {FRAMES} names the frames"))),
+            (None, Some(per_job), array) => Ok(FrameSelection::Slice {
+                per_job,
+                array,
+                first: first.unwrap_or(FirstFrame::DEFAULT),
+                total,
+            }),
+        }
+    }
+
+    /// Which frames `stitch` must find.
+    fn sequence_selection(&self, common: &CommonArgs) -> Result<SequenceSelection, UsageError> {
+        // Not used here, but a value that render would refuse is refused.
+        let _: Option<FramesPerJob> =
+            FRAMES_PER_JOB.value(common.frames_per_job.as_deref(), self.environment)?;
+        let (frames, first, total) = self.frame_settings(common)?;
+        Ok(match frames {
+            Some(frames) => SequenceSelection::Exactly(frames),
+            None => SequenceSelection::Range { first, total },
+        })
+    }
+
+    /// The frames that are named one by one, or else where the animation begins and how
+    /// many frames it has.
+    #[expect(clippy::type_complexity, reason = "three settings, each given or not")]
+    fn frame_settings(
+        &self,
+        common: &CommonArgs,
+    ) -> Result<(Option<FrameSet>, Option<FirstFrame>, Option<TotalFrames>), UsageError> {
+        let env = self.environment;
+        let frames: Option<FrameSet> = FRAMES.value(common.frames.as_deref(), env)?;
+        let first = FIRST_FRAME.value(common.first_frame.as_deref(), env)?;
+        let total = TOTAL_FRAMES.value(common.total_frames.as_deref(), env)?;
+        for (setting, given) in [(FIRST_FRAME, first.is_some()), (TOTAL_FRAMES, total.is_some())] {
+            if frames.is_some() && given {
+                return Err(FRAMES.refuse(format_args!("contradicts {setting}; give one of them")));
+            }
+        }
+        Ok((frames, first, total))
+    }
+
+    fn attempt(&self) -> Result<Attempt, UsageError> {
+        let index = self.number("AWS_BATCH_JOB_ARRAY_INDEX")?;
+        let size = self.number("AWS_BATCH_JOB_ARRAY_SIZE")?;
+        let array = index.map(|index| ArrayPosition::new(index, size)).transpose();
+        Ok(Attempt {
+            job_id: self.environment.get("AWS_BATCH_JOB_ID").map(str::to_owned),
+            number: self.number("AWS_BATCH_JOB_ATTEMPT")?,
+            array: array
+                .map_err(|error| UsageError(format!("AWS_BATCH_JOB_ARRAY_INDEX: {error}")))?,
+        })
+    }
+
+    fn number(&self, variable: &str) -> Result<Option<u32>, UsageError> {
+        let Some(text) = self.environment.get(variable) else {
+            return Ok(None);
+        };
+        let digits = text.bytes().all(|b| b.is_ascii_digit());
+        let number = text.parse().ok().filter(|_| digits);
+        number.map(Some).ok_or_else(|| {
+            UsageError(format!("{variable}: `{text}` is refused; it must be a whole number"))
+        })
+    }
+
+    /// A flag without a value, whose variable says yes or no.
+    fn switch(&self, setting: Setting, flag: bool) -> Result<bool, UsageError> {
+        let variable: Option<Switch> = setting.value(None, self.environment)?;
+        Ok(flag || variable.is_some_and(|Switch(on)| on))
+    }
+
+    fn program(
+        &self,
+        setting: Setting,
+        flag: Option<&str>,
+        name: &str,
+    ) -> Result<PathBuf, UsageError> {
+        let given = setting.value::<NonEmpty>(flag, self.environment)?;
+        Ok(given.map_or_else(|| name.into(), |NonEmpty(path)| path.into()))
+    }
+}
+
+struct NonEmpty(String);
+
+impl FromStr for NonEmpty {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() {
+            Err("is empty; leave it out or give a value")
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+}
+
+/// What the image says of itself.
+pub(super) fn provenance(environment: &Environment) -> Provenance {
+    let told = |variable| environment.get(variable).map(str::to_owned);
+    Provenance::new(Image {
+        version: told("RENDER_WORKER_VERSION"),
+        revision: told("RENDER_WORKER_REVISION"),
+        branch: told("RENDER_WORKER_BRANCH"),
+        created: told("RENDER_WORKER_CREATED"),
+    })
+}
