@@ -1,0 +1,131 @@
+//! What an error says: what happened, to which frame or URI, and what to do next.
+
+use std::fmt;
+
+use super::{Error, frames};
+use crate::blender::SetAside;
+use crate::ending::{Killer, Size};
+use crate::exit::Exit;
+use crate::request::Location;
+use crate::{blender, ffmpeg};
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Selection(error) => write!(f, "{error}"),
+            Self::SceneFile { scene, .. } => write!(f, "{scene} is no usable scene"),
+            Self::NoSceneRange { source } => {
+                write!(f, "{source} does not tell the scene's frame range")
+            }
+            Self::Program { program, setting, .. } => {
+                write!(f, "cannot start {} ({setting})", program.display())
+            }
+            Self::Sandbox(error) => write!(f, "{error}"),
+            Self::Blender { cause, missing, scene, .. } => {
+                write!(f, "{scene}: {} not rendered: {cause}", frames(missing))
+            }
+            Self::SetAside { scene, missing, aside, attempts, .. } => {
+                let times = if *attempts == 1 { "once" } else { &format!("{attempts} times") };
+                write!(f, "{scene}: {} not rendered: ", frames(missing))?;
+                write!(f, "Blender failed {times} at {}", SetAside::reasons(aside))?;
+                if aside.len() < missing.len() {
+                    f.write_str("; given up, for no frame was ever stored")?;
+                }
+                Ok(())
+            }
+            Self::ScratchFull { scene, missing, space, needed } => {
+                write!(f, "{scene}: {} not rendered: ", frames(missing))?;
+                match needed {
+                    None => write!(f, "the scratch disk is full: {space}"),
+                    Some(needed) => write!(
+                        f,
+                        "the scratch disk is too small: {space}, and {} are needed for frames of \
+                         this size",
+                        Size(*needed)
+                    ),
+                }
+            }
+            Self::NotStored { missing, .. } => write!(f, "{} not stored", frames(missing)),
+            Self::NoFrames { folder } => write!(f, "there are no numbered images in {folder}"),
+            Self::MissingFrames { folder, frames: which } => {
+                write!(f, "{} missing in {folder}", frames(which))
+            }
+            Self::UnusableFrames { folder, problems } => {
+                write!(f, "the frames in {folder} make no video: {}", problems.join("; "))
+            }
+            Self::Ffmpeg { cause, video, frames: of, .. } => {
+                write!(f, "{video} is not made of {}: {cause}", of.named())
+            }
+            Self::Storage(error) => write!(f, "{error}"),
+            Self::Scratch { path, .. } => {
+                write!(f, "the folder for temporary files, {}, cannot be used", path.display())
+            }
+            Self::Interrupted { by, left } => write!(f, "stopped by {by}: {left}"),
+            Self::Internal(what) => write!(f, "{what}"),
+        }
+    }
+}
+
+impl Error {
+    /// What the person who reads this should do next.
+    pub fn advice(&self) -> &'static str {
+        match self.exit() {
+            Exit::Success => "",
+            Exit::Internal => "this is a bug in render-worker: report it with this log",
+            Exit::Usage => "correct the flags or variables of the job",
+            Exit::Unusable if matches!(self, Self::UnusableFrames { .. } | Self::Ffmpeg { .. }) => {
+                "render the frames that are named again"
+            }
+            Exit::Unusable => "open the scene in Blender, mend it and upload it again",
+            Exit::Missing if matches!(self, Self::MissingFrames { .. }) => {
+                "run the render jobs that make them, or hold the frame before with --allow-gaps"
+            }
+            Exit::Missing => "check the URI",
+            Exit::Unavailable if matches!(self, Self::Sandbox(_)) => {
+                "run the job where the kernel has both, or settle for what there is: --sandbox auto"
+            }
+            Exit::Unavailable => "install what is lacking in the image, or name another program",
+            Exit::ChildFailed if matches!(self, Self::Interrupted { .. }) => {
+                "give the job more time, or run it again for what is left"
+            }
+            Exit::ChildFailed => "do the same with these frames on a desktop to see what is wrong",
+            Exit::LocalIo if self.is_about_a_file() => {
+                "see that this disk or volume has space and can be written"
+            }
+            Exit::LocalIo => {
+                "give the container a folder for temporary files that has space and can be \
+                 written: --scratch-dir (SCRATCH_DIR) or docker run --tmpfs /tmp"
+            }
+            Exit::Transient => "run the job again: this can pass by itself",
+            Exit::Denied if self.is_about_a_file() => {
+                "give the user that this runs as the right to do this, or run it as another one \
+                 (docker run --user)"
+            }
+            Exit::Denied => "give the job's role or user the right to do this",
+            Exit::Keyboard | Exit::Terminated => "run the job again",
+            Exit::ChildKilled if self.is_out_of_memory() => "give the container more memory",
+            Exit::ChildKilled => {
+                "find out who killed it; if the machine ran out of memory, give it more memory"
+            }
+        }
+    }
+
+    /// Whether the system says that a kill was for want of memory.
+    fn is_out_of_memory(&self) -> bool {
+        let is_that = |killer: &Killer| matches!(killer, Killer::OutOfMemory { .. });
+        if let Self::Blender { cause: blender::Cause::Killed(killer), .. }
+        | Self::Ffmpeg { cause: ffmpeg::Cause::Killed(killer), .. } = self
+        {
+            return is_that(killer);
+        }
+        let Self::SetAside { aside, .. } = self else { return false };
+        aside
+            .iter()
+            .any(|aside| matches!(&aside.cause, blender::Cause::Killed(killer) if is_that(killer)))
+    }
+
+    fn is_about_a_file(&self) -> bool {
+        let (Self::Storage(source) | Self::NotStored { source, .. }) = self else { return false };
+        matches!(source.location(), Location::Local(_))
+    }
+}
