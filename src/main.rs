@@ -12,6 +12,7 @@ use render_worker::pipeline::{self, Programs, Worker};
 use render_worker::process::sandbox::Sandbox;
 use render_worker::process::survivors::{self, Bystanders};
 use render_worker::process::{init, secret, shutdown::Shutdown, signals, spot};
+use render_worker::provenance::Provenance;
 use render_worker::request::Attempt;
 use render_worker::storage::Storage;
 use render_worker::telemetry::logging::{self, LogFormat, LogLevel, Reader};
@@ -46,21 +47,8 @@ fn main() -> ExitCode {
 fn work(command: Command, reader: Reader) -> Exit {
     let format = command.log_format.unwrap_or_else(default_format);
     let _log = logging::start(format, command.log_level, reader, &command.attempt);
-    let image = &command.provenance.image;
-    tracing::info!(
-        version = image.version,
-        revision = image.revision,
-        branch = image.branch,
-        created = image.created,
-        "{}",
-        command.provenance
-    );
     let sandbox = Sandbox::detect(command.confinement.sandbox);
-    if sandbox.is_incomplete() {
-        tracing::warn!("{sandbox}");
-    } else {
-        tracing::info!("{sandbox}");
-    }
+    introduce(&command.provenance, &sandbox);
     for name in command.confinement.secrets() {
         tracing::warn!("--pass-env (PASS_ENV): every script in a scene can read {name}");
     }
@@ -94,6 +82,27 @@ fn work(command: Command, reader: Reader) -> Exit {
         exit.code()
     );
     exit
+}
+
+/// The log's first line: what this is, and which sandbox is in force.
+fn introduce(provenance: &Provenance, sandbox: &Sandbox) {
+    // The level must be known when this is compiled.
+    macro_rules! say {
+        ($level:ident) => {
+            tracing::$level!(
+                version = provenance.image.version,
+                revision = provenance.image.revision,
+                branch = provenance.image.branch,
+                created = provenance.image.created,
+                "{provenance}; {sandbox}"
+            )
+        };
+    }
+    if sandbox.is_incomplete() {
+        say!(warn);
+    } else {
+        say!(info);
+    }
 }
 
 /// Carries out a command, as long as there is time for that.
