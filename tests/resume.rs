@@ -72,7 +72,10 @@ impl Stage {
         let before = self.launches().len();
         let run = attempt.run().exits(0);
         let launches = self.launches().split_off(before);
-        let said = format!(" frames, {frames}, of ");
+        let said = match frames.parse::<i32>() {
+            Ok(frame) => format!("rendering frame {frame} of "),
+            Err(_) => format!(" frames, {frames}, of "),
+        };
         if frames.is_empty() {
             assert_eq!(launches, [""; 0], "Blender was started\n{}", run.text());
             return run.says(&["nothing to render"]);
@@ -626,7 +629,7 @@ fn a_texture_that_comes_within_reach_makes_all_frames_again() {
     let without = shown();
     attempt().run().exits(0).says(&["nothing to render"]);
     let within_reach = || attempt().arg("--allow-read").arg(elsewhere.path()).run().exits(0);
-    within_reach().says(&["rendering 1 frames, 1,"]);
+    within_reach().says(&["rendering frame 1 of "]);
     assert_ne!(shown(), without);
     within_reach().says(&["nothing to render"]);
 }

@@ -80,11 +80,12 @@ async fn attempt(
         None => fetch_scene(worker, &opened, &rooms).await?,
     };
     let frames = &plan.pending;
-    let (count, from, to) = (frames.len(), &job.scene, &job.output);
-    tracing::info!(
-        frames = frames.to_string(),
-        "rendering {count} frames, {frames}, of {from} to {to}"
-    );
+    let (from, to) = (&job.scene, &job.output);
+    let what = match frames.len() {
+        1 => frames.named(),
+        count => format!("{count} frames, {frames},"),
+    };
+    tracing::info!(frames = frames.to_string(), "rendering {what} of {from} to {to}");
     warn_if_outside(&file, frames);
     let launch = Launch {
         blender: &blender,
