@@ -4,7 +4,9 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -234,12 +236,17 @@ fn no_output_is_too_strange_to_be_logged() {
 
 #[test]
 fn what_blender_leaves_behind_is_ended_and_not_waited_for() {
-    for step in ["fork_daemon", "hold_pipe"] {
+    // Somebody else's: any process of the session may join this group, as it may a shell's.
+    let mut other = Command::new("sleep").arg("300").process_group(0).spawn().unwrap();
+    for (step, group) in [("fork_daemon", None), ("hold_pipe", None), ("hold_pipe", Some(&other))] {
         let place = Place::ordered(&json!([]));
         let file = place.path("pid");
-        let orders =
-            json!([{"at": 3, "do": step, "path": file, "seconds": 300, "ignore_term": true}]);
-        fs::write(place.path("scene.blend"), ordered_scene(1, 12, &orders)).unwrap();
+        let mut order = json!({"at": 3, "do": step, "path": file, "seconds": 300});
+        order["ignore_term"] = true.into();
+        if let Some(other) = group {
+            order["group"] = other.id().into();
+        }
+        fs::write(place.path("scene.blend"), ordered_scene(1, 12, &json!([order]))).unwrap();
         place.stand_in().run().exits(0);
 
         let pid: i32 = fs::read_to_string(&file).unwrap().parse().unwrap();
@@ -247,9 +254,13 @@ fn what_blender_leaves_behind_is_ended_and_not_waited_for() {
         if is_alive {
             kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
         }
-        assert!(!is_alive, "{step}");
+        assert!(!is_alive, "{step}, {group:?}");
         assert_eq!(place.frames(), frame_names(1..=12));
     }
+    let alive = other.try_wait().unwrap().is_none();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    assert!(alive, "somebody else was killed");
 }
 
 /// Whether there is such a process, and it has not ended.

@@ -1,8 +1,5 @@
 //! Whether a child still does anything: the CPU time that it and its descendants have
 //! used, and the files that they have written.
-//!
-//! Read from `/proc/PID/stat`, whose layout is a promise of the kernel (`proc_pid_stat(5)`):
-//! four numbers out of it are wanted, which is less than a crate for all of `/proc`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,6 +7,8 @@ use std::time::SystemTime;
 
 use nix::unistd::Pid;
 use walkdir::WalkDir;
+
+use super::table::{Process, processes};
 
 /// How many files are looked at. A scene may write millions; nothing it writes comes
 /// alone.
@@ -47,44 +46,6 @@ impl Activity {
     }
 }
 
-/// One process, as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Process {
-    id: i32,
-    parent: i32,
-    group: i32,
-    /// CPU time in clock ticks.
-    cpu: u64,
-}
-
-impl Process {
-    /// Reads `/proc/PID/stat`. The name, in parentheses, may hold anything.
-    fn parse(stat: &str) -> Option<Self> {
-        let (id, rest) = stat.split_once(" (")?;
-        let (_name, rest) = rest.rsplit_once(") ")?;
-        let fields: Vec<&str> = rest.split(' ').collect();
-        let number = |at: usize| fields.get(at)?.trim().parse::<u64>().ok();
-        Some(Self {
-            id: id.parse().ok()?,
-            // Fields 4, 5, 14 and 15, counted from 1; the state is field 3.
-            parent: fields.get(1)?.parse().ok()?,
-            group: fields.get(2)?.parse().ok()?,
-            cpu: number(11)?.wrapping_add(number(12)?),
-        })
-    }
-}
-
-fn processes() -> Vec<Process> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .filter_map(Result::ok)
-        .filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit))
-        // One that ends meanwhile cannot be read.
-        .filter_map(|entry| std::fs::read(entry.path().join("stat")).ok())
-        .filter_map(|stat| Process::parse(&String::from_utf8_lossy(&stat)))
-        .collect()
-}
-
 /// The CPU time of the processes that are in `group` or descend from one that is.
 fn cpu(group: i32, processes: &[Process]) -> BTreeMap<i32, u64> {
     let mut found: BTreeMap<i32, u64> = BTreeMap::new();
@@ -107,16 +68,6 @@ mod tests {
 
     fn process(id: i32, parent: i32, group: i32, cpu: u64) -> Process {
         Process { id, parent, group, cpu }
-    }
-
-    #[test]
-    fn a_process_is_read_whatever_its_name_is() {
-        let stat = "4711 (a) (R 1 2 (b) S 17 4710 4709 0 -1 4194560 7 0 0 0 250 13 99 98 20 0 1 0 \
-                    5 6 7 18446744073709551615\n";
-        assert_eq!(Process::parse(stat), Some(process(4711, 17, 4710, 263)));
-        for broken in ["", "1", "1 (a", "1 (a) S 1 2 3", "x (a) S 1 2 3 4 5 6 7 8 9 0 1 2 3"] {
-            assert_eq!(Process::parse(broken), None, "{broken}");
-        }
     }
 
     #[test]

@@ -29,4 +29,5 @@ pub mod signals;
 pub mod spot;
 pub mod supervisor;
 pub mod survivors;
+mod table;
 pub mod watchdog;

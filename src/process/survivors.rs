@@ -7,14 +7,15 @@
 //! ended, every descendant of the worker that was not there before is a survivor.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
-use nix::unistd::{Pid, getpgrp, getpid};
+use nix::unistd::{Pid, getpid};
+
+use super::table::{Process, processes};
 
 /// How long survivors are hunted. Killing takes milliseconds; only what forks faster
 /// than it is found, or hangs in a system call, takes longer.
@@ -30,15 +31,53 @@ pub fn adopt() {
     _ = prctl::set_child_subreaper(true);
 }
 
-/// The descendants that are there before a child is started: a shell that did something
-/// in the background before it executed the worker leaves some.
+/// What is there before a child is started, and none of its business.
 #[derive(Debug)]
-pub struct Bystanders(BTreeSet<Pid>);
+pub struct Bystanders {
+    /// Descendants of ours: a shell that did something in the background before it executed
+    /// the worker leaves some.
+    descendants: BTreeSet<i32>,
+    /// Process groups, ours among them.
+    groups: BTreeSet<i32>,
+}
 
 impl Bystanders {
     /// Those of this moment.
     pub fn now() -> Self {
-        Self(descendants(getpid(), &BTreeSet::new()).into_keys().collect())
+        Self::among(getpid().as_raw(), &processes())
+    }
+
+    fn among(us: i32, processes: &[Process]) -> Self {
+        let nobody = Self { descendants: BTreeSet::new(), groups: BTreeSet::new() };
+        let descendants = nobody.survivors(us, processes).into_keys().collect();
+        Self { descendants, groups: processes.iter().map(|process| process.group).collect() }
+    }
+
+    /// The descendants of `us` that are no bystanders nor theirs, each with its process
+    /// group, if that may be killed as a whole. Whoever is in a session may join any group
+    /// in it, that of a shell too: a group that is older than the child, or is led by
+    /// somebody else, is not to be harmed.
+    fn survivors(&self, us: i32, processes: &[Process]) -> BTreeMap<i32, Option<i32>> {
+        let mut children: BTreeMap<i32, Vec<&Process>> = BTreeMap::new();
+        for process in processes {
+            children.entry(process.parent).or_default().push(process);
+        }
+        let mut found = BTreeMap::new();
+        let mut parents = vec![us];
+        while let Some(parent) = parents.pop() {
+            for process in children.remove(&parent).into_iter().flatten() {
+                if !self.descendants.contains(&process.id) {
+                    found.insert(process.id, Some(process.group));
+                    parents.push(process.id);
+                }
+            }
+        }
+        let strangers: BTreeSet<i32> =
+            processes.iter().map(|p| p.id).filter(|id| !found.contains_key(id)).collect();
+        for group in found.values_mut() {
+            *group = group.filter(|g| !self.groups.contains(g) && !strangers.contains(g));
+        }
+        found
     }
 }
 
@@ -66,7 +105,7 @@ pub fn end_all(bystanders: &Bystanders) {
     let mut ended = BTreeSet::new();
     loop {
         reap(None);
-        let left = descendants(getpid(), &bystanders.0);
+        let left = bystanders.survivors(getpid().as_raw(), &processes());
         if left.is_empty() {
             break;
         }
@@ -77,10 +116,10 @@ pub fn end_all(bystanders: &Bystanders) {
         let anew = left.keys().any(|pid| !ended.contains(pid));
         for (&pid, &group) in &left {
             // The group as a whole: no member can fork while it is signalled.
-            if group != getpgrp() {
-                _ = killpg(group, Signal::SIGKILL);
+            if let Some(group) = group {
+                _ = killpg(Pid::from_raw(group), Signal::SIGKILL);
             }
-            _ = kill(pid, Signal::SIGKILL);
+            _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
         ended.extend(left.into_keys());
         if !anew {
@@ -92,55 +131,35 @@ pub fn end_all(bystanders: &Bystanders) {
     }
 }
 
-/// The descendants of a process without `others` and theirs, and the process group of
-/// each. None where there is no `/proc` to tell.
-fn descendants(of: Pid, others: &BTreeSet<Pid>) -> BTreeMap<Pid, Pid> {
-    let mut children: BTreeMap<Pid, Vec<(Pid, Pid)>> = BTreeMap::new();
-    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    for process in processes {
-        let name = process.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else { continue };
-        let stat = fs::read(process.path().join("stat")).unwrap_or_default();
-        if let Some((parent, group)) = parent_and_group(&stat) {
-            children.entry(parent).or_default().push((Pid::from_raw(pid), group));
-        }
-    }
-    let mut found = BTreeMap::new();
-    let mut parents = vec![of];
-    while let Some(parent) = parents.pop() {
-        for (pid, group) in children.remove(&parent).into_iter().flatten() {
-            if !others.contains(&pid) {
-                found.insert(pid, group);
-                parents.push(pid);
-            }
-        }
-    }
-    found
-}
-
-/// Fields 4 and 5 of `/proc/PID/stat`. Field 2 is the program's name, in parentheses:
-/// it may hold spaces and parentheses itself (`proc_pid_stat(5)`).
-fn parent_and_group(stat: &[u8]) -> Option<(Pid, Pid)> {
-    let name_end = stat.iter().rposition(|&byte| byte == b')')?;
-    let rest = stat.get(name_end + 1..)?;
-    let mut fields = str::from_utf8(rest).ok()?.split_ascii_whitespace().skip(1);
-    let mut pid = || fields.next()?.parse().ok().map(Pid::from_raw);
-    Some((pid()?, pid()?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn process(id: i32, parent: i32, group: i32) -> Process {
+        Process { id, parent, group, cpu: 0 }
+    }
+
     #[test]
-    fn the_name_of_a_program_does_not_hide_its_parent() {
-        let read = |text: &[u8]| parent_and_group(text);
-        let pids = |parent, group| Some((Pid::from_raw(parent), Pid::from_raw(group)));
-        assert_eq!(read(b"12 (sh) S 7 8 8 0 -1"), pids(7, 8));
-        assert_eq!(read(b"12 (a) S 1 (b) R 7 8 8 0"), pids(7, 8));
-        assert_eq!(read(b"12 (\xff) R 7 8 8 0"), pids(7, 8));
-        for bad in [&b""[..], b"12", b"12 (sh)", b"12 (sh) S", b"12 (sh) S 7", b"12 (sh) S x 8"] {
-            assert_eq!(read(bad), None);
-        }
+    fn all_that_came_later_is_found_and_no_group_of_others() {
+        const US: i32 = 10;
+        let shell = [process(5, 1, 5), process(6, 5, 6), process(US, 5, US), process(11, US, US)];
+        let bystanders = Bystanders::among(US, &shell);
+        let later = [
+            process(7, 5, 7),    // the shell's next job
+            process(13, 12, 13), // listed before its parent
+            process(12, US, 12),
+            process(14, US, 12),
+            process(15, US, 4711), // of a leader that has ended
+            process(16, US, 5),
+            process(17, US, 6),
+            process(18, US, US),
+            process(19, US, 7),
+            process(20, 11, 20), // a bystander's
+        ];
+        let now = [&shell[..], &later].concat();
+        let alone = |id| (id, None);
+        let expected = [(12, Some(12)), (13, Some(13)), (14, Some(12)), (15, Some(4711))];
+        let expected = expected.into_iter().chain([16, 17, 18, 19].map(alone)).collect();
+        assert_eq!(bystanders.survivors(US, &now), expected);
     }
 }
