@@ -143,18 +143,36 @@ impl Worker {
     /// Runs the program to its end on a terminal, and says what that was sent.
     #[track_caller]
     pub fn run_on_a_terminal(self, exit_code: i32) -> String {
+        self.run_watched_on_a_terminal(exit_code, &[])
+    }
+
+    /// The same; and as soon as the terminal was sent one of these texts, the file beside
+    /// it is made.
+    #[track_caller]
+    pub fn run_watched_on_a_terminal(self, exit_code: i32, marks: &[(&str, PathBuf)]) -> String {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
         let line = shell_words::join(words.map(|word| word.to_str().expect("UTF-8")));
         let variables = self.command.get_envs().filter_map(|(name, value)| Some((name, value?)));
-        let output = Command::new("script")
+        let mut script = Command::new("script")
             .args(["-qec", &line, "/dev/null"])
             .env_clear()
             .envs(variables)
             .stdin(Stdio::null())
-            .output()
+            .stdout(Stdio::piped())
+            .spawn()
             .expect("script runs");
-        let text = String::from_utf8(output.stdout).expect("UTF-8");
-        assert_eq!(output.status.code(), Some(exit_code), "{text}");
+        let mut terminal = script.stdout.take().expect("standard output");
+        let (mut sent, mut buffer) = (Vec::new(), [0; 4096]);
+        while let Ok(length @ 1..) = terminal.read(&mut buffer) {
+            sent.extend_from_slice(&buffer[..length]);
+            let so_far = String::from_utf8_lossy(&sent);
+            for (_, file) in marks.iter().filter(|(text, _)| so_far.contains(text)) {
+                fs::write(file, "").expect("a file is made");
+            }
+        }
+        let status = script.wait().expect("script ends");
+        let text = String::from_utf8(sent).expect("UTF-8");
+        assert_eq!(status.code(), Some(exit_code), "{text}");
         text
     }
 
