@@ -66,8 +66,15 @@ const ANY_TIME: [(&str, Cause); 8] = [
     ("no camera", Cause::Scene("the scene has no camera")),
     ("engine not found", Cause::Lacking("this Blender has no such render engine (--engine)")),
     ("Found no Cycles device", Cause::Lacking("no such device here (--cycles-device)")),
-    ("libEGL", Cause::Lacking("EEVEE and Workbench need libEGL: install Debian's libegl1")),
-    ("libGL", Cause::Lacking("EEVEE and Workbench need libGL: install Debian's libgl1")),
+    // Not any word of these: Mesa says `libGL error: …` where it then finds another driver.
+    (
+        "Couldn't open libEGL",
+        Cause::Lacking("EEVEE and Workbench need libEGL: install Debian's libegl1"),
+    ),
+    (
+        "Couldn't open libGL",
+        Cause::Lacking("EEVEE and Workbench need libGL: install Debian's libgl1"),
+    ),
     ("No space left on device", Cause::Disk("the scratch disk is full")),
     ("Read-only file system", Cause::Disk("the scratch folder is read-only")),
     ("cannot save", Cause::Disk("the scratch folder cannot be written")),
@@ -85,6 +92,8 @@ pub struct LogTail {
     running: Option<BlenderVersion>,
     /// Whether it has opened the scene.
     opened: bool,
+    /// Whether it has saved a frame.
+    saved: bool,
 }
 
 impl LogTail {
@@ -100,7 +109,8 @@ impl LogTail {
             }
             Event::Other => self.keep(line),
             Event::Scene(_) => self.opened = true,
-            Event::External(_) | Event::Progress(_) | Event::Saved(_) | Event::Timing => {}
+            Event::Saved(_) => self.saved = true,
+            Event::External(_) | Event::Progress(_) | Event::Timing => {}
         }
         event
     }
@@ -156,7 +166,12 @@ impl LogTail {
         let said =
             |text: &str| self.errors.iter().chain(&self.lines).any(|line| line.contains(text));
         let while_opening = WHILE_OPENING.into_iter().filter(|_| !self.opened);
-        while_opening.chain(ANY_TIME).find(|(text, _)| said(text)).map(|(_, cause)| cause)
+        // What has saved a frame lacked nothing: it is another frame that it failed at.
+        let possible = |cause: &Cause| matches!(cause, Cause::Disk(_)) || !self.saved;
+        while_opening
+            .chain(ANY_TIME)
+            .find(|(text, cause)| possible(cause) && said(text))
+            .map(|(_, cause)| cause)
     }
 }
 
@@ -215,6 +230,18 @@ mod tests {
         assert_eq!(cause(Ending::Code(1), &[library]), DAMAGED);
         assert!(matches!(cause(Ending::Signal(11), &[library, &opened]), Cause::Failed(_)));
         assert_eq!(cause(Ending::Signal(9), &[library]), Cause::Killed(Killer::Unknown));
+    }
+
+    #[test]
+    fn after_a_frame_was_saved_only_the_disk_can_be_why_none_follows() {
+        let saved = "Saved: '/tmp/0001.png'";
+        let crash = |lines: &[&str]| cause(Ending::Signal(11), lines);
+        let camera = "Error: Cannot render, no camera";
+        assert!(matches!(crash(&[camera]), Cause::Scene(_)));
+        assert!(matches!(crash(&[saved, camera]), Cause::Failed(_)));
+        assert!(matches!(crash(&[saved, "No space left on device"]), Cause::Disk(_)));
+        let mesa = "libGL error: failed to load driver: swrast";
+        assert!(matches!(crash(&[mesa]), Cause::Failed(_)));
     }
 
     #[test]
