@@ -23,7 +23,7 @@ fn a_blender_that_does_nothing_is_ended_and_started_again() {
     let run = place.stand_in().args("--stall-timeout 1s").run().exits(0);
     run.says(&[
         "Blender stalled: no line printed, no CPU time used and no file written for 1s \
-         (--stall-timeout): stopping it",
+         (--stall-timeout, STALL_TIMEOUT): stopping it",
         "launch 1 of Blender failed at frame 3 (1 of 3): Blender stalled",
         "starting Blender again for frames 3-12",
         "all 12 frames are stored",
@@ -57,7 +57,8 @@ fn a_frame_that_takes_too_long_is_given_up_however_busy_blender_is() {
     for sign in ["busy", "chatter"] {
         let place = Place::ordered(&json!([{"at": 3, "do": sign, "seconds": 300}]));
         let run = place.stand_in().args("--frame-timeout 3s --blender-attempts 1").run();
-        let cause = "frame 3 (Blender took longer than 3s for the frame (--frame-timeout))";
+        let cause =
+            "frame 3 (Blender took longer than 3s for the frame (--frame-timeout, FRAME_TIMEOUT))";
         run.fails(70, &["frame 3 is not rendered", cause]);
         assert_eq!(place.frames(), all_but(3));
     }

@@ -308,7 +308,7 @@ fn words(alarm: Alarm) -> String {
     let (Alarm::Stalled(span) | Alarm::Overtime(span)) = alarm;
     format!(
         "FFmpeg stalled: no line printed, no CPU time used and no file written for {} \
-         (--stall-timeout)",
+         (--stall-timeout, STALL_TIMEOUT)",
         humantime::format_duration(span)
     )
 }

@@ -110,7 +110,7 @@ pub fn end_all(bystanders: &Bystanders) {
             break;
         }
         if began.elapsed() > LIMIT {
-            tracing::warn!("{} processes that were left behind do not end", left.len());
+            tracing::warn!("{} left behind and cannot be ended", counted(left.len()));
             return;
         }
         let anew = left.keys().any(|pid| !ended.contains(pid));
@@ -127,8 +127,12 @@ pub fn end_all(bystanders: &Bystanders) {
         }
     }
     if !ended.is_empty() {
-        tracing::warn!("ended {} processes that were left behind", ended.len());
+        tracing::warn!("{} left behind by the program that ended: killed", counted(ended.len()));
     }
+}
+
+fn counted(processes: usize) -> String {
+    if processes == 1 { "1 process was".to_owned() } else { format!("{processes} processes were") }
 }
 
 #[cfg(test)]

@@ -116,11 +116,11 @@ pub(super) fn words(alarm: Alarm) -> String {
     match alarm {
         Alarm::Stalled(span) => format!(
             "Blender stalled: no line printed, no CPU time used and no file written for {} \
-             (--stall-timeout)",
+             (--stall-timeout, STALL_TIMEOUT)",
             humantime::format_duration(span)
         ),
         Alarm::Overtime(span) => format!(
-            "Blender took longer than {} for the frame (--frame-timeout)",
+            "Blender took longer than {} for the frame (--frame-timeout, FRAME_TIMEOUT)",
             humantime::format_duration(span)
         ),
     }

@@ -102,9 +102,10 @@ impl Rendering<'_> {
                 let times = self.strikes.failed_at(frame, cause);
                 let number = frame.get();
                 if self.strikes.is_aside(frame) {
+                    let launches = if times == 1 { "launch" } else { "launches" };
                     tracing::error!(
                         frame = number,
-                        "frame {frame} is set aside after {times} failed launches of Blender: {words}"
+                        "frame {frame} is set aside after {times} failed {launches} of Blender: {words}"
                     );
                 } else {
                     tracing::warn!(
