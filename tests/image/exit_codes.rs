@@ -13,7 +13,7 @@ fn ends(container: Container, code: i32, words: &[&str]) -> Run {
 #[test]
 fn success() {
     let stage = Stage::new();
-    ends(stage.render("tiny").args("-f 1"), 0, &["all 1 frames are stored"]);
+    ends(stage.render("tiny").args("-f 1"), 0, &["the frame is stored"]);
 }
 
 #[test]

@@ -141,7 +141,10 @@ impl Rendering<'_> {
     pub(super) fn conclude(&self) -> Result<(), Error> {
         let missing = self.missing();
         if missing.is_empty() {
-            tracing::info!("all {} frames are stored", self.frames.len());
+            match self.frames.len() {
+                1 => tracing::info!("the frame is stored"),
+                count => tracing::info!("all {count} frames are stored"),
+            }
             return Ok(());
         }
         Err(Error::SetAside {
