@@ -142,6 +142,17 @@ fn a_blender_that_never_opens_the_scene_is_the_jobs_failure() {
 }
 
 #[test]
+fn frames_of_an_earlier_attempt_are_reason_enough_to_try_them_all() {
+    let crash = |frame| json!({"at": frame, "do": "crash"});
+    let place = place(|_| json!([crash(2), crash(3), crash(4)]));
+    place.render("-f 1").stand_in_blender().run().exits(0);
+    let run = place.stand_in().args("--blender-attempts 1").run();
+    let last = "frames 2-4 are not rendered: Blender failed once at each of frames 2-4 (Blender";
+    run.fails(70, &[last]);
+    assert_eq!(launches(&place), ["1-1", "2-12", "3-12", "4-12", "5-12"]);
+}
+
+#[test]
 fn when_no_frame_is_ever_stored_it_is_given_up() {
     let place = place(|_| json!([{"at": "every", "do": "crash"}]));
     let run = place.stand_in().args("--blender-attempts 2").run();

@@ -108,6 +108,7 @@ async fn attempt(
     );
     let stem = report.stem();
     let mut rendering = Rendering::new(worker, job, frames, &file, &rooms.frames, origin, stem);
+    rendering.resumed = !plan.already_there.is_empty();
     let result = rendering.run(&launch).await;
     report.set_aside = rendering.set_aside();
     report.scene = rendering.scene;

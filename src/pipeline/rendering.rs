@@ -55,6 +55,8 @@ pub struct Rendering<'a> {
     /// The report's name, which crash files take after.
     report: String,
     strikes: Strikes,
+    /// Whether earlier attempts left frames of this job that are as good as new.
+    pub resumed: bool,
     /// The launch that runs, or was the last one.
     current: Current,
     flood: Flood,
@@ -101,6 +103,7 @@ impl<'a> Rendering<'a> {
             progress: Progress::begin(frames.len()),
             report,
             strikes: Strikes::new(worker.limits.blender_attempts.get()),
+            resumed: false,
             current: Current::begin(FrameSet::default(), None),
             flood: Flood::of("blender"),
             scene: None,

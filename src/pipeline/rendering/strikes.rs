@@ -58,9 +58,9 @@ impl Strikes {
         *times
     }
 
-    /// What to do, now that so many frames are stored.
-    pub fn next(&self, stored: usize) -> Next {
-        if stored == 0 && self.aside.len() >= HOPELESS { Next::GiveUp } else { Next::Again }
+    /// What to do, now that some frames are stored, or none ever was.
+    pub fn next(&self, some_stored: bool) -> Next {
+        if !some_stored && self.aside.len() >= HOPELESS { Next::GiveUp } else { Next::Again }
     }
 
     /// Whether a frame is set aside.
@@ -104,11 +104,11 @@ mod tests {
         let mut strikes = Strikes::new(1);
         for number in 1..=2 {
             strikes.failed_at(frame(number), crash());
-            assert_eq!(strikes.next(0), Next::Again);
+            assert_eq!(strikes.next(false), Next::Again);
         }
         strikes.failed_at(frame(3), crash());
-        assert_eq!(strikes.next(0), Next::GiveUp);
-        assert_eq!(strikes.next(1), Next::Again);
+        assert_eq!(strikes.next(false), Next::GiveUp);
+        assert_eq!(strikes.next(true), Next::Again);
     }
 
     #[test]

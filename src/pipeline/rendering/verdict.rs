@@ -114,7 +114,7 @@ impl Rendering<'_> {
                     );
                 }
             }
-            self.strikes.next(self.stored.len())
+            self.strikes.next(self.resumed || !self.stored.is_empty())
         };
         self.said = self.current.tail.last_words();
         if let Some(report) = self.launches.last_mut() {
