@@ -2,7 +2,7 @@
 //! code and what to do next.
 //!
 //! To add one: a variant here, then the compiler names the three matches, one of them in
-//! [`words`].
+//! `words`.
 
 mod words;
 
