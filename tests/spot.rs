@@ -154,7 +154,8 @@ fn a_frame_that_takes_longer_than_there_is_time_is_given_up() {
     let instance = Instance::start();
     let stage = Stage::new(|path| {
         json!([
-            {"at": 1, "do": "delay", "seconds": 6},
+            // More than twice the 5 seconds that pass at most until the notice is heard of.
+            {"at": 1, "do": "delay", "seconds": 12},
             {"at": 2, "do": "touch", "path": path("in-frame-2")},
             {"at": 2, "do": "wait_for_file", "path": path("never")},
         ])
