@@ -259,7 +259,9 @@ mod tests {
     fn nothing_lies_beside_a_scene_from_s3() {
         let files = [ExternalFile::File("//wood.png".into()), ExternalFile::Folder("//".into())];
         let mut state = State::default();
-        files.iter().for_each(|file| state.add(file, None).unwrap());
+        for file in &files {
+            state.add(file, None).unwrap();
+        }
         assert_eq!(state.text, "\"//wood.png\" missing\n\"//\" missing\n");
         assert!(!state.found);
     }
