@@ -67,8 +67,6 @@ pub enum Error {
         missing: FrameSet,
         /// Those of them that Blender failed at, again and again.
         aside: Vec<SetAside>,
-        /// How often.
-        attempts: u32,
         /// Blender's own words when it failed the last time.
         said: Vec<String>,
     },

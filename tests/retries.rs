@@ -153,15 +153,26 @@ fn frames_of_an_earlier_attempt_are_reason_enough_to_try_them_all() {
 }
 
 #[test]
-fn when_no_frame_is_ever_stored_it_is_given_up() {
+fn where_no_frame_is_ever_stored_each_is_tried_and_few_at_length() {
     let place = place(|_| json!([{"at": "every", "do": "crash"}]));
     let run = place.stand_in().args("--blender-attempts 2").run();
     run.fails(
         70,
-        &["frames 1-12 are not rendered: Blender failed 2 times at each of frames 1-3 (Blender \
-             crashed (signal 11)); given up, for no frame was ever stored"],
+        &["frames 1-12 are not rendered: Blender failed up to 2 times at each of frames 1-12 \
+             (Blender crashed (signal 11))"],
     );
-    assert_eq!(launches(&place).len(), 6);
+    assert_eq!(launches(&place).len(), 3 * 2 + 9);
+}
+
+#[test]
+fn one_good_frame_after_many_that_kill_blender_is_rendered() {
+    let place = place(|_| {
+        let orders: Vec<_> = (1..12).map(|at| json!({"at": at, "do": "crash"})).collect();
+        json!(orders)
+    });
+    let run = place.stand_in().run();
+    run.fails(70, &["frames 1-11 are not rendered: Blender failed up to 3 times at each of"]);
+    assert_eq!(place.frames(), ["0012.png"]);
 }
 
 #[test]

@@ -10,14 +10,27 @@ pub struct SetAside {
     pub frame: FrameNumber,
     /// What happened the last time.
     pub cause: Cause,
+    /// How often Blender failed at it.
+    pub times: u32,
 }
 
 impl SetAside {
+    /// How often Blender failed at them: `once`, `3 times`, or `up to 3 times`.
+    pub fn how_often(aside: &[Self]) -> String {
+        let times = || aside.iter().map(|aside| aside.times);
+        let most = times().max().unwrap_or_default();
+        match (times().all(|times| times == most), most) {
+            (true, 1) => "once".to_owned(),
+            (true, _) => format!("{most} times"),
+            (false, _) => format!("up to {most} times"),
+        }
+    }
+
     /// Which frames were set aside and why, each reason once: `each of frames 1-3 (why)
     /// and frame 7 (why)`.
     pub fn reasons(aside: &[Self]) -> String {
         let mut reasons: Vec<(&Cause, Vec<FrameNumber>)> = Vec::new();
-        for Self { frame, cause } in aside {
+        for Self { frame, cause, .. } in aside {
             match reasons.iter_mut().find(|(known, _)| *known == cause) {
                 Some((_, frames)) => frames.push(*frame),
                 None => reasons.push((cause, vec![*frame])),
@@ -36,14 +49,26 @@ impl SetAside {
 mod tests {
     use super::*;
 
+    fn aside(frame: i64, why: &str, times: u32) -> SetAside {
+        let cause = Cause::Failed(why.to_owned());
+        SetAside { frame: FrameNumber::new(frame).unwrap(), cause, times }
+    }
+
     #[test]
     fn each_reason_is_told_once() {
-        let aside = |frame, why: &str| SetAside {
-            frame: FrameNumber::new(frame).unwrap(),
-            cause: Cause::Failed(why.to_owned()),
-        };
-        let all = [aside(1, "it crashed"), aside(7, "it stalled"), aside(2, "it crashed")];
+        let all = [aside(1, "it crashed", 3), aside(7, "it stalled", 3), aside(2, "it crashed", 3)];
         let words = "each of frames 1-2 (it crashed) and frame 7 (it stalled)";
         assert_eq!(SetAside::reasons(&all), words);
+    }
+
+    #[test]
+    fn how_often_it_failed_is_told_for_all() {
+        let how_often = |times: &[u32]| {
+            let all: Vec<_> = times.iter().map(|&times| aside(1, "it crashed", times)).collect();
+            SetAside::how_often(&all)
+        };
+        assert_eq!(how_often(&[1, 1]), "once");
+        assert_eq!(how_often(&[3, 3]), "3 times");
+        assert_eq!(how_often(&[3, 1]), "up to 3 times");
     }
 }

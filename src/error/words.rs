@@ -24,12 +24,12 @@ impl fmt::Display for Error {
             Self::Blender { cause, missing, scene, .. } => {
                 write!(f, "{scene}: {} not rendered: {cause}", frames(missing))
             }
-            Self::SetAside { scene, missing, aside, attempts, .. } => {
-                let times = if *attempts == 1 { "once" } else { &format!("{attempts} times") };
+            Self::SetAside { scene, missing, aside, .. } => {
+                let (times, reasons) = (SetAside::how_often(aside), SetAside::reasons(aside));
                 write!(f, "{scene}: {} not rendered: ", frames(missing))?;
-                write!(f, "Blender failed {times} at {}", SetAside::reasons(aside))?;
+                write!(f, "Blender failed {times} at {reasons}")?;
                 if aside.len() < missing.len() {
-                    f.write_str("; given up, for no frame was ever stored")?;
+                    f.write_str("; then it no longer opened the scene")?;
                 }
                 Ok(())
             }

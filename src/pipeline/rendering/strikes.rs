@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::blender::{Cause, SetAside};
 use crate::request::FrameNumber;
 
-/// Frames that are set aside before any frame is stored: then it is not the frames, and
-/// the rest will go no better.
-const HOPELESS: usize = 3;
+/// Frames that are set aside before any frame is stored. Then it may not be the frames,
+/// and one failure is enough for each further one: all are tried, and none at length.
+const DOUBTFUL: usize = 3;
 
 /// What to do after a launch that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,20 +47,16 @@ impl Strikes {
         (self.before_any, next)
     }
 
-    /// A launch failed with `frame` in hand: how often by now. A frame at which it failed
-    /// too often is set aside.
-    pub fn failed_at(&mut self, frame: FrameNumber, cause: Cause) -> u32 {
+    /// A launch failed with `frame` in hand, when some frames were stored, or none ever
+    /// was: how often by now. A frame at which it failed too often is set aside.
+    pub fn failed_at(&mut self, frame: FrameNumber, cause: Cause, some_stored: bool) -> u32 {
+        let doubtful = !some_stored && self.aside.len() >= DOUBTFUL;
         let times = self.against.entry(frame).or_default();
         *times += 1;
-        if *times >= self.limit {
-            self.aside.push(SetAside { frame, cause });
+        if doubtful || *times >= self.limit {
+            self.aside.push(SetAside { frame, cause, times: *times });
         }
         *times
-    }
-
-    /// What to do, now that some frames are stored, or none ever was.
-    pub fn next(&self, some_stored: bool) -> Next {
-        if !some_stored && self.aside.len() >= HOPELESS { Next::GiveUp } else { Next::Again }
     }
 
     /// Whether a frame is set aside.
@@ -90,25 +86,28 @@ mod tests {
     fn a_frame_is_set_aside_when_it_has_failed_too_often() {
         let mut strikes = Strikes::new(3);
         for times in 1..=2 {
-            assert_eq!(strikes.failed_at(frame(7), crash()), times);
-            assert_eq!(strikes.failed_at(frame(9), crash()), times);
+            assert_eq!(strikes.failed_at(frame(7), crash(), true), times);
+            assert_eq!(strikes.failed_at(frame(9), crash(), true), times);
             assert!(!strikes.is_aside(frame(7)));
         }
-        assert_eq!(strikes.failed_at(frame(7), crash()), 3);
+        assert_eq!(strikes.failed_at(frame(7), crash(), true), 3);
         assert!(strikes.is_aside(frame(7)) && !strikes.is_aside(frame(9)));
-        assert_eq!(strikes.aside(), [SetAside { frame: frame(7), cause: crash() }]);
+        assert_eq!(strikes.aside(), [SetAside { frame: frame(7), cause: crash(), times: 3 }]);
     }
 
     #[test]
-    fn when_nothing_is_ever_stored_it_is_given_up() {
-        let mut strikes = Strikes::new(1);
-        for number in 1..=2 {
-            strikes.failed_at(frame(number), crash());
-            assert_eq!(strikes.next(false), Next::Again);
+    fn when_nothing_is_ever_stored_one_failure_is_enough_for_the_fourth_frame() {
+        for some_stored in [false, true] {
+            let mut strikes = Strikes::new(2);
+            for number in 1..=3 {
+                strikes.failed_at(frame(number), crash(), some_stored);
+                assert!(!strikes.is_aside(frame(number)));
+                strikes.failed_at(frame(number), crash(), some_stored);
+                assert!(strikes.is_aside(frame(number)));
+            }
+            strikes.failed_at(frame(4), crash(), some_stored);
+            assert_eq!(strikes.is_aside(frame(4)), !some_stored);
         }
-        strikes.failed_at(frame(3), crash());
-        assert_eq!(strikes.next(false), Next::GiveUp);
-        assert_eq!(strikes.next(true), Next::Again);
     }
 
     #[test]

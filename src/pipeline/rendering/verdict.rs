@@ -97,9 +97,10 @@ impl Rendering<'_> {
             });
             in_hand = self.current.in_hand(&left);
             let struck = damaged.chain(in_hand.map(|frame| (frame, cause.clone())));
+            let some_stored = self.resumed || !self.stored.is_empty();
             for (frame, cause) in struck {
                 let words = cause.to_string();
-                let times = self.strikes.failed_at(frame, cause);
+                let times = self.strikes.failed_at(frame, cause, some_stored);
                 let number = frame.get();
                 if self.strikes.is_aside(frame) {
                     let launches = if times == 1 { "launch" } else { "launches" };
@@ -114,7 +115,7 @@ impl Rendering<'_> {
                     );
                 }
             }
-            self.strikes.next(self.resumed || !self.stored.is_empty())
+            Next::Again
         };
         self.said = self.current.tail.last_words();
         if let Some(report) = self.launches.last_mut() {
@@ -151,7 +152,6 @@ impl Rendering<'_> {
             scene: self.job.scene.clone(),
             missing,
             aside: self.strikes.aside().to_vec(),
-            attempts: self.strikes.limit(),
             said: self.said.clone(),
         })
     }
