@@ -609,7 +609,7 @@ fn a_real_scene_on_s3_with_a_sequence_beside_it_is_known_again() {
         let render = worker("render").args("-f 1").s3(&server);
         render.input(server.uri("scene.blend")).output(server.uri("out")).run().exits(0)
     };
-    attempt().says(&["rendering 1 frames, 1,"]);
+    attempt().says(&["rendering frame 1 of "]);
     attempt().says(&["nothing to render"]);
 }
 
