@@ -9,15 +9,6 @@ use crate::request::FrameNumber;
 /// and one failure is enough for each further one: all are tried, and none at length.
 const DOUBTFUL: usize = 3;
 
-/// What to do after a launch that failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Next {
-    /// Blender is started again.
-    Again,
-    /// Nothing more is tried.
-    GiveUp,
-}
-
 /// Counts failed launches by the frame that was in hand.
 #[derive(Debug)]
 pub(super) struct Strikes {
@@ -39,12 +30,15 @@ impl Strikes {
         self.limit
     }
 
-    /// A launch failed before Blender had opened the scene: how often by now, and what
-    /// to do.
-    pub fn failed_before_any(&mut self) -> (u32, Next) {
+    /// A launch failed before Blender had opened the scene: how often by now.
+    pub fn failed_before_any(&mut self) -> u32 {
         self.before_any += 1;
-        let next = if self.before_any >= self.limit { Next::GiveUp } else { Next::Again };
-        (self.before_any, next)
+        self.before_any
+    }
+
+    /// Whether Blender has failed too often to open the scene for another try.
+    pub fn is_hopeless(&self) -> bool {
+        self.before_any >= self.limit
     }
 
     /// A launch failed with `frame` in hand, when some frames were stored, or none ever
@@ -113,8 +107,10 @@ mod tests {
     #[test]
     fn failures_before_the_scene_is_open_count_for_the_job() {
         let mut strikes = Strikes::new(2);
-        assert_eq!(strikes.failed_before_any(), (1, Next::Again));
-        assert_eq!(strikes.failed_before_any(), (2, Next::GiveUp));
+        assert_eq!(strikes.failed_before_any(), 1);
+        assert!(!strikes.is_hopeless());
+        assert_eq!(strikes.failed_before_any(), 2);
+        assert!(strikes.is_hopeless());
         assert!(strikes.aside().is_empty());
     }
 }

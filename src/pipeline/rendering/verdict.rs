@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::Rendering;
 use super::launch::{Stop, words};
-use super::strikes::Next;
 use crate::blender::Cause;
 use crate::ending::Ending;
 use crate::error::{Error, frames};
@@ -81,12 +80,11 @@ impl Rendering<'_> {
         let left: FrameSet =
             self.pending().iter().filter(|f| !self.damaged.contains_key(f)).collect();
         let mut in_hand = None;
-        let next = if !self.current.has_begun() && self.damaged.is_empty() {
-            let (times, next) = self.strikes.failed_before_any();
+        if !self.current.has_begun() && self.damaged.is_empty() {
+            let times = self.strikes.failed_before_any();
             tracing::warn!(
                 "launch {launch} of Blender failed before it had opened the scene ({times} of {limit}): {cause}",
             );
-            next
         } else {
             let damaged = std::mem::take(&mut self.damaged);
             let damaged = damaged.into_iter().map(|(frame, damage)| {
@@ -115,27 +113,24 @@ impl Rendering<'_> {
                     );
                 }
             }
-            Next::Again
-        };
+        }
         self.said = self.current.tail.last_words();
         if let Some(report) = self.launches.last_mut() {
             report.frame_in_hand = in_hand.map(FrameNumber::get);
             report.cause = Some(cause.to_string());
         }
-        let pending = self.pending();
-        match next {
-            Next::Again => {
-                if !pending.is_empty() {
-                    tracing::info!("starting Blender again for {}", pending.named());
-                }
-                Ok(())
+        if self.strikes.is_hopeless() {
+            if !self.strikes.aside().is_empty() {
+                return self.conclude();
             }
-            Next::GiveUp if self.strikes.aside().is_empty() => {
-                let (scene, said) = (self.job.scene.clone(), self.said.clone());
-                Err(Error::Blender { cause, missing: self.missing(), scene, said })
-            }
-            Next::GiveUp => self.conclude(),
+            let (scene, said) = (self.job.scene.clone(), self.said.clone());
+            return Err(Error::Blender { cause, missing: self.missing(), scene, said });
         }
+        let pending = self.pending();
+        if !pending.is_empty() {
+            tracing::info!("starting Blender again for {}", pending.named());
+        }
+        Ok(())
     }
 
     /// How it ends when nothing more is tried.
