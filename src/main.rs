@@ -134,7 +134,7 @@ async fn run(command: Command, sandbox: Sandbox) -> Result<(), Error> {
 
 async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Result<(), Error> {
     let worker = Worker {
-        storage: Arc::new(Storage::new(command.s3_attempts)),
+        storage: Arc::new(Storage::new(command.transfers)),
         shutdown,
         attempt: command.attempt,
         provenance: command.provenance,

@@ -127,7 +127,7 @@ fn what_is_not_there_is_missing() {
 
 #[test]
 fn render_ends_with_the_cause_when_the_scene_cannot_be_had() {
-    use Operation::{GetObject, HeadBucket};
+    use Operation::GetObject;
     for (fault, code, words) in [
         (Fault::on(GetObject).respond(403, "AccessDenied"), 77, ["AccessDenied", GIVE_THE_RIGHT]),
         (
@@ -147,7 +147,6 @@ fn render_ends_with_the_cause_when_the_scene_cannot_be_had() {
         (Fault::on(GetObject).reset(), 75, ["reset", RUN_AGAIN]),
         (Fault::on(GetObject).close(), 75, ["connection closed", RUN_AGAIN]),
         (Fault::on(GetObject).truncate_body(40), 75, ["body", RUN_AGAIN]),
-        (Fault::on(HeadBucket).respond(503, "SlowDown"), 75, ["HTTP 503", RUN_AGAIN]),
         (Fault::on_any().respond(403, "AccessDenied"), 77, ["AccessDenied", GIVE_THE_RIGHT]),
     ] {
         let setting = Setting::new().inject(fault);

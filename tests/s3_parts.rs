@@ -2,17 +2,18 @@
 //! are paid for and never seen, and never a wrong byte.
 
 use std::fs::{self, File};
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use render_worker::request::Location;
+use render_worker::request::{Location, Transfers};
 use render_worker::storage::Storage;
 
 use crate::support::s3_server::{Fault, Operation, Request, S3Server};
 
 const MIB: usize = 1024 * 1024;
 
-/// Three parts.
+/// Five parts.
 const LARGE: usize = 33 * MIB;
 
 /// What [`storage_at_work`] is to do.
@@ -27,7 +28,7 @@ fn storage_at_work() {
     let (work, folder) = work.split_once(' ').unwrap();
     let folder = PathBuf::from(folder);
     let object: Location = "s3://render-test/large.bin".parse().unwrap();
-    let storage = Storage::new(Some(6));
+    let storage = Storage::new(Transfers { attempts: NonZeroU32::new(6), ..Transfers::default() });
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let result = runtime.block_on(async {
         if work == "upload" {

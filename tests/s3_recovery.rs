@@ -18,9 +18,9 @@ use crate::support::s3_server::{ACCESS_KEY, Fault, Operation, Request, SECRET_KE
 
 #[test]
 fn faults_that_pass_are_outlived() {
-    use Operation::{GetObject, HeadBucket, PutObject};
+    use Operation::{GetObject, ListObjectsV2, PutObject};
     let faults = [
-        Fault::on(HeadBucket).times(2).respond(503, "SlowDown"),
+        Fault::on(ListObjectsV2).times(2).respond(503, "SlowDown"),
         Fault::on(GetObject).times(3).respond(503, "SlowDown"),
         Fault::on(GetObject).times(1).reset(),
         Fault::on(GetObject).times(1).close(),

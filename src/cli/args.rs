@@ -132,6 +132,19 @@ pub(super) struct CommonArgs {
     #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
     pub job_timeout: Option<String>,
 
+    /// How many transfers from or to S3 are under way at once, or `auto` [env: MAX_TRANSFERS] [default: auto]
+    ///
+    /// `auto` begins with 8 and takes more, up to 128, as long as that moves more a second.
+    #[arg(long, value_name = "N|auto", allow_hyphen_values = true)]
+    pub max_transfers: Option<String>,
+
+    /// How much of what goes out to S3 is held in memory [env: UPLOAD_BUFFER] [default: 32MiB]
+    ///
+    /// Files of up to 16 MiB are held whole, larger ones in parts of 8 MiB; what finds no room waits
+    /// on disk.
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub upload_buffer: Option<String>,
+
     /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,

@@ -19,7 +19,7 @@ use clap::error::ErrorKind;
 pub use settings::{Environment, Setting, UsageError};
 
 use crate::provenance::Provenance;
-use crate::request::{Attempt, Confinement, Limits, RenderJob, StitchJob, StopGrace};
+use crate::request::{Attempt, Confinement, Limits, RenderJob, StitchJob, StopGrace, Transfers};
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use args::{Action, Cli, RenderArgs, StitchArgs};
 use resolver::{LOG_FORMAT, Resolver, provenance};
@@ -36,8 +36,8 @@ pub struct Command {
     pub provenance: Provenance,
     /// Where programs are looked for, as `PATH` has it.
     pub search_path: Option<String>,
-    /// How often an S3 request is tried, if `AWS_MAX_ATTEMPTS` says so.
-    pub s3_attempts: Option<u32>,
+    /// What bounds the transfers from and to S3.
+    pub transfers: Transfers,
     /// Where temporary files go, if not to the system's folder for them.
     pub scratch_dir: Option<PathBuf>,
     /// What the programs are given and may reach.

@@ -1,6 +1,7 @@
 //! From what was given to what was meant: flags, or the variables behind them, become the
 //! values of a [`Command`].
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -11,7 +12,7 @@ use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
     FrameSet, FramesPerJob, Location, OutputName, Paths, RenderJob, SequenceSelection, StitchJob,
-    TotalFrames, VariableNames, VideoSettings,
+    TotalFrames, Transfers, VariableNames, VideoSettings,
 };
 
 const INPUT_URI: Setting = Setting { flag: "--input-uri", variable: "INPUT_URI" };
@@ -31,6 +32,8 @@ const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
 const CYCLES_DEVICE: Setting = Setting { flag: "--cycles-device", variable: "CYCLES_DEVICE" };
 const ENABLE_AUTOEXEC: Setting = Setting { flag: "--enable-autoexec", variable: "ENABLE_AUTOEXEC" };
 const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BACKLOG" };
+const MAX_TRANSFERS: Setting = Setting { flag: "--max-transfers", variable: "MAX_TRANSFERS" };
+const UPLOAD_BUFFER: Setting = Setting { flag: "--upload-buffer", variable: "UPLOAD_BUFFER" };
 const NO_RESUME: Setting = Setting { flag: "--no-resume", variable: "NO_RESUME" };
 const BLENDER: Setting = Setting { flag: "--blender", variable: "BLENDER" };
 const FPS: Setting = Setting { flag: "--fps", variable: "FPS" };
@@ -69,7 +72,7 @@ impl Resolver<'_> {
             attempt,
             provenance: provenance(env),
             search_path: env.get("PATH").map(str::to_owned),
-            s3_attempts: self.number("AWS_MAX_ATTEMPTS")?.filter(|&attempts| attempts > 0),
+            transfers: self.transfers(common)?,
             scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), env)?,
             confinement: self.confinement(common)?,
             stop_grace: STOP_GRACE.value(common.stop_grace.as_deref(), env)?.unwrap_or_default(),
@@ -79,6 +82,19 @@ impl Resolver<'_> {
             limits: limits::resolve(action, common, env)?,
             log_format: LOG_FORMAT.value(common.log_format.as_deref(), env)?,
             log_level: LOG_LEVEL.value(common.log_level.as_deref(), env)?.unwrap_or_default(),
+        })
+    }
+
+    fn transfers(&self, common: &CommonArgs) -> Result<Transfers, UsageError> {
+        let env = self.environment;
+        let defaults = Transfers::default();
+        let upload_buffer = UPLOAD_BUFFER.value(common.upload_buffer.as_deref(), env)?;
+        Ok(Transfers {
+            attempts: self.number("AWS_MAX_ATTEMPTS")?.and_then(NonZeroU32::new),
+            at_once: MAX_TRANSFERS
+                .value(common.max_transfers.as_deref(), env)?
+                .unwrap_or(defaults.at_once),
+            upload_buffer: upload_buffer.unwrap_or(defaults.upload_buffer),
         })
     }
 

@@ -158,11 +158,12 @@ impl Awaited {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::Transfers;
 
     #[test]
     fn a_scene_that_names_files_without_end_takes_no_memory() {
         let place = Place {
-            storage: Arc::new(Storage::new(None)),
+            storage: Arc::new(Storage::new(Transfers::default())),
             output: Location::Local("/out".into()),
             scene: None,
             kept: None,

@@ -15,6 +15,11 @@ impl ByteSize {
         Self(number * 1024 * 1024 * 1024)
     }
 
+    /// So many MiB.
+    pub const fn mib(number: u64) -> Self {
+        Self(number * 1024 * 1024)
+    }
+
     /// In bytes.
     pub fn bytes(self) -> u64 {
         self.0

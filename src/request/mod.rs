@@ -15,6 +15,7 @@ mod output;
 mod render;
 mod shard;
 mod stitch;
+mod transfers;
 mod video;
 
 pub use attempt::{ArrayPosition, Attempt, AttemptError};
@@ -28,4 +29,5 @@ pub use output::{FRAMES_DIR, FrameFile, ImageFormat, REPORTS_DIR};
 pub use render::{CyclesDevice, Engine, RenderJob, ValueError};
 pub use shard::{FirstFrame, FrameSelection, FramesPerJob, SelectionError, TotalFrames};
 pub use stitch::{SequenceSelection, StitchJob};
+pub use transfers::{Transfers, TransfersAtOnce};
 pub use video::{Codec, Crf, FrameRate, OutputName, Preset, VideoSettings};

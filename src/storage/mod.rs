@@ -29,7 +29,7 @@ pub use error::{Failure, Operation, StorageError};
 pub use fingerprint::Fingerprint;
 pub use opened::{Opened, Version};
 
-use crate::request::Location;
+use crate::request::{Location, Transfers};
 
 /// What a listing tells of one file or object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,10 +75,9 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Storage that gives up on an S3 request after so many attempts, the first one
-    /// included; `None` is a number that takes about a minute.
-    pub fn new(s3_attempts: Option<u32>) -> Self {
-        Self { s3: s3::Buckets::new(s3_attempts) }
+    /// Storage whose transfers are bounded like this.
+    pub fn new(transfers: Transfers) -> Self {
+        Self { s3: s3::Buckets::new(transfers) }
     }
 
     /// What lies directly in `folder`, in no particular order. A folder that is not
@@ -104,7 +103,7 @@ impl Storage {
             match folder {
                 Location::Local(path) => local::list(path.clone(), names).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await?.list(key, &names).await
+                    self.s3.bucket(bucket).await.list(key, &names).await
                 }
             }
         };
@@ -119,7 +118,7 @@ impl Storage {
         let result = async {
             match file {
                 Location::Local(path) => local::read(path.clone()).await,
-                Location::S3 { bucket, key } => self.s3.bucket(bucket).await?.read(key).await,
+                Location::S3 { bucket, key } => self.s3.bucket(bucket).await.read(key).await,
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
@@ -150,7 +149,7 @@ impl Storage {
         let result = async {
             match file {
                 Location::Local(path) => local::open(file, path.clone()).await,
-                Location::S3 { bucket, key } => self.s3.bucket(bucket).await?.open(file, key).await,
+                Location::S3 { bucket, key } => self.s3.bucket(bucket).await.open(file, key).await,
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
@@ -168,7 +167,7 @@ impl Storage {
             return Ok(());
         };
         let result = async {
-            let bucket = self.s3.bucket(bucket).await?;
+            let bucket = self.s3.bucket(bucket).await;
             bucket.confirm(key, etag.as_deref(), &file.start).await
         };
         let location = &file.location;
@@ -185,7 +184,7 @@ impl Storage {
         let result = async {
             match (&file.version, &file.location) {
                 (Version::S3 { etag }, Location::S3 { bucket, key }) => {
-                    let bucket = self.s3.bucket(bucket).await?;
+                    let bucket = self.s3.bucket(bucket).await;
                     bucket.download(key, etag.as_deref(), file, copy).await?;
                     Ok(copy.to_owned())
                 }
@@ -205,9 +204,7 @@ impl Storage {
         let result = async {
             match file {
                 Location::Local(path) => local::fingerprint(path.clone()).await,
-                Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await?.fingerprint(key).await
-                }
+                Location::S3 { bucket, key } => self.s3.bucket(bucket).await.fingerprint(key).await,
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
@@ -235,7 +232,7 @@ impl Storage {
             match file {
                 Location::Local(path) => local::write(path.clone(), content).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await?.write(key, content, None).await
+                    self.s3.bucket(bucket).await.write(key, content, None).await
                 }
             }
         };
@@ -260,7 +257,7 @@ impl Storage {
             match file {
                 Location::Local(path) => local::copy(source, path.clone(), fingerprint).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await?.upload(source, key, fingerprint).await
+                    self.s3.bucket(bucket).await.upload(source, key, fingerprint).await
                 }
             }
         };

@@ -9,21 +9,23 @@ use aws_config::SdkConfig;
 use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::EncodingType;
 use percent_encoding::percent_decode_str;
-use tokio::sync::Semaphore;
 
+use super::buffer::Buffer;
 use super::classify::fault;
 use super::connection::{Connection, is_protected};
+use super::pace::Pace;
 use super::retry::{Patience, limit, within};
 use super::unfinished::Background;
+use crate::request::Transfers;
 use crate::storage::{Entry, Failure, Fingerprint, Names};
 
-/// What travels in one request at most; larger objects go in parts of this size or
-/// of a ten-thousandth of the object, S3's limit on their number.
-pub(super) const PART: u64 = 16 * 1024 * 1024;
+/// What travels in one request at most; larger objects go in parts.
+pub(super) const WHOLE: u64 = 16 * 1024 * 1024;
 
-/// Parts that are under way at once, of all objects together. Bounds memory, and lets
-/// each have its share of a slow network before it times out.
-pub(super) const PARTS_AT_ONCE: usize = 4;
+/// A part, or a ten-thousandth of the object if that is more: S3's limit on their number.
+/// Small, because what goes out is held in memory, and S3 likes parts of 8 to 16 MiB
+/// ("Performance guidelines for Amazon S3" in the S3 user guide).
+pub(super) const PART: u64 = 8 * 1024 * 1024;
 
 /// More than a page of a listing has: a thousand keys of a kilobyte each.
 const PAGE: u64 = 2 * 1024 * 1024;
@@ -41,8 +43,10 @@ pub(in crate::storage) struct Bucket {
     /// checksum suffices, and SHA-256 is most of the CPU time of an upload.
     pub(super) tls: bool,
     pub(super) patience: Patience,
-    /// A place for each of [`PARTS_AT_ONCE`].
-    pub(super) places: Arc<Semaphore>,
+    /// When it is a transfer's turn.
+    pub(super) pace: Arc<Pace>,
+    /// Room for what is on its way out.
+    pub(super) buffer: Arc<Buffer>,
     /// What has to be finished, or undone, when an upload is given up.
     pub(super) background: Background,
     /// Whether the store has refused the checksum of a whole object that came in parts.
@@ -50,13 +54,14 @@ pub(in crate::storage) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(config: &SdkConfig, name: &str, patience: Patience) -> Self {
+    pub(super) fn new(config: &SdkConfig, name: &str, transfers: &Transfers) -> Self {
         Self {
             connection: Arc::new(Connection::new(config)),
             name: name.to_owned(),
             tls: is_protected(config),
-            patience,
-            places: Arc::new(Semaphore::new(PARTS_AT_ONCE)),
+            patience: Patience::new(transfers.attempts),
+            pace: Arc::new(Pace::new(transfers.at_once.get())),
+            buffer: Arc::new(Buffer::new(transfers.upload_buffer)),
             background: Background::default(),
             refuses_sums: Arc::default(),
         }

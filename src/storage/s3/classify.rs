@@ -30,6 +30,8 @@ pub(super) enum Cure {
     None,
     /// The same again, a little later.
     Time,
+    /// The same again, a little later and less of it at once.
+    Restraint,
     /// The same again, a little later and with new credentials.
     Credentials,
 }
@@ -43,11 +45,13 @@ pub(super) struct Fault {
     pub(super) retry_after: Option<Duration>,
     /// What S3 calls it; empty where it did not say.
     pub(super) code: String,
+    /// The region that the bucket is in, where this is not the one that was asked.
+    pub(super) home: Option<String>,
 }
 
 impl Fault {
     fn new(failure: Failure, cure: Cure) -> Self {
-        Self { failure, cure, retry_after: None, code: String::new() }
+        Self { failure, cure, retry_after: None, code: String::new(), home: None }
     }
 
     /// What passes by itself.
@@ -85,12 +89,14 @@ where
         (Kind::Transient, cure) => (Failure::Transient(text), cure),
         (Kind::Denied, cure) => (Failure::Denied(text), cure),
     };
-    let retry_after = error
-        .raw_response()
-        .and_then(|response| response.headers().get("retry-after"))
-        .and_then(|seconds| seconds.parse().ok())
-        .map(Duration::from_secs);
-    Fault { failure, cure, retry_after, code: code.to_owned() }
+    let header = |name| error.raw_response().and_then(|response| response.headers().get(name));
+    let retry_after =
+        header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    // An answer to the wrong region; the SDK for Rust does not follow it ("HeadBucket" in the
+    // S3 API reference).
+    let elsewhere = matches!(status, Some(301 | 307 | 400));
+    let home = header("x-amz-bucket-region").filter(|_| elsewhere).map(str::to_owned);
+    Fault { failure, cure, retry_after, code: code.to_owned(), home }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,16 +129,20 @@ fn sort(code: &str, status: u16) -> (Kind, Cure) {
             | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch"
             // Another request for the same object is being carried out.
             | "OperationAborted" | "ConditionalRequestConflict"
-            // Throttling under the names that services and stores have for it.
-            | "SlowDown" | "SlowDownRead" | "SlowDownWrite" | "Throttling" | "ThrottlingException"
+            | "PriorRequestNotComplete" | "TransactionInProgressException",
+            _,
+        ) => (Kind::Transient, Cure::Time),
+        // Throttling under the names that services and stores have for it.
+        (
+            "SlowDown" | "SlowDownRead" | "SlowDownWrite" | "Throttling" | "ThrottlingException"
             | "ThrottledException" | "RequestThrottled" | "RequestThrottledException"
             | "RequestLimitExceeded" | "TooManyRequests" | "TooManyRequestsException"
-            | "BandwidthLimitExceeded" | "LimitExceededException" | "PriorRequestNotComplete"
-            | "TransactionInProgressException" | "EC2ThrottledException",
+            | "BandwidthLimitExceeded" | "LimitExceededException" | "EC2ThrottledException",
             _,
         )
+        | (_, 429 | 503) => (Kind::Transient, Cure::Restraint),
         // Success with an error in the body, as when an upload is completed.
-        | (_, 200..300 | 408 | 425 | 429 | 500..600) => (Kind::Transient, Cure::Time),
+        (_, 200..300 | 408 | 425 | 500..600) => (Kind::Transient, Cure::Time),
         // An answer without a body has no room for a code: it may well be ExpiredToken.
         ("", 400) => (Kind::Denied, Cure::Credentials),
         _ => (Kind::Denied, Cure::None),
@@ -191,15 +201,15 @@ mod tests {
 
     #[test]
     fn what_s3_answers_says_who_must_act_and_what_cures_it() {
-        use Cure::{Credentials, None as Nothing, Time};
+        use Cure::{Credentials, None as Nothing, Restraint, Time};
         use Kind::{Denied, Missing, Transient};
         for (code, status, expected) in [
-            ("SlowDown", 503, (Transient, Time)),
-            ("", 503, (Transient, Time)),
+            ("SlowDown", 503, (Transient, Restraint)),
+            ("", 503, (Transient, Restraint)),
             ("InternalError", 500, (Transient, Time)),
             ("InternalError", 200, (Transient, Time)),
-            ("TooManyRequests", 429, (Transient, Time)),
-            ("ThrottlingException", 400, (Transient, Time)),
+            ("TooManyRequests", 429, (Transient, Restraint)),
+            ("ThrottlingException", 400, (Transient, Restraint)),
             ("RequestTimeout", 400, (Transient, Time)),
             ("RequestTimeTooSkewed", 403, (Transient, Time)),
             ("BadDigest", 400, (Transient, Time)),

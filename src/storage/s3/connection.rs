@@ -1,5 +1,6 @@
 //! Who we are to S3 and how it is reached: credentials, region, client. Credentials can
 //! expire in the middle of a job; then a new client is made of what their source says now.
+//! So it is when a bucket turns out to be in another region.
 
 use std::time::Duration;
 
@@ -27,10 +28,9 @@ const FALLBACK_REGION: &str = "us-east-1";
 /// that died is not noticed otherwise.
 const SILENCE: Duration = Duration::from_secs(20);
 
-/// The way to the buckets of one region.
+/// The way to a bucket.
 #[derive(Debug)]
 pub(super) struct Connection {
-    region: Option<Region>,
     session: Mutex<Session>,
 }
 
@@ -38,14 +38,26 @@ pub(super) struct Connection {
 #[derive(Clone, Debug)]
 pub(super) struct Session {
     pub(super) client: Client,
+    config: SdkConfig,
     number: u32,
 }
 
+impl Session {
+    /// The region whose S3 is asked.
+    pub(super) fn region(&self) -> Option<&str> {
+        self.config.region().map(Region::as_ref)
+    }
+
+    fn replace(&mut self, config: SdkConfig) {
+        *self = Self { client: client(&config), config, number: self.number + 1 };
+    }
+}
+
 impl Connection {
-    /// To the region of `config`.
+    /// By way of the region of `config`.
     pub(super) fn new(config: &SdkConfig) -> Self {
-        let session = Session { client: client(config), number: 0 };
-        Self { region: config.region().cloned(), session: Mutex::new(session) }
+        let session = Session { client: client(config), config: config.clone(), number: 0 };
+        Self { session: Mutex::new(session) }
     }
 
     /// The client to use now.
@@ -61,8 +73,17 @@ impl Connection {
         // Several requests can fail of it at once; one of them asks.
         if current.number == session.number {
             tracing::info!("the credentials for S3 have expired: asking for new ones");
-            let config = Box::pin(load_config(self.region.clone())).await;
-            *current = Session { client: client(&config), number: current.number + 1 };
+            let region = current.config.region().cloned();
+            current.replace(Box::pin(load_config(region)).await);
+        }
+    }
+
+    /// Replaces the client of `session` by one for the region `home`.
+    pub(super) async fn move_to(&self, session: &Session, home: String) {
+        let mut current = self.session.lock().await;
+        if current.number == session.number {
+            tracing::debug!(region = home, "the bucket is in another region");
+            current.replace(session.config.to_builder().region(Region::new(home)).build());
         }
     }
 }

@@ -12,12 +12,15 @@ use aws_sdk_s3::types::ChecksumMode;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::OnceCell;
 
-use super::bucket::{Bucket, PART, PARTS_AT_ONCE};
+use super::bucket::{Bucket, PART};
 use super::classify::{Fault, body_fault, fault};
+use super::crc::Crc;
 use super::integrity::Sum;
+use super::pace::MOST;
 use super::retry::{limit, within};
-use super::scratch::{create, read_at, sum, write_at};
+use super::scratch::{create, read_at, sum, write_summed};
 use crate::ending::Size;
 use crate::request::Location;
 use crate::space::Space;
@@ -26,6 +29,9 @@ use crate::storage::{Failure, Opened, Version};
 
 /// How often a download is begun again that does not add up.
 const ROUNDS: u32 = 4;
+
+/// How much of a part is held in memory before it is written.
+const BLOCK: u64 = 256 * 1024;
 
 impl Bucket {
     /// The whole object, in memory.
@@ -87,10 +93,14 @@ impl Bucket {
         for round in 0..ROUNDS {
             // Later it is had again as well: it may be what is spoilt.
             let known = if round == 0 { opened.start.clone() } else { Bytes::new() };
-            let downloaded = self.download_parts(key, etag, known, opened.size, &part).await;
-            let (out, expected) = downloaded.map_err(|fault| fault.failure)?;
-            if let Some(expected) = expected {
-                let found = sum(&out, expected.clone()).await?;
+            let source = Source { key, etag, size: opened.size, expected: OnceCell::new() };
+            let out = self.download_parts(&source, known, &part).await;
+            let (out, crc) = out.map_err(|fault| fault.failure)?;
+            if let Some(Some(expected)) = source.expected.into_inner() {
+                let found = match crc.and_then(|crc| expected.of_crc(&crc)) {
+                    Some(found) => found,
+                    None => sum(&out, expected.clone()).await?,
+                };
                 if !agrees(&found, &expected, &mut before) {
                     continue;
                 }
@@ -105,51 +115,81 @@ impl Bucket {
         Err(spoilt())
     }
 
-    /// Downloads an object of that size to `file`, but for its first bytes, which are
-    /// `known`, and says what it must add up to, where that can be told.
+    /// Downloads an object to `file`, but for its first bytes, which are `known`. With it
+    /// comes what it adds up to, if parts can be added up to what it must.
     async fn download_parts(
         &self,
-        key: &str,
-        etag: Option<&str>,
+        source: &Source<'_>,
         known: Bytes,
-        size: u64,
         file: &Path,
-    ) -> Result<(Arc<File>, Option<Sum>), Fault> {
+    ) -> Result<(Arc<File>, Option<Crc>), Fault> {
         // What an earlier round left is gone now.
         let out = Arc::new(create(file).await?);
+        let size = source.size;
         if let Some(full) = too_large(size, file) {
             return Err(Failure::Io(full.into()).into());
         }
         let begin = known.len() as u64;
-        write_at(&out, 0, known).await?;
+        write_summed(&out, 0, vec![known.clone()], None).await?;
         if begin == size {
             // That was compared when it came.
             return Ok((out, None));
         }
-        stream::iter((0..(size - begin).div_ceil(PART)).map(|n| begin + n * PART))
-            .map(|start| async move {
-                // Never closed, so it is always had.
-                let _place = self.places.acquire().await;
-                let end = (start + PART).min(size) - 1;
-                Ok::<_, Fault>((start, self.get(key, Some((start, end)), etag).await?.content))
-            })
-            .buffer_unordered(PARTS_AT_ONCE)
-            .try_for_each(|(start, content)| {
-                let out = Arc::clone(&out);
-                async move { Ok(write_at(&out, start, content).await?) }
-            })
-            .await?;
-        // No sum comes with a part.
-        let head = self.try_until(key, |client| {
-            let request = client.head_object().bucket(&self.name).key(key);
+        let parts: Vec<Option<Crc>> =
+            stream::iter((0..(size - begin).div_ceil(PART)).map(|n| begin + n * PART))
+                .map(|start| self.download_part(source, start, (start + PART).min(size), &out))
+                .buffered(MOST)
+                .try_collect()
+                .await?;
+        let expected = source.expected.get().and_then(Option::as_ref);
+        let kind = expected.and_then(Sum::crc);
+        let first = kind.map(|kind| Crc::of(kind, &known));
+        let crc = Crc::whole(first.into_iter().chain(parts.into_iter().flatten()));
+        Ok((out, crc))
+    }
+
+    /// Downloads the bytes from `start` to `end` to their place in `out`. The result is what
+    /// they add up to, as far as that helps to tell it of the whole.
+    async fn download_part(
+        &self,
+        source: &Source<'_>,
+        start: u64,
+        end: u64,
+        out: &Arc<File>,
+    ) -> Result<Option<Crc>, Fault> {
+        self.try_until(source.key, |client| {
+            let request = client
+                .get_object()
+                .bucket(&self.name)
+                .key(source.key)
+                .range(format!("bytes={start}-{}", end - 1))
+                .set_if_match(source.etag.map(str::to_owned));
+            let received = async move {
+                let answer = within(limit(0), async { request.send().await.map_err(of_version) });
+                // Asked at the same time, once for all parts: no sum comes with a part.
+                let expected = source.expected.get_or_try_init(|| self.expected(source));
+                let (answer, expected) = futures_util::try_join!(answer, expected)?;
+                let crc = expected.as_ref().and_then(Sum::crc).map(Crc::new);
+                let received = receive(answer, (start, end), source.size, out, crc);
+                within(limit(end - start), received).await
+            };
+            self.pace.paced(move |_| end - start, received)
+        })
+        .await
+    }
+
+    /// What an object must add up to, where that can be told.
+    async fn expected(&self, source: &Source<'_>) -> Result<Option<Sum>, Fault> {
+        let head = self.try_until(source.key, |client| {
+            let request = client.head_object().bucket(&self.name).key(source.key);
             let request = request.checksum_mode(ChecksumMode::Enabled);
-            let request = request.set_if_match(etag.map(str::to_owned));
+            let request = request.set_if_match(source.etag.map(str::to_owned));
             within(limit(0), async { request.send().await.map_err(of_version) })
         });
         match head.await {
-            Ok(head) => Ok((out, Sum::of_head(&head))),
+            Ok(head) => Ok(Sum::of_head(&head)),
             // Whoever may read it may ask this; of other stores one never knows.
-            Err(Fault { failure: Failure::Denied(_) | Failure::Missing(_), .. }) => Ok((out, None)),
+            Err(Fault { failure: Failure::Denied(_) | Failure::Missing(_), .. }) => Ok(None),
             Err(fault) => Err(fault),
         }
     }
@@ -169,7 +209,7 @@ impl Bucket {
                 .key(key)
                 .set_range(range.map(|(start, end)| format!("bytes={start}-{end}")))
                 .set_if_match(etag.map(str::to_owned));
-            async move {
+            let received = async move {
                 let answer = within(limit(0), async { Ok(request.send().await) }).await?;
                 match answer {
                     // An empty object has no first byte, so no range of it can be had.
@@ -182,7 +222,8 @@ impl Bucket {
                     Err(error) => Err(of_version(error)),
                     Ok(answer) => Piece::receive(answer, range).await,
                 }
-            }
+            };
+            self.pace.paced(|piece: &Piece| piece.content.len() as u64, received)
         })
         .await
     }
@@ -222,6 +263,64 @@ fn spoilt() -> Failure {
     Failure::Transient("what arrived does not add up to the object's checksum".into())
 }
 
+/// An object that is downloaded in parts.
+struct Source<'a> {
+    key: &'a str,
+    etag: Option<&'a str>,
+    size: u64,
+    /// What it must add up to, where that can be told, once it was asked for.
+    expected: OnceCell<Option<Sum>>,
+}
+
+/// Writes the body of an answer, which is the part from `start` to `end` of `size` bytes, to
+/// its place in `out`, adding it up in `crc`.
+async fn receive(
+    answer: GetObjectOutput,
+    (start, end): (u64, u64),
+    size: u64,
+    out: &Arc<File>,
+    mut crc: Option<Crc>,
+) -> Result<Option<Crc>, Fault> {
+    let length = answer.content_length().and_then(|length| u64::try_from(length).ok());
+    if let Some(length) = length.filter(|&length| length != end - start) {
+        return Err(other_range((start, end - 1), size, length));
+    }
+    let (mut body, mut offset) = (answer.body, start);
+    let (mut blocks, mut held) = (Vec::new(), 0);
+    loop {
+        let block = body.try_next().await.map_err(|error| body_fault(&error))?;
+        let ended = block.is_none();
+        if let Some(block) = block {
+            held += block.len() as u64;
+            blocks.push(block);
+        }
+        if offset + held > end {
+            return Err(other_range((start, end - 1), size, offset + held - start));
+        }
+        if held >= BLOCK || ended {
+            crc = write_summed(out, offset, std::mem::take(&mut blocks), crc).await?;
+            offset += held;
+            held = 0;
+        }
+        if ended {
+            let (length, expected) = (offset - start, end - start);
+            return if offset == end { Ok(crc) } else { Err(cut(length, expected)) };
+        }
+    }
+}
+
+/// A body that is shorter than was said.
+fn cut(length: u64, expected: u64) -> Fault {
+    Fault::passing(format!("the body ended after {length} of {expected} bytes"))
+}
+
+/// An answer of another length than was asked for, both ends of which are included. A store
+/// that knows no ranges answers with the whole.
+fn other_range((start, end): (u64, u64), total: u64, length: u64) -> Fault {
+    let text = format!("asked for bytes {start} to {end} of {total}, the store sent {length}");
+    Failure::Denied(text.into()).into()
+}
+
 /// An object or a part of it.
 struct Piece {
     content: Bytes,
@@ -247,18 +346,13 @@ impl Piece {
         let content = body.into_bytes();
         let length = content.len() as u64;
         if let Some(expected) = expected.filter(|&expected| expected != length) {
-            return Err(Fault::passing(format!(
-                "the body ended after {length} of {expected} bytes"
-            )));
+            return Err(cut(length, expected));
         }
         let total = total.unwrap_or(length);
-        // A store that knows no ranges answers with the whole.
         if let Some((start, end)) = range
             && length != (end + 1).min(total).saturating_sub(start)
         {
-            let text =
-                format!("asked for bytes {start} to {end} of {total}, the store sent {length}");
-            return Err(Failure::Denied(text.into()).into());
+            return Err(other_range((start, end), total, length));
         }
         let expected = sum.filter(|_| length == total);
         Ok(Self { content, total, etag, expected })

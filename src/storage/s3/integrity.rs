@@ -18,6 +18,8 @@ use aws_smithy_checksums::ChecksumAlgorithm;
 use aws_smithy_checksums::http::HttpChecksum;
 use md5::{Digest as _, Md5};
 
+use super::crc::{Crc, Kind};
+
 /// What the content of an object must add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Sum {
@@ -33,13 +35,19 @@ pub(super) enum Sum {
 }
 
 impl Sum {
-    /// A CRC-64/NVME that is to be computed.
-    pub(super) const CRC64NVME: Self = Self::Kept { algorithm: "crc64nvme", value: String::new() };
-
-    /// As S3 writes it.
-    pub(super) fn into_text(self) -> String {
+    /// The kind that parts can be added up to.
+    pub(super) fn crc(&self) -> Option<Kind> {
         match self {
-            Self::Kept { value, .. } | Self::ETag(value) => value,
+            Self::Kept { algorithm, .. } => Kind::named(algorithm),
+            Self::ETag(_) => None,
+        }
+    }
+
+    /// The same sum of a content that has this one.
+    pub(super) fn of_crc(&self, crc: &Crc) -> Option<Self> {
+        match self {
+            Self::Kept { algorithm, .. } => Some(Self::Kept { algorithm, value: crc.to_string() }),
+            Self::ETag(_) => None,
         }
     }
 

@@ -7,6 +7,7 @@
 //!
 //! What is not retried is what time does not cure: a missing object, a missing right.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
@@ -48,8 +49,8 @@ pub(super) struct Patience {
 
 impl Patience {
     /// With so many attempts.
-    pub(super) fn new(attempts: Option<u32>) -> Self {
-        Self { attempts: attempts.unwrap_or(ATTEMPTS) }
+    pub(super) fn new(attempts: Option<NonZeroU32>) -> Self {
+        Self { attempts: attempts.map_or(ATTEMPTS, NonZeroU32::get) }
     }
 
     /// How long to wait after the attempt `number`, of 1, has failed, `failing` after the
@@ -96,6 +97,7 @@ impl Bucket {
         F: Future<Output = Result<T, Fault>>,
     {
         let mut number = 1;
+        let mut followed = false;
         let mut first_failure = None;
         let mut told = false;
         loop {
@@ -103,12 +105,20 @@ impl Bucket {
             // Boxed: futures of the SDK are deep, and there are several layers of ours.
             let fault = match Box::pin(attempt(session.client.clone())).await {
                 Ok(result) => return Ok(result),
-                Err(fault) => fault,
+                Err(fault) => self.describe(fault),
             };
+            if let Some(home) = fault.home.clone()
+                && session.region() != Some(home.as_str())
+                && !followed
+            {
+                followed = true;
+                self.connection.move_to(&session, home).await;
+                continue;
+            }
             let failing = first_failure.get_or_insert_with(Instant::now).elapsed();
             let pause = match fault.cure {
                 Cure::None => None,
-                Cure::Time | Cure::Credentials => {
+                Cure::Time | Cure::Restraint | Cure::Credentials => {
                     self.patience.pause(number, failing, fault.retry_after)
                 }
             };
@@ -126,6 +136,18 @@ impl Bucket {
             }
             number += 1;
         }
+    }
+
+    /// Says which bucket it is that is not there.
+    fn describe(&self, fault: Fault) -> Fault {
+        if fault.code != "NoSuchBucket" {
+            return fault;
+        }
+        let text = format!(
+            "there is no bucket {:?}; is its name right, and is it in this account's partition?",
+            self.name
+        );
+        Fault { failure: Failure::Missing(text.into()), ..fault }
     }
 }
 
@@ -154,7 +176,7 @@ mod tests {
     use super::*;
 
     /// The pauses of an operation whose every attempt takes `each` to fail.
-    fn pauses(attempts: Option<u32>, each: Duration) -> Vec<Duration> {
+    fn pauses(attempts: Option<NonZeroU32>, each: Duration) -> Vec<Duration> {
         let mut failing = Duration::ZERO;
         let mut pauses = Vec::new();
         for number in 1.. {
@@ -182,8 +204,8 @@ mod tests {
     fn a_server_that_hangs_is_not_asked_for_ever() {
         let hanging = pauses(None, ANSWER);
         assert!((4..=6).contains(&hanging.len()), "{hanging:?}");
-        assert_eq!(pauses(Some(1), ANSWER).len(), 0);
-        assert_eq!(pauses(Some(3), Duration::ZERO).len(), 2);
+        assert_eq!(pauses(NonZeroU32::new(1), ANSWER).len(), 0);
+        assert_eq!(pauses(NonZeroU32::new(3), Duration::ZERO).len(), 2);
     }
 
     #[test]

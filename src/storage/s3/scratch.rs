@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::crc::{Crc, Kind};
 use super::integrity::Sum;
 use crate::storage::Failure;
 
@@ -29,20 +30,51 @@ pub(super) async fn create(path: &Path) -> Result<File, Failure> {
         .map_err(scratch)
 }
 
-pub(super) async fn write_at(file: &Arc<File>, offset: u64, content: Bytes) -> Result<(), Failure> {
+/// Writes `blocks` one after the other, adding them up in `sum`.
+pub(super) async fn write_summed(
+    file: &Arc<File>,
+    mut offset: u64,
+    blocks: Vec<Bytes>,
+    mut sum: Option<Crc>,
+) -> Result<Option<Crc>, Failure> {
     let file = Arc::clone(file);
-    blocking(move || file.write_all_at(&content, offset)).await.map_err(scratch)
+    let write = move || {
+        for block in blocks {
+            if let Some(sum) = &mut sum {
+                sum.update(&block);
+            }
+            file.write_all_at(&block, offset)?;
+            offset += block.len() as u64;
+        }
+        Ok(sum)
+    };
+    blocking(write).await.map_err(scratch)
 }
 
 pub(super) async fn read_at(file: &Arc<File>, offset: u64, length: u64) -> Result<Bytes, Failure> {
     let file = Arc::clone(file);
-    let length = usize::try_from(length).map_err(|error| Failure::Io(error.into()))?;
+    blocking(move || read(&file, offset, length)).await.map_err(scratch)
+}
+
+/// The same, and the CRC-64/NVME of it.
+pub(super) async fn read_summed(
+    file: &Arc<File>,
+    offset: u64,
+    length: u64,
+) -> Result<(Bytes, Crc), Failure> {
+    let file = Arc::clone(file);
     let read = move || {
-        let mut content = vec![0; length];
-        file.read_exact_at(&mut content, offset)?;
-        Ok(Bytes::from(content))
+        let content = read(&file, offset, length)?;
+        let sum = Crc::of(Kind::Crc64Nvme, &content);
+        Ok((content, sum))
     };
     blocking(read).await.map_err(scratch)
+}
+
+fn read(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
+    let mut content = vec![0; usize::try_from(length).map_err(io::Error::other)?];
+    file.read_exact_at(&mut content, offset)?;
+    Ok(Bytes::from(content))
 }
 
 /// What a whole file adds up to, in the manner of `like`.

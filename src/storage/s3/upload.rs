@@ -19,12 +19,13 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::bucket::{Bucket, FINGERPRINT, PART, PARTS_AT_ONCE};
+use super::bucket::{Bucket, FINGERPRINT, PART, WHOLE};
 use super::classify::{Cure, Fault, fault};
 use super::connection::carrying;
-use super::integrity::Sum;
+use super::crc::Crc;
+use super::pace::MOST;
 use super::retry::{limit, within};
-use super::scratch::{read_at, sum};
+use super::scratch::{read_at, read_summed};
 use super::unfinished::Unfinished;
 use crate::error::chain;
 use crate::storage::{Failure, Fingerprint};
@@ -57,7 +58,8 @@ impl Bucket {
                 .customize()
                 .config_override(carrying(size));
             let request = if self.tls { request.disable_payload_signing() } else { request };
-            within(limit(size), async { request.send().await.map(drop).map_err(fault) })
+            let sent = within(limit(size), async { request.send().await.map(drop).map_err(fault) });
+            self.pace.paced(move |()| size, sent)
         })
         .await
     }
@@ -72,21 +74,20 @@ impl Bucket {
     ) -> Result<u64, Failure> {
         let size = source.metadata()?.len();
         let file = Arc::new(source);
-        if size <= PART {
+        if size <= WHOLE {
+            let _room = self.buffer.room(size).await;
             self.write(key, read_at(&file, 0, size).await?, fingerprint).await?;
             return Ok(size);
         }
         let mut labels = Labels::of(key, fingerprint);
-        if !self.refuses_sums.load(Relaxed) {
-            labels.sum = Some(sum(&file, Sum::CRC64NVME).await?.into_text());
-        }
+        labels.summed = !self.refuses_sums.load(Relaxed);
         let mut rounds = 0;
         let mut refused = None;
         loop {
             match self.upload_in_parts(&file, size, key, &labels).await {
                 Err(fault) if fault.code == "NoSuchUpload" && rounds < ROUNDS => rounds += 1,
-                Err(fault) if labels.sum.is_some() && may_be_of_sums(&fault) => {
-                    labels.sum = None;
+                Err(fault) if labels.summed && may_be_of_sums(&fault) => {
+                    labels.summed = false;
                     refused = Some(chain(fault.failure.cause()));
                 }
                 Err(fault) => return Err(fault.failure),
@@ -134,16 +135,19 @@ impl Bucket {
     ) -> Result<(), Fault> {
         let length = PART.max(size.div_ceil(MAX_PARTS));
         let numbers = (1i32..).zip((0..size.div_ceil(length)).map(|n| n * length));
-        let parts: Vec<CompletedPart> = stream::iter(numbers)
+        let parts: Vec<(CompletedPart, Crc)> = stream::iter(numbers)
             .map(|(number, start)| async move {
-                let _place = self.places.acquire().await;
-                let content = read_at(file, start, length.min(size - start)).await?;
-                let part = self.upload_part(key, upload, labels.algorithm(), number, content);
-                part.await
+                let length = length.min(size - start);
+                let _room = self.buffer.room(length).await;
+                let (content, sum) = read_summed(file, start, length).await?;
+                let summed = labels.summed.then_some(&sum);
+                Ok::<_, Fault>((self.upload_part(key, upload, number, content, summed).await?, sum))
             })
-            .buffered(PARTS_AT_ONCE)
+            .buffered(MOST)
             .try_collect()
             .await?;
+        let (parts, sums): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let sum = Crc::whole(sums).filter(|_| labels.summed).map(|sum| sum.to_string());
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         self.try_until(key, |client| {
             let request = client
@@ -152,7 +156,7 @@ impl Bucket {
                 .key(key)
                 .upload_id(upload)
                 .multipart_upload(parts.clone())
-                .set_checksum_crc64_nvme(labels.sum.clone())
+                .set_checksum_crc64_nvme(sum.clone())
                 .set_checksum_type(labels.checksum_type());
             within(limit(PART), async { request.send().await.map(drop).map_err(of_completion) })
         })
@@ -163,11 +167,12 @@ impl Bucket {
         &self,
         key: &str,
         upload: &str,
-        algorithm: ChecksumAlgorithm,
         number: i32,
         content: Bytes,
+        sum: Option<&Crc>,
     ) -> Result<CompletedPart, Fault> {
         let size = content.len() as u64;
+        let sum = sum.map(Crc::to_string);
         let stored = self.try_until(key, |client| {
             let request = client
                 .upload_part()
@@ -175,12 +180,14 @@ impl Bucket {
                 .key(key)
                 .upload_id(upload)
                 .part_number(number)
-                .checksum_algorithm(algorithm.clone())
+                .checksum_algorithm(algorithm(sum.is_some()))
+                .set_checksum_crc64_nvme(sum.clone())
                 .body(ByteStream::from(content.clone()))
                 .customize()
                 .config_override(carrying(size));
             let request = if self.tls { request.disable_payload_signing() } else { request };
-            within(limit(size), async { request.send().await.map_err(fault) })
+            let sent = within(limit(size), async { request.send().await.map_err(fault) });
+            self.pace.paced(move |_| size, sent)
         });
         let stored = stored.await?;
         Ok(CompletedPart::builder()
@@ -216,29 +223,31 @@ where
 pub(super) struct Labels {
     pub(super) content_type: Option<String>,
     pub(super) metadata: Option<HashMap<String, String>>,
-    /// The CRC-64/NVME of the whole, if it is uploaded in parts and kept with that.
-    sum: Option<String>,
+    /// Whether the CRC-64/NVME of the whole is kept with it, if it is uploaded in parts.
+    summed: bool,
 }
 
 impl Labels {
     fn of(key: &str, fingerprint: Option<Fingerprint>) -> Self {
         let entry = |fingerprint: Fingerprint| (FINGERPRINT.to_owned(), fingerprint.to_string());
         let metadata = fingerprint.map(|fingerprint| [entry(fingerprint)].into());
-        Self { content_type: content_type(key), metadata, sum: None }
+        Self { content_type: content_type(key), metadata, summed: false }
     }
 
     /// Of the parts' checksums: one algorithm goes through an upload.
     pub(super) fn algorithm(&self) -> ChecksumAlgorithm {
-        match self.sum {
-            Some(_) => ChecksumAlgorithm::Crc64Nvme,
-            None => ChecksumAlgorithm::Crc32,
-        }
+        algorithm(self.summed)
     }
 
     /// Without one, stores that know none are not bothered.
     pub(super) fn checksum_type(&self) -> Option<ChecksumType> {
-        self.sum.as_ref().map(|_| ChecksumType::FullObject)
+        self.summed.then_some(ChecksumType::FullObject)
     }
+}
+
+/// Of parts whose whole has a checksum or has none.
+fn algorithm(summed: bool) -> ChecksumAlgorithm {
+    if summed { ChecksumAlgorithm::Crc64Nvme } else { ChecksumAlgorithm::Crc32 }
 }
 
 /// What browsers should take the object for.
