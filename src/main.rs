@@ -1,6 +1,7 @@
 //! The ENTRYPOINT: a table of contents.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +56,8 @@ fn work(command: Command, reader: Reader) -> Exit {
     survivors::adopt();
     let bystanders = Bystanders::now();
     let left_behind = LEFT_BEHIND.min(command.stop_grace.ending() / 4);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
             let result = runtime.block_on(run(command, sandbox));
@@ -82,6 +84,12 @@ fn work(command: Command, reader: Reader) -> Exit {
         exit.code()
     );
     exit
+}
+
+/// So many threads wait and compute for us: beside Blender, which has a thread a core, and
+/// each has memory of its own.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(4)
 }
 
 /// The log's first line: what this is, and which sandbox is in force.

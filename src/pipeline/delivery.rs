@@ -27,9 +27,9 @@ use crate::request::{ByteSize, FRAMES_DIR, FrameFile, FrameNumber, Location};
 use crate::space::Space;
 use crate::storage::{Failure, Storage, StorageError};
 
-/// Frames that are checked and stored at once. One is enough to keep up with any
-/// real render; a few make up for a slow network.
-const AT_ONCE: usize = 4;
+/// Frames that are checked and stored at once, at most: each has a file open, of which a
+/// process may have a thousand. How many are really sent is storage's to decide.
+const AT_ONCE: usize = 128;
 
 /// What became of a frame.
 #[derive(Debug)]

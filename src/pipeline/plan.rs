@@ -17,6 +17,62 @@ use crate::storage::{Entry, Failure, Names, Storage, StorageError};
 /// time.
 const AT_ONCE: usize = 32;
 
+/// What lies in the output under the name of a frame that was asked for.
+#[derive(Debug)]
+pub struct Found(Vec<(FrameNumber, Entry)>);
+
+impl Found {
+    /// Looks for `frames`. Needs nothing but their numbers, so that it can be done while the
+    /// scene is on its way. Where we may not look, nothing is found.
+    ///
+    /// # Errors
+    /// If storage fails.
+    pub async fn list(
+        storage: &Storage,
+        output: &Location,
+        frames: &FrameSet,
+    ) -> Result<Self, StorageError> {
+        let found = unless_denied(Self::look(storage, output, frames).await)?;
+        Ok(found.unwrap_or(Self(Vec::new())))
+    }
+
+    async fn look(
+        storage: &Storage,
+        output: &Location,
+        frames: &FrameSet,
+    ) -> Result<Self, StorageError> {
+        let mut found = Vec::new();
+        let folder = output.join(FRAMES_DIR);
+        for names in names(frames) {
+            let listed = storage.list_names(&folder, names).await?;
+            found.extend(listed.into_iter().filter_map(|entry| {
+                let frame = FrameFile::parse(&entry.name)?;
+                let own_name = FrameFile::name(frame.number, frame.format) == entry.name;
+                (own_name && frames.contains(frame.number)).then_some((frame.number, entry))
+            }));
+        }
+        // One name can lie in what is listed for several.
+        found.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+        found.dedup_by(|(_, one), (_, other)| one.name == other.name);
+        Ok(Self(found))
+    }
+}
+
+/// What was found out, or `None`, with a warning, where we may not look.
+fn unless_denied<T>(looked: Result<T, StorageError>) -> Result<Option<T>, StorageError> {
+    match looked {
+        Err(error) if matches!(error.failure(), Failure::Denied(_)) => {
+            tracing::warn!(
+                "cannot tell which frames are there already, so all are rendered: {} \
+                 (--no-resume, NO_RESUME does not look)",
+                chain(&error)
+            );
+            Ok(None)
+        }
+        looked => looked.map(Some),
+    }
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub struct Plan {
@@ -37,8 +93,9 @@ impl Plan {
         Self { pending: frames.clone(), already_there, kept: None, found }
     }
 
-    /// To render what is not in `output` yet, made by `recipe`. `beside` is the folder of
-    /// the scene file, if anything can lie beside it. Where we may not look, that is everything.
+    /// To render what is not in `output` yet, made by `recipe`, of which `found` lies there.
+    /// `beside` is the folder of the scene file, if anything can lie beside it. Where we may
+    /// not look, that is everything.
     ///
     /// # Errors
     /// If storage fails.
@@ -47,41 +104,23 @@ impl Plan {
         output: &Location,
         recipe: &Recipe,
         frames: &FrameSet,
+        found: Found,
         beside: Option<&Path>,
     ) -> Result<Self, StorageError> {
-        match Self::look(storage, output, recipe, frames, beside).await {
-            Err(error) if matches!(error.failure(), Failure::Denied(_)) => {
-                tracing::warn!(
-                    "cannot tell which frames are there already, so all are rendered: {} \
-                     (--no-resume, NO_RESUME does not look)",
-                    chain(&error)
-                );
-                Ok(Self::everything(frames))
-            }
-            plan => plan,
-        }
+        let plan = Self::compare(storage, output, recipe, frames, found, beside).await;
+        Ok(unless_denied(plan)?.unwrap_or_else(|| Self::everything(frames)))
     }
 
-    async fn look(
+    async fn compare(
         storage: &Storage,
         output: &Location,
         recipe: &Recipe,
         frames: &FrameSet,
+        Found(found): Found,
         beside: Option<&Path>,
     ) -> Result<Self, StorageError> {
-        let mut plan = Self::everything(frames);
+        let mut plan = Self { found, ..Self::everything(frames) };
         let folder = output.join(FRAMES_DIR);
-        for names in names(frames) {
-            let listed = storage.list_names(&folder, names).await?;
-            plan.found.extend(listed.into_iter().filter_map(|entry| {
-                let frame = FrameFile::parse(&entry.name)?;
-                let own_name = FrameFile::name(frame.number, frame.format) == entry.name;
-                (own_name && frames.contains(frame.number)).then_some((frame.number, entry))
-            }));
-        }
-        // One name can lie in what is listed for several.
-        plan.found.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
-        plan.found.dedup_by(|(_, one), (_, other)| one.name == other.name);
         if plan.found.is_empty() {
             return Ok(plan);
         }

@@ -7,12 +7,13 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use futures_util::try_join;
 use tempfile::TempDir;
 
 use super::fingerprint::Recipe;
 use super::identity::LocalScene;
 use super::origin::{Origin, Place};
-use super::plan::Plan;
+use super::plan::{Found, Plan};
 use super::programs::BLENDER;
 use super::rendering::Rendering;
 use super::report::{Action, Report};
@@ -43,31 +44,47 @@ async fn attempt(
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
     let scratch = worker.scratch()?;
     let rooms = Rooms::prepare(&scratch)?;
-    let opened = worker.unless_stopped(worker.storage.open(&job.scene)).await?;
+    let open = worker.unless_stopped(worker.storage.open(&job.scene));
+    let (opened, known) = if job.frames.needs_scene_range() {
+        (open.await?, None)
+    } else {
+        // Far from storage it is the waiting for answers that takes the time: what needs no
+        // scene is asked for meanwhile. A scene that cannot be had is told all the same.
+        let frames = job.frames.resolve(None).map_err(Error::Selection)?;
+        let survey = async { Ok(survey(worker, job, &frames, report).await) };
+        let (opened, found) = try_join!(open, survey)?;
+        (opened, Some((frames, found)))
+    };
     let (file, fetched) = meet_scene(worker, job, &opened, &rooms).await?;
-    if job.frames.needs_scene_range() && file.range.is_none() {
-        return Err(Error::NoSceneRange { source: job.scene.clone() });
-    }
-    let frames = job.frames.resolve(file.range).map_err(Error::Selection)?;
-    report.asked(&frames);
+    let (frames, found) = match known {
+        Some(known) => known,
+        None if file.range.is_none() => {
+            return Err(Error::NoSceneRange { source: job.scene.clone() });
+        }
+        None => {
+            let frames = job.frames.resolve(file.range).map_err(Error::Selection)?;
+            let found = survey(worker, job, &frames, report).await;
+            (frames, found)
+        }
+    };
+    let found = found?;
     if frames.is_empty() {
         tracing::info!("nothing to do: the animation ends before the frames of this job");
         return Ok(());
     }
-    let folder = job.output.join(FRAMES_DIR);
-    worker.prepare_output(&folder, report).await?;
 
     // Looked at before it is read to be identified.
     let local_scene = LocalScene::of(&opened).await?;
     let recipe = find_recipe(worker, job, &opened, &blender, &rooms).await?;
-    let plan = match recipe.as_ref().filter(|_| job.resume) {
-        Some(recipe) => {
+    let plan = match (&recipe, found) {
+        (Some(recipe), Some(found)) => {
             let beside = local_scene.as_ref().map(LocalScene::folder);
-            let plan = Plan::make(&worker.storage, &job.output, recipe, &frames, beside);
+            let plan = Plan::make(&worker.storage, &job.output, recipe, &frames, found, beside);
             worker.unless_stopped(plan).await?
         }
-        None => Plan::everything(&frames),
+        _ => Plan::everything(&frames),
     };
+    let folder = job.output.join(FRAMES_DIR);
     report.frames.clone_from(&plan.already_there);
     if plan.pending.is_empty() {
         report.scene = plan.kept.as_ref().map(|kept| kept.scene.clone());
@@ -116,6 +133,28 @@ async fn attempt(
     report.frames.append(&mut rendering.stored);
     plan.warn_of_other_formats(&folder, &report.frames);
     result
+}
+
+/// What the output holds of `frames`, once it is proven that they can be written there;
+/// `None` if that does not matter.
+async fn survey(
+    worker: &Worker,
+    job: &RenderJob,
+    frames: &FrameSet,
+    report: &mut Report,
+) -> Result<Option<Found>, Error> {
+    report.asked(frames);
+    if frames.is_empty() {
+        return Ok(None);
+    }
+    let folder = job.output.join(FRAMES_DIR);
+    let prepare = worker.prepare_output(&folder, report);
+    if !job.resume {
+        return prepare.await.map(|()| None);
+    }
+    let list = worker.unless_stopped(Found::list(&worker.storage, &job.output, frames));
+    let ((), found) = try_join!(prepare, list)?;
+    Ok(Some(found))
 }
 
 /// What the scene file says of itself, and where it is by now if the whole was needed for
