@@ -14,6 +14,7 @@ mod location;
 mod output;
 mod render;
 mod shard;
+mod start_jitter;
 mod stitch;
 mod video;
 
@@ -27,5 +28,6 @@ pub use location::{Location, LocationError};
 pub use output::{FRAMES_DIR, FrameFile, ImageFormat, REPORTS_DIR};
 pub use render::{CyclesDevice, Engine, RenderJob, ValueError};
 pub use shard::{FirstFrame, FrameSelection, FramesPerJob, SelectionError, TotalFrames};
+pub use start_jitter::StartJitter;
 pub use stitch::{SequenceSelection, StitchJob};
 pub use video::{Codec, Crf, FrameRate, OutputName, Preset, VideoSettings};
