@@ -29,7 +29,7 @@ endif
 # How long each fuzzer runs.
 SECONDS  ?= 60
 
-.PHONY: build test chaos fuzz image test-image test-publish demo lint tools engine clean
+.PHONY: build test chaos scale fuzz image test-image test-publish demo lint tools engine clean
 
 ## build: the static release binary, dist/render-worker
 build:
@@ -45,6 +45,10 @@ test: tools $(BUILD)
 ## chaos: kill jobs at random moments, and see that nothing is lost; CHAOS_SEED=n repeats a run
 chaos: tools $(BUILD)
 	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test chaos
+
+## scale: start 200 workers of an array job at once, and count what they ask of S3
+scale: tools $(BUILD)
+	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test scale
 
 ## fuzz: run each fuzzer for SECONDS=60
 fuzz: tools
@@ -82,7 +86,7 @@ demo: tools $(BUILD)
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test image --test publish --test chaos -- -D warnings
+	cargo clippy --locked --test image --test publish --test chaos --test scale -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	shellcheck --external-sources $$(git grep -lE '^#!.*\<(ba)?sh$$')
 

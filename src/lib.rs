@@ -12,6 +12,7 @@
 //! ├─ cli          argv and environment → validated requests
 //! ├─ pipeline     what happens, top to bottom: a file a subcommand
 //! │   render        scene → Blender → frames → storage
+//! │   ├─ start        when it turns to storage, as one of many
 //! │   ├─ identity     which scene and which Blender
 //! │   ├─ fingerprint  everything a frame is made from, as one hash
 //! │   ├─ external     textures, libraries, caches: which, and in which state

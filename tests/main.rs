@@ -37,6 +37,7 @@ mod s3_server_sums; // its checksums of what is uploaded in parts
 mod sandbox; // what programs are given and may reach, and where the kernel cannot keep them in
 mod signals; // told to stop: saved frames are stored, the rest is named
 mod spot; // the instance tells that it goes: what is in hand is finished, no more is begun
+mod start_jitter; // workers that start together do not ask S3 together
 mod static_binary; // the static build in root file systems that lack everything
 mod stitch; // frames to video: which, in what order, how it looks, how it is encoded
 mod stop_grace; // the time for stopping: used for storing, and kept to

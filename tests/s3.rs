@@ -149,6 +149,22 @@ fn a_frame_costs_one_request() {
 }
 
 #[test]
+fn a_child_lists_its_own_frames_and_not_those_of_thousands() {
+    let server = S3Server::start();
+    put_scene(&server, "a.blend", &json!({}));
+    server.put_many(frame_keys("out/frames", 3000).into_iter().map(|key| (key, vec![b'x'])));
+    let render = job(&server, "render", &server.uri("a.blend"), &server.uri("out"));
+    stand_in(render.env("AWS_BATCH_JOB_ARRAY_INDEX", "250")).run().exits(0);
+    let requests = server.requests();
+    let lists: Vec<_> =
+        requests.iter().filter(|r| r.operation == Operation::ListObjectsV2).collect();
+    assert_eq!(lists.len(), 1);
+    // Four frames in five formats, and one name more.
+    assert!(lists[0].query.contains("max-keys=21"), "{}", lists[0].query);
+    assert!(lists[0].bytes_out < 8000, "{} bytes", lists[0].bytes_out);
+}
+
+#[test]
 fn frames_are_stored_while_blender_renders_the_next() {
     let server = S3Server::start();
     let folder = tempfile::tempdir().unwrap();

@@ -295,7 +295,7 @@ async fn a_listing_is_complete(place: &Place) {
 }
 
 fn between(after: &str, before: &str) -> Names {
-    Names { after: after.to_owned(), before: Some(before.to_owned()) }
+    Names { after: after.to_owned(), before: Some(before.to_owned()), expected: None }
 }
 
 async fn a_listing_can_be_of_some_names(place: &Place) {
@@ -303,8 +303,15 @@ async fn a_listing_can_be_of_some_names(place: &Place) {
         (between("0007", "0009/"), 7, 9),
         (between("0007.png", "0009.png"), 8, 8),
         (between("0000", "0010/"), 0, 10),
-        (Names { after: "2497".to_owned(), before: None }, 2497, 2499),
-        (Names { after: String::new(), before: Some("0001".to_owned()) }, 0, 0),
+        (Names { after: "2497".to_owned(), ..Names::all() }, 2497, 2499),
+        (Names { before: Some("0001".to_owned()), ..Names::all() }, 0, 0),
+        // More, fewer and exactly as many as there are; more than S3 lists at once.
+        (Names { expected: Some(0), ..between("0007", "0009/") }, 7, 9),
+        (Names { expected: Some(2), ..between("0007", "0009/") }, 7, 9),
+        (Names { expected: Some(3), ..between("0007", "0009/") }, 7, 9),
+        (Names { expected: Some(4), ..between("0007", "0009/") }, 7, 9),
+        (Names { expected: Some(1), ..between("0000", "1500/") }, 0, 1500),
+        (Names { expected: Some(u32::MAX), ..between("0000", "1500/") }, 0, 1500),
     ] {
         let listed = place.storage.list_names(&place.at("many"), names.clone()).await.unwrap();
         let mut listed: Vec<_> = listed.into_iter().map(|entry| entry.name).collect();

@@ -137,7 +137,7 @@ fn absolute_text(frame: FrameNumber) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{ByteSize, FirstFrame, FrameSelection, Location};
+    use crate::request::{ByteSize, FirstFrame, FrameSelection, Location, StartJitter};
 
     fn arguments(frames: &str, change: impl FnOnce(&mut RenderJob)) -> String {
         let mut job = RenderJob {
@@ -154,6 +154,7 @@ mod tests {
             enable_autoexec: false,
             max_backlog: ByteSize::gib(1),
             resume: true,
+            start_jitter: StartJitter::default(),
         };
         change(&mut job);
         let launch = Launch {

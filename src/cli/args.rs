@@ -203,6 +203,14 @@ pub(super) struct RenderArgs {
     #[arg(long)]
     pub no_resume: bool,
 
+    /// How long to wait at most before the first request to S3, or `off` [env: START_JITTER]
+    ///
+    /// Each worker waits for a random share of it, so that those that start in the same moment do
+    /// not ask S3 in the same moment. By default it is 1 ms for each child of an array job, 10s at
+    /// most, in every attempt, and off for a job that is alone. A bare number is seconds; up to 24h.
+    #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
+    pub start_jitter: Option<String>,
+
     /// The Blender to use [env: BLENDER] [default: blender, from PATH]
     #[arg(long, value_name = "PROGRAM")]
     pub blender: Option<String>,

@@ -11,8 +11,8 @@ use super::{Command, JobRequest, children, limits};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
-    FrameSet, FramesPerJob, Location, OutputName, Paths, RenderJob, SequenceSelection, StitchJob,
-    TotalFrames, Transfers, VariableNames, VideoSettings,
+    FrameSet, FramesPerJob, Location, OutputName, Paths, RenderJob, SequenceSelection, StartJitter,
+    StitchJob, TotalFrames, Transfers, VariableNames, VideoSettings,
 };
 
 const INPUT_URI: Setting = Setting { flag: "--input-uri", variable: "INPUT_URI" };
@@ -35,6 +35,7 @@ const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BAC
 const MAX_TRANSFERS: Setting = Setting { flag: "--max-transfers", variable: "MAX_TRANSFERS" };
 const UPLOAD_BUFFER: Setting = Setting { flag: "--upload-buffer", variable: "UPLOAD_BUFFER" };
 const NO_RESUME: Setting = Setting { flag: "--no-resume", variable: "NO_RESUME" };
+const START_JITTER: Setting = Setting { flag: "--start-jitter", variable: "START_JITTER" };
 const BLENDER: Setting = Setting { flag: "--blender", variable: "BLENDER" };
 const FPS: Setting = Setting { flag: "--fps", variable: "FPS" };
 const CODEC: Setting = Setting { flag: "--codec", variable: "CODEC" };
@@ -119,6 +120,9 @@ impl Resolver<'_> {
                 .value(args.max_backlog.as_deref(), env)?
                 .unwrap_or(ByteSize::gib(1)),
             resume: !self.switch(NO_RESUME, args.no_resume)?,
+            start_jitter: START_JITTER
+                .value(args.start_jitter.as_deref(), env)?
+                .unwrap_or_else(|| StartJitter::of_array(attempt.array)),
         })
     }
 

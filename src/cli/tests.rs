@@ -45,6 +45,7 @@ fn everything_can_come_from_the_environment() {
         ("FRAME_TIMEOUT", "1h"),
         ("JOB_TIMEOUT", "off"),
         ("NO_RESUME", "yes"),
+        ("START_JITTER", "3s"),
         ("BLENDER", "/opt/blender/blender"),
         ("STOP_GRACE", "110s"),
         ("AWS_EC2_METADATA_DISABLED", "true"),
@@ -62,6 +63,7 @@ fn everything_can_come_from_the_environment() {
     assert!(job.enable_autoexec);
     assert_eq!(job.max_backlog.bytes(), 512 << 20);
     assert!(!job.resume);
+    assert_eq!(job.start_jitter, "3s".parse().unwrap());
     assert_eq!(blender, PathBuf::from("/opt/blender/blender"));
 }
 
@@ -103,6 +105,7 @@ fn every_refusal_names_flag_and_variable() {
         (with(&["-f", "1", "--blender-attempts", "0"]), &["BLENDER_ATTEMPTS", "`0`", "1 to 100"]),
         (with(&["-f", "1", "--stall-timeout", "-1"]), &["--stall-timeout", "STALL_TIMEOUT", "off"]),
         (with(&["-f", "1", "--frame-timeout", "1x"]), &["--frame-timeout", "FRAME_TIMEOUT", "off"]),
+        (with(&["-f", "1", "--start-jitter", "-1"]), &["--start-jitter", "START_JITTER", "off"]),
         (with(&["-f", "1", "--job-timeout", "0"]), &["--job-timeout", "JOB_TIMEOUT", "off"]),
         (vec!["-i", "gs://b/a", "-o", "out", "-f", "1"], &["--input-uri", "INPUT_URI", "gs://b/a"]),
         (

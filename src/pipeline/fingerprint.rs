@@ -45,6 +45,7 @@ impl Recipe {
             enable_autoexec,
             max_backlog: _,
             resume: _,
+            start_jitter: _,
         } = job;
         let engine = match engine {
             Engine::Named(name) => format!("named {name}"),
@@ -99,7 +100,7 @@ fn hex(hash: impl Into<[u8; 32]>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{ByteSize, FrameSelection, Location};
+    use crate::request::{ByteSize, FrameSelection, Location, StartJitter};
     use std::collections::BTreeSet;
 
     fn job() -> RenderJob {
@@ -112,6 +113,7 @@ mod tests {
             enable_autoexec: false,
             max_backlog: ByteSize::gib(1),
             resume: true,
+            start_jitter: StartJitter::default(),
         }
     }
 

@@ -18,6 +18,7 @@ mod render;
 mod rendering;
 mod report;
 mod sequence;
+mod start;
 mod stitch;
 mod supply;
 mod walls;

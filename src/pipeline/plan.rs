@@ -1,7 +1,7 @@
 //! What is left to render: the frames that were asked for, without those that are
 //! there already and were made from the same.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -16,6 +16,10 @@ use crate::storage::{Entry, Failure, Names, Storage, StorageError};
 /// Fingerprints that are asked for at once. Many, because their number is what takes the
 /// time.
 const AT_ONCE: usize = 32;
+
+/// How many files a frame can have.
+#[expect(clippy::cast_possible_truncation, reason = "a handful")]
+const FORMATS: u32 = ImageFormat::ALL.len() as u32;
 
 /// What lies in the output under the name of a frame that was asked for.
 #[derive(Debug)]
@@ -197,15 +201,23 @@ fn there((frame, entry): (FrameNumber, Entry)) -> (i32, FrameReport) {
 /// Where in a listing the files of `frames` are, whatever their format. Names are sorted
 /// as text, so that frames are neighbours only if they have equally many digits.
 fn names(frames: &FrameSet) -> Vec<Names> {
-    let mut groups: BTreeMap<(bool, usize), BTreeSet<String>> = BTreeMap::new();
+    let mut groups: BTreeMap<(bool, usize), BTreeMap<u32, String>> = BTreeMap::new();
     for frame in frames.iter() {
         let name = FrameFile::name(frame, ImageFormat::Png);
         let stem = name.split_once('.').map_or(name.as_str(), |(stem, _)| stem);
-        groups.entry((frame.get() < 0, stem.len())).or_default().insert(stem.to_owned());
+        let group = groups.entry((frame.get() < 0, stem.len())).or_default();
+        group.insert(frame.get().unsigned_abs(), stem.to_owned());
     }
     let names = groups.into_values().filter_map(|stems| {
-        // What follows a dot in the order of bytes.
-        Some(Names { after: stems.first()?.clone(), before: Some(format!("{}/", stems.last()?)) })
+        let ((first, after), (last, before)) = (stems.first_key_value()?, stems.last_key_value()?);
+        let files = (last - first + 1).saturating_mul(FORMATS);
+        Some(Names {
+            after: after.clone(),
+            // What follows a dot in the order of bytes.
+            before: Some(format!("{before}/")),
+            // The one more shows that there are no more.
+            expected: Some(files.saturating_add(1)),
+        })
     });
     names.collect()
 }
@@ -215,17 +227,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn asked(frames: &str) -> Vec<(String, String)> {
-        let names = names(&frames.parse().unwrap());
-        names.into_iter().map(|names| (names.after, names.before.unwrap())).collect()
+    fn asked(frames: &str) -> Vec<(String, String, u32)> {
+        let names = names(&frames.parse().unwrap()).into_iter();
+        names.map(|names| (names.after, names.before.unwrap(), names.expected.unwrap())).collect()
     }
 
     #[test]
     fn neighbours_are_listed_together() {
-        let pair = |after: &str, before: &str| (after.to_owned(), before.to_owned());
-        assert_eq!(asked("7-12"), [pair("0007", "0012/")]);
-        assert_eq!(asked("9998-10002"), [pair("9998", "9999/"), pair("10000", "10002/")]);
-        assert_eq!(asked("-12-0"), [pair("0000", "0000/"), pair("-0001", "-0012/")]);
+        // Five formats, and one more.
+        let list = |after: &str, before: &str, frames: u32| {
+            (after.to_owned(), before.to_owned(), frames * 5 + 1)
+        };
+        assert_eq!(asked("7-12"), [list("0007", "0012/", 6)]);
+        assert_eq!(asked("7,12"), [list("0007", "0012/", 6)]);
+        assert_eq!(asked("9998-10002"), [list("9998", "9999/", 2), list("10000", "10002/", 3)]);
+        assert_eq!(asked("-12-0"), [list("0000", "0000/", 1), list("-0001", "-0012/", 12)]);
     }
 
     proptest! {

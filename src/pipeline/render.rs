@@ -17,7 +17,7 @@ use super::plan::{Found, Plan};
 use super::programs::BLENDER;
 use super::rendering::Rendering;
 use super::report::{Action, Report};
-use super::{Worker, identity};
+use super::{Worker, identity, start};
 use crate::blender::{Launch, SETUP_SCRIPT, SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::request::{FRAMES_DIR, FrameSet, RenderJob};
@@ -28,6 +28,7 @@ use crate::storage::Opened;
 /// # Errors
 /// If not every frame is stored in the end.
 pub async fn render(worker: &Worker, job: &RenderJob, blender: &Path) -> Result<(), Error> {
+    start::spread(worker, job).await?;
     let mut report = Report::begin(Action::Render, worker, &job.scene, &job.output);
     let result = attempt(worker, job, blender, &mut report).await;
     worker.conclude(report, result.as_ref().copied()).await;

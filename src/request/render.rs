@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ByteSize, FrameSelection, Location};
+use super::{ByteSize, FrameSelection, Location, StartJitter};
 
 /// Everything that was asked of `render`.
 #[derive(Clone, Debug)]
@@ -25,6 +25,8 @@ pub struct RenderJob {
     pub max_backlog: ByteSize,
     /// Whether frames that are there already, made from the same, are left as they are.
     pub resume: bool,
+    /// How long to wait at most before the first request to storage.
+    pub start_jitter: StartJitter,
 }
 
 /// The render engine.

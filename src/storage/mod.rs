@@ -49,6 +49,9 @@ pub struct Names {
     pub after: String,
     /// What comes after the last one; `None` for all there are.
     pub before: Option<String>,
+    /// How many a listing asks for first, if it is known how many it takes to have them all.
+    /// They are all found in any case.
+    pub expected: Option<u32>,
 }
 
 impl Names {

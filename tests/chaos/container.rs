@@ -11,7 +11,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::support::{Worker, is_root, names};
+use crate::support::{Worker, names};
 
 /// From SIGTERM to SIGKILL on Batch.
 const GRACE: Duration = Duration::from_secs(30);
@@ -47,10 +47,8 @@ pub struct Attempt {
 
 impl Container {
     pub fn start(worker: Worker) -> Self {
-        let user: &[&str] = if is_root() { &[] } else { &["-r"] };
-        let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
         let (mut command, folder) =
-            worker.args("--log-level debug").behind(unshare.iter().chain(user)).into_command();
+            worker.args("--log-level debug").in_pid_namespace().into_command();
         let log = File::create(folder.path().join(LOG)).expect("a file for the log");
         let started = Instant::now();
         let unshare = command.stdout(Stdio::null()).stderr(log).spawn().expect("unshare starts");

@@ -129,6 +129,14 @@ impl Worker {
         self
     }
 
+    /// Has it started as PID 1 of a PID namespace, which is what it is in a container: it
+    /// sees no processes but its own, and when it is killed, all of them are.
+    pub fn in_pid_namespace(self) -> Self {
+        let user: &[&str] = if is_root() { &[] } else { &["-r"] };
+        let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+        self.behind(unshare.iter().chain(user))
+    }
+
     /// The folder that the program uses for temporary files.
     pub fn scratch(&self) -> &Path {
         self.scratch.path()

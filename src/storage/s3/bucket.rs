@@ -27,7 +27,10 @@ pub(super) const WHOLE: u64 = 16 * 1024 * 1024;
 /// ("Performance guidelines for Amazon S3" in the S3 user guide).
 pub(super) const PART: u64 = 8 * 1024 * 1024;
 
-/// More than a page of a listing has: a thousand keys of a kilobyte each.
+/// The most keys that a page of a listing has.
+const PAGE_KEYS: u32 = 1000;
+
+/// More than that many keys of a kilobyte each.
 const PAGE: u64 = 2 * 1024 * 1024;
 
 /// The metadata of an object that is its fingerprint: `x-amz-meta-` stands before it on
@@ -77,6 +80,8 @@ impl Bucket {
         let after = (!names.after.is_empty()).then(|| format!("{prefix}{}", names.after));
         let mut entries = Vec::new();
         let mut next: Option<String> = None;
+        // On the first page. If there are more after all, there may be many more.
+        let mut expected = names.expected.map(|count| count.clamp(1, PAGE_KEYS).cast_signed());
         loop {
             // One page after the other, each tried for itself: a listing of a thousand pages
             // need not begin again.
@@ -87,12 +92,14 @@ impl Bucket {
                     .prefix(&prefix)
                     .delimiter("/")
                     .set_start_after(after.clone())
+                    .set_max_keys(expected)
                     // XML has no way to write control characters, and keys may have them.
                     .encoding_type(EncodingType::Url)
                     .set_continuation_token(next.clone());
                 within(limit(PAGE), async { request.send().await.map_err(fault) })
             });
             let page = page.await?;
+            expected = None;
             // Other stores may know nothing of it.
             let encoded = page.encoding_type() == Some(&EncodingType::Url);
             for object in page.contents.unwrap_or_default() {
