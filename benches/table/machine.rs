@@ -17,6 +17,7 @@ pub fn lines(bench: &Bench) -> Vec<String> {
             field("/proc/meminfo", "MemTotal").unwrap_or_default(),
             fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim()
         ),
+        format!("load before the first row: {}", load()),
         format!("{}, revision {}", said(&program(), "--version"), revision()),
         said("blender".as_ref(), "--version"),
         said("ffmpeg".as_ref(), "-version"),
@@ -35,6 +36,13 @@ pub fn lines(bench: &Bench) -> Vec<String> {
         lines.push(format!("{peer} is not there; rows do without it"));
     }
     lines
+}
+
+/// How many processes wanted a processor lately: figures from a machine that is busy with
+/// something else are worth little.
+fn load() -> String {
+    let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().unwrap_or("unknown").to_owned()
 }
 
 /// The first line that a program prints.

@@ -65,6 +65,7 @@ fn main() -> ExitCode {
     assert!(unknown.is_empty(), "BENCH_ONLY: no such rows: {}", unknown.join(" "));
 
     let bench = Bench::new(settings);
+    let machine = machine::lines(&bench);
     let (mut outcome, mut failed) = (Outcome::default(), false);
     for Row { name, about, run } in ROWS {
         if !bench.settings.wants(name) {
@@ -79,7 +80,7 @@ fn main() -> ExitCode {
             }
         }
     }
-    let report = Report { outcome, machine: machine::lines(&bench) };
+    let report = Report { outcome, machine };
     println!("{}", report.markdown());
     if let Some(name) = &bench.settings.name {
         report.write(name);

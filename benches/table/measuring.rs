@@ -3,8 +3,8 @@
 //! - *Wall*: from before the start of the process until the kernel says that it has ended.
 //! - *CPU*: user and system time of the process and of all descendants that were waited
 //!   for, from `getrusage(RUSAGE_CHILDREN)` before and after: one child is run at a time.
-//! - *Own CPU*: that of the process without its children, from `/proc/PID/stat` of the
-//!   zombie, before it is waited for; in ticks of 10 ms.
+//! - *Own CPU*: that without what the process has waited for itself, which is in
+//!   `/proc/PID/stat` of the zombie, in ticks of 10 ms.
 //! - *Own peak*: the peak resident memory of the process without its children, `VmHWM` of
 //!   `/proc/PID/status`. That is gone in a zombie, so it is looked at all the time: as it
 //!   only ever grows, what is missed is what it grew by in the last [`TICK`]. (The `maxrss`
@@ -128,13 +128,14 @@ impl Step {
             let (own_peak, scratch) = looking.join().expect("a thread that looks");
             (wall, own_peak, scratch)
         });
-        let own_cpu = own_cpu(pid);
+        let children_cpu = children_cpu(pid);
         let status = child.wait().expect("a child");
         let after = [usage(UsageWho::RUSAGE_CHILDREN), usage(UsageWho::RUSAGE_SELF)];
         let said = text(&mut log);
         assert_eq!(status.code(), Some(self.exit), "{:?}:\n{}", self.command, last(&said));
         drop(self.keep);
         let [cpu, server_cpu] = [0, 1].map(|who| cpu(&after[who]) - cpu(&before[who]));
+        let own_cpu = cpu.saturating_sub(children_cpu);
         let run = Run { wall, cpu, own_cpu, own_peak, server_cpu, scratch };
         Ended { run, said, started }
     }
@@ -163,13 +164,14 @@ fn cpu(usage: &Usage) -> Duration {
     Duration::from_micros(micros.iter().sum::<i64>().try_into().expect("time that has passed"))
 }
 
-/// User and system time of a process without its children: the 14th and 15th field.
-fn own_cpu(pid: Pid) -> Duration {
+/// User and system time of the children that a process has waited for: the 16th and 17th
+/// field.
+fn children_cpu(pid: Pid) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a zombie");
     // The second one is the name, in parentheses, and may contain anything.
     let (_, fields) = stat.rsplit_once(')').expect("a name");
     let fields: Vec<_> = fields.split_whitespace().collect();
-    let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+    let ticks: u64 = fields[13..15].iter().map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
     let a_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().expect("a clock");
     Duration::from_millis(ticks * 1000 / u64::try_from(a_second).expect("a clock"))
 }

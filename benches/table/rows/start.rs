@@ -73,8 +73,13 @@ fn version(bench: &Bench, row: &'static str) -> Outcome {
             Step::new(command).run()
         };
         let all = (0..TIMES).map(said).fold(Run::default(), Run::then);
-        let each = |time: std::time::Duration| time / TIMES;
-        Run { wall: each(all.wall), cpu: each(all.cpu), own_cpu: each(all.own_cpu), ..all }
+        Run {
+            wall: all.wall / TIMES,
+            cpu: all.cpu / TIMES,
+            own_cpu: all.own_cpu / TIMES,
+            server_cpu: all.server_cpu / TIMES,
+            ..all
+        }
     };
     let ours = program();
     let mut contenders = vec![Contender::new("--version: render-worker", || say(&ours))];
