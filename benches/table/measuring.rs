@@ -6,10 +6,11 @@
 //! - *Own CPU*: that without what the process has waited for itself, which is in
 //!   `/proc/PID/stat` of the zombie, in ticks of 10 ms.
 //! - *Own peak*: the peak resident memory of the process without its children, `VmHWM` of
-//!   `/proc/PID/status`. That is gone in a zombie, so it is looked at all the time: as it
-//!   only ever grows, what is missed is what it grew by in the last [`TICK`]. (The `maxrss`
-//!   of `wait4` would not do: it counts the children, and also what the process was before
-//!   `exec`, a copy of this one, with the server in it.)
+//!   `/proc/PID/status`, in which the used parts of the executable count. That is gone in a
+//!   zombie, so it is looked at all the time: as it only ever grows, what is missed is what
+//!   it grew by in the last [`TICK`]. (The `maxrss` of `wait4` would not do: it counts the
+//!   children, and also what the process was before `exec`, a copy of this one, with the
+//!   server in it.)
 //! - *Server*: processor time of this process meanwhile: the S3 server, the proxy, and the
 //!   looking. It is not counted to the program, but has to share the machine with it.
 

@@ -110,6 +110,8 @@ impl Bench {
             command
                 .envs(store.env())
                 .args(["--config", "", "--s3-provider", "Other", "--s3-env-auth"])
+                // The server knows no other version.
+                .args(["--s3-list-version", "2"])
                 .args(["--s3-endpoint", &store.endpoint(), "--s3-no-check-bucket", "copy"]);
             let remote = |key: &str| store.server.uri(key).replacen("s3://", ":s3:", 1);
             match copy {
