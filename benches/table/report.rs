@@ -40,7 +40,7 @@ impl Report {
         );
         text += &table(
             &["row", "what", "render-worker", "beside", "took", "ratio", "target", ""],
-            self.outcome.findings.iter().map(line).collect(),
+            &self.outcome.findings.iter().map(line).collect::<Vec<_>>(),
         );
         text += "\n## The runs\n\nCPU is of a process and its children, own CPU and peak memory \
                  are of the process alone. Server: how many processors the S3 server (and the \
@@ -60,7 +60,7 @@ impl Report {
             ]
         });
         let head = ["row", "who", "wall", "CPU", "own CPU", "own peak", "scratch space", "server"];
-        text += &table(&head, runs.collect());
+        text += &table(&head, &runs.collect::<Vec<_>>());
         if !self.outcome.notes.is_empty() {
             write!(text, "\n## Notes\n\n{}", list(&self.outcome.notes)).expect("memory");
         }
@@ -128,16 +128,16 @@ fn list(lines: &[String]) -> String {
 }
 
 /// A table of Markdown that can be read as it is, too.
-fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<_> = head.iter().map(|&cell| cell.to_owned()).collect();
     let width = |column: usize| {
-        let cells = std::iter::once(&head).chain(&rows).map(|row| row[column].chars().count());
+        let cells = std::iter::once(&head).chain(rows).map(|row| row[column].chars().count());
         cells.max().unwrap_or(0)
     };
     let widths: Vec<_> = (0..head.len()).map(width).collect();
     let ruler = widths.iter().map(|width| "-".repeat(*width)).collect();
     let mut text = String::new();
-    for row in [&head, &ruler].into_iter().chain(&rows) {
+    for row in [&head, &ruler].into_iter().chain(rows) {
         for (cell, width) in row.iter().zip(&widths) {
             write!(text, "| {cell:<width$} ").expect("memory");
         }

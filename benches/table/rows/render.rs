@@ -104,8 +104,10 @@ fn scene(bench: &Bench, folder: &Path) -> PathBuf {
     let copy = folder.join("scene.blend");
     let script = format!(
         "import bpy; scene = bpy.context.scene; scene.render.resolution_percentage = {}; \
-         scene.cycles.samples = {}; bpy.ops.wm.save_as_mainfile(filepath={:?}, copy=True)",
-        settings.percent, settings.samples, copy
+         scene.cycles.samples = {}; bpy.ops.wm.save_as_mainfile(filepath='{}', copy=True)",
+        settings.percent,
+        settings.samples,
+        copy.display()
     );
     let mut command = bench.program("blender");
     command.args(["-b", "--factory-startup"]).arg(&settings.scene);

@@ -18,11 +18,11 @@ const SCENE: usize = 32 << 20;
 
 pub fn run(bench: &Bench, row: &'static str) -> Outcome {
     let (store, folder) = (Store::start(None), bench.folder());
-    let launches = folder.path().join("launches");
-    let mut scene = ordered_scene(1, FRAMES, &json!({ "record": launches }));
+    let record = folder.path().join("launches");
+    let mut scene = ordered_scene(1, FRAMES, &json!({ "record": record }));
     scene.resize(SCENE, b' ');
     store.server.put("scene.blend", &scene);
-    let launched = || std::fs::read_to_string(&launches).unwrap_or_default().lines().count();
+    let times_launched = || std::fs::read_to_string(&record).unwrap_or_default().lines().count();
 
     let attempt = || {
         let worker = worker("render").s3(&store.server).arg("-f").arg(FRAMES.to_string());
@@ -34,12 +34,12 @@ pub fn run(bench: &Bench, row: &'static str) -> Outcome {
     };
     attempt();
     let frames = store.server.keys("out/frames/").len();
-    assert_eq!((frames, launched()), (100, 1), "frames that are stored, launches of Blender");
+    assert_eq!((frames, times_launched()), (100, 1), "frames that are stored, launches of Blender");
 
     let ours = || {
         let before = store.server.requests().len();
         let run: Run = attempt();
-        assert_eq!(launched(), 1, "Blender was launched again");
+        assert_eq!(times_launched(), 1, "Blender was launched again");
         let fetched = scene_bytes(&store.server.requests()[before..]);
         assert!(fetched < SCENE as u64 / 8, "{fetched} bytes of the scene were fetched");
         run

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::bench::Bench;
@@ -21,10 +22,9 @@ pub fn run(bench: &Bench, row: &'static str) -> Outcome {
     let store = Store::start(None);
     store.put_files(&folder.path().join("frames"), "in/frames");
     let (_, said) = stitch(&store, "in", 300);
-    let bare = encode(bench, &said, folder.path());
 
     let ours = || stitch(&store, "in", 300).0;
-    let bare = || Step::new(again(&bare)).run();
+    let bare = || Step::new(encode(bench, &said, folder.path())).run();
     let steps = || {
         let folder = bench.folder();
         let copy = |arguments: &[&str], from: &str, to: &str| {
@@ -122,29 +122,18 @@ fn stitch(store: &Store, key: &str, count: usize) -> (Run, String) {
 /// FFmpeg alone, from the files of a folder: as the worker said that it starts it, with
 /// another input and another output.
 fn encode(bench: &Bench, said: &str, folder: &Path) -> Command {
-    let line =
-        said.lines().find(|line| line.contains(r#""starting ffmpeg"#) || line.contains("pipe:0"));
-    let line: serde_json::Value =
-        serde_json::from_str(line.expect("FFmpeg is started")).expect("JSON");
+    let line = said.lines().find(|line| line.contains("pipe:0")).expect("FFmpeg is started");
+    let line: Value = serde_json::from_str(line).expect("JSON");
     let line = line["message"].as_str().and_then(|message| message.strip_prefix("starting "));
     let words = shell_words::split(line.expect("a command line")).expect("a command line");
-    let after = |option: &str| words.iter().position(|word| word == option).expect("an option") + 1;
-    let program = words.iter().position(|word| word.ends_with("ffmpeg")).expect("FFmpeg");
-    let (format, input) = (after("-f") - 1, after("-i"));
-    let mut command = bench.program(&words[program]);
+    let place = |option: &str| words.iter().position(|word| word == option).expect("an option");
+    let (format, input) = (place("-f"), place("-i") + 1);
+    let mut command = bench.program(&words[0]);
     command
-        .args(&words[program + 1..format])
+        .args(&words[1..format])
         .args(["-nostdin", "-framerate", FPS, "-start_number", "1", "-i"])
         .arg(folder.join("frames/%04d.png"))
         .args(&words[input + 1..words.len() - 1])
         .arg(folder.join("output.mp4"));
     command
-}
-
-/// The same command once more.
-fn again(command: &Command) -> Command {
-    let mut again = Command::new(command.get_program());
-    again.args(command.get_args()).env_clear();
-    again.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    again
 }
