@@ -2,6 +2,7 @@
 # if it may (root, or sudo without a password).
 
 SETTING  = CARGO_TARGET_$(shell echo $(TARGET) | tr 'a-z-' 'A-Z_')
+STATIC   = -C target-feature=+crt-static
 BUILT   := dist/render-worker
 DEMO    := target/demo
 
@@ -29,11 +30,11 @@ endif
 # How long each fuzzer runs.
 SECONDS  ?= 60
 
-.PHONY: build test chaos scale fuzz image test-image test-publish demo lint tools engine clean
+.PHONY: build test chaos scale bench fuzz image test-image test-publish demo lint tools engine clean
 
 ## build: the static release binary, dist/render-worker
 build:
-	$(SETTING)_RUSTFLAGS="-C target-feature=+crt-static" cargo build --release --locked --target $(TARGET)
+	$(SETTING)_RUSTFLAGS="$(STATIC)" cargo build --release --locked --target $(TARGET)
 	@mkdir -p dist
 	cp target/$(TARGET)/release/render-worker $(BUILT)
 	@ls -l $(BUILT)
@@ -49,6 +50,12 @@ chaos: tools $(BUILD)
 ## scale: start 200 workers of an array job at once, and count what they ask of S3
 scale: tools $(BUILD)
 	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test scale
+
+## bench: the worker beside what one could take instead, in a table; BENCH_ONLY="start objects" chooses
+bench: tools $(BUILD)
+	.ci/tools-bench
+	$(SETTING)_RUSTFLAGS="$(STATIC)" RENDER_WORKER_BIN=$(abspath $(WORKER)) \
+		cargo bench --locked --target $(TARGET) --bench table
 
 ## fuzz: run each fuzzer for SECONDS=60
 fuzz: tools

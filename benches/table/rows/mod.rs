@@ -1,0 +1,68 @@
+//! The rows of the table.
+
+mod objects; // many small objects, one large one
+mod render; // a render from and to S3
+mod resume; // everything is stored already
+mod start; // how soon it begins
+mod stitch; // a video from frames on S3
+
+use std::time::Duration;
+
+use crate::bench::Bench;
+use crate::finding::Outcome;
+
+/// One of them.
+pub struct Row {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub run: fn(&Bench) -> Outcome,
+}
+
+/// All of them, in the order in which they are run.
+pub const ROWS: [Row; 9] = [
+    Row {
+        name: "start",
+        about: "from exec to the first S3 request, and --version",
+        run: |bench| start::run(bench, "start"),
+    },
+    Row {
+        name: "resume",
+        about: "another attempt at 100 frames that are stored",
+        run: |bench| resume::run(bench, "resume"),
+    },
+    Row {
+        name: "objects",
+        about: "2,000 objects of 300 kB up, and down",
+        run: |bench| objects::many(bench, "objects", None),
+    },
+    Row {
+        name: "objects-25ms",
+        about: "the same, 25 ms away",
+        run: |bench| objects::many(bench, "objects-25ms", Some(Duration::from_millis(25))),
+    },
+    Row {
+        name: "large",
+        about: "one object of 512 MiB up, and down",
+        run: |bench| objects::large(bench, "large"),
+    },
+    Row {
+        name: "render",
+        about: "10 frames from and to S3, beside Blender on local files",
+        run: |bench| render::run(bench, "render", None),
+    },
+    Row {
+        name: "render-50ms",
+        about: "the same, 50 ms away",
+        run: |bench| render::run(bench, "render-50ms", Some(Duration::from_millis(50))),
+    },
+    Row {
+        name: "stitch",
+        about: "300 frames 1280x720 from S3, beside FFmpeg on local files",
+        run: |bench| stitch::run(bench, "stitch"),
+    },
+    Row {
+        name: "stitch-many",
+        about: "10,000 small frames beside 500: memory and scratch space",
+        run: |bench| stitch::many(bench, "stitch-many"),
+    },
+];

@@ -1,0 +1,90 @@
+//! The worker's own storage as a program, to be measured beside programs that copy objects:
+//! `table transfer up DIR URI` and `table transfer down URI DIR`.
+//!
+//! It is what the pipeline does, without the pipeline: every file is handed to
+//! [`Storage::upload`], as the delivery of frames does; every object that is no larger than
+//! a frame is had by [`Storage::read`], as `stitch` has frames, and larger ones by
+//! [`Storage::open`] and [`Storage::localise`], as `render` has scenes. What is received
+//! is written to files, which `stitch` does not need to. Nothing looks into the files.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use render_worker::request::{Location, Transfers};
+use render_worker::storage::{Entry, Storage};
+
+/// The first argument that makes this executable that program.
+pub const WORD: &str = "transfer";
+
+/// Objects that are offered at once. How many are really under way is storage's to decide.
+const AT_ONCE: usize = 128;
+
+/// What is read in one piece, in bytes: more than any frame has.
+const WHOLE: u64 = 16 << 20;
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// Does what the arguments say.
+pub fn run(arguments: &[String]) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let copied = runtime.expect("a runtime").block_on(async {
+        match arguments {
+            [up, folder, uri] if up == "up" => self::up(Path::new(folder), &uri.parse()?).await,
+            [down, uri, folder] if down == "down" => {
+                self::down(&uri.parse()?, Path::new(folder)).await
+            }
+            _ => Err(format!("{WORD} up DIR URI, or {WORD} down URI DIR").into()),
+        }
+    });
+    match copied {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn up(folder: &Path, to: &Location) -> Result<(), Failure> {
+    let storage = Arc::new(Storage::new(Transfers::default()));
+    let names = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let files: Vec<PathBuf> = names.collect::<Result<_, Failure>>()?;
+    let uploads = files.into_iter().map(|path| {
+        let storage = Arc::clone(&storage);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let object = to.join(&name);
+        async move { Ok::<_, Failure>(storage.upload(File::open(path)?, &object, None).await?) }
+    });
+    at_once(uploads).await
+}
+
+async fn down(from: &Location, folder: &Path) -> Result<(), Failure> {
+    let storage = Arc::new(Storage::new(Transfers::default()));
+    let entries = storage.list(from).await?;
+    let downloads = entries.into_iter().map(|Entry { name, size, .. }| {
+        let (storage, object, file) = (Arc::clone(&storage), from.join(&name), folder.join(&name));
+        async move {
+            if size > WHOLE {
+                let opened = storage.open(&object).await?;
+                storage.localise(&opened, &file).await?;
+            } else {
+                let content = storage.read(&object).await?;
+                tokio::task::spawn_blocking(move || fs::write(file, content)).await??;
+            }
+            Ok::<_, Failure>(size)
+        }
+    });
+    at_once(downloads).await
+}
+
+/// Waits for all of them, so many at once, each a task of its own as in the pipeline.
+async fn at_once<F>(transfers: impl Iterator<Item = F>) -> Result<(), Failure>
+where
+    F: Future<Output = Result<u64, Failure>> + Send + 'static,
+{
+    let tasks = stream::iter(transfers.map(|transfer| async { tokio::spawn(transfer).await? }));
+    tasks.buffer_unordered(AT_ONCE).try_for_each(|_| async { Ok(()) }).await
+}
