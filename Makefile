@@ -52,9 +52,12 @@ scale: tools $(BUILD)
 	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test scale
 
 ## bench: the worker beside what one could take instead, in a table; BENCH_ONLY="start objects" chooses
+# In memory, unless TMPDIR says otherwise: a disk takes longer than any of the programs to
+# make and delete thousands of files.
 bench: tools $(BUILD)
 	.ci/tools-bench
 	$(SETTING)_RUSTFLAGS="$(STATIC)" RENDER_WORKER_BIN=$(abspath $(WORKER)) \
+		TMPDIR=$${TMPDIR:-/dev/shm} \
 		cargo bench --locked --target $(TARGET) --bench table
 
 ## fuzz: run each fuzzer for SECONDS=60
