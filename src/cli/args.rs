@@ -254,7 +254,7 @@ pub(super) struct StitchArgs {
     #[arg(long)]
     pub allow_gaps: bool,
 
-    /// How much is fetched ahead of FFmpeg, like 256MiB [env: MAX_PREFETCH] [default: 128MiB]
+    /// How much is fetched ahead of FFmpeg, like 256MiB [env: MAX_PREFETCH] [default: 64MiB]
     ///
     /// So much of the frames waits in memory, beside the one that FFmpeg is given. The next frame
     /// is always fetched, however large it is: with 0, that one alone.

@@ -159,7 +159,7 @@ impl Resolver<'_> {
             allow_gaps: self.switch(ALLOW_GAPS, args.allow_gaps)?,
             max_prefetch: MAX_PREFETCH
                 .value(args.max_prefetch.as_deref(), env)?
-                .unwrap_or(ByteSize::mib(128)),
+                .unwrap_or(ByteSize::mib(64)),
             video,
         })
     }

@@ -194,7 +194,7 @@ fn what_is_fetched_ahead_is_a_size() {
     let window = |arguments: &[&str], environment: &Environment| {
         stitch(arguments, environment).map(|job| job.max_prefetch.bytes())
     };
-    assert_eq!(window(&[], &none), Ok(128 << 20));
+    assert_eq!(window(&[], &none), Ok(64 << 20));
     assert_eq!(window(&[], &variable), Ok(1 << 30));
     assert_eq!(window(&["--max-prefetch", "0"], &none), Ok(0));
     let error = window(&["--max-prefetch", "-1"], &none).unwrap_err();
