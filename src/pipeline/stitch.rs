@@ -55,7 +55,11 @@ async fn attempt(
     let ffprobe = worker.programs.find(ffprobe, FFPROBE)?;
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
     let scratch = worker.scratch()?;
-    let found = async { tokio::try_join!(find_frames(worker, job), find_scene(worker, job)) };
+    let found = async {
+        let (frames, scene) = tokio::join!(find_frames(worker, job), find_scene(worker, job));
+        // Where neither can be listed, it is said of the frames.
+        Ok::<_, Error>((frames?, scene?))
+    };
     let ((folder, entries), scene) = worker.unless_stopped(found).await?;
     let range = scene.as_ref().and_then(SceneInfo::range);
     let sequence = Sequence::arrange(&folder, entries, &job.frames, range, job.allow_gaps)?;
