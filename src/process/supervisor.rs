@@ -225,8 +225,8 @@ fn spawn(command: Command, sandbox: Sandbox, walls: Walls) -> io::Result<Child> 
 /// Lets as much wait in a pipe as it can hold, where an ordinary one holds 64 KiB: reader
 /// and writer wake each other less often. A user with many pipes may not be allowed to.
 fn widen(pipe: &ChildStdin) {
-    const MOST: i32 = PIPE as i32;
-    _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(MOST));
+    let most = i32::try_from(PIPE).unwrap_or(i32::MAX);
+    _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(most));
 }
 
 /// Waits for the child's end, helps it along when told to, and leaves nothing of
