@@ -244,6 +244,23 @@ fn every_page_of_a_long_listing_is_stitched() {
 }
 
 #[test]
+fn what_is_fetched_ahead_of_ffmpeg_has_a_bound() {
+    let server = S3Server::start();
+    let frame = fs::read(fixture("frames/blender-rgb-8.png")).unwrap();
+    server.put_many(frame_keys("out/frames", 40).into_iter().map(|key| (key, frame.clone())));
+    let out = server.uri("out");
+    // No room even for one: the next one is fetched all the same, and no other with it.
+    let run = job(&server, "stitch", &out, &out).args("--max-prefetch 0").run().exits(0);
+    run.says(&["40 frames"]);
+    let mut frames = server.requests();
+    frames.retain(|request| request.key.starts_with("out/frames/0"));
+    assert_eq!(frames.len(), 40);
+    for (one, next) in frames.iter().zip(frames.iter().skip(1)) {
+        assert!(one.key < next.key && one.finished <= Some(next.started), "{one:?} {next:?}");
+    }
+}
+
+#[test]
 fn a_listed_key_never_becomes_a_path() {
     let server = S3Server::start();
     put_scene(&server, "a.blend", &json!({}));

@@ -254,6 +254,13 @@ pub(super) struct StitchArgs {
     #[arg(long)]
     pub allow_gaps: bool,
 
+    /// How much is fetched ahead of FFmpeg, like 256MiB [env: MAX_PREFETCH] [default: 64MiB]
+    ///
+    /// So much of the frames waits in memory, beside the one that FFmpeg is given. The next frame
+    /// is always fetched, however large it is: with 0, that one alone.
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub max_prefetch: Option<String>,
+
     /// The FFmpeg to use [env: FFMPEG] [default: ffmpeg, from PATH]
     #[arg(long, value_name = "PROGRAM")]
     pub ffmpeg: Option<String>,

@@ -34,6 +34,7 @@ const ENABLE_AUTOEXEC: Setting = Setting { flag: "--enable-autoexec", variable: 
 const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BACKLOG" };
 const MAX_TRANSFERS: Setting = Setting { flag: "--max-transfers", variable: "MAX_TRANSFERS" };
 const UPLOAD_BUFFER: Setting = Setting { flag: "--upload-buffer", variable: "UPLOAD_BUFFER" };
+const MAX_PREFETCH: Setting = Setting { flag: "--max-prefetch", variable: "MAX_PREFETCH" };
 const NO_RESUME: Setting = Setting { flag: "--no-resume", variable: "NO_RESUME" };
 const START_JITTER: Setting = Setting { flag: "--start-jitter", variable: "START_JITTER" };
 const BLENDER: Setting = Setting { flag: "--blender", variable: "BLENDER" };
@@ -156,6 +157,9 @@ impl Resolver<'_> {
             output,
             frames: self.sequence_selection(&args.common)?,
             allow_gaps: self.switch(ALLOW_GAPS, args.allow_gaps)?,
+            max_prefetch: MAX_PREFETCH
+                .value(args.max_prefetch.as_deref(), env)?
+                .unwrap_or(ByteSize::mib(64)),
             video,
         })
     }

@@ -1,8 +1,20 @@
 use super::*;
-use crate::request::Engine;
+use crate::request::{Engine, StitchJob};
 
 fn render(arguments: &[&str], environment: &Environment) -> Result<Command, String> {
-    let all = ["render-worker", "render"].iter().chain(arguments).map(OsString::from);
+    command(&[&["render"], arguments].concat(), environment)
+}
+
+fn stitch(arguments: &[&str], environment: &Environment) -> Result<StitchJob, String> {
+    let all = [&["stitch", "-i", "in", "-o", "out"], arguments].concat();
+    let JobRequest::Stitch { job, .. } = command(&all, environment)?.action else {
+        panic!("a request to stitch")
+    };
+    Ok(job)
+}
+
+fn command(arguments: &[&str], environment: &Environment) -> Result<Command, String> {
+    let all = ["render-worker"].iter().chain(arguments).map(OsString::from);
     parse(all, environment).map_err(|refusal| match refusal {
         Refusal::Answer(text) => text,
         Refusal::Usage(error, _) => error.to_string(),
@@ -171,11 +183,20 @@ fn frames_alone_in_an_array_would_be_rendered_by_every_child() {
 
 #[test]
 fn options_that_mean_nothing_to_the_codec_are_refused() {
-    let words =
-        ["render-worker", "stitch", "-i", "in", "-o", "out", "--codec", "prores", "--crf", "1"];
-    let Err(Refusal::Usage(error, _)) = parse(words.map(OsString::from), &Environment::default())
-    else {
-        panic!("is refused");
+    let error = stitch(&["--codec", "prores", "--crf", "1"], &Environment::default()).unwrap_err();
+    assert!(error.contains("--crf (CRF)"), "{error}");
+}
+
+#[test]
+fn what_is_fetched_ahead_is_a_size() {
+    let none = Environment::default();
+    let variable = [("MAX_PREFETCH", "1GiB")].into();
+    let window = |arguments: &[&str], environment: &Environment| {
+        stitch(arguments, environment).map(|job| job.max_prefetch.bytes())
     };
-    assert!(error.to_string().contains("--crf (CRF)"), "{error}");
+    assert_eq!(window(&[], &none), Ok(64 << 20));
+    assert_eq!(window(&[], &variable), Ok(1 << 30));
+    assert_eq!(window(&["--max-prefetch", "0"], &none), Ok(0));
+    let error = window(&["--max-prefetch", "-1"], &none).unwrap_err();
+    assert!(error.contains("--max-prefetch (MAX_PREFETCH): `-1`"), "{error}");
 }

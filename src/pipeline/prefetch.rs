@@ -10,18 +10,16 @@ use tokio::task::JoinHandle;
 
 use super::sequence::{Sequence, Slot};
 use crate::image::{self, Frame};
-use crate::request::{FrameNumber, ImageFormat, Location};
+use crate::request::{ByteSize, FrameNumber, ImageFormat, Location};
 use crate::storage::{Storage, StorageError};
 
-/// Fetched frames that wait to be used, together.
-const WINDOW: usize = 128 * 1024 * 1024;
+/// What the window is counted in, in bytes: permits are 32 bit. A frame takes one at least.
+const UNIT: u64 = 4 * 1024;
 
-/// What the window is counted in: permits are 32 bit.
-const UNIT: usize = 4 * 1024;
-
-/// Requests that are under way at once. Many, because on a slow network it is their
-/// number and not the bandwidth that limits.
-const AT_ONCE: usize = 32;
+/// Frames that are fetched ahead at most, however small they are. Enough for a thousand a
+/// second where an answer takes a quarter of one; how many requests are under way at once
+/// is the storage's affair.
+const FRAMES: usize = 256;
 
 /// A frame that was fetched.
 #[derive(Debug)]
@@ -30,8 +28,6 @@ pub struct Fetched {
     pub number: FrameNumber,
     /// What it is.
     pub image: Image,
-    /// Its share of the window, to be kept until it is used.
-    pub share: Option<OwnedSemaphorePermit>,
 }
 
 /// What was fetched for a frame.
@@ -50,33 +46,40 @@ pub enum Image {
     Damaged(String),
 }
 
+/// A frame that is on its way, and its share of the window.
+type Coming = (JoinHandle<Result<Fetched, StorageError>>, Option<OwnedSemaphorePermit>);
+
 /// The frames of a sequence, in order. Dropping it begins no further fetches.
 #[derive(Debug)]
 pub struct Prefetch {
-    queue: mpsc::Receiver<JoinHandle<Result<Fetched, StorageError>>>,
+    queue: mpsc::Receiver<Coming>,
     producer: JoinHandle<()>,
 }
 
 impl Prefetch {
-    /// Begins to fetch the frames of `sequence` from `folder`.
-    pub fn start(storage: Arc<Storage>, folder: Location, sequence: &Sequence) -> Self {
-        let (format, slots) = (sequence.format, sequence.slots.clone());
-        let (sender, queue) = mpsc::channel(AT_ONCE);
-        let window = Arc::new(Semaphore::new(WINDOW / UNIT));
+    /// Begins to fetch the frames of `sequence` from `folder`, those that wait to be asked
+    /// for in no more than `window` of memory.
+    pub fn start(
+        storage: Arc<Storage>,
+        folder: Location,
+        sequence: Sequence,
+        window: ByteSize,
+    ) -> Self {
+        let Sequence { format, slots, left_out: _ } = sequence;
+        let (sender, queue) = mpsc::channel(FRAMES);
+        let whole = units(window.bytes());
+        let window = Arc::new(Semaphore::new(whole as usize));
         let producer = tokio::spawn(async move {
             for slot in slots {
                 // Taken in order, so that the frame that is needed next always gets
                 // its share. One that is larger than the window gets all of it.
                 let size = slot.file.as_ref().map_or(0, |file| file.size);
-                let units = usize::try_from(size).unwrap_or(WINDOW).min(WINDOW).div_ceil(UNIT);
-                let units = u32::try_from(units).unwrap_or(u32::MAX);
-                let share = Arc::clone(&window).acquire_many_owned(units).await.ok();
+                let share = units(size).min(whole);
+                let share = Arc::clone(&window).acquire_many_owned(share).await.ok();
                 let (storage, folder) = (Arc::clone(&storage), folder.clone());
-                let task =
-                    tokio::spawn(
-                        async move { fetch(&storage, &folder, slot, format, share).await },
-                    );
-                if sender.send(task).await.is_err() {
+                let fetching =
+                    tokio::spawn(async move { fetch(&storage, &folder, slot, format).await });
+                if sender.send((fetching, share)).await.is_err() {
                     return;
                 }
             }
@@ -84,12 +87,14 @@ impl Prefetch {
         Self { queue, producer }
     }
 
-    /// The next frame; `None` after the last one.
+    /// The next frame; `None` after the last one. It no longer counts for the window, so
+    /// that another one is fetched while this one is used, however large they are.
     ///
     /// # Errors
     /// If it cannot be read from storage.
     pub async fn next(&mut self) -> Option<Result<Fetched, StorageError>> {
-        match self.queue.recv().await?.await {
+        let (fetching, _share) = self.queue.recv().await?;
+        match fetching.await {
             Ok(result) => Some(result),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -111,7 +116,6 @@ async fn fetch(
     folder: &Location,
     slot: Slot,
     format: ImageFormat,
-    share: Option<OwnedSemaphorePermit>,
 ) -> Result<Fetched, StorageError> {
     let image = match slot.file {
         None => Image::Gap,
@@ -123,5 +127,10 @@ async fn fetch(
             }
         }
     };
-    Ok(Fetched { number: slot.number, image, share })
+    Ok(Fetched { number: slot.number, image })
+}
+
+/// What so many bytes take of a window.
+fn units(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).max(1)
 }

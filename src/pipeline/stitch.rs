@@ -55,23 +55,31 @@ async fn attempt(
     let ffprobe = worker.programs.find(ffprobe, FFPROBE)?;
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
     let scratch = worker.scratch()?;
-    let (folder, entries) = worker.unless_stopped(find_frames(worker, job)).await?;
-    let scene = worker.unless_stopped(find_scene(worker, job)).await?;
+    let found = async {
+        let (frames, scene) = tokio::join!(find_frames(worker, job), find_scene(worker, job));
+        // Where neither can be listed, it is said of the frames.
+        Ok::<_, Error>((frames?, scene?))
+    };
+    let ((folder, entries), scene) = worker.unless_stopped(found).await?;
     let range = scene.as_ref().and_then(SceneInfo::range);
     let sequence = Sequence::arrange(&folder, entries, &job.frames, range, job.allow_gaps)?;
     let fps = frame_rate(job, scene.as_ref());
     let frames: FrameSet = sequence.slots.iter().map(|slot| slot.number).collect();
     report.asked(&frames);
     let goal = Goal { video: job.output.join(job.video.name.as_str()), frames };
+    // The first frames come while the report goes.
+    let window = job.max_prefetch;
+    let (format, left_out) = (sequence.format, sequence.left_out);
+    let frames = Prefetch::start(worker.storage.clone(), folder.clone(), sequence, window);
     worker.prepare_output(&job.output, report).await?;
-    let (given, format) = (goal.frames.len() as u64, sequence.format);
+    let given = goal.frames.len() as u64;
     tracing::info!(
         frames = goal.frames.to_string(),
         "stitching {given} {format} frames, {}, of {folder} at {fps} frames a second",
         goal.frames
     );
-    if sequence.left_out > 0 {
-        tracing::warn!("{} frames in {folder} are not part of the video", sequence.left_out);
+    if left_out > 0 {
+        tracing::warn!("{left_out} frames in {folder} are not part of the video");
     }
 
     let video = scratch.path().join(job.video.name.as_str());
@@ -84,7 +92,6 @@ async fn attempt(
         output: &video,
         environment: &worker.confinement.environment,
     };
-    let frames = Prefetch::start(worker.storage.clone(), folder.clone(), &sequence);
     let supply = Supply::new(folder, frames, job.allow_gaps);
     let tail = encode_sequence(worker, encode, supply, &goal).await?;
     let found = probe(worker, &ffprobe, &video, &goal, &tail).await?;

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
+use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
@@ -35,8 +36,8 @@ const QUEUED_LINES: usize = 256;
 /// that could not be ended can hold them.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// How much is read after the child's end: what a pipe can hold (`pipe(7)`), lest such a
-/// descendant could talk forever.
+/// What a pipe can hold (`pipe(7)`), if it is asked to. No more is read after the child's
+/// end, lest such a descendant could talk forever.
 const PIPE: usize = 1024 * 1024;
 
 /// Where a line came from.
@@ -134,7 +135,7 @@ impl Running {
         let (events_in, events) = mpsc::channel(QUEUED_LINES);
         let (grace, stop) = watch::channel(None);
         let (paused, pausing) = watch::channel(false);
-        let stdin = child.stdin.take();
+        let stdin = child.stdin.take().inspect(widen);
         let group = group_of(&child);
         let (ended, has_ended) = watch::channel(false);
         let mut readers = JoinSet::new();
@@ -219,6 +220,13 @@ fn spawn(command: Command, sandbox: Sandbox, walls: Walls) -> io::Result<Child> 
     })?;
     // This takes milliseconds.
     thread.join().unwrap_or_else(|_| Err(io::Error::other("a panic while it was started")))
+}
+
+/// Lets as much wait in a pipe as it can hold, where an ordinary one holds 64 KiB: reader
+/// and writer wake each other less often. A user with many pipes may not be allowed to.
+fn widen(pipe: &ChildStdin) {
+    let most = i32::try_from(PIPE).unwrap_or(i32::MAX);
+    _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(most));
 }
 
 /// Waits for the child's end, helps it along when told to, and leaves nothing of

@@ -1,6 +1,6 @@
 //! A request to stitch.
 
-use super::{FirstFrame, FrameSet, Location, TotalFrames, VideoSettings};
+use super::{ByteSize, FirstFrame, FrameSet, Location, TotalFrames, VideoSettings};
 
 /// Everything that was asked of `stitch`.
 #[derive(Clone, Debug)]
@@ -14,6 +14,9 @@ pub struct StitchJob {
     /// Whether a frame that is missing or damaged is bridged by holding the one
     /// before it, instead of stopping the job.
     pub allow_gaps: bool,
+    /// How much of the frames is fetched ahead of the one that FFmpeg is given. That one is
+    /// not counted, and a next one is fetched however large it is: 0 means that one alone.
+    pub max_prefetch: ByteSize,
     /// How the frames become a video.
     pub video: VideoSettings,
 }

@@ -8,9 +8,10 @@ use std::sync::Arc;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
+use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::ChecksumMode;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::OnceCell;
 
@@ -341,9 +342,8 @@ impl Piece {
             .and_then(|(_, total)| total.parse().ok());
         let expected = answer.content_length().and_then(|length| u64::try_from(length).ok());
         let etag = answer.e_tag().map(str::to_owned);
-        let body = async { answer.body.collect().await.map_err(|error| body_fault(&error)) };
-        let body = within(limit(expected.unwrap_or(PART)), body).await?;
-        let content = body.into_bytes();
+        let body = collect(answer.body, expected.unwrap_or_default());
+        let content = within(limit(expected.unwrap_or(PART)), body).await?;
         let length = content.len() as u64;
         if let Some(expected) = expected.filter(|&expected| expected != length) {
             return Err(cut(length, expected));
@@ -357,6 +357,18 @@ impl Piece {
         let expected = sum.filter(|_| length == total);
         Ok(Self { content, total, etag, expected })
     }
+}
+
+/// The whole of a body that should be of so many bytes. Each piece is let go of as soon as
+/// it has come: the SDK's own `collect` holds everything twice in the end.
+async fn collect(mut body: ByteStream, expected: u64) -> Result<Bytes, Fault> {
+    // Only what is filled costs memory; but what a store says of a length may be wrong.
+    let room = usize::try_from(expected.min(16 * PART)).unwrap_or_default();
+    let mut content = BytesMut::with_capacity(room);
+    while let Some(piece) = body.try_next().await.map_err(|error| body_fault(&error))? {
+        content.extend_from_slice(&piece);
+    }
+    Ok(content.freeze())
 }
 
 fn partial_path(file: &Path) -> PathBuf {
