@@ -38,8 +38,9 @@ const WORTH_TELLING: Duration = Duration::from_secs(5);
 /// How long an attempt may take, without what travels.
 const ANSWER: Duration = Duration::from_secs(30);
 
-/// What travels more slowly than this, in bytes a second, is taken for stalled.
-const SLOWEST: u64 = 64 * 1024;
+/// What travels more slowly than this, in bytes a second, is taken for stalled. Several share
+/// the network: eight at first, and more only where that moves more.
+const SLOWEST: u64 = 32 * 1024;
 
 /// How often and for how long a request is tried.
 #[derive(Clone, Copy, Debug)]

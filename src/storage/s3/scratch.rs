@@ -52,29 +52,28 @@ pub(super) async fn write_summed(
 }
 
 pub(super) async fn read_at(file: &Arc<File>, offset: u64, length: u64) -> Result<Bytes, Failure> {
-    let file = Arc::clone(file);
-    blocking(move || read(&file, offset, length)).await.map_err(scratch)
+    read_into(file, offset, length, Vec::new()).await.map(Bytes::from)
 }
 
-/// The same, and the CRC-64/NVME of it.
-pub(super) async fn read_summed(
+/// The same, in `memory` as far as that is enough. What it held before is gone.
+pub(super) async fn read_into(
     file: &Arc<File>,
     offset: u64,
     length: u64,
-) -> Result<(Bytes, Crc), Failure> {
+    mut memory: Vec<u8>,
+) -> Result<Vec<u8>, Failure> {
     let file = Arc::clone(file);
     let read = move || {
-        let content = read(&file, offset, length)?;
-        let sum = Crc::of(Kind::Crc64Nvme, &content);
-        Ok((content, sum))
+        memory.resize(usize::try_from(length).map_err(io::Error::other)?, 0);
+        file.read_exact_at(&mut memory, offset)?;
+        Ok(memory)
     };
     blocking(read).await.map_err(scratch)
 }
 
-fn read(file: &File, offset: u64, length: u64) -> io::Result<Bytes> {
-    let mut content = vec![0; usize::try_from(length).map_err(io::Error::other)?];
-    file.read_exact_at(&mut content, offset)?;
-    Ok(Bytes::from(content))
+/// What these bytes add up to.
+pub(super) async fn sum_of(content: Bytes, kind: Kind) -> Result<Crc, Failure> {
+    blocking(move || Ok(Crc::of(kind, &content))).await.map_err(scratch)
 }
 
 /// What a whole file adds up to, in the manner of `like`.

@@ -22,10 +22,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::bucket::{Bucket, FINGERPRINT, PART, WHOLE};
 use super::classify::{Cure, Fault, fault};
 use super::connection::carrying;
-use super::crc::Crc;
+use super::crc::{Crc, Kind};
 use super::pace::MOST;
 use super::retry::{limit, within};
-use super::scratch::{read_at, read_summed};
+use super::scratch::sum_of;
 use super::unfinished::Unfinished;
 use crate::error::chain;
 use crate::storage::{Failure, Fingerprint};
@@ -75,8 +75,8 @@ impl Bucket {
         let size = source.metadata()?.len();
         let file = Arc::new(source);
         if size <= WHOLE {
-            let _room = self.buffer.room(size).await;
-            self.write(key, read_at(&file, 0, size).await?, fingerprint).await?;
+            let content = self.buffer.hold(&file, 0, size).await?;
+            self.write(key, content, fingerprint).await?;
             return Ok(size);
         }
         let mut labels = Labels::of(key, fingerprint);
@@ -137,9 +137,8 @@ impl Bucket {
         let numbers = (1i32..).zip((0..size.div_ceil(length)).map(|n| n * length));
         let parts: Vec<(CompletedPart, Crc)> = stream::iter(numbers)
             .map(|(number, start)| async move {
-                let length = length.min(size - start);
-                let _room = self.buffer.room(length).await;
-                let (content, sum) = read_summed(file, start, length).await?;
+                let content = self.buffer.hold(file, start, length.min(size - start)).await?;
+                let sum = sum_of(content.clone(), Kind::Crc64Nvme).await?;
                 let summed = labels.summed.then_some(&sum);
                 Ok::<_, Fault>((self.upload_part(key, upload, number, content, summed).await?, sum))
             })
