@@ -196,7 +196,9 @@ fn a_bucket_in_another_region_is_found() {
     job(&server, "stitch", &out, &out).run().exits(0);
     let requests = server.requests();
     let redirected = requests.iter().filter(|request| request.status == Some(301)).count();
-    assert_eq!(redirected, 2, "one for each run");
+    // Those that are sent before the first one is answered: of render the scene, the listing
+    // and the report, of stitch two listings.
+    assert!((2..=3 + 2).contains(&redirected), "{redirected}");
     assert_eq!(requests.iter().filter(|request| request.status >= Some(400)).count(), 0);
     assert!(server.get("out/output.mp4").is_some());
 }

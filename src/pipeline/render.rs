@@ -7,7 +7,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use futures_util::try_join;
+use futures_util::{join, try_join};
 use tempfile::TempDir;
 
 use super::fingerprint::Recipe;
@@ -154,8 +154,10 @@ async fn survey(
         return prepare.await.map(|()| None);
     }
     let list = worker.unless_stopped(Found::list(&worker.storage, &job.output, frames));
-    let ((), found) = try_join!(prepare, list)?;
-    Ok(Some(found))
+    let (prepared, found) = join!(prepare, list);
+    // Where neither is possible, it is said of the writing.
+    prepared?;
+    found.map(Some)
 }
 
 /// What the scene file says of itself, and where it is by now if the whole was needed for
