@@ -10,6 +10,10 @@ use crate::support::s3_server::S3Server;
 /// How many files are in memory at once while they are put there.
 const AT_ONCE: usize = 256;
 
+/// How many requests the server answers at the same time: a client that has them wait for
+/// each other is not measured.
+const THREADS: usize = 2;
+
 /// The S3 server of the tests, perhaps with a long way to it. It never deletes the bytes
 /// of an object before it is dropped: each run that uploads much has one of its own.
 pub struct Store {
@@ -20,7 +24,7 @@ pub struct Store {
 impl Store {
     /// One to which a round trip takes so long, in addition.
     pub fn start(round_trip: Option<Duration>) -> Self {
-        let server = S3Server::start();
+        let server = S3Server::start_threads(THREADS);
         let address = server.endpoint().trim_start_matches("http://").parse();
         let address = address.expect("the address of the server");
         let proxy = round_trip.map(|round_trip| Proxy::start(address, round_trip));

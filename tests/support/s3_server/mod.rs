@@ -90,21 +90,27 @@ pub struct Stored {
 impl S3Server {
     /// A server over HTTP, which takes requests that are signed for any region.
     pub fn start() -> Self {
-        Self::launch(None, None)
+        Self::launch(None, 1, None)
+    }
+
+    /// A server like that of [`Self::start`] which answers several requests at the same
+    /// time, in so many threads: for measurements of clients.
+    pub fn start_threads(threads: usize) -> Self {
+        Self::launch(None, threads, None)
     }
 
     /// A server that redirects requests signed for another region than `region`.
     /// As [`Self::env`] names [`REGION`], these are a client's first ones.
     pub fn start_in_region(region: &str) -> Self {
-        Self::launch(Some(region), None)
+        Self::launch(Some(region), 1, None)
     }
 
     /// A server over HTTPS. Clients have to be told to trust [`Self::ca_file`].
     pub fn start_tls() -> Self {
-        Self::launch(None, Some(Identity::new()))
+        Self::launch(None, 1, Some(Identity::new()))
     }
 
-    fn launch(region: Option<&str>, identity: Option<Identity>) -> Self {
+    fn launch(region: Option<&str>, threads: usize, identity: Option<Identity>) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
         let (acceptor, pem) = identity.map(|identity| (identity.acceptor, identity.pem)).unzip();
         if let Some(pem) = &pem {
@@ -121,7 +127,7 @@ impl S3Server {
             service: builder.build(),
             region: region.map(str::to_owned),
         });
-        let serving = Serving::start(Arc::clone(&front), acceptor);
+        let serving = Serving::start(Arc::clone(&front), threads, acceptor);
         Self { serving, front, store, pem, directory }
     }
 

@@ -1,4 +1,4 @@
-//! The thread of the server, its port and its connections.
+//! The threads of the server, its port and its connections.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use super::connection::{Connection, Ending, Socket};
 use super::front::Front;
 
-/// A thread that answers requests until this is dropped.
+/// Threads that answer requests until this is dropped.
 pub struct Serving {
     address: SocketAddr,
     runtime: Handle,
@@ -26,14 +26,16 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// Serves on a free port of this machine, over TLS if there is an acceptor.
-    pub fn start(front: Arc<Front>, acceptor: Option<TlsAcceptor>) -> Self {
+    /// Serves on a free port of this machine, with so many threads, over TLS if there is an
+    /// acceptor.
+    pub fn start(front: Arc<Front>, threads: usize, acceptor: Option<TlsAcceptor>) -> Self {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         listener.set_nonblocking(true).expect("a listener that does not block");
         let address = listener.local_addr().expect("the address of the listener");
 
         let name = format!("s3-{}", address.port());
-        let runtime = Builder::new_current_thread()
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads)
             .thread_name(&name)
             .enable_all()
             .build()

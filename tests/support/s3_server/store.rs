@@ -7,15 +7,20 @@
 //! number, and which key has which number is kept in memory: a key can be any
 //! text, and an object changes only when its upload has succeeded.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use futures_util::stream;
 use http_body_util::BodyExt;
 use hyper::{HeaderMap, Method, Uri};
 use s3s::checksum::ChecksumHasher;
-use s3s::dto::{GetObjectInput, GetObjectOutput, HeadObjectInput, PutObjectInput, StreamingBlob};
-use s3s::{Body, S3, S3Request, S3Result, s3_error};
+use s3s::dto::{
+    GetObjectInput, GetObjectOutput, HeadObjectInput, PutObjectInput, Range, StreamingBlob,
+};
+use s3s::{Body, S3, S3Error, S3Request, S3Result, s3_error};
 use s3s_fs::FileSystem;
 
 use super::index::{Filed, Index};
@@ -23,10 +28,15 @@ use super::index::{Filed, Index};
 /// The one bucket of `s3s-fs` that the numbered files are in.
 pub const SHELF: &str = "objects";
 
+/// How much of an object is read at once.
+const PIECE: u64 = 1 << 20;
+
 /// The buckets and objects of one server. Clones share them.
 #[derive(Clone)]
 pub struct Store {
     pub files: Arc<FileSystem>,
+    /// Where it has the files of [`SHELF`].
+    shelf: Arc<Path>,
     pub region: Arc<str>,
     index: Arc<Mutex<Index>>,
 }
@@ -34,8 +44,10 @@ pub struct Store {
 impl Store {
     /// A store without buckets, which keeps its files in the directory `root`.
     pub fn new(root: &Path, region: &str) -> Self {
-        std::fs::create_dir(root.join(SHELF)).expect("a directory for the objects");
+        let shelf = root.join(SHELF);
+        std::fs::create_dir(&shelf).expect("a directory for the objects");
         Self {
+            shelf: shelf.into(),
             files: Arc::new(FileSystem::new(root).expect("a store in a directory that exists")),
             region: Arc::from(region),
             index: Arc::default(),
@@ -128,6 +140,23 @@ impl Store {
         self.index.lock().expect("the index of the store")
     }
 
+    /// The bytes of an object, or some of them. `s3s-fs` has another thread read them, 4 KiB
+    /// at a time, so that the speed of a client would be that of the server.
+    pub fn content(&self, object: &Filed, range: Option<Range>) -> S3Result<StreamingBlob> {
+        let file = File::open(self.shelf.join(&object.number)).map_err(internal)?;
+        let size = file.metadata().map_err(internal)?.len();
+        let range = range.map_or(Ok(0..size), |range| range.check(size))?;
+        Ok(StreamingBlob::wrap(stream::try_unfold((file, range), |(file, range)| async move {
+            if range.is_empty() {
+                return Ok::<_, std::io::Error>(None);
+            }
+            let end = range.end.min(range.start + PIECE);
+            let mut piece = vec![0; (end - range.start) as usize];
+            file.read_exact_at(&mut piece, range.start)?;
+            Ok(Some((Bytes::from(piece), (file, end..range.end))))
+        })))
+    }
+
     /// What is stored under a number.
     pub async fn filed(&self, number: String) -> S3Result<Filed> {
         let input = HeadObjectInput {
@@ -144,6 +173,10 @@ impl Store {
             sums: None,
         })
     }
+}
+
+fn internal(error: std::io::Error) -> S3Error {
+    s3_error!(error, InternalError)
 }
 
 /// The whole of a body.
