@@ -12,7 +12,7 @@ const TOP: f64 = 56.0;
 const BARS: (f64, f64) = (300.0, 620.0);
 /// How far a bar goes at most, in targets.
 const MOST: f64 = 1.5;
-const WIDTH: f64 = 1040.0;
+const WIDTH: f64 = 1160.0;
 
 const MET: &str = "#3f8f5f";
 const MISSED: &str = "#c8553d";
@@ -37,7 +37,9 @@ pub fn svg(findings: &[Finding]) -> String {
         let length = used.min(MOST) * (BARS.1 - BARS.0);
         let colour = if *used <= 1.0 { MET } else { MISSED };
         let label = escape(&format!("{}: {}", finding.row, finding.what));
-        let said = escape(&said(finding));
+        // A bar that is cut short goes on.
+        let more = if *used > MOST { "→ " } else { "" };
+        let said = escape(&format!("{more}{}", said(finding)));
         let (middle, bar) = (y + 16.0, BARS.0);
         let after = (bar + length).max(target) + 10.0;
         write!(
@@ -67,6 +69,7 @@ fn said(finding: &Finding) -> String {
     let Finding { unit, ours, beside, ratio, target, .. } = finding;
     let value = match target {
         Target::Limit(_) => figure(ours.median, unit),
+        _ if ratio.median < 0.1 => format!("{:.3}", ratio.median),
         _ => format!("{:.2}", ratio.median),
     };
     let beside = beside.as_ref().map_or(String::new(), |(name, _)| format!(" of {name}"));
