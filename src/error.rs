@@ -10,7 +10,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
-use crate::blender::{SceneFileError, SetAside};
+use crate::blender::{Flaw, SceneFileError, SetAside};
 use crate::exit::Exit;
 use crate::process::sandbox::NoSandbox;
 use crate::process::shutdown::Interrupt;
@@ -36,6 +36,8 @@ pub enum Error {
     NoSceneRange {
         /// Where the range was looked for.
         source: Location,
+        /// Why it is not there, if the file stops making sense before.
+        flaw: Option<Flaw>,
     },
     /// A program is not there or cannot be executed.
     Program {
@@ -216,6 +218,7 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         match self {
             Self::SceneFile { source, .. } => Some(source),
+            Self::NoSceneRange { flaw, .. } => flaw.as_ref().map(|flaw| flaw as _),
             Self::Program { source, .. } => Some(source.as_ref()),
             // The operation and its location are in its own words.
             Self::NotStored { source, .. } => Some(source),
@@ -223,7 +226,6 @@ impl StdError for Error {
             Self::Scratch { source, .. } => Some(source),
             Self::Selection(_)
             | Self::Sandbox(_)
-            | Self::NoSceneRange { .. }
             | Self::Blender { .. }
             | Self::SetAside { .. }
             | Self::ScratchFull { .. }

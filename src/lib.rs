@@ -27,6 +27,7 @@
 //! │   ├─ leaving      the instance goes: can the frame in hand be finished?
 //! │   └─ delivery     saved → verified → stored, beside the rendering
 //! │      └─ backlog   what is saved and not stored: how much, and when to try again
+//! │   inspect       the beginning of a scene file → its frames, and the array they need
 //! │   stitch        storage → frames in order → FFmpeg → video → storage
 //! │   ├─ sequence     names → order; gaps, duplicates and strangers named
 //! │   ├─ prefetch     frames fetched ahead, in order, in bounded memory
@@ -34,6 +35,7 @@
 //! │   programs      where Blender, FFmpeg and FFprobe are
 //! │   progress      frame k of n, seconds a frame, time left
 //! │   report        what an attempt did, as JSON beside the frames
+//! │   metrics       the same in numbers, for CloudWatch
 //! │   walls         what each program may reach
 //! │   flood         how much of what it prints is shown
 //! ├─ error        everything that can go wrong → exit code and advice
@@ -43,7 +45,7 @@
 //! ├─ image        is this frame whole?
 //! ├─ process      PID 1, signals, the Spot notice, a child: watched, measured, locked in
 //! ├─ storage      list, read, write: S3 and local files
-//! ├─ telemetry    the log
+//! ├─ telemetry    the log, the progress bar, numbers
 //! ├─ http         the HTTP client below the AWS SDK: what process and storage share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
 //! ├─ printable    text from strangers, made harmless: what process and telemetry share

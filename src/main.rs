@@ -150,12 +150,17 @@ async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Re
         confinement: sandbox.confine(command.confinement),
         sandbox,
         limits: command.limits,
+        metrics: command.metrics,
         scratch_dir: command.scratch_dir,
     };
     match command.action {
         JobRequest::Render { job, blender } => pipeline::render(&worker, &job, &blender).await,
         JobRequest::Stitch { job, ffmpeg, ffprobe } => {
             pipeline::stitch(&worker, &job, &ffmpeg, &ffprobe).await
+        }
+        JobRequest::Inspect(job) => {
+            answer(&pipeline::inspect(&worker, &job).await?);
+            Ok(())
         }
     }
 }

@@ -22,7 +22,9 @@ mod fault_rates; // a share of all S3 requests goes wrong: every frame right, or
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
 mod hostile; // a scene that tries to get out: each attempt, and what comes of it
 mod init; // being PID 1, and the state that children start in
+mod inspect; // what a scene file is, told from its first bytes
 mod logs; // the log: for machines and for people, whatever Blender prints
+mod metrics; // what an attempt did, in numbers for CloudWatch
 mod provenance; // what worker and image were built from, wherever that is told
 mod render; // frames as a real Blender makes them, under its names
 mod resume; // another attempt renders only what is missing

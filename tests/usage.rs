@@ -16,9 +16,13 @@ fn help_and_version_are_printed_on_standard_output() {
     let text = String::from_utf8(version.stdout).unwrap();
     assert_eq!(text, format!("render-worker {}\n", env!("CARGO_PKG_VERSION")));
 
-    for action in ["render", "stitch"] {
+    for (action, words) in [
+        ("render", ["INPUT_URI", "F_PER_JOB", "--total-frames"]),
+        ("stitch", ["INPUT_URI", "F_PER_JOB", "--total-frames"]),
+        ("inspect", ["INPUT_URI", "F_PER_JOB", "--json"]),
+    ] {
         let run = worker(action).arg("--help").run().exits(0);
-        for word in ["Usage:", "Examples:", "INPUT_URI", "F_PER_JOB", "--total-frames"] {
+        for word in ["Usage:", "Examples:"].iter().chain(&words) {
             assert!(run.stdout.contains(word), "{word} is not in:\n{}", run.stdout);
         }
         assert!(run.lines.is_empty(), "{}", run.text());

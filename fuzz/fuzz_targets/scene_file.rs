@@ -5,8 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use render_worker::blender::SceneFile;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(file) = SceneFile::read(bytes)
-        && let Some(range) = file.range
+    if let Ok(Some(file)) = SceneFile::from_start(bytes, true)
+        && let Some(range) = file.range()
     {
         assert!(range.first <= range.last);
     }

@@ -17,6 +17,8 @@ mod version;
 pub use command::{Launch, SETUP_EXIT_CODE, SETUP_SCRIPT};
 pub use events::{Event, ExternalFile, SceneInfo, parse};
 pub use failure::{Cause, LogTail};
-pub use scene_file::{BlenderVersion, SceneFile, SceneFileError};
+pub use scene_file::{
+    BlenderVersion, ENOUGH, Flaw, Machine, Packing, Scene, SceneFile, SceneFileError,
+};
 pub use set_aside::SetAside;
 pub use version::{VersionAnswer, version_command};

@@ -1,19 +1,22 @@
-//! The beginning of a .blend file: who saved it, and the scene's frame range.
+//! The beginning of a .blend file: who saved it, and the frame ranges of its scenes.
 //!
-//! Sources: Blender's `BLO_blend_defs.hh` (4.x: `BLO_blend_defs.h`) and
-//! `write_renderinfo` in `writefile.cc`. A file is `BLENDER`, pointer size, byte
-//! order and version in 12 bytes, then blocks of a header and data; from 5.0 on
-//! the file header is 17 bytes and block headers are larger. `REND` blocks come
-//! first, so that render managers find the range of the scene that is active
-//! without reading on. All of it may lie inside of gzip (to 2.93) or zstd (3.0 on).
+//! A file is `BLENDER`, pointer size, byte order and version in 12 bytes, then blocks of a
+//! header and data; from 5.0 on the file header is 17 bytes and block headers are larger
+//! ([`layout`]). `REND` blocks come first, so that render managers find the range of the
+//! scene that is active without reading on. All of it may be compressed ([`packing`]).
+
+mod layout;
+mod packing;
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, Read};
+use std::io;
 
-use flate2::read::GzDecoder;
+use self::layout::{Layout, MAGIC};
+use self::packing::unpack;
+use crate::request::FrameRange;
 
-use crate::request::{FrameNumber, FrameRange};
+pub use self::packing::Packing;
 
 /// Blender's version, as far as files tell it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +32,11 @@ impl BlenderVersion {
     fn from_header(number: u32) -> Self {
         // Up to 2.83 the last two digits were the minor version as well.
         Self { major: number / 100, minor: number % 100 }
+    }
+
+    fn from_digits(digits: &[u8]) -> Option<Self> {
+        let number = str::from_utf8(digits).ok()?.parse().ok()?;
+        Some(Self::from_header(number))
     }
 
     /// From what Blender calls itself: `4.3.2`, `5.2.0 Beta`.
@@ -48,11 +56,78 @@ impl fmt::Display for BlenderVersion {
 /// What the beginning of a .blend file tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SceneFile {
+    /// How it is compressed.
+    pub packing: Packing,
     /// Which Blender saved it.
     pub saved_by: Option<BlenderVersion>,
-    /// The frame range of the scene that is active.
-    pub range: Option<FrameRange>,
+    /// What it was saved on.
+    pub machine: Option<Machine>,
+    /// The scenes that its first blocks tell of: the one that is active. (Blender 2.4 and
+    /// older also told of those that were marked to be rendered together with it.)
+    pub scenes: Vec<Scene>,
+    /// Where it stops making sense, if that is here.
+    pub flaw: Option<Flaw>,
 }
+
+/// The kind of machine that a file was saved on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// The size of its addresses, in bits: 32 or 64.
+    pub pointer_bits: u8,
+    /// Whether the first byte of a number is the one that weighs most.
+    pub big_endian: bool,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} bit, {} endian",
+            self.pointer_bits,
+            if self.big_endian { "big" } else { "little" }
+        )
+    }
+}
+
+/// A scene in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// Its name.
+    pub name: String,
+    /// Its frames.
+    pub range: FrameRange,
+}
+
+/// Where a file stops making sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flaw {
+    /// At which byte, counted from 0, of what was unpacked.
+    pub offset: usize,
+    /// Why; `None` if it ends there.
+    what: Option<String>,
+}
+
+impl Flaw {
+    fn new(offset: usize, what: String) -> Self {
+        Self { offset, what: Some(what) }
+    }
+
+    /// The bytes end there, and more were expected.
+    fn cut(offset: usize) -> Self {
+        Self { offset, what: None }
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.what {
+            Some(what) => write!(f, "at byte {} it stops making sense: {what}", self.offset),
+            None => write!(f, "it ends at byte {}, in the middle of something", self.offset),
+        }
+    }
+}
+
+impl Error for Flaw {}
 
 /// Why a file is no .blend file.
 #[derive(Debug)]
@@ -61,6 +136,8 @@ pub enum SceneFileError {
     NotABlend,
     /// It is empty.
     Empty,
+    /// It begins as one.
+    Damaged(Flaw),
     /// It cannot be read.
     Io(io::Error),
 }
@@ -70,6 +147,7 @@ impl fmt::Display for SceneFileError {
         match self {
             Self::NotABlend => f.write_str("it does not begin like a .blend file"),
             Self::Empty => f.write_str("it is empty"),
+            Self::Damaged(flaw) => write!(f, "{flaw}"),
             Self::Io(_) => f.write_str("it cannot be read"),
         }
     }
@@ -79,132 +157,60 @@ impl Error for SceneFileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::NotABlend | Self::Empty => None,
+            Self::NotABlend | Self::Empty | Self::Damaged(_) => None,
         }
     }
 }
 
-const GZIP: &[u8] = &[0x1f, 0x8b];
-const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
-const MAGIC: &[u8] = b"BLENDER";
+/// As much of the unpacked beginning as is looked at. The blocks of scenes are the first
+/// ones, at most 304 bytes each.
+const BEGINNING: usize = 16 * 1024;
 
-/// As much of the (decompressed) beginning as is looked at. `REND` blocks are the
-/// first ones, at most 304 bytes each.
-const BEGINNING: u64 = 16 * 1024;
+/// How many bytes of any file are enough to unpack that: a block of zstd has 128 KiB at most.
+pub const ENOUGH: u64 = 160 * 1024;
 
 impl SceneFile {
     /// Reads the first bytes of a file, or the `whole` of it. `None` if they are too few
-    /// to tell: some pack a file in large pieces.
+    /// to tell, which [`ENOUGH`] of them are not. What is of an unknown layout behind the
+    /// magic word is left to Blender: it may know better.
     ///
     /// # Errors
     /// If the file is certainly no .blend file.
     pub fn from_start(start: &[u8], whole: bool) -> Result<Option<Self>, SceneFileError> {
-        let is_packed = start.starts_with(GZIP) || start.starts_with(ZSTD);
-        match Self::read(start) {
-            Err(SceneFileError::NotABlend) if is_packed && !whole => Ok(None),
-            read => read.map(Some),
+        let unpacked = unpack(start, BEGINNING);
+        let bytes = unpacked.bytes.as_slice();
+        if !bytes.starts_with(MAGIC) {
+            return match unpacked.packing {
+                _ if !whole && MAGIC.starts_with(bytes) => Ok(None),
+                Packing::None if bytes.is_empty() => Err(SceneFileError::Empty),
+                _ => Err(SceneFileError::NotABlend),
+            };
         }
-    }
-
-    /// Reads the beginning of a file. What is of an unknown layout behind the magic
-    /// word is left to Blender: it may know better.
-    ///
-    /// # Errors
-    /// If the file is certainly no .blend file or cannot be read.
-    pub fn read(mut file: impl Read) -> Result<Self, SceneFileError> {
-        let mut start = Vec::new();
-        file.by_ref().take(4).read_to_end(&mut start).map_err(SceneFileError::Io)?;
-        let compressed = start.starts_with(GZIP) || start == ZSTD;
-        let whole = start.as_slice().chain(file);
-        let beginning = if start.starts_with(GZIP) {
-            beginning(GzDecoder::new(whole))
-        } else if start == ZSTD {
-            match ruzstd::decoding::StreamingDecoder::new(whole) {
-                Ok(decoder) => beginning(decoder),
-                Err(_) => return Err(SceneFileError::NotABlend),
-            }
-        } else {
-            beginning(whole)
+        let layout = Layout::read(bytes);
+        let (scenes, flaw) = match &layout {
+            Ok(layout) => layout.scenes(bytes),
+            Err(flaw) => (Vec::new(), Some(flaw.clone())),
         };
-        let bytes = match beginning {
-            (bytes, _) if bytes.starts_with(MAGIC) => bytes,
-            (_, Some(error)) if !compressed => return Err(SceneFileError::Io(error)),
-            (bytes, _) if bytes.is_empty() && !compressed => return Err(SceneFileError::Empty),
-            _ => return Err(SceneFileError::NotABlend),
+        let flaw = match flaw {
+            Some(Flaw { what: None, .. }) if bytes.len() == BEGINNING => None,
+            Some(Flaw { what: None, .. }) if !whole => return Ok(None),
+            Some(Flaw { what: None, offset }) => Some(Flaw { offset, what: unpacked.damage }),
+            flaw => flaw,
         };
-        Ok(Layout::read(&bytes).map_or(Self { saved_by: None, range: None }, |layout| Self {
-            saved_by: Some(layout.version),
-            range: layout.first_range(&bytes),
+        let layout = layout.ok();
+        Ok(Some(Self {
+            packing: unpacked.packing,
+            saved_by: layout.map(|layout| layout.version),
+            machine: layout.map(|layout| layout.machine),
+            scenes,
+            flaw,
         }))
     }
-}
 
-/// The first bytes, and the error that ended them, if one did.
-fn beginning(reader: impl Read) -> (Vec<u8>, Option<io::Error>) {
-    let mut bytes = Vec::new();
-    let error = reader.take(BEGINNING).read_to_end(&mut bytes).err();
-    (bytes, error)
-}
-
-/// How a file is laid out, from its first bytes.
-#[derive(Clone, Copy, Debug)]
-struct Layout {
-    version: BlenderVersion,
-    big_endian: bool,
-    /// Where the first block begins.
-    blocks: usize,
-    /// The length of a block's header, and where in it the length of the data stands.
-    block_header: usize,
-    data_length: usize,
-}
-
-impl Layout {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        match bytes.get(7)? {
-            pointer @ (b'-' | b'_') => {
-                let big_endian = match bytes.get(8)? {
-                    b'v' => false,
-                    b'V' => true,
-                    _ => return None,
-                };
-                Some(Self {
-                    version: BlenderVersion::from_header(number(bytes.get(9..12)?)?),
-                    big_endian,
-                    blocks: 12,
-                    block_header: if *pointer == b'-' { 24 } else { 20 },
-                    data_length: 4,
-                })
-            }
-            // From 5.0: the header's own length, `-`, a format number, `v`, version.
-            b'0'..=b'9' if bytes.get(7..13)? == b"17-01v" => Some(Self {
-                version: BlenderVersion::from_header(number(bytes.get(13..17)?)?),
-                big_endian: false,
-                blocks: 17,
-                block_header: 32,
-                data_length: 16,
-            }),
-            _ => None,
-        }
+    /// The frame range of the scene that is active.
+    pub fn range(&self) -> Option<FrameRange> {
+        self.scenes.first().map(|scene| scene.range)
     }
-
-    fn first_range(self, bytes: &[u8]) -> Option<FrameRange> {
-        let block = bytes.get(self.blocks..)?;
-        if block.get(..4)? != b"REND" || self.int(block, self.data_length)? < 8 {
-            return None;
-        }
-        let frame = |at| FrameNumber::new(self.int(block, at)?.into());
-        let (first, last) = (frame(self.block_header)?, frame(self.block_header + 4)?);
-        (first <= last).then_some(FrameRange { first, last })
-    }
-
-    fn int(self, bytes: &[u8], at: usize) -> Option<i32> {
-        let four = bytes.get(at..at + 4)?.try_into().ok()?;
-        Some(if self.big_endian { i32::from_be_bytes(four) } else { i32::from_le_bytes(four) })
-    }
-}
-
-fn number(digits: &[u8]) -> Option<u32> {
-    str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -224,6 +230,7 @@ mod tests {
         bytes.extend(int(first));
         bytes.extend(int(last));
         bytes.extend([0; 64]);
+        bytes.extend(b"GLOB");
         bytes
     }
 
@@ -236,7 +243,12 @@ mod tests {
         bytes.extend(first.to_le_bytes());
         bytes.extend(last.to_le_bytes());
         bytes.extend([0; 256]);
+        bytes.extend(b"GLOB");
         bytes
+    }
+
+    fn read(bytes: &[u8]) -> Result<SceneFile, SceneFileError> {
+        SceneFile::from_start(bytes, true).map(Option::unwrap)
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
@@ -260,16 +272,15 @@ mod tests {
         ];
         for (bytes, version, range) in table {
             for bytes in [gzip(&bytes), zstd(&bytes), bytes] {
-                let read = SceneFile::read(bytes.as_slice()).unwrap();
-                assert_eq!(read.saved_by.unwrap().to_string(), version);
-                assert_eq!(read.range.unwrap().to_string(), range);
+                let file = read(&bytes).unwrap();
+                assert_eq!(file.saved_by.unwrap().to_string(), version);
+                assert_eq!(file.range().unwrap().to_string(), range);
             }
         }
     }
 
     #[test]
     fn what_is_no_blend_file_is_refused() {
-        let read = |bytes: &[u8]| SceneFile::read(bytes);
         assert!(matches!(read(b""), Err(SceneFileError::Empty)));
         for bytes in [
             b"BLEND".to_vec(),
@@ -277,8 +288,8 @@ mod tests {
             b"<html>".to_vec(),
             gzip(b"something else"),
             zstd(b"something else"),
-            GZIP.to_vec(),
-            ZSTD.to_vec(),
+            vec![0x1f, 0x8b],
+            b"\x28\xb5\x2f\xfd".to_vec(),
         ] {
             assert!(matches!(read(&bytes), Err(SceneFileError::NotABlend)), "{bytes:?}");
         }
@@ -289,9 +300,12 @@ mod tests {
         let plain = file("BLENDER-v304", 1, 9);
         let whole = zstd(&file("BLENDER-v304", 1, 199));
         let from = |start, whole| SceneFile::from_start(start, whole);
-        let range = |file: Option<SceneFile>| file.unwrap().range.unwrap().to_string();
+        let range = |file: Option<SceneFile>| file.unwrap().range().unwrap().to_string();
         assert_eq!(range(from(&whole, true).unwrap()), "1-199");
-        assert_eq!(range(from(&plain[..60], false).unwrap()), "1-9");
+        assert_eq!(range(from(&plain[..112], false).unwrap()), "1-9");
+        for too_few in [0, 3, 7, 11, 30, 60] {
+            assert_eq!(from(&plain[..too_few], false).unwrap(), None, "{too_few}");
+        }
         let cut = &whole[..whole.len() / 2];
         assert_eq!(from(cut, false).unwrap(), None);
         assert!(matches!(from(cut, true), Err(SceneFileError::NotABlend)));
@@ -299,14 +313,58 @@ mod tests {
     }
 
     #[test]
+    fn every_scene_is_told_of_by_its_name() {
+        let mut bytes = file("BLENDER-v304", 1, 9);
+        bytes[44..49].copy_from_slice("Weiß".as_bytes());
+        bytes.truncate(12 + 24 + 72);
+        bytes.extend_from_slice(&file("BLENDER-v304", 5, 7)[12..]);
+        let scenes = read(&bytes).unwrap().scenes;
+        let told: Vec<_> =
+            scenes.iter().map(|scene| format!("{}: {}", scene.name, scene.range)).collect();
+        assert_eq!(told, ["Weiß: 1-9", ": 5-7"]);
+    }
+
+    #[test]
+    fn a_damaged_file_says_where() {
+        let with = |at: usize, wrong: &[u8]| {
+            let mut bytes = file("BLENDER-v304", 1, 9);
+            bytes.splice(at..at + wrong.len(), wrong.iter().copied());
+            bytes
+        };
+        let table = [
+            (with(7, b"+"), 7, "no size of pointers: `+`"),
+            (with(8, b"w"), 8, "no byte order: `w`"),
+            (with(9, b"3x4"), 9, "no version: `3x4`"),
+            (with(12, b"\x01END"), 12, "no block begins with `\\x01END`"),
+            (with(16, &[4, 0, 0, 0]), 16, "a scene's block cannot be 4 bytes long"),
+            (with(16, &[0xff; 4]), 16, "a scene's block cannot be -1 bytes long"),
+            (with(36, &[10]), 36, "no scene has frames 10 to 9"),
+            (b"BLENDER99-99x9999".to_vec(), 7, "a header of an unknown kind: `99-99x`"),
+        ];
+        for (bytes, offset, what) in table {
+            for bytes in [gzip(&bytes), zstd(&bytes), bytes] {
+                let flaw = read(&bytes).unwrap().flaw.unwrap();
+                assert_eq!(flaw, Flaw::new(offset, what.to_owned()));
+            }
+        }
+        for length in [7, 9, 12, 15, 35, 50] {
+            let cut = &file("BLENDER-v304", 1, 9)[..length];
+            let flaw = read(cut).unwrap().flaw.unwrap();
+            assert_eq!(flaw, Flaw::cut(length));
+        }
+        // What follows the scenes is not looked at, and what is beyond is not missed.
+        assert_eq!(read(&with(108, b"GLOB")).unwrap().flaw, None);
+    }
+
+    #[test]
     fn what_only_blender_can_judge_is_left_to_it() {
         for bytes in [&b"BLENDER"[..], b"BLENDER99-99x9999", b"BLENDER-v", b"BLENDER-v304REND"] {
-            let read = SceneFile::read(bytes).unwrap();
-            assert_eq!(read.range, None);
+            let file = read(bytes).unwrap();
+            assert_eq!(file.range(), None);
         }
         // A range that makes no sense is none.
-        let read = SceneFile::read(file("BLENDER-v304", 9, 1).as_slice()).unwrap();
-        assert_eq!(read.range, None);
+        let file = read(&file("BLENDER-v304", 9, 1)).unwrap();
+        assert_eq!(file.range(), None);
     }
 
     #[test]
@@ -325,10 +383,10 @@ mod tests {
             match kind {
                 0 => {}
                 1 => bytes.splice(..0, *b"BLENDER-v304REND").for_each(drop),
-                2 => bytes.splice(..0, ZSTD.to_vec()).for_each(drop),
-                _ => bytes.splice(..0, GZIP.to_vec()).for_each(drop),
+                2 => bytes.splice(..0, *b"\x28\xb5\x2f\xfd").for_each(drop),
+                _ => bytes.splice(..0, *b"\x1f\x8b").for_each(drop),
             }
-            let _ = SceneFile::read(bytes.as_slice());
+            let _ = read(&bytes);
         }
     }
 }

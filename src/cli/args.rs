@@ -36,9 +36,28 @@ pub(super) enum Action {
     /// Make a video of the frames that were rendered
     #[command(after_long_help = STITCH_EXAMPLES)]
     Stitch(StitchArgs),
+    /// Tell which frames a scene has, and how large an array renders them
+    #[command(after_long_help = INSPECT_EXAMPLES)]
+    Inspect(InspectArgs),
 }
 
-#[derive(Debug, Args)]
+impl Action {
+    /// What is common to all of them.
+    pub fn common(&self) -> CommonArgs {
+        match self {
+            Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
+                common.clone()
+            }
+            Self::Inspect(args) => CommonArgs {
+                log_format: args.log_format.clone(),
+                log_level: args.log_level.clone(),
+                ..CommonArgs::default()
+            },
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct CommonArgs {
     /// What to work on: s3://BUCKET/KEY, file:///PATH or a path [env: INPUT_URI]
     ///
@@ -144,6 +163,14 @@ pub(super) struct CommonArgs {
     /// on disk.
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub upload_buffer: Option<String>,
+
+    /// How the numbers of an attempt are told: emf or off [env: METRICS] [default: emf on AWS Batch, else off]
+    ///
+    /// `emf` prints one line in the Embedded Metric Format of CloudWatch on standard output at the
+    /// end: frames, seconds a frame, bytes, retries, memory, how it ended. They are grouped by
+    /// AWS_BATCH_JQ_NAME, which AWS Batch sets, and JOB_DEFINITION.
+    #[arg(long, value_name = "FORMAT")]
+    pub metrics: Option<String>,
 
     /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
@@ -270,6 +297,29 @@ pub(super) struct StitchArgs {
     pub ffprobe: Option<String>,
 }
 
+#[derive(Debug, Args)]
+pub(super) struct InspectArgs {
+    /// The .blend file: s3://BUCKET/KEY, file:///PATH or a path [env: INPUT_URI]
+    #[arg(short, long, value_name = "URI")]
+    pub input_uri: Option<String>,
+
+    /// For how many frames a job the array size is told [env: F_PER_JOB] [default: 1]
+    #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
+    pub frames_per_job: Option<String>,
+
+    /// Tell it as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+
+    /// How much is logged: error, warn, info, debug or trace [env: LOG_LEVEL] [default: warn]
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
 const EXAMPLES: &str = "\
 Examples:
   Render frames 1 to 10 of a scene on this machine, then make a video of them:
@@ -296,6 +346,15 @@ Examples:
     render-worker render -i scene.blend -o out --frames 7,19-20 --engine scene
   The fourth child of an array job, as Batch starts it:
     AWS_BATCH_JOB_ARRAY_INDEX=3 render-worker render -i scene.blend -o out -f 10";
+
+const INSPECT_EXAMPLES: &str = "\
+Of the file only the first 64 KiB are read, more where they do not tell; Blender is not needed.
+
+Examples:
+  What is in a scene file:
+    render-worker inspect -i s3://bucket/scene.blend
+  How large an array job must be in which every child renders 10 frames:
+    render-worker inspect -i scene.blend -f 10 --json | jq .array_size";
 
 const STITCH_EXAMPLES: &str = "\
 Examples:

@@ -19,9 +19,11 @@ use clap::error::ErrorKind;
 pub use settings::{Environment, Setting, UsageError};
 
 use crate::provenance::Provenance;
-use crate::request::{Attempt, Confinement, Limits, RenderJob, StitchJob, StopGrace, Transfers};
+use crate::request::{
+    Attempt, Confinement, InspectJob, Limits, Metrics, RenderJob, StitchJob, StopGrace, Transfers,
+};
 use crate::telemetry::logging::{LogFormat, LogLevel};
-use args::{Action, Cli, RenderArgs, StitchArgs};
+use args::Cli;
 use resolver::{LOG_FORMAT, Resolver, provenance};
 use settings::unset_parameter;
 
@@ -38,6 +40,8 @@ pub struct Command {
     pub search_path: Option<String>,
     /// What bounds the transfers from and to S3.
     pub transfers: Transfers,
+    /// What the numbers of the attempt are grouped by, if they are told.
+    pub metrics: Option<Metrics>,
     /// Where temporary files go, if not to the system's folder for them.
     pub scratch_dir: Option<PathBuf>,
     /// What the programs are given and may reach.
@@ -73,6 +77,8 @@ pub enum JobRequest {
         /// The `FFprobe` to use: a path, or a name to look for.
         ffprobe: PathBuf,
     },
+    /// Look at a scene file.
+    Inspect(InspectJob),
 }
 
 /// Why there is no [`Command`].
@@ -109,11 +115,10 @@ pub fn parse(
             Refusal::Usage(UsageError(text.to_owned()), format_unless_wrong(None))
         }
     })?;
-    let (Action::Render(RenderArgs { common, .. }) | Action::Stitch(StitchArgs { common, .. })) =
-        &cli.action;
+    let common = cli.action.common();
     let log_format = format_unless_wrong(common.log_format.as_deref());
     Resolver { environment }
-        .command(&cli.action, common)
+        .command(&cli.action, &common)
         .map_err(|error| Refusal::Usage(error, log_format))
 }
 

@@ -5,15 +5,17 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::args::{Action, CommonArgs, RenderArgs, StitchArgs};
+use super::args::{Action, CommonArgs, InspectArgs, RenderArgs, StitchArgs};
 use super::settings::{Environment, Setting, Switch, UsageError};
 use super::{Command, JobRequest, children, limits};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
-    FrameSet, FramesPerJob, Location, OutputName, Paths, RenderJob, SequenceSelection, StartJitter,
-    StitchJob, TotalFrames, Transfers, VariableNames, VideoSettings,
+    FrameSet, FramesPerJob, InspectJob, Location, Metrics, MetricsFormat, OutputName, Paths,
+    RenderJob, SequenceSelection, StartJitter, StitchJob, TotalFrames, Transfers, VariableNames,
+    VideoSettings,
 };
+use crate::telemetry::logging::LogLevel;
 
 const INPUT_URI: Setting = Setting { flag: "--input-uri", variable: "INPUT_URI" };
 const OUTPUT_URI: Setting = Setting { flag: "--output-uri", variable: "OUTPUT_URI" };
@@ -27,6 +29,7 @@ const ALLOW_READ: Setting = Setting { flag: "--allow-read", variable: "ALLOW_REA
 const PASS_ENV: Setting = Setting { flag: "--pass-env", variable: "PASS_ENV" };
 const STOP_GRACE: Setting = Setting { flag: "--stop-grace", variable: "STOP_GRACE" };
 pub(super) const LOG_FORMAT: Setting = Setting { flag: "--log-format", variable: "LOG_FORMAT" };
+const METRICS: Setting = Setting { flag: "--metrics", variable: "METRICS" };
 const LOG_LEVEL: Setting = Setting { flag: "--log-level", variable: "LOG_LEVEL" };
 const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
 const CYCLES_DEVICE: Setting = Setting { flag: "--cycles-device", variable: "CYCLES_DEVICE" };
@@ -68,13 +71,15 @@ impl Resolver<'_> {
                 ffmpeg: self.program(FFMPEG, args.ffmpeg.as_deref(), "ffmpeg")?,
                 ffprobe: self.program(FFPROBE, args.ffprobe.as_deref(), "ffprobe")?,
             },
+            Action::Inspect(args) => JobRequest::Inspect(self.inspect_job(args)?),
         };
+        let log_level = LOG_LEVEL.value(common.log_level.as_deref(), env)?;
         Ok(Command {
             action: request,
-            attempt,
             provenance: provenance(env),
             search_path: env.get("PATH").map(str::to_owned),
             transfers: self.transfers(common)?,
+            metrics: self.metrics(common, &attempt)?,
             scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), env)?,
             confinement: self.confinement(common)?,
             stop_grace: STOP_GRACE.value(common.stop_grace.as_deref(), env)?.unwrap_or_default(),
@@ -82,9 +87,33 @@ impl Resolver<'_> {
                 .get("AWS_EC2_METADATA_DISABLED")
                 .is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")),
             limits: limits::resolve(action, common, env)?,
+            attempt,
             log_format: LOG_FORMAT.value(common.log_format.as_deref(), env)?,
-            log_level: LOG_LEVEL.value(common.log_level.as_deref(), env)?.unwrap_or_default(),
+            log_level: log_level.unwrap_or(match action {
+                Action::Render(_) | Action::Stitch(_) => LogLevel::default(),
+                // Their answer is what matters, not how they came to it.
+                Action::Inspect(_) => LogLevel::WARN,
+            }),
         })
+    }
+
+    fn metrics(
+        &self,
+        common: &CommonArgs,
+        attempt: &Attempt,
+    ) -> Result<Option<Metrics>, UsageError> {
+        let env = self.environment;
+        let format = METRICS.value(common.metrics.as_deref(), env)?;
+        let wanted = match format {
+            Some(MetricsFormat::Emf) => true,
+            Some(MetricsFormat::Off) => false,
+            None => attempt.job_id.is_some(),
+        };
+        let told = |variable| env.get(variable).map(str::to_owned);
+        Ok(wanted.then(|| Metrics {
+            job_queue: told("AWS_BATCH_JQ_NAME"),
+            job_definition: told("JOB_DEFINITION"),
+        }))
     }
 
     fn transfers(&self, common: &CommonArgs) -> Result<Transfers, UsageError> {
@@ -103,11 +132,7 @@ impl Resolver<'_> {
     fn render_job(&self, args: &RenderArgs, attempt: &Attempt) -> Result<RenderJob, UsageError> {
         let env = self.environment;
         let (scene, output) = self.locations(&args.common)?;
-        if scene.is_root() {
-            return Err(
-                INPUT_URI.refuse(format_args!("`{scene}` is a bucket; name the .blend file in it"))
-            );
-        }
+        is_file(&scene)?;
         Ok(RenderJob {
             scene,
             output,
@@ -162,6 +187,14 @@ impl Resolver<'_> {
                 .unwrap_or(ByteSize::mib(64)),
             video,
         })
+    }
+
+    fn inspect_job(&self, args: &InspectArgs) -> Result<InspectJob, UsageError> {
+        let env = self.environment;
+        let scene = INPUT_URI.required(args.input_uri.as_deref(), env)?;
+        is_file(&scene)?;
+        let frames_per_job = FRAMES_PER_JOB.value(args.frames_per_job.as_deref(), env)?;
+        Ok(InspectJob { scene, frames_per_job, json: args.json })
     }
 
     fn confinement(&self, common: &CommonArgs) -> Result<Confinement, UsageError> {
@@ -283,6 +316,16 @@ impl Resolver<'_> {
         let given = setting.value::<NonEmpty>(flag, self.environment)?;
         Ok(given.map_or_else(|| name.into(), |NonEmpty(path)| path.into()))
     }
+}
+
+/// Whether `scene` can be a scene file.
+fn is_file(scene: &Location) -> Result<(), UsageError> {
+    if scene.is_root() {
+        return Err(
+            INPUT_URI.refuse(format_args!("`{scene}` is a bucket; name the .blend file in it"))
+        );
+    }
+    Ok(())
 }
 
 struct NonEmpty(String);

@@ -14,7 +14,7 @@ impl fmt::Display for Error {
         match self {
             Self::Selection(error) => write!(f, "{error}"),
             Self::SceneFile { scene, .. } => write!(f, "{scene} is no usable scene"),
-            Self::NoSceneRange { source } => {
+            Self::NoSceneRange { source, .. } => {
                 write!(f, "{source} does not tell the scene's frame range")
             }
             Self::Program { program, setting, .. } => {

@@ -8,7 +8,9 @@ mod external;
 mod fingerprint;
 mod flood;
 mod identity;
+mod inspect;
 mod leaving;
+mod metrics;
 mod origin;
 mod plan;
 mod prefetch;
@@ -35,10 +37,11 @@ use crate::process::sandbox::Sandbox;
 use crate::process::shutdown::{Shutdown, Stage};
 use crate::process::supervisor::Running;
 use crate::provenance::Provenance;
-use crate::request::{Attempt, Confinement, Limits, Location};
+use crate::request::{Attempt, Confinement, Limits, Location, Metrics};
 use crate::storage::Storage;
 use report::Report;
 
+pub use inspect::inspect;
 pub use programs::Programs;
 pub use render::render;
 pub use sequence::{Sequence, Slot};
@@ -75,6 +78,8 @@ pub struct Worker {
     pub sandbox: Sandbox,
     /// What bounds the attempt.
     pub limits: Limits,
+    /// What the numbers of the attempt are grouped by, if they are told.
+    pub metrics: Option<Metrics>,
     /// Where temporary files go, if not to the system's folder.
     pub scratch_dir: Option<PathBuf>,
 }
@@ -144,8 +149,12 @@ impl Worker {
             self.shutdown.no_time_to_report().await;
             sleep(LAST_MOMENT).await;
         };
+        let rest = async {
+            self.tell_metrics(&report, result).await;
+            self.storage.settle().await;
+        };
         tokio::select! {
-            () = self.storage.settle() => {}
+            () = rest => {}
             () = no_time => {}
             () = sleep(SHORT_REPORT_GRACE) => {}
         }

@@ -3,8 +3,6 @@
 //! Success is that every planned frame is stored, whatever Blender's exit status
 //! says; anything else names the frames that are not.
 
-use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use futures_util::{join, try_join};
@@ -56,14 +54,14 @@ async fn attempt(
         let (opened, found) = try_join!(open, survey)?;
         (opened, Some((frames, found)))
     };
-    let (file, fetched) = meet_scene(worker, job, &opened, &rooms).await?;
+    let file = meet_scene(worker, job, &opened).await?;
     let (frames, found) = match known {
         Some(known) => known,
-        None if file.range.is_none() => {
-            return Err(Error::NoSceneRange { source: job.scene.clone() });
+        None if file.range().is_none() => {
+            return Err(Error::NoSceneRange { source: job.scene.clone(), flaw: file.flaw });
         }
         None => {
-            let frames = job.frames.resolve(file.range).map_err(Error::Selection)?;
+            let frames = job.frames.resolve(file.range()).map_err(Error::Selection)?;
             let found = survey(worker, job, &frames, report).await;
             (frames, found)
         }
@@ -93,10 +91,7 @@ async fn attempt(
         return Ok(());
     }
 
-    let scene = match fetched {
-        Some(scene) => scene,
-        None => fetch_scene(worker, &opened, &rooms).await?,
-    };
+    let scene = worker.unless_stopped(worker.storage.localise(&opened, &rooms.scene)).await?;
     let frames = &plan.pending;
     let (from, to) = (&job.scene, &job.output);
     let what = match frames.len() {
@@ -160,31 +155,16 @@ async fn survey(
     found.map(Some)
 }
 
-/// What the scene file says of itself, and where it is by now if the whole was needed for
-/// that: the beginning tells it of most files, so that they are only fetched to be rendered.
-async fn meet_scene(
-    worker: &Worker,
-    job: &RenderJob,
-    opened: &Opened,
-    rooms: &Rooms,
-) -> Result<(SceneFile, Option<PathBuf>), Error> {
-    let (file, fetched) = match SceneFile::from_start(&opened.start, opened.is_whole()) {
-        Ok(Some(file)) => (Ok(file), None),
-        Ok(None) => {
-            let scene = fetch_scene(worker, opened, rooms).await?;
-            (worker.unless_stopped(read_scene_file(job, &scene)).await, Some(scene))
-        }
-        Err(source) => (Err(Error::SceneFile { scene: job.scene.clone(), source }), None),
-    };
+/// What the scene file says of itself. Its beginning tells that, so that it is only fetched
+/// to be rendered.
+async fn meet_scene(worker: &Worker, job: &RenderJob, opened: &Opened) -> Result<SceneFile, Error> {
+    let file = SceneFile::from_start(&opened.start, opened.is_whole());
+    let file = file.and_then(|file| file.ok_or(SceneFileError::NotABlend));
     // A bit that is wrong must not make a scene unusable, nor choose other frames.
     if file.is_err() || (job.frames.needs_scene_range() && !opened.is_whole()) {
         worker.unless_stopped(worker.storage.confirm(opened)).await?;
     }
-    Ok((file?, fetched))
-}
-
-async fn fetch_scene(worker: &Worker, opened: &Opened, rooms: &Rooms) -> Result<PathBuf, Error> {
-    worker.unless_stopped(worker.storage.localise(opened, &rooms.scene)).await
+    file.map_err(|source| Error::SceneFile { scene: job.scene.clone(), source })
 }
 
 /// How the frames are made, as far as it can be told without starting Blender.
@@ -236,19 +216,8 @@ impl Rooms {
     }
 }
 
-async fn read_scene_file(job: &RenderJob, scene: &Path) -> Result<SceneFile, Error> {
-    let path = scene.to_owned();
-    // Where it may block: the volume it lies on may be a network away.
-    let read = tokio::task::spawn_blocking(move || {
-        let file = File::open(path).map_err(SceneFileError::Io)?;
-        SceneFile::read(io::BufReader::new(file))
-    });
-    let read = read.await.map_err(|error| Error::Internal(error.to_string()))?;
-    read.map_err(|source| Error::SceneFile { scene: job.scene.clone(), source })
-}
-
 fn warn_if_outside(file: &SceneFile, frames: &FrameSet) {
-    let Some(scene) = file.range else { return };
+    let Some(scene) = file.range() else { return };
     let outside: FrameSet =
         frames.iter().filter(|&frame| frame < scene.first || frame > scene.last).collect();
     if !outside.is_empty() {

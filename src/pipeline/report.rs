@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -30,7 +30,8 @@ pub struct Report {
     schema: u32,
     #[serde(flatten)]
     provenance: Provenance,
-    action: Action,
+    /// What the attempt does.
+    pub action: Action,
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,6 +77,8 @@ pub struct Report {
     pub video: Option<VideoReport>,
     #[serde(skip)]
     location: Location,
+    #[serde(skip)]
+    begun: Instant,
 }
 
 /// What the attempt does.
@@ -89,7 +92,8 @@ pub enum Action {
 }
 
 impl Action {
-    fn name(self) -> &'static str {
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Render => "render",
             Self::Stitch => "stitch",
@@ -194,6 +198,7 @@ impl Report {
             frames: BTreeMap::new(),
             video: None,
             location: output.join(REPORTS_DIR).join(&name),
+            begun: Instant::now(),
         }
     }
 
@@ -219,6 +224,16 @@ impl Report {
                 self.said = error.said().to_vec();
             }
         }
+    }
+
+    /// The most memory that any one process held, as soon as the attempt has ended.
+    pub fn peak_memory(&self) -> Option<u64> {
+        self.peak_memory_bytes
+    }
+
+    /// How long ago the attempt began.
+    pub fn age(&self) -> Duration {
+        self.begun.elapsed()
     }
 
     /// Where the report lies.
@@ -316,7 +331,6 @@ pub async fn latest_scene(
 mod tests {
     use super::*;
     use crate::request::ArrayPosition;
-    use std::time::Duration;
 
     #[test]
     fn every_attempt_has_a_name_of_its_own() {

@@ -54,7 +54,7 @@ impl Sequence {
             SequenceSelection::Range { first, total } => {
                 range(*first, *total, scene, lowest, highest).map_err(|error| match error {
                     SelectionError::SceneRangeUnknown => {
-                        Error::NoSceneRange { source: folder.clone() }
+                        Error::NoSceneRange { source: folder.clone(), flaw: None }
                     }
                     SelectionError::OutOfRange { .. } => Error::Selection(error),
                 })?

@@ -47,6 +47,14 @@ pub struct FrameRange {
     pub last: FrameNumber,
 }
 
+impl FrameRange {
+    /// How many frames it has, 1 and up.
+    #[expect(clippy::len_without_is_empty, reason = "it never is")]
+    pub fn len(self) -> u32 {
+        self.first.get().abs_diff(self.last.get()) + 1
+    }
+}
+
 impl fmt::Display for FrameRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.first == self.last {

@@ -14,6 +14,21 @@ const SCENE: &str = "scene";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FramesPerJob(u32);
 
+impl FramesPerJob {
+    /// One, the fewest.
+    pub const ONE: Self = Self(1);
+
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+
+    /// How many jobs render so many frames.
+    pub fn jobs(self, frames: u32) -> u32 {
+        frames.div_ceil(self.0)
+    }
+}
+
 impl FromStr for FramesPerJob {
     type Err = ValueError;
 
@@ -68,7 +83,7 @@ impl TotalFrames {
     pub fn count(self, scene: Option<FrameRange>) -> Option<i64> {
         match self {
             Self::Count(count) => Some(i64::from(count)),
-            Self::Scene => scene.map(|s| i64::from(s.last.get()) - i64::from(s.first.get()) + 1),
+            Self::Scene => scene.map(|range| i64::from(range.len())),
         }
     }
 }

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
-use super::opened::START;
 use super::{Entry, Failure, Fingerprint, Names, Opened, Version, sidecar};
 use crate::request::Location;
 use crate::space::Space;
@@ -58,8 +57,12 @@ pub(super) async fn read(file: PathBuf) -> Result<Bytes, Failure> {
     blocking(move || fs::read(file).map(Bytes::from)).await
 }
 
-/// The beginning of `file`, and its absolute path.
-pub(super) async fn open(location: &Location, file: PathBuf) -> Result<Opened, Failure> {
+/// The beginning of `file`, `length` bytes of it, and its absolute path.
+pub(super) async fn open(
+    location: &Location,
+    file: PathBuf,
+    length: u64,
+) -> Result<Opened, Failure> {
     let (path, start, size) = blocking(move || {
         let path = std::path::absolute(file)?;
         // Looked at before it is opened: opening a pipe waits for whoever writes to it.
@@ -71,7 +74,7 @@ pub(super) async fn open(location: &Location, file: PathBuf) -> Result<Opened, F
             ));
         }
         let mut start = Vec::new();
-        File::open(&path)?.take(START).read_to_end(&mut start)?;
+        File::open(&path)?.take(length).read_to_end(&mut start)?;
         Ok((path, start, metadata.len()))
     })
     .await?;

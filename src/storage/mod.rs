@@ -27,6 +27,7 @@ use bytes::Bytes;
 
 pub use error::{Failure, Operation, StorageError};
 pub use fingerprint::Fingerprint;
+use opened::START;
 pub use opened::{Opened, Version};
 
 use crate::request::{Location, Transfers};
@@ -149,10 +150,20 @@ impl Storage {
     /// # Errors
     /// If it is not there or cannot be read.
     pub async fn open(&self, file: &Location) -> Result<Opened, StorageError> {
+        self.open_start(file, START).await
+    }
+
+    /// The same, with no more than `length` bytes of the beginning, 1 and up.
+    ///
+    /// # Errors
+    /// As those of [`Storage::open`].
+    pub async fn open_start(&self, file: &Location, length: u64) -> Result<Opened, StorageError> {
         let result = async {
             match file {
-                Location::Local(path) => local::open(file, path.clone()).await,
-                Location::S3 { bucket, key } => self.s3.bucket(bucket).await.open(file, key).await,
+                Location::Local(path) => local::open(file, path.clone(), length).await,
+                Location::S3 { bucket, key } => {
+                    self.s3.bucket(bucket).await.open(file, key, length).await
+                }
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
@@ -265,6 +276,11 @@ impl Storage {
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::Write, file, failure))
+    }
+
+    /// How many requests were tried again up to now.
+    pub fn retries(&self) -> u64 {
+        self.s3.retries()
     }
 
     /// Waits until nothing is left of what was given up half way: uploads in parts that

@@ -69,6 +69,11 @@ impl FromStr for LogFormat {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLevel(Level);
 
+impl LogLevel {
+    /// Only what asks for attention.
+    pub const WARN: Self = Self(Level::WARN);
+}
+
 impl Default for LogLevel {
     fn default() -> Self {
         Self(Level::INFO)

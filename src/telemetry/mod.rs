@@ -1,5 +1,6 @@
-//! What a run tells: the log, and on a terminal a progress bar beneath it.
+//! What a run tells: the log, on a terminal a progress bar beneath it, and numbers.
 
 pub mod logging;
+pub mod metrics;
 pub mod progress;
 mod screen;

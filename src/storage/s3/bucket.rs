@@ -2,7 +2,7 @@
 //! [`download`](super::download), what goes out in [`upload`](super::upload).
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
@@ -46,6 +46,8 @@ pub(in crate::storage) struct Bucket {
     /// checksum suffices, and SHA-256 is most of the CPU time of an upload.
     pub(super) tls: bool,
     pub(super) patience: Patience,
+    /// How many requests were tried again, to any bucket.
+    pub(super) retries: Arc<AtomicU64>,
     /// When it is a transfer's turn.
     pub(super) pace: Arc<Pace>,
     /// Room for what is on its way out.
@@ -57,12 +59,18 @@ pub(in crate::storage) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(config: &SdkConfig, name: &str, transfers: &Transfers) -> Self {
+    pub(super) fn new(
+        config: &SdkConfig,
+        name: &str,
+        transfers: &Transfers,
+        retries: &Arc<AtomicU64>,
+    ) -> Self {
         Self {
             connection: Arc::new(Connection::new(config)),
             name: name.to_owned(),
             tls: is_protected(config),
             patience: Patience::new(transfers.attempts),
+            retries: Arc::clone(retries),
             pace: Arc::new(Pace::new(transfers.at_once.get())),
             buffer: Arc::new(Buffer::new(transfers.upload_buffer)),
             background: Background::default(),

@@ -40,13 +40,15 @@ impl Bucket {
         Ok(self.first(key, None).await?.content)
     }
 
-    /// The beginning of an object.
+    /// The beginning of an object, `length` bytes of it.
     pub(in crate::storage) async fn open(
         &self,
         location: &Location,
         key: &str,
+        length: u64,
     ) -> Result<Opened, Failure> {
-        let Piece { content, total, etag, .. } = self.first(key, Some((0, START - 1))).await?;
+        let range = Some((0, length.max(1) - 1));
+        let Piece { content, total, etag, .. } = self.first(key, range).await?;
         let (location, version) = (location.clone(), Version::S3 { etag });
         Ok(Opened { location, start: content, size: total, version })
     }

@@ -14,6 +14,8 @@ mod unfinished;
 mod upload;
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aws_config::SdkConfig;
 use tokio::sync::{Mutex, OnceCell};
@@ -28,11 +30,18 @@ pub(super) struct Buckets {
     transfers: Transfers,
     config: OnceCell<SdkConfig>,
     known: Mutex<HashMap<String, Bucket>>,
+    /// How many requests were tried again.
+    retries: Arc<AtomicU64>,
 }
 
 impl Buckets {
     pub(super) fn new(transfers: Transfers) -> Self {
-        Self { transfers, config: OnceCell::default(), known: Mutex::default() }
+        Self {
+            transfers,
+            config: OnceCell::default(),
+            known: Mutex::default(),
+            retries: Arc::default(),
+        }
     }
 
     /// The bucket of that name. Nothing is set up before the first call, and nothing is
@@ -41,8 +50,13 @@ impl Buckets {
     pub(super) async fn bucket(&self, name: &str) -> Bucket {
         let config = self.config.get_or_init(|| Box::pin(load_config(None))).await;
         let mut known = self.known.lock().await;
-        let new = || Bucket::new(config, name, &self.transfers);
+        let new = || Bucket::new(config, name, &self.transfers, &self.retries);
         known.entry(name.to_owned()).or_insert_with(new).clone()
+    }
+
+    /// How many requests were tried again up to now.
+    pub(super) fn retries(&self) -> u64 {
+        self.retries.load(Relaxed)
     }
 
     /// Waits until nothing is left of uploads that were given up.

@@ -8,6 +8,7 @@
 //! What is not retried is what time does not cure: a missing object, a missing right.
 
 use std::num::NonZeroU32;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use aws_sdk_s3::Client;
@@ -124,6 +125,7 @@ impl Bucket {
                 }
             };
             let Some(pause) = pause else { return Err(fault) };
+            self.retries.fetch_add(1, Relaxed);
             let text = chain(fault.failure.cause());
             if failing >= WORTH_TELLING && !told {
                 told = true;

@@ -151,7 +151,8 @@ impl Store {
                 return Ok::<_, std::io::Error>(None);
             }
             let end = range.end.min(range.start + PIECE);
-            let mut piece = vec![0; (end - range.start) as usize];
+            let length = usize::try_from(end - range.start).expect("a small piece");
+            let mut piece = vec![0; length];
             file.read_exact_at(&mut piece, range.start)?;
             Ok(Some((Bytes::from(piece), (file, end..range.end))))
         })))

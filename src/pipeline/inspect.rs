@@ -1,0 +1,141 @@
+//! `inspect`: which frames a scene has, and how large an array renders them, from the first
+//! bytes of its file.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::Worker;
+use crate::blender::{ENOUGH, Packing, SceneFile, SceneFileError};
+use crate::error::Error;
+use crate::printable::printable;
+use crate::request::{FrameRange, FramesPerJob, InspectJob};
+
+/// How much of a file is read: enough to unpack the beginning of nearly all. Where it is
+/// not, [`ENOUGH`] is read.
+const START: u64 = 64 * 1024;
+
+/// The sizes that an array job can have ("Array jobs" in the AWS Batch user guide).
+const LARGEST_ARRAY: u32 = 10_000;
+
+/// Looks at the scene file that `job` names, and says what it is.
+///
+/// # Errors
+/// If it cannot be read, is no .blend file or is damaged where its scenes are told of.
+pub async fn inspect(worker: &Worker, job: &InspectJob) -> Result<String, Error> {
+    let file = read(worker, job).await?;
+    let wrong = |source| Error::SceneFile { scene: job.scene.clone(), source };
+    if let Some(flaw) = file.flaw {
+        return Err(wrong(SceneFileError::Damaged(flaw)));
+    }
+    let Some(range) = file.range() else {
+        return Err(Error::NoSceneRange { source: job.scene.clone(), flaw: None });
+    };
+    let per_job = job.frames_per_job.unwrap_or(FramesPerJob::ONE);
+    let size = per_job.jobs(range.len());
+    if job.json {
+        let answer = Answer::new(job, &file, range, per_job, size);
+        let json = serde_json::to_string_pretty(&answer);
+        return json.map(|json| json + "\n").map_err(|error| Error::Internal(error.to_string()));
+    }
+    Ok(told(job, &file, per_job, size, range.len()))
+}
+
+async fn read(worker: &Worker, job: &InspectJob) -> Result<SceneFile, Error> {
+    let mut read = Ok(None);
+    for length in [START, ENOUGH] {
+        let opened = worker.storage.open_start(&job.scene, length);
+        let opened = worker.unless_stopped(opened).await?;
+        read = SceneFile::from_start(&opened.start, opened.is_whole());
+        if !matches!(read, Ok(None)) {
+            break;
+        }
+    }
+    let read = read.and_then(|file| file.ok_or(SceneFileError::NotABlend));
+    read.map_err(|source| Error::SceneFile { scene: job.scene.clone(), source })
+}
+
+/// What is told to programs.
+#[derive(Serialize)]
+struct Answer {
+    uri: String,
+    blender_version: Option<String>,
+    compression: Packing,
+    pointer_bits: Option<u8>,
+    byte_order: Option<&'static str>,
+    scenes: Vec<Scene>,
+    first_frame: i32,
+    last_frame: i32,
+    frames: u32,
+    frames_per_job: u32,
+    array_size: u32,
+}
+
+#[derive(Serialize)]
+struct Scene {
+    name: String,
+    first_frame: i32,
+    last_frame: i32,
+    frames: u32,
+}
+
+impl Answer {
+    fn new(
+        job: &InspectJob,
+        file: &SceneFile,
+        range: FrameRange,
+        per_job: FramesPerJob,
+        size: u32,
+    ) -> Self {
+        let scenes = file.scenes.iter().map(|scene| Scene {
+            name: scene.name.clone(),
+            first_frame: scene.range.first.get(),
+            last_frame: scene.range.last.get(),
+            frames: scene.range.len(),
+        });
+        Self {
+            uri: job.scene.to_string(),
+            blender_version: file.saved_by.map(|version| version.to_string()),
+            compression: file.packing,
+            pointer_bits: file.machine.map(|machine| machine.pointer_bits),
+            byte_order: file
+                .machine
+                .map(|machine| if machine.big_endian { "big" } else { "little" }),
+            scenes: scenes.collect(),
+            first_frame: range.first.get(),
+            last_frame: range.last.get(),
+            frames: range.len(),
+            frames_per_job: per_job.get(),
+            array_size: size,
+        }
+    }
+}
+
+/// The same in words.
+fn told(
+    job: &InspectJob,
+    file: &SceneFile,
+    per_job: FramesPerJob,
+    size: u32,
+    frames: u32,
+) -> String {
+    let mut lines = vec![("file", job.scene.to_string())];
+    if let Some((version, machine)) = file.saved_by.zip(file.machine) {
+        lines.push(("saved by", format!("Blender {version} ({machine}, {})", file.packing)));
+    }
+    for scene in &file.scenes {
+        let (name, range) = (printable(&scene.name, &[]), scene.range);
+        lines.push(("scene", format!("{name}: frames {range}, {} of them", range.len())));
+    }
+    let noun = if per_job == FramesPerJob::ONE { "frame" } else { "frames" };
+    let mut array = format!("{size}, for {} {noun} a job (-f {})", per_job.get(), per_job.get());
+    if size > LARGEST_ARRAY {
+        let fits = frames.div_ceil(LARGEST_ARRAY);
+        _ = write!(array, "; AWS Batch has arrays of up to {LARGEST_ARRAY}: -f {fits} fits");
+    } else if size == 1 {
+        array.push_str("; AWS Batch has no arrays of 1: submit a job without one");
+    }
+    lines.push(("array size", array));
+    let lines = lines.into_iter().map(|(what, said)| format!("{what:<12}{said}\n"));
+    lines.collect()
+}

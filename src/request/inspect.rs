@@ -1,0 +1,14 @@
+//! A request to look at a scene file.
+
+use super::{FramesPerJob, Location};
+
+/// Everything that was asked of `inspect`.
+#[derive(Clone, Debug)]
+pub struct InspectJob {
+    /// The scene file.
+    pub scene: Location,
+    /// For how many frames a job the array size is told.
+    pub frames_per_job: Option<FramesPerJob>,
+    /// Whether the answer is for programs.
+    pub json: bool,
+}
