@@ -30,7 +30,7 @@ endif
 # How long each fuzzer runs.
 SECONDS  ?= 60
 
-.PHONY: build test chaos scale bench fuzz image test-image test-publish demo lint tools engine clean
+.PHONY: build test chaos scale batch-sim bench fuzz image test-image test-publish test-deploy demo lint tools engine clean
 
 ## build: the static release binary, dist/render-worker
 build:
@@ -50,6 +50,10 @@ chaos: tools $(BUILD)
 ## scale: start 200 workers of an array job at once, and count what they ask of S3
 scale: tools $(BUILD)
 	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test scale
+
+## batch-sim: the job definitions on a container engine, as AWS Batch would; BATCH_SIM_SEED=n repeats a run
+batch-sim: tools engine $(IMAGE)
+	cargo test --locked --test batch_sim
 
 ## bench: the worker beside what one could take instead, in a table; BENCH_ONLY="start objects" chooses
 # In memory, unless TMPDIR says otherwise: a disk takes longer than any of the programs to
@@ -80,6 +84,11 @@ test-publish: tools engine
 	.ci/tools-publish
 	cargo test --locked --test publish
 
+## test-deploy: the tests of deploy/batch; they get what they need from PyPI
+test-deploy:
+	.ci/tools-deploy
+	cargo test --locked --test deploy
+
 ## demo: render 24 frames of a scene of ours, make a video of them, show what it is
 demo: tools $(BUILD)
 	rm -rf $(DEMO)
@@ -96,7 +105,7 @@ demo: tools $(BUILD)
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test image --test publish --test chaos --test scale -- -D warnings
+	cargo clippy --locked --test image --test publish --test chaos --test scale --test deploy --test batch_sim -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	shellcheck --external-sources $$(git grep -lE '^#!.*\<(ba)?sh$$')
 

@@ -49,7 +49,10 @@ fn work(command: Command, reader: Reader) -> Exit {
     let format = command.log_format.unwrap_or_else(default_format);
     let _log = logging::start(format, command.log_level, reader, &command.attempt);
     let sandbox = Sandbox::detect(command.confinement.sandbox);
-    introduce(&command.provenance, &sandbox);
+    // Whoever only asks starts no program that would have to be locked in.
+    if !matches!(command.action, JobRequest::Inspect(_)) {
+        introduce(&command.provenance, &sandbox);
+    }
     for name in command.confinement.secrets() {
         tracing::warn!("--pass-env (PASS_ENV): every script in a scene can read {name}");
     }

@@ -109,6 +109,29 @@ fn it_says_what_blender_says() {
 }
 
 #[test]
+fn files_of_every_blender_are_read() {
+    let mut files = 0;
+    for version in ["3.4.1", "4.3.2", "5.2.2"] {
+        let folder = fixture("beginnings").join(version);
+        let truth = fs::read(folder.join("truth.json")).expect("what Blender said");
+        let truth: BTreeMap<String, Value> = serde_json::from_slice(&truth).expect("JSON");
+        for (name, said) in truth {
+            let told = inspected(folder.join(&name));
+            let packing = if name.ends_with("-packed.blend") { "zstd" } else { "none" };
+            let answer = json!({
+                "blender_version": told["blender_version"],
+                "scene": told["scenes"][0]["name"],
+                "first_frame": told["first_frame"],
+                "last_frame": told["last_frame"],
+            });
+            assert_eq!((answer, &told["compression"]), (said, &json!(packing)), "{version}/{name}");
+            files += 1;
+        }
+    }
+    assert_eq!(files, 18);
+}
+
+#[test]
 fn it_says_how_large_an_array_must_be() {
     let told = inspected(scene("demo"));
     assert_eq!(told["frames"], 24);

@@ -125,7 +125,9 @@ impl S3 for Store {
         let key = std::mem::replace(&mut input.key, number.clone());
         // In one piece: `s3s-fs` has another thread write each piece, as small as it comes.
         if let Some(body) = input.body.take() {
-            input.body = Some(blob(collect(body).await?));
+            // As it would say itself; the front knows what that can mean.
+            let body = collect(body).await.map_err(|_| s3_error!(InternalError))?;
+            input.body = Some(blob(body));
         }
         let response = self.files.put_object(req).await?;
         let object = self.filed(number).await?;

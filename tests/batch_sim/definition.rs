@@ -1,0 +1,209 @@
+//! A job definition, as `aws batch register-job-definition --cli-input-json` takes it: what
+//! of it a container engine can do is done, and no member of it is unknown.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// `deploy/batch/*.json`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct JobDefinition {
+    #[expect(dead_code, reason = "read so that it is known")]
+    #[serde(rename = "jobDefinitionName")]
+    name: String,
+    #[expect(dead_code, reason = "there is one")]
+    #[serde(rename = "type")]
+    kind: Kind,
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+    pub timeout: Option<Timeout>,
+    #[serde(default)]
+    pub retry_strategy: RetryStrategy,
+    pub container_properties: ContainerProperties,
+    /// Where it runs and how it is billed: nothing to an engine.
+    #[expect(dead_code, reason = "read so that it is known")]
+    platform_capabilities: Option<Vec<String>>,
+    #[expect(dead_code, reason = "read so that it is known")]
+    propagate_tags: Option<bool>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Container,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Timeout {
+    pub attempt_duration_seconds: u64,
+}
+
+/// How often, and after which ends, a job is tried again.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetryStrategy {
+    pub attempts: u32,
+    #[serde(default)]
+    evaluate_on_exit: Vec<Rule>,
+}
+
+impl Default for RetryStrategy {
+    fn default() -> Self {
+        Self { attempts: 1, evaluate_on_exit: Vec::new() }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Rule {
+    action: Action,
+    on_exit_code: Option<String>,
+    on_reason: Option<String>,
+    on_status_reason: Option<String>,
+}
+
+/// What happens next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Action {
+    Retry,
+    Exit,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ContainerProperties {
+    pub command: Vec<String>,
+    #[serde(default)]
+    pub environment: Vec<Variable>,
+    #[serde(default)]
+    resource_requirements: Vec<ResourceRequirement>,
+    /// The older way to say that.
+    vcpus: Option<u64>,
+    memory: Option<u64>,
+    pub user: Option<String>,
+    #[serde(default)]
+    pub privileged: bool,
+    #[serde(default)]
+    pub readonly_root_filesystem: bool,
+    #[serde(default)]
+    pub volumes: Vec<Volume>,
+    #[serde(default)]
+    pub mount_points: Vec<MountPoint>,
+    /// The image, the roles and the log are this simulator's own.
+    #[expect(dead_code, reason = "read so that it is known")]
+    image: String,
+    #[expect(dead_code, reason = "read so that it is known")]
+    job_role_arn: Option<String>,
+    #[expect(dead_code, reason = "read so that it is known")]
+    execution_role_arn: Option<String>,
+    #[expect(dead_code, reason = "read so that it is known")]
+    log_configuration: Option<serde_json::Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Variable {
+    pub name: String,
+    pub value: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct ResourceRequirement {
+    #[serde(rename = "type")]
+    kind: Resource,
+    value: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Resource {
+    Vcpu,
+    Memory,
+    Gpu,
+}
+
+/// Without a path on the host: the engine makes one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    pub name: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MountPoint {
+    pub source_volume: String,
+    pub container_path: String,
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+/// How an attempt ended, as Batch sees it.
+#[derive(Clone, Debug, Default)]
+pub struct End {
+    /// Of the container; a host that is lost takes it along.
+    pub exit_code: Option<i32>,
+    /// Of the container: `OutOfMemoryError: …`.
+    pub reason: String,
+    /// Of the job: `Host EC2 (instance i-0123) terminated.`.
+    pub status_reason: String,
+}
+
+impl JobDefinition {
+    /// The command, with what parameters stand for; those of the job win over the
+    /// definition's own. What has no value stays as it is, as Batch leaves it.
+    pub fn command(&self, parameters: &BTreeMap<String, String>) -> Vec<String> {
+        let value = |word: &String| {
+            let name = word.strip_prefix("Ref::")?;
+            parameters.get(name).or_else(|| self.parameters.get(name)).cloned()
+        };
+        let words = self.container_properties.command.iter();
+        words.map(|word| value(word).unwrap_or_else(|| word.clone())).collect()
+    }
+
+    /// How much of a resource there is.
+    pub fn resource(&self, kind: Resource) -> Option<u64> {
+        let properties = &self.container_properties;
+        let mut all = properties.resource_requirements.iter();
+        match all.find(|resource| resource.kind == kind) {
+            Some(one) => Some(one.value.parse().expect("a number")),
+            None => match kind {
+                Resource::Vcpu => properties.vcpus,
+                Resource::Memory => properties.memory,
+                Resource::Gpu => None,
+            },
+        }
+    }
+}
+
+impl RetryStrategy {
+    /// What Batch does after the attempt `number`, of 1, has failed: the first rule decides
+    /// all of whose conditions hold, and without such a rule it is tried again ("Automated
+    /// job retries" in the AWS Batch user guide).
+    pub fn decide(&self, number: u32, end: &End) -> Action {
+        if number >= self.attempts {
+            return Action::Exit;
+        }
+        let code = end.exit_code.map(|code| code.to_string());
+        let holds = |pattern: &Option<String>, text: Option<&str>| match pattern {
+            None => true,
+            Some(pattern) => text.is_some_and(|text| matches(pattern, text)),
+        };
+        let rule = self.evaluate_on_exit.iter().find(|rule| {
+            holds(&rule.on_exit_code, code.as_deref())
+                && holds(&rule.on_reason, Some(&end.reason))
+                && holds(&rule.on_status_reason, Some(&end.status_reason))
+        });
+        rule.map_or(Action::Retry, |rule| rule.action)
+    }
+}
+
+/// Whether a text is what a pattern says, which may end in `*`.
+fn matches(pattern: &str, text: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => text.starts_with(start),
+        None => text == pattern,
+    }
+}

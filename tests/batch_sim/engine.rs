@@ -1,0 +1,136 @@
+//! A container of the image under test, as Batch's agent starts it.
+
+use std::process::{Command, Output, Stdio};
+
+use crate::definition::{JobDefinition, Resource};
+
+/// What every container is labelled with. A run that was killed leaves its containers:
+/// `docker rm -fv $(docker ps -aqf label=render-worker-batch-sim)`.
+const LABEL: &str = "render-worker-batch-sim";
+
+/// A container; removed, with its volumes, when it is dropped.
+pub struct Container {
+    name: String,
+}
+
+impl Container {
+    /// Starts it as a definition says, with as much memory, in MiB, and on the network of
+    /// this machine, where S3 is.
+    pub fn start(
+        name: String,
+        definition: &JobDefinition,
+        command: &[String],
+        environment: &[(String, String)],
+        memory: u64,
+    ) -> Self {
+        let properties = &definition.container_properties;
+        assert!(!properties.privileged, "no job needs that");
+        assert_eq!(definition.resource(Resource::Gpu), None, "there are none here");
+        let container = Self { name };
+        let mut run = Command::new("docker");
+        run.args(["run", "--detach", "--pull", "never", "--network", "host"]);
+        run.args(["--label", LABEL, "--name", &container.name]);
+        run.arg(format!("--memory={memory}m")).arg(format!("--memory-swap={memory}m"));
+        let vcpus = definition.resource(Resource::Vcpu).expect("processors");
+        // A share of them, which matters where several want them.
+        run.arg(format!("--cpu-shares={}", vcpus * 1024));
+        if let Some(user) = &properties.user {
+            run.args(["--user", user]);
+        }
+        if properties.readonly_root_filesystem {
+            run.arg("--read-only");
+        }
+        for mount in &properties.mount_points {
+            let known = properties.volumes.iter().any(|volume| volume.name == mount.source_volume);
+            assert!(known, "no volume {}", mount.source_volume);
+            let how = if mount.read_only { ":ro" } else { "" };
+            run.arg(format!("--volume={}{how}", mount.container_path));
+        }
+        let own = properties.environment.iter().map(|variable| (&variable.name, &variable.value));
+        for (name, value) in own.chain(environment.iter().map(|(name, value)| (name, value))) {
+            run.arg(format!("--env={name}={value}"));
+        }
+        run.arg(image()).args(command);
+        printed(run.stdin(Stdio::null()).output());
+        container
+    }
+
+    /// Waits for its end; the exit code.
+    pub fn wait(&self) -> i32 {
+        self.engine(&["wait"]).trim().parse().expect("an exit code")
+    }
+
+    /// SIGTERM, and SIGKILL so many seconds later.
+    pub fn stop(&self, seconds: u64) {
+        self.engine(&["stop", "-t", &seconds.to_string()]);
+    }
+
+    /// SIGKILL, to everything in it.
+    pub fn kill(&self) {
+        // It may have ended by itself just now.
+        drop(docker(&["kill", &self.name]));
+    }
+
+    /// Gives it so much memory, in MiB.
+    pub fn memory(&self, memory: u64) {
+        let memory = format!("{memory}m");
+        self.engine(&["update", "--memory", &memory, "--memory-swap", &memory]);
+    }
+
+    /// Whether something in it was killed for want of memory.
+    pub fn ran_out_of_memory(&self) -> bool {
+        self.engine(&["inspect", "--format", "{{.State.OOMKilled}}"]).trim() == "true"
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&self) -> bool {
+        self.engine(&["inspect", "--format", "{{.State.Running}}"]).trim() == "true"
+    }
+
+    /// Sends a signal to every process of that name in it; whether there was one.
+    pub fn signal(&self, process: &str, signal: &str) -> bool {
+        let script = format!(
+            "sent=1; for process in /proc/[0-9]*; do \
+             read -r name 2>/dev/null <$process/comm || continue; \
+             if [ \"$name\" = {process} ]; then kill -{signal} ${{process#/proc/}} && sent=0; fi; \
+             done; exit $sent"
+        );
+        docker(&["exec", &self.name, "sh", "-c", &script]).status.success()
+    }
+
+    /// Its log.
+    pub fn log(&self) -> String {
+        let output = docker(&["logs", &self.name]);
+        [output.stdout, output.stderr]
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+            .concat()
+    }
+
+    #[track_caller]
+    fn engine(&self, words: &[&str]) -> String {
+        let words: Vec<_> = words.iter().copied().chain([self.name.as_str()]).collect();
+        printed(Ok(docker(&words)))
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        docker(&["rm", "--force", "--volumes", &self.name]);
+    }
+}
+
+/// The image under test.
+pub fn image() -> String {
+    std::env::var("RENDER_WORKER_IMAGE").unwrap_or_else(|_| "render-worker:latest".to_owned())
+}
+
+fn docker(words: &[&str]) -> Output {
+    Command::new("docker").args(words).stdin(Stdio::null()).output().expect("docker is there")
+}
+
+#[track_caller]
+fn printed(output: std::io::Result<Output>) -> String {
+    let output = output.expect("docker is there");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}

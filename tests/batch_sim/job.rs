@@ -1,0 +1,188 @@
+//! A job, or a child of an array job: attempts, until it has succeeded or is given up.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use crate::definition::{Action, End, JobDefinition, Resource};
+use crate::engine::Container;
+use crate::support::wait_until;
+
+/// From SIGTERM to SIGKILL, in seconds, where Batch ends an attempt.
+const GRACE: u64 = 30;
+
+/// Too little for Blender, in MiB.
+const LITTLE: u64 = 96;
+
+/// What happens to the first attempt, to be outlived.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Mishap {
+    /// Spot takes the instance back, so long after the start: its containers are told to
+    /// stop.
+    Reclaimed { after: Duration },
+    /// The instance is gone, so long after the start, and what ran on it.
+    Gone { after: Duration },
+    /// Blender crashes.
+    Crash,
+    /// There is too little memory for Blender.
+    OutOfMemory,
+}
+
+/// A job, as it is submitted.
+pub struct Job<'a> {
+    pub id: String,
+    pub definition: &'a JobDefinition,
+    pub parameters: BTreeMap<String, String>,
+    /// Index and size, of the child of an array.
+    pub array: Option<(u32, u32)>,
+    /// What else is in its environment.
+    pub environment: Vec<(String, String)>,
+    pub mishap: Option<Mishap>,
+}
+
+/// One attempt, as it is told.
+pub struct Attempt {
+    pub number: u32,
+    pub mishap: Option<Mishap>,
+    pub end: End,
+    pub next: Option<Action>,
+    pub took: Duration,
+    pub log: String,
+}
+
+impl Job<'_> {
+    /// Runs it to its end; whether it succeeded, and its attempts.
+    pub fn run(&self) -> (bool, Vec<Attempt>) {
+        let mut attempts = Vec::new();
+        for number in 1.. {
+            let mishap = self.mishap.filter(|_| number == 1);
+            let started = Instant::now();
+            let (end, log, timed_out) = self.attempt(number, mishap);
+            let succeeded = end.exit_code == Some(0);
+            // What has timed out is never tried again.
+            let next = (!succeeded).then(|| {
+                let strategy = &self.definition.retry_strategy;
+                if timed_out { Action::Exit } else { strategy.decide(number, &end) }
+            });
+            attempts.push(Attempt { number, mishap, end, next, took: started.elapsed(), log });
+            match next {
+                None => return (true, attempts),
+                Some(Action::Exit) => break,
+                Some(Action::Retry) => {}
+            }
+        }
+        (false, attempts)
+    }
+
+    fn attempt(&self, number: u32, mishap: Option<Mishap>) -> (End, String, bool) {
+        let definition = self.definition;
+        let memory = definition.resource(Resource::Memory).expect("memory");
+        let name = format!("{}-{number}", self.id.replace(':', "-"));
+        let short = mishap == Some(Mishap::OutOfMemory);
+        let container = Container::start(
+            name,
+            definition,
+            &definition.command(&self.parameters),
+            &self.environment(number),
+            if short { LITTLE } else { memory },
+        );
+        let (ended, timed_out) = (AtomicBool::new(false), AtomicBool::new(false));
+        let mut host = None;
+        let exit_code = std::thread::scope(|scope| {
+            if let Some(timeout) = definition.timeout {
+                let limit = Duration::from_secs(timeout.attempt_duration_seconds);
+                let (container, ended, timed_out) = (&container, &ended, &timed_out);
+                scope.spawn(move || {
+                    let deadline = Instant::now() + limit;
+                    while !ended.load(SeqCst) {
+                        if Instant::now() > deadline {
+                            timed_out.store(true, SeqCst);
+                            return container.stop(GRACE);
+                        }
+                        std::thread::sleep(Duration::from_millis(50));
+                    }
+                });
+            }
+            if let Some(mishap) = mishap {
+                host = befall(&container, mishap, memory);
+            }
+            let exit_code = container.wait();
+            ended.store(true, SeqCst);
+            exit_code
+        });
+        let log = container.log();
+        let timed_out = timed_out.into_inner();
+        let mut end = End {
+            exit_code: Some(exit_code),
+            reason: String::new(),
+            status_reason: "Essential container in task exited".to_owned(),
+        };
+        if let Some(status_reason) = host {
+            end = End { exit_code: None, status_reason, ..end };
+        } else if timed_out {
+            "Job attempt duration exceeded timeout".clone_into(&mut end.status_reason);
+        } else if container.ran_out_of_memory() && exit_code != 0 {
+            "OutOfMemoryError: Container killed due to memory usage".clone_into(&mut end.reason);
+        }
+        (end, log, timed_out)
+    }
+
+    /// "Job environment variables" in the AWS Batch user guide, and the job's own.
+    fn environment(&self, number: u32) -> Vec<(String, String)> {
+        let mut variables = vec![
+            ("AWS_BATCH_JOB_ID", self.id.clone()),
+            ("AWS_BATCH_JOB_ATTEMPT", number.to_string()),
+            ("AWS_BATCH_JQ_NAME", "simulated".to_owned()),
+            ("AWS_BATCH_CE_NAME", "simulated-spot".to_owned()),
+        ];
+        if let Some((index, size)) = self.array {
+            variables.push(("AWS_BATCH_JOB_ARRAY_INDEX", index.to_string()));
+            variables.push(("AWS_BATCH_JOB_ARRAY_SIZE", size.to_string()));
+        }
+        let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
+        variables.chain(self.environment.iter().cloned()).collect()
+    }
+}
+
+/// Lets it happen; the reason of the status where the host is lost, and with it the exit
+/// code.
+fn befall(container: &Container, mishap: Mishap, memory: u64) -> Option<String> {
+    let lost = || Some("Host EC2 (instance i-0123456789abcdef0) terminated.".to_owned());
+    match mishap {
+        Mishap::Reclaimed { after } => {
+            std::thread::sleep(after);
+            if container.is_running() {
+                container.stop(GRACE);
+            }
+            // The agent still tells how the container ended.
+            None
+        }
+        Mishap::Gone { after } => {
+            std::thread::sleep(after);
+            if !container.is_running() {
+                return None;
+            }
+            container.kill();
+            lost()
+        }
+        Mishap::Crash => {
+            wait_until("Blender runs in the container", || {
+                !container.is_running() || container.signal("blender", "SEGV")
+            });
+            None
+        }
+        Mishap::OutOfMemory => {
+            // Before it is killed for want of memory, the system throws away what it can read
+            // again, and reads it again: on a busy disk that takes minutes.
+            while container.is_running() && !container.log().contains("launch 1 of Blender failed")
+            {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            assert!(container.ran_out_of_memory(), "there was enough: {}", container.log());
+            if container.is_running() {
+                container.memory(memory);
+            }
+            None
+        }
+    }
+}
