@@ -46,6 +46,7 @@
 //! ├─ process      PID 1, signals, the Spot notice, a child: watched, measured, locked in
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log, the progress bar, numbers
+//! ├─ aws          who we are to AWS: region and credentials, what services refuse with
 //! ├─ http         the HTTP client below the AWS SDK: what process and storage share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
 //! ├─ printable    text from strangers, made harmless: what process and telemetry share
@@ -67,6 +68,7 @@
 //! - A child's exit status never becomes ours.
 //! - Memory and scratch space do not grow with the number of frames.
 
+pub mod aws;
 pub mod blender;
 pub mod cli;
 pub mod ending;
