@@ -39,29 +39,56 @@ pub(super) enum Action {
     /// Tell which frames a scene has, and how large an array renders them
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+    /// Submit the jobs that render a scene and make the video to AWS Batch
+    #[command(after_long_help = SUBMIT_EXAMPLES)]
+    Submit(SubmitArgs),
+    /// Tell how jobs on AWS Batch are, and why children have failed
+    #[command(after_long_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
 }
 
 impl Action {
-    /// What is common to all of them.
-    pub fn common(&self) -> CommonArgs {
+    /// What is common to those that run Blender or FFmpeg.
+    pub fn common(&self) -> Option<&CommonArgs> {
         match self {
             Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
-                common.clone()
+                Some(common)
             }
-            Self::Inspect(args) => CommonArgs {
-                log_format: args.log_format.clone(),
-                log_level: args.log_level.clone(),
-                ..CommonArgs::default()
-            },
+            Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
+        }
+    }
+
+    /// What is common to all of them.
+    pub fn log(&self) -> &LogArgs {
+        match self {
+            Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
+                &common.log
+            }
+            Self::Inspect(args) => &args.log,
+            Self::Submit(args) => &args.log,
+            Self::Status(args) => &args.log,
         }
     }
 }
 
-#[derive(Clone, Debug, Default, Args)]
-pub(super) struct CommonArgs {
+#[derive(Debug, Default, Args)]
+pub(super) struct LogArgs {
+    /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+
+    /// How much is logged: error, warn, info, debug or trace [env: LOG_LEVEL] [default: info; warn where an answer is all]
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+// What there is to render, where it goes, and which frames there are. (A comment that clap
+// takes for the text of --help would replace that of the subcommand.)
+#[derive(Debug, Default, Args)]
+pub(super) struct WorkArgs {
     /// What to work on: s3://BUCKET/KEY, file:///PATH or a path [env: INPUT_URI]
     ///
-    /// For render: the .blend file. For stitch: where frames/ lies, which is the output of render;
+    /// For render and submit: the .blend file. For stitch: where frames/ lies, which is the output of render;
     /// a folder of images works as well.
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
@@ -84,15 +111,16 @@ pub(super) struct CommonArgs {
     /// How many frames the animation has, or `scene` [env: TOTAL_FRAMES]
     ///
     /// For render: nothing past the last one is rendered; a child that lies wholly past the end
-    /// has nothing to do and succeeds. For stitch: that many frames must be there. `scene` takes
-    /// the number from the scene file.
+    /// has nothing to do and succeeds. For stitch: that many frames must be there. For submit:
+    /// by default up to the scene's last one. `scene` takes the number from the scene file.
     #[arg(short, long, value_name = "N|scene", allow_hyphen_values = true)]
     pub total_frames: Option<String>,
 
     /// The animation's first frame, or `scene` [env: FIRST_FRAME] [default: 1]
     ///
     /// For render: where index 0 begins. For stitch: where the video begins; by default with the
-    /// first frame there is, or with 1 where --total-frames is given. May be 0 or negative.
+    /// first frame there is, or with 1 where --total-frames is given. For submit: the scene's first
+    /// one, or 1 where --total-frames is a number. May be 0 or negative.
     #[arg(long, value_name = "FRAME|scene", allow_hyphen_values = true)]
     pub first_frame: Option<String>,
 
@@ -102,6 +130,12 @@ pub(super) struct CommonArgs {
     /// and counts frames of this set.
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     pub frames: Option<String>,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct CommonArgs {
+    #[command(flatten)]
+    pub work: WorkArgs,
 
     /// A folder for temporary files [env: SCRATCH_DIR] [default: the system's]
     #[arg(long, value_name = "DIR")]
@@ -172,13 +206,8 @@ pub(super) struct CommonArgs {
     #[arg(long, value_name = "FORMAT")]
     pub metrics: Option<String>,
 
-    /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
-    #[arg(long, value_name = "FORMAT")]
-    pub log_format: Option<String>,
-
-    /// How much is logged: error, warn, info, debug or trace [env: LOG_LEVEL] [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    pub log_level: Option<String>,
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 #[derive(Debug, Args)]
@@ -243,11 +272,9 @@ pub(super) struct RenderArgs {
     pub blender: Option<String>,
 }
 
+// How the video is made.
 #[derive(Debug, Args)]
-pub(super) struct StitchArgs {
-    #[command(flatten)]
-    pub common: CommonArgs,
-
+pub(super) struct VideoArgs {
     /// Frames a second: 24, 23.976 or 30000/1001 [env: FPS] [default: the scene's]
     ///
     /// The scene's rate is known from the reports that render leaves; without them it is 25, and
@@ -280,6 +307,15 @@ pub(super) struct StitchArgs {
     /// Without this they are named, and there is no video.
     #[arg(long)]
     pub allow_gaps: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StitchArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    #[command(flatten)]
+    pub video: VideoArgs,
 
     /// How much is fetched ahead of FFmpeg, like 256MiB [env: MAX_PREFETCH] [default: 64MiB]
     ///
@@ -311,13 +347,115 @@ pub(super) struct InspectArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
-    #[arg(long, value_name = "FORMAT")]
-    pub log_format: Option<String>,
+    #[command(flatten)]
+    pub log: LogArgs,
+}
 
-    /// How much is logged: error, warn, info, debug or trace [env: LOG_LEVEL] [default: warn]
-    #[arg(long, value_name = "LEVEL")]
-    pub log_level: Option<String>,
+#[derive(Debug, Args)]
+pub(super) struct SubmitArgs {
+    #[command(flatten)]
+    pub work: WorkArgs,
+
+    /// Have a child render more frames than -f says, where there would be too many children
+    ///
+    /// An array job has 10,000 children at most. Without -f a child renders one frame, or as
+    /// many as it takes.
+    #[arg(long)]
+    pub auto: bool,
+
+    /// The job queue: a name or an ARN [env: JOB_QUEUE]
+    #[arg(long, value_name = "QUEUE")]
+    pub job_queue: Option<String>,
+
+    /// The job definition: a name, NAME:REVISION or an ARN [env: JOB_DEFINITION]
+    ///
+    /// Its command takes the parameters action, inputUri, outputUri and framesPerJob, as that of
+    /// deploy/batch and that of the reference script do.
+    #[arg(long, value_name = "DEFINITION")]
+    pub job_definition: Option<String>,
+
+    /// Another job definition for the stitch job [env: STITCH_JOB_DEFINITION] [default: the same]
+    #[arg(long, value_name = "DEFINITION")]
+    pub stitch_job_definition: Option<String>,
+
+    /// What the array job is called; the stitch job is NAME-stitch [env: JOB_NAME] [default: as the scene]
+    #[arg(long, value_name = "NAME")]
+    pub job_name: Option<String>,
+
+    /// The share that the jobs count for, where the queue has a scheduling policy [env: SHARE_IDENTIFIER]
+    #[arg(long, value_name = "SHARE")]
+    pub share_identifier: Option<String>,
+
+    /// A tag of both jobs; can be given several times
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub tag: Vec<String>,
+
+    /// A variable for the containers of both jobs; can be given several times
+    ///
+    /// Every flag of render and stitch has one: ENGINE=scene, BLENDER_ATTEMPTS=5.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+
+    /// How many processors a child has [default: as the job definition says]
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub vcpus: Option<String>,
+
+    /// How much memory a child has, like 16GiB [default: as the job definition says]
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub memory: Option<String>,
+
+    /// Submit no stitch job
+    #[arg(long)]
+    pub no_stitch: bool,
+
+    #[command(flatten)]
+    pub video: VideoArgs,
+
+    /// Print the requests as JSON, and submit nothing
+    ///
+    /// Each is what `aws batch submit-job --cli-input-json` takes; RENDER_JOB_ID stands for the
+    /// id that the array job will have.
+    #[arg(long, conflicts_with = "wait")]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub follow: FollowArgs,
+
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+// How jobs are followed, and told of.
+#[derive(Debug, Args)]
+pub(super) struct FollowArgs {
+    /// Follow the jobs to their end: 0 if they have succeeded, 70 if not
+    ///
+    /// Failures are told as they happen. Ctrl-C leaves the jobs running.
+    #[arg(long)]
+    pub wait: bool,
+
+    /// How often the jobs are looked up meanwhile: 1s to 1h [env: POLL_INTERVAL] [default: 10s]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub poll_interval: Option<String>,
+
+    /// Tell it as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    /// The job: what submit has printed last
+    ///
+    /// Those that it depends on are told of as well.
+    #[arg(value_name = "JOB-ID")]
+    pub job: String,
+
+    #[command(flatten)]
+    pub follow: FollowArgs,
+
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -355,6 +493,29 @@ Examples:
     render-worker inspect -i s3://bucket/scene.blend
   How large an array job must be in which every child renders 10 frames:
     render-worker inspect -i scene.blend -f 10 --json | jq .array_size";
+
+const SUBMIT_EXAMPLES: &str = "\
+An array job whose children render the frames, and a job that waits for all of them and makes the
+video. Which frames there are is read from the scene file, unless --frames or -t says it. Region
+and credentials are those of the environment, the profile or the instance.
+
+Examples:
+  The whole scene, 10 frames a child, until the video is there:
+    render-worker submit -i s3://bucket/scene.blend -o s3://bucket/out -f 10 \\
+      --job-queue QUEUE --job-definition DEFINITION --wait
+  What would be submitted:
+    render-worker submit -i s3://bucket/scene.blend -o s3://bucket/out --auto \\
+      --job-queue QUEUE --job-definition DEFINITION --dry-run | jq .render";
+
+const STATUS_EXAMPLES: &str = "\
+Each child that has failed is told of: its exit code in words, its log stream, and the cause out of
+its report, where that can be read.
+
+Examples:
+  Where the jobs are:
+    render-worker status JOB-ID
+  Follow them to their end:
+    render-worker status JOB-ID --wait";
 
 const STITCH_EXAMPLES: &str = "\
 Examples:
