@@ -1,16 +1,11 @@
 //! A container of the image under test, as Batch's agent starts it.
 
-use std::process::{Command, Output, Stdio};
-
 use crate::definition::{JobDefinition, Resource};
+use crate::support::engine::{Name, docker, image, printed};
 
-/// What every container is labelled with. A run that was killed leaves its containers:
-/// `docker rm -fv $(docker ps -aqf label=render-worker-batch-sim)`.
-const LABEL: &str = "render-worker-batch-sim";
-
-/// A container; removed, with its volumes, when it is dropped.
+/// A container.
 pub struct Container {
-    name: String,
+    name: Name,
 }
 
 impl Container {
@@ -26,10 +21,9 @@ impl Container {
         let properties = &definition.container_properties;
         assert!(!properties.privileged, "no job needs that");
         assert_eq!(definition.resource(Resource::Gpu), None, "there are none here");
-        let container = Self { name };
-        let mut run = Command::new("docker");
-        run.args(["run", "--detach", "--pull", "never", "--network", "host"]);
-        run.args(["--label", LABEL, "--name", &container.name]);
+        let name = Name(name);
+        let mut run = name.docker_run();
+        run.args(["--detach", "--network", "host"]);
         run.arg(format!("--memory={memory}m")).arg(format!("--memory-swap={memory}m"));
         let vcpus = definition.resource(Resource::Vcpu).expect("processors");
         // A share of them, which matters where several want them.
@@ -51,8 +45,8 @@ impl Container {
             run.arg(format!("--env={name}={value}"));
         }
         run.arg(image()).args(command);
-        printed(run.stdin(Stdio::null()).output());
-        container
+        printed(run.output().expect("docker is there"));
+        Self { name }
     }
 
     /// Waits for its end; the exit code.
@@ -68,7 +62,7 @@ impl Container {
     /// SIGKILL, to everything in it.
     pub fn kill(&self) {
         // It may have ended by itself just now.
-        drop(docker(&["kill", &self.name]));
+        docker(["kill", &self.name.0]);
     }
 
     /// Gives it so much memory, in MiB.
@@ -79,12 +73,12 @@ impl Container {
 
     /// Whether something in it was killed for want of memory.
     pub fn ran_out_of_memory(&self) -> bool {
-        self.engine(&["inspect", "--format", "{{.State.OOMKilled}}"]).trim() == "true"
+        self.state("OOMKilled")
     }
 
     /// Whether it runs.
     pub fn is_running(&self) -> bool {
-        self.engine(&["inspect", "--format", "{{.State.Running}}"]).trim() == "true"
+        self.state("Running")
     }
 
     /// Sends a signal to every process of that name in it; whether there was one.
@@ -95,42 +89,24 @@ impl Container {
              if [ \"$name\" = {process} ]; then kill -{signal} ${{process#/proc/}} && sent=0; fi; \
              done; exit $sent"
         );
-        docker(&["exec", &self.name, "sh", "-c", &script]).status.success()
+        docker(["exec", &self.name.0, "sh", "-c", &script]).status.success()
     }
 
     /// Its log.
     pub fn log(&self) -> String {
-        let output = docker(&["logs", &self.name]);
+        let output = docker(["logs", &self.name.0]);
         [output.stdout, output.stderr]
             .map(|text| String::from_utf8_lossy(&text).into_owned())
             .concat()
     }
 
+    fn state(&self, flag: &str) -> bool {
+        let format = format!("{{{{.State.{flag}}}}}");
+        self.engine(&["inspect", "--format", &format]).trim() == "true"
+    }
+
     #[track_caller]
     fn engine(&self, words: &[&str]) -> String {
-        let words: Vec<_> = words.iter().copied().chain([self.name.as_str()]).collect();
-        printed(Ok(docker(&words)))
+        printed(docker(words.iter().chain([&self.name.0.as_str()])))
     }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        docker(&["rm", "--force", "--volumes", &self.name]);
-    }
-}
-
-/// The image under test.
-pub fn image() -> String {
-    std::env::var("RENDER_WORKER_IMAGE").unwrap_or_else(|_| "render-worker:latest".to_owned())
-}
-
-fn docker(words: &[&str]) -> Output {
-    Command::new("docker").args(words).stdin(Stdio::null()).output().expect("docker is there")
-}
-
-#[track_caller]
-fn printed(output: std::io::Result<Output>) -> String {
-    let output = output.expect("docker is there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
 }

@@ -40,6 +40,7 @@ use serde_json::Value;
 
 use crate::definition::JobDefinition;
 use crate::job::{Attempt, Job, Mishap};
+use crate::support::engine::image;
 use crate::support::s3_server::S3Server;
 use crate::support::scene;
 
@@ -52,7 +53,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 fn main() {
     let seed = variable("BATCH_SIM_SEED").unwrap_or_else(|| fastrand::u64(0..100_000_000));
     let at_once = variable("BATCH_SIM_AT_ONCE").unwrap_or(4);
-    println!("batch-sim: {}, {at_once} children at once; BATCH_SIM_SEED={seed}", engine::image());
+    println!("batch-sim: {}, {at_once} children at once; BATCH_SIM_SEED={seed}", image());
     let [render, stitch] = ["deploy/batch/render", "deploy/batch/stitch"].map(definition);
     println!("\n{FRAMES} frames, {CHILDREN} children, deploy/batch:");
     let pipeline =

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 
 pub mod agent;
+pub mod engine;
 pub mod frames;
 pub mod place;
 pub mod s3_server;
