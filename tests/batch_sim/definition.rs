@@ -141,7 +141,7 @@ pub struct MountPoint {
 }
 
 /// How an attempt ended, as Batch sees it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct End {
     /// Of the container; a host that is lost takes it along.
     pub exit_code: Option<i32>,

@@ -8,6 +8,13 @@ pub struct Container {
     name: Name,
 }
 
+/// How a container ended.
+pub struct Ending {
+    pub exit_code: i32,
+    /// Whether something in it was killed for want of memory.
+    pub out_of_memory: bool,
+}
+
 impl Container {
     /// Starts it as a definition says, with as much memory, in MiB, and on the network of
     /// this machine, where S3 is.
@@ -49,9 +56,11 @@ impl Container {
         Self { name }
     }
 
-    /// Waits for its end; the exit code.
-    pub fn wait(&self) -> i32 {
-        self.engine(&["wait"]).trim().parse().expect("an exit code")
+    /// Waits for its end.
+    pub fn wait(&self) -> Ending {
+        let exit_code = self.engine(&["wait"]).trim().parse().expect("an exit code");
+        let out_of_memory = self.state("OOMKilled");
+        Ending { exit_code, out_of_memory }
     }
 
     /// SIGTERM, and SIGKILL so many seconds later.
@@ -69,11 +78,6 @@ impl Container {
     pub fn memory(&self, memory: u64) {
         let memory = format!("{memory}m");
         self.engine(&["update", "--memory", &memory, "--memory-swap", &memory]);
-    }
-
-    /// Whether something in it was killed for want of memory.
-    pub fn ran_out_of_memory(&self) -> bool {
-        self.state("OOMKilled")
     }
 
     /// Whether it runs.

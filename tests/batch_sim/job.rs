@@ -1,11 +1,12 @@
 //! A job, or a child of an array job: attempts, until it has succeeded or is given up.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::convert::Infallible;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::definition::{Action, End, JobDefinition, Resource};
-use crate::engine::Container;
+use crate::engine::{Container, Ending};
 use crate::support::wait_until;
 
 /// From SIGTERM to SIGKILL, in seconds, where Batch ends an attempt.
@@ -86,42 +87,37 @@ impl Job<'_> {
             &self.environment(number),
             if short { LITTLE } else { memory },
         );
-        let (ended, timed_out) = (AtomicBool::new(false), AtomicBool::new(false));
-        let mut host = None;
-        let exit_code = std::thread::scope(|scope| {
-            if let Some(timeout) = definition.timeout {
+        let (running, ended) = mpsc::channel::<Infallible>();
+        let (ending, lost, timed_out) = std::thread::scope(|scope| {
+            let watch = definition.timeout.map(|timeout| {
                 let limit = Duration::from_secs(timeout.attempt_duration_seconds);
-                let (container, ended, timed_out) = (&container, &ended, &timed_out);
+                let container = &container;
                 scope.spawn(move || {
-                    let deadline = Instant::now() + limit;
-                    while !ended.load(SeqCst) {
-                        if Instant::now() > deadline {
-                            timed_out.store(true, SeqCst);
-                            return container.stop(GRACE);
-                        }
-                        std::thread::sleep(Duration::from_millis(50));
+                    let timed_out = ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+                    if timed_out {
+                        container.stop(GRACE);
                     }
-                });
-            }
-            if let Some(mishap) = mishap {
-                host = befall(&container, mishap, memory);
-            }
-            let exit_code = container.wait();
-            ended.store(true, SeqCst);
-            exit_code
+                    timed_out
+                })
+            });
+            let lost = mishap.and_then(|mishap| befall(&container, mishap, memory));
+            let ending = container.wait();
+            drop(running);
+            let timed_out = watch.is_some_and(|watch| watch.join().expect("no panic"));
+            (ending, lost, timed_out)
         });
         let log = container.log();
-        let timed_out = timed_out.into_inner();
+        let Ending { exit_code, out_of_memory } = ending;
         let mut end = End {
             exit_code: Some(exit_code),
             reason: String::new(),
             status_reason: "Essential container in task exited".to_owned(),
         };
-        if let Some(status_reason) = host {
+        if let Some(status_reason) = lost {
             end = End { exit_code: None, status_reason, ..end };
         } else if timed_out {
             "Job attempt duration exceeded timeout".clone_into(&mut end.status_reason);
-        } else if container.ran_out_of_memory() && exit_code != 0 {
+        } else if out_of_memory && exit_code != 0 {
             "OutOfMemoryError: Container killed due to memory usage".clone_into(&mut end.reason);
         }
         (end, log, timed_out)
