@@ -1,5 +1,8 @@
 //! A container of the image under test, as Batch's agent starts it.
 
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+
 use crate::definition::{JobDefinition, Resource};
 use crate::support::engine::{Name, docker, image, printed};
 
@@ -32,6 +35,8 @@ impl Container {
         let mut run = name.docker_run();
         run.args(["--detach", "--network", "host"]);
         run.arg(format!("--memory={memory}m")).arg(format!("--memory-swap={memory}m"));
+        // No limit of its own, for `take_memory`.
+        run.arg(format!("--shm-size={memory}m"));
         let vcpus = definition.resource(Resource::Vcpu).expect("processors");
         // A share of them, which matters where several want them.
         run.arg(format!("--cpu-shares={}", vcpus * 1024));
@@ -74,10 +79,11 @@ impl Container {
         docker(["kill", &self.name.0]);
     }
 
-    /// Gives it so much memory, in MiB.
-    pub fn memory(&self, memory: u64) {
-        let memory = format!("{memory}m");
-        self.engine(&["update", "--memory", &memory, "--memory-swap", &memory]);
+    /// Takes so much of its memory, in MiB, for a moment. What lies in /dev/shm is no
+    /// process's: where there is too little then, the largest one is killed.
+    pub fn take_memory(&self, memory: u64) {
+        let script = format!("head -c {memory}M /dev/zero >/dev/shm/taken; rm /dev/shm/taken");
+        printed(docker(["exec", &self.name.0, "sh", "-c", &script]));
     }
 
     /// Whether it runs.
@@ -94,6 +100,18 @@ impl Container {
              done; exit $sent"
         );
         docker(["exec", &self.name.0, "sh", "-c", &script]).status.success()
+    }
+
+    /// Waits until it has logged a line that contains `text`; not so if it ends before.
+    pub fn wait_for_log(&self, text: &str) -> bool {
+        let mut follow = Command::new("docker");
+        follow.args(["logs", "--follow", &self.name.0]).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut follow = follow.stderr(Stdio::piped()).spawn().expect("docker is there");
+        let mut lines = BufReader::new(follow.stderr.take().expect("a pipe")).lines();
+        let logged = lines.any(|line| line.expect("UTF-8").contains(text));
+        follow.kill().expect("a child of ours");
+        follow.wait().expect("a child of ours");
+        logged
     }
 
     /// Its log.

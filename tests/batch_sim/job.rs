@@ -12,8 +12,13 @@ use crate::support::wait_until;
 /// From SIGTERM to SIGKILL, in seconds, where Batch ends an attempt.
 const GRACE: u64 = 30;
 
-/// Too little for Blender, in MiB.
-const LITTLE: u64 = 96;
+/// How much memory there is, in MiB, where it is to be taken: enough for Blender, which wants
+/// 120 with the scene, and for the 200 that it reads of its program. Where these do not fit it
+/// is not killed at once, but reads them again and again: of a busy disk for minutes.
+const ENOUGH: u64 = 512;
+
+/// What is left of it then: less than Blender wants, more than all else that runs there.
+const LITTLE: u64 = 64;
 
 /// What happens to the first attempt, to be outlived.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -25,7 +30,7 @@ pub enum Mishap {
     Gone { after: Duration },
     /// Blender crashes.
     Crash,
-    /// There is too little memory for Blender.
+    /// Something takes Blender's memory.
     OutOfMemory,
 }
 
@@ -79,13 +84,13 @@ impl Job<'_> {
         let definition = self.definition;
         let memory = definition.resource(Resource::Memory).expect("memory");
         let name = format!("{}-{number}", self.id.replace(':', "-"));
-        let short = mishap == Some(Mishap::OutOfMemory);
+        let tight = mishap == Some(Mishap::OutOfMemory);
         let container = Container::start(
             name,
             definition,
             &definition.command(&self.parameters),
             &self.environment(number),
-            if short { LITTLE } else { memory },
+            if tight { ENOUGH } else { memory },
         );
         let (running, ended) = mpsc::channel::<Infallible>();
         let (ending, lost, timed_out) = std::thread::scope(|scope| {
@@ -100,7 +105,7 @@ impl Job<'_> {
                     timed_out
                 })
             });
-            let lost = mishap.and_then(|mishap| befall(&container, mishap, memory));
+            let lost = mishap.and_then(|mishap| befall(&container, mishap));
             let ending = container.wait();
             drop(running);
             let timed_out = watch.is_some_and(|watch| watch.join().expect("no panic"));
@@ -142,7 +147,7 @@ impl Job<'_> {
 
 /// Lets it happen; the reason of the status where the host is lost, and with it the exit
 /// code.
-fn befall(container: &Container, mishap: Mishap, memory: u64) -> Option<String> {
+fn befall(container: &Container, mishap: Mishap) -> Option<String> {
     let lost = || Some("Host EC2 (instance i-0123456789abcdef0) terminated.".to_owned());
     match mishap {
         Mishap::Reclaimed { after } => {
@@ -168,17 +173,10 @@ fn befall(container: &Container, mishap: Mishap, memory: u64) -> Option<String> 
             None
         }
         Mishap::OutOfMemory => {
-            // Before it is killed for want of memory, the system throws away what it can read
-            // again, and reads it again: on a busy disk that takes minutes.
-            while container.is_running() && !container.log().contains("launch 1 of Blender failed")
-            {
-                std::thread::sleep(Duration::from_millis(200));
-            }
-            let log = container.log();
-            assert!(log.contains("out of memory"), "there was enough: {log}");
-            if container.is_running() {
-                container.memory(memory);
-            }
+            assert!(container.wait_for_log("Read blend"), "Blender did not start");
+            container.take_memory(ENOUGH - LITTLE);
+            let killed = container.wait_for_log("Blender was killed, out of memory");
+            assert!(killed, "there was enough: {}", container.log());
             None
         }
     }

@@ -1,8 +1,8 @@
 //! `make batch-sim`: the job definitions of `deploy/batch` on a real container engine, as AWS
 //! Batch would run them. 48 frames of a scene are rendered by the 24 children of an array
-//! job, a third of which lose their instance at a random moment; in one Blender crashes, one
-//! has too little memory at first. Then the job runs that waited for all of them, and makes
-//! the video.
+//! job, a third of which lose their instance at a random moment; in one Blender crashes, in
+//! another it is killed for want of memory. Then the job runs that waited for all of them, and
+//! makes the video.
 //!
 //! What Batch does is after its user guide: parameters, variables, attempts and the rules
 //! for another one, the dependency, the time-out, SIGTERM and SIGKILL, memory, user and root
@@ -186,7 +186,7 @@ fn print(name: &str, attempts: &[Attempt]) {
             }
             Some(Mishap::Gone { after }) => format!("gone after {:.1} s", after.as_secs_f64()),
             Some(Mishap::Crash) => "Blender crashes".to_owned(),
-            Some(Mishap::OutOfMemory) => "too little memory".to_owned(),
+            Some(Mishap::OutOfMemory) => "memory is taken".to_owned(),
         };
         let code = end.exit_code.map_or("-".to_owned(), |code| code.to_string());
         let stored = log.lines().filter(|line| line.contains(" stored: ")).count();
