@@ -31,7 +31,6 @@ mod support; // shared with the tests of single behaviours
 mod video; // whether it is the right one
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -54,13 +53,13 @@ fn main() {
     let seed = variable("BATCH_SIM_SEED").unwrap_or_else(|| fastrand::u64(0..100_000_000));
     let at_once = variable("BATCH_SIM_AT_ONCE").unwrap_or(4);
     println!("batch-sim: {}, {at_once} children at once; BATCH_SIM_SEED={seed}", image());
-    let [render, stitch] = ["deploy/batch/render", "deploy/batch/stitch"].map(definition);
+    let [render, stitch] = ["deploy/batch/render", "deploy/batch/stitch"].map(JobDefinition::of);
     println!("\n{FRAMES} frames, {CHILDREN} children, deploy/batch:");
     let pipeline =
         Pipeline { render: &render, stitch: &stitch, frames: FRAMES, children: CHILDREN };
     pipeline.run(&mishaps(seed), at_once);
 
-    let reference = definition("fixtures/batch/reference");
+    let reference = JobDefinition::of("fixtures/batch/reference");
     println!("\n4 frames, 2 children, the job definition of the reference script:");
     let pipeline = Pipeline { render: &reference, stitch: &reference, frames: 4, children: 2 };
     pipeline.run(&BTreeMap::new(), at_once);
@@ -201,12 +200,6 @@ fn print(name: &str, attempts: &[Attempt]) {
             println!("{:9} {}", "", last_words(log));
         }
     }
-}
-
-fn definition(name: &str) -> JobDefinition {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name).with_extension("json");
-    let text = std::fs::read(&path).expect("a job definition");
-    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A variable; empty counts as unset.
