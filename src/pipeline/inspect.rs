@@ -15,7 +15,8 @@ use crate::request::{FrameRange, FramesPerJob, InspectJob};
 /// not, [`ENOUGH`] is read.
 const START: u64 = 64 * 1024;
 
-/// The sizes that an array job can have ("Array jobs" in the AWS Batch user guide).
+/// The size of the largest array job; the smallest has 2 ("Array jobs" in the AWS Batch
+/// user guide).
 const LARGEST_ARRAY: u32 = 10_000;
 
 /// Looks at the scene file that `job` names, and says what it is.
@@ -32,13 +33,12 @@ pub async fn inspect(worker: &Worker, job: &InspectJob) -> Result<String, Error>
         return Err(Error::NoSceneRange { source: job.scene.clone(), flaw: None });
     };
     let per_job = job.frames_per_job.unwrap_or(FramesPerJob::ONE);
-    let size = per_job.jobs(range.len());
     if job.json {
-        let answer = Answer::new(job, &file, range, per_job, size);
+        let answer = Answer::new(job, &file, range, per_job);
         let json = serde_json::to_string_pretty(&answer);
         return json.map(|json| json + "\n").map_err(|error| Error::Internal(error.to_string()));
     }
-    Ok(told(job, &file, per_job, size, range.len()))
+    Ok(told(job, &file, range.len(), per_job))
 }
 
 async fn read(worker: &Worker, job: &InspectJob) -> Result<SceneFile, Error> {
@@ -80,13 +80,7 @@ struct Scene {
 }
 
 impl Answer {
-    fn new(
-        job: &InspectJob,
-        file: &SceneFile,
-        range: FrameRange,
-        per_job: FramesPerJob,
-        size: u32,
-    ) -> Self {
+    fn new(job: &InspectJob, file: &SceneFile, range: FrameRange, per_job: FramesPerJob) -> Self {
         let scenes = file.scenes.iter().map(|scene| Scene {
             name: scene.name.clone(),
             first_frame: scene.range.first.get(),
@@ -106,19 +100,13 @@ impl Answer {
             last_frame: range.last.get(),
             frames: range.len(),
             frames_per_job: per_job.get(),
-            array_size: size,
+            array_size: per_job.jobs(range.len()),
         }
     }
 }
 
 /// The same in words.
-fn told(
-    job: &InspectJob,
-    file: &SceneFile,
-    per_job: FramesPerJob,
-    size: u32,
-    frames: u32,
-) -> String {
+fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) -> String {
     let mut lines = vec![("file", job.scene.to_string())];
     if let Some((version, machine)) = file.saved_by.zip(file.machine) {
         lines.push(("saved by", format!("Blender {version} ({machine}, {})", file.packing)));
@@ -127,6 +115,7 @@ fn told(
         let (name, range) = (printable(&scene.name, &[]), scene.range);
         lines.push(("scene", format!("{name}: frames {range}, {} of them", range.len())));
     }
+    let size = per_job.jobs(frames);
     let noun = if per_job == FramesPerJob::ONE { "frame" } else { "frames" };
     let mut array = format!("{size}, for {} {noun} a job (-f {})", per_job.get(), per_job.get());
     if size > LARGEST_ARRAY {
