@@ -40,8 +40,8 @@
 //! │   report        what an attempt did, as JSON beside the frames
 //! │   metrics       the same in numbers, for CloudWatch
 //! │   walls         what each program may reach
-//! │   answer        what is printed by those that were asked something
 //! │   flood         how much of what it prints is shown
+//! │   answer        what is printed by those that were asked something
 //! ├─ error        everything that can go wrong → exit code and advice
 //! │   └─ exit       the exit codes
 //! ├─ batch        AWS Batch: jobs submitted, looked up
@@ -51,8 +51,8 @@
 //! ├─ process      PID 1, signals, the Spot notice, a child: watched, measured, locked in
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log, the progress bar, numbers
-//! ├─ aws          who we are to AWS: region and credentials, what services refuse with
-//! ├─ http         the HTTP client below the AWS SDK: what process, storage and batch share
+//! ├─ aws          who we are to AWS, and what its services say: what storage and batch share
+//! ├─ http         the HTTP client below the AWS SDK: what process and aws share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
 //! ├─ printable    text from strangers, made harmless: what process and telemetry share
 //! ├─ provenance   what worker and image were built from: what cli, log and report share

@@ -33,7 +33,7 @@ pub async fn inspect(worker: &Worker, job: &InspectJob, tell: impl Fn(&str)) -> 
     tell(&if job.json {
         json(&Answer::new(job, &file, range, per_job))?
     } else {
-        told(job, &file, range, per_job)
+        told(job, &file, range.len(), per_job)
     });
     Ok(())
 }
@@ -107,8 +107,7 @@ impl Answer {
 }
 
 /// The same in words.
-fn told(job: &InspectJob, file: &SceneFile, range: FrameRange, per_job: FramesPerJob) -> String {
-    let (frames, size) = (range.len(), per_job.jobs(range.len()));
+fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) -> String {
     let mut lines = Lines::default();
     lines.say("file", &job.scene);
     if let Some((version, machine)) = file.saved_by.zip(file.machine) {
@@ -118,6 +117,7 @@ fn told(job: &InspectJob, file: &SceneFile, range: FrameRange, per_job: FramesPe
         let (name, range) = (printable(&scene.name, &[]), scene.range);
         lines.say("scene", format!("{name}: frames {range}, {} of them", range.len()));
     }
+    let size = per_job.jobs(frames);
     let noun = if per_job == FramesPerJob::ONE { "frame" } else { "frames" };
     let mut array = format!("{size}, for {} {noun} a job (-f {})", per_job.get(), per_job.get());
     if size > LARGEST_ARRAY {

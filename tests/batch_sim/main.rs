@@ -1,8 +1,8 @@
 //! `make batch-sim`: the job definitions of `deploy/batch` on a real container engine, as AWS
 //! Batch would run them. 48 frames of a scene are rendered by the 24 children of an array
-//! job, a third of which lose their instance at a random moment; in one Blender crashes, one
-//! has too little memory at first. Then the job runs that waited for all of them, and makes
-//! the video.
+//! job, a third of which lose their instance at a random moment; in one Blender crashes, in
+//! another it is killed for want of memory. Then the job runs that waited for all of them, and
+//! makes the video.
 //!
 //! What Batch does is after its user guide: parameters, variables, attempts and the rules
 //! for another one, the dependency, the time-out, SIGTERM and SIGKILL, memory, user and root
@@ -31,7 +31,6 @@ mod support; // shared with the tests of single behaviours
 mod video; // whether it is the right one
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -40,6 +39,7 @@ use serde_json::Value;
 
 use crate::definition::JobDefinition;
 use crate::job::{Attempt, Job, Mishap};
+use crate::support::engine::image;
 use crate::support::s3_server::S3Server;
 use crate::support::scene;
 
@@ -52,14 +52,14 @@ const LONGEST: Duration = Duration::from_secs(30);
 fn main() {
     let seed = variable("BATCH_SIM_SEED").unwrap_or_else(|| fastrand::u64(0..100_000_000));
     let at_once = variable("BATCH_SIM_AT_ONCE").unwrap_or(4);
-    println!("batch-sim: {}, {at_once} children at once; BATCH_SIM_SEED={seed}", engine::image());
-    let [render, stitch] = ["deploy/batch/render", "deploy/batch/stitch"].map(definition);
+    println!("batch-sim: {}, {at_once} children at once; BATCH_SIM_SEED={seed}", image());
+    let [render, stitch] = ["deploy/batch/render", "deploy/batch/stitch"].map(JobDefinition::of);
     println!("\n{FRAMES} frames, {CHILDREN} children, deploy/batch:");
     let pipeline =
         Pipeline { render: &render, stitch: &stitch, frames: FRAMES, children: CHILDREN };
     pipeline.run(&mishaps(seed), at_once);
 
-    let reference = definition("fixtures/batch/reference");
+    let reference = JobDefinition::of("fixtures/batch/reference");
     println!("\n4 frames, 2 children, the job definition of the reference script:");
     let pipeline = Pipeline { render: &reference, stitch: &reference, frames: 4, children: 2 };
     pipeline.run(&BTreeMap::new(), at_once);
@@ -185,7 +185,7 @@ fn print(name: &str, attempts: &[Attempt]) {
             }
             Some(Mishap::Gone { after }) => format!("gone after {:.1} s", after.as_secs_f64()),
             Some(Mishap::Crash) => "Blender crashes".to_owned(),
-            Some(Mishap::OutOfMemory) => "too little memory".to_owned(),
+            Some(Mishap::OutOfMemory) => "memory is taken".to_owned(),
         };
         let code = end.exit_code.map_or("-".to_owned(), |code| code.to_string());
         let stored = log.lines().filter(|line| line.contains(" stored: ")).count();
@@ -200,12 +200,6 @@ fn print(name: &str, attempts: &[Attempt]) {
             println!("{:9} {}", "", last_words(log));
         }
     }
-}
-
-fn definition(name: &str) -> JobDefinition {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name).with_extension("json");
-    let text = std::fs::read(&path).expect("a job definition");
-    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A variable; empty counts as unset.

@@ -1,5 +1,6 @@
 //! `deploy/batch`: the template is sound, moto makes a stack of it in all its
-//! variants, and its job definitions are those that lie beside it as JSON.
+//! variants, and its job definitions are those that lie beside it as JSON, and mean
+//! what they are to mean.
 //!
 //! `make test-deploy` installs what is needed and runs this.
 #![allow(
@@ -10,6 +11,11 @@
     clippy::unwrap_used,
     reason = "a test ends by panicking"
 )]
+
+#[allow(dead_code, reason = "the simulator uses the rest")]
+#[path = "../batch_sim/definition.rs"]
+mod definition; // shared with the simulator of Batch
+mod definitions; // which attempts are repeated, which command runs
 
 use std::fs;
 use std::path::{Path, PathBuf};

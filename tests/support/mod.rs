@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod batch_server;
+pub mod engine;
 pub mod frames;
 pub mod place;
 pub mod s3_server;
