@@ -9,6 +9,7 @@ use aws_config::imds::region::ImdsRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::region::ProfileFileRegionProvider;
 use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 
@@ -38,6 +39,9 @@ pub async fn config(region: Region) -> SdkConfig {
         .timeout_config(
             TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ANSWER).build(),
         )
+        // Each service tries again in its own way; and the SDK looks for one in the environment
+        // and the profile, and panics at what it finds no sense in, where none is set here.
+        .retry_config(RetryConfig::disabled())
         .region(region)
         .load()
         .await

@@ -143,10 +143,8 @@ pub enum Error {
     HalfSubmitted {
         /// The id of the job that renders.
         render: String,
-        /// What was asked of Batch for the other one, as JSON.
-        request: String,
-        /// Why that one is not.
-        source: Box<Error>,
+        /// Why the other one is not.
+        source: BatchError,
     },
     /// More children than an array job can have.
     ArrayTooLarge {
@@ -169,12 +167,19 @@ pub enum Error {
         /// Which, and how far they came.
         jobs: String,
     },
-    /// Told to stop while jobs were followed.
+    /// Jobs were followed and are no longer. They go on.
     NoLongerFollowed {
-        /// By whom.
-        by: Interrupt,
+        /// Why.
+        why: Box<Error>,
         /// What follows them again.
         command: String,
+    },
+    /// Standard output does not take an answer.
+    Answer {
+        /// What was to be told.
+        text: String,
+        /// What the system says.
+        source: io::Error,
     },
     /// A bug in render-worker.
     Internal(String),
@@ -188,13 +193,19 @@ impl Error {
             Self::Batch(error) => match error.refused() {
                 Refused::Request => Exit::Usage,
                 Refused::Access => Exit::Denied,
-                Refused::ForNow => Exit::Transient,
+                Refused::ForNow | Refused::Throttled => Exit::Transient,
+                Refused::Unknown => Exit::ChildFailed,
             },
-            Self::HalfSubmitted { source, .. } => source.exit(),
-            Self::JobsFailed { .. } => Exit::ChildFailed,
+            // None of them may look as if the same once more were right: the first job is there.
+            Self::HalfSubmitted { .. } | Self::JobsFailed { .. } => Exit::ChildFailed,
+            Self::NoLongerFollowed { why, .. } => match why.exit() {
+                Exit::Transient => Exit::ChildFailed,
+                exit => exit,
+            },
             Self::SceneFile { source: SceneFileError::Io(_), .. }
             | Self::ScratchFull { .. }
-            | Self::Scratch { .. } => Exit::LocalIo,
+            | Self::Scratch { .. }
+            | Self::Answer { .. } => Exit::LocalIo,
             Self::SceneFile { .. } | Self::NoSceneRange { .. } | Self::UnusableFrames { .. } => {
                 Exit::Unusable
             }
@@ -224,7 +235,7 @@ impl Error {
                 Failure::Transient(_) => Exit::Transient,
                 Failure::Io(_) => Exit::LocalIo,
             },
-            Self::Interrupted { by, .. } | Self::NoLongerFollowed { by, .. } => match by {
+            Self::Interrupted { by, .. } => match by {
                 Interrupt::Keyboard => Exit::Keyboard,
                 Interrupt::Terminate | Interrupt::HangUp | Interrupt::Spot { .. } => {
                     Exit::Terminated
@@ -273,8 +284,8 @@ impl StdError for Error {
             // The operation and its location are in its own words.
             Self::NotStored { source, .. } => Some(source),
             Self::Storage(error) => error.source(),
-            Self::Scratch { source, .. } => Some(source),
-            Self::HalfSubmitted { source, .. } => Some(source.as_ref()),
+            Self::Scratch { source, .. } | Self::Answer { source, .. } => Some(source),
+            Self::HalfSubmitted { source, .. } => Some(source),
             Self::Batch(_)
             | Self::ArrayTooLarge { .. }
             | Self::NoSuchJob { .. }

@@ -91,9 +91,7 @@ impl Exit {
             Self::Transient => "storage could not be reached or was overloaded",
             Self::Denied => "access denied",
             Self::Keyboard => "stopped by SIGINT",
-            Self::ChildKilled => {
-                "Blender or FFmpeg was killed: out of memory, or nobody knows by whom"
-            }
+            Self::ChildKilled => "killed: out of memory, or nobody knows by whom",
             Self::Terminated => "told to stop by SIGTERM or a Spot notice",
         }
     }

@@ -1,6 +1,6 @@
 //! The ENTRYPOINT: a table of contents.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,8 +35,7 @@ fn main() -> ExitCode {
     match cli::parse(std::env::args_os(), &environment) {
         Ok(command) => work(command, reader).into(),
         Err(Refusal::Answer(text)) => {
-            answer(&text);
-            Exit::Success.into()
+            answer(&text).map_or_else(|error| error.exit(), |()| Exit::Success).into()
         }
         Err(Refusal::Usage(error, format)) => {
             let format = format.unwrap_or_else(default_format);
@@ -171,9 +170,15 @@ async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Re
 }
 
 /// Prints what was asked for.
-fn answer(text: &str) {
-    // Whoever closed the pipe has read enough.
-    _ = std::io::stdout().write_all(text.as_bytes());
+fn answer(text: &str) -> Result<(), Error> {
+    let mut output = std::io::stdout();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        // Whoever closed the pipe has read enough.
+        Err(source) if source.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::Answer { text: text.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Who reads the log.

@@ -143,8 +143,8 @@ fn three_failures(batch: &BatchServer, output: &Path) {
 const FAILURES: [&str; 3] = [
     "pottery, child 3: exit code 65 (the scene or a frame is unusable), 2 attempts",
     "pottery, child 7: Terminated by an operator, never ran",
-    "pottery, child 12: exit code 137 (Blender or FFmpeg was killed: out of memory, or nobody \
-     knows by whom), OutOfMemoryError: Container killed due to memory usage, 1 attempt",
+    "pottery, child 12: exit code 137 (killed: out of memory, or nobody knows by whom), \
+     OutOfMemoryError: Container killed due to memory usage, 1 attempt",
 ];
 
 #[test]
@@ -249,7 +249,7 @@ fn failures_are_told_once_and_as_they_happen() {
     for failure in FAILURES {
         running.wait_for_log(failure);
     }
-    batch.is_asked("listjobs");
+    batch.is_asked("describejobs");
     batch.tells(render("FAILED", &json!({"FAILED": 3, "SUCCEEDED": 1})));
     batch.tells(stitch("FAILED"));
     let run = running.finish().exits(70);
@@ -295,6 +295,105 @@ fn that_batch_is_out_of_reach_for_a_while_is_no_end() {
         batch.tells(stitch("SUCCEEDED"));
     });
     run.exits(0).says(&["try later (HTTP 500); the jobs go on, and are looked up again"]);
+}
+
+#[test]
+fn of_many_failures_the_first_are_told_one_by_one() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.tells(render("FAILED", &json!({"FAILED": 130})));
+    for index in 0..130 {
+        let code = if index < 120 { 65 } else { 70 };
+        let attempts = json!([attempt(code, "render/default/it")]);
+        batch.tells(failed_child(index, &attempts, output.path()));
+    }
+    let run = waiting(RENDER, &batch).run().exits(70);
+    let others = "30 more: 20 with exit code 65 (the scene or a frame is unusable); 10 with exit \
+                  code 70 (Blender or FFmpeg failed, or the time of the job was over)";
+    for text in [run.text(), run.stdout] {
+        assert!(text.contains("pottery, child 99: ") && text.contains(others), "{text}");
+        assert!(!text.contains("pottery, child 100: "), "{text}");
+    }
+    let run = status(RENDER, &batch).arg("--json").run().exits(0);
+    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let indices = told["failed"].as_array().unwrap().iter().map(|job| job["index"].as_u64());
+    assert!(indices.eq((0..130).map(Some)));
+}
+
+#[test]
+fn children_that_failed_before_are_not_listed_again() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.tells(render("PENDING", &json!({"FAILED": 1, "RUNNING": 1})));
+    batch.tells(failed_child(0, &json!([attempt(70, "a")]), output.path()));
+    let running = waiting(RENDER, &batch).start();
+    running.wait_for_log("pottery, child 0: exit code 70");
+    batch.is_asked("describejobs");
+    batch.tells(render("FAILED", &json!({"FAILED": 1, "SUCCEEDED": 1})));
+    running.finish().exits(70);
+    assert_eq!(batch.asked("listjobs").len(), 1);
+}
+
+#[test]
+fn why_children_wait_is_told() {
+    let batch = BatchServer::start();
+    batch.tells(render("PENDING", &json!({"RUNNABLE": 2, "SUCCEEDED": 1})));
+    let mut waits = job(&format!("{RENDER}:1"), "pottery", "RUNNABLE");
+    waits["arrayProperties"] = json!({"index": 1});
+    let reason = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - no instance has as much memory";
+    waits["statusReason"] = json!(reason);
+    batch.tells(waits);
+    let run = status(RENDER, &batch).run().exits(0);
+    let words = format!("3 children (2 runnable, 1 succeeded), {reason}");
+    assert!(run.stdout.contains(&words), "{}", run.stdout);
+}
+
+#[test]
+fn words_from_elsewhere_do_not_command_the_terminal() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.tells(render("FAILED", &json!({"FAILED": 1})));
+    let mut child = failed_child(0, &json!([attempt(70, "\u{1b}]0;title\u{7}")]), output.path());
+    child["jobName"] = json!("\u{1b}[31mred");
+    child["statusReason"] = json!("\u{1b}[2J");
+    child["container"]["logConfiguration"]["options"]["awslogs-group"] = json!("\u{1b}[1m");
+    batch.tells(child);
+    let run = status(RENDER, &batch).run().exits(0);
+    assert!(run.stdout.contains("\u{fffd}]0;title"), "{}", run.stdout);
+    assert!(!run.stdout.contains('\u{1b}') && !run.stdout.contains('\u{7}'), "{}", run.stdout);
+}
+
+#[test]
+fn a_job_that_was_just_submitted_need_not_be_known_yet() {
+    let batch = BatchServer::start();
+    let first = "00000001-aaaa-bbbb-cccc-ddddeeeeffff";
+    let running = worker("submit")
+        .input(crate::support::scene("demo"))
+        .args("-o s3://bucket/out -f 24 --job-queue q --job-definition d --no-stitch --json")
+        .args("--wait --poll-interval 1s")
+        .batch(&batch)
+        .start();
+    running.wait_for_log("knows no job 00000001-aaaa-bbbb-cccc-ddddeeeeffff; the jobs go on");
+    batch.tells(job(first, "demo", "SUCCEEDED"));
+    let run = running.finish().exits(0);
+    let mut told = serde_json::Deserializer::from_str(&run.stdout).into_iter::<Value>();
+    assert_eq!(told.next().unwrap().unwrap()["render"]["job_id"], first);
+    assert_eq!(told.next().unwrap().unwrap()["jobs"][0]["state"], "succeeded");
+}
+
+#[test]
+fn that_the_jobs_go_on_is_told_whatever_ends_the_following() {
+    let batch = BatchServer::start();
+    let denied = json!({"__type": "ExpiredTokenException", "message": "the token has expired"});
+    let run = followed(&batch, || batch.refuses("describejobs", 403, denied)).exits(77);
+    let words = run.last_words();
+    let command = format!("the jobs go on: render-worker status {STITCH} --wait");
+    assert!(words.contains("the token has expired") && words.contains(&command), "{words}");
+    assert!(!words.contains("run this again"), "{words}");
+}
+
+#[test]
+fn without_credentials_nothing_is_waited_for() {
+    let run = worker("status").args(&format!("{STITCH} --wait")).env("AWS_REGION", "eu-central-1");
+    let run = run.run().exits(77);
+    assert!(run.last_words().contains("credentials"), "{}", run.last_words());
 }
 
 #[test]

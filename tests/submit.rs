@@ -1,6 +1,7 @@
 //! Jobs for AWS Batch: what is asked of it, that containers who are given that render every
 //! frame and make the video, and what is refused before anything is submitted.
 
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::batch_server::BatchServer;
@@ -239,10 +240,20 @@ fn what_cannot_be_is_refused_before_anything_is_submitted() {
         ("--poll-interval 0", "1s to 1h"),
         ("--first-frame 25", "the scene's last frame is 24"),
         ("--frames 1-3 -t 3", "contradicts"),
+        ("--tag a=1 --tag a=2", "a is given twice"),
+        ("--env A=1 --env A=2", "A is given twice"),
+        ("--codec h265 --env CODEC=h264", "CODEC is given twice"),
+        ("--no-stitch --codec h265", "cannot be used with"),
     ] {
         let run = submit("-f 1").args(arguments).run().exits(2);
         assert!(run.last_words().contains(words), "{arguments}: {}", run.last_words());
     }
+    // A file that makes no sense is not left to ten thousand children.
+    let folder = tempfile::tempdir().unwrap();
+    let damaged = folder.path().join("damaged.blend");
+    std::fs::write(&damaged, &std::fs::read(scene).unwrap()[..40]).unwrap();
+    let damaged = worker("submit").input(damaged).args("-o /out -f 1 --dry-run");
+    damaged.args("--job-queue q --job-definition d").run().exits(65);
     let missing = worker("submit").args("-i /nowhere/scene.blend -o /out -f 1");
     let missing = missing.args("--job-queue q --job-definition d").run().exits(66);
     assert!(missing.last_words().contains("/nowhere/scene.blend"));
@@ -254,9 +265,12 @@ fn it_is_not_asked_of_batch_nobody_knows_where() {
     assert!(run.last_words().contains("AWS_REGION"), "{}", run.last_words());
 }
 
+fn refusal(code: &str, message: &str) -> Value {
+    json!({"__type": code, "message": message})
+}
+
 #[test]
 fn what_batch_says_is_told_and_who_must_act() {
-    let refusal = |code: &str, message: &str| json!({"__type": code, "message": message});
     let no_queue = "JobQueue queue not found.";
     for (status, body, exit, words) in [
         (400, refusal("ClientException", no_queue), 2, no_queue),
@@ -269,15 +283,56 @@ fn what_batch_says_is_told_and_who_must_act() {
         assert!(said.contains("submit the job demo") && said.contains(words), "{said}");
         assert_eq!(batch.asked("submitjob").len(), 1);
     }
+}
+
+#[test]
+fn a_job_is_not_submitted_again_where_batch_may_have_taken_it() {
     let batch = BatchServer::start();
-    for _ in 0..3 {
-        batch.refuses("submitjob", 500, refusal("ServerException", "try later"));
-    }
-    let run = submit("-f 1").batch(&batch).run().exits(75);
-    assert!(run.last_words().contains("try later"), "{}", run.last_words());
-    // What passes is outlived.
     batch.refuses("submitjob", 500, refusal("ServerException", "try later"));
-    submit("-f 1").batch(&batch).run().exits(0);
+    let run = submit("-f 1").batch(&batch).run().exits(70);
+    let said = run.last_words();
+    assert!(said.contains("try later") && said.contains("look for the job in its queue"), "{said}");
+    assert_eq!(batch.asked("submitjob").len(), 1);
+    // What is refused for want of time is not taken.
+    batch.refuses("submitjob", 429, refusal("TooManyRequestsException", "too fast"));
+    submit("-f 1 --no-stitch").batch(&batch).run().exits(0);
+    assert_eq!(batch.asked("submitjob").len(), 3);
+}
+
+#[test]
+fn what_is_being_submitted_is_submitted_before_ctrl_c_counts() {
+    let batch = BatchServer::start();
+    batch.holds(true);
+    let running = submit("-f 5 --wait").batch(&batch).start();
+    batch.is_asked("submitjob");
+    running.signal(Signal::SIGINT);
+    running.wait_for_log("what is being submitted is submitted first");
+    batch.holds(false);
+    let run = running.finish().exits(130);
+    assert_eq!(batch.asked("submitjob").len(), 2);
+    let command = "render-worker status 00000002-aaaa-bbbb-cccc-ddddeeeeffff --wait";
+    assert!(run.stdout.ends_with(&format!("follow      {command}\n")), "{}", run.stdout);
+    assert!(run.last_words().contains(&format!("the jobs go on: {command}")));
+}
+
+#[test]
+fn what_others_set_for_the_sdk_is_no_fault() {
+    let batch = BatchServer::start();
+    let set = |worker: Worker| worker.env("AWS_RETRY_MODE", "legacy").env("AWS_MAX_ATTEMPTS", "0");
+    set(submit("-f 5").batch(&batch)).run().exits(0);
+    let server = S3Server::start();
+    server.put("scene.blend", &std::fs::read(scene("demo")).unwrap());
+    let inspect = worker("inspect").input(server.uri("scene.blend")).s3(&server);
+    set(inspect).run().exits(0);
+}
+
+#[test]
+fn an_answer_that_nobody_can_read_is_not_lost() {
+    let batch = BatchServer::start();
+    let full =
+        submit("-f 5 --json").batch(&batch).behind(["sh", "-c", "exec \"$@\" >/dev/full", "sh"]);
+    let run = full.run().exits(74);
+    assert!(run.last_words().contains("00000001-aaaa-bbbb-cccc-ddddeeeeffff"));
 }
 
 #[test]
@@ -285,14 +340,30 @@ fn where_the_second_job_is_not_taken_it_is_told_how_to_submit_it() {
     let batch = BatchServer::start();
     let refused =
         json!({"__type": "ClientException", "message": "JobDefinition stitch not found."});
-    batch.refuses_later("submitjob", 1, 400, refused);
-    let run = submit("-f 5 --stitch-job-definition stitch").batch(&batch).run();
-    let words = run.exits(2).last_words();
-    assert!(words.contains("00000001-aaaa-bbbb-cccc-ddddeeeeffff is submitted"), "{words}");
-    let (_, request) = words.split_once("--cli-input-json '").expect("the request");
-    let (request, _) = request.split_once("')").expect("its end");
-    let request: Value = serde_json::from_str(request).expect("JSON");
-    assert_eq!(request["dependsOn"][0]["jobId"], "00000001-aaaa-bbbb-cccc-ddddeeeeffff");
+    let arguments = "-f 5 --stitch-job-definition stitch --tag who=O'Neil";
+    let shown = shown(submit(arguments));
+    for as_json in [false, true] {
+        batch.refuses_later("submitjob", 1, 400, refused.clone());
+        let arguments = if as_json { format!("{arguments} --json") } else { arguments.to_owned() };
+        let run = submit(&arguments).batch(&batch).run().exits(70);
+        let id = format!("0000000{}-aaaa-bbbb-cccc-ddddeeeeffff", 1 + u8::from(as_json));
+        let words = run.last_words();
+        assert!(words.contains(&format!("{id} is submitted")), "{words}");
+        assert!(words.contains("JobDefinition stitch not found"), "{words}");
+        let request = if as_json {
+            let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
+            assert_eq!(told["render"]["job_id"], id);
+            told["not_submitted"].clone()
+        } else {
+            let (_, command) = run.stdout.split_once("left to do").expect("what is left");
+            let words = shell_words::split(command.trim()).expect("a command");
+            assert_eq!(words[..4], ["aws", "batch", "submit-job", "--cli-input-json"]);
+            serde_json::from_str(&words[4]).expect("JSON")
+        };
+        let mut expected = shown["stitch"].clone();
+        expected["dependsOn"][0]["jobId"] = json!(id);
+        assert_eq!(request, expected);
+    }
 }
 
 #[test]
@@ -309,4 +380,6 @@ fn a_scene_on_s3_is_asked_for_its_frames_alone() {
     let jobs: Value = serde_json::from_str(&run.stdout).expect("JSON");
     assert_eq!(jobs["render"]["arrayProperties"]["size"], 5);
     assert_eq!(jobs["render"]["jobName"], "scene");
+    let asked = server.requests().len();
+    assert_eq!(asked, 1, "one read of its beginning");
 }

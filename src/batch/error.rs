@@ -16,8 +16,12 @@ pub enum Refused {
     Request,
     /// Whoever gives rights.
     Access,
+    /// Nobody: there was too much at once, and nothing was done.
+    Throttled,
     /// Nobody: it may pass by itself.
     ForNow,
+    /// Whoever can see whether it was done all the same.
+    Unknown,
 }
 
 /// What was asked of Batch and not done.
@@ -50,9 +54,17 @@ impl BatchError {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
-        let SdkError::ServiceError(service) = &error else {
-            // No answer, no credentials, or an answer that is not one of Batch's.
-            return Self { doing, refused: Refused::ForNow, words: aws::causes(&error) };
+        let service = match &error {
+            SdkError::ServiceError(service) => service,
+            SdkError::ConstructionFailure(_) => {
+                return Self { doing, refused: Refused::Request, words: aws::causes(&error) };
+            }
+            // What is no fault of the way to Batch is one of the credentials.
+            SdkError::DispatchFailure(failure) if !(failure.is_io() || failure.is_timeout()) => {
+                return Self { doing, refused: Refused::Access, words: aws::causes(&error) };
+            }
+            // No answer, or one that is not Batch's.
+            _ => return Self { doing, refused: Refused::ForNow, words: aws::causes(&error) },
         };
         let code = service.err().code().unwrap_or_default();
         let details = [
@@ -64,6 +76,11 @@ impl BatchError {
         Self { doing, refused: sort(status.unwrap_or_default(), code), words }
     }
 
+    /// The same, where doing it once more would not be the same.
+    pub(super) fn of_unknown_end(self) -> Self {
+        Self { refused: Refused::Unknown, ..self }
+    }
+
     /// Who must act.
     pub fn refused(&self) -> Refused {
         self.refused
@@ -73,8 +90,8 @@ impl BatchError {
 /// "Common errors" in the AWS Batch API reference.
 fn sort(status: u16, code: &str) -> Refused {
     match (status, code) {
-        (_, "ThrottlingException" | "TooManyRequestsException" | "RequestExpired")
-        | (429 | 500..600, _) => Refused::ForNow,
+        (_, "ThrottlingException" | "TooManyRequestsException") | (429, _) => Refused::Throttled,
+        (500..600, _) => Refused::ForNow,
         (401 | 403, _) | (_, "AccessDeniedException") => Refused::Access,
         _ => Refused::Request,
     }
@@ -100,8 +117,8 @@ mod tests {
             (403, "AccessDeniedException", Refused::Access),
             (403, "UnrecognizedClientException", Refused::Access),
             (403, "ExpiredTokenException", Refused::Access),
-            (400, "ThrottlingException", Refused::ForNow),
-            (429, "TooManyRequestsException", Refused::ForNow),
+            (400, "ThrottlingException", Refused::Throttled),
+            (429, "TooManyRequestsException", Refused::Throttled),
             (500, "ServerException", Refused::ForNow),
             (503, "", Refused::ForNow),
         ] {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_batch::types::{
     ArrayPropertiesDetail, AttemptContainerDetail, AttemptDetail, ContainerDetail, JobDetail,
+    JobStatus,
 };
 use serde::Serialize;
 
@@ -106,6 +107,12 @@ pub struct Children {
 }
 
 impl Children {
+    /// Whether all that have not ended wait for an instance.
+    pub fn wait(&self) -> bool {
+        let runs = self.count(State::Starting) + self.count(State::Running) > 0;
+        self.count(State::Runnable) > 0 && !runs
+    }
+
     /// How many are in a state.
     pub fn count(&self, state: State) -> u32 {
         self.states.get(&state).copied().unwrap_or_default()
@@ -126,18 +133,23 @@ pub struct Attempt {
 }
 
 impl Job {
-    /// `None` for one without an id or of a state that is not known: Batch has no such.
-    pub(super) fn read(detail: JobDetail) -> Option<Self> {
+    /// # Errors
+    /// That it has no id or is in a state that is not known. Batch has no such.
+    pub(super) fn read(detail: JobDetail) -> Result<Self, String> {
+        let id = detail.job_id.and_then(|id| id.parse().ok()).ok_or("a job has no id")?;
+        let state = detail.status.as_ref().map(JobStatus::as_str).unwrap_or_default();
+        let state = State::read(state)
+            .ok_or_else(|| format!("the job {id} is in the state {state:?}, which is not known"))?;
         let container = detail.container.unwrap_or_else(|| ContainerDetail::builder().build());
         let array = detail.array_properties;
         let index = array.as_ref().and_then(|array| number(array.index));
         let log = container.log_configuration.and_then(|log| log.options).unwrap_or_default();
         let environment = container.environment.unwrap_or_default().into_iter();
         let dependencies = detail.depends_on.unwrap_or_default().into_iter();
-        Some(Self {
-            id: detail.job_id?.parse().ok()?,
+        Ok(Self {
+            id,
             name: detail.job_name.unwrap_or_default(),
-            state: State::read(detail.status?.as_str())?,
+            state,
             reason: detail.status_reason.filter(|reason| !reason.is_empty()),
             children: array.and_then(children),
             index,

@@ -392,7 +392,8 @@ pub(super) struct SubmitArgs {
 
     /// A variable for the containers of both jobs; can be given several times
     ///
-    /// Every flag of render and stitch has one: ENGINE=scene, BLENDER_ATTEMPTS=5.
+    /// Every flag of render and stitch has one: ENGINE=scene, BLENDER_ATTEMPTS=5. What is set
+    /// here stays here, but for the variables of the flags of submit.
     #[arg(long, value_name = "NAME=VALUE")]
     pub env: Vec<String>,
 
@@ -405,7 +406,9 @@ pub(super) struct SubmitArgs {
     pub memory: Option<String>,
 
     /// Submit no stitch job
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = [
+        "stitch_job_definition", "fps", "codec", "crf", "preset", "output_name", "allow_gaps",
+    ])]
     pub no_stitch: bool,
 
     #[command(flatten)]
@@ -438,7 +441,7 @@ pub(super) struct FollowArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub poll_interval: Option<String>,
 
-    /// Tell it as JSON
+    /// Tell it as JSON; with --wait, what is told at the end as well
     #[arg(long)]
     pub json: bool,
 }

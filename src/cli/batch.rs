@@ -27,6 +27,7 @@ const POLL_INTERVAL: Setting = Setting { flag: "--poll-interval", variable: "POL
 /// MiB, in which Batch counts memory.
 const MIB: u64 = 1024 * 1024;
 
+/// Names and what they stand for: variables, or tags.
 type Variables = BTreeMap<String, String>;
 
 /// What `submit` is to do.
@@ -63,27 +64,32 @@ pub(super) fn submit_job(
     let text = |setting: Setting, flag: &Option<String>| {
         setting.value::<String>(flag.as_deref(), env).map(|text| text.filter(|it| !it.is_empty()))
     };
-    let definition = text(JOB_DEFINITION, &args.job_definition)?
+    let definition_of_render = text(JOB_DEFINITION, &args.job_definition)?
         .ok_or_else(|| JOB_DEFINITION.refuse("is required and not set"))?;
     let queue = text(JOB_QUEUE, &args.job_queue)?
         .ok_or_else(|| JOB_QUEUE.refuse("is required and not set"))?;
     let variables = variables(&args.env)?;
     let render = JobTemplate {
-        definition: definition.clone(),
+        definition: definition_of_render.clone(),
         variables: variables.clone(),
         vcpus: args.vcpus.as_deref().map(|text| positive("--vcpus", text)).transpose()?,
         memory: args.memory.as_deref().map(mebibytes).transpose()?,
     };
-    let video = video_variables(resolver, &args.video)?;
-    let stitch = (!args.no_stitch).then_some(()).map(|()| {
+    let stitch = if args.no_stitch {
+        None
+    } else {
         let definition = text(STITCH_JOB_DEFINITION, &args.stitch_job_definition)?;
-        Ok(JobTemplate {
-            definition: definition.unwrap_or_else(|| render.definition.clone()),
-            variables: variables.into_iter().chain(video).collect(),
+        let mut variables = variables;
+        for (name, value) in video_variables(resolver, &args.video)? {
+            insert(&mut variables, "--env", name, value)?;
+        }
+        Some(JobTemplate {
+            definition: definition.unwrap_or(definition_of_render),
+            variables,
             vcpus: None,
             memory: None,
         })
-    });
+    };
     let job = SubmitJob {
         frames: match frames {
             Some(frames) => {
@@ -98,12 +104,8 @@ pub(super) fn submit_job(
         queue,
         share_identifier: text(SHARE_IDENTIFIER, &args.share_identifier)?,
         render,
-        stitch: stitch.transpose()?,
-        tags: args
-            .tag
-            .iter()
-            .map(|tag| pair("--tag", "KEY=VALUE", tag))
-            .collect::<Result<_, _>>()?,
+        stitch,
+        tags: tags(&args.tag)?,
         then: match wait(resolver, &args.follow)? {
             _ if args.dry_run => Then::Show,
             Some(interval) => Then::Wait(interval),
@@ -153,6 +155,16 @@ fn video_variables(resolver: &Resolver<'_>, args: &VideoArgs) -> Result<Variable
     Ok(variables)
 }
 
+/// What is given with `--tag`.
+fn tags(given: &[String]) -> Result<Variables, UsageError> {
+    let mut tags = Variables::new();
+    for given in given {
+        let (key, value) = pair("--tag", "KEY=VALUE", given)?;
+        insert(&mut tags, "--tag", key, value)?;
+    }
+    Ok(tags)
+}
+
 /// What is given with `--env`.
 fn variables(given: &[String]) -> Result<Variables, UsageError> {
     /// What has a flag of `submit`, or of which the jobs depend on each other's.
@@ -171,9 +183,18 @@ fn variables(given: &[String]) -> Result<Variables, UsageError> {
         if name.starts_with("AWS_BATCH") {
             return Err(UsageError(format!("--env: {name} is AWS Batch's own to set")));
         }
-        variables.insert(name, value);
+        insert(&mut variables, "--env", name, value)?;
     }
     Ok(variables)
+}
+
+/// Adds what must be there once.
+fn insert(to: &mut Variables, flag: &str, name: String, value: String) -> Result<(), UsageError> {
+    if to.contains_key(&name) {
+        return Err(UsageError(format!("{flag}: {name} is given twice; leave one of them out")));
+    }
+    to.insert(name, value);
+    Ok(())
 }
 
 fn pair(flag: &str, form: &str, text: &str) -> Result<(String, String), UsageError> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Error, frames};
+use super::{Error, chain, frames};
 use crate::blender::SetAside;
 use crate::ending::{Killer, Size};
 use crate::exit::Exit;
@@ -62,10 +62,9 @@ impl fmt::Display for Error {
             }
             Self::Interrupted { by, left } => write!(f, "stopped by {by}: {left}"),
             Self::Batch(error) => write!(f, "{error}"),
-            Self::HalfSubmitted { render, request, .. } => write!(
+            Self::HalfSubmitted { render, .. } => write!(
                 f,
-                "the job {render} is submitted and renders, but the one that makes the video is \
-                 not (aws batch submit-job --cli-input-json '{request}')"
+                "the job {render} is submitted and renders, the one that makes the video is not"
             ),
             Self::ArrayTooLarge { frames, children, fits } => write!(
                 f,
@@ -77,8 +76,11 @@ impl fmt::Display for Error {
                 write!(f, "AWS Batch in {region} knows no job {job}")
             }
             Self::JobsFailed { jobs } => write!(f, "{jobs}"),
-            Self::NoLongerFollowed { by, command } => {
-                write!(f, "stopped by {by}; the jobs go on: {command}")
+            Self::NoLongerFollowed { why, command } => {
+                write!(f, "{}; the jobs go on: {command}", chain(why.as_ref()))
+            }
+            Self::Answer { text, .. } => {
+                write!(f, "standard output does not take the answer, {:?}", text.trim_end())
             }
             Self::Internal(what) => write!(f, "{what}"),
         }
@@ -92,7 +94,13 @@ impl Error {
             Exit::Success => "",
             _ if matches!(self, Self::NoLongerFollowed { .. }) => "follow them again, as it says",
             _ if matches!(self, Self::HalfSubmitted { .. }) => {
-                "submit the other one as it says, once that is possible"
+                "see whether AWS Batch has the other one; if not, submit it: standard output says how"
+            }
+            Exit::ChildFailed if matches!(self, Self::Batch(_)) => {
+                "look for the job in its queue before submitting it again: it may be there"
+            }
+            Exit::LocalIo if matches!(self, Self::Answer { .. }) => {
+                "see that there is room for it where standard output goes"
             }
             Exit::Usage if matches!(self, Self::ArrayTooLarge { .. }) => {
                 "have a child render more frames, or leave it to --auto"

@@ -22,11 +22,29 @@ impl Lines {
     }
 }
 
+/// Who is told: standard output.
+pub trait Tell: Fn(&str) -> Result<(), Error> {}
+
+impl<F: Fn(&str) -> Result<(), Error>> Tell for F {}
+
 /// The same for programs.
 ///
 /// # Errors
 /// If the answer is none that JSON has: a bug.
 pub fn json(answer: &impl Serialize) -> Result<String, Error> {
     let json = serde_json::to_string_pretty(answer);
-    json.map(|json| json + "\n").map_err(|error| Error::Internal(error.to_string()))
+    json.map(|json| json + "\n").map_err(no_json)
+}
+
+/// JSON on one line, for a command.
+///
+/// # Errors
+/// As those of [`json`].
+pub fn compact_json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(no_json)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+fn no_json(error: serde_json::Error) -> Error {
+    Error::Internal(error.to_string())
 }

@@ -1,6 +1,7 @@
 //! Why jobs on AWS Batch failed: how their last attempts ended, and what these left in their
 //! reports.
 
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
@@ -8,15 +9,16 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
 use super::report::{Action, of_attempt};
-use crate::batch::{Attempt, Batch, Job};
-use crate::error::{Error, chain};
+use crate::batch::{Attempt, Batch, BatchError, Job};
+use crate::error::chain;
 use crate::exit::Exit;
 use crate::printable::printable;
 use crate::request::{JobId, Location, REPORTS_DIR};
 use crate::storage::Storage;
 
-/// Of so many jobs the reports are read: whole arrays fail of one cause.
-const READ: usize = 100;
+/// So many are told of one by one, with what their reports say: whole arrays fail of one
+/// cause.
+const ONE_BY_ONE: usize = 100;
 
 /// Reports that are read at once.
 const AT_ONCE: usize = 8;
@@ -26,6 +28,69 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Larger than any report, in bytes: a frame takes a hundred.
 const LARGEST_REPORT: u64 = 32 * 1024 * 1024;
+
+/// All jobs that have failed, as far as they have been looked at.
+#[derive(Debug, Default)]
+pub struct Failures {
+    all: Vec<FailedJob>,
+    known: HashSet<JobId>,
+}
+
+impl Failures {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
+    /// All of them.
+    pub fn all(&self) -> &[FailedJob] {
+        &self.all
+    }
+
+    /// Of those after the first `known`: the ones that are told of one by one, and how the
+    /// others ended, if there are others.
+    pub fn beyond(&self, known: usize) -> (&[FailedJob], Option<String>) {
+        let jobs = self.all.get(known..).unwrap_or_default();
+        let one_by_one = ONE_BY_ONE.saturating_sub(known).min(jobs.len());
+        let (first, others) = jobs.split_at(one_by_one);
+        let mut ends = BTreeMap::new();
+        for job in others {
+            *ends.entry(job.end()).or_insert(0) += 1;
+        }
+        let ends: Vec<_> = ends.iter().map(|(end, count)| format!("{count} with {end}")).collect();
+        let others =
+            (!others.is_empty()).then(|| format!("{} more: {}", others.len(), ends.join("; ")));
+        (first, others)
+    }
+
+    /// Looks at those among `jobs` that are new.
+    ///
+    /// # Errors
+    /// If Batch does not tell. That a report cannot be had is no error.
+    pub async fn examine(
+        &mut self,
+        storage: &Storage,
+        batch: &Batch,
+        jobs: Vec<JobId>,
+    ) -> Result<(), BatchError> {
+        let before = self.all.len();
+        let new: Vec<_> = jobs.into_iter().filter(|job| !self.known.contains(job)).collect();
+        let jobs = batch.describe(&new).await?;
+        self.known.extend(jobs.iter().map(|job| job.id.clone()));
+        let mut failed = stream::iter(jobs.into_iter().zip(before..))
+            .map(|(job, place)| async move {
+                let cause =
+                    async { if place < ONE_BY_ONE { cause(storage, &job).await } else { None } };
+                let cause = timeout(PATIENCE, cause).await.ok().flatten();
+                FailedJob::new(job, cause)
+            })
+            .buffered(AT_ONCE);
+        while let Some(job) = failed.next().await {
+            self.all.push(job);
+        }
+        Ok(())
+    }
+}
 
 /// A job that has failed.
 #[derive(Debug, Serialize)]
@@ -45,24 +110,6 @@ pub struct FailedJob {
     pub log_stream: Option<String>,
     /// What the last attempt said in its report.
     cause: Option<String>,
-}
-
-/// Looks at jobs that have failed.
-///
-/// # Errors
-/// If Batch does not tell. That a report cannot be had is no error.
-pub async fn examine(
-    storage: &Storage,
-    batch: &Batch,
-    jobs: &[JobId],
-) -> Result<Vec<FailedJob>, Error> {
-    let jobs = batch.describe(jobs).await?;
-    let failed = stream::iter(jobs).enumerate().map(|(number, job)| async move {
-        let cause = async { if number < READ { cause(storage, &job).await } else { None } };
-        let cause = timeout(PATIENCE, cause).await.ok().flatten();
-        FailedJob::new(job, cause)
-    });
-    Ok(failed.buffered(AT_ONCE).collect().await)
 }
 
 /// What the report of the last attempt says.
@@ -102,11 +149,10 @@ impl FailedJob {
         let last = job.attempts.into_iter().next_back().unwrap_or_default();
         let Attempt { exit_code, reason, status_reason, log_stream } = last;
         let mut reasons: Vec<_> =
-            reason.into_iter().chain(status_reason).chain(job.reason).collect();
+            [reason, status_reason, job.reason].into_iter().flatten().collect();
         // What is said of every container that ends by itself tells nobody anything.
-        reasons.retain(|reason| {
-            !(exit_code.is_some() && reason == "Essential container in task exited")
-        });
+        let usual = "Essential container in task exited";
+        reasons.retain(|reason| exit_code.is_none() || reason != usual);
         reasons.dedup();
         Self {
             job_id: job.id.to_string(),
@@ -122,32 +168,33 @@ impl FailedJob {
         }
     }
 
+    /// How it ended.
+    fn end(&self) -> String {
+        let code = self.exit_code.map(|code| match self.meaning {
+            Some(meaning) => format!("exit code {code} ({meaning})"),
+            None => format!("exit code {code}, which is none of render-worker's"),
+        });
+        let reasons = self.reasons.iter().map(|reason| printable(reason, &[]));
+        let words: Vec<_> = code.into_iter().chain(reasons).collect();
+        if words.is_empty() { "no word of why".to_owned() } else { words.join(", ") }
+    }
+
     /// Which job it is, and how it ended.
     pub fn summary(&self) -> String {
         let name = printable(&self.job_name, &[]);
-        let who = self.index.map_or(name.clone(), |index| format!("{name}, child {index}"));
-        let mut how = match (self.exit_code, self.meaning) {
-            (Some(code), Some(meaning)) => vec![format!("exit code {code} ({meaning})")],
-            (Some(code), None) => {
-                vec![format!("exit code {code}, which is none of render-worker's")]
-            }
-            (None, _) => Vec::new(),
-        };
-        how.extend(self.reasons.iter().map(|reason| printable(reason, &[])));
+        let child = self.index.map_or(String::new(), |index| format!(", child {index}"));
         let times = match self.attempts {
             0 => "never ran".to_owned(),
             1 => "1 attempt".to_owned(),
             attempts => format!("{attempts} attempts"),
         };
-        how.push(times);
-        format!("{who}: {}", how.join(", "))
+        format!("{name}{child}: {}, {times}", self.end())
     }
 
     /// Where to read on, and why it ended.
     pub fn details(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
-        let log = self.log_stream.as_ref();
-        let log = log.map(|stream| ("log", format!("{} {stream}", self.log_group)));
-        let cause = self.cause.as_ref().map(|cause| ("cause", printable(cause, &[])));
-        log.into_iter().chain(cause)
+        let log = self.log_stream.as_ref().map(|stream| format!("{} {stream}", self.log_group));
+        let details = [("log", log), ("cause", self.cause.clone())];
+        details.into_iter().filter_map(|(what, said)| Some((what, printable(&said?, &[]))))
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::Worker;
-use super::answer::{Lines, json};
+use super::answer::{Lines, Tell, json};
 use crate::blender::{ENOUGH, Packing, SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::printable::printable;
@@ -20,29 +20,24 @@ const START: u64 = 64 * 1024;
 ///
 /// # Errors
 /// If it cannot be read, is no .blend file or is damaged where its scenes are told of.
-pub async fn inspect(worker: &Worker, job: &InspectJob, tell: impl Fn(&str)) -> Result<(), Error> {
-    let file = scene_file(worker, &job.scene).await?;
-    let wrong = |source| Error::SceneFile { scene: job.scene.clone(), source };
-    if let Some(flaw) = file.flaw {
-        return Err(wrong(SceneFileError::Damaged(flaw)));
-    }
-    let Some(range) = file.range() else {
-        return Err(Error::NoSceneRange { source: job.scene.clone(), flaw: None });
-    };
+pub async fn inspect(worker: &Worker, job: &InspectJob, tell: impl Tell) -> Result<(), Error> {
+    let (file, range) = scene_file(worker, &job.scene).await?;
     let per_job = job.frames_per_job.unwrap_or(FramesPerJob::ONE);
     tell(&if job.json {
         json(&Answer::new(job, &file, range, per_job))?
     } else {
         told(job, &file, range.len(), per_job)
-    });
-    Ok(())
+    })
 }
 
-/// What the beginning of a scene file tells.
+/// What the beginning of a scene file tells, and the frames of the scene that is rendered.
 ///
 /// # Errors
-/// If it cannot be read or is no .blend file.
-pub async fn scene_file(worker: &Worker, scene: &Location) -> Result<SceneFile, Error> {
+/// If it cannot be read, is no .blend file or is damaged where its scenes are told of.
+pub async fn scene_file(
+    worker: &Worker,
+    scene: &Location,
+) -> Result<(SceneFile, FrameRange), Error> {
     let mut read = Ok(None);
     for length in [START, ENOUGH] {
         let opened = worker.storage.open_start(scene, length);
@@ -53,7 +48,14 @@ pub async fn scene_file(worker: &Worker, scene: &Location) -> Result<SceneFile, 
         }
     }
     let read = read.and_then(|file| file.ok_or(SceneFileError::NotABlend));
-    read.map_err(|source| Error::SceneFile { scene: scene.clone(), source })
+    let file = match read {
+        Ok(SceneFile { flaw: Some(flaw), .. }) => Err(SceneFileError::Damaged(flaw)),
+        read => read,
+    };
+    let file = file.map_err(|source| Error::SceneFile { scene: scene.clone(), source })?;
+    let range = file.range();
+    let unknown = || Error::NoSceneRange { source: scene.clone(), flaw: None };
+    Ok((file, range.ok_or_else(unknown)?))
 }
 
 /// What is told to programs.

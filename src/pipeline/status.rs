@@ -1,6 +1,6 @@
 //! `status`: how jobs on AWS Batch are, now or until they have ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::iter;
 use std::time::{Duration, Instant};
@@ -9,12 +9,13 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use super::Worker;
-use super::answer::{Lines, json};
-use super::failures::{FailedJob, examine};
-use crate::batch::{Batch, BatchError, Children, Job, Refused, State};
+use super::answer::{Lines, Tell, json};
+use super::failures::{FailedJob, Failures};
+use crate::batch::{Batch, Children, Job, Refused, State};
 use crate::error::Error;
 use crate::printable::printable;
 use crate::request::{JobId, PollInterval, StatusJob};
+use crate::storage::Storage;
 use crate::telemetry::progress;
 
 /// For how long Batch may be out of reach while jobs are followed: they go on all the same.
@@ -27,18 +28,20 @@ const WORD: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// If Batch does not tell, or there is no such job; if they are waited for and fail.
-pub async fn status(worker: &Worker, job: &StatusJob, tell: impl Fn(&str)) -> Result<(), Error> {
-    let batch = worker.unless_stopped(Batch::connect(worker.storage.transfers())).await?;
-    let pipeline = match job.wait {
-        None => worker.unless_stopped(Pipeline::look_up(&batch, &job.job)).await?,
-        Some(interval) => follow(worker, &batch, &job.job, interval).await?,
-    };
-    let failed = worker.unless_stopped(pipeline.failed(&batch)).await?;
-    let failed = worker.unless_stopped(examine(&worker.storage, &batch, &failed)).await?;
-    tell(&if job.json { json(&Answer::new(&pipeline, &failed))? } else { pipeline.told(&failed) });
+pub async fn status(worker: &Worker, job: &StatusJob, tell: impl Tell) -> Result<(), Error> {
+    let batch = worker.unless_stopped(Batch::connect()).await?;
     match job.wait {
-        None => Ok(()),
-        Some(_) => pipeline.outcome(),
+        None => {
+            let mut picture = Picture::default();
+            let look = picture.look(&worker.storage, &batch, &job.job);
+            worker.unless_stopped(look).await?;
+            picture.tell(job.json, tell)
+        }
+        Some(interval) => {
+            let picture = follow(worker, &batch, &job.job, interval, None).await?;
+            picture.tell(job.json, tell)?;
+            picture.outcome()
+        }
     }
 }
 
@@ -48,27 +51,29 @@ pub fn command(job: &JobId) -> String {
 }
 
 /// Follows a job, and those that it depends on, until all of them have ended; tells of
-/// failures as they happen.
+/// failures as they happen. Where Batch was reached before, as `reached` says, it may be out
+/// of reach for a while, and know nothing yet of a job that it has just taken.
 ///
 /// # Errors
-/// If Batch does not tell for long, or we are told to stop. The jobs go on.
+/// If Batch does not tell, or we are told to stop. The jobs go on.
 pub async fn follow(
     worker: &Worker,
     batch: &Batch,
     last: &JobId,
     interval: PollInterval,
-) -> Result<Pipeline, Error> {
+    mut reached: Option<Instant>,
+) -> Result<Picture, Error> {
     let following = async {
-        let mut told = BTreeSet::new();
+        let mut picture = Picture::default();
         let mut said: Option<(Instant, String)> = None;
-        let mut reached = Instant::now();
         loop {
-            match news(worker, batch, last, &mut told).await {
-                Ok(pipeline) => {
-                    reached = Instant::now();
-                    let words = pipeline.words();
-                    progress::show(pipeline.part_ended(), &words);
-                    let over = pipeline.has_ended();
+            let known = picture.failures.count();
+            match picture.look(&worker.storage, batch, last).await {
+                Ok(()) => {
+                    picture.log_failures(known);
+                    reached = Some(Instant::now());
+                    let (words, over) = (picture.words(), picture.has_ended());
+                    progress::show(picture.part_ended(), &words);
                     let due = |(when, before): &(Instant, String)| {
                         over || when.elapsed() >= WORD && *before != words
                     };
@@ -77,10 +82,10 @@ pub async fn follow(
                         said = Some((Instant::now(), words));
                     }
                     if over {
-                        return Ok(pipeline);
+                        return Ok(picture);
                     }
                 }
-                Err(Error::Batch(error)) if may_pass(&error) && reached.elapsed() < UNREACHABLE => {
+                Err(error) if may_pass(&error, reached) => {
                     tracing::warn!("{error}; the jobs go on, and are looked up again");
                 }
                 Err(error) => return Err(error),
@@ -88,48 +93,35 @@ pub async fn follow(
             sleep(interval.get()).await;
         }
     };
-    let result = worker.shutdown.or(following).await;
+    let result = worker.unless_stopped(following).await;
     progress::clear();
-    result.unwrap_or_else(|by| Err(Error::NoLongerFollowed { by, command: command(last) }))
+    result.map_err(|why| match why {
+        Error::NoSuchJob { .. } => why,
+        why => Error::NoLongerFollowed { why: Box::new(why), command: command(last) },
+    })
 }
 
-fn may_pass(error: &BatchError) -> bool {
-    error.refused() == Refused::ForNow
+/// Whether what went wrong may be otherwise soon.
+fn may_pass(error: &Error, reached: Option<Instant>) -> bool {
+    let passes = match error {
+        Error::Batch(error) => matches!(error.refused(), Refused::ForNow | Refused::Throttled),
+        Error::NoSuchJob { .. } => true,
+        _ => false,
+    };
+    passes && reached.is_some_and(|reached| reached.elapsed() < UNREACHABLE)
 }
 
-/// How the jobs are; those that have failed and are not among the `told` are told of.
-async fn news(
-    worker: &Worker,
-    batch: &Batch,
-    last: &JobId,
-    told: &mut BTreeSet<JobId>,
-) -> Result<Pipeline, Error> {
-    let pipeline = Pipeline::look_up(batch, last).await?;
-    let mut failed = pipeline.failed(batch).await?;
-    failed.retain(|job| !told.contains(job));
-    for job in examine(&worker.storage, batch, &failed).await? {
-        let details = job.details().map(|(what, said)| format!("{what}: {said}"));
-        let words: Vec<_> = iter::once(job.summary()).chain(details).collect();
-        tracing::warn!(
-            exit_code = job.exit_code,
-            array_index = job.index,
-            log_stream = job.log_stream,
-            "{}",
-            words.join("; ")
-        );
-    }
-    told.extend(failed);
-    Ok(pipeline)
-}
-
-/// A job after those that it depends on.
-#[derive(Debug)]
-pub struct Pipeline {
+/// How a job is, and those that it depends on.
+#[derive(Debug, Default)]
+pub struct Picture {
+    /// The one that was asked for is the last one.
     jobs: Vec<Job>,
+    failures: Failures,
 }
 
-impl Pipeline {
-    async fn look_up(batch: &Batch, last: &JobId) -> Result<Self, Error> {
+impl Picture {
+    /// Looks once more.
+    async fn look(&mut self, storage: &Storage, batch: &Batch, last: &JobId) -> Result<(), Error> {
         let mut jobs = batch.describe(std::slice::from_ref(last)).await?;
         let Some(job) = jobs.first() else {
             let region = batch.region().to_owned();
@@ -140,7 +132,44 @@ impl Pipeline {
             all.append(&mut jobs);
             jobs = all;
         }
-        Ok(Self { jobs })
+        for job in &mut jobs {
+            if job.children.as_ref().is_some_and(Children::wait) {
+                job.reason = batch.waiting_reason(&job.id).await?;
+            }
+        }
+        self.jobs = jobs;
+        if self.jobs.iter().map(failed).sum::<usize>() == self.failures.count() {
+            return Ok(());
+        }
+        let mut all = Vec::new();
+        for job in &self.jobs {
+            let is_array = job.children.as_ref().is_some_and(|it| it.count(State::Failed) > 0);
+            if is_array {
+                all.extend(batch.failed_children(&job.id).await?);
+            } else if failed(job) > 0 {
+                all.push(job.id.clone());
+            }
+        }
+        self.failures.examine(storage, batch, all).await.map_err(Error::Batch)
+    }
+
+    /// Logs what has failed beyond the first `known` ones.
+    fn log_failures(&self, known: usize) {
+        let (failed, others) = self.failures.beyond(known);
+        for job in failed {
+            let details = job.details().map(|(what, said)| format!("{what}: {said}"));
+            let words: Vec<_> = iter::once(job.summary()).chain(details).collect();
+            tracing::warn!(
+                exit_code = job.exit_code,
+                array_index = job.index,
+                log_stream = job.log_stream,
+                "{}",
+                words.join("; ")
+            );
+        }
+        if let Some(others) = others {
+            tracing::warn!("{others}");
+        }
     }
 
     fn has_ended(&self) -> bool {
@@ -153,22 +182,8 @@ impl Pipeline {
     /// Which of them failed.
     pub fn outcome(&self) -> Result<(), Error> {
         let failed = self.jobs.iter().filter(|job| job.state == State::Failed);
-        let failed: Vec<_> = failed.map(|job| summary(job, true)).collect();
+        let failed: Vec<_> = failed.map(summary).collect();
         if failed.is_empty() { Ok(()) } else { Err(Error::JobsFailed { jobs: failed.join("; ") }) }
-    }
-
-    /// What has failed: of an array its children.
-    async fn failed(&self, batch: &Batch) -> Result<Vec<JobId>, Error> {
-        let mut failed = Vec::new();
-        for job in &self.jobs {
-            let children = job.children.as_ref().map_or(0, |array| array.count(State::Failed));
-            if children > 0 {
-                failed.extend(batch.failed_children(&job.id).await?);
-            } else if job.state == State::Failed {
-                failed.push(job.id.clone());
-            }
-        }
-        Ok(failed)
     }
 
     /// Which part of the work has ended, from 0 to 1.
@@ -190,27 +205,45 @@ impl Pipeline {
 
     /// How all of them are, in one line.
     fn words(&self) -> String {
-        self.jobs.iter().map(|job| summary(job, false)).collect::<Vec<_>>().join("; ")
+        self.jobs.iter().map(summary).collect::<Vec<_>>().join("; ")
     }
 
-    /// How all of them are, and what has failed.
-    fn told(&self, failed: &[FailedJob]) -> String {
+    /// Tells how all of them are, and what has failed.
+    ///
+    /// # Errors
+    /// If nobody can be told.
+    pub fn tell(&self, as_json: bool, tell: impl Tell) -> Result<(), Error> {
+        if as_json {
+            return tell(&json(&Answer::new(self))?);
+        }
         let mut lines = Lines::default();
         for job in &self.jobs {
-            lines.say("job", format!("{} ({})", summary(job, true), job.id));
+            lines.say("job", format_args!("{} ({})", summary(job), job.id));
         }
+        let (failed, others) = self.failures.beyond(0);
         for job in failed {
             lines.say("failed", job.summary());
             for (what, said) in job.details() {
                 lines.say(&format!("  {what}"), said);
             }
         }
-        lines.text()
+        if let Some(others) = others {
+            lines.say("failed", others);
+        }
+        tell(&lines.text())
     }
 }
 
-/// How a job is: of an array how many children are in which state. And why, if asked.
-fn summary(job: &Job, with_reason: bool) -> String {
+/// How many have failed: of an array its children, if not it alone.
+fn failed(job: &Job) -> usize {
+    let children = job.children.as_ref().map_or(0, |array| array.count(State::Failed));
+    let itself = u32::from(job.state == State::Failed);
+    usize::try_from(children.max(itself)).unwrap_or(usize::MAX)
+}
+
+/// How a job is: of an array how many children are in which state. And why, if Batch says so
+/// and it is no good sign.
+fn summary(job: &Job) -> String {
     let mut text = format!("{}: {}", printable(&job.name, &[]), job.state.name());
     if let Some(Children { size, states }) = &job.children {
         let states = states.iter().map(|(state, count)| format!("{count} {}", state.name()));
@@ -220,8 +253,7 @@ fn summary(job: &Job, with_reason: bool) -> String {
             _ = write!(text, " ({})", states.join(", "));
         }
     }
-    if let Some(reason) = job.reason.as_ref().filter(|_| with_reason && job.state == State::Failed)
-    {
+    if let Some(reason) = job.reason.as_ref().filter(|_| job.state != State::Succeeded) {
         _ = write!(text, ", {}", printable(reason, &[]));
     }
     text
@@ -245,8 +277,8 @@ struct JobAnswer<'a> {
 }
 
 impl<'a> Answer<'a> {
-    fn new(pipeline: &'a Pipeline, failed: &'a [FailedJob]) -> Self {
-        let jobs = pipeline.jobs.iter().map(|job| JobAnswer {
+    fn new(picture: &'a Picture) -> Self {
+        let jobs = picture.jobs.iter().map(|job| JobAnswer {
             job_id: job.id.to_string(),
             job_name: &job.name,
             state: job.state,
@@ -254,6 +286,6 @@ impl<'a> Answer<'a> {
             array_size: job.children.as_ref().map(|array| array.size),
             children: job.children.as_ref().map(|array| &array.states),
         });
-        Self { jobs: jobs.collect(), failed }
+        Self { jobs: jobs.collect(), failed: picture.failures.all() }
     }
 }

@@ -4,16 +4,20 @@
 //! tell them, it is asked now, and all children count from the same.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
+use std::time::Instant;
 
 use serde::Serialize;
 
-use super::answer::{Lines, json};
+use super::answer::{Lines, Tell, compact_json, json};
 use super::inspect::scene_file;
 use super::{Worker, status};
 use crate::batch::{
-    ArrayProperties, Batch, Dependency, Overrides, Resource, ResourceKind, Submission, Variable,
+    ArrayProperties, Batch, BatchError, Dependency, Overrides, Resource, ResourceKind, Submission,
+    Variable,
 };
 use crate::error::Error;
+use crate::process::shutdown::Stage;
 use crate::request::{
     AnimationFrames, FramesPerJob, JobId, JobName, JobTemplate, LARGEST_ARRAY, SubmitJob, Then,
 };
@@ -26,36 +30,61 @@ const RENDER_JOB_ID: &str = "RENDER_JOB_ID";
 /// # Errors
 /// If the frames cannot be told, or not in one array; if Batch does not take the jobs; if
 /// they are waited for and fail.
-pub async fn submit(worker: &Worker, job: &SubmitJob, tell: impl Fn(&str)) -> Result<(), Error> {
+pub async fn submit(worker: &Worker, job: &SubmitJob, tell: impl Tell) -> Result<(), Error> {
     let Submissions { render, stitch } = put_together(worker, job).await?;
     if job.then == Then::Show {
         let stitch = stitch.map(|stitch| after(stitch, RENDER_JOB_ID));
-        tell(&json(&Submissions { render, stitch })?);
-        return Ok(());
+        return tell(&json(&Submissions { render, stitch })?);
     }
-    let batch = worker.unless_stopped(Batch::connect(worker.storage.transfers())).await?;
-    let rendering = Submitted::by(worker, &batch, &render).await?;
-    let stitching = match stitch {
-        None => None,
-        Some(stitch) => {
-            let stitch = after(stitch, &rendering.job_id);
-            match Submitted::by(worker, &batch, &stitch).await {
-                Ok(submitted) => Some(submitted),
-                Err(source) => {
-                    let request = serde_json::to_string(&stitch).unwrap_or_default();
-                    let source = Box::new(source);
-                    return Err(Error::HalfSubmitted { render: rendering.job_id, request, source });
-                }
-            }
-        }
-    };
-    let last = stitching.as_ref().unwrap_or(&rendering).id.clone();
-    let answer = Answer { render: rendering, stitch: stitching };
-    tell(&if job.json { json(&answer)? } else { answer.told(&last) });
+    let batch = worker.unless_stopped(Batch::connect()).await?;
+    let (answer, error) = to_the_end(worker, all(&batch, &render, stitch)).await?;
+    let told = tell(&if job.json { json(&answer)? } else { answer.told()? });
+    error.map_or(told, Err)?;
     match job.then {
         Then::Show | Then::Submit => Ok(()),
-        Then::Wait(interval) => status::follow(worker, &batch, &last, interval).await?.outcome(),
+        Then::Wait(interval) => {
+            let reached = Some(Instant::now());
+            let last = answer.last();
+            let picture = status::follow(worker, &batch, last, interval, reached).await?;
+            picture.tell(job.json, tell)?;
+            picture.outcome()
+        }
     }
+}
+
+/// Does what cannot be given up in its middle: whether it was done would not be known. It
+/// takes as long as Batch may take for its answers.
+async fn to_the_end<T>(worker: &Worker, work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    tokio::select! {
+        biased;
+        result = &mut work => result,
+        _ = worker.shutdown.beyond(Stage::Working) => {
+            tracing::warn!("told to stop; what is being submitted is submitted first");
+            work.await
+        }
+    }
+}
+
+/// Submits the jobs. If the second one is not taken, there is an answer of the first, and
+/// why.
+async fn all(
+    batch: &Batch,
+    render: &Submission,
+    stitch: Option<Submission>,
+) -> Result<(Answer, Option<Error>), Error> {
+    let render = Submitted::by(batch, render).await?;
+    let Some(stitch) = stitch else {
+        return Ok((Answer { render, stitch: None, not_submitted: None }, None));
+    };
+    let stitch = after(stitch, &render.job_id);
+    Ok(match Submitted::by(batch, &stitch).await {
+        Ok(done) => (Answer { render, stitch: Some(done), not_submitted: None }, None),
+        Err(source) => {
+            let error = Error::HalfSubmitted { render: render.job_id.clone(), source };
+            (Answer { render, stitch: None, not_submitted: Some(stitch) }, Some(error))
+        }
+    })
 }
 
 /// The jobs.
@@ -68,10 +97,7 @@ struct Submissions {
 
 async fn put_together(worker: &Worker, job: &SubmitJob) -> Result<Submissions, Error> {
     let scene = if job.frames.needs_scene_range() {
-        let file = scene_file(worker, &job.scene).await?;
-        let range = file.range();
-        let flaw = file.flaw;
-        Some(range.ok_or_else(|| Error::NoSceneRange { source: job.scene.clone(), flaw })?)
+        Some(scene_file(worker, &job.scene).await?.1)
     } else {
         None
     };
@@ -153,6 +179,9 @@ fn after(submission: Submission, other: &str) -> Submission {
 struct Answer {
     render: Submitted,
     stitch: Option<Submitted>,
+    /// The request for the second job, if that was not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_submitted: Option<Submission>,
 }
 
 #[derive(Serialize)]
@@ -165,8 +194,8 @@ struct Submitted {
 }
 
 impl Submitted {
-    async fn by(worker: &Worker, batch: &Batch, submission: &Submission) -> Result<Self, Error> {
-        let id = worker.unless_stopped(batch.submit(submission)).await?;
+    async fn by(batch: &Batch, submission: &Submission) -> Result<Self, BatchError> {
+        let id = batch.submit(submission).await?;
         let array_size = submission.array_properties.map(|array| array.size);
         let job_name = submission.job_name.clone();
         tracing::info!("submitted {job_name}: {id}");
@@ -175,16 +204,25 @@ impl Submitted {
 }
 
 impl Answer {
+    /// The job that depends on the others.
+    fn last(&self) -> &JobId {
+        &self.stitch.as_ref().unwrap_or(&self.render).id
+    }
+
     /// The same in words.
-    fn told(&self, last: &JobId) -> String {
+    fn told(&self) -> Result<String, Error> {
         let mut lines = Lines::default();
         let Submitted { job_id, job_name, array_size, .. } = &self.render;
         let children = array_size.map_or(String::new(), |size| format!(", {size} children"));
-        lines.say("render", format!("{job_id} ({job_name}{children})"));
+        lines.say("render", format_args!("{job_id} ({job_name}{children})"));
         if let Some(Submitted { job_id, job_name, .. }) = &self.stitch {
-            lines.say("stitch", format!("{job_id} ({job_name}, when all is rendered)"));
+            lines.say("stitch", format_args!("{job_id} ({job_name}, when all is rendered)"));
         }
-        lines.say("follow", status::command(last));
-        lines.text()
+        lines.say("follow", status::command(self.last()));
+        if let Some(left) = &self.not_submitted {
+            let words = ["aws", "batch", "submit-job", "--cli-input-json", &compact_json(left)?];
+            lines.say("left to do", shell_words::join(words));
+        }
+        Ok(lines.text())
     }
 }

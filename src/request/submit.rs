@@ -218,7 +218,7 @@ impl FromStr for JobName {
 }
 
 /// What Batch knows a job by: `ID`, or `ID:INDEX` for the child of an array.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JobId(String);
 
 impl fmt::Display for JobId {

@@ -84,11 +84,6 @@ impl Storage {
         Self { s3: s3::Buckets::new(transfers) }
     }
 
-    /// How its transfers are bounded.
-    pub fn transfers(&self) -> &Transfers {
-        self.s3.transfers()
-    }
-
     /// What lies directly in `folder`, in no particular order. A folder that is not
     /// there is empty: S3 knows no folders.
     ///

@@ -30,6 +30,8 @@ struct State {
     /// Of which the first one counts that is of the operation.
     refusals: Vec<Refusal>,
     submitted: u32,
+    /// Whether answers wait.
+    holds: bool,
 }
 
 /// A request that is not done.
@@ -82,6 +84,12 @@ impl BatchServer {
         self.state().refusals.push(Refusal { operation, after, status, body });
     }
 
+    /// Has all answers wait that are not given yet, or no longer.
+    pub fn holds(&self, holds: bool) {
+        self.state().holds = holds;
+        self.shared.1.notify_all();
+    }
+
     /// What was asked of an operation, in order.
     pub fn asked(&self, operation: &str) -> Vec<Value> {
         let state = self.state();
@@ -129,8 +137,8 @@ fn serve(mut stream: TcpStream, shared: &(Mutex<State>, Condvar)) {
     let mut state = shared.0.lock().expect("no panic");
     let (status, answer) = state.answer(&operation, &body);
     state.requests.push((operation, body));
-    drop(state);
     shared.1.notify_all();
+    drop(shared.1.wait_while(state, |state| state.holds).expect("no panic"));
     let answer = answer.to_string();
     // Whoever asked may have gone away.
     drop(write!(

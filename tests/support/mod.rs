@@ -111,7 +111,7 @@ impl Worker {
 
     /// Makes `server` its AWS Batch.
     pub fn batch(mut self, server: &BatchServer) -> Self {
-        self.command.env("AWS_MAX_ATTEMPTS", "3").envs(server.env());
+        self.command.envs(server.env());
         self
     }
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
 use aws_types::service_config::ServiceConfigKey;
@@ -110,8 +109,6 @@ fn client(config: &SdkConfig) -> Client {
         .stalled_stream_protection(
             StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build(),
         )
-        // See `retry`.
-        .retry_config(RetryConfig::disabled())
         .build();
     Client::from_conf(config)
 }

@@ -54,11 +54,6 @@ impl Buckets {
         known.entry(name.to_owned()).or_insert_with(new).clone()
     }
 
-    /// How transfers are bounded.
-    pub(super) fn transfers(&self) -> &Transfers {
-        &self.transfers
-    }
-
     /// How many requests were tried again up to now.
     pub(super) fn retries(&self) -> u64 {
         self.retries.load(Relaxed)
