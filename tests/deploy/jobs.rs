@@ -138,10 +138,16 @@ fn jobs_that_fail_are_told_and_are_a_failure_of_who_waits() {
     let run = submit(&moto, "bad").args("--wait --poll-interval 1s --json").run().exits(70);
     let words = run.last_words();
     assert!(words.contains("bad: failed, 5 children (5 failed); bad-stitch: failed"), "{words}");
-    let [_, stitch] = ids(&run);
+    let [render, stitch] = ids(&run);
     let plain = status(&moto, &stitch).run().exits(0);
     let waited = status(&moto, &stitch).args("--wait --poll-interval 1s").run().exits(70);
     assert_eq!(plain.stdout, waited.stdout);
+    let told = status(&moto, &stitch).arg("--json").run().exits(0);
+    let told: Value = serde_json::from_str(&told.stdout).expect("JSON");
+    let failed = told["failed"].as_array().unwrap().iter().map(|job| job["job_id"].clone());
+    let children = (0..5).map(|index| format!("{render}:{index}"));
+    let expected: Vec<_> = children.chain([stitch]).map(Value::String).collect();
+    assert_eq!(failed.collect::<Vec<_>>(), expected);
 }
 
 #[test]
