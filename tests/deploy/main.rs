@@ -1,7 +1,7 @@
 //! `deploy/batch`: the template is sound, moto makes a stack of it in all its
 //! variants, and its job definitions are those that lie beside it as JSON, and mean
 //! what they are to mean. With such a stack `submit` and `status` do what they are to
-//! do.
+//! do, and so do the commands of `docs/aws-batch.md`.
 //!
 //! `make test-deploy` installs what is needed and runs this.
 #![allow(
@@ -17,6 +17,7 @@
 #[path = "../batch_sim/definition.rs"]
 mod definition; // shared with the simulator of Batch
 mod definitions; // which attempts are repeated, which command runs
+mod document; // the commands of docs/aws-batch.md, as they stand there
 mod jobs; // submit and status, with a stack of the template
 mod moto; // an account on AWS, which has the stack
 #[path = "../support/mod.rs"]
