@@ -132,7 +132,7 @@ impl Batch {
             for child in page.job_summary_list.unwrap_or_default() {
                 let index = child.array_properties.and_then(|array| array.index);
                 let id = child.job_id.and_then(|id| id.parse::<JobId>().ok());
-                failed.extend(index.zip(id));
+                failed.extend(id.map(|id| (index, id)));
             }
         }
         failed.sort_by_key(|&(index, _)| index);
