@@ -1,7 +1,7 @@
 //! `submit` and `status`, with the stack of the template: what comes of them in an account
 //! that somebody else has written.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Deserializer, Map, Value, json};
 
 use crate::moto::Moto;
 use crate::said;
@@ -31,7 +31,9 @@ fn status(moto: &Moto, job: &str) -> Worker {
 /// which stitches.
 #[track_caller]
 fn ids(run: &Run) -> [String; 2] {
-    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    // With `--wait` how they ended follows.
+    let mut told = Deserializer::from_str(&run.stdout).into_iter::<Value>();
+    let told = told.next().expect("an answer").expect("JSON");
     ["render", "stitch"].map(|job| told[job]["job_id"].as_str().expect("an id").to_owned())
 }
 
@@ -184,14 +186,14 @@ fn what_it_prints_for_the_aws_cli_the_aws_cli_takes() {
 
     // The second job, once the account has its definition.
     let run = submit_to(moto, "half", ["JobQueue", "RenderJobDefinition", "nothing"]);
-    let run = run.run().exits(2);
+    let run = run.args("--env NOTE=it's").run().exits(70);
     let words = run.last_words();
     assert!(words.contains("Job definition nothing does not exist"), "{words}");
-    let (_, command) = words.split_once("(aws ").expect("a command");
-    let (command, _) = command.split_once("')").expect("its end");
-    let command = format!("aws {command}'").replace("nothing", moto.known("StitchJobDefinition"));
-    let taken: Value = serde_json::from_str(&said(&mut moto.shell(&command))).expect("JSON");
+    let (_, command) = run.stdout.split_once("left to do").expect("a command");
+    let command = command.replace("nothing", moto.known("StitchJobDefinition"));
+    let taken: Value = serde_json::from_str(&said(&mut moto.shell(command.trim()))).expect("JSON");
     let stitch = taken["jobId"].as_str().unwrap();
+    assert_eq!(kept(moto, stitch)["environment"]["NOTE"], "it's");
     let run = status(moto, stitch).run().exits(0);
     assert!(run.stdout.starts_with("job         half: succeeded, 5 children"), "{}", run.stdout);
 }
