@@ -10,12 +10,13 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::PathBuf;
 
+use crate::batch::{BatchError, Refused};
 use crate::blender::{Flaw, SceneFileError, SetAside};
 use crate::exit::Exit;
 use crate::process::sandbox::NoSandbox;
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::SpawnError;
-use crate::request::{FrameSet, Location, SelectionError};
+use crate::request::{FrameSet, FramesPerJob, JobId, Location, SelectionError};
 use crate::space::Space;
 use crate::storage::{Failure, StorageError};
 use crate::{blender, ffmpeg};
@@ -136,6 +137,50 @@ pub enum Error {
         /// What is left to do.
         left: String,
     },
+    /// AWS Batch does not do what was asked.
+    Batch(BatchError),
+    /// Of the jobs to be submitted the first one is, and the second one is not.
+    HalfSubmitted {
+        /// The id of the job that renders.
+        render: String,
+        /// Why the other one is not.
+        source: BatchError,
+    },
+    /// More children than an array job can have.
+    ArrayTooLarge {
+        /// The frames of all of them.
+        frames: u32,
+        /// How many there would be.
+        children: u32,
+        /// With how many frames each they are few enough.
+        fits: FramesPerJob,
+    },
+    /// AWS Batch knows no such job.
+    NoSuchJob {
+        /// Its id.
+        job: JobId,
+        /// Where it was looked for.
+        region: String,
+    },
+    /// Jobs that were followed to their end failed.
+    JobsFailed {
+        /// Which, and how far they came.
+        jobs: String,
+    },
+    /// Jobs were followed and are no longer. They go on.
+    NoLongerFollowed {
+        /// Why.
+        why: Box<Error>,
+        /// What follows them again.
+        command: String,
+    },
+    /// Standard output does not take an answer.
+    Answer {
+        /// What was to be told.
+        text: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A bug in render-worker.
     Internal(String),
 }
@@ -144,10 +189,23 @@ impl Error {
     /// How the worker ends.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Selection(_) => Exit::Usage,
+            Self::Selection(_) | Self::ArrayTooLarge { .. } => Exit::Usage,
+            Self::Batch(error) => match error.refused() {
+                Refused::Request => Exit::Usage,
+                Refused::Access => Exit::Denied,
+                Refused::ForNow | Refused::Throttled => Exit::Transient,
+                Refused::Unknown => Exit::ChildFailed,
+            },
+            // None of them may look as if the same once more were right: the first job is there.
+            Self::HalfSubmitted { .. } | Self::JobsFailed { .. } => Exit::ChildFailed,
+            Self::NoLongerFollowed { why, .. } => match why.exit() {
+                Exit::Transient => Exit::ChildFailed,
+                exit => exit,
+            },
             Self::SceneFile { source: SceneFileError::Io(_), .. }
             | Self::ScratchFull { .. }
-            | Self::Scratch { .. } => Exit::LocalIo,
+            | Self::Scratch { .. }
+            | Self::Answer { .. } => Exit::LocalIo,
             Self::SceneFile { .. } | Self::NoSceneRange { .. } | Self::UnusableFrames { .. } => {
                 Exit::Unusable
             }
@@ -161,7 +219,9 @@ impl Error {
                     Exit::ChildFailed
                 }
             }
-            Self::NoFrames { .. } | Self::MissingFrames { .. } => Exit::Missing,
+            Self::NoFrames { .. } | Self::MissingFrames { .. } | Self::NoSuchJob { .. } => {
+                Exit::Missing
+            }
             Self::Ffmpeg { cause, .. } => match cause {
                 ffmpeg::Cause::Lacking => Exit::Unavailable,
                 ffmpeg::Cause::Disk => Exit::LocalIo,
@@ -175,12 +235,13 @@ impl Error {
                 Failure::Transient(_) => Exit::Transient,
                 Failure::Io(_) => Exit::LocalIo,
             },
-            Self::Interrupted { by: Interrupt::Keyboard, .. } => Exit::Keyboard,
-            Self::Interrupted {
-                by: Interrupt::Terminate | Interrupt::HangUp | Interrupt::Spot { .. },
-                ..
-            } => Exit::Terminated,
-            Self::Interrupted { by: Interrupt::OutOfTime, .. } => Exit::ChildFailed,
+            Self::Interrupted { by, .. } => match by {
+                Interrupt::Keyboard => Exit::Keyboard,
+                Interrupt::Terminate | Interrupt::HangUp | Interrupt::Spot { .. } => {
+                    Exit::Terminated
+                }
+                Interrupt::OutOfTime => Exit::ChildFailed,
+            },
             Self::Internal(_) => Exit::Internal,
         }
     }
@@ -223,8 +284,14 @@ impl StdError for Error {
             // The operation and its location are in its own words.
             Self::NotStored { source, .. } => Some(source),
             Self::Storage(error) => error.source(),
-            Self::Scratch { source, .. } => Some(source),
-            Self::Selection(_)
+            Self::Scratch { source, .. } | Self::Answer { source, .. } => Some(source),
+            Self::HalfSubmitted { source, .. } => Some(source),
+            Self::Batch(_)
+            | Self::ArrayTooLarge { .. }
+            | Self::NoSuchJob { .. }
+            | Self::JobsFailed { .. }
+            | Self::NoLongerFollowed { .. }
+            | Self::Selection(_)
             | Self::Sandbox(_)
             | Self::Blender { .. }
             | Self::SetAside { .. }
@@ -236,6 +303,12 @@ impl StdError for Error {
             | Self::Interrupted { .. }
             | Self::Internal(_) => None,
         }
+    }
+}
+
+impl From<BatchError> for Error {
+    fn from(error: BatchError) -> Self {
+        Self::Batch(error)
     }
 }
 

@@ -21,7 +21,8 @@ pub enum Exit {
     Missing,
     /// Blender or FFmpeg is not there or lacks what was asked for.
     Unavailable,
-    /// Blender or FFmpeg failed, or the time of the job is over.
+    /// Blender or FFmpeg failed, or the time of the job is over; or jobs that were waited
+    /// for failed.
     ChildFailed,
     /// The scratch disk or a mounted volume is full or failing.
     LocalIo,
@@ -72,6 +73,32 @@ impl Exit {
             Self::ChildKilled => 137,
             Self::Terminated => 143,
         }
+    }
+}
+
+impl Exit {
+    /// What it means, to follow the code.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Internal => "a bug in render-worker",
+            Self::Usage => "wrong flags or variables",
+            Self::Unusable => "the scene or a frame is unusable",
+            Self::Missing => "the scene or frames are not there",
+            Self::Unavailable => "Blender or FFmpeg is not there or lacks what was asked for",
+            Self::ChildFailed => "Blender or FFmpeg failed, or the time of the job was over",
+            Self::LocalIo => "the scratch disk or a mounted folder is full or failing",
+            Self::Transient => "storage could not be reached or was overloaded",
+            Self::Denied => "access denied",
+            Self::Keyboard => "stopped by SIGINT",
+            Self::ChildKilled => "killed: out of memory, or nobody knows by whom",
+            Self::Terminated => "told to stop by SIGTERM or a Spot notice",
+        }
+    }
+
+    /// The one of this code; `None` if it is none of ours.
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|exit| exit.code() == code)
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! # The map
 //!
-//! Dependencies only go down. [`pipeline`] may use everything below it; `blender`,
+//! Dependencies only go down. [`pipeline`] may use everything below it; `batch`, `blender`,
 //! `ffmpeg`, `storage`, `process`, `image` and `telemetry` know nothing of each
 //! other; all may use [`request`], which uses nothing but std (and crates for
 //! percent-encoding and spans of time).
@@ -28,6 +28,9 @@
 //! │   └─ delivery     saved → verified → stored, beside the rendering
 //! │      └─ backlog   what is saved and not stored: how much, and when to try again
 //! │   inspect       the beginning of a scene file → its frames, and the array they need
+//! │   submit        the jobs that render a scene and make the video → AWS Batch
+//! │   status        jobs on AWS Batch: how they are, now or until they have ended
+//! │   ├─ failures     why children failed: exit code, log, cause from their reports
 //! │   stitch        storage → frames in order → FFmpeg → video → storage
 //! │   ├─ sequence     names → order; gaps, duplicates and strangers named
 //! │   ├─ prefetch     frames fetched ahead, in order, in bounded memory
@@ -38,15 +41,18 @@
 //! │   metrics       the same in numbers, for CloudWatch
 //! │   walls         what each program may reach
 //! │   flood         how much of what it prints is shown
+//! │   answer        what is printed by those that were asked something
 //! ├─ error        everything that can go wrong → exit code and advice
 //! │   └─ exit       the exit codes
+//! ├─ batch        AWS Batch: jobs submitted, looked up
 //! ├─ blender      its command line, its log, its failures, its files
 //! ├─ ffmpeg       its input, command line, progress, failures
 //! ├─ image        is this frame whole?
 //! ├─ process      PID 1, signals, the Spot notice, a child: watched, measured, locked in
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log, the progress bar, numbers
-//! ├─ http         the HTTP client below the AWS SDK: what process and storage share
+//! ├─ aws          who we are to AWS, and what its services say: what storage and batch share
+//! ├─ http         the HTTP client below the AWS SDK: what process and aws share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
 //! ├─ printable    text from strangers, made harmless: what process and telemetry share
 //! ├─ provenance   what worker and image were built from: what cli, log and report share
@@ -67,6 +73,8 @@
 //! - A child's exit status never becomes ours.
 //! - Memory and scratch space do not grow with the number of frames.
 
+pub mod aws;
+pub mod batch;
 pub mod blender;
 pub mod cli;
 pub mod ending;

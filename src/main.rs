@@ -1,6 +1,6 @@
 //! The ENTRYPOINT: a table of contents.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,7 +34,9 @@ fn main() -> ExitCode {
     let reader = reader(&environment);
     match cli::parse(std::env::args_os(), &environment) {
         Ok(command) => work(command, reader).into(),
-        Err(Refusal::Answer(text)) => answer(&text).into(),
+        Err(Refusal::Answer(text)) => {
+            answer(&text).map_or_else(|error| error.exit(), |()| Exit::Success).into()
+        }
         Err(Refusal::Usage(error, format)) => {
             let format = format.unwrap_or_else(default_format);
             let _log = logging::start(format, LogLevel::default(), reader, &Attempt::default());
@@ -50,7 +52,7 @@ fn work(command: Command, reader: Reader) -> Exit {
     let _log = logging::start(format, command.log_level, reader, &command.attempt);
     let sandbox = Sandbox::detect(command.confinement.sandbox);
     // Whoever only asks starts no program that would have to be locked in.
-    if !matches!(command.action, JobRequest::Inspect(_)) {
+    if command.action.runs_programs() {
         introduce(&command.provenance, &sandbox);
     }
     for name in command.confinement.secrets() {
@@ -118,7 +120,7 @@ fn introduce(provenance: &Provenance, sandbox: &Sandbox) {
 
 /// Carries out a command, as long as there is time for that.
 async fn run(command: Command, sandbox: Sandbox) -> Result<(), Error> {
-    let shutdown = Shutdown::listen(command.stop_grace)
+    let shutdown = Shutdown::listen(command.stop_grace, command.action.runs_programs())
         .map_err(|error| Error::Internal(format!("no signals: {error}")))?;
     if command.asks_instance {
         spot::watch(&shutdown);
@@ -161,18 +163,22 @@ async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Re
         JobRequest::Stitch { job, ffmpeg, ffprobe } => {
             pipeline::stitch(&worker, &job, &ffmpeg, &ffprobe).await
         }
-        JobRequest::Inspect(job) => {
-            answer(&pipeline::inspect(&worker, &job).await?);
-            Ok(())
-        }
+        JobRequest::Inspect(job) => pipeline::inspect(&worker, &job, answer).await,
+        JobRequest::Submit(job) => pipeline::submit(&worker, &job, answer).await,
+        JobRequest::Status(job) => pipeline::status(&worker, &job, answer).await,
     }
 }
 
-/// Prints what was asked for: help or the version.
-fn answer(text: &str) -> Exit {
-    // Whoever closed the pipe has read enough.
-    _ = std::io::stdout().write_all(text.as_bytes());
-    Exit::Success
+/// Prints what was asked for.
+fn answer(text: &str) -> Result<(), Error> {
+    let mut output = std::io::stdout();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        // Whoever closed the pipe has read enough.
+        Err(source) if source.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::Answer { text: text.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Who reads the log.

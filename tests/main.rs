@@ -41,9 +41,11 @@ mod signals; // told to stop: saved frames are stored, the rest is named
 mod spot; // the instance tells that it goes: what is in hand is finished, no more is begun
 mod start_jitter; // workers that start together do not ask S3 together
 mod static_binary; // the static build in root file systems that lack everything
+mod status; // jobs on AWS Batch: how they are, why they failed, followed to their end
 mod stitch; // frames to video: which, in what order, how it looks, how it is encoded
 mod stop_grace; // the time for stopping: used for storing, and kept to
 mod storage; // one contract for every kind of location
+mod submit; // jobs for AWS Batch: what is asked of it, and that this makes the video
 mod support; // starting the program, reading its log, scenes, stand-ins
 mod terminal; // on a terminal: a progress bar, colours, and no more than it can do
 mod usage; // flags and variables: help, version, refusals

@@ -171,8 +171,8 @@ pub const ENOUGH: u64 = 160 * 1024;
 
 impl SceneFile {
     /// Reads the first bytes of a file, or the `whole` of it. `None` if they are too few
-    /// to tell, which [`ENOUGH`] of them are not. What is of an unknown layout behind the
-    /// magic word is left to Blender: it may know better.
+    /// to tell; [`ENOUGH`] always do. What is of an unknown layout behind the magic word is
+    /// left to Blender: it may know better.
     ///
     /// # Errors
     /// If the file is certainly no .blend file.

@@ -4,7 +4,12 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help, not Markdown")]
 
+mod batch;
+
 use clap::{Args, Parser, Subcommand};
+
+pub(super) use batch::{FollowArgs, StatusArgs, SubmitArgs};
+use batch::{STATUS_EXAMPLES, SUBMIT_EXAMPLES};
 
 /// Renders Blender animations and stitches them to video, in a container.
 #[derive(Debug, Parser)]
@@ -39,29 +44,56 @@ pub(super) enum Action {
     /// Tell which frames a scene has, and how large an array renders them
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+    /// Submit the jobs that render a scene and make the video to AWS Batch
+    #[command(after_long_help = SUBMIT_EXAMPLES)]
+    Submit(SubmitArgs),
+    /// Tell how jobs on AWS Batch are, and why children have failed
+    #[command(after_long_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
 }
 
 impl Action {
-    /// What is common to all of them.
-    pub fn common(&self) -> CommonArgs {
+    /// What is common to those that run Blender or FFmpeg.
+    pub fn common(&self) -> Option<&CommonArgs> {
         match self {
             Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
-                common.clone()
+                Some(common)
             }
-            Self::Inspect(args) => CommonArgs {
-                log_format: args.log_format.clone(),
-                log_level: args.log_level.clone(),
-                ..CommonArgs::default()
-            },
+            Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
+        }
+    }
+
+    /// What is common to all of them.
+    pub fn log(&self) -> &LogArgs {
+        match self {
+            Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
+                &common.log
+            }
+            Self::Inspect(args) => &args.log,
+            Self::Submit(args) => &args.log,
+            Self::Status(args) => &args.log,
         }
     }
 }
 
-#[derive(Clone, Debug, Default, Args)]
-pub(super) struct CommonArgs {
+#[derive(Debug, Default, Args)]
+pub(super) struct LogArgs {
+    /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
+    #[arg(long, value_name = "FORMAT")]
+    pub log_format: Option<String>,
+
+    /// How much is logged: error, warn, info, debug or trace [env: LOG_LEVEL] [default: info; warn where an answer is all]
+    #[arg(long, value_name = "LEVEL")]
+    pub log_level: Option<String>,
+}
+
+// What there is to render, where it goes, and which frames there are. (A comment that clap
+// takes for the text of --help would replace that of the subcommand.)
+#[derive(Debug, Default, Args)]
+pub(super) struct WorkArgs {
     /// What to work on: s3://BUCKET/KEY, file:///PATH or a path [env: INPUT_URI]
     ///
-    /// For render: the .blend file. For stitch: where frames/ lies, which is the output of render;
+    /// For render and submit: the .blend file. For stitch: where frames/ lies, which is the output of render;
     /// a folder of images works as well.
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
@@ -84,15 +116,16 @@ pub(super) struct CommonArgs {
     /// How many frames the animation has, or `scene` [env: TOTAL_FRAMES]
     ///
     /// For render: nothing past the last one is rendered; a child that lies wholly past the end
-    /// has nothing to do and succeeds. For stitch: that many frames must be there. `scene` takes
-    /// the number from the scene file.
+    /// has nothing to do and succeeds. For stitch: that many frames must be there. For submit:
+    /// by default up to the scene's last one. `scene` takes the number from the scene file.
     #[arg(short, long, value_name = "N|scene", allow_hyphen_values = true)]
     pub total_frames: Option<String>,
 
     /// The animation's first frame, or `scene` [env: FIRST_FRAME] [default: 1]
     ///
     /// For render: where index 0 begins. For stitch: where the video begins; by default with the
-    /// first frame there is, or with 1 where --total-frames is given. May be 0 or negative.
+    /// first frame there is, or with 1 where --total-frames is given. For submit: the scene's first
+    /// one, or 1 where --total-frames is a number. May be 0 or negative.
     #[arg(long, value_name = "FRAME|scene", allow_hyphen_values = true)]
     pub first_frame: Option<String>,
 
@@ -102,6 +135,12 @@ pub(super) struct CommonArgs {
     /// and counts frames of this set.
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     pub frames: Option<String>,
+}
+
+#[derive(Debug, Default, Args)]
+pub(super) struct CommonArgs {
+    #[command(flatten)]
+    pub work: WorkArgs,
 
     /// A folder for temporary files [env: SCRATCH_DIR] [default: the system's]
     #[arg(long, value_name = "DIR")]
@@ -172,13 +211,8 @@ pub(super) struct CommonArgs {
     #[arg(long, value_name = "FORMAT")]
     pub metrics: Option<String>,
 
-    /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
-    #[arg(long, value_name = "FORMAT")]
-    pub log_format: Option<String>,
-
-    /// How much is logged: error, warn, info, debug or trace [env: LOG_LEVEL] [default: info]
-    #[arg(long, value_name = "LEVEL")]
-    pub log_level: Option<String>,
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 #[derive(Debug, Args)]
@@ -243,11 +277,9 @@ pub(super) struct RenderArgs {
     pub blender: Option<String>,
 }
 
+// How the video is made.
 #[derive(Debug, Args)]
-pub(super) struct StitchArgs {
-    #[command(flatten)]
-    pub common: CommonArgs,
-
+pub(super) struct VideoArgs {
     /// Frames a second: 24, 23.976 or 30000/1001 [env: FPS] [default: the scene's]
     ///
     /// The scene's rate is known from the reports that render leaves; without them it is 25, and
@@ -280,6 +312,15 @@ pub(super) struct StitchArgs {
     /// Without this they are named, and there is no video.
     #[arg(long)]
     pub allow_gaps: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct StitchArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    #[command(flatten)]
+    pub video: VideoArgs,
 
     /// How much is fetched ahead of FFmpeg, like 256MiB [env: MAX_PREFETCH] [default: 64MiB]
     ///
@@ -311,13 +352,8 @@ pub(super) struct InspectArgs {
     #[arg(long)]
     pub json: bool,
 
-    /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
-    #[arg(long, value_name = "FORMAT")]
-    pub log_format: Option<String>,
-
-    /// How much is logged: error, warn, info, debug or trace [env: LOG_LEVEL] [default: warn]
-    #[arg(long, value_name = "LEVEL")]
-    pub log_level: Option<String>,
+    #[command(flatten)]
+    pub log: LogArgs,
 }
 
 const EXAMPLES: &str = "\

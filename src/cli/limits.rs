@@ -23,7 +23,9 @@ pub(super) fn resolve(
             BLENDER_ATTEMPTS.value(args.blender_attempts.as_deref(), environment)?,
             FRAME_TIMEOUT.value(args.frame_timeout.as_deref(), environment)?,
         ),
-        Action::Stitch(_) | Action::Inspect(_) => (None, None),
+        Action::Stitch(_) | Action::Inspect(_) | Action::Submit(_) | Action::Status(_) => {
+            (None, None)
+        }
     };
     Ok(Limits {
         blender_attempts: attempts.unwrap_or_default(),

@@ -5,6 +5,7 @@
 //! and the variable.
 
 mod args;
+mod batch;
 mod children;
 mod limits;
 mod resolver;
@@ -20,7 +21,8 @@ pub use settings::{Environment, Setting, UsageError};
 
 use crate::provenance::Provenance;
 use crate::request::{
-    Attempt, Confinement, InspectJob, Limits, Metrics, RenderJob, StitchJob, StopGrace, Transfers,
+    Attempt, Confinement, InspectJob, Limits, Metrics, RenderJob, StatusJob, StitchJob, StopGrace,
+    SubmitJob, Then, Transfers,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use args::Cli;
@@ -79,6 +81,30 @@ pub enum JobRequest {
     },
     /// Look at a scene file.
     Inspect(InspectJob),
+    /// Submit jobs to AWS Batch.
+    Submit(Box<SubmitJob>),
+    /// See how jobs on AWS Batch are.
+    Status(StatusJob),
+}
+
+impl JobRequest {
+    /// Whether it is carried out by programs that are started and locked in, and leaves a
+    /// report.
+    pub fn runs_programs(&self) -> bool {
+        match self {
+            Self::Render { .. } | Self::Stitch { .. } => true,
+            Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => false,
+        }
+    }
+
+    /// Whether it waits for others to carry it out.
+    fn waits(&self) -> bool {
+        match self {
+            Self::Render { .. } | Self::Stitch { .. } | Self::Inspect(_) => false,
+            Self::Submit(job) => matches!(job.then, Then::Wait(_)),
+            Self::Status(job) => job.wait.is_some(),
+        }
+    }
 }
 
 /// Why there is no [`Command`].
@@ -115,11 +141,8 @@ pub fn parse(
             Refusal::Usage(UsageError(text.to_owned()), format_unless_wrong(None))
         }
     })?;
-    let common = cli.action.common();
-    let log_format = format_unless_wrong(common.log_format.as_deref());
-    Resolver { environment }
-        .command(&cli.action, &common)
-        .map_err(|error| Refusal::Usage(error, log_format))
+    let log_format = format_unless_wrong(cli.action.log().log_format.as_deref());
+    Resolver { environment }.command(&cli.action).map_err(|error| Refusal::Usage(error, log_format))
 }
 
 #[cfg(test)]

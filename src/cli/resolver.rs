@@ -5,9 +5,9 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::args::{Action, CommonArgs, InspectArgs, RenderArgs, StitchArgs};
+use super::args::{Action, CommonArgs, InspectArgs, RenderArgs, StitchArgs, VideoArgs, WorkArgs};
 use super::settings::{Environment, Setting, Switch, UsageError};
-use super::{Command, JobRequest, children, limits};
+use super::{Command, JobRequest, batch, children, limits};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
@@ -17,12 +17,14 @@ use crate::request::{
 };
 use crate::telemetry::logging::LogLevel;
 
-const INPUT_URI: Setting = Setting { flag: "--input-uri", variable: "INPUT_URI" };
-const OUTPUT_URI: Setting = Setting { flag: "--output-uri", variable: "OUTPUT_URI" };
-const FRAMES_PER_JOB: Setting = Setting { flag: "--frames-per-job", variable: "F_PER_JOB" };
-const TOTAL_FRAMES: Setting = Setting { flag: "--total-frames", variable: "TOTAL_FRAMES" };
-const FIRST_FRAME: Setting = Setting { flag: "--first-frame", variable: "FIRST_FRAME" };
-const FRAMES: Setting = Setting { flag: "--frames", variable: "FRAMES" };
+pub(super) const INPUT_URI: Setting = Setting { flag: "--input-uri", variable: "INPUT_URI" };
+pub(super) const OUTPUT_URI: Setting = Setting { flag: "--output-uri", variable: "OUTPUT_URI" };
+pub(super) const FRAMES_PER_JOB: Setting =
+    Setting { flag: "--frames-per-job", variable: "F_PER_JOB" };
+pub(super) const TOTAL_FRAMES: Setting =
+    Setting { flag: "--total-frames", variable: "TOTAL_FRAMES" };
+pub(super) const FIRST_FRAME: Setting = Setting { flag: "--first-frame", variable: "FIRST_FRAME" };
+pub(super) const FRAMES: Setting = Setting { flag: "--frames", variable: "FRAMES" };
 const SCRATCH_DIR: Setting = Setting { flag: "--scratch-dir", variable: "SCRATCH_DIR" };
 const SANDBOX: Setting = Setting { flag: "--sandbox", variable: "SANDBOX" };
 const ALLOW_READ: Setting = Setting { flag: "--allow-read", variable: "ALLOW_READ" };
@@ -41,12 +43,12 @@ const MAX_PREFETCH: Setting = Setting { flag: "--max-prefetch", variable: "MAX_P
 const NO_RESUME: Setting = Setting { flag: "--no-resume", variable: "NO_RESUME" };
 const START_JITTER: Setting = Setting { flag: "--start-jitter", variable: "START_JITTER" };
 const BLENDER: Setting = Setting { flag: "--blender", variable: "BLENDER" };
-const FPS: Setting = Setting { flag: "--fps", variable: "FPS" };
-const CODEC: Setting = Setting { flag: "--codec", variable: "CODEC" };
-const CRF: Setting = Setting { flag: "--crf", variable: "CRF" };
-const PRESET: Setting = Setting { flag: "--preset", variable: "PRESET" };
-const OUTPUT_NAME: Setting = Setting { flag: "--output-name", variable: "OUTPUT_NAME" };
-const ALLOW_GAPS: Setting = Setting { flag: "--allow-gaps", variable: "ALLOW_GAPS" };
+pub(super) const FPS: Setting = Setting { flag: "--fps", variable: "FPS" };
+pub(super) const CODEC: Setting = Setting { flag: "--codec", variable: "CODEC" };
+pub(super) const CRF: Setting = Setting { flag: "--crf", variable: "CRF" };
+pub(super) const PRESET: Setting = Setting { flag: "--preset", variable: "PRESET" };
+pub(super) const OUTPUT_NAME: Setting = Setting { flag: "--output-name", variable: "OUTPUT_NAME" };
+pub(super) const ALLOW_GAPS: Setting = Setting { flag: "--allow-gaps", variable: "ALLOW_GAPS" };
 const FFMPEG: Setting = Setting { flag: "--ffmpeg", variable: "FFMPEG" };
 const FFPROBE: Setting = Setting { flag: "--ffprobe", variable: "FFPROBE" };
 
@@ -58,7 +60,7 @@ pub(super) struct Resolver<'a> {
 impl Resolver<'_> {
     /// # Errors
     /// If something is missing, contradictory or out of range.
-    pub fn command(&self, action: &Action, common: &CommonArgs) -> Result<Command, UsageError> {
+    pub fn command(&self, action: &Action) -> Result<Command, UsageError> {
         let env = self.environment;
         let attempt = self.attempt()?;
         let request = match action {
@@ -72,28 +74,45 @@ impl Resolver<'_> {
                 ffprobe: self.program(FFPROBE, args.ffprobe.as_deref(), "ffprobe")?,
             },
             Action::Inspect(args) => JobRequest::Inspect(self.inspect_job(args)?),
+            Action::Submit(args) => JobRequest::Submit(Box::new(batch::submit_job(self, args)?)),
+            Action::Status(args) => JobRequest::Status(batch::status_job(self, args)?),
         };
-        let log_level = LOG_LEVEL.value(common.log_level.as_deref(), env)?;
+        // Whoever runs no program is not refused for what is set for those who do.
+        let (nothing, nobody) = (CommonArgs::default(), Environment::default());
+        let (common, settings) = match action.common() {
+            Some(common) => (common, self),
+            None => (&nothing, &Resolver { environment: &nobody }),
+        };
+        let answers = action.common().is_none() && !request.waits();
+        let log_level = LOG_LEVEL.value(action.log().log_level.as_deref(), env)?;
         Ok(Command {
-            action: request,
             provenance: provenance(env),
             search_path: env.get("PATH").map(str::to_owned),
-            transfers: self.transfers(common)?,
-            metrics: self.metrics(common, &attempt)?,
-            scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), env)?,
-            confinement: self.confinement(common)?,
-            stop_grace: STOP_GRACE.value(common.stop_grace.as_deref(), env)?.unwrap_or_default(),
-            asks_instance: !env
-                .get("AWS_EC2_METADATA_DISABLED")
-                .is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")),
-            limits: limits::resolve(action, common, env)?,
+            transfers: Transfers {
+                attempts: self.number("AWS_MAX_ATTEMPTS")?.and_then(NonZeroU32::new),
+                ..settings.transfers(common)?
+            },
+            metrics: settings.metrics(common, &attempt)?,
+            scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), settings.environment)?,
+            confinement: settings.confinement(common)?,
+            stop_grace: STOP_GRACE
+                .value(common.stop_grace.as_deref(), settings.environment)?
+                .unwrap_or_default(),
+            // Nothing is lost with the instance where there is nothing but an answer.
+            asks_instance: action.common().is_some()
+                && !env
+                    .get("AWS_EC2_METADATA_DISABLED")
+                    .is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")),
+            limits: limits::resolve(action, common, settings.environment)?,
             attempt,
-            log_format: LOG_FORMAT.value(common.log_format.as_deref(), env)?,
-            log_level: log_level.unwrap_or(match action {
-                Action::Render(_) | Action::Stitch(_) => LogLevel::default(),
-                // Their answer is what matters, not how they came to it.
-                Action::Inspect(_) => LogLevel::WARN,
+            log_format: LOG_FORMAT.value(action.log().log_format.as_deref(), env)?,
+            // An answer is what matters, not how it was come to.
+            log_level: log_level.unwrap_or(if answers {
+                LogLevel::WARN
+            } else {
+                LogLevel::default()
             }),
+            action: request,
         })
     }
 
@@ -121,7 +140,7 @@ impl Resolver<'_> {
         let defaults = Transfers::default();
         let upload_buffer = UPLOAD_BUFFER.value(common.upload_buffer.as_deref(), env)?;
         Ok(Transfers {
-            attempts: self.number("AWS_MAX_ATTEMPTS")?.and_then(NonZeroU32::new),
+            attempts: None,
             at_once: MAX_TRANSFERS
                 .value(common.max_transfers.as_deref(), env)?
                 .unwrap_or(defaults.at_once),
@@ -131,12 +150,12 @@ impl Resolver<'_> {
 
     fn render_job(&self, args: &RenderArgs, attempt: &Attempt) -> Result<RenderJob, UsageError> {
         let env = self.environment;
-        let (scene, output) = self.locations(&args.common)?;
+        let (scene, output) = self.locations(&args.common.work)?;
         is_file(&scene)?;
         Ok(RenderJob {
             scene,
             output,
-            frames: self.frame_selection(&args.common, attempt.array)?,
+            frames: self.frame_selection(&args.common.work, attempt.array)?,
             engine: ENGINE
                 .value(args.engine.as_deref(), env)?
                 .unwrap_or_else(|| Engine::Named("CYCLES".to_owned())),
@@ -154,7 +173,21 @@ impl Resolver<'_> {
 
     fn stitch_job(&self, args: &StitchArgs) -> Result<StitchJob, UsageError> {
         let env = self.environment;
-        let (input, output) = self.locations(&args.common)?;
+        let (input, output) = self.locations(&args.common.work)?;
+        Ok(StitchJob {
+            input,
+            output,
+            frames: self.sequence_selection(&args.common.work)?,
+            allow_gaps: self.switch(ALLOW_GAPS, args.video.allow_gaps)?,
+            max_prefetch: MAX_PREFETCH
+                .value(args.max_prefetch.as_deref(), env)?
+                .unwrap_or(ByteSize::mib(64)),
+            video: self.video_settings(&args.video)?,
+        })
+    }
+
+    fn video_settings(&self, args: &VideoArgs) -> Result<VideoSettings, UsageError> {
+        let env = self.environment;
         let codec: Codec = CODEC.value(args.codec.as_deref(), env)?.unwrap_or_default();
         let name: Option<String> = OUTPUT_NAME.value(args.output_name.as_deref(), env)?;
         let name = match name {
@@ -177,16 +210,7 @@ impl Resolver<'_> {
                 )));
             }
         }
-        Ok(StitchJob {
-            input,
-            output,
-            frames: self.sequence_selection(&args.common)?,
-            allow_gaps: self.switch(ALLOW_GAPS, args.allow_gaps)?,
-            max_prefetch: MAX_PREFETCH
-                .value(args.max_prefetch.as_deref(), env)?
-                .unwrap_or(ByteSize::mib(64)),
-            video,
-        })
+        Ok(video)
     }
 
     fn inspect_job(&self, args: &InspectArgs) -> Result<InspectJob, UsageError> {
@@ -213,20 +237,20 @@ impl Resolver<'_> {
         Ok(Confinement { environment, passed, readable, sandbox })
     }
 
-    fn locations(&self, common: &CommonArgs) -> Result<(Location, Location), UsageError> {
-        let input = INPUT_URI.required(common.input_uri.as_deref(), self.environment)?;
-        let output = OUTPUT_URI.required(common.output_uri.as_deref(), self.environment)?;
+    pub fn locations(&self, work: &WorkArgs) -> Result<(Location, Location), UsageError> {
+        let input = INPUT_URI.required(work.input_uri.as_deref(), self.environment)?;
+        let output = OUTPUT_URI.required(work.output_uri.as_deref(), self.environment)?;
         Ok((input, output))
     }
 
     /// Which frames `render` is to render.
     fn frame_selection(
         &self,
-        common: &CommonArgs,
+        work: &WorkArgs,
         array: Option<ArrayPosition>,
     ) -> Result<FrameSelection, UsageError> {
-        let per_job = FRAMES_PER_JOB.value(common.frames_per_job.as_deref(), self.environment)?;
-        let (frames, first, total) = self.frame_settings(common)?;
+        let per_job = FRAMES_PER_JOB.value(work.frames_per_job.as_deref(), self.environment)?;
+        let (frames, first, total) = self.frame_settings(work)?;
         match (frames, per_job, array) {
             (Some(frames), _, None) => Ok(FrameSelection::Exactly(frames)),
             (Some(frames), Some(per_job), Some(array)) => {
@@ -248,11 +272,11 @@ impl Resolver<'_> {
     }
 
     /// Which frames `stitch` must find.
-    fn sequence_selection(&self, common: &CommonArgs) -> Result<SequenceSelection, UsageError> {
+    fn sequence_selection(&self, work: &WorkArgs) -> Result<SequenceSelection, UsageError> {
         // Not used here, but a value that render would refuse is refused.
         let _: Option<FramesPerJob> =
-            FRAMES_PER_JOB.value(common.frames_per_job.as_deref(), self.environment)?;
-        let (frames, first, total) = self.frame_settings(common)?;
+            FRAMES_PER_JOB.value(work.frames_per_job.as_deref(), self.environment)?;
+        let (frames, first, total) = self.frame_settings(work)?;
         Ok(match frames {
             Some(frames) => SequenceSelection::Exactly(frames),
             None => SequenceSelection::Range { first, total },
@@ -262,14 +286,14 @@ impl Resolver<'_> {
     /// The frames that are named one by one, or else where the animation begins and how
     /// many frames it has.
     #[expect(clippy::type_complexity, reason = "three settings, each given or not")]
-    fn frame_settings(
+    pub fn frame_settings(
         &self,
-        common: &CommonArgs,
+        work: &WorkArgs,
     ) -> Result<(Option<FrameSet>, Option<FirstFrame>, Option<TotalFrames>), UsageError> {
         let env = self.environment;
-        let frames: Option<FrameSet> = FRAMES.value(common.frames.as_deref(), env)?;
-        let first = FIRST_FRAME.value(common.first_frame.as_deref(), env)?;
-        let total = TOTAL_FRAMES.value(common.total_frames.as_deref(), env)?;
+        let frames: Option<FrameSet> = FRAMES.value(work.frames.as_deref(), env)?;
+        let first = FIRST_FRAME.value(work.first_frame.as_deref(), env)?;
+        let total = TOTAL_FRAMES.value(work.total_frames.as_deref(), env)?;
         for (setting, given) in [(FIRST_FRAME, first.is_some()), (TOTAL_FRAMES, total.is_some())] {
             if frames.is_some() && given {
                 return Err(FRAMES.refuse(format_args!("contradicts {setting}; give one of them")));
@@ -302,7 +326,7 @@ impl Resolver<'_> {
     }
 
     /// A flag without a value, whose variable says yes or no.
-    fn switch(&self, setting: Setting, flag: bool) -> Result<bool, UsageError> {
+    pub fn switch(&self, setting: Setting, flag: bool) -> Result<bool, UsageError> {
         let variable: Option<Switch> = setting.value(None, self.environment)?;
         Ok(flag || variable.is_some_and(|Switch(on)| on))
     }
@@ -319,7 +343,7 @@ impl Resolver<'_> {
 }
 
 /// Whether `scene` can be a scene file.
-fn is_file(scene: &Location) -> Result<(), UsageError> {
+pub(super) fn is_file(scene: &Location) -> Result<(), UsageError> {
     if scene.is_root() {
         return Err(
             INPUT_URI.refuse(format_args!("`{scene}` is a bucket; name the .blend file in it"))

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{Error, frames};
+use super::{Error, chain, frames};
 use crate::blender::SetAside;
 use crate::ending::{Killer, Size};
 use crate::exit::Exit;
-use crate::request::Location;
+use crate::request::{LARGEST_ARRAY, Location};
 use crate::{blender, ffmpeg};
 
 impl fmt::Display for Error {
@@ -61,6 +61,27 @@ impl fmt::Display for Error {
                 write!(f, "the folder for temporary files, {}, cannot be used", path.display())
             }
             Self::Interrupted { by, left } => write!(f, "stopped by {by}: {left}"),
+            Self::Batch(error) => write!(f, "{error}"),
+            Self::HalfSubmitted { render, .. } => write!(
+                f,
+                "the job {render} is submitted and renders, the one that makes the video is not"
+            ),
+            Self::ArrayTooLarge { frames, children, fits } => write!(
+                f,
+                "{frames} frames would take {children} children, and an array job has \
+                 {LARGEST_ARRAY} at most: --frames-per-job (F_PER_JOB) {} fits",
+                fits.get()
+            ),
+            Self::NoSuchJob { job, region } => {
+                write!(f, "AWS Batch in {region} knows no job {job}")
+            }
+            Self::JobsFailed { jobs } => write!(f, "{jobs}"),
+            Self::NoLongerFollowed { why, command } => {
+                write!(f, "{}; the jobs go on: {command}", chain(why.as_ref()))
+            }
+            Self::Answer { text, .. } => {
+                write!(f, "standard output does not take the answer, {:?}", text.trim_end())
+            }
             Self::Internal(what) => write!(f, "{what}"),
         }
     }
@@ -71,6 +92,32 @@ impl Error {
     pub fn advice(&self) -> &'static str {
         match self.exit() {
             Exit::Success => "",
+            _ if matches!(self, Self::NoLongerFollowed { .. }) => "follow them again, as it says",
+            _ if matches!(self, Self::HalfSubmitted { .. }) => {
+                "see whether AWS Batch has the other one; if not, submit it: standard output says how"
+            }
+            Exit::ChildFailed if matches!(self, Self::Batch(_)) => {
+                "look for the job in its queue before submitting it again: it may be there"
+            }
+            Exit::LocalIo if matches!(self, Self::Answer { .. }) => {
+                "see that there is room for it where standard output goes"
+            }
+            Exit::Usage if matches!(self, Self::ArrayTooLarge { .. }) => {
+                "have a child render more frames, or leave it to --auto"
+            }
+            Exit::Usage if matches!(self, Self::Batch(_)) => "correct what it names",
+            Exit::Missing if matches!(self, Self::NoSuchJob { .. }) => {
+                "check id and region (AWS_REGION); Batch forgets jobs some days after their end"
+            }
+            Exit::Transient if matches!(self, Self::Batch(_)) => {
+                "see that credentials are set and the network is there, and run this again"
+            }
+            Exit::Denied if matches!(self, Self::Batch(_)) => {
+                "give whoever runs this the right to do it, or other credentials"
+            }
+            Exit::ChildFailed if matches!(self, Self::JobsFailed { .. }) => {
+                "mend what failed, and submit the same again: what is stored is not rendered again"
+            }
             Exit::Internal => "this is a bug in render-worker: report it with this log",
             Exit::Usage => "correct the flags or variables of the job",
             Exit::Unusable if matches!(self, Self::UnusableFrames { .. } | Self::Ffmpeg { .. }) => {

@@ -6,45 +6,41 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::Worker;
+use super::answer::{Lines, Tell, json};
 use crate::blender::{ENOUGH, Packing, SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::printable::printable;
-use crate::request::{FrameRange, FramesPerJob, InspectJob};
+use crate::request::{FrameRange, FramesPerJob, InspectJob, LARGEST_ARRAY, Location};
 
 /// How much of a file is read: enough to unpack the beginning of nearly all. Where it is
 /// not, [`ENOUGH`] is read.
 const START: u64 = 64 * 1024;
 
-/// The sizes that an array job can have ("Array jobs" in the AWS Batch user guide).
-const LARGEST_ARRAY: u32 = 10_000;
-
-/// Looks at the scene file that `job` names, and says what it is.
+/// Looks at the scene file that `job` names, and tells what it is.
 ///
 /// # Errors
 /// If it cannot be read, is no .blend file or is damaged where its scenes are told of.
-pub async fn inspect(worker: &Worker, job: &InspectJob) -> Result<String, Error> {
-    let file = read(worker, job).await?;
-    let wrong = |source| Error::SceneFile { scene: job.scene.clone(), source };
-    if let Some(flaw) = file.flaw {
-        return Err(wrong(SceneFileError::Damaged(flaw)));
-    }
-    let Some(range) = file.range() else {
-        return Err(Error::NoSceneRange { source: job.scene.clone(), flaw: None });
-    };
+pub async fn inspect(worker: &Worker, job: &InspectJob, tell: impl Tell) -> Result<(), Error> {
+    let (file, range) = scene_file(worker, &job.scene).await?;
     let per_job = job.frames_per_job.unwrap_or(FramesPerJob::ONE);
-    let size = per_job.jobs(range.len());
-    if job.json {
-        let answer = Answer::new(job, &file, range, per_job, size);
-        let json = serde_json::to_string_pretty(&answer);
-        return json.map(|json| json + "\n").map_err(|error| Error::Internal(error.to_string()));
-    }
-    Ok(told(job, &file, per_job, size, range.len()))
+    tell(&if job.json {
+        json(&Answer::new(job, &file, range, per_job))?
+    } else {
+        told(job, &file, range.len(), per_job)
+    })
 }
 
-async fn read(worker: &Worker, job: &InspectJob) -> Result<SceneFile, Error> {
+/// What the beginning of a scene file tells, and the frames of the scene that is rendered.
+///
+/// # Errors
+/// If it cannot be read, is no .blend file or is damaged where its scenes are told of.
+pub async fn scene_file(
+    worker: &Worker,
+    scene: &Location,
+) -> Result<(SceneFile, FrameRange), Error> {
     let mut read = Ok(None);
     for length in [START, ENOUGH] {
-        let opened = worker.storage.open_start(&job.scene, length);
+        let opened = worker.storage.open_start(scene, length);
         let opened = worker.unless_stopped(opened).await?;
         read = SceneFile::from_start(&opened.start, opened.is_whole());
         if !matches!(read, Ok(None)) {
@@ -52,7 +48,14 @@ async fn read(worker: &Worker, job: &InspectJob) -> Result<SceneFile, Error> {
         }
     }
     let read = read.and_then(|file| file.ok_or(SceneFileError::NotABlend));
-    read.map_err(|source| Error::SceneFile { scene: job.scene.clone(), source })
+    let file = match read {
+        Ok(SceneFile { flaw: Some(flaw), .. }) => Err(SceneFileError::Damaged(flaw)),
+        read => read,
+    };
+    let file = file.map_err(|source| Error::SceneFile { scene: scene.clone(), source })?;
+    let range = file.range();
+    let unknown = || Error::NoSceneRange { source: scene.clone(), flaw: None };
+    Ok((file, range.ok_or_else(unknown)?))
 }
 
 /// What is told to programs.
@@ -80,13 +83,7 @@ struct Scene {
 }
 
 impl Answer {
-    fn new(
-        job: &InspectJob,
-        file: &SceneFile,
-        range: FrameRange,
-        per_job: FramesPerJob,
-        size: u32,
-    ) -> Self {
+    fn new(job: &InspectJob, file: &SceneFile, range: FrameRange, per_job: FramesPerJob) -> Self {
         let scenes = file.scenes.iter().map(|scene| Scene {
             name: scene.name.clone(),
             first_frame: scene.range.first.get(),
@@ -106,36 +103,31 @@ impl Answer {
             last_frame: range.last.get(),
             frames: range.len(),
             frames_per_job: per_job.get(),
-            array_size: size,
+            array_size: per_job.jobs(range.len()),
         }
     }
 }
 
 /// The same in words.
-fn told(
-    job: &InspectJob,
-    file: &SceneFile,
-    per_job: FramesPerJob,
-    size: u32,
-    frames: u32,
-) -> String {
-    let mut lines = vec![("file", job.scene.to_string())];
+fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) -> String {
+    let mut lines = Lines::default();
+    lines.say("file", &job.scene);
     if let Some((version, machine)) = file.saved_by.zip(file.machine) {
-        lines.push(("saved by", format!("Blender {version} ({machine}, {})", file.packing)));
+        lines.say("saved by", format!("Blender {version} ({machine}, {})", file.packing));
     }
     for scene in &file.scenes {
         let (name, range) = (printable(&scene.name, &[]), scene.range);
-        lines.push(("scene", format!("{name}: frames {range}, {} of them", range.len())));
+        lines.say("scene", format!("{name}: frames {range}, {} of them", range.len()));
     }
+    let size = per_job.jobs(frames);
     let noun = if per_job == FramesPerJob::ONE { "frame" } else { "frames" };
     let mut array = format!("{size}, for {} {noun} a job (-f {})", per_job.get(), per_job.get());
     if size > LARGEST_ARRAY {
-        let fits = frames.div_ceil(LARGEST_ARRAY);
+        let fits = FramesPerJob::fitting(frames).get();
         _ = write!(array, "; AWS Batch has arrays of up to {LARGEST_ARRAY}: -f {fits} fits");
     } else if size == 1 {
         array.push_str("; AWS Batch has no arrays of 1: submit a job without one");
     }
-    lines.push(("array size", array));
-    let lines = lines.into_iter().map(|(what, said)| format!("{what:<12}{said}\n"));
-    lines.collect()
+    lines.say("array size", array);
+    lines.text()
 }

@@ -7,7 +7,7 @@ use super::Worker;
 use super::report::{FrameState, Report};
 use crate::error::{Error, chain};
 use crate::exit::Exit;
-use crate::telemetry::metrics::{Metrics, Unit};
+use crate::telemetry::metrics::{MetricsLine, Unit};
 
 impl Worker {
     /// Tells the numbers of an attempt that ends, if they are wanted. Waits as long as whoever
@@ -21,58 +21,60 @@ impl Worker {
 
     fn metrics_line(&self, report: &Report, result: Result<(), &Error>) -> Option<String> {
         let settings = self.metrics.as_ref()?;
-        let mut metrics = Metrics::default();
+        let mut line = MetricsLine::default();
         if let Some(queue) = &settings.job_queue {
-            metrics.dimension("JobQueue", queue);
+            line.dimension("JobQueue", queue);
         }
         if let Some(definition) = &settings.job_definition {
-            metrics.dimension("JobDefinition", definition);
+            line.dimension("JobDefinition", definition);
         }
         let of = |state| report.frames.values().filter(move |frame| frame.state == state);
         let (rendered, there) = (of(FrameState::Rendered), of(FrameState::AlreadyThere));
         let seconds: Vec<f64> = rendered.clone().filter_map(|frame| frame.seconds).collect();
         let bytes: u64 = rendered.clone().map(|frame| frame.bytes).sum();
         let video = report.video.as_ref();
-        metrics.whole("FramesRendered", Unit::Count, rendered.count() as u64);
-        metrics.whole("FramesAlreadyThere", Unit::Count, there.count() as u64);
+        line.whole("FramesRendered", Unit::Count, rendered.count() as u64);
+        line.whole("FramesAlreadyThere", Unit::Count, there.count() as u64);
         if let Some(video) = video {
-            metrics.whole("FramesStitched", Unit::Count, video.frames);
+            line.whole("FramesStitched", Unit::Count, video.frames);
         }
         if !seconds.is_empty() {
-            #[expect(clippy::cast_precision_loss, reason = "there are no so many frames")]
+            #[expect(clippy::cast_precision_loss, reason = "there are not that many frames")]
             let mean = seconds.iter().sum::<f64>() / seconds.len() as f64;
-            metrics.number("SecondsPerFrame", Unit::Seconds, mean);
+            line.number("SecondsPerFrame", Unit::Seconds, mean);
         }
         let stored = bytes + video.map_or(0, |video| video.bytes);
-        metrics.whole("BytesStored", Unit::Bytes, stored);
-        metrics.whole("StorageRetries", Unit::Count, self.storage.retries());
+        line.whole("BytesStored", Unit::Bytes, stored);
+        line.whole("StorageRetries", Unit::Count, self.storage.retries());
         if let Some(peak) = report.peak_memory() {
-            metrics.whole("PeakMemory", Unit::Bytes, peak);
+            line.whole("PeakMemory", Unit::Bytes, peak);
         }
-        metrics.number("Duration", Unit::Seconds, report.age().as_secs_f64());
+        line.number("Duration", Unit::Seconds, report.age().as_secs_f64());
         let exit = result.map_or_else(Error::exit, |()| Exit::Success);
+        let succeeded = exit == Exit::Success;
+        let interrupted = matches!(exit, Exit::Terminated | Exit::Keyboard);
         for (name, is) in [
-            ("Succeeded", exit == Exit::Success),
-            ("Interrupted", matches!(exit, Exit::Terminated | Exit::Keyboard)),
-            ("Failed", !matches!(exit, Exit::Success | Exit::Terminated | Exit::Keyboard)),
+            ("Succeeded", succeeded),
+            ("Interrupted", interrupted),
+            ("Failed", !succeeded && !interrupted),
         ] {
-            metrics.whole(name, Unit::Count, is.into());
+            line.whole(name, Unit::Count, is.into());
         }
-        metrics.property("action", report.action.name());
-        metrics.property("exit_code", exit.code());
+        line.property("action", report.action.name());
+        line.property("exit_code", exit.code());
         if let Err(error) = result {
-            metrics.property("cause", chain(error));
+            line.property("cause", chain(error));
         }
         let attempt = &self.attempt;
         if let Some(job) = &attempt.job_id {
-            metrics.property("job_id", job.as_str());
+            line.property("job_id", job.as_str());
         }
         if let Some(number) = attempt.number {
-            metrics.property("attempt", number);
+            line.property("attempt", number);
         }
         if let Some(array) = attempt.array {
-            metrics.property("array_index", array.index);
+            line.property("array_index", array.index);
         }
-        Some(metrics.line(SystemTime::now()))
+        Some(line.finish(SystemTime::now()))
     }
 }

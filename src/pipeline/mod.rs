@@ -1,10 +1,12 @@
 //! What happens, top to bottom: a file a subcommand, and what the two share.
 
+mod answer;
 mod backlog;
 mod crash_file;
 mod delivery;
 mod disk;
 mod external;
+mod failures;
 mod fingerprint;
 mod flood;
 mod identity;
@@ -21,7 +23,9 @@ mod rendering;
 mod report;
 mod sequence;
 mod start;
+mod status;
 mod stitch;
+mod submit;
 mod supply;
 mod walls;
 
@@ -45,7 +49,9 @@ pub use inspect::inspect;
 pub use programs::Programs;
 pub use render::render;
 pub use sequence::{Sequence, Slot};
+pub use status::status;
 pub use stitch::stitch;
+pub use submit::submit;
 
 /// How long a child has to end that nobody needs any more. Both end within milliseconds.
 const CHILD_GRACE: Duration = Duration::from_secs(5);

@@ -261,16 +261,21 @@ impl Report {
 
 /// One name an attempt; unique also where Batch gives us nothing to tell attempts by.
 fn name(action: Action, attempt: &Attempt, started: SystemTime, process: u32) -> String {
-    let action = action.name();
     if let Some(job) = &attempt.job_id {
-        // `parent:index` in the child of an array.
-        let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-        let job: String = job.chars().map(plain).take(128).collect();
-        return format!("{action}-{job}-attempt-{}.json", attempt.number.unwrap_or(1));
+        return of_attempt(action, job, attempt.number.unwrap_or(1));
     }
+    let action = action.name();
     let stamp = timestamp(started).replace([':', '-', '.'], "");
     let index = attempt.array.map(|array| format!("index-{}-", array.index)).unwrap_or_default();
     format!("{action}-{index}{stamp}-{process}.json")
+}
+
+/// The name of the report of an attempt, of 1, at a job of AWS Batch.
+pub fn of_attempt(action: Action, job: &str, number: u32) -> String {
+    // `parent:index` in the child of an array.
+    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let job: String = job.chars().map(plain).take(128).collect();
+    format!("{}-{job}-attempt-{number}.json", action.name())
 }
 
 fn timestamp(time: SystemTime) -> String {

@@ -56,7 +56,9 @@ impl Sequence {
                     SelectionError::SceneRangeUnknown => {
                         Error::NoSceneRange { source: folder.clone(), flaw: None }
                     }
-                    SelectionError::OutOfRange { .. } => Error::Selection(error),
+                    SelectionError::OutOfRange { .. } | SelectionError::PastTheEnd { .. } => {
+                        Error::Selection(error)
+                    }
                 })?
             }
         };

@@ -145,21 +145,24 @@ fn without_meaning(signal: &str) {
 pub struct Shutdown {
     state: Arc<watch::Sender<State>>,
     grace: StopGrace,
+    /// Whether there is something to store when we stop.
+    has_results: bool,
 }
 
 impl Shutdown {
     /// Installs the handlers and begins to listen. The signals that are left to a program
-    /// to define would end it if it did not: these get a handler that says so.
+    /// to define would end it if it did not: these get a handler that says so. What a
+    /// signal begins is told where there are results, which storing takes time.
     ///
     /// # Errors
     /// If the kernel refuses a handler.
-    pub fn listen(grace: StopGrace) -> io::Result<Self> {
+    pub fn listen(grace: StopGrace, has_results: bool) -> io::Result<Self> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut keyboard = signal(SignalKind::interrupt())?;
         let mut hang_up = signal(SignalKind::hangup())?;
         let mut user1 = signal(SignalKind::user_defined1())?;
         let mut user2 = signal(SignalKind::user_defined2())?;
-        let shutdown = Self::quiet(grace);
+        let shutdown = Self { has_results, ..Self::quiet(grace) };
         let told = shutdown.clone();
         tokio::spawn(async move {
             loop {
@@ -179,7 +182,7 @@ impl Shutdown {
 
     /// One that hears no signals.
     fn quiet(grace: StopGrace) -> Self {
-        Self { state: Arc::new(watch::Sender::new(State::default())), grace }
+        Self { state: Arc::new(watch::Sender::new(State::default())), grace, has_results: true }
     }
 
     /// A signal has come.
@@ -192,7 +195,9 @@ impl Shutdown {
                     state.stop.map_or((by, soon), |stop| (stop.by, stop.deadline.min(soon)));
                 state.stop = Some(Stop { by: by_whom, deadline });
                 state.signalled = Some((now, by));
-                tokio::spawn(invite_another(by, self.grace));
+                if self.has_results {
+                    tokio::spawn(invite_another(by, self.grace));
+                }
                 true
             }
             Some((first, same)) if same == by && now < first + ECHO => false,

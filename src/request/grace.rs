@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::ValueError;
+use super::span::span;
 
 /// The time from the signal that tells us to stop to the end of the process, and what
 /// it is for: first the child ends, then saved frames are stored, then the report is,
@@ -56,10 +57,8 @@ impl FromStr for StopGrace {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let seconds = || text.parse().ok().map(Duration::from_secs);
-        let digits = text.bytes().all(|b| b.is_ascii_digit());
-        let time = if digits { seconds() } else { humantime::parse_duration(text).ok() };
-        time.filter(|time| (Self::SHORTEST..=Self::LONGEST).contains(time))
+        span(text)
+            .filter(|time| (Self::SHORTEST..=Self::LONGEST).contains(time))
             .map(Self)
             .ok_or_else(|| ValueError::new(text, "a time from 1s to 2h, such as 25s or 10m"))
     }

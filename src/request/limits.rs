@@ -6,6 +6,8 @@ use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::span::span;
+
 /// Everything that bounds an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -43,13 +45,8 @@ impl FromStr for Timeout {
         if text == "off" {
             return Ok(Self(None));
         }
-        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let span = if digits {
-            text.parse().ok().map(Duration::from_secs)
-        } else {
-            humantime::parse_duration(text).ok()
-        };
-        span.filter(|span| !span.is_zero() && *span <= Self::MAX)
+        span(text)
+            .filter(|span| !span.is_zero() && *span <= Self::MAX)
             .map(|span| Self(Some(span)))
             .ok_or_else(|| LimitError::Timeout(text.to_owned()))
     }

@@ -16,8 +16,10 @@ mod metrics;
 mod output;
 mod render;
 mod shard;
+mod span;
 mod start_jitter;
 mod stitch;
+mod submit;
 mod transfers;
 mod video;
 
@@ -32,8 +34,14 @@ pub use location::{Location, LocationError};
 pub use metrics::{Metrics, MetricsFormat};
 pub use output::{FRAMES_DIR, FrameFile, ImageFormat, REPORTS_DIR};
 pub use render::{CyclesDevice, Engine, RenderJob, ValueError};
-pub use shard::{FirstFrame, FrameSelection, FramesPerJob, SelectionError, TotalFrames};
+pub use shard::{
+    FirstFrame, FrameSelection, FramesPerJob, LARGEST_ARRAY, SelectionError, TotalFrames,
+};
 pub use start_jitter::StartJitter;
 pub use stitch::{SequenceSelection, StitchJob};
+pub use submit::{
+    Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,
+    SubmitJob, Then,
+};
 pub use transfers::{Transfers, TransfersAtOnce};
 pub use video::{Codec, Crf, FrameRate, OutputName, Preset, VideoSettings};

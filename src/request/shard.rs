@@ -10,6 +10,10 @@ use super::{ArrayPosition, FrameNumber, FrameRange, FrameSet};
 /// The keyword that stands for what the scene file itself says.
 const SCENE: &str = "scene";
 
+/// How many children an array job has at most; at least it has 2 ("Array jobs" in the AWS
+/// Batch user guide).
+pub const LARGEST_ARRAY: u32 = 10_000;
+
 /// How many frames one container renders: 1 and up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FramesPerJob(u32);
@@ -21,6 +25,11 @@ impl FramesPerJob {
     /// The number.
     pub fn get(self) -> u32 {
         self.0
+    }
+
+    /// The fewest with which one array is large enough for so many frames.
+    pub fn fitting(frames: u32) -> Self {
+        Self(frames.div_ceil(LARGEST_ARRAY).max(1))
     }
 
     /// How many jobs render so many frames.
@@ -194,6 +203,13 @@ pub enum SelectionError {
         /// The slice's last frame.
         last: i64,
     },
+    /// The scene ends before the first frame that was asked for.
+    PastTheEnd {
+        /// The first frame.
+        first: FrameNumber,
+        /// The scene's last one.
+        last: FrameNumber,
+    },
     /// `scene` was asked for, and the scene's range could not be had.
     SceneRangeUnknown,
 }
@@ -207,6 +223,11 @@ impl fmt::Display for SelectionError {
                  --frames-per-job (F_PER_JOB) or the array size, or say with --total-frames \
                  (TOTAL_FRAMES) where the animation ends",
                 FrameNumber::MAX
+            ),
+            Self::PastTheEnd { first, last } => write!(
+                f,
+                "frames from {first} on are asked for, but the scene's last frame is {last}; say \
+                 with --total-frames (TOTAL_FRAMES) how many there are"
             ),
             Self::SceneRangeUnknown => {
                 f.write_str("the scene's own frame range is needed and not known")

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::span::span;
 use super::{ArrayPosition, ValueError};
 
 /// The longest time that a worker waits before it turns to storage: it waits for a random
@@ -54,10 +55,8 @@ impl FromStr for StartJitter {
         if text == "off" {
             return Ok(Self::default());
         }
-        let seconds = || text.parse().ok().map(Duration::from_secs);
-        let digits = text.bytes().all(|b| b.is_ascii_digit());
-        let time = if digits { seconds() } else { humantime::parse_duration(text).ok() };
-        time.filter(|time| *time <= Self::MAX)
+        span(text)
+            .filter(|time| *time <= Self::MAX)
             .map(Self)
             .ok_or_else(|| ValueError::new(text, "a time up to 24h, such as 500ms or 10s, or off"))
     }

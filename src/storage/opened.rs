@@ -6,10 +6,10 @@ use bytes::Bytes;
 
 use crate::request::Location;
 
-/// How much of a file is read to begin with. Enough for the first frame of a compressed
-/// .blend file: Blender packs a mebibyte in each (`ZSTD_CHUNK_SIZE` in its
-/// `writefile.cc`), which may not become smaller, and must be had whole to be unpacked.
-/// Small files are read with it in one go.
+/// How much of a file is read to begin with. A .blend file says what it is in far less
+/// (`ENOUGH` in `src/blender/scene_file.rs`), but files no larger than this come whole in
+/// this one request, with their checksum. Of large ones it is all that is read where no
+/// frame is missing: more would be for nothing.
 pub(super) const START: u64 = 1024 * 1024 + 64 * 1024;
 
 /// The beginning of a file, and what tells this version of it from others.

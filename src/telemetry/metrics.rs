@@ -37,13 +37,13 @@ impl Unit {
 
 /// A line that is being put together.
 #[derive(Debug, Default)]
-pub struct Metrics {
+pub struct MetricsLine {
     dimensions: Vec<&'static str>,
     definitions: Vec<Value>,
     members: Map<String, Value>,
 }
 
-impl Metrics {
+impl MetricsLine {
     /// What the numbers can be grouped by. Each combination of values is a metric of its own
     /// that is paid for: no ids.
     pub fn dimension(&mut self, name: &'static str, value: &str) {
@@ -73,7 +73,7 @@ impl Metrics {
     }
 
     /// The line, of this moment, with its end.
-    pub fn line(mut self, now: SystemTime) -> String {
+    pub fn finish(mut self, now: SystemTime) -> String {
         let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let directive = json!({
             "Namespace": NAMESPACE,
@@ -94,12 +94,12 @@ mod tests {
 
     #[test]
     fn a_line_is_what_cloudwatch_expects() {
-        let mut metrics = Metrics::default();
-        metrics.dimension("JobQueue", "spot");
-        metrics.number("FramesRendered", Unit::Count, 10.0);
-        metrics.number("Seconds", Unit::Seconds, 1.5);
-        metrics.property("job_id", "1:7");
-        let line = metrics.line(UNIX_EPOCH + Duration::from_millis(1_700_000_000_123));
+        let mut line = MetricsLine::default();
+        line.dimension("JobQueue", "spot");
+        line.number("FramesRendered", Unit::Count, 10.0);
+        line.number("Seconds", Unit::Seconds, 1.5);
+        line.property("job_id", "1:7");
+        let line = line.finish(UNIX_EPOCH + Duration::from_millis(1_700_000_000_123));
         let expected = json!({
             "JobQueue": "spot",
             "FramesRendered": 10.0,
@@ -123,10 +123,10 @@ mod tests {
 
     #[test]
     fn no_text_makes_it_too_long() {
-        let mut metrics = Metrics::default();
-        metrics.property("cause", "\u{1}ü".repeat(100_000));
-        metrics.dimension("JobQueue", &"\"".repeat(100_000));
-        let line = metrics.line(UNIX_EPOCH);
+        let mut line = MetricsLine::default();
+        line.property("cause", "\u{1}ü".repeat(100_000));
+        line.dimension("JobQueue", &"\"".repeat(100_000));
+        let line = line.finish(UNIX_EPOCH);
         assert!(line.len() < 16 * 1024, "{}", line.len());
     }
 }

@@ -2,6 +2,7 @@
 //! of it a container engine can do is done, and no member of it is unknown.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::Deserialize;
 
@@ -141,7 +142,7 @@ pub struct MountPoint {
 }
 
 /// How an attempt ended, as Batch sees it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct End {
     /// Of the container; a host that is lost takes it along.
     pub exit_code: Option<i32>,
@@ -152,6 +153,13 @@ pub struct End {
 }
 
 impl JobDefinition {
+    /// Reads a file of the project: `deploy/batch/render`.
+    pub fn of(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name).with_extension("json");
+        let text = std::fs::read(&path).expect("a job definition");
+        serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
     /// The command, with what parameters stand for; those of the job win over the
     /// definition's own. What has no value stays as it is, as Batch leaves it.
     pub fn command(&self, parameters: &BTreeMap<String, String>) -> Vec<String> {

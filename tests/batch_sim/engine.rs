@@ -1,16 +1,21 @@
 //! A container of the image under test, as Batch's agent starts it.
 
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
 
 use crate::definition::{JobDefinition, Resource};
+use crate::support::engine::{Name, docker, image, printed};
 
-/// What every container is labelled with. A run that was killed leaves its containers:
-/// `docker rm -fv $(docker ps -aqf label=render-worker-batch-sim)`.
-const LABEL: &str = "render-worker-batch-sim";
-
-/// A container; removed, with its volumes, when it is dropped.
+/// A container.
 pub struct Container {
-    name: String,
+    name: Name,
+}
+
+/// How a container ended.
+pub struct Ending {
+    pub exit_code: i32,
+    /// Whether something in it was killed for want of memory.
+    pub out_of_memory: bool,
 }
 
 impl Container {
@@ -26,11 +31,12 @@ impl Container {
         let properties = &definition.container_properties;
         assert!(!properties.privileged, "no job needs that");
         assert_eq!(definition.resource(Resource::Gpu), None, "there are none here");
-        let container = Self { name };
-        let mut run = Command::new("docker");
-        run.args(["run", "--detach", "--pull", "never", "--network", "host"]);
-        run.args(["--label", LABEL, "--name", &container.name]);
+        let name = Name(name);
+        let mut run = name.docker_run();
+        run.args(["--detach", "--network", "host"]);
         run.arg(format!("--memory={memory}m")).arg(format!("--memory-swap={memory}m"));
+        // No limit of its own, for `take_memory`.
+        run.arg(format!("--shm-size={memory}m"));
         let vcpus = definition.resource(Resource::Vcpu).expect("processors");
         // A share of them, which matters where several want them.
         run.arg(format!("--cpu-shares={}", vcpus * 1024));
@@ -51,13 +57,15 @@ impl Container {
             run.arg(format!("--env={name}={value}"));
         }
         run.arg(image()).args(command);
-        printed(run.stdin(Stdio::null()).output());
-        container
+        printed(run.output().expect("docker is there"));
+        Self { name }
     }
 
-    /// Waits for its end; the exit code.
-    pub fn wait(&self) -> i32 {
-        self.engine(&["wait"]).trim().parse().expect("an exit code")
+    /// Waits for its end.
+    pub fn wait(&self) -> Ending {
+        let exit_code = self.engine(&["wait"]).trim().parse().expect("an exit code");
+        let out_of_memory = self.state("OOMKilled");
+        Ending { exit_code, out_of_memory }
     }
 
     /// SIGTERM, and SIGKILL so many seconds later.
@@ -68,23 +76,19 @@ impl Container {
     /// SIGKILL, to everything in it.
     pub fn kill(&self) {
         // It may have ended by itself just now.
-        drop(docker(&["kill", &self.name]));
+        docker(["kill", &self.name.0]);
     }
 
-    /// Gives it so much memory, in MiB.
-    pub fn memory(&self, memory: u64) {
-        let memory = format!("{memory}m");
-        self.engine(&["update", "--memory", &memory, "--memory-swap", &memory]);
-    }
-
-    /// Whether something in it was killed for want of memory.
-    pub fn ran_out_of_memory(&self) -> bool {
-        self.engine(&["inspect", "--format", "{{.State.OOMKilled}}"]).trim() == "true"
+    /// Takes so much of its memory, in MiB, for a moment. What lies in /dev/shm is no
+    /// process's: where there is too little then, the largest one is killed.
+    pub fn take_memory(&self, memory: u64) {
+        let script = format!("head -c {memory}M /dev/zero >/dev/shm/taken; rm /dev/shm/taken");
+        printed(docker(["exec", &self.name.0, "sh", "-c", &script]));
     }
 
     /// Whether it runs.
     pub fn is_running(&self) -> bool {
-        self.engine(&["inspect", "--format", "{{.State.Running}}"]).trim() == "true"
+        self.state("Running")
     }
 
     /// Sends a signal to every process of that name in it; whether there was one.
@@ -95,42 +99,36 @@ impl Container {
              if [ \"$name\" = {process} ]; then kill -{signal} ${{process#/proc/}} && sent=0; fi; \
              done; exit $sent"
         );
-        docker(&["exec", &self.name, "sh", "-c", &script]).status.success()
+        docker(["exec", &self.name.0, "sh", "-c", &script]).status.success()
+    }
+
+    /// Waits until it has logged a line that contains `text`; not so if it ends before.
+    pub fn wait_for_log(&self, text: &str) -> bool {
+        let mut follow = Command::new("docker");
+        follow.args(["logs", "--follow", &self.name.0]).stdin(Stdio::null()).stdout(Stdio::null());
+        let mut follow = follow.stderr(Stdio::piped()).spawn().expect("docker is there");
+        let mut lines = BufReader::new(follow.stderr.take().expect("a pipe")).lines();
+        let logged = lines.any(|line| line.expect("UTF-8").contains(text));
+        follow.kill().expect("a child of ours");
+        follow.wait().expect("a child of ours");
+        logged
     }
 
     /// Its log.
     pub fn log(&self) -> String {
-        let output = docker(&["logs", &self.name]);
+        let output = docker(["logs", &self.name.0]);
         [output.stdout, output.stderr]
             .map(|text| String::from_utf8_lossy(&text).into_owned())
             .concat()
     }
 
+    fn state(&self, flag: &str) -> bool {
+        let format = format!("{{{{.State.{flag}}}}}");
+        self.engine(&["inspect", "--format", &format]).trim() == "true"
+    }
+
     #[track_caller]
     fn engine(&self, words: &[&str]) -> String {
-        let words: Vec<_> = words.iter().copied().chain([self.name.as_str()]).collect();
-        printed(Ok(docker(&words)))
+        printed(docker(words.iter().chain([&self.name.0.as_str()])))
     }
-}
-
-impl Drop for Container {
-    fn drop(&mut self) {
-        docker(&["rm", "--force", "--volumes", &self.name]);
-    }
-}
-
-/// The image under test.
-pub fn image() -> String {
-    std::env::var("RENDER_WORKER_IMAGE").unwrap_or_else(|_| "render-worker:latest".to_owned())
-}
-
-fn docker(words: &[&str]) -> Output {
-    Command::new("docker").args(words).stdin(Stdio::null()).output().expect("docker is there")
-}
-
-#[track_caller]
-fn printed(output: std::io::Result<Output>) -> String {
-    let output = output.expect("docker is there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
 }

@@ -1,18 +1,24 @@
 //! A job, or a child of an array job: attempts, until it has succeeded or is given up.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::convert::Infallible;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use crate::definition::{Action, End, JobDefinition, Resource};
-use crate::engine::Container;
+use crate::engine::{Container, Ending};
 use crate::support::wait_until;
 
 /// From SIGTERM to SIGKILL, in seconds, where Batch ends an attempt.
 const GRACE: u64 = 30;
 
-/// Too little for Blender, in MiB.
-const LITTLE: u64 = 96;
+/// How much memory there is, in MiB, where it is to be taken: enough for Blender, which wants
+/// 120 with the scene, and for the 200 that it reads of its program. Where these do not fit it
+/// is not killed at once, but reads them again and again: of a busy disk for minutes.
+const ENOUGH: u64 = 512;
+
+/// What is left of it then: less than Blender wants, more than all else that runs there.
+const LITTLE: u64 = 64;
 
 /// What happens to the first attempt, to be outlived.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,7 +30,7 @@ pub enum Mishap {
     Gone { after: Duration },
     /// Blender crashes.
     Crash,
-    /// There is too little memory for Blender.
+    /// Something takes Blender's memory.
     OutOfMemory,
 }
 
@@ -78,50 +84,45 @@ impl Job<'_> {
         let definition = self.definition;
         let memory = definition.resource(Resource::Memory).expect("memory");
         let name = format!("{}-{number}", self.id.replace(':', "-"));
-        let short = mishap == Some(Mishap::OutOfMemory);
+        let tight = mishap == Some(Mishap::OutOfMemory);
         let container = Container::start(
             name,
             definition,
             &definition.command(&self.parameters),
             &self.environment(number),
-            if short { LITTLE } else { memory },
+            if tight { ENOUGH } else { memory },
         );
-        let (ended, timed_out) = (AtomicBool::new(false), AtomicBool::new(false));
-        let mut host = None;
-        let exit_code = std::thread::scope(|scope| {
-            if let Some(timeout) = definition.timeout {
+        let (running, ended) = mpsc::channel::<Infallible>();
+        let (ending, lost, timed_out) = std::thread::scope(|scope| {
+            let watch = definition.timeout.map(|timeout| {
                 let limit = Duration::from_secs(timeout.attempt_duration_seconds);
-                let (container, ended, timed_out) = (&container, &ended, &timed_out);
+                let container = &container;
                 scope.spawn(move || {
-                    let deadline = Instant::now() + limit;
-                    while !ended.load(SeqCst) {
-                        if Instant::now() > deadline {
-                            timed_out.store(true, SeqCst);
-                            return container.stop(GRACE);
-                        }
-                        std::thread::sleep(Duration::from_millis(50));
+                    let timed_out = ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout);
+                    if timed_out {
+                        container.stop(GRACE);
                     }
-                });
-            }
-            if let Some(mishap) = mishap {
-                host = befall(&container, mishap, memory);
-            }
-            let exit_code = container.wait();
-            ended.store(true, SeqCst);
-            exit_code
+                    timed_out
+                })
+            });
+            let lost = mishap.and_then(|mishap| befall(&container, mishap));
+            let ending = container.wait();
+            drop(running);
+            let timed_out = watch.is_some_and(|watch| watch.join().expect("no panic"));
+            (ending, lost, timed_out)
         });
         let log = container.log();
-        let timed_out = timed_out.into_inner();
+        let Ending { exit_code, out_of_memory } = ending;
         let mut end = End {
             exit_code: Some(exit_code),
             reason: String::new(),
             status_reason: "Essential container in task exited".to_owned(),
         };
-        if let Some(status_reason) = host {
+        if let Some(status_reason) = lost {
             end = End { exit_code: None, status_reason, ..end };
         } else if timed_out {
             "Job attempt duration exceeded timeout".clone_into(&mut end.status_reason);
-        } else if container.ran_out_of_memory() && exit_code != 0 {
+        } else if out_of_memory && exit_code != 0 {
             "OutOfMemoryError: Container killed due to memory usage".clone_into(&mut end.reason);
         }
         (end, log, timed_out)
@@ -146,7 +147,7 @@ impl Job<'_> {
 
 /// Lets it happen; the reason of the status where the host is lost, and with it the exit
 /// code.
-fn befall(container: &Container, mishap: Mishap, memory: u64) -> Option<String> {
+fn befall(container: &Container, mishap: Mishap) -> Option<String> {
     let lost = || Some("Host EC2 (instance i-0123456789abcdef0) terminated.".to_owned());
     match mishap {
         Mishap::Reclaimed { after } => {
@@ -172,17 +173,10 @@ fn befall(container: &Container, mishap: Mishap, memory: u64) -> Option<String> 
             None
         }
         Mishap::OutOfMemory => {
-            // Before it is killed for want of memory, the system throws away what it can read
-            // again, and reads it again: on a busy disk that takes minutes.
-            while container.is_running() && !container.log().contains("launch 1 of Blender failed")
-            {
-                std::thread::sleep(Duration::from_millis(200));
-            }
-            let log = container.log();
-            assert!(log.contains("out of memory"), "there was enough: {log}");
-            if container.is_running() {
-                container.memory(memory);
-            }
+            assert!(container.wait_for_log("Read blend"), "Blender did not start");
+            container.take_memory(ENOUGH - LITTLE);
+            let killed = container.wait_for_log("Blender was killed, out of memory");
+            assert!(killed, "there was enough: {}", container.log());
             None
         }
     }

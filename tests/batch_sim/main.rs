@@ -1,8 +1,9 @@
 //! `make batch-sim`: the job definitions of `deploy/batch` on a real container engine, as AWS
 //! Batch would run them. 48 frames of a scene are rendered by the 24 children of an array
-//! job, a third of which lose their instance at a random moment; in one Blender crashes, one
-//! has too little memory at first. Then the job runs that waited for all of them, and makes
-//! the video.
+//! job, a third of which lose their instance at a random moment; in one Blender crashes, in
+//! another it is killed for want of memory. Then the job runs that waited for all of them, and
+//! makes the video. Both are what `submit` asks for. Then the same with the job definition and the
+//! state machine of the reference pipeline, without mishaps.
 //!
 //! What Batch does is after its user guide: parameters, variables, attempts and the rules
 //! for another one, the dependency, the time-out, SIGTERM and SIGKILL, memory, user and root
@@ -26,12 +27,12 @@
 mod definition; // a job definition, and its rules for another attempt
 mod engine; // a container as Batch's agent starts it
 mod job; // a job's attempts, and what happens to them
+mod request; // what `submit` asks for, and what a state machine does
 #[path = "../support/mod.rs"]
 mod support; // shared with the tests of single behaviours
 mod video; // whether it is the right one
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -40,6 +41,8 @@ use serde_json::Value;
 
 use crate::definition::JobDefinition;
 use crate::job::{Attempt, Job, Mishap};
+use crate::request::Request;
+use crate::support::engine::image;
 use crate::support::s3_server::S3Server;
 use crate::support::scene;
 
@@ -52,56 +55,70 @@ const LONGEST: Duration = Duration::from_secs(30);
 fn main() {
     let seed = variable("BATCH_SIM_SEED").unwrap_or_else(|| fastrand::u64(0..100_000_000));
     let at_once = variable("BATCH_SIM_AT_ONCE").unwrap_or(4);
-    println!("batch-sim: {}, {at_once} children at once; BATCH_SIM_SEED={seed}", engine::image());
-    let [render, stitch] = ["deploy/batch/render", "deploy/batch/stitch"].map(definition);
+    println!("batch-sim: {}, {at_once} children at once; BATCH_SIM_SEED={seed}", image());
+    let [render, stitch] = ["deploy/batch/render", "deploy/batch/stitch"].map(JobDefinition::of);
     println!("\n{FRAMES} frames, {CHILDREN} children, deploy/batch:");
-    let pipeline =
-        Pipeline { render: &render, stitch: &stitch, frames: FRAMES, children: CHILDREN };
-    pipeline.run(&mishaps(seed), at_once);
+    let server = Store::new();
+    let arguments = format!("-t {FRAMES} -f {}", FRAMES / CHILDREN);
+    let requests = request::of_submit(&server.s3, &server.scene, &server.output, &arguments);
+    let pipeline = Pipeline { definitions: [&render, &stitch], requests, frames: FRAMES };
+    assert_eq!(pipeline.requests[0].size, CHILDREN);
+    pipeline.run(&server, &mishaps(seed), at_once);
 
-    let reference = definition("fixtures/batch/reference");
-    println!("\n4 frames, 2 children, the job definition of the reference script:");
-    let pipeline = Pipeline { render: &reference, stitch: &reference, frames: 4, children: 2 };
-    pipeline.run(&BTreeMap::new(), at_once);
+    let reference = JobDefinition::of("fixtures/batch/reference");
+    println!("\n4 frames, 2 children, job definition and state machine of the reference pipeline:");
+    let server = Store::new();
+    let requests = request::of_state_machine(&server.scene, &server.output, 2, 2);
+    let pipeline = Pipeline { definitions: [&reference, &reference], requests, frames: 4 };
+    pipeline.run(&server, &BTreeMap::new(), at_once);
     println!("\nbatch-sim: both videos have every frame");
+}
+
+/// S3 with a scene, for one pipeline.
+struct Store {
+    s3: S3Server,
+    scene: String,
+    output: String,
+}
+
+impl Store {
+    fn new() -> Self {
+        let s3 = S3Server::start();
+        s3.put("scenes/demo.blend", &std::fs::read(scene("demo")).expect("a scene"));
+        let (scene, output) = (s3.uri("scenes/demo.blend"), s3.uri("renders/demo"));
+        Self { s3, scene, output }
+    }
 }
 
 /// An array job that renders, and a job that waits for all of its children, and stitches.
 struct Pipeline<'a> {
-    render: &'a JobDefinition,
-    stitch: &'a JobDefinition,
+    definitions: [&'a JobDefinition; 2],
+    requests: [Request; 2],
     frames: u32,
-    children: u32,
 }
 
 impl Pipeline<'_> {
-    /// Runs it on a server of its own, so many children at once, and looks at the video.
-    fn run(&self, mishaps: &BTreeMap<u32, Mishap>, at_once: usize) {
-        let server = S3Server::start();
-        server.put("scenes/demo.blend", &std::fs::read(scene("demo")).expect("a scene"));
-        let environment: Vec<_> =
-            server.env().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let output = server.uri("renders/demo");
-        let parameters = |action: &str, input: &str| {
-            let per_job = (self.frames / self.children).to_string();
-            let pairs = [
-                ("action", action),
-                ("inputUri", input),
-                ("outputUri", &output),
-                ("framesPerJob", &per_job),
-            ];
-            pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    /// Runs it, so many children at once, and looks at the video.
+    fn run(&self, store: &Store, mishaps: &BTreeMap<u32, Mishap>, at_once: usize) {
+        let [render, stitch] = self.definitions;
+        let [rendering, stitching] = &self.requests;
+        let children = rendering.size;
+        let id = format!("batch-sim-{}-{children}", std::process::id());
+        let access = store.s3.env().into_iter().map(|(name, value)| (name.to_owned(), value));
+        let access: Vec<_> = access.collect();
+        let job = |id: String, definition, request: &Request, array, mishap| Job {
+            id,
+            definition,
+            parameters: request.parameters.iter().cloned().collect(),
+            array,
+            environment: access.iter().chain(&request.environment).cloned().collect(),
+            mishap,
         };
-        let id = format!("batch-sim-{}-{}", std::process::id(), self.children);
-        let child = |index| Job {
-            id: format!("{id}:{index}"),
-            definition: self.render,
-            parameters: parameters("render", &server.uri("scenes/demo.blend")),
-            array: Some((index, self.children)),
-            environment: environment.clone(),
-            mishap: mishaps.get(&index).copied(),
+        let child = |index: u32| {
+            let mishap = mishaps.get(&index).copied();
+            job(format!("{id}:{index}"), render, rendering, Some((index, children)), mishap)
         };
-        let results = run_all((0..self.children).map(child).collect(), at_once);
+        let results = run_all((0..children).map(child).collect(), at_once);
         for (index, (_, attempts)) in &results {
             print(&format!("child {index}"), attempts);
         }
@@ -109,23 +126,16 @@ impl Pipeline<'_> {
         let failed: Vec<_> = failed.collect();
         assert!(failed.is_empty(), "children failed, and the stitch job with them: {failed:?}");
 
-        let job = Job {
-            id: format!("{id}-stitch"),
-            definition: self.stitch,
-            parameters: parameters("stitch", &output),
-            array: None,
-            environment: environment.clone(),
-            mishap: None,
-        };
+        let job = job(format!("{id}-stitch"), stitch, stitching, None, None);
         let (done, attempts) = job.run();
         print("stitch", &attempts);
         assert!(done, "there is no video");
-        video::check(&server, "renders/demo", self.frames);
+        video::check(&store.s3, "renders/demo", self.frames);
         let attempts: usize = results.values().map(|(_, attempts)| attempts.len()).sum();
-        let stored = server.history("renders/demo/frames/").len();
+        let stored = store.s3.history("renders/demo/frames/").len();
         println!(
-            "{attempts} attempts of {} children; {} frames, stored {stored} times",
-            self.children, self.frames
+            "{attempts} attempts of {children} children; {} frames, stored {stored} times",
+            self.frames
         );
     }
 }
@@ -185,7 +195,7 @@ fn print(name: &str, attempts: &[Attempt]) {
             }
             Some(Mishap::Gone { after }) => format!("gone after {:.1} s", after.as_secs_f64()),
             Some(Mishap::Crash) => "Blender crashes".to_owned(),
-            Some(Mishap::OutOfMemory) => "too little memory".to_owned(),
+            Some(Mishap::OutOfMemory) => "memory is taken".to_owned(),
         };
         let code = end.exit_code.map_or("-".to_owned(), |code| code.to_string());
         let stored = log.lines().filter(|line| line.contains(" stored: ")).count();
@@ -200,12 +210,6 @@ fn print(name: &str, attempts: &[Attempt]) {
             println!("{:9} {}", "", last_words(log));
         }
     }
-}
-
-fn definition(name: &str) -> JobDefinition {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name).with_extension("json");
-    let text = std::fs::read(&path).expect("a job definition");
-    serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// A variable; empty counts as unset.

@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use crate::support::s3_server::S3Server;
 
 /// How alike a frame and its picture in the video are at least, of 1: compression and
-/// colours of half the resolution take little, another frame takes more.
+/// colours of half the resolution leave 0.93, and the next frame comes to 0.88 at most. From
+/// frame 28 on nothing moves in the scene, and all are alike.
 const ALIKE: f64 = 0.9;
 
 /// Compares the video below `prefix` with the frames that are stored there.

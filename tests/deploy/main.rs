@@ -1,5 +1,7 @@
 //! `deploy/batch`: the template is sound, moto makes a stack of it in all its
-//! variants, and its job definitions are those that lie beside it as JSON.
+//! variants, and its job definitions are those that lie beside it as JSON, and mean
+//! what they are to mean. With such a stack `submit` and `status` do what they are to
+//! do, and so do the commands of `docs/aws-batch.md`.
 //!
 //! `make test-deploy` installs what is needed and runs this.
 #![allow(
@@ -8,8 +10,18 @@
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test ends by panicking"
+    reason = "a test ends by panicking, and has an environment of its own"
 )]
+
+#[allow(dead_code, reason = "the simulator uses the rest")]
+#[path = "../batch_sim/definition.rs"]
+mod definition; // shared with the simulator of Batch
+mod definitions; // which attempts are repeated, which command runs
+mod document; // the commands of docs/aws-batch.md, as they stand there
+mod jobs; // submit and status, with a stack of the template
+mod moto; // an account on AWS, which has the stack
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,14 +33,21 @@ fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Runs a program of the tools, and says what it printed.
+const TOOLS: &str = "target/deploy-tools/venv/bin";
+
+/// A program of the tools.
+fn tool(program: &str) -> Command {
+    let mut command = Command::new(project(TOOLS).join(program));
+    command.current_dir(project(""));
+    command
+}
+
+/// What a command prints, which succeeds.
 #[track_caller]
-fn run(program: &str, arguments: &[&str]) -> String {
-    let path = project("target/deploy-tools/venv/bin").join(program);
-    let output = Command::new(&path).args(arguments).current_dir(project("")).output();
-    let output = output.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let [said, wrong] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    assert!(output.status.success(), "{said}{wrong}");
+    assert!(output.status.success(), "{command:?}: {said}{wrong}");
     said
 }
 
@@ -38,12 +57,13 @@ const TEMPLATE: &str = "deploy/batch/template.yaml";
 #[track_caller]
 fn template(action: &str, arguments: &[&str]) -> Value {
     let words = [&["tests/deploy/template.py", action, TEMPLATE][..], arguments].concat();
-    serde_json::from_str(&run("python", &words)).expect("JSON")
+    serde_json::from_str(&said(tool("python").args(words))).expect("JSON")
 }
 
 #[test]
 fn the_template_has_no_flaws() {
-    assert_eq!(run("cfn-lint", &["--include-checks", "I", "--", TEMPLATE]), "");
+    let arguments = ["--include-checks", "I", "--", TEMPLATE];
+    assert_eq!(said(tool("cfn-lint").args(arguments)), "");
 }
 
 #[test]
@@ -56,7 +76,7 @@ fn stacks_are_made_of_it() {
     let images = plain["images"].as_array().unwrap();
     assert_eq!(images.len(), 1);
     assert!(images[0].as_str().unwrap().ends_with("/render-worker:1.2.3"), "{images:?}");
-    assert!(!plain["outputs"].as_array().unwrap().contains(&json!("GpuJobQueue")));
+    assert!(plain["outputs"].get("GpuJobQueue").is_none());
 
     assert_eq!(template("create", &["Architecture=arm64"])["status"], "CREATE_COMPLETE");
 
@@ -67,7 +87,7 @@ fn stacks_are_made_of_it() {
         (&gpu["queues"], &gpu["environments"]),
         (&json!(2), &json!(["EC2", "SPOT", "SPOT"]))
     );
-    assert!(gpu["outputs"].as_array().unwrap().contains(&json!("GpuJobQueue")));
+    assert!(gpu["outputs"].get("GpuJobQueue").is_some());
 }
 
 #[test]

@@ -1,60 +1,91 @@
 """What is in the template, as JSON on standard output, for the tests.
 
     template.py read TEMPLATE               its resources; !Ref and the like in their long form
+    template.py adapt TEMPLATE              the same as moto can make a stack of it
     template.py create TEMPLATE NAME=VALUE  a stack of it in moto: its status and its resources
+    template.py serve TEMPLATE NAME=VALUE   the same with its address: moto as a server, which
+                                            goes on until standard input ends
 """
 
 import json
+import logging
 import os
 import sys
 
+import boto3
+import requests
 from cfnlint.decode import cfn_yaml
+from moto import mock_aws
+from moto.server import ThreadedMotoServer
 
 
 def read(path):
     return cfn_yaml.load(path)
 
 
+def adapt(path):
+    template = json.loads(json.dumps(read(path)))
+    resources = template["Resources"]
+    for resource in list(resources.values()):
+        if resource["Type"] == "AWS::Batch::ComputeEnvironment":
+            # AWS Batch has one of its own where none is named; moto does not.
+            resource["Properties"]["ServiceRole"] = {"Fn::GetAtt": ["BatchRole", "Arn"]}
+    resources["BatchRole"] = {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"AssumeRolePolicyDocument": {}},
+    }
+    return template
+
+
 def create(path, *parameters):
-    os.environ.update(
-        AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="eu-central-1"
-    )
-    import boto3
-    from moto import mock_aws
-
     with mock_aws():
-        ec2 = boto3.client("ec2")
-        vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
-        subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
-        role = boto3.client("iam").create_role(RoleName="batch", AssumeRolePolicyDocument="{}")
-        template = json.loads(json.dumps(read(path)))
-        for resource in template["Resources"].values():
-            if resource["Type"] == "AWS::Batch::ComputeEnvironment":
-                # AWS Batch has one of its own where none is named; moto does not.
-                resource["Properties"]["ServiceRole"] = role["Role"]["Arn"]
-        given = {"VpcId": vpc, "SubnetIds": ",".join(subnets), "ImageTag": "1.2.3"}
-        given.update(parameter.split("=", 1) for parameter in parameters)
-        formation = boto3.client("cloudformation")
-        formation.create_stack(
-            StackName="render",
-            TemplateBody=json.dumps(template),
-            Capabilities=["CAPABILITY_IAM"],
-            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
-        )
-        stack = formation.describe_stacks(StackName="render")["Stacks"][0]
-        batch = boto3.client("batch")
-        definitions = batch.describe_job_definitions()["jobDefinitions"]
-        queues = batch.describe_job_queues()["jobQueues"]
-        environments = batch.describe_compute_environments()["computeEnvironments"]
-        return {
-            "status": stack["StackStatus"],
-            "outputs": sorted(output["OutputKey"] for output in stack["Outputs"]),
-            "definitions": sorted(definition["jobDefinitionName"] for definition in definitions),
-            "images": sorted({d["containerProperties"]["image"] for d in definitions}),
-            "queues": len(queues),
-            "environments": sorted(e["computeResources"]["type"] for e in environments),
-        }
+        return stack(path, *parameters)
 
 
-actions = {"read": read, "create": create}
+def serve(path, *parameters):
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    endpoint = "http://{}:{}".format(*server.get_host_and_port())
+    os.environ["AWS_ENDPOINT_URL"] = endpoint
+    # Jobs end as they are submitted, rather than as containers on the engine of this machine.
+    config = {"batch": {"use_docker": False}}
+    requests.post(endpoint + "/moto-api/config", json=config).raise_for_status()
+    print(json.dumps({"endpoint": endpoint, **stack(path, *parameters)}), flush=True)
+    sys.stdin.read()
+    sys.exit()
+
+
+def stack(path, *parameters):
+    ec2 = boto3.client("ec2")
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    subnets = [subnet["SubnetId"] for subnet in ec2.describe_subnets()["Subnets"]]
+    given = {"VpcId": vpc, "SubnetIds": ",".join(subnets), "ImageTag": "1.2.3"}
+    given.update(parameter.split("=", 1) for parameter in parameters)
+    formation = boto3.client("cloudformation")
+    formation.create_stack(
+        StackName="render",
+        TemplateBody=json.dumps(adapt(path)),
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in given.items()],
+    )
+    made = formation.describe_stacks(StackName="render")["Stacks"][0]
+    batch = boto3.client("batch")
+    definitions = batch.describe_job_definitions()["jobDefinitions"]
+    queues = batch.describe_job_queues()["jobQueues"]
+    environments = batch.describe_compute_environments()["computeEnvironments"]
+    return {
+        "status": made["StackStatus"],
+        "outputs": {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]},
+        "definitions": sorted(definition["jobDefinitionName"] for definition in definitions),
+        "images": sorted({d["containerProperties"]["image"] for d in definitions}),
+        "queues": len(queues),
+        "environments": sorted(e["computeResources"]["type"] for e in environments),
+    }
+
+
+os.environ.update(
+    AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="eu-central-1"
+)
+actions = {"read": read, "adapt": adapt, "create": create, "serve": serve}
 print(json.dumps(actions[sys.argv[1]](*sys.argv[2:]), default=str))

@@ -1,65 +1,17 @@
 //! Containers of the image under test. Each has a name of its own, and is removed when
 //! the test is done with it, however that ends.
 
-use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use crate::support::engine::{LABEL, Name, docker, image, printed};
 use crate::support::{Run, Running, Worker};
 
 /// Longer than any container runs that ends at all: EEVEE compiles its shaders, without
 /// a GPU, on a busy machine.
 const LONGEST: Duration = Duration::from_mins(10);
-
-/// What every container of these tests is labelled with. A test that was killed leaves
-/// its containers: `docker rm -f $(docker ps -aqf label=render-worker-test)`.
-const LABEL: &str = "render-worker-test";
-
-/// The image under test.
-///
-/// # Panics
-/// If no engine answers, or it has no such image.
-pub fn image() -> &'static str {
-    static IMAGE: OnceLock<Result<String, String>> = OnceLock::new();
-    let image = IMAGE.get_or_init(|| {
-        let name = std::env::var("RENDER_WORKER_IMAGE");
-        find_image(name.unwrap_or_else(|_| "render-worker:latest".to_owned()))
-    });
-    image.as_ref().unwrap_or_else(|why| panic!("{why}"))
-}
-
-fn find_image(name: String) -> Result<String, String> {
-    let engine =
-        Command::new("docker").args(["version", "--format", "{{.Server.Version}}"]).output();
-    let engine = engine.map_err(|why| {
-        format!("docker cannot be started ({why}): these tests need a container engine")
-    })?;
-    if !engine.status.success() {
-        let why = String::from_utf8_lossy(&engine.stderr);
-        return Err(format!("no container engine answers: start one. docker says: {why}"));
-    }
-    if !docker(["image", "inspect", &name]).status.success() {
-        return Err(format!(
-            "there is no image {name}: build it, or name another (RENDER_WORKER_IMAGE)"
-        ));
-    }
-    Ok(name)
-}
-
-/// Has the engine do something, and waits for it.
-pub fn docker<I: IntoIterator<Item: AsRef<OsStr>>>(words: I) -> Output {
-    Command::new("docker").args(words).stdin(Stdio::null()).output().expect("docker is there")
-}
-
-/// What the engine, or a program in a container, printed. It has to have succeeded.
-#[track_caller]
-pub fn printed(output: Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
 
 /// A name that nothing else has.
 pub fn unique_name() -> String {
@@ -84,8 +36,8 @@ pub fn container() -> Container {
 /// A container of some image, which does what the image does by itself.
 pub fn container_of(image: &str) -> Container {
     let (name, image) = (Name(unique_name()), image.to_owned());
-    let mut run = Command::new("docker");
-    run.args(["run", "--rm", "--pull", "never", "--label", LABEL, "--name", &name.0]);
+    let mut run = name.docker_run();
+    run.arg("--rm");
     Container { name, image, run, arguments: Vec::new() }
 }
 
@@ -144,7 +96,7 @@ impl Container {
     /// Runs a program of the image instead of the worker.
     pub fn output_of(self, program: &str) -> Output {
         let (mut command, _name) = self.options(&format!("--entrypoint {program}")).into_command();
-        command.stdin(Stdio::null()).output().expect("docker is there")
+        command.output().expect("docker is there")
     }
 
     /// The command line as it is, and the name that removes the container when dropped.
@@ -181,15 +133,5 @@ impl Contained {
     /// Waits for its end, which has to be near.
     pub fn finish(self) -> Run {
         self.running.finish()
-    }
-}
-
-/// The name of a container, which is removed with it.
-pub struct Name(String);
-
-impl Drop for Name {
-    /// Where it has ended by itself, there is nothing left to remove.
-    fn drop(&mut self) {
-        docker(["rm", "--force", "--volumes", &self.0]);
     }
 }

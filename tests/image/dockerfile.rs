@@ -12,7 +12,8 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::container::{Container, container_of, docker, image, printed, unique_name};
+use crate::container::{Container, container_of, unique_name};
+use crate::support::engine::{docker, image, printed};
 use crate::support::fixture;
 
 /// An image that a test builds, which is removed with it.

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::container::{container, docker, image, printed};
+use crate::container::container;
 use crate::stage::Stage;
+use crate::support::engine::{docker, image, printed};
 use crate::support::report;
 
 /// What a build is told about itself: the label, the variable, the word before it in

@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use crate::container::{container, printed};
+use crate::container::container;
 use crate::stage::Stage;
+use crate::support::engine::printed;
 use crate::support::{Run, names, scene};
 
 /// Renders and stitches with these options of `docker run`.

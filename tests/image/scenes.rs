@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::container::{container, printed};
+use crate::container::container;
 use crate::stage::Stage;
+use crate::support::engine::printed;
 use crate::support::report;
 
 /// Of the scene `demo`.

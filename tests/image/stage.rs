@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::container::{Container, container, printed};
+use crate::container::{Container, container};
+use crate::support::engine::printed;
 use crate::support::{fixture, names, scene};
 
 /// For `Stage::scripted`: in frame 3 Blender waits for ever, or for the file `go`.

@@ -1,6 +1,7 @@
 //! What somebody sees who has just got the image.
 
-use crate::container::{container, printed};
+use crate::container::container;
+use crate::support::engine::printed;
 
 #[test]
 fn without_arguments_the_manual_is_printed() {

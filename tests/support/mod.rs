@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "every test file uses its own part of it")]
 
 pub mod agent;
+pub mod batch_server;
+pub mod engine;
 pub mod frames;
 pub mod place;
 pub mod s3_server;
@@ -20,6 +22,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use batch_server::BatchServer;
 use s3_server::S3Server;
 
 /// Longer than anything takes that ends at all, even on a busy machine.
@@ -103,6 +106,12 @@ impl Worker {
     /// wants a failure gets it soon.
     pub fn s3(mut self, server: &S3Server) -> Self {
         self.command.env("AWS_MAX_ATTEMPTS", "3").envs(server.env());
+        self
+    }
+
+    /// Makes `server` its AWS Batch.
+    pub fn batch(mut self, server: &BatchServer) -> Self {
+        self.command.envs(server.env());
         self
     }
 

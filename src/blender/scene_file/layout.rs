@@ -17,6 +17,12 @@ const SHORTEST: i64 = 8;
 /// The header's own length is in it, from Blender 5.0 on.
 const HEADER_5: &[u8] = b"17-01v";
 
+/// Where in a block's header the length of its data stands.
+const DATA_LENGTH: usize = 4;
+
+/// The same from Blender 5.0 on, where it has 64 bits rather than 32.
+const DATA_LENGTH_5: usize = 16;
+
 /// How a file is laid out, from its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Layout {
@@ -26,9 +32,8 @@ pub(super) struct Layout {
     blocks: usize,
     /// The length of a block's header.
     block_header: usize,
-    /// Where in it the length of the data stands, and whether that has 64 bits.
+    /// Where in it the length of the data stands.
     data_length: usize,
-    wide: bool,
 }
 
 impl Layout {
@@ -64,8 +69,7 @@ impl Layout {
                     },
                     blocks: 12,
                     block_header: if wide_pointers { 24 } else { 20 },
-                    data_length: 4,
-                    wide: false,
+                    data_length: DATA_LENGTH,
                 })
             }
             b'0'..=b'9' => {
@@ -82,8 +86,7 @@ impl Layout {
                     machine: Machine { pointer_bits: 64, big_endian: false },
                     blocks: 17,
                     block_header: 32,
-                    data_length: 16,
-                    wide: true,
+                    data_length: DATA_LENGTH_5,
                 })
             }
             other => Err(Flaw::new(at, format!("no size of pointers: {}", quoted(&[*other])))),
@@ -141,7 +144,7 @@ impl Layout {
     }
 
     fn length(self, block: &[u8]) -> Option<i64> {
-        if self.wide {
+        if self.data_length == DATA_LENGTH_5 {
             let eight = block.get(self.data_length..)?.get(..8)?.try_into().ok()?;
             Some(i64::from_le_bytes(eight))
         } else {

@@ -9,6 +9,7 @@ use aws_sdk_s3::operation::RequestId as _;
 use aws_sdk_s3::operation::RequestIdExt as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use crate::aws::{self, causes};
 use crate::storage::Failure;
 
 /// What S3 or the way to it said, in one line.
@@ -159,40 +160,13 @@ fn describe<E>(
     status: Option<u16>,
     code: &str,
     message: Option<&str>,
-) -> String
-where
-    E: ProvideErrorMetadata,
-{
-    let mut words: Vec<String> = Vec::new();
-    match (code, message) {
-        ("", None) => words.push("S3 refused without saying why".to_owned()),
-        ("", Some(message)) => words.push(message.to_owned()),
-        (code, None) => words.push(code.to_owned()),
-        (code, Some(message)) => words.push(format!("{code}: {message}")),
-    }
-    let mut details = Vec::new();
-    details.extend(status.map(|status| format!("HTTP {status}")));
-    details.extend(error.request_id().map(|id| format!("request id {id}")));
-    details.extend(error.extended_request_id().map(|id| format!("extended request id {id}")));
-    if !details.is_empty() {
-        words.push(format!("({})", details.join(", ")));
-    }
-    words.join(" ")
-}
-
-/// The causes of an error from the outside in, without those that only repeat the
-/// next one or say nothing.
-fn causes(error: &(dyn Error + 'static)) -> String {
-    let mut texts: Vec<String> = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let text = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        if texts.last().is_none_or(|last| !last.contains(&text)) {
-            texts.push(text);
-        }
-        next = error.source();
-    }
-    texts.join(": ")
+) -> String {
+    let details = [
+        status.map(|status| format!("HTTP {status}")),
+        error.request_id().map(|id| format!("request id {id}")),
+        error.extended_request_id().map(|id| format!("extended request id {id}")),
+    ];
+    aws::refusal("S3", code, message, details.into_iter().flatten())
 }
 
 #[cfg(test)]

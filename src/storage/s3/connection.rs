@@ -4,21 +4,15 @@
 
 use std::time::Duration;
 
-use aws_config::environment::region::EnvironmentVariableRegionProvider;
-use aws_config::imds::region::ImdsRegionProvider;
-use aws_config::meta::region::{ProvideRegion, RegionProviderChain};
-use aws_config::profile::region::ProfileFileRegionProvider;
-use aws_config::provider_config::ProviderConfig;
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
 use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
 use aws_types::service_config::ServiceConfigKey;
 use tokio::sync::Mutex;
 
 use super::retry::limit;
-use crate::http;
+use crate::aws;
 
 /// Asked first where neither environment, profile nor instance names a region; the
 /// bucket then tells where it really is.
@@ -88,33 +82,14 @@ impl Connection {
     }
 }
 
-/// What environment, profile, container and instance say: region and credentials.
+/// What environment, profile, container and instance say of us, for a region or else the
+/// one that they name.
 pub(super) async fn load_config(region: Option<Region>) -> SdkConfig {
-    let http = http::client();
-    // The SDK's own chain panics: it asks the instance with a client that is not
-    // built in.
-    let sources = ProviderConfig::without_region().with_http_client(http.clone());
-    let region: Box<dyn ProvideRegion> = match region {
-        Some(region) => Box::new(region),
-        None => Box::new(
-            RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-                .or_else(ProfileFileRegionProvider::builder().configure(&sources).build())
-                .or_else(ImdsRegionProvider::builder().configure(&sources).build())
-                .or_else(FALLBACK_REGION),
-        ),
+    let region = match region {
+        Some(region) => Some(region),
+        None => aws::region().await,
     };
-    let region = region.region().await;
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
-        .timeout_config(timeouts(0))
-        .stalled_stream_protection(
-            StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build(),
-        )
-        // See `retry`.
-        .retry_config(RetryConfig::disabled())
-        .region(region)
-        .load()
-        .await
+    aws::config(region.unwrap_or(Region::from_static(FALLBACK_REGION))).await
 }
 
 /// What is set for a request that carries so many bytes: the SDK's time until the first
@@ -124,15 +99,16 @@ pub(super) fn carrying(bytes: u64) -> Builder {
 }
 
 fn timeouts(bytes: u64) -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(Duration::from_secs(5))
-        .read_timeout(limit(bytes))
-        .build()
+    TimeoutConfig::builder().connect_timeout(aws::CONNECT).read_timeout(limit(bytes)).build()
 }
 
 fn client(config: &SdkConfig) -> Client {
     let config = Builder::from(config)
         .force_path_style(custom_endpoint(config).is_some_and(|url| !is_aws(&url)))
+        .timeout_config(timeouts(0))
+        .stalled_stream_protection(
+            StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build(),
+        )
         .build();
     Client::from_conf(config)
 }

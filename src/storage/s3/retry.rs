@@ -15,6 +15,7 @@ use aws_sdk_s3::Client;
 
 use super::bucket::Bucket;
 use super::classify::{Cure, Fault};
+use crate::aws::ANSWER;
 use crate::error::chain;
 use crate::storage::Failure;
 
@@ -35,9 +36,6 @@ const SHARE: Duration = Duration::from_secs(15);
 
 /// For how long a request fails before that is worth a line in the log.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
-
-/// How long an attempt may take, without what travels.
-const ANSWER: Duration = Duration::from_secs(30);
 
 /// What travels more slowly than this, in bytes a second, is taken for stalled. Several share
 /// the network: eight at first, and more only where that moves more.

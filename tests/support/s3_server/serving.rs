@@ -20,7 +20,7 @@ use super::front::Front;
 pub struct Serving {
     address: SocketAddr,
     runtime: Handle,
-    /// Dropped to stop the thread.
+    /// The thread serves until this is dropped.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }

@@ -1,0 +1,128 @@
+//! Why AWS Batch did not do what was asked of it.
+
+use std::error::Error;
+use std::fmt;
+
+use aws_sdk_batch::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_batch::operation::RequestId as _;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+
+use crate::aws;
+
+/// Who must act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Whoever wrote the request: it names what is not there, or cannot be.
+    Request,
+    /// Whoever gives rights.
+    Access,
+    /// Nobody: there was too much at once, and nothing was done.
+    Throttled,
+    /// Nobody: it may pass by itself.
+    ForNow,
+    /// Whoever can see whether it was done all the same.
+    Unknown,
+}
+
+/// What was asked of Batch and not done.
+#[derive(Debug)]
+pub struct BatchError {
+    doing: String,
+    refused: Refused,
+    words: String,
+}
+
+impl BatchError {
+    /// Nobody knows which region's Batch is meant.
+    pub(super) fn no_region() -> Self {
+        Self {
+            doing: "be asked".to_owned(),
+            refused: Refused::Request,
+            words: "no region is set; name one with AWS_REGION, or in your profile".to_owned(),
+        }
+    }
+
+    /// An answer that is none.
+    pub(super) fn no_sense(doing: String, words: &str) -> Self {
+        Self { doing, refused: Refused::ForNow, words: words.to_owned() }
+    }
+
+    /// What the SDK reports.
+    #[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+    pub(super) fn of<E>(doing: String, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+    {
+        let status = error.raw_response().map(|response| response.status().as_u16());
+        let service = match &error {
+            SdkError::ServiceError(service) => service,
+            SdkError::ConstructionFailure(_) => {
+                return Self { doing, refused: Refused::Request, words: aws::causes(&error) };
+            }
+            // What is no fault of the way to Batch is one of the credentials.
+            SdkError::DispatchFailure(failure) if !(failure.is_io() || failure.is_timeout()) => {
+                return Self { doing, refused: Refused::Access, words: aws::causes(&error) };
+            }
+            // No answer, or one that is not Batch's.
+            _ => return Self { doing, refused: Refused::ForNow, words: aws::causes(&error) },
+        };
+        let code = service.err().code().unwrap_or_default();
+        let details = [
+            status.map(|status| format!("HTTP {status}")),
+            error.request_id().map(|id| format!("request id {id}")),
+        ];
+        let details = details.into_iter().flatten();
+        let words = aws::refusal("AWS Batch", code, service.err().message(), details);
+        Self { doing, refused: sort(status.unwrap_or_default(), code), words }
+    }
+
+    /// The same, where doing it once more would not be the same.
+    pub(super) fn of_unknown_end(self) -> Self {
+        Self { refused: Refused::Unknown, ..self }
+    }
+
+    /// Who must act.
+    pub fn refused(&self) -> Refused {
+        self.refused
+    }
+}
+
+/// "Common errors" in the AWS Batch API reference.
+fn sort(status: u16, code: &str) -> Refused {
+    match (status, code) {
+        (_, "ThrottlingException" | "TooManyRequestsException") | (429, _) => Refused::Throttled,
+        (500..600, _) => Refused::ForNow,
+        (401 | 403, _) | (_, "AccessDeniedException") => Refused::Access,
+        _ => Refused::Request,
+    }
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AWS Batch cannot {}: {}", self.doing, self.words)
+    }
+}
+
+impl Error for BatchError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_batch_answers_says_who_must_act() {
+        for (status, code, expected) in [
+            (400, "ClientException", Refused::Request),
+            (404, "", Refused::Request),
+            (403, "AccessDeniedException", Refused::Access),
+            (403, "UnrecognizedClientException", Refused::Access),
+            (403, "ExpiredTokenException", Refused::Access),
+            (400, "ThrottlingException", Refused::Throttled),
+            (429, "TooManyRequestsException", Refused::Throttled),
+            (500, "ServerException", Refused::ForNow),
+            (503, "", Refused::ForNow),
+        ] {
+            assert_eq!(sort(status, code), expected, "{status} {code}");
+        }
+    }
+}

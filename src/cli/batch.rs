@@ -1,0 +1,237 @@
+//! From what was given to what was meant, of those subcommands that turn to AWS Batch.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+
+use super::args::{FollowArgs, StatusArgs, SubmitArgs, VideoArgs};
+use super::resolver::{
+    ALLOW_GAPS, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI, OUTPUT_NAME,
+    OUTPUT_URI, PRESET, Resolver, TOTAL_FRAMES, is_file,
+};
+use super::settings::{Environment, Setting, UsageError};
+use super::{Refusal, parse};
+use crate::request::{
+    Animation, ByteSize, FramesPerJob, JobName, JobTemplate, Location, NamedFrames, PollInterval,
+    StatusJob, SubmitJob, Then,
+};
+
+const JOB_QUEUE: Setting = Setting { flag: "--job-queue", variable: "JOB_QUEUE" };
+const JOB_DEFINITION: Setting = Setting { flag: "--job-definition", variable: "JOB_DEFINITION" };
+const STITCH_JOB_DEFINITION: Setting =
+    Setting { flag: "--stitch-job-definition", variable: "STITCH_JOB_DEFINITION" };
+const JOB_NAME: Setting = Setting { flag: "--job-name", variable: "JOB_NAME" };
+const SHARE_IDENTIFIER: Setting =
+    Setting { flag: "--share-identifier", variable: "SHARE_IDENTIFIER" };
+const POLL_INTERVAL: Setting = Setting { flag: "--poll-interval", variable: "POLL_INTERVAL" };
+
+/// MiB, in which Batch counts memory.
+const MIB: u64 = 1024 * 1024;
+
+/// Names and what they stand for: variables, or tags.
+type Variables = BTreeMap<String, String>;
+
+/// What `submit` is to do.
+///
+/// # Errors
+/// If something is missing, contradictory or out of range, also if it is the containers
+/// that would find that out.
+pub(super) fn submit_job(
+    resolver: &Resolver<'_>,
+    args: &SubmitArgs,
+) -> Result<SubmitJob, UsageError> {
+    let env = resolver.environment;
+    let (scene, output) = resolver.locations(&args.work)?;
+    is_file(&scene)?;
+    for (setting, location) in [(INPUT_URI, &scene), (OUTPUT_URI, &output)] {
+        if matches!(location, Location::Local(path) if path.is_relative()) {
+            return Err(setting.refuse(format_args!(
+                "`{location}` is relative to a folder of this machine; give s3://BUCKET/KEY, or \
+                 the whole path of a file system that the containers mount"
+            )));
+        }
+    }
+    let (frames, first, total) = resolver.frame_settings(&args.work)?;
+    let per_job: Option<FramesPerJob> =
+        FRAMES_PER_JOB.value(args.work.frames_per_job.as_deref(), env)?;
+    let per_job = match per_job {
+        None if !args.auto => {
+            return Err(FRAMES_PER_JOB
+                .refuse("is required and not set; with --auto it is as many as it takes"));
+        }
+        per_job => per_job.unwrap_or(FramesPerJob::ONE),
+    };
+    let name = JOB_NAME.value(args.job_name.as_deref(), env)?;
+    let text = |setting: Setting, flag: &Option<String>| {
+        setting.value::<String>(flag.as_deref(), env).map(|text| text.filter(|it| !it.is_empty()))
+    };
+    let definition_of_render = text(JOB_DEFINITION, &args.job_definition)?
+        .ok_or_else(|| JOB_DEFINITION.refuse("is required and not set"))?;
+    let queue = text(JOB_QUEUE, &args.job_queue)?
+        .ok_or_else(|| JOB_QUEUE.refuse("is required and not set"))?;
+    let variables = variables(&args.env)?;
+    let render = JobTemplate {
+        definition: definition_of_render.clone(),
+        variables: variables.clone(),
+        vcpus: args.vcpus.as_deref().map(|text| positive("--vcpus", text)).transpose()?,
+        memory: args.memory.as_deref().map(mebibytes).transpose()?,
+    };
+    let stitch = if args.no_stitch {
+        None
+    } else {
+        let definition = text(STITCH_JOB_DEFINITION, &args.stitch_job_definition)?;
+        let mut variables = variables;
+        for (name, value) in video_variables(resolver, &args.video)? {
+            insert(&mut variables, "--env", name, value)?;
+        }
+        Some(JobTemplate {
+            definition: definition.unwrap_or(definition_of_render),
+            variables,
+            vcpus: None,
+            memory: None,
+        })
+    };
+    let job = SubmitJob {
+        frames: match frames {
+            Some(frames) => {
+                let text = text(FRAMES, &args.work.frames)?.unwrap_or_else(|| frames.to_string());
+                Animation::Exactly(NamedFrames { frames, text })
+            }
+            None => Animation::Range { first, total },
+        },
+        frames_per_job: per_job,
+        auto: args.auto,
+        name: name.unwrap_or_else(|| JobName::of_scene(&scene)),
+        queue,
+        share_identifier: text(SHARE_IDENTIFIER, &args.share_identifier)?,
+        render,
+        stitch,
+        tags: tags(&args.tag)?,
+        then: match wait(resolver, &args.follow)? {
+            _ if args.dry_run => Then::Show,
+            Some(interval) => Then::Wait(interval),
+            None => Then::Submit,
+        },
+        json: args.follow.json,
+        scene,
+        output,
+    };
+    try_on(&job)?;
+    Ok(job)
+}
+
+/// What `status` is to do.
+///
+/// # Errors
+/// If something is not of its kind.
+pub(super) fn status_job(
+    resolver: &Resolver<'_>,
+    args: &StatusArgs,
+) -> Result<StatusJob, UsageError> {
+    let job = args.job.parse().map_err(|error| UsageError(format!("JOB-ID: {error}")))?;
+    Ok(StatusJob { job, wait: wait(resolver, &args.follow)?, json: args.follow.json })
+}
+
+fn wait(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PollInterval>, UsageError> {
+    let interval = POLL_INTERVAL.value(args.poll_interval.as_deref(), resolver.environment)?;
+    Ok(args.wait.then(|| interval.unwrap_or_default()))
+}
+
+/// What was given of how the video is made, as the stitch job is told it.
+fn video_variables(resolver: &Resolver<'_>, args: &VideoArgs) -> Result<Variables, UsageError> {
+    let mut variables = Variables::new();
+    for (setting, flag) in [
+        (FPS, &args.fps),
+        (CODEC, &args.codec),
+        (CRF, &args.crf),
+        (PRESET, &args.preset),
+        (OUTPUT_NAME, &args.output_name),
+    ] {
+        let text: Option<String> = setting.value(flag.as_deref(), resolver.environment)?;
+        variables.extend(text.map(|text| (setting.variable.to_owned(), text)));
+    }
+    if resolver.switch(ALLOW_GAPS, args.allow_gaps)? {
+        variables.insert(ALLOW_GAPS.variable.to_owned(), "true".to_owned());
+    }
+    Ok(variables)
+}
+
+/// What is given with `--tag`.
+fn tags(given: &[String]) -> Result<Variables, UsageError> {
+    let mut tags = Variables::new();
+    for given in given {
+        let (key, value) = pair("--tag", "KEY=VALUE", given)?;
+        insert(&mut tags, "--tag", key, value)?;
+    }
+    Ok(tags)
+}
+
+/// What is given with `--env`.
+fn variables(given: &[String]) -> Result<Variables, UsageError> {
+    /// What has a flag of `submit`, or of which the jobs depend on each other's.
+    const OURS: [Setting; 6] =
+        [INPUT_URI, OUTPUT_URI, FRAMES_PER_JOB, FIRST_FRAME, TOTAL_FRAMES, FRAMES];
+
+    let mut variables = Variables::new();
+    for given in given {
+        let (name, value) = pair("--env", "NAME=VALUE", given)?;
+        if let Some(setting) = OURS.iter().find(|setting| setting.variable == name) {
+            return Err(UsageError(format!(
+                "--env: {name} is set by submit itself; say it with {}",
+                setting.flag
+            )));
+        }
+        if name.starts_with("AWS_BATCH") {
+            return Err(UsageError(format!("--env: {name} is AWS Batch's own to set")));
+        }
+        insert(&mut variables, "--env", name, value)?;
+    }
+    Ok(variables)
+}
+
+/// Adds what must be there once.
+fn insert(to: &mut Variables, flag: &str, name: String, value: String) -> Result<(), UsageError> {
+    if to.contains_key(&name) {
+        return Err(UsageError(format!("{flag}: {name} is given twice; leave one of them out")));
+    }
+    to.insert(name, value);
+    Ok(())
+}
+
+fn pair(flag: &str, form: &str, text: &str) -> Result<(String, String), UsageError> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(UsageError(format!("{flag}: `{text}` is refused; give {form}"))),
+    }
+}
+
+fn positive(flag: &str, text: &str) -> Result<u32, UsageError> {
+    let number = text.parse().ok().filter(|&number: &u32| number > 0 && !text.starts_with('+'));
+    number.ok_or_else(|| {
+        UsageError(format!("{flag}: `{text}` is refused; give a whole number from 1"))
+    })
+}
+
+fn mebibytes(text: &str) -> Result<u32, UsageError> {
+    let refuse = |why: &dyn std::fmt::Display| UsageError(format!("--memory: {why}"));
+    let size: ByteSize = text.parse().map_err(|error| refuse(&error))?;
+    let mebibytes = u32::try_from(size.bytes() / MIB).ok().filter(|&size| size > 0);
+    mebibytes.ok_or_else(|| refuse(&format_args!("`{text}` is refused; give 1MiB or more")))
+}
+
+/// Reads what the containers would be given as they would: what they would refuse is not
+/// submitted.
+fn try_on(job: &SubmitJob) -> Result<(), UsageError> {
+    let per_job = job.frames_per_job.get().to_string();
+    let (scene, output) = (job.scene.to_string(), job.output.to_string());
+    let render = ("render", &scene, Some(&job.render));
+    for (action, input, template) in [render, ("stitch", &output, job.stitch.as_ref())] {
+        let Some(template) = template else { continue };
+        let words = ["render-worker", action, "-i", input, "-o", &output, "-f", &per_job]
+            .map(OsString::from);
+        let environment: Environment = template.variables.clone().into_iter().collect();
+        if let Err(Refusal::Usage(error, _)) = parse(words, &environment) {
+            return Err(UsageError(format!("the {action} job would refuse this: {error}")));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,50 @@
+//! What those subcommands print that were asked something: words in two columns, or JSON.
+
+use std::fmt::{Display, Write as _};
+
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// Words for people: what each line is of, and what is said.
+#[derive(Debug, Default)]
+pub struct Lines(String);
+
+impl Lines {
+    /// Adds a line.
+    pub fn say(&mut self, of: &str, said: impl Display) {
+        _ = writeln!(self.0, "{of:<12}{said}");
+    }
+
+    /// All of them.
+    pub fn text(self) -> String {
+        self.0
+    }
+}
+
+/// Who is told: standard output.
+pub trait Tell: Fn(&str) -> Result<(), Error> {}
+
+impl<F: Fn(&str) -> Result<(), Error>> Tell for F {}
+
+/// The same for programs.
+///
+/// # Errors
+/// If the answer is none that JSON has: a bug.
+pub fn json(answer: &impl Serialize) -> Result<String, Error> {
+    let json = serde_json::to_string_pretty(answer);
+    json.map(|json| json + "\n").map_err(no_json)
+}
+
+/// JSON on one line, for a command.
+///
+/// # Errors
+/// As those of [`json`].
+pub fn compact_json(value: &impl Serialize) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(no_json)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+fn no_json(error: serde_json::Error) -> Error {
+    Error::Internal(error.to_string())
+}

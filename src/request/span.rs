@@ -1,0 +1,12 @@
+//! Spans of time as people write them.
+
+use std::time::Duration;
+
+/// `90s`, `10m`, `1h 30m` (as humantime has it), or a bare number of seconds.
+pub fn span(text: &str) -> Option<Duration> {
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        text.parse().ok().map(Duration::from_secs)
+    } else {
+        humantime::parse_duration(text).ok()
+    }
+}

@@ -1,0 +1,72 @@
+//! The commands of `docs/aws-batch.md`: those that moto can answer, in their order and in one
+//! shell, as whoever follows it types them.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::moto::Moto;
+use crate::support::{program, scene};
+use crate::{project, said, template};
+
+const DOCUMENT: &str = "docs/aws-batch.md";
+
+/// Version 1 of the AWS CLI has no such command, and version 2 is not on `PyPI`.
+const LEFT_OUT: &str = "aws logs tail ";
+
+/// What is typed in the sections of these numbers.
+#[track_caller]
+fn commands(document: &str, numbers: &[u32]) -> String {
+    let mut commands = Vec::new();
+    for number in numbers {
+        let (_, section) = document.split_once(&format!("\n## {number}. ")).expect("a section");
+        let section = section.split("\n## ").next().expect("its text");
+        let blocks = section.split("```console\n").skip(1);
+        let typed: String =
+            blocks.map(|block| block.split("```").next().expect("its end")).collect();
+        let typed = format!("\n{typed}");
+        commands.extend(typed.split("\n$ ").skip(1).map(ToOwned::to_owned));
+    }
+    commands.retain(|command| !command.starts_with(LEFT_OUT));
+    commands.join("\n")
+}
+
+#[test]
+fn its_commands_deploy_submit_follow_and_tear_down() {
+    let moto = Moto::shared();
+    // A checkout with a scene, and a template that moto can make a stack of.
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("deploy/batch")).unwrap();
+    let adapted = template("adapt", &[]).to_string();
+    fs::write(folder.path().join("deploy/batch/template.yaml"), adapted).unwrap();
+    fs::copy(scene("demo"), folder.path().join("pottery.blend")).unwrap();
+
+    let document = fs::read_to_string(project(DOCUMENT)).unwrap();
+    let script = [
+        format!("render-worker() {{ '{}' \"$@\"; }}\nexec >said", program().display()),
+        commands(&document, &[1]),
+        // moto gives a stack its outputs as it is created or updated, but not with change sets,
+        // which `deploy` works with.
+        "aws cloudformation update-stack --stack-name render-worker --use-previous-template".into(),
+        commands(&document, &[3, 4, 5]),
+        r#"aws batch list-jobs --job-queue "$(out JobQueue)" >jobs"#.into(),
+        r#"aws s3 ls "s3://$bucket/scenes/" >scenes"#.into(),
+        commands(&document, &[7]),
+    ];
+    // The last job that was told of is the one to follow.
+    let last = r"$(sed -n 's/^stitch *\([^ ]*\) .*/\1/p' said)";
+    let script = script.join("\n").replace("JOB-ID", last);
+    said(moto.shell(&script).current_dir(folder.path()));
+
+    let written = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(written("scenes").contains("pottery.blend"));
+    let jobs: Value = serde_json::from_str(&written("jobs")).expect("JSON");
+    let jobs = jobs["jobSummaryList"].as_array().unwrap().iter();
+    // moto lists children among the jobs of a queue.
+    let mut definitions: Vec<_> = jobs
+        .filter(|job| !job["jobId"].as_str().unwrap().contains(':'))
+        .map(|job| job["jobDefinition"].as_str().unwrap().rsplit('/').next().unwrap())
+        .collect();
+    definitions.sort_unstable();
+    assert_eq!(definitions, ["render-worker-render:1", "render-worker-stitch:1"]);
+}

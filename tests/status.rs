@@ -1,0 +1,448 @@
+//! Jobs on AWS Batch: how they are, why children have failed, and how they are followed to
+//! their end. What is told of them has the shape of the AWS Batch API reference.
+
+use std::fs;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use crate::support::batch_server::BatchServer;
+use crate::support::{Run, Worker, worker};
+
+const RENDER: &str = "11111111-aaaa-bbbb-cccc-ddddeeeeffff";
+const STITCH: &str = "22222222-aaaa-bbbb-cccc-ddddeeeeffff";
+
+/// The array job that renders, whose children are in these states.
+fn render(status: &str, children: &Value) -> Value {
+    let mut counts = json!({
+        "STARTING": 0, "FAILED": 0, "RUNNING": 0, "SUCCEEDED": 0, "RUNNABLE": 0, "SUBMITTED": 0,
+        "PENDING": 0,
+    });
+    let mut size = 0;
+    for (state, count) in children.as_object().unwrap() {
+        counts[state] = count.clone();
+        size += count.as_u64().unwrap();
+    }
+    let mut job = job(RENDER, "pottery", status);
+    job["arrayProperties"] = json!({"statusSummary": counts, "size": size});
+    if status == "FAILED" {
+        job["statusReason"] = json!("Array Child Job failed");
+    }
+    job
+}
+
+/// The job that makes the video.
+fn stitch(status: &str) -> Value {
+    let mut job = job(STITCH, "pottery-stitch", status);
+    job["dependsOn"] = json!([{"jobId": RENDER}]);
+    job
+}
+
+/// A child of the array that has failed, with its attempts.
+fn failed_child(index: u32, attempts: &Value, output: &Path) -> Value {
+    let mut job = job(&format!("{RENDER}:{index}"), "pottery", "FAILED");
+    job["arrayProperties"] = json!({"statusSummary": {}, "index": index});
+    job["attempts"] = attempts.clone();
+    job["parameters"] = json!({"action": "render", "outputUri": output});
+    let last = attempts.as_array().unwrap().last();
+    if let Some(last) = last {
+        job["statusReason"] = last["statusReason"].clone();
+        job["container"]["exitCode"] = last["container"]["exitCode"].clone();
+    }
+    job
+}
+
+fn job(id: &str, name: &str, status: &str) -> Value {
+    json!({
+        "jobArn": format!("arn:aws:batch:eu-central-1:123456789012:job/{id}"),
+        "jobName": name,
+        "jobId": id,
+        "jobQueue": "arn:aws:batch:eu-central-1:123456789012:job-queue/render-worker",
+        "status": status,
+        "attempts": [],
+        "createdAt": 1_763_776_800_000_i64,
+        "retryStrategy": {"attempts": 10, "evaluateOnExit": []},
+        "dependsOn": [],
+        "jobDefinition": "arn:aws:batch:eu-central-1:123456789012:job-definition/render:1",
+        "parameters": {},
+        "container": {
+            "image": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/render-worker:0.1.0",
+            "command": ["Ref::action", "-i", "Ref::inputUri", "-o", "Ref::outputUri"],
+            "volumes": [], "environment": [], "mountPoints": [], "ulimits": [],
+            "networkInterfaces": [], "secrets": [],
+            "resourceRequirements": [{"value": "4", "type": "VCPU"}],
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {"awslogs-group": "/render-worker", "awslogs-stream-prefix": "render"},
+                "secretOptions": [],
+            },
+        },
+        "timeout": {"attemptDurationSeconds": 86400},
+        "tags": {},
+        "platformCapabilities": ["EC2"],
+        "eksAttempts": [],
+    })
+}
+
+fn attempt(exit_code: u8, stream: &str) -> Value {
+    json!({
+        "container": {
+            "containerInstanceArn": "arn:aws:ecs:eu-central-1:123456789012:container-instance/a/b",
+            "taskArn": "arn:aws:ecs:eu-central-1:123456789012:task/a/c",
+            "exitCode": exit_code,
+            "logStreamName": stream,
+            "networkInterfaces": [],
+        },
+        "startedAt": 1_763_776_900_000_i64,
+        "stoppedAt": 1_763_776_960_000_i64,
+        "statusReason": "Essential container in task exited",
+    })
+}
+
+fn lost() -> Value {
+    json!({
+        "container": {"logStreamName": "render/default/lost", "networkInterfaces": []},
+        "startedAt": 1_763_776_900_000_i64,
+        "stoppedAt": 1_763_776_960_000_i64,
+        "statusReason": "Host EC2 (instance i-0123456789abcdef0) terminated.",
+    })
+}
+
+fn status(job: &str, batch: &BatchServer) -> Worker {
+    worker("status").arg(job).batch(batch)
+}
+
+/// `status --wait`, which looks up the jobs every second.
+fn waiting(job: &str, batch: &BatchServer) -> Worker {
+    status(job, batch).args("--wait --poll-interval 1s")
+}
+
+/// Three children have failed: of a scene that is damaged, after a lost instance; of want of
+/// memory, so that nothing was told; and one that never ran.
+fn three_failures(batch: &BatchServer, output: &Path) {
+    let reports = output.join("reports");
+    fs::create_dir_all(&reports).unwrap();
+    let cause = "scene.blend: frame 4 is not rendered: the scene has no camera";
+    fs::write(
+        reports.join(format!("render-{RENDER}-3-attempt-2.json")),
+        json!({"status": "failed", "exit_code": 65, "cause": cause}).to_string(),
+    )
+    .unwrap();
+    let mut killed = attempt(137, "render/default/killed");
+    let reason = "OutOfMemoryError: Container killed due to memory usage";
+    killed["container"]["reason"] = json!(reason);
+    let attempts = json!([lost(), attempt(65, "render/default/second")]);
+    batch.tells(failed_child(3, &attempts, output));
+    batch.tells(failed_child(12, &json!([killed]), output));
+    let mut never = failed_child(7, &json!([]), output);
+    never["statusReason"] = json!("Terminated by an operator");
+    batch.tells(never);
+}
+
+const FAILURES: [&str; 3] = [
+    "pottery, child 3: exit code 65 (the scene or a frame is unusable), 2 attempts",
+    "pottery, child 7: Terminated by an operator, never ran",
+    "pottery, child 12: exit code 137 (killed: out of memory, or nobody knows by whom), \
+     OutOfMemoryError: Container killed due to memory usage, 1 attempt",
+];
+
+#[test]
+fn it_tells_how_the_job_is_and_those_it_depends_on() {
+    let batch = BatchServer::start();
+    batch.tells(render("PENDING", &json!({"SUCCEEDED": 12, "RUNNING": 5, "RUNNABLE": 3})));
+    batch.tells(stitch("PENDING"));
+    let run = status(STITCH, &batch).run().exits(0);
+    assert!(run.lines.is_empty(), "{}", run.text());
+    assert_eq!(
+        run.stdout,
+        format!(
+            "job         pottery: pending, 20 children (3 runnable, 5 running, 12 succeeded) ({RENDER})\n\
+             job         pottery-stitch: pending ({STITCH})\n"
+        )
+    );
+    let run = status(RENDER, &batch).run().exits(0);
+    assert_eq!(run.stdout.lines().count(), 1, "{}", run.stdout);
+}
+
+#[test]
+fn each_failure_is_told_with_its_exit_code_in_words_its_log_and_its_cause() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.tells(render("FAILED", &json!({"SUCCEEDED": 17, "FAILED": 3})));
+    let mut video = stitch("FAILED");
+    video["statusReason"] = json!("Dependent Job failed");
+    batch.tells(video);
+    three_failures(&batch, output.path());
+    // What it can tell it does; that others have failed is no failure of its own.
+    let run = status(STITCH, &batch).run().exits(0);
+    let lines: Vec<_> = run.stdout.lines().map(str::trim_end).collect();
+    let [third, seventh, twelfth] = FAILURES.map(|failure| format!("failed      {failure}"));
+    assert_eq!(
+        lines[2..],
+        [
+            third.as_str(),
+            "  log       /render-worker render/default/second",
+            "  cause     scene.blend: frame 4 is not rendered: the scene has no camera",
+            seventh.as_str(),
+            twelfth.as_str(),
+            "  log       /render-worker render/default/killed",
+            "failed      pottery-stitch: Dependent Job failed, never ran",
+        ]
+    );
+    assert_eq!(batch.asked("listjobs").len(), 2, "a page at a time");
+
+    let run = status(STITCH, &batch).arg("--json").run().exits(0);
+    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(told["jobs"][0]["state"], "failed");
+    assert_eq!(told["jobs"][0]["children"], json!({"succeeded": 17, "failed": 3}));
+    assert_eq!(told["jobs"][1]["reason"], "Dependent Job failed");
+    let third = &told["failed"][0];
+    assert_eq!(third["job_id"], format!("{RENDER}:3"));
+    assert_eq!((&third["index"], &third["attempts"]), (&json!(3), &json!(2)));
+    assert_eq!(third["exit_code"], 65);
+    assert_eq!(third["log_stream"], "render/default/second");
+    assert!(third["cause"].as_str().unwrap().contains("no camera"));
+    assert_eq!(told["failed"][1]["exit_code"], Value::Null);
+}
+
+#[test]
+fn a_last_attempt_that_went_with_its_instance_is_told_as_batch_tells_it() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.tells(render("FAILED", &json!({"FAILED": 1, "SUCCEEDED": 1})));
+    batch.tells(failed_child(0, &json!([lost()]), output.path()));
+    let run = status(RENDER, &batch).run().exits(0);
+    let words = "pottery, child 0: Host EC2 (instance i-0123456789abcdef0) terminated., 1 attempt";
+    assert!(run.stdout.contains(words), "{}", run.stdout);
+    assert!(run.stdout.contains("/render-worker render/default/lost"), "{}", run.stdout);
+}
+
+/// Follows the jobs until they are looked up while one child runs, lets them end, and says
+/// how that went.
+fn followed(batch: &BatchServer, end: impl FnOnce()) -> Run {
+    batch.tells(render("PENDING", &json!({"SUCCEEDED": 1, "RUNNING": 1})));
+    batch.tells(stitch("PENDING"));
+    let running = waiting(STITCH, batch).start();
+    running.wait_for_log("pottery: pending, 2 children (1 running, 1 succeeded)");
+    end();
+    running.finish()
+}
+
+#[test]
+fn jobs_are_followed_to_their_end() {
+    let batch = BatchServer::start();
+    let run = followed(&batch, || {
+        batch.tells(render("SUCCEEDED", &json!({"SUCCEEDED": 2})));
+        batch.tells(stitch("SUCCEEDED"));
+    });
+    let run = run.exits(0).says(&["pottery: succeeded, 2 children (2 succeeded)"]);
+    assert!(run.stdout.contains("pottery-stitch: succeeded"), "{}", run.stdout);
+    assert!(batch.operations().iter().all(|operation| operation == "describejobs"));
+}
+
+#[test]
+fn failures_are_told_once_and_as_they_happen() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.tells(render("PENDING", &json!({"FAILED": 3, "RUNNING": 1})));
+    batch.tells(stitch("PENDING"));
+    three_failures(&batch, output.path());
+    let running = waiting(STITCH, &batch).start();
+    for failure in FAILURES {
+        running.wait_for_log(failure);
+    }
+    batch.is_asked("describejobs");
+    batch.tells(render("FAILED", &json!({"FAILED": 3, "SUCCEEDED": 1})));
+    batch.tells(stitch("FAILED"));
+    let run = running.finish().exits(70);
+    for failure in FAILURES {
+        let times = run.messages().iter().filter(|message| message.contains(failure)).count();
+        assert_eq!(times, 1, "{failure}:\n{}", run.text());
+    }
+    let third = run.json().into_iter().find(|line| line["array_index"] == 3).expect("a line");
+    assert_eq!((&third["exit_code"], &third["level"]), (&json!(65), &json!("WARN")));
+    assert!(third["message"].as_str().unwrap().contains("cause: scene.blend: frame 4"));
+    let words = run.last_words();
+    assert!(words.contains("pottery: failed, 4 children (1 succeeded, 3 failed)"), "{words}");
+    assert!(words.contains("what is stored is not rendered again"), "{words}");
+    assert!(run.stdout.contains(FAILURES[0]), "{}", run.stdout);
+}
+
+#[test]
+fn ctrl_c_leaves_the_jobs_alone_and_says_how_to_follow_them_again() {
+    for (signal, exit) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
+        let batch = BatchServer::start();
+        batch.tells(render("PENDING", &json!({"RUNNING": 2})));
+        batch.tells(stitch("PENDING"));
+        let running = waiting(STITCH, &batch).start();
+        running.wait_for_log("2 children (2 running)");
+        running.signal(signal);
+        let run = running.finish().exits(exit).never_says(&["storing what is saved"]);
+        let words = run.last_words();
+        let command = format!("the jobs go on: render-worker status {STITCH} --wait");
+        assert!(words.contains(&command), "{words}");
+        assert!(batch.operations().iter().all(|operation| operation == "describejobs"));
+    }
+}
+
+#[test]
+fn that_batch_is_out_of_reach_for_a_while_is_no_end() {
+    let batch = BatchServer::start();
+    let run = followed(&batch, || {
+        for _ in 0..4 {
+            let body = json!({"__type": "ServerException", "message": "try later"});
+            batch.refuses("describejobs", 500, body);
+        }
+        batch.tells(render("SUCCEEDED", &json!({"SUCCEEDED": 2})));
+        batch.tells(stitch("SUCCEEDED"));
+    });
+    run.exits(0).says(&["try later (HTTP 500); the jobs go on, and are looked up again"]);
+}
+
+#[test]
+fn of_many_failures_the_first_are_told_one_by_one() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.tells(render("FAILED", &json!({"FAILED": 130})));
+    for index in 0..130 {
+        let code = if index < 120 { 65 } else { 70 };
+        let attempts = json!([attempt(code, "render/default/it")]);
+        batch.tells(failed_child(index, &attempts, output.path()));
+    }
+    let run = waiting(RENDER, &batch).run().exits(70);
+    let others = "30 more: 20 with exit code 65 (the scene or a frame is unusable); 10 with exit \
+                  code 70 (Blender or FFmpeg failed, or the time of the job was over)";
+    for text in [run.text(), run.stdout] {
+        assert!(text.contains("pottery, child 99: ") && text.contains(others), "{text}");
+        assert!(!text.contains("pottery, child 100: "), "{text}");
+    }
+    let run = status(RENDER, &batch).arg("--json").run().exits(0);
+    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let indices = told["failed"].as_array().unwrap().iter().map(|job| job["index"].as_u64());
+    assert!(indices.eq((0..130).map(Some)));
+}
+
+#[test]
+fn children_that_failed_before_are_not_listed_again() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.tells(render("PENDING", &json!({"FAILED": 1, "RUNNING": 1})));
+    batch.tells(failed_child(0, &json!([attempt(70, "a")]), output.path()));
+    let running = waiting(RENDER, &batch).start();
+    running.wait_for_log("pottery, child 0: exit code 70");
+    batch.is_asked("describejobs");
+    batch.tells(render("FAILED", &json!({"FAILED": 1, "SUCCEEDED": 1})));
+    running.finish().exits(70);
+    assert_eq!(batch.asked("listjobs").len(), 1);
+}
+
+#[test]
+fn why_children_wait_is_told() {
+    let batch = BatchServer::start();
+    batch.tells(render("PENDING", &json!({"RUNNABLE": 2, "SUCCEEDED": 1})));
+    let mut waits = job(&format!("{RENDER}:1"), "pottery", "RUNNABLE");
+    waits["arrayProperties"] = json!({"index": 1});
+    let reason = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - no instance has as much memory";
+    waits["statusReason"] = json!(reason);
+    batch.tells(waits);
+    let run = status(RENDER, &batch).run().exits(0);
+    let words = format!("3 children (2 runnable, 1 succeeded), {reason}");
+    assert!(run.stdout.contains(&words), "{}", run.stdout);
+}
+
+#[test]
+fn words_from_elsewhere_do_not_command_the_terminal() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.tells(render("FAILED", &json!({"FAILED": 1})));
+    let mut child = failed_child(0, &json!([attempt(70, "\u{1b}]0;title\u{7}")]), output.path());
+    child["jobName"] = json!("\u{1b}[31mred");
+    child["statusReason"] = json!("\u{1b}[2J");
+    child["container"]["logConfiguration"]["options"]["awslogs-group"] = json!("\u{1b}[1m");
+    batch.tells(child);
+    let run = status(RENDER, &batch).run().exits(0);
+    assert!(run.stdout.contains("\u{fffd}]0;title"), "{}", run.stdout);
+    assert!(!run.stdout.contains('\u{1b}') && !run.stdout.contains('\u{7}'), "{}", run.stdout);
+}
+
+#[test]
+fn a_job_that_was_just_submitted_need_not_be_known_yet() {
+    let batch = BatchServer::start();
+    let first = "00000001-aaaa-bbbb-cccc-ddddeeeeffff";
+    let running = worker("submit")
+        .input(crate::support::scene("demo"))
+        .args("-o s3://bucket/out -f 24 --job-queue q --job-definition d --no-stitch --json")
+        .args("--wait --poll-interval 1s")
+        .batch(&batch)
+        .start();
+    running.wait_for_log("knows no job 00000001-aaaa-bbbb-cccc-ddddeeeeffff; the jobs go on");
+    batch.tells(job(first, "demo", "SUCCEEDED"));
+    let run = running.finish().exits(0);
+    let mut told = serde_json::Deserializer::from_str(&run.stdout).into_iter::<Value>();
+    assert_eq!(told.next().unwrap().unwrap()["render"]["job_id"], first);
+    assert_eq!(told.next().unwrap().unwrap()["jobs"][0]["state"], "succeeded");
+}
+
+#[test]
+fn that_the_jobs_go_on_is_told_whatever_ends_the_following() {
+    let batch = BatchServer::start();
+    let denied = json!({"__type": "ExpiredTokenException", "message": "the token has expired"});
+    let run = followed(&batch, || batch.refuses("describejobs", 403, denied)).exits(77);
+    let words = run.last_words();
+    let command = format!("the jobs go on: render-worker status {STITCH} --wait");
+    assert!(words.contains("the token has expired") && words.contains(&command), "{words}");
+    assert!(!words.contains("run this again"), "{words}");
+}
+
+#[test]
+fn without_credentials_nothing_is_waited_for() {
+    let run = worker("status").args(&format!("{STITCH} --wait")).env("AWS_REGION", "eu-central-1");
+    let run = run.run().exits(77);
+    assert!(run.last_words().contains("credentials"), "{}", run.last_words());
+}
+
+#[test]
+fn submit_follows_what_it_has_submitted() {
+    let batch = BatchServer::start();
+    let first = "00000001-aaaa-bbbb-cccc-ddddeeeeffff";
+    batch.tells(job(first, "demo", "RUNNING"));
+    let running = worker("submit")
+        .input(crate::support::scene("demo"))
+        .args("-o s3://bucket/out -f 24 --job-queue q --job-definition d --no-stitch")
+        .args("--wait --poll-interval 1s")
+        .batch(&batch)
+        .start();
+    running.wait_for_log("demo: running");
+    batch.tells(job(first, "demo", "SUCCEEDED"));
+    let run = running.finish().exits(0).says(&["submitted demo: ", "demo: succeeded"]);
+    assert!(run.stdout.starts_with(&format!("render      {first} (demo)\n")), "{}", run.stdout);
+}
+
+#[test]
+fn a_job_that_batch_does_not_know_is_named() {
+    let batch = BatchServer::start();
+    let run = status(STITCH, &batch).run().exits(66);
+    let words = run.last_words();
+    assert!(words.contains(STITCH) && words.contains("eu-central-1"), "{words}");
+    let run = worker("status").arg("Ref::job").run().exits(2);
+    assert!(run.last_words().contains("no parameter `job`"), "{}", run.last_words());
+    worker("status").arg("a/b").run().exits(2).says(&["JOB-ID: `a/b` is refused"]);
+}
+
+#[test]
+fn on_a_terminal_a_bar_shows_how_far_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let batch = BatchServer::start();
+    batch.tells(render("PENDING", &json!({"SUCCEEDED": 2, "RUNNING": 1})));
+    batch.tells(stitch("PENDING"));
+    let seen = folder.path().join("seen");
+    let sent = std::thread::scope(|scope| {
+        let (seen, batch) = (&seen, &batch);
+        scope.spawn(move || {
+            crate::support::wait_until("the bar is drawn", || seen.exists());
+            batch.tells(render("SUCCEEDED", &json!({"SUCCEEDED": 3})));
+            batch.tells(stitch("SUCCEEDED"));
+        });
+        let marks = [("[########--------] pottery: pending", seen.clone())];
+        waiting(STITCH, batch)
+            .env("TERM", "xterm")
+            .env("NO_COLOR", "1")
+            .run_watched_on_a_terminal(0, &marks)
+    });
+    assert!(sent.contains("pottery-stitch: succeeded"), "{sent}");
+}
