@@ -136,13 +136,14 @@ impl Job {
     /// # Errors
     /// That it has no id or is in a state that is not known. Batch has no such.
     pub(super) fn read(detail: JobDetail) -> Result<Self, String> {
-        let id = detail.job_id.and_then(|id| id.parse().ok()).ok_or("a job has no id")?;
+        let id: Option<JobId> = detail.job_id.and_then(|id| id.parse().ok());
+        let id = id.ok_or("a job has no id")?;
+        let index = id.array_index();
         let state = detail.status.as_ref().map(JobStatus::as_str).unwrap_or_default();
         let state = State::read(state)
             .ok_or_else(|| format!("the job {id} is in the state {state:?}, which is not known"))?;
         let container = detail.container.unwrap_or_else(|| ContainerDetail::builder().build());
         let array = detail.array_properties;
-        let index = array.as_ref().and_then(|array| number(array.index));
         let log = container.log_configuration.and_then(|log| log.options).unwrap_or_default();
         let environment = container.environment.unwrap_or_default().into_iter();
         let dependencies = detail.depends_on.unwrap_or_default().into_iter();
@@ -151,7 +152,8 @@ impl Job {
             name: detail.job_name.unwrap_or_default(),
             state,
             reason: detail.status_reason.filter(|reason| !reason.is_empty()),
-            children: array.and_then(children),
+            // A child has the array's size as well.
+            children: array.filter(|_| index.is_none()).and_then(children),
             index,
             depends_on: dependencies.filter_map(|other| other.job_id?.parse().ok()).collect(),
             parameters: detail.parameters.unwrap_or_default().into_iter().collect(),
@@ -169,9 +171,10 @@ fn children(array: ArrayPropertiesDetail) -> Option<Children> {
     let summary = array.status_summary.unwrap_or_default().into_iter();
     let states =
         summary.filter_map(|(state, count)| Some((State::read(&state)?, number(Some(count))?)));
-    // A child has the array's size as well.
-    let size = number(array.size).filter(|_| array.index.is_none())?;
-    Some(Children { size, states: states.filter(|&(_, count)| count > 0).collect() })
+    Some(Children {
+        size: number(array.size)?,
+        states: states.filter(|&(_, count)| count > 0).collect(),
+    })
 }
 
 fn attempt(detail: AttemptDetail) -> Attempt {

@@ -129,14 +129,11 @@ impl Batch {
         let mut failed = Vec::new();
         while let Some(page) = Box::pin(pages.next()).await {
             let page = page.map_err(|error| BatchError::of(listing(array), error))?;
-            for child in page.job_summary_list.unwrap_or_default() {
-                let index = child.array_properties.and_then(|array| array.index);
-                let id = child.job_id.and_then(|id| id.parse::<JobId>().ok());
-                failed.extend(id.map(|id| (index, id)));
-            }
+            let children = page.job_summary_list.unwrap_or_default().into_iter();
+            failed.extend(children.filter_map(|child| child.job_id?.parse::<JobId>().ok()));
         }
-        failed.sort_by_key(|&(index, _)| index);
-        Ok(failed.into_iter().map(|(_, id)| id).collect())
+        failed.sort_by_key(JobId::array_index);
+        Ok(failed)
     }
 
     /// Why the children of an array job wait for an instance, where Batch says so: it does of

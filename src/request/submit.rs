@@ -221,6 +221,13 @@ impl FromStr for JobName {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JobId(String);
 
+impl JobId {
+    /// Which child of an array it is.
+    pub fn array_index(&self) -> Option<u32> {
+        self.0.split_once(':').and_then(|(_, index)| index.parse().ok())
+    }
+}
+
 impl fmt::Display for JobId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -333,6 +340,8 @@ mod tests {
         for good in ["01234567-89ab-cdef-0123-456789abcdef", "0a:9999"] {
             assert_eq!(good.parse::<JobId>().unwrap().to_string(), good);
         }
+        assert_eq!("0a:9999".parse::<JobId>().unwrap().array_index(), Some(9999));
+        assert_eq!("0a".parse::<JobId>().unwrap().array_index(), None);
         for bad in ["", "a/b", "arn:aws:batch:eu-west-1:1:job/0a"] {
             assert!(bad.parse::<JobId>().is_err(), "{bad}");
         }

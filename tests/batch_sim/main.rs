@@ -49,8 +49,8 @@ use crate::support::scene;
 const FRAMES: u32 = 48;
 const CHILDREN: u32 = 24;
 
-/// By when an instance is lost: about as long as a child takes, of four on two cores.
-const LONGEST: Duration = Duration::from_secs(30);
+/// By when an instance is lost: before a child can have ended, of four on two cores.
+const LONGEST: Duration = Duration::from_secs(18);
 
 fn main() {
     let seed = variable("BATCH_SIM_SEED").unwrap_or_else(|| fastrand::u64(0..100_000_000));

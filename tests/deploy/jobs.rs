@@ -150,6 +150,10 @@ fn jobs_that_fail_are_told_and_are_a_failure_of_who_waits() {
     let children = (0..5).map(|index| format!("{render}:{index}"));
     let expected: Vec<_> = children.chain([stitch]).map(Value::String).collect();
     assert_eq!(failed.collect::<Vec<_>>(), expected);
+    assert_eq!(
+        (&told["failed"][3]["index"], &told["failed"][5]["index"]),
+        (&json!(3), &json!(null))
+    );
 }
 
 #[test]
