@@ -142,7 +142,7 @@ pub enum Error {
     /// Of the jobs to be submitted the first one is, and the second one is not.
     HalfSubmitted {
         /// The id of the job that renders.
-        render: String,
+        render: JobId,
         /// Why the other one is not.
         source: BatchError,
     },

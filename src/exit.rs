@@ -74,9 +74,7 @@ impl Exit {
             Self::Terminated => 143,
         }
     }
-}
 
-impl Exit {
     /// What it means, to follow the code.
     pub fn meaning(self) -> &'static str {
         match self {

@@ -93,8 +93,8 @@ pub(super) struct LogArgs {
 pub(super) struct WorkArgs {
     /// What to work on: s3://BUCKET/KEY, file:///PATH or a path [env: INPUT_URI]
     ///
-    /// For render and submit: the .blend file. For stitch: where frames/ lies, which is the output of render;
-    /// a folder of images works as well.
+    /// For render and submit: the .blend file. For stitch: where frames/ lies, which is the output
+    /// of render; a folder of images works as well.
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
 

@@ -12,7 +12,7 @@ use super::settings::{Environment, Setting, UsageError};
 use super::{Refusal, parse};
 use crate::request::{
     Animation, ByteSize, FramesPerJob, JobName, JobTemplate, Location, NamedFrames, PollInterval,
-    StatusJob, SubmitJob, Then,
+    StatusJob, SubmitJob, Then, whole_number,
 };
 
 const JOB_QUEUE: Setting = Setting { flag: "--job-queue", variable: "JOB_QUEUE" };
@@ -23,6 +23,9 @@ const JOB_NAME: Setting = Setting { flag: "--job-name", variable: "JOB_NAME" };
 const SHARE_IDENTIFIER: Setting =
     Setting { flag: "--share-identifier", variable: "SHARE_IDENTIFIER" };
 const POLL_INTERVAL: Setting = Setting { flag: "--poll-interval", variable: "POLL_INTERVAL" };
+
+/// More processors than any instance has.
+const LARGEST_VCPUS: u32 = 10_000;
 
 /// MiB, in which Batch counts memory.
 const MIB: u64 = 1024 * 1024;
@@ -72,7 +75,7 @@ pub(super) fn submit_job(
     let render = JobTemplate {
         definition: definition_of_render.clone(),
         variables: variables.clone(),
-        vcpus: args.vcpus.as_deref().map(|text| positive("--vcpus", text)).transpose()?,
+        vcpus: args.vcpus.as_deref().map(vcpus).transpose()?,
         memory: args.memory.as_deref().map(mebibytes).transpose()?,
     };
     let stitch = if args.no_stitch {
@@ -167,7 +170,7 @@ fn tags(given: &[String]) -> Result<Variables, UsageError> {
 
 /// What is given with `--env`.
 fn variables(given: &[String]) -> Result<Variables, UsageError> {
-    /// What has a flag of `submit`, or of which the jobs depend on each other's.
+    /// What `submit` tells the containers itself.
     const OURS: [Setting; 6] =
         [INPUT_URI, OUTPUT_URI, FRAMES_PER_JOB, FIRST_FRAME, TOTAL_FRAMES, FRAMES];
 
@@ -204,11 +207,8 @@ fn pair(flag: &str, form: &str, text: &str) -> Result<(String, String), UsageErr
     }
 }
 
-fn positive(flag: &str, text: &str) -> Result<u32, UsageError> {
-    let number = text.parse().ok().filter(|&number: &u32| number > 0 && !text.starts_with('+'));
-    number.ok_or_else(|| {
-        UsageError(format!("{flag}: `{text}` is refused; give a whole number from 1"))
-    })
+fn vcpus(text: &str) -> Result<u32, UsageError> {
+    whole_number(text, 1, LARGEST_VCPUS).map_err(|error| UsageError(format!("--vcpus: {error}")))
 }
 
 fn mebibytes(text: &str) -> Result<u32, UsageError> {

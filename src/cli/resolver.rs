@@ -83,7 +83,7 @@ impl Resolver<'_> {
             Some(common) => (common, self),
             None => (&nothing, &Resolver { environment: &nobody }),
         };
-        let answers = action.common().is_none() && !request.waits();
+        let answers = !request.runs_programs() && !request.waits();
         let log_level = LOG_LEVEL.value(action.log().log_level.as_deref(), env)?;
         Ok(Command {
             provenance: provenance(env),
@@ -99,7 +99,7 @@ impl Resolver<'_> {
                 .value(common.stop_grace.as_deref(), settings.environment)?
                 .unwrap_or_default(),
             // Nothing is lost with the instance where there is nothing but an answer.
-            asks_instance: action.common().is_some()
+            asks_instance: request.runs_programs()
                 && !env
                     .get("AWS_EC2_METADATA_DISABLED")
                     .is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")),

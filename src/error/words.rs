@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Error, chain, frames};
+use crate::batch::Refused;
 use crate::blender::SetAside;
 use crate::ending::{Killer, Size};
 use crate::exit::Exit;
@@ -90,34 +91,11 @@ impl fmt::Display for Error {
 impl Error {
     /// What the person who reads this should do next.
     pub fn advice(&self) -> &'static str {
+        if let Some(advice) = self.advice_to_who_asked() {
+            return advice;
+        }
         match self.exit() {
             Exit::Success => "",
-            _ if matches!(self, Self::NoLongerFollowed { .. }) => "follow them again, as it says",
-            _ if matches!(self, Self::HalfSubmitted { .. }) => {
-                "see whether AWS Batch has the other one; if not, submit it: standard output says how"
-            }
-            Exit::ChildFailed if matches!(self, Self::Batch(_)) => {
-                "look for the job in its queue before submitting it again: it may be there"
-            }
-            Exit::LocalIo if matches!(self, Self::Answer { .. }) => {
-                "see that there is room for it where standard output goes"
-            }
-            Exit::Usage if matches!(self, Self::ArrayTooLarge { .. }) => {
-                "have a child render more frames, or leave it to --auto"
-            }
-            Exit::Usage if matches!(self, Self::Batch(_)) => "correct what it names",
-            Exit::Missing if matches!(self, Self::NoSuchJob { .. }) => {
-                "check id and region (AWS_REGION); Batch forgets jobs some days after their end"
-            }
-            Exit::Transient if matches!(self, Self::Batch(_)) => {
-                "see that credentials are set and the network is there, and run this again"
-            }
-            Exit::Denied if matches!(self, Self::Batch(_)) => {
-                "give whoever runs this the right to do it, or other credentials"
-            }
-            Exit::ChildFailed if matches!(self, Self::JobsFailed { .. }) => {
-                "mend what failed, and submit the same again: what is stored is not rendered again"
-            }
             Exit::Internal => "this is a bug in render-worker: report it with this log",
             Exit::Usage => "correct the flags or variables of the job",
             Exit::Unusable if matches!(self, Self::UnusableFrames { .. } | Self::Ffmpeg { .. }) => {
@@ -155,6 +133,37 @@ impl Error {
                 "find out who killed it; if the machine ran out of memory, give it more memory"
             }
         }
+    }
+
+    /// The same where it is no job that ends, but what asked for jobs, or of them.
+    fn advice_to_who_asked(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Batch(error) => match error.refused() {
+                Refused::Request => "correct what it names",
+                Refused::Access => {
+                    "give whoever runs this the right to do it, or other credentials"
+                }
+                Refused::Throttled | Refused::ForNow => {
+                    "see that the network is there, and run this again"
+                }
+                Refused::Unknown => {
+                    "look for the job in its queue before submitting it again: it may be there"
+                }
+            },
+            Self::HalfSubmitted { .. } => {
+                "see whether AWS Batch has the other one; if not, submit it: standard output says how"
+            }
+            Self::ArrayTooLarge { .. } => "have a child render more frames, or leave it to --auto",
+            Self::NoSuchJob { .. } => {
+                "check id and region (AWS_REGION); Batch forgets jobs some days after their end"
+            }
+            Self::JobsFailed { .. } => {
+                "mend what failed, and submit the same again: what is stored is not rendered again"
+            }
+            Self::NoLongerFollowed { .. } => "follow them again, as it says",
+            Self::Answer { .. } => "see that there is room for it where standard output goes",
+            _ => return None,
+        })
     }
 
     /// Whether the system says that a kill was for want of memory.

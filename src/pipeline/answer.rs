@@ -6,6 +6,11 @@ use serde::Serialize;
 
 use crate::error::Error;
 
+/// Who is told: standard output.
+pub trait Tell: Fn(&str) -> Result<(), Error> {}
+
+impl<F: Fn(&str) -> Result<(), Error>> Tell for F {}
+
 /// Words for people: what each line is of, and what is said.
 #[derive(Debug, Default)]
 pub struct Lines(String);
@@ -22,12 +27,7 @@ impl Lines {
     }
 }
 
-/// Who is told: standard output.
-pub trait Tell: Fn(&str) -> Result<(), Error> {}
-
-impl<F: Fn(&str) -> Result<(), Error>> Tell for F {}
-
-/// The same for programs.
+/// An answer for programs.
 ///
 /// # Errors
 /// If the answer is none that JSON has: a bug.

@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, stream};
 use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 
-use super::report::{Action, of_attempt};
+use super::report::{Action, LARGEST_REPORT, of_attempt};
 use crate::batch::{Attempt, Batch, BatchError, Job};
 use crate::error::chain;
 use crate::exit::Exit;
@@ -25,9 +25,6 @@ const AT_ONCE: usize = 8;
 
 /// How long a report may take. It is of use, not needed.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// Larger than any report, in bytes: a frame takes a hundred.
-const LARGEST_REPORT: u64 = 32 * 1024 * 1024;
 
 /// All jobs that have failed, as far as they have been looked at.
 #[derive(Debug, Default)]

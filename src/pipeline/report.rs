@@ -81,6 +81,9 @@ pub struct Report {
     begun: Instant,
 }
 
+/// Larger than any report, in bytes: a frame takes a hundred.
+pub const LARGEST_REPORT: u64 = 32 * 1024 * 1024;
+
 /// What the attempt does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -300,9 +303,6 @@ pub async fn latest_scene(
         scene: Option<SceneInfo>,
     }
 
-    /// Larger than any of ours, in bytes: a frame takes a hundred.
-    const LARGEST: u64 = 32 * 1024 * 1024;
-
     let folder = output.join(REPORTS_DIR);
     let mut reports = storage.list(&folder).await?;
     reports.retain(|entry| {
@@ -310,7 +310,7 @@ pub async fn latest_scene(
         // Crash files lie beside them.
         (kind == Some(Action::Render.name()) || kind == Some("scene"))
             && Path::new(&entry.name).extension() == Some("json".as_ref())
-            && entry.size <= LARGEST
+            && entry.size <= LARGEST_REPORT
     });
     reports.sort_by_key(|entry| std::cmp::Reverse(entry.modified));
     let mut scenes = stream::iter(reports)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::pin::pin;
 use std::time::Instant;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::answer::{Lines, Tell, compact_json, json};
 use super::inspect::scene_file;
@@ -77,7 +77,7 @@ async fn all(
     let Some(stitch) = stitch else {
         return Ok((Answer { render, stitch: None, not_submitted: None }, None));
     };
-    let stitch = after(stitch, &render.job_id);
+    let stitch = after(stitch, &render.job_id.to_string());
     Ok(match Submitted::by(batch, &stitch).await {
         Ok(done) => (Answer { render, stitch: Some(done), not_submitted: None }, None),
         Err(source) => {
@@ -186,27 +186,30 @@ struct Answer {
 
 #[derive(Serialize)]
 struct Submitted {
-    job_id: String,
+    #[serde(serialize_with = "as_text")]
+    job_id: JobId,
     job_name: String,
     array_size: Option<u32>,
-    #[serde(skip)]
-    id: JobId,
+}
+
+fn as_text<S: Serializer>(id: &JobId, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_str(id)
 }
 
 impl Submitted {
     async fn by(batch: &Batch, submission: &Submission) -> Result<Self, BatchError> {
-        let id = batch.submit(submission).await?;
+        let job_id = batch.submit(submission).await?;
         let array_size = submission.array_properties.map(|array| array.size);
         let job_name = submission.job_name.clone();
-        tracing::info!("submitted {job_name}: {id}");
-        Ok(Self { job_id: id.to_string(), job_name, array_size, id })
+        tracing::info!("submitted {job_name}: {job_id}");
+        Ok(Self { job_id, job_name, array_size })
     }
 }
 
 impl Answer {
     /// The job that depends on the others.
     fn last(&self) -> &JobId {
-        &self.stitch.as_ref().unwrap_or(&self.render).id
+        &self.stitch.as_ref().unwrap_or(&self.render).job_id
     }
 
     /// The same in words.

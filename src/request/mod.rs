@@ -33,7 +33,7 @@ pub use limits::{BlenderAttempts, LimitError, Limits, StallTimeout, Timeout};
 pub use location::{Location, LocationError};
 pub use metrics::{Metrics, MetricsFormat};
 pub use output::{FRAMES_DIR, FrameFile, ImageFormat, REPORTS_DIR};
-pub use render::{CyclesDevice, Engine, RenderJob, ValueError};
+pub use render::{CyclesDevice, Engine, RenderJob, ValueError, whole_number};
 pub use shard::{
     FirstFrame, FrameSelection, FramesPerJob, LARGEST_ARRAY, SelectionError, TotalFrames,
 };

@@ -117,7 +117,10 @@ impl fmt::Display for ValueError {
 impl Error for ValueError {}
 
 /// A whole number of plain digits from `min` to `max`.
-pub(super) fn whole_number(text: &str, min: u32, max: u32) -> Result<u32, ValueError> {
+///
+/// # Errors
+/// If it is none.
+pub fn whole_number(text: &str, min: u32, max: u32) -> Result<u32, ValueError> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let number = text.parse().ok().filter(|n| digits && (min..=max).contains(n));
     number.ok_or_else(|| ValueError::new(text, &format!("a whole number from {min} to {max}")))
