@@ -70,6 +70,8 @@ pub enum Error {
         missing: FrameSet,
         /// Those of them that Blender failed at, again and again.
         aside: Vec<SetAside>,
+        /// Why the others are not rendered, if there are others.
+        rest: Rest,
         /// Blender's own words when it failed the last time.
         said: Vec<String>,
     },
@@ -83,6 +85,17 @@ pub enum Error {
         space: Space,
         /// The room that is needed in bytes, where that is why.
         needed: Option<u64>,
+    },
+    /// The folder that Blender writes frames to does not take anything.
+    ScratchUnwritable {
+        /// Where the scene came from.
+        scene: Location,
+        /// The frames that are not stored.
+        missing: FrameSet,
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
     },
     /// Frames that were rendered could not be stored.
     NotStored {
@@ -204,6 +217,7 @@ impl Error {
             },
             Self::SceneFile { source: SceneFileError::Io(_), .. }
             | Self::ScratchFull { .. }
+            | Self::ScratchUnwritable { .. }
             | Self::Scratch { .. }
             | Self::Answer { .. } => Exit::LocalIo,
             Self::SceneFile { .. } | Self::NoSceneRange { .. } | Self::UnusableFrames { .. } => {
@@ -259,14 +273,22 @@ impl Error {
     }
 }
 
+/// Why frames are not rendered that Blender did not fail at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Blender no longer opened the scene.
+    NotOpened,
+    /// It failed in the same way at every frame that was tried.
+    NotTried,
+}
+
 /// What an end of Blender's means.
 fn of_blender(cause: &blender::Cause) -> Exit {
     match cause {
-        blender::Cause::Scene(_) => Exit::Unusable,
-        blender::Cause::Lacking(_) => Exit::Unavailable,
-        blender::Cause::Disk(_) => Exit::LocalIo,
+        blender::Cause::Scene(_) | blender::Cause::NewerFile { .. } => Exit::Unusable,
+        blender::Cause::Lacking { .. } | blender::Cause::Unavailable(_) => Exit::Unavailable,
         blender::Cause::Killed(_) => Exit::ChildKilled,
-        blender::Cause::Unprepared | blender::Cause::Failed(_) => Exit::ChildFailed,
+        blender::Cause::Unprepared | blender::Cause::Failed { .. } => Exit::ChildFailed,
     }
 }
 
@@ -284,7 +306,9 @@ impl StdError for Error {
             // The operation and its location are in its own words.
             Self::NotStored { source, .. } => Some(source),
             Self::Storage(error) => error.source(),
-            Self::Scratch { source, .. } | Self::Answer { source, .. } => Some(source),
+            Self::ScratchUnwritable { source, .. }
+            | Self::Scratch { source, .. }
+            | Self::Answer { source, .. } => Some(source),
             Self::HalfSubmitted { source, .. } => Some(source),
             Self::Batch(_)
             | Self::ArrayTooLarge { .. }

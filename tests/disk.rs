@@ -77,7 +77,7 @@ fn a_full_disk_is_seen_though_blender_says_nothing_of_it() {
 fn a_disk_without_room_for_more_files_is_full() {
     let place = Place::with_scene(fs::read(scene("tiny")).unwrap());
     // Room for what the worker puts there, and for no frame.
-    let (run, _) = on_a_disk_of(place.render("-f 12"), "nr_inodes=5");
+    let (run, _) = on_a_disk_of(place.render("-f 12"), "nr_inodes=12");
     let full = "frames 1-12 are not rendered: the scratch disk is full";
     run.fails(74, &[full, "no more files"]).never_says(&["starting "]);
 }

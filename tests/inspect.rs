@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::support::blender::blender_runs;
 use crate::support::s3_server::S3Server;
 use crate::support::{fixture, scene, worker};
 
@@ -47,19 +47,7 @@ fn plain() -> Vec<u8> {
 fn saved(copy: &Path, options: &str) {
     let path = json!(copy.to_str().expect("UTF-8"));
     let save = format!("bpy.ops.wm.save_as_mainfile(filepath={path}, {options})");
-    blender(&scene("demo"), &format!("import bpy; {save}"));
-}
-
-/// Has Blender open a file and run Python, and says what that printed.
-fn blender(file: &Path, python: &str) -> String {
-    let output = Command::new("blender")
-        .args(["-b", "--factory-startup", "--python-exit-code", "1"])
-        .arg(file)
-        .args(["--python-expr", python])
-        .output()
-        .expect("Blender runs");
-    assert!(output.status.success(), "{output:?}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
+    blender_runs(Some(&scene("demo")), &format!("import bpy; {save}"));
 }
 
 /// What Blender says of files: the name and the range of the scene that is active, and the
@@ -74,7 +62,7 @@ for path in json.loads({:?}):
           scene.frame_start, scene.frame_end]))",
         json!(files).to_string()
     );
-    let said = blender(&files[0], &script);
+    let said = blender_runs(Some(&files[0]), &script);
     let said = said.lines().filter_map(|line| line.strip_prefix("SAID "));
     let said = said.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
     said.map(|said| {

@@ -23,6 +23,7 @@ mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
 mod hostile; // a scene that tries to get out: each attempt, and what comes of it
 mod init; // being PID 1, and the state that children start in
 mod inspect; // what a scene file is, told from its first bytes
+mod lacking; // a scene that needs what this Blender does not have: told before the first frame
 mod logs; // the log: for machines and for people, whatever Blender prints
 mod metrics; // what an attempt did, in numbers for CloudWatch
 mod provenance; // what worker and image were built from, wherever that is told

@@ -349,12 +349,16 @@ fn a_scene_on_s3_is_known_again_whatever_it_looks_for_beside_it() {
 
 #[test]
 fn what_is_not_known_for_certain_is_not_trusted() {
-    // Blender names fewer files than it says there are.
+    // Blender cannot name a file that the scene needs, or does so as no Blender would.
     let stage = Stage::local();
-    stage.put_scene(json!({"scene": {"external_files": 1}}));
-    for _ in 0..2 {
-        let warning = "without a fingerprint, so another attempt will render them again";
-        stage.renders(stage.attempt(), "1-4").says(&[warning, "did not name all files"]);
+    for (external, why) in
+        [(json!(null), "is not Unicode"), (json!([{"file": "."}]), "a file without its folder")]
+    {
+        stage.put_scene(json!({"external": external}));
+        for _ in 0..2 {
+            let attempt = stage.renders(stage.attempt(), "1-4");
+            attempt.says(&["without a fingerprint", why]);
+        }
     }
 
     // A file changed when Blender may have read it already.

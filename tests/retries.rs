@@ -78,7 +78,7 @@ fn frames_that_keep_killing_blender_are_set_aside_and_named() {
         &[
             "scene.blend: frames 4,9 are not rendered: Blender failed 2 times at frame 4 (Blender \
              crashed (signal 11)) and frame 9 (Blender ended with exit status 3)",
-            "do the same with these frames on a desktop",
+            "another version of Blender",
         ],
     );
     run.says(&[
@@ -153,15 +153,43 @@ fn frames_of_an_earlier_attempt_are_reason_enough_to_try_them_all() {
 }
 
 #[test]
-fn where_no_frame_is_ever_stored_each_is_tried_and_few_at_length() {
+fn a_scene_that_fails_alike_at_every_frame_costs_three_launches() {
+    let truncated = json!({"at": "every", "do": "write", "kind": "truncated"});
+    for (step, cause) in [
+        (json!({"at": "every", "do": "crash"}), "Blender crashed (signal 11)"),
+        (json!({"at": "every", "do": "exit", "code": 3}), "Blender ended with exit status 3"),
+        (truncated, "not whole after Blender saved it"),
+    ] {
+        let place = place(|_| json!([step]));
+        let run = place.stand_in().run();
+        run.fails(70, &["frames 1-12 are not rendered: Blender failed", cause]);
+        assert_eq!(launches(&place).len(), 3, "{step}");
+    }
+    // The first frames may be the ones that kill it: the middle and the last one are tried.
     let place = place(|_| json!([{"at": "every", "do": "crash"}]));
-    let run = place.stand_in().args("--blender-attempts 2").run();
-    run.fails(
-        70,
-        &["frames 1-12 are not rendered: Blender failed up to 2 times at each of frames 1-12 \
-             (Blender crashed (signal 11))"],
-    );
-    assert_eq!(launches(&place).len(), 3 * 2 + 9);
+    place.stand_in().run().exits(70);
+    assert_eq!(launches(&place), ["1-12", "7-12", "12-12"]);
+}
+
+#[test]
+fn few_frames_that_fail_alike_are_tried_as_often_as_was_asked_for() {
+    for (frames, attempts, expected) in [(1, 3, 3), (1, 5, 5), (2, 3, 3), (2, 1, 2)] {
+        let place = place(|_| json!([{"at": "every", "do": "crash"}]));
+        let run = place.render(&format!("-f {frames} --blender-attempts {attempts}"));
+        run.stand_in_blender().run().exits(70);
+        assert_eq!(launches(&place).len(), expected, "{frames} {attempts}");
+    }
+}
+
+#[test]
+fn frames_that_kill_blender_at_the_beginning_do_not_cost_the_others() {
+    let place = place(|_| {
+        let orders: Vec<_> = (1..=5).map(|at| json!({"at": at, "do": "crash"})).collect();
+        json!(orders)
+    });
+    let run = place.stand_in().run();
+    run.fails(70, &["frames 1-5 are not rendered: Blender failed 3 times at each of frames 1-5"]);
+    assert_eq!(place.frames(), all_but(&[1, 2, 3, 4, 5]));
 }
 
 #[test]
@@ -171,7 +199,7 @@ fn one_good_frame_after_many_that_kill_blender_is_rendered() {
         json!(orders)
     });
     let run = place.stand_in().run();
-    run.fails(70, &["frames 1-11 are not rendered: Blender failed up to 3 times at each of"]);
+    run.fails(70, &["frames 1-11 are not rendered: Blender failed 3 times at each of"]);
     assert_eq!(place.frames(), ["0012.png"]);
 }
 

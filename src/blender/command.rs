@@ -4,15 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 
+use super::setup::{SETUP_EXIT_CODE, SETUP_SCRIPT};
 use crate::request::{Engine, FrameNumber, FrameSet, RenderJob};
-
-/// The script that Blender runs between loading the scene and rendering: it puts
-/// the settings right that would lose frames, and prints what the worker needs to
-/// know of the scene. See [`SceneInfo`](super::SceneInfo).
-pub const SETUP_SCRIPT: &str = include_str!("setup.py");
-
-/// Blender's exit status when the setup script fails.
-pub const SETUP_EXIT_CODE: i32 = 86;
 
 /// What one Blender process is to do.
 #[derive(Clone, Copy, Debug)]
@@ -21,8 +14,10 @@ pub struct Launch<'a> {
     pub blender: &'a Path,
     /// The scene file, absolute.
     pub scene: &'a Path,
-    /// [`SETUP_SCRIPT`] as a file, absolute.
-    pub setup_script: &'a Path,
+    /// The folder with [`SETUP_FILES`](super::SETUP_FILES) and their settings, absolute.
+    pub setup_dir: &'a Path,
+    /// The folder that the setup script answers in, absolute.
+    pub answer_dir: &'a Path,
     /// The folder for the frames, absolute and empty.
     pub frames_dir: &'a Path,
     /// HOME and TMPDIR, absolute. Blender 3.4 crashes without a HOME.
@@ -61,7 +56,7 @@ impl Launch<'_> {
             .arg("--python-exit-code")
             .arg(SETUP_EXIT_CODE.to_string())
             .arg("--python")
-            .arg(self.setup_script)
+            .arg(self.setup_dir.join(SETUP_SCRIPT))
             .arg("--render-output")
             .arg(output_pattern(self.frames_dir));
         self.render(&mut command);
@@ -137,30 +132,15 @@ fn absolute_text(frame: FrameNumber) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{ByteSize, FirstFrame, FrameSelection, Location, StartJitter};
 
     fn arguments(frames: &str, change: impl FnOnce(&mut RenderJob)) -> String {
-        let mut job = RenderJob {
-            scene: Location::Local("/in/a.blend".into()),
-            output: Location::Local("/out".into()),
-            frames: FrameSelection::Slice {
-                per_job: "1".parse().unwrap(),
-                array: None,
-                first: FirstFrame::Scene,
-                total: None,
-            },
-            engine: Engine::Named("CYCLES".into()),
-            cycles_device: None,
-            enable_autoexec: false,
-            max_backlog: ByteSize::gib(1),
-            resume: true,
-            start_jitter: StartJitter::default(),
-        };
+        let mut job = RenderJob::example();
         change(&mut job);
         let launch = Launch {
             blender: Path::new("blender"),
             scene: Path::new("/in/a.blend"),
-            setup_script: Path::new("/s/setup.py"),
+            setup_dir: Path::new("/s/setup"),
+            answer_dir: Path::new("/s/answer"),
             frames_dir: Path::new("/s/frames"),
             home: Path::new("/s/home"),
             environment: &[("PATH".to_owned(), "/bin".to_owned())],
@@ -177,7 +157,7 @@ mod tests {
         assert_eq!(
             arguments("11-20", |_| ()),
             "--background|--disable-autoexec|/in/a.blend|--engine|CYCLES|--python-exit-code|86|\
-             --python|/s/setup.py|--render-output|/s/frames/|--frame-start|11|--frame-end|20|\
+             --python|/s/setup/setup.py|--render-output|/s/frames/|--frame-start|11|--frame-end|20|\
              --frame-jump|1|--render-anim"
         );
     }

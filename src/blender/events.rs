@@ -1,21 +1,16 @@
 //! A line of Blender's log → what it means to us.
 //!
-//! Leans on as little as possible, because the log changes with every version:
-//! `Saved:` as a hint where to look, our own line from the setup script, progress
-//! where it is found. 2.8 to 4.x print bare lines; 5.x puts a clock and a category
+//! Relies on as little as possible, because the log changes with every version: `Saved:` and
+//! our own line are hints where to look, progress is taken where it is found. 2.8 to 4.x print bare lines; 5.x puts a clock and a category
 //! before them: `00:02.923  render           | Saved: '/tmp/0001.png'`.
 
-use serde::{Deserialize, Serialize};
-
-use crate::request::{FrameNumber, FrameRange, FrameRate, ImageFormat};
+use crate::request::FrameNumber;
 
 /// What a line says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event<'a> {
-    /// The setup script describes the scene.
-    Scene(Box<SceneInfo>),
-    /// The setup script names a file that the scene needs.
-    External(ExternalFile),
+    /// The setup script has left its answer. A scene can print this, too: only the answer counts.
+    Described,
     /// Blender says that it has written this file.
     Saved(&'a str),
     /// How far the frame in hand is.
@@ -37,77 +32,8 @@ pub struct Progress {
     pub samples: Option<(u32, u32)>,
 }
 
-/// The scene, as the setup script saw it in Blender.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SceneInfo {
-    /// Blender's version: `4.3.2`.
-    pub blender: String,
-    /// The render engine in force.
-    pub engine: String,
-    /// Frames in `fps_base` seconds.
-    pub fps: u32,
-    /// See `fps`; 1.001 for NTSC rates.
-    pub fps_base: f64,
-    /// Width of a frame in pixels.
-    pub width: u32,
-    /// Height of a frame in pixels.
-    pub height: u32,
-    /// The scene's own first frame.
-    pub frame_start: i32,
-    /// The scene's own last frame.
-    pub frame_end: i32,
-    /// The extension of the frames, with its dot.
-    pub extension: String,
-    /// What a person should know before looking at the pictures.
-    #[serde(default)]
-    pub warnings: Vec<String>,
-    /// How many [`ExternalFile`]s were named before this.
-    #[serde(default, skip_serializing)]
-    pub external_files: Option<usize>,
-}
-
-/// What lies outside of the scene file and goes into the pictures: textures, linked
-/// libraries, caches. A path begins with `//` for the folder that the scene file is in,
-/// or else with `/`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ExternalFile {
-    /// A file; or a folder, with everything in and below it.
-    File(String),
-    /// The files directly in this folder: those of a sequence or of a picture in tiles.
-    Folder(String),
-}
-
-impl ExternalFile {
-    /// Its path.
-    pub fn name(&self) -> &str {
-        let (Self::File(name) | Self::Folder(name)) = self;
-        name
-    }
-}
-
-impl SceneInfo {
-    /// The scene's frame rate, if it is a usable one.
-    pub fn frame_rate(&self) -> Option<FrameRate> {
-        FrameRate::from_scene(self.fps, self.fps_base)
-    }
-
-    /// The scene's own frame range.
-    pub fn range(&self) -> Option<FrameRange> {
-        let first = FrameNumber::new(self.frame_start.into())?;
-        let last = FrameNumber::new(self.frame_end.into())?;
-        Some(FrameRange { first, last })
-    }
-
-    /// The format of the frames.
-    pub fn format(&self) -> Option<ImageFormat> {
-        ImageFormat::from_extension(self.extension.trim_start_matches('.'))
-    }
-}
-
-/// What precedes the JSON that the setup script prints.
-const SCENE_MARK: &str = "render-worker-scene: ";
-const EXTERNAL_MARK: &str = "render-worker-external: ";
+/// What the setup script prints when its answer is there.
+const DESCRIBED: &str = "render-worker: the scene is described";
 
 /// Errors that Blender prints when it quits, whatever was the matter.
 const NOT_A_CAUSE: [&str; 2] = ["Not freed memory blocks", "script failed, file:"];
@@ -115,11 +41,8 @@ const NOT_A_CAUSE: [&str; 2] = ["Not freed memory blocks", "script failed, file:
 /// Reads one line.
 pub fn parse(line: &str) -> Event<'_> {
     let line = without_log_prefix(line).trim();
-    if let Some(json) = line.strip_prefix(SCENE_MARK) {
-        return serde_json::from_str(json).map_or(Event::Other, Event::Scene);
-    }
-    if let Some(json) = line.strip_prefix(EXTERNAL_MARK) {
-        return serde_json::from_str(json).map_or(Event::Other, Event::External);
+    if line == DESCRIBED {
+        return Event::Described;
     }
     if let Some(path) = line.strip_prefix("Saved: ") {
         return Event::Saved(quoted(path));
@@ -221,35 +144,11 @@ mod tests {
             ("Blender quit", Event::Other),
             (" Time: 00:00.41 (Saving: 00:00.09)", Event::Timing),
             ("", Event::Other),
-            ("render-worker-scene: {}", Event::Other),
-            (
-                r#"render-worker-external: {"file": "//tex/\u00fc.png"}"#,
-                Event::External(ExternalFile::File("//tex/ü.png".to_owned())),
-            ),
-            (
-                r#"render-worker-external: {"folder": "/mnt/seq"}"#,
-                Event::External(ExternalFile::Folder("/mnt/seq".to_owned())),
-            ),
-            // As Python escapes what is no Unicode; and cut short.
-            (r#"render-worker-external: {"file": "/mnt/\udcff"}"#, Event::Other),
-            (r#"render-worker-external: {"file": "/mn"#, Event::Other),
+            ("render-worker: the scene is described", Event::Described),
         ];
         for (line, expected) in table {
             assert_eq!(parse(line), expected, "{line}");
         }
-    }
-
-    #[test]
-    fn the_setup_script_describes_the_scene() {
-        let line = r#"render-worker-scene: {"blender":"3.4.1","engine":"CYCLES","fps":24,
-            "fps_base":1.0010000467300415,"width":64,"height":48,"frame_start":-5,"frame_end":5,
-            "extension":".png","warnings":["w"],"later":1}"#
-            .replace('\n', "");
-        let Event::Scene(scene) = parse(&line) else { panic!("{line}") };
-        assert_eq!(scene.frame_rate().unwrap().to_string(), "24000/1001");
-        assert_eq!(scene.range().unwrap().to_string(), "-5-5");
-        assert_eq!(scene.format(), Some(ImageFormat::Png));
-        assert_eq!(scene.warnings, ["w"]);
     }
 
     proptest! {

@@ -1,87 +1,72 @@
-//! Why Blender did not deliver: its ending and its last words → the cause.
+//! Blender's ending and its last words → the [`Cause`] of its failure.
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use super::events::{Event, parse};
-use super::{BlenderVersion, SETUP_EXIT_CODE};
+use super::{Cause, Failure, SETUP_EXIT_CODE};
 use crate::ending::{Ending, Killer};
+use crate::request::{BlenderVersion, Engine, RenderJob};
 
 /// How many of its last lines are quoted.
 const TAIL: usize = 12;
 
+/// How many scenes are remembered whose render engine is missing.
+const ENGINES: usize = 64;
+
 /// How many errors are remembered, the first ones: what comes later follows from them.
 const ERRORS: usize = 8;
 
-/// Why Blender failed, in terms of who must act.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// It cannot open the scene file, or there is nothing in it to render.
-    Scene(&'static str),
-    /// This Blender, or this machine, lacks what was asked for.
-    Lacking(&'static str),
-    /// The frame could not be written.
-    Disk(&'static str),
-    /// The script that prepares the scene failed in it.
-    Unprepared,
-    /// It was killed from outside.
-    Killed(Killer),
-    /// It crashed, stalled, or ended without all its frames.
-    Failed(String),
-}
-
-impl Cause {
-    /// Whether another launch may go better.
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Scene(_) | Self::Lacking(_) | Self::Disk(_) | Self::Unprepared => false,
-            Self::Killed(_) | Self::Failed(_) => true,
-        }
-    }
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Scene(why) | Self::Lacking(why) | Self::Disk(why) => f.write_str(why),
-            Self::Unprepared => f.write_str("the script that prepares the scene failed in Blender"),
-            Self::Killed(killer) => write!(f, "Blender was {killer}"),
-            Self::Failed(why) => f.write_str(why),
-        }
-    }
+/// What is known of a launch besides what Blender said.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// Who killed it, if it was killed.
+    pub killer: Killer,
+    /// Which Blender saved the file, where the file tells.
+    pub saved_by: Option<BlenderVersion>,
+    /// What Blender was asked to do: only what it was asked for can be lacking.
+    pub job: &'a RenderJob,
 }
 
 /// Words of Blender 3.4, 4.3 and 5.2 (see fixtures/transcripts) and what they mean
 /// until the scene is open; later they are about something else, such as a library.
-const WHILE_OPENING: [(&str, Cause); 5] = [
+const WHILE_OPENING: [(&str, Cause); 4] = [
     ("Missing DNA block", DAMAGED),
     ("Failed to read blend file", DAMAGED),
-    ("incomplete header", NEWER),
     ("File format is not supported", Cause::Scene("the file is not a .blend")),
     ("Cannot read file", Cause::Scene("the file cannot be opened")),
 ];
 
-/// The same, at any time.
-const ANY_TIME: [(&str, Cause); 8] = [
+/// Words of an older Blender, of a file that it cannot read.
+const TOO_NEW: [&str; 2] = ["incomplete header", "saved by a newer version"];
+
+/// The same until a frame is saved: what has saved one lacked nothing. No word of any program
+/// is enough to blame the disk or the memory of this machine, which are looked at instead.
+const BEFORE_A_FRAME: [(&str, Cause); 8] = [
     ("no camera", Cause::Scene("the scene has no camera")),
-    ("engine not found", Cause::Lacking("this Blender has no such render engine (--engine)")),
-    ("Found no Cycles device", Cause::Lacking("no such device here (--cycles-device)")),
+    ("engine not found", Cause::Unavailable("this Blender has no such render engine (--engine)")),
+    ("Found no Cycles device", NO_DEVICE),
     // Not any word of these: Mesa says `libGL error: …` where it then finds another driver.
     (
         "Couldn't open libEGL",
-        Cause::Lacking("EEVEE and Workbench need libEGL: install Debian's libegl1"),
+        Cause::Unavailable("EEVEE and Workbench need libEGL: install Debian's libegl1"),
     ),
     (
         "Couldn't open libGL",
-        Cause::Lacking("EEVEE and Workbench need libGL: install Debian's libgl1"),
+        Cause::Unavailable("EEVEE and Workbench need libGL: install Debian's libgl1"),
     ),
-    ("No space left on device", Cause::Disk("the scratch disk is full")),
-    ("Read-only file system", Cause::Disk("the scratch folder is read-only")),
-    ("cannot save", Cause::Disk("the scratch folder cannot be written")),
+    // Debian 13's 4.3.2 aborts on every fluid domain, for want of Python in its Mantaflow.
+    (
+        "PyImport_AppendInittab() may not be called after Py_Initialize()",
+        Cause::Unavailable("this build of Blender cannot simulate fluids, which the scene has"),
+    ),
+    // Where denoising was switched on behind the setup script's back: by a driver, for example.
+    ("Failed to denoise, build has no OpenImageDenoise", NO_DENOISER),
+    ("Build without OpenImageDenoise", NO_DENOISER),
 ];
 
+const NO_DEVICE: Cause = Cause::Unavailable("no such device here (--cycles-device)");
+const NO_DENOISER: Cause = Cause::Unavailable("this Blender has no denoiser (Open Image Denoise)");
 const DAMAGED: Cause = Cause::Scene("the file is damaged or cut short");
-const NEWER: Cause = Cause::Scene("the file was saved by a newer Blender than this one");
 
 /// What Blender said: its first errors and its last lines, in bounded memory.
 #[derive(Clone, Debug, Default)]
@@ -90,6 +75,8 @@ pub struct LogTail {
     errors: Vec<String>,
     /// Which Blender it is: the first thing it says.
     running: Option<BlenderVersion>,
+    /// Render engines that it does not have, and the scenes that are set to them.
+    missing_engines: Vec<(String, String)>,
     /// Whether it has opened the scene.
     opened: bool,
     /// Whether it has saved a frame.
@@ -102,15 +89,17 @@ impl LogTail {
         let event = parse(line);
         match &event {
             Event::Error(words) => {
+                if self.missing_engines.len() < ENGINES {
+                    self.missing_engines.extend(missing_engine(words));
+                }
                 if self.errors.len() < ERRORS {
                     self.errors.push((*words).to_owned());
                 }
                 self.keep(line);
             }
             Event::Other => self.keep(line),
-            Event::Scene(_) => self.opened = true,
             Event::Saved(_) => self.saved = true,
-            Event::External(_) | Event::Progress(_) | Event::Timing => {}
+            Event::Described | Event::Progress(_) | Event::Timing => {}
         }
         event
     }
@@ -134,45 +123,78 @@ impl LogTail {
         }
     }
 
+    /// Notes that it has opened the scene: it has described it.
+    pub fn scene_is_open(&mut self) {
+        self.opened = true;
+    }
+
     /// Whether it has opened the scene and gone on to the frames.
     pub fn opened(&self) -> bool {
         self.opened
     }
 
-    /// Why Blender failed. `killer` is who did it if it was killed; `saved_by` is the
-    /// version of the file, where it is known.
-    pub fn diagnose(
-        &self,
-        ending: Ending,
-        killer: Killer,
-        saved_by: Option<BlenderVersion>,
-    ) -> Cause {
-        let too_new = saved_by.zip(self.running).is_some_and(|(file, program)| file > program);
-        match (ending, ending.signal(), self.known_cause()) {
+    /// The render engine that the scene `name` is set to, if Blender said that it has no such
+    /// engine. It renders with another one then, and says nothing more of it.
+    pub fn missing_engine(&self, name: &str) -> Option<&str> {
+        let mut missing = self.missing_engines.iter();
+        missing.find(|(_, scene)| scene == name).map(|(engine, _)| engine.as_str())
+    }
+
+    /// Whether Blender said that it could not write for want of room. It may have said so of
+    /// any file.
+    pub fn speaks_of_full_disk(&self) -> bool {
+        self.said("No space left on device")
+    }
+
+    /// Why Blender failed.
+    pub fn diagnose(&self, ending: Ending, context: &Context<'_>) -> Cause {
+        let (saved_by, running) = (context.saved_by, self.running);
+        let is_newer = saved_by.zip(running).is_some_and(|(file, program)| file > program);
+        let says_so = || TOO_NEW.iter().any(|words| self.said(words));
+        match (ending, ending.signal(), self.known_cause(ending, context)) {
             // Whatever it had said before, that is not what ended it.
-            (_, Some(9), _) => Cause::Killed(killer),
-            (_, _, Some(DAMAGED)) if too_new => NEWER,
+            (_, Some(9), _) => Cause::Killed(context.killer),
+            (_, _, None | Some(DAMAGED)) if !self.opened && (is_newer || says_so()) => {
+                Cause::NewerFile { saved_by, running }
+            }
             (_, _, Some(cause)) => cause,
             (Ending::Code(SETUP_EXIT_CODE), ..) => Cause::Unprepared,
-            (Ending::Code(0), ..) => Cause::Failed("Blender ended as if all was well".to_owned()),
-            _ if too_new => NEWER,
-            (_, Some(signal), None) => Cause::Failed(format!("Blender crashed (signal {signal})")),
-            (ending, None, None) => Cause::Failed(format!("Blender ended with {ending}")),
+            (_, Some(signal), None) => Failure::Crashed(signal).into(),
+            (ending, None, None) => Failure::Ended(ending).into(),
         }
     }
 
+    fn said(&self, text: &str) -> bool {
+        self.errors.iter().chain(&self.lines).any(|line| line.contains(text))
+    }
+
     /// The cause, if Blender named one that is known.
-    fn known_cause(&self) -> Option<Cause> {
-        let said =
-            |text: &str| self.errors.iter().chain(&self.lines).any(|line| line.contains(text));
+    fn known_cause(&self, ending: Ending, context: &Context<'_>) -> Option<Cause> {
+        const ABORT: i32 = 6;
+        // Scenes and add-ons can print any of these words.
+        let possible = |cause: &Cause| match cause {
+            &NO_DEVICE => context.job.cycles_device.is_some(),
+            Cause::Unavailable(why) if why.contains("--engine") => {
+                matches!(context.job.engine, Engine::Named(_))
+            }
+            Cause::Unavailable(_) if cause != &NO_DENOISER => ending.signal() == Some(ABORT),
+            _ => true,
+        };
         let while_opening = WHILE_OPENING.into_iter().filter(|_| !self.opened);
-        // What has saved a frame lacked nothing: it is another frame that it failed at.
-        let possible = |cause: &Cause| matches!(cause, Cause::Disk(_)) || !self.saved;
+        let before_a_frame = BEFORE_A_FRAME.into_iter().filter(|_| !self.saved);
         while_opening
-            .chain(ANY_TIME)
-            .find(|(text, cause)| possible(cause) && said(text))
+            .chain(before_a_frame)
+            .find(|(text, cause)| self.said(text) && possible(cause))
             .map(|(_, cause)| cause)
     }
+}
+
+/// `Engine 'LUXCORE' not available for scene 'Scene' (…)` → the engine, the scene.
+fn missing_engine(words: &str) -> Option<(String, String)> {
+    let rest = words.strip_prefix("Engine '")?;
+    let (engine, rest) = rest.split_once("' not available for scene '")?;
+    let (scene, _) = rest.rsplit_once('\'')?;
+    Some((engine.to_owned(), scene.to_owned()))
 }
 
 #[cfg(test)]
@@ -187,61 +209,101 @@ mod tests {
         tail
     }
 
-    fn cause(ending: Ending, lines: &[&str]) -> Cause {
-        tail(lines).diagnose(ending, Killer::Unknown, None)
+    /// The cause, in a job that asked for a device, of a file that `saved_by` saved.
+    fn diagnose(tail: &LogTail, ending: Ending, saved_by: Option<BlenderVersion>) -> Cause {
+        let job =
+            RenderJob { cycles_device: Some("CUDA".parse().unwrap()), ..RenderJob::example() };
+        tail.diagnose(ending, &Context { killer: Killer::Unknown, saved_by, job: &job })
     }
+
+    fn cause(ending: Ending, lines: &[&str]) -> Cause {
+        diagnose(&tail(lines), ending, None)
+    }
+
+    const CRASH: Ending = Ending::Signal(11);
 
     #[test]
     fn an_ending_without_words_is_told_by_its_status() {
         assert_eq!(cause(Ending::Signal(9), &[]), Cause::Killed(Killer::Unknown));
         assert_eq!(cause(Ending::Code(137), &[]), Cause::Killed(Killer::Unknown));
         assert_eq!(cause(Ending::Code(SETUP_EXIT_CODE), &["Blender quit"]), Cause::Unprepared);
-        for (ending, words) in [
-            (Ending::Signal(11), "crashed (signal 11)"),
-            (Ending::Code(139), "crashed (signal 11)"),
-            (Ending::Code(1), "exit status 1"),
-            (Ending::Code(0), "as if all was well"),
+        for (ending, failure) in [
+            (CRASH, Failure::Crashed(11)),
+            (Ending::Code(139), Failure::Crashed(11)),
+            (Ending::Code(1), Failure::Ended(Ending::Code(1))),
+            (Ending::Code(0), Failure::Ended(Ending::Code(0))),
         ] {
-            let Cause::Failed(text) = cause(ending, &["Blender quit"]) else { panic!("{ending}") };
-            assert!(text.contains(words), "{text}");
+            assert_eq!(cause(ending, &["Blender quit"]), failure.into());
         }
     }
 
     #[test]
     fn a_newer_file_is_named_as_such_however_blender_fails_on_it() {
         let damaged = "Error: Failed to read blend file 'a.blend', not a blend file";
-        let fails = |ending, lines: &[&str], major| {
-            tail(lines).diagnose(ending, Killer::Unknown, Some(BlenderVersion { major, minor: 3 }))
+        let incomplete = "Error: Cannot read blend file 'a.blend', incomplete header";
+        let is_newer = |ending, lines: &[&str], major| {
+            let saved_by = Some(BlenderVersion { major, minor: 3 });
+            matches!(diagnose(&tail(lines), ending, saved_by), Cause::NewerFile { .. })
         };
-        let crash = Ending::Signal(11);
-        assert_eq!(fails(crash, &["Blender 3.4.1", "Writing: a.crash.txt"], 4), NEWER);
-        assert_eq!(fails(Ending::Code(1), &["Blender 3.4.1", damaged], 5), NEWER);
-        assert_eq!(fails(Ending::Code(1), &["Blender 4.3.2", damaged], 4), DAMAGED);
-        assert!(matches!(fails(crash, &["Blender 4.3.2"], 3), Cause::Failed(_)));
-        assert!(matches!(fails(crash, &[], 4), Cause::Failed(_)));
+        assert!(is_newer(CRASH, &["Blender 3.4.1", "Writing: a.crash.txt"], 4));
+        assert!(is_newer(Ending::Code(1), &["Blender 3.4.1", damaged], 5));
+        assert!(is_newer(Ending::Code(1), &[incomplete], 5));
+        assert!(!is_newer(Ending::Code(1), &["Blender 4.3.2", damaged], 4));
+        assert!(!is_newer(CRASH, &["Blender 4.3.2"], 3));
+        assert!(!is_newer(CRASH, &[], 4));
     }
 
     #[test]
     fn what_was_said_before_does_not_hide_what_ended_it() {
-        let opened = r#"render-worker-scene: {"blender":"3.4.1","engine":"CYCLES","fps":24,
-            "fps_base":1.0,"width":6,"height":4,"frame_start":1,"frame_end":5,"extension":".png"}"#
-            .replace('\n', "");
         let library = "Error: Failed to read blend file 'lib.blend': Missing DNA block";
-        assert_eq!(cause(Ending::Code(1), &[library]), DAMAGED);
-        assert!(matches!(cause(Ending::Signal(11), &[library, &opened]), Cause::Failed(_)));
-        assert_eq!(cause(Ending::Signal(9), &[library]), Cause::Killed(Killer::Unknown));
+        let mut tail = tail(&[library]);
+        assert_eq!(diagnose(&tail, Ending::Code(1), None), DAMAGED);
+        assert_eq!(diagnose(&tail, Ending::Signal(9), None), Cause::Killed(Killer::Unknown));
+        tail.scene_is_open();
+        assert_eq!(diagnose(&tail, CRASH, None), Failure::Crashed(11).into());
     }
 
     #[test]
-    fn after_a_frame_was_saved_only_the_disk_can_be_why_none_follows() {
+    fn what_has_saved_a_frame_lacked_nothing() {
         let saved = "Saved: '/tmp/0001.png'";
-        let crash = |lines: &[&str]| cause(Ending::Signal(11), lines);
         let camera = "Error: Cannot render, no camera";
-        assert!(matches!(crash(&[camera]), Cause::Scene(_)));
-        assert!(matches!(crash(&[saved, camera]), Cause::Failed(_)));
-        assert!(matches!(crash(&[saved, "No space left on device"]), Cause::Disk(_)));
-        let mesa = "libGL error: failed to load driver: swrast";
-        assert!(matches!(crash(&[mesa]), Cause::Failed(_)));
+        assert!(matches!(cause(CRASH, &[camera]), Cause::Scene(_)));
+        assert_eq!(cause(CRASH, &[saved, camera]), Failure::Crashed(11).into());
+    }
+
+    #[test]
+    fn words_that_blame_the_machine_are_not_enough() {
+        for words in [
+            "No space left on device",
+            "[Errno 30] Read-only file system: '/x'",
+            "Error: Render error (Permission denied) cannot save: '/x/0001.png'",
+            "libGL error: failed to load driver: swrast",
+            // It would have aborted.
+            "Couldn't open libEGL.so.1",
+        ] {
+            assert_eq!(cause(CRASH, &[words]), Failure::Crashed(11).into(), "{words}");
+        }
+        assert!(tail(&["No space left on device"]).speaks_of_full_disk());
+        let lacks = |words: &str, job: &RenderJob| {
+            let context = Context { killer: Killer::Unknown, saved_by: None, job };
+            matches!(tail(&[words]).diagnose(Ending::Code(1), &context), Cause::Unavailable(_))
+        };
+        let asked =
+            RenderJob { cycles_device: Some("CUDA".parse().unwrap()), ..RenderJob::example() };
+        let left_open = RenderJob { engine: Engine::Scene, ..RenderJob::example() };
+        let (device, engine) =
+            ("Error: Found no Cycles device of the specified type", "Error: engine not found 'X'");
+        assert!(lacks(device, &asked) && !lacks(device, &left_open));
+        assert!(lacks(engine, &asked) && !lacks(engine, &left_open));
+    }
+
+    #[test]
+    fn a_scene_whose_engine_is_missing_is_known() {
+        let said = "Error: Engine 'LUXCORE' not available for scene 'It's one' (an add-on may need \
+                    to be installed or enabled)";
+        let tail = tail(&[said]);
+        assert_eq!(tail.missing_engine("It's one"), Some("LUXCORE"));
+        assert_eq!(tail.missing_engine("Another"), None);
     }
 
     #[test]

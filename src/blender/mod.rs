@@ -5,20 +5,24 @@
 //! exits 0 on a full disk and after errors in scripts. Both are hints; what
 //! counts is the file, which the pipeline checks.
 
+mod cause;
 mod command;
+mod description;
 mod events;
 mod failure;
 mod scene_file;
 mod set_aside;
+mod setup;
 #[cfg(test)]
 mod transcripts;
 mod version;
 
-pub use command::{Launch, SETUP_EXIT_CODE, SETUP_SCRIPT};
-pub use events::{Event, ExternalFile, SceneInfo, parse};
-pub use failure::{Cause, LogTail};
-pub use scene_file::{
-    BlenderVersion, ENOUGH, Flaw, Machine, Packing, Scene, SceneFile, SceneFileError,
-};
+pub use cause::{Cause, Failure};
+pub use command::Launch;
+pub use description::{Answer, ExternalFile, Lack, SceneInfo};
+pub use events::{Event, parse};
+pub use failure::{Context, LogTail};
+pub use scene_file::{ENOUGH, Flaw, Machine, Packing, Scene, SceneFile, SceneFileError};
 pub use set_aside::SetAside;
+pub use setup::{SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, setup_settings};
 pub use version::{VersionAnswer, version_command};

@@ -14,44 +14,9 @@ use std::io;
 
 use self::layout::{Layout, MAGIC};
 use self::packing::unpack;
-use crate::request::FrameRange;
+use crate::request::{BlenderVersion, FrameRange};
 
 pub use self::packing::Packing;
-
-/// Blender's version, as far as files tell it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BlenderVersion {
-    /// 4 of 4.3.
-    pub major: u32,
-    /// 3 of 4.3.
-    pub minor: u32,
-}
-
-impl BlenderVersion {
-    /// From the number in file headers: 279, 304, 403, 0502.
-    fn from_header(number: u32) -> Self {
-        // Up to 2.83 the last two digits were the minor version as well.
-        Self { major: number / 100, minor: number % 100 }
-    }
-
-    fn from_digits(digits: &[u8]) -> Option<Self> {
-        let number = str::from_utf8(digits).ok()?.parse().ok()?;
-        Some(Self::from_header(number))
-    }
-
-    /// From what Blender calls itself: `4.3.2`, `5.2.0 Beta`.
-    pub fn parse(text: &str) -> Option<Self> {
-        let mut numbers = text.split(|c: char| !c.is_ascii_digit());
-        let mut next = || numbers.next()?.parse().ok();
-        Some(Self { major: next()?, minor: next()? })
-    }
-}
-
-impl fmt::Display for BlenderVersion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.major, self.minor)
-    }
-}
 
 /// What the beginning of a .blend file tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,6 +103,13 @@ pub enum SceneFileError {
     Empty,
     /// It begins as one.
     Damaged(Flaw),
+    /// It was saved by a newer Blender than the one that is to render it.
+    Newer {
+        /// The Blender that saved it.
+        saved_by: BlenderVersion,
+        /// The one that is to render it.
+        renderer: BlenderVersion,
+    },
     /// It cannot be read.
     Io(io::Error),
 }
@@ -148,6 +120,10 @@ impl fmt::Display for SceneFileError {
             Self::NotABlend => f.write_str("it does not begin like a .blend file"),
             Self::Empty => f.write_str("it is empty"),
             Self::Damaged(flaw) => write!(f, "{flaw}"),
+            Self::Newer { saved_by, renderer } => write!(
+                f,
+                "it was saved by Blender {saved_by}, and Blender {renderer} is to render it"
+            ),
             Self::Io(_) => f.write_str("it cannot be read"),
         }
     }
@@ -157,7 +133,7 @@ impl Error for SceneFileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::NotABlend | Self::Empty | Self::Damaged(_) => None,
+            Self::NotABlend | Self::Empty | Self::Damaged(_) | Self::Newer { .. } => None,
         }
     }
 }

@@ -48,23 +48,25 @@ impl SetAside {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blender::Failure;
 
     fn aside(frame: i64, why: &str, times: u32) -> SetAside {
-        let cause = Cause::Failed(why.to_owned());
+        let cause = Failure::NotWhole(why.to_owned()).into();
         SetAside { frame: FrameNumber::new(frame).unwrap(), cause, times }
     }
 
     #[test]
     fn each_reason_is_told_once() {
-        let all = [aside(1, "it crashed", 3), aside(7, "it stalled", 3), aside(2, "it crashed", 3)];
-        let words = "each of frames 1-2 (it crashed) and frame 7 (it stalled)";
+        let all = [aside(1, "is empty", 3), aside(7, "is cut", 3), aside(2, "is empty", 3)];
+        let words = "each of frames 1-2 (not whole after Blender saved it: its file is empty) \
+                     and frame 7 (not whole after Blender saved it: its file is cut)";
         assert_eq!(SetAside::reasons(&all), words);
     }
 
     #[test]
     fn how_often_it_failed_is_told_for_all() {
         let how_often = |times: &[u32]| {
-            let all: Vec<_> = times.iter().map(|&times| aside(1, "it crashed", times)).collect();
+            let all: Vec<_> = times.iter().map(|&times| aside(1, "is empty", times)).collect();
             SetAside::how_often(&all)
         };
         assert_eq!(how_often(&[1, 1]), "once");

@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{BlenderVersion, Cause, Event, LogTail, parse};
+use super::{Cause, Context, Event, LogTail, parse};
 use crate::ending::{Ending, Killer};
+use crate::request::{BlenderVersion, RenderJob};
 
 /// A recorded run: the lines, and the exit status at the end.
 struct Transcript {
@@ -32,11 +33,18 @@ fn transcripts(case: &str) -> Vec<Transcript> {
 
 impl Transcript {
     fn cause(&self) -> Cause {
+        self.cause_of_file(None)
+    }
+
+    /// The cause, if the file was saved by this Blender.
+    fn cause_of_file(&self, saved_by: Option<BlenderVersion>) -> Cause {
         let mut tail = LogTail::default();
         for line in &self.lines {
             tail.push(line);
         }
-        tail.diagnose(self.ending, Killer::Unknown, None)
+        let job =
+            RenderJob { cycles_device: Some("CUDA".parse().unwrap()), ..RenderJob::example() };
+        tail.diagnose(self.ending, &Context { killer: Killer::Unknown, saved_by, job: &job })
     }
 
     /// The names of the files that were saved.
@@ -82,8 +90,8 @@ fn every_version_tells_the_samples_of_a_long_frame() {
 fn every_version_tells_why_it_failed() {
     type Is = fn(&Cause) -> bool;
     let scene: Is = |cause| matches!(cause, Cause::Scene(_));
-    let lacking: Is = |cause| matches!(cause, Cause::Lacking(_));
-    let disk: Is = |cause| matches!(cause, Cause::Disk(_));
+    let lacking: Is = |cause| matches!(cause, Cause::Unavailable(_));
+    let failed: Is = |cause| matches!(cause, Cause::Failed { .. });
     for (case, expected) in [
         ("missing_file", scene),
         ("truncated_file", scene),
@@ -92,7 +100,8 @@ fn every_version_tells_why_it_failed() {
         ("bad_engine", lacking),
         ("no_cycles_device", lacking),
         ("no_libegl", lacking),
-        ("unwritable_output", disk),
+        // What keeps it from writing is looked at, not read.
+        ("unwritable_output", failed),
     ] {
         for transcript in transcripts(case) {
             let cause = transcript.cause();
@@ -108,12 +117,9 @@ fn every_version_tells_why_it_failed() {
 fn a_file_of_a_newer_blender_is_the_files_fault() {
     let version = |major, minor| Some(BlenderVersion { major, minor });
     for transcript in transcripts("newer_file") {
-        let mut tail = LogTail::default();
-        for line in &transcript.lines {
-            tail.push(line);
-        }
-        let cause = tail.diagnose(transcript.ending, Killer::Unknown, version(9, 0));
-        assert!(matches!(cause, Cause::Scene(_)), "{}: {cause:?}", transcript.path.display());
+        let cause = transcript.cause_of_file(version(9, 0));
+        let is_newer = matches!(cause, Cause::NewerFile { .. });
+        assert!(is_newer, "{}: {cause:?}", transcript.path.display());
     }
 }
 
@@ -123,7 +129,11 @@ fn a_run_that_went_well_has_no_known_cause_in_it() {
     {
         for transcript in transcripts(case) {
             let cause = transcript.cause();
-            assert!(matches!(cause, Cause::Failed(_)), "{}: {cause:?}", transcript.path.display());
+            assert!(
+                matches!(cause, Cause::Failed { .. }),
+                "{}: {cause:?}",
+                transcript.path.display()
+            );
         }
     }
 }

@@ -231,6 +231,9 @@ pub(super) struct RenderArgs {
     #[arg(long, value_name = "DEVICE")]
     pub cycles_device: Option<String>,
 
+    #[command(flatten)]
+    pub scene: SceneArgs,
+
     /// Let Python inside of the scene file run by itself [env: ENABLE_AUTOEXEC]
     #[arg(long)]
     pub enable_autoexec: bool,
@@ -275,6 +278,36 @@ pub(super) struct RenderArgs {
     /// The Blender to use [env: BLENDER] [default: blender, from PATH]
     #[arg(long, value_name = "PROGRAM")]
     pub blender: Option<String>,
+}
+
+// How the scene is rendered.
+#[derive(Debug, Args)]
+pub(super) struct SceneArgs {
+    /// Whether pictures are denoised: scene or off [env: DENOISE] [default: scene]
+    ///
+    /// `off` switches off what the scene says of denoising, in Cycles and in the compositor.
+    #[arg(long, value_name = "scene|off")]
+    pub denoise: Option<String>,
+
+    /// Render without what this Blender lacks: denoiser, alembic, osl, … [env: ALLOW_MISSING]
+    ///
+    /// By default a scene that needs what this Blender cannot do ends the job with 69 before
+    /// anything is rendered, and one that a newer Blender saved, with 65. Separated by commas, or
+    /// given several times: denoiser, alembic, usd, osl, openvdb, fluid, ocean, remesh, opensubdiv,
+    /// freestyle, bullet, movies, engine, newer-blender.
+    #[arg(long, value_name = "FEATURE")]
+    pub allow_missing: Vec<String>,
+}
+
+// Which Blender is to render the scene.
+#[derive(Debug, Args)]
+pub(super) struct RendererArgs {
+    /// The Blender that is to render the scene, as 5.2 [env: BLENDER_VERSION]
+    ///
+    /// The variable is set in the image. inspect says whether that is older than the Blender that
+    /// saved the file; submit refuses such a scene unless --allow-missing newer-blender is given.
+    #[arg(long, value_name = "VERSION")]
+    pub blender_version: Option<String>,
 }
 
 // How the video is made.
@@ -347,6 +380,9 @@ pub(super) struct InspectArgs {
     /// For how many frames a job the array size is told [env: F_PER_JOB] [default: 1]
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     pub frames_per_job: Option<String>,
+
+    #[command(flatten)]
+    pub renderer: RendererArgs,
 
     /// Tell it as JSON
     #[arg(long)]

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use super::args::{FollowArgs, StatusArgs, SubmitArgs, VideoArgs};
+use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::resolver::{
-    ALLOW_GAPS, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI, OUTPUT_NAME,
-    OUTPUT_URI, PRESET, Resolver, TOTAL_FRAMES, is_file,
+    ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, DENOISE, FIRST_FRAME, FPS, FRAMES,
+    FRAMES_PER_JOB, INPUT_URI, OUTPUT_NAME, OUTPUT_URI, PRESET, Resolver, TOTAL_FRAMES, is_file,
 };
 use super::settings::{Environment, Setting, UsageError};
 use super::{Refusal, parse};
 use crate::request::{
-    Animation, ByteSize, FramesPerJob, JobName, JobTemplate, Location, NamedFrames, PollInterval,
-    StatusJob, SubmitJob, Then, whole_number,
+    Animation, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location, NamedFrames,
+    PollInterval, StatusJob, SubmitJob, Then, whole_number,
 };
 
 const JOB_QUEUE: Setting = Setting { flag: "--job-queue", variable: "JOB_QUEUE" };
@@ -72,9 +72,15 @@ pub(super) fn submit_job(
     let queue = text(JOB_QUEUE, &args.job_queue)?
         .ok_or_else(|| JOB_QUEUE.refuse("is required and not set"))?;
     let variables = variables(&args.env)?;
+    let mut variables_of_render = variables.clone();
+    for (name, value) in scene_variables(resolver, &args.scene)? {
+        insert(&mut variables_of_render, "--env", name, value)?;
+    }
+    let allowed = resolver.allow_missing(&args.scene)?;
+    let renderer = BLENDER_VERSION.value(args.renderer.blender_version.as_deref(), env)?;
     let render = JobTemplate {
         definition: definition_of_render.clone(),
-        variables: variables.clone(),
+        variables: variables_of_render,
         vcpus: args.vcpus.as_deref().map(vcpus).transpose()?,
         memory: args.memory.as_deref().map(mebibytes).transpose()?,
     };
@@ -101,6 +107,7 @@ pub(super) fn submit_job(
             }
             None => Animation::Range { first, total },
         },
+        renderer: renderer.filter(|_| !allowed.0.contains(&Feature::NewerBlender)),
         frames_per_job: per_job,
         auto: args.auto,
         name: name.unwrap_or_else(|| JobName::of_scene(&scene)),
@@ -137,6 +144,17 @@ pub(super) fn status_job(
 fn wait(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PollInterval>, UsageError> {
     let interval = POLL_INTERVAL.value(args.poll_interval.as_deref(), resolver.environment)?;
     Ok(args.wait.then(|| interval.unwrap_or_default()))
+}
+
+/// What was given of how the scene is rendered, as the children are told it.
+fn scene_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variables, UsageError> {
+    let allowed = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
+    let mut variables = Variables::new();
+    for (setting, flag) in [(DENOISE, &args.denoise), (ALLOW_MISSING, &allowed)] {
+        let text: Option<String> = setting.value(flag.as_deref(), resolver.environment)?;
+        variables.extend(text.map(|text| (setting.variable.to_owned(), text)));
+    }
+    Ok(variables)
 }
 
 /// What was given of how the video is made, as the stitch job is told it.

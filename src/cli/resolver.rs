@@ -5,15 +5,17 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::args::{Action, CommonArgs, InspectArgs, RenderArgs, StitchArgs, VideoArgs, WorkArgs};
+use super::args::{
+    Action, CommonArgs, InspectArgs, RenderArgs, SceneArgs, StitchArgs, VideoArgs, WorkArgs,
+};
 use super::settings::{Environment, Setting, Switch, UsageError};
 use super::{Command, JobRequest, batch, children, limits};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
-    ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
-    FrameSet, FramesPerJob, InspectJob, Location, Metrics, MetricsFormat, OutputName, Paths,
-    RenderJob, SequenceSelection, StartJitter, StitchJob, TotalFrames, Transfers, VariableNames,
-    VideoSettings,
+    AllowMissing, ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame,
+    FrameSelection, FrameSet, FramesPerJob, InspectJob, Location, Metrics, MetricsFormat,
+    OutputName, Paths, RenderJob, SequenceSelection, StartJitter, StitchJob, TotalFrames,
+    Transfers, VariableNames, VideoSettings,
 };
 use crate::telemetry::logging::LogLevel;
 
@@ -35,6 +37,11 @@ const METRICS: Setting = Setting { flag: "--metrics", variable: "METRICS" };
 const LOG_LEVEL: Setting = Setting { flag: "--log-level", variable: "LOG_LEVEL" };
 const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
 const CYCLES_DEVICE: Setting = Setting { flag: "--cycles-device", variable: "CYCLES_DEVICE" };
+pub(super) const DENOISE: Setting = Setting { flag: "--denoise", variable: "DENOISE" };
+pub(super) const ALLOW_MISSING: Setting =
+    Setting { flag: "--allow-missing", variable: "ALLOW_MISSING" };
+pub(super) const BLENDER_VERSION: Setting =
+    Setting { flag: "--blender-version", variable: "BLENDER_VERSION" };
 const ENABLE_AUTOEXEC: Setting = Setting { flag: "--enable-autoexec", variable: "ENABLE_AUTOEXEC" };
 const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BACKLOG" };
 const MAX_TRANSFERS: Setting = Setting { flag: "--max-transfers", variable: "MAX_TRANSFERS" };
@@ -160,6 +167,8 @@ impl Resolver<'_> {
                 .value(args.engine.as_deref(), env)?
                 .unwrap_or_else(|| Engine::Named("CYCLES".to_owned())),
             cycles_device: CYCLES_DEVICE.value(args.cycles_device.as_deref(), env)?,
+            denoise: DENOISE.value(args.scene.denoise.as_deref(), env)?.unwrap_or_default(),
+            allow_missing: self.allow_missing(&args.scene)?,
             enable_autoexec: self.switch(ENABLE_AUTOEXEC, args.enable_autoexec)?,
             max_backlog: MAX_BACKLOG
                 .value(args.max_backlog.as_deref(), env)?
@@ -169,6 +178,12 @@ impl Resolver<'_> {
                 .value(args.start_jitter.as_deref(), env)?
                 .unwrap_or_else(|| StartJitter::of_array(attempt.array)),
         })
+    }
+
+    /// What a scene may lack.
+    pub fn allow_missing(&self, args: &SceneArgs) -> Result<AllowMissing, UsageError> {
+        let given = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
+        Ok(ALLOW_MISSING.value(given.as_deref(), self.environment)?.unwrap_or_default())
     }
 
     fn stitch_job(&self, args: &StitchArgs) -> Result<StitchJob, UsageError> {
@@ -218,7 +233,8 @@ impl Resolver<'_> {
         let scene = INPUT_URI.required(args.input_uri.as_deref(), env)?;
         is_file(&scene)?;
         let frames_per_job = FRAMES_PER_JOB.value(args.frames_per_job.as_deref(), env)?;
-        Ok(InspectJob { scene, frames_per_job, json: args.json })
+        let renderer = BLENDER_VERSION.value(args.renderer.blender_version.as_deref(), env)?;
+        Ok(InspectJob { scene, frames_per_job, renderer, json: args.json })
     }
 
     fn confinement(&self, common: &CommonArgs) -> Result<Confinement, UsageError> {

@@ -1,13 +1,14 @@
 //! What an error says: what happened, to which frame or URI, and what to do next.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use super::{Error, chain, frames};
+use super::{Error, Rest, chain, frames};
 use crate::batch::Refused;
-use crate::blender::SetAside;
+use crate::blender::{Failure, Lack, SceneFileError, SetAside};
 use crate::ending::{Killer, Size};
 use crate::exit::Exit;
-use crate::request::{LARGEST_ARRAY, Location};
+use crate::request::{Feature, LARGEST_ARRAY, Location};
 use crate::{blender, ffmpeg};
 
 impl fmt::Display for Error {
@@ -25,14 +26,22 @@ impl fmt::Display for Error {
             Self::Blender { cause, missing, scene, .. } => {
                 write!(f, "{scene}: {} not rendered: {cause}", frames(missing))
             }
-            Self::SetAside { scene, missing, aside, .. } => {
+            Self::SetAside { scene, missing, aside, rest, .. } => {
                 let (times, reasons) = (SetAside::how_often(aside), SetAside::reasons(aside));
                 write!(f, "{scene}: {} not rendered: ", frames(missing))?;
                 write!(f, "Blender failed {times} at {reasons}")?;
-                if aside.len() < missing.len() {
-                    f.write_str("; then it no longer opened the scene")?;
+                match rest {
+                    _ if aside.len() == missing.len() => Ok(()),
+                    Rest::NotOpened => f.write_str("; then it no longer opened the scene"),
+                    Rest::NotTried => f.write_str(
+                        "; no frame was ever stored, so the others are not tried: they would fail \
+                         in the same way",
+                    ),
                 }
-                Ok(())
+            }
+            Self::ScratchUnwritable { scene, missing, path, .. } => {
+                let missing = frames(missing);
+                write!(f, "{scene}: {missing} not rendered: cannot write to {}", path.display())
             }
             Self::ScratchFull { scene, missing, space, needed } => {
                 write!(f, "{scene}: {} not rendered: ", frames(missing))?;
@@ -90,10 +99,24 @@ impl fmt::Display for Error {
 
 impl Error {
     /// What the person who reads this should do next.
-    pub fn advice(&self) -> &'static str {
-        if let Some(advice) = self.advice_to_who_asked() {
-            return advice;
+    pub fn advice(&self) -> Cow<'static, str> {
+        match self {
+            Self::Blender { cause, .. } => of_blender(cause),
+            Self::SceneFile { source: SceneFileError::Newer { saved_by, .. }, .. } => {
+                of_blender(&blender::Cause::NewerFile { saved_by: Some(*saved_by), running: None })
+            }
+            Self::SetAside { aside, .. } => {
+                let killed = self.exit() == Exit::ChildKilled;
+                let mut causes = aside.iter().map(|aside| &aside.cause);
+                let cause = causes.find(|c| killed || !matches!(c, blender::Cause::Killed(_)));
+                cause.map_or(Cow::Borrowed(""), of_blender)
+            }
+            _ => self.advice_to_who_asked().unwrap_or_else(|| self.advice_by_code()).into(),
         }
+    }
+
+    /// The same where the exit code says enough of the cause.
+    fn advice_by_code(&self) -> &'static str {
         match self.exit() {
             Exit::Success => "",
             Exit::Internal => "this is a bug in render-worker: report it with this log",
@@ -113,7 +136,7 @@ impl Error {
             Exit::ChildFailed if matches!(self, Self::Interrupted { .. }) => {
                 "give the job more time, or run it again for what is left"
             }
-            Exit::ChildFailed => "do the same with these frames on a desktop to see what is wrong",
+            Exit::ChildFailed => "run the job again; if it fails again, report it with this log",
             Exit::LocalIo if self.is_about_a_file() => {
                 "see that this disk or volume has space and can be written"
             }
@@ -128,10 +151,8 @@ impl Error {
             }
             Exit::Denied => "give the job's role or user the right to do this",
             Exit::Keyboard | Exit::Terminated => "run the job again",
-            Exit::ChildKilled if self.is_out_of_memory() => "give the container more memory",
-            Exit::ChildKilled => {
-                "find out who killed it; if the machine ran out of memory, give it more memory"
-            }
+            Exit::ChildKilled if self.is_out_of_memory() => MORE_MEMORY,
+            Exit::ChildKilled => WHO_KILLED_IT,
         }
     }
 
@@ -169,19 +190,83 @@ impl Error {
     /// Whether the system says that a kill was for want of memory.
     fn is_out_of_memory(&self) -> bool {
         let is_that = |killer: &Killer| matches!(killer, Killer::OutOfMemory { .. });
-        if let Self::Blender { cause: blender::Cause::Killed(killer), .. }
-        | Self::Ffmpeg { cause: ffmpeg::Cause::Killed(killer), .. } = self
-        {
-            return is_that(killer);
-        }
-        let Self::SetAside { aside, .. } = self else { return false };
-        aside
-            .iter()
-            .any(|aside| matches!(&aside.cause, blender::Cause::Killed(killer) if is_that(killer)))
+        matches!(self, Self::Ffmpeg { cause: ffmpeg::Cause::Killed(killer), .. } if is_that(killer))
     }
 
     fn is_about_a_file(&self) -> bool {
         let (Self::Storage(source) | Self::NotStored { source, .. }) = self else { return false };
         matches!(source.location(), Location::Local(_))
     }
+}
+
+const MORE_MEMORY: &str = "give the container more memory";
+
+const WHO_KILLED_IT: &str =
+    "find out who killed it; if the machine ran out of memory, give it more memory";
+
+/// What to do about a failure of Blender's.
+fn of_blender(cause: &blender::Cause) -> Cow<'static, str> {
+    use blender::Cause;
+
+    let advice = match cause {
+        Cause::Scene(_) => "open the scene in Blender, mend it and upload it again",
+        Cause::NewerFile { saved_by, .. } => {
+            let version = saved_by.map_or_else(|| "that version".to_owned(), |v| v.to_string());
+            return format!(
+                "take an image with Blender {version} or later (BLENDER_VERSION when the image is \
+                 built), or save the scene for an older one; --allow-missing {} (ALLOW_MISSING) \
+                 renders what an older one can open",
+                Feature::NewerBlender
+            )
+            .into();
+        }
+        Cause::Lacking { lacking, .. } => return what_is_lacking(lacking).into(),
+        Cause::Unavailable(_) => {
+            "install what is lacking in the image, or name another program; the default image has \
+             a whole Blender"
+        }
+        Cause::Unprepared => "report it with this log: the script is a part of render-worker",
+        Cause::Killed(Killer::OutOfMemory { .. }) | Cause::Failed { short_of_memory: true, .. } => {
+            MORE_MEMORY
+        }
+        Cause::Killed(Killer::Unknown) => WHO_KILLED_IT,
+        Cause::Failed { failure, .. } => match failure {
+            Failure::Crashed(_) => {
+                "start Blender with the command above on one of these frames; if it crashes there, \
+                 too, another version of Blender may not (BLENDER, or the image's BLENDER_VERSION)"
+            }
+            Failure::Ended(_) => {
+                "mend what Blender says, or see with the command above why it ends"
+            }
+            Failure::Stalled(_) => {
+                "if the scene only waits for long, give it longer (--stall-timeout, \
+                 STALL_TIMEOUT); else see with the command above what it waits for"
+            }
+            Failure::Overtime(_) => {
+                "give a frame longer (--frame-timeout, FRAME_TIMEOUT), or the container more cores"
+            }
+            Failure::NotWhole(_) => {
+                "see whether the disk of the folder for temporary files is sound (--scratch-dir, \
+                 SCRATCH_DIR), and render one of these frames with the command above"
+            }
+        },
+    };
+    advice.into()
+}
+
+fn what_is_lacking(lacking: &[Lack]) -> String {
+    let names: Vec<_> = lacking.iter().map(|lack| lack.feature.name()).collect();
+    let has = |feature| lacking.iter().any(|lack| lack.feature == feature);
+    let mut advice = if has(Feature::Engine) {
+        "take an image with the add-on, or another engine (--engine, ENGINE)".to_owned()
+    } else {
+        "take the default image, which has a whole Blender".to_owned()
+    };
+    if has(Feature::Denoiser) {
+        advice.push_str("; --denoise off (DENOISE) renders without denoising");
+    }
+    format!(
+        "{advice}; --allow-missing {} (ALLOW_MISSING) renders without what is lacking",
+        names.join(",")
+    )
 }

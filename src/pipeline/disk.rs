@@ -1,4 +1,7 @@
-//! How much room on the scratch disk is enough to begin.
+//! The scratch disk: how much room is enough to begin, and whether it takes anything.
+
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use crate::blender::SceneInfo;
 use crate::request::ImageFormat;
@@ -21,6 +24,18 @@ pub fn room_for_frames(scene: &SceneInfo) -> u64 {
     pixels.saturating_mul(FRAMES * bytes_a_pixel)
 }
 
+/// Writes a little into a folder, to see whether that can be done.
+///
+/// # Errors
+/// If it cannot.
+pub fn try_to_write(folder: &Path) -> io::Result<()> {
+    // Enough to need a block of its own.
+    const PROBE: [u8; 8192] = [b'x'; 8192];
+    let mut file = tempfile::tempfile_in(folder)?;
+    file.write_all(&PROBE)?;
+    file.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -28,6 +43,7 @@ mod tests {
     #[test]
     fn the_room_for_frames_is_that_of_two_uncompressed_ones() {
         let scene = |extension: &str| SceneInfo {
+            name: "Scene".into(),
             blender: "4.3.2".into(),
             engine: "CYCLES".into(),
             fps: 24,
@@ -38,7 +54,7 @@ mod tests {
             frame_end: 2,
             extension: extension.into(),
             warnings: Vec::new(),
-            external_files: None,
+            lacking: Vec::new(),
         };
         let vast = SceneInfo { width: u32::MAX, height: u32::MAX, ..scene(".png") };
         assert_eq!(room_for_frames(&vast), u64::MAX);

@@ -22,9 +22,9 @@ use crate::request::{Location, REPORTS_DIR};
 use crate::storage::{Failure, Storage, StorageError};
 
 /// The version of [`Description`]'s layout.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
-/// More than is ever kept, in bytes: `origin` notes less.
+/// More than is ever kept, in bytes: an answer of the setup script is smaller.
 const MOST_BYTES: u64 = 32 * 1024 * 1024;
 
 /// Files in folders that are looked at, of all folders together; with more their state is
@@ -44,8 +44,7 @@ pub struct Description {
 impl Description {
     /// What Blender said.
     pub fn new(scene: &SceneInfo, external: BTreeSet<ExternalFile>) -> Self {
-        let scene = SceneInfo { external_files: None, ..scene.clone() };
-        Self { schema: SCHEMA, scene, external }
+        Self { schema: SCHEMA, scene: scene.clone(), external }
     }
 
     /// Where it is kept. Among the reports, where [`latest_scene`](super::report) finds it
@@ -119,8 +118,9 @@ pub struct State {
 impl State {
     fn add(&mut self, file: &ExternalFile, beside: Option<&Path>) -> io::Result<()> {
         let (name, depth) = match file {
-            ExternalFile::File(name) => (name, usize::MAX),
+            ExternalFile::File(name) => (name, 0),
             ExternalFile::Folder(name) => (name, 1),
+            ExternalFile::Tree(name) => (name, usize::MAX),
         };
         let path = match (name.strip_prefix("//"), beside) {
             (Some(rest), Some(beside)) => beside.join(rest),
@@ -131,9 +131,9 @@ impl State {
             (None, _) => PathBuf::from(name),
         };
         let metadata = fs::metadata(&path);
-        let is_folder = metadata.as_ref().is_ok_and(Metadata::is_dir);
+        let is_folder = depth > 0 && metadata.as_ref().is_ok_and(Metadata::is_dir);
         self.note(name, metadata);
-        let below = WalkDir::new(&path).min_depth(1).max_depth(depth).sort_by_file_name();
+        let below = WalkDir::new(&path).min_depth(1).max_depth(depth.max(1)).sort_by_file_name();
         for entry in below.into_iter().take_while(|_| is_folder) {
             let Ok(entry) = entry else {
                 // It went away meanwhile, or cannot be read, by Blender either.
@@ -200,7 +200,7 @@ mod tests {
             ExternalFile::File("//wood.png".into()),
             ExternalFile::File("//missing.png".into()),
             ExternalFile::Folder("//seq".into()),
-            ExternalFile::File(absolute),
+            ExternalFile::Tree(absolute),
         ];
         (folder, files.into())
     }

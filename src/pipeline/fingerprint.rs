@@ -7,13 +7,13 @@
 use sha2::{Digest as _, Sha256};
 
 use super::external::State;
-use crate::blender::SETUP_SCRIPT;
-use crate::request::{Confinement, Engine, FrameNumber, RenderJob};
+use crate::blender::SETUP_FILES;
+use crate::request::{Confinement, Denoise, Engine, FrameNumber, RenderJob};
 use crate::storage::Fingerprint;
 
 /// The layout of the text, and what the worker itself has its part in. To be raised when
 /// a change of the worker makes it render differently from the same; what it does in
-/// [`SETUP_SCRIPT`] is taken into account as it is.
+/// [`SETUP_FILES`] is taken into account as it is.
 const VERSION: u32 = 1;
 
 /// Everything that is known of how frames are made before Blender is started.
@@ -42,6 +42,9 @@ impl Recipe {
             frames: _,
             engine,
             cycles_device,
+            denoise,
+            // What is lacking is known by the Blender and the scene.
+            allow_missing: _,
             enable_autoexec,
             max_backlog: _,
             resume: _,
@@ -52,7 +55,15 @@ impl Recipe {
             Engine::Scene => "of the scene".to_owned(),
         };
         let cycles_device = cycles_device.as_ref().map_or("of the scene", |name| name.as_str());
-        let setup = hex(Sha256::digest(SETUP_SCRIPT));
+        let denoise = match denoise {
+            Denoise::Scene => "as the scene says",
+            Denoise::Off => "off",
+        };
+        let mut setup = Sha256::new();
+        for (_, content) in SETUP_FILES {
+            setup.update(content);
+        }
+        let setup = hex(setup.finalize());
         let settings: Vec<_> = confinement.settings().collect();
         let reach = if locked_in { format!("{:?}", confinement.readable) } else { "all".into() };
         let lines = [
@@ -60,6 +71,7 @@ impl Recipe {
             format!("scene {scene:?}"),
             format!("engine {engine:?}"),
             format!("cycles device {cycles_device:?}"),
+            format!("denoise {denoise}"),
             format!("autoexec {enable_autoexec}"),
             format!("setup script {setup}"),
             format!("blender {blender:?}"),
@@ -100,26 +112,12 @@ fn hex(hash: impl Into<[u8; 32]>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{ByteSize, FrameSelection, Location, StartJitter};
+    use crate::request::{AllowMissing, Feature, FrameSelection, Location};
     use std::collections::BTreeSet;
-
-    fn job() -> RenderJob {
-        RenderJob {
-            scene: Location::Local("/in/a.blend".into()),
-            output: Location::Local("/out".into()),
-            frames: FrameSelection::Exactly("1-3".parse().unwrap()),
-            engine: Engine::Named("CYCLES".into()),
-            cycles_device: None,
-            enable_autoexec: false,
-            max_backlog: ByteSize::gib(1),
-            resume: true,
-            start_jitter: StartJitter::default(),
-        }
-    }
 
     /// The fingerprint of frame 7, after a change of what it is made from.
     fn fingerprint(change: impl FnOnce(&mut RenderJob)) -> Fingerprint {
-        let mut job = job();
+        let mut job = RenderJob::example();
         change(&mut job);
         of(&job, "sha256 1", "elf 2", "none", 7)
     }
@@ -142,13 +140,14 @@ mod tests {
 
     #[test]
     fn everything_that_changes_pixels_changes_it() {
-        let job = job();
+        let job = RenderJob::example();
         let different = [
             fingerprint(|_| ()),
             fingerprint(|job| job.engine = Engine::Named("BLENDER_EEVEE".into())),
             fingerprint(|job| job.engine = Engine::Scene),
             fingerprint(|job| job.cycles_device = Some("CPU".parse().unwrap())),
             fingerprint(|job| job.cycles_device = Some("CUDA".parse().unwrap())),
+            fingerprint(|job| job.denoise = Denoise::Off),
             fingerprint(|job| job.enable_autoexec = true),
             of(&job, "sha256 2", "elf 2", "none", 7),
             of(&job, "sha256 1", "elf 3", "none", 7),
@@ -167,11 +166,13 @@ mod tests {
         let frames = FrameSelection::Exactly("7".parse().unwrap());
         assert_eq!(fingerprint(|job| job.frames = frames), same);
         assert_eq!(fingerprint(|job| job.resume = false), same);
+        let allowed = AllowMissing([Feature::Osl].into());
+        assert_eq!(fingerprint(|job| job.allow_missing = allowed), same);
     }
 
     #[test]
     fn variables_that_pictures_can_depend_on_do() {
-        let job = job();
+        let job = RenderJob::example();
         let of = |environment: &[(&str, &str)], external: &str| {
             let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
             let confinement = Confinement {
@@ -191,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_blender_can_read_does_where_it_needs_it() {
-        let job = job();
+        let job = RenderJob::example();
         let of = |readable: &[&str], locked_in, external: &str| {
             let readable = readable.iter().map(Into::into).collect();
             let confinement = Confinement { readable, ..Confinement::default() };
@@ -208,7 +209,7 @@ mod tests {
 
     #[test]
     fn no_text_can_pass_for_another_line() {
-        let job = job();
+        let job = RenderJob::example();
         let split = of(&job, "1\"\nengine \"x", "2", "", 1);
         assert_ne!(split, of(&job, "1", "2", "", 1));
         assert_ne!(of(&job, "12", "", "", 1), of(&job, "1", "2", "", 1));
@@ -218,7 +219,8 @@ mod tests {
 
     #[test]
     fn a_recipe_is_named_by_what_is_known_of_it() {
-        let (job, other) = (job(), RenderJob { enable_autoexec: true, ..job() });
+        let job = RenderJob::example();
+        let other = RenderJob { enable_autoexec: true, ..RenderJob::example() };
         let name = recipe(&job, "1", "2").name();
         assert_eq!(name.len(), 16);
         assert_eq!(name, recipe(&job, "1", "2").name());

@@ -10,7 +10,9 @@ use super::answer::{Lines, Tell, json};
 use crate::blender::{ENOUGH, Packing, SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::printable::printable;
-use crate::request::{FrameRange, FramesPerJob, InspectJob, LARGEST_ARRAY, Location};
+use crate::request::{
+    BlenderVersion, FrameRange, FramesPerJob, InspectJob, LARGEST_ARRAY, Location,
+};
 
 /// How much of a file is read: enough to unpack the beginning of nearly all. Where it is
 /// not, [`ENOUGH`] is read.
@@ -63,6 +65,11 @@ pub async fn scene_file(
 struct Answer {
     uri: String,
     blender_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renderer_version: Option<String>,
+    /// Whether the Blender that is to render the scene is older than the one that saved it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renderer_is_older: Option<bool>,
     compression: Packing,
     pointer_bits: Option<u8>,
     byte_order: Option<&'static str>,
@@ -93,6 +100,8 @@ impl Answer {
         Self {
             uri: job.scene.to_string(),
             blender_version: file.saved_by.map(|version| version.to_string()),
+            renderer_version: job.renderer.map(|version| version.to_string()),
+            renderer_is_older: is_older(job.renderer, file),
             compression: file.packing,
             pointer_bits: file.machine.map(|machine| machine.pointer_bits),
             byte_order: file
@@ -108,12 +117,26 @@ impl Answer {
     }
 }
 
+/// Whether the Blender that is to render a scene is older than the one that saved it, as far as
+/// both are known.
+pub fn is_older(renderer: Option<BlenderVersion>, file: &SceneFile) -> Option<bool> {
+    Some(renderer? < file.saved_by?)
+}
+
 /// The same in words.
 fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) -> String {
     let mut lines = Lines::default();
     lines.say("file", &job.scene);
     if let Some((version, machine)) = file.saved_by.zip(file.machine) {
         lines.say("saved by", format!("Blender {version} ({machine}, {})", file.packing));
+    }
+    if let Some((renderer, older)) = job.renderer.zip(is_older(job.renderer, file)) {
+        let verdict = if older {
+            "; it is older than the Blender that saved the file: take a newer image"
+        } else {
+            ""
+        };
+        lines.say("rendered by", format!("Blender {renderer}{verdict}"));
     }
     for scene in &file.scenes {
         let (name, range) = (printable(&scene.name, &[]), scene.range);

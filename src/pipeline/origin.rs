@@ -1,7 +1,7 @@
 //! What the frames of an attempt are made from, as soon as Blender has said it.
 //!
-//! The setup script names the external files and describes the scene before the first
-//! frame is begun. Then the state of these files is taken and their list is kept with
+//! The setup script describes the scene and names the external files before the first frame is
+//! begun. Then the state of these files is taken and their list is kept with
 //! the output, while Blender renders; a frame is stored when that is done. Without its
 //! list a fingerprint would be worth nothing to another attempt.
 
@@ -19,19 +19,11 @@ use crate::error::chain;
 use crate::request::{FrameNumber, Location};
 use crate::storage::{Fingerprint, Storage};
 
-/// How long the names of external files may be that are noted, in bytes of all together; a
-/// scene that has more is not known. A script in it can name what it likes.
-const MOST: usize = 8 * 1024 * 1024;
-
 /// What frames are made from, as far as it is known.
 #[derive(Debug)]
 pub struct Origin {
     recipe: Option<Recipe>,
     place: Place,
-    /// What Blender has said up to now.
-    named: BTreeSet<ExternalFile>,
-    /// How long all that is.
-    bytes: usize,
     launched: SystemTime,
     /// What the frames of this launch are made from: nothing yet, or whether it is known.
     source: Option<watch::Receiver<Option<Known>>>,
@@ -57,41 +49,26 @@ struct Known(Option<Source>);
 impl Origin {
     /// Frames made by `recipe`; `None` if it is not known by which one.
     pub fn new(recipe: Option<Recipe>, place: Place) -> Self {
-        let (named, launched) = (BTreeSet::new(), SystemTime::now());
-        Self { recipe, place, named, bytes: 0, launched, source: None }
+        Self { recipe, place, launched: SystemTime::now(), source: None }
     }
 
     /// Blender is about to be started: what it says is about frames to come.
     pub fn launches(&mut self) {
-        (self.named, self.bytes) = (BTreeSet::new(), 0);
         self.launched = SystemTime::now();
         self.source = None;
     }
 
-    /// Blender names a file.
-    pub fn names(&mut self, file: ExternalFile) {
-        // An entry of the set is some forty bytes, however short the name.
-        self.bytes += file.name().len() + 40;
-        if self.source.is_none() && self.bytes <= MOST {
-            self.named.insert(file);
-        }
-    }
-
-    /// Blender has named all files and describes the scene. Only the first time counts:
-    /// scenes can print, too.
-    pub fn describes(&mut self, scene: &SceneInfo) {
-        let Some(recipe) = self.recipe.clone().filter(|_| self.source.is_none()) else { return };
-        let named = std::mem::take(&mut self.named);
-        let complete = scene.external_files == Some(named.len());
-        let description = Description::new(scene, named);
+    /// Blender has described the scene and named its external files, if it can.
+    pub fn describes(&mut self, scene: &SceneInfo, external: Option<BTreeSet<ExternalFile>>) {
+        let Some(recipe) = self.recipe.clone() else { return };
+        let description = external.map(|external| Description::new(scene, external));
         let (tell, source) = watch::channel(None);
         self.source = Some(source);
         let (place, launched) = (self.place.clone(), self.launched);
         tokio::spawn(async move {
-            let found = if complete {
-                find(&recipe, place, &description, launched).await
-            } else {
-                Err("Blender did not name all files that the scene needs".to_owned())
+            let found = match description {
+                Some(description) => find(&recipe, place, &description, launched).await,
+                None => Err("the name of a file that the scene needs is not Unicode".to_owned()),
             };
             if let Err(why) = &found {
                 tracing::warn!(
@@ -152,29 +129,5 @@ impl Awaited {
         let known = source.wait_for(Option::is_some).await.ok()?;
         let source = known.as_ref()?.0.as_ref()?;
         Some(source.fingerprint(self.frame))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::request::Transfers;
-
-    #[test]
-    fn a_scene_that_names_files_without_end_takes_no_memory() {
-        let place = Place {
-            storage: Arc::new(Storage::new(Transfers::default())),
-            output: Location::Local("/out".into()),
-            scene: None,
-            kept: None,
-        };
-        let mut origin = Origin::new(None, place);
-        let long = "x".repeat(MOST / 10);
-        let name = |number: usize| ExternalFile::File(format!("/{number}/{long}"));
-        (0..20).for_each(|number| origin.names(name(number)));
-        assert!((8..10).contains(&origin.named.len()), "{}", origin.named.len());
-        origin.launches();
-        origin.names(name(1));
-        assert_eq!(origin.named.len(), 1);
     }
 }

@@ -10,7 +10,9 @@ use super::external::Description;
 use super::fingerprint::Recipe;
 use super::report::{FrameReport, FrameState};
 use crate::error::{chain, frames as frames_are};
-use crate::request::{FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, Location};
+use crate::request::{
+    AllowMissing, FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, Location,
+};
 use crate::storage::{Entry, Failure, Names, Storage, StorageError};
 
 /// Fingerprints that are asked for at once. Many, because their number is what takes the
@@ -98,8 +100,9 @@ impl Plan {
     }
 
     /// To render what is not in `output` yet, made by `recipe`, of which `found` lies there.
-    /// `beside` is the folder of the scene file, if anything can lie beside it. Where we may
-    /// not look, that is everything.
+    /// `beside` is the folder of the scene file, if anything can lie beside it. Frames of a scene
+    /// that lacked what is not `allowed` to be missing do not count. Where we may not look,
+    /// that is everything.
     ///
     /// # Errors
     /// If storage fails.
@@ -110,8 +113,9 @@ impl Plan {
         frames: &FrameSet,
         found: Found,
         beside: Option<&Path>,
+        allowed: &AllowMissing,
     ) -> Result<Self, StorageError> {
-        let plan = Self::compare(storage, output, recipe, frames, found, beside).await;
+        let plan = Self::compare(storage, output, recipe, frames, found, beside, allowed).await;
         Ok(unless_denied(plan)?.unwrap_or_else(|| Self::everything(frames)))
     }
 
@@ -122,6 +126,7 @@ impl Plan {
         frames: &FrameSet,
         Found(found): Found,
         beside: Option<&Path>,
+        allowed: &AllowMissing,
     ) -> Result<Self, StorageError> {
         let mut plan = Self { found, ..Self::everything(frames) };
         let folder = output.join(FRAMES_DIR);
@@ -130,6 +135,7 @@ impl Plan {
         }
         plan.kept = Description::load(storage, output, recipe).await?;
         if let Some(kept) = &plan.kept
+            && kept.scene.not_allowed(allowed).is_empty()
             // Where their state cannot be told now, it is not that of then.
             && let Ok(state) = kept.state(beside).await
         {

@@ -44,10 +44,10 @@ impl Progress {
 
     /// Says that `part` of a frame that is not finished is done, from 0 to 1.
     pub fn at_work(&mut self, frame: FrameNumber, part: f64) {
+        self.part = part;
+        self.at_work = Some(frame);
         if self.drawn.is_none_or(|drawn| drawn.elapsed() >= REDRAW) {
             self.drawn = Some(Instant::now());
-            self.part = part;
-            self.at_work = Some(frame);
             self.draw();
         }
     }
@@ -134,5 +134,8 @@ mod tests {
         progress.started -= Duration::from_secs(5);
         progress.at_work(FrameNumber::new(2).unwrap(), 0.5);
         assert_eq!(progress.to_string(), "1 of 4, 10.00 s a frame, about 25s left");
+        // However soon after: the words are never one report late.
+        progress.at_work(FrameNumber::new(2).unwrap(), 1.0);
+        assert_eq!(progress.to_string(), "1 of 4, 7.50 s a frame, about 15s left");
     }
 }

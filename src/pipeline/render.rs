@@ -3,6 +3,8 @@
 //! Success is that every planned frame is stored, whatever Blender's exit status
 //! says; anything else names the frames that are not.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use futures_util::{join, try_join};
@@ -13,10 +15,12 @@ use super::identity::LocalScene;
 use super::origin::{Origin, Place};
 use super::plan::{Found, Plan};
 use super::programs::BLENDER;
-use super::rendering::Rendering;
+use super::rendering::{ANSWER, Rendering};
 use super::report::{Action, Report};
 use super::{Worker, identity, start};
-use crate::blender::{Launch, SETUP_SCRIPT, SceneFile, SceneFileError};
+use crate::blender::{
+    Launch, SETUP_FILES, SETUP_SETTINGS, SceneFile, SceneFileError, setup_settings,
+};
 use crate::error::Error;
 use crate::request::{FRAMES_DIR, FrameSet, RenderJob};
 use crate::storage::Opened;
@@ -42,7 +46,7 @@ async fn attempt(
     let blender = worker.programs.find(blender, BLENDER)?;
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
     let scratch = worker.scratch()?;
-    let rooms = Rooms::prepare(&scratch)?;
+    let rooms = Rooms::prepare(&scratch, job)?;
     let open = worker.unless_stopped(worker.storage.open(&job.scene));
     let (opened, known) = if job.frames.needs_scene_range() {
         (open.await?, None)
@@ -78,7 +82,8 @@ async fn attempt(
     let plan = match (&recipe, found) {
         (Some(recipe), Some(found)) => {
             let beside = local_scene.as_ref().map(LocalScene::folder);
-            let plan = Plan::make(&worker.storage, &job.output, recipe, &frames, found, beside);
+            let (storage, allowed) = (&worker.storage, &job.allow_missing);
+            let plan = Plan::make(storage, &job.output, recipe, &frames, found, beside, allowed);
             worker.unless_stopped(plan).await?
         }
         _ => Plan::everything(&frames),
@@ -103,7 +108,8 @@ async fn attempt(
     let launch = Launch {
         blender: &blender,
         scene: &scene,
-        setup_script: &rooms.setup_script,
+        setup_dir: &rooms.setup,
+        answer_dir: &rooms.answer,
         frames_dir: &rooms.frames,
         home: &rooms.home,
         environment: &worker.confinement.environment,
@@ -120,7 +126,8 @@ async fn attempt(
         },
     );
     let stem = report.stem();
-    let mut rendering = Rendering::new(worker, job, frames, &file, &rooms.frames, origin, stem);
+    let mut rendering =
+        Rendering::new(worker, job, frames, &file, (&rooms.frames, &rooms.answer), origin, stem);
     rendering.resumed = !plan.already_there.is_empty();
     let result = rendering.run(&launch).await;
     report.set_aside = rendering.set_aside();
@@ -194,25 +201,36 @@ async fn find_recipe(
 /// The folders and files in scratch.
 struct Rooms {
     scene: PathBuf,
-    setup_script: PathBuf,
+    setup: PathBuf,
+    answer: PathBuf,
     frames: PathBuf,
     home: PathBuf,
 }
 
 impl Rooms {
-    fn prepare(scratch: &TempDir) -> Result<Self, Error> {
+    fn prepare(scratch: &TempDir, job: &RenderJob) -> Result<Self, Error> {
         let base = scratch.path();
         let rooms = Self {
             scene: base.join("scene.blend"),
-            setup_script: base.join("setup.py"),
+            setup: base.join("setup"),
+            answer: base.join("answer"),
             frames: base.join("frames"),
             home: base.join("home"),
         };
-        let made = std::fs::create_dir(&rooms.frames)
-            .and_then(|()| std::fs::create_dir(&rooms.home))
-            .and_then(|()| std::fs::write(&rooms.setup_script, SETUP_SCRIPT));
+        let made = rooms.make(job);
         made.map_err(|source| Error::Scratch { path: base.to_owned(), source })?;
         Ok(rooms)
+    }
+
+    fn make(&self, job: &RenderJob) -> io::Result<()> {
+        for folder in [&self.setup, &self.answer, &self.frames, &self.home] {
+            fs::create_dir(folder)?;
+        }
+        for (name, content) in SETUP_FILES {
+            fs::write(self.setup.join(name), content)?;
+        }
+        let answer = self.answer.join(ANSWER);
+        fs::write(self.setup.join(SETUP_SETTINGS), setup_settings(job, &answer))
     }
 }
 

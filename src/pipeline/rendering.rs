@@ -2,6 +2,7 @@
 //! it ended, with what is missing, becomes the verdict: all is done, or Blender is launched
 //! again with what is missing, or there is no use in that.
 
+mod answer;
 mod launch;
 mod strikes;
 mod verdict;
@@ -27,6 +28,7 @@ use crate::process::supervisor::{End, Running, Stdin, shell_line};
 use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, REPORTS_DIR, RenderJob};
 use crate::space::Space;
 use crate::storage::{Failure, StorageError};
+pub use answer::ANSWER;
 use launch::{Current, Stop};
 use strikes::Strikes;
 
@@ -48,6 +50,8 @@ pub struct Rendering<'a> {
     frames: &'a FrameSet,
     file: &'a SceneFile,
     frames_dir: &'a Path,
+    /// Where the setup script answers.
+    answer_dir: &'a Path,
     delivery: Delivery,
     /// What the frames are made from.
     origin: Origin,
@@ -88,7 +92,7 @@ impl<'a> Rendering<'a> {
         job: &'a RenderJob,
         frames: &'a FrameSet,
         file: &'a SceneFile,
-        frames_dir: &'a Path,
+        (frames_dir, answer_dir): (&'a Path, &'a Path),
         origin: Origin,
         report: String,
     ) -> Self {
@@ -98,6 +102,7 @@ impl<'a> Rendering<'a> {
             frames,
             file,
             frames_dir,
+            answer_dir,
             delivery: Delivery::new(worker.storage.clone(), &job.output, job.max_backlog),
             origin,
             progress: Progress::begin(frames.len()),
@@ -125,7 +130,7 @@ impl<'a> Rendering<'a> {
     /// If not every frame is stored in the end.
     pub async fn run(&mut self, launch: &Launch<'_>) -> Result<(), Error> {
         loop {
-            let frames = self.pending();
+            let frames = self.next();
             if frames.is_empty() {
                 return self.conclude();
             }
@@ -148,6 +153,35 @@ impl<'a> Rendering<'a> {
         self.frames.iter().filter(open).collect()
     }
 
+    /// The frames that are rendered next: all that are pending. After a failure, while none was
+    /// ever stored, those that Blender has not failed at yet, from the middle on and then the last
+    /// one, to see whether it is the frames.
+    fn next(&self) -> FrameSet {
+        let pending = self.pending();
+        if self.some_stored() {
+            return pending;
+        }
+        let untried: FrameSet =
+            pending.iter().filter(|&frame| !self.strikes.has_failed_at(frame)).collect();
+        let skipped = match self.strikes.frames() {
+            0 => 0,
+            1 => untried.len() / 2,
+            _ => untried.len().saturating_sub(1),
+        };
+        if untried.is_empty() { pending } else { untried.iter().skip(skipped).collect() }
+    }
+
+    /// The frames that the last launch was started for and that are still to be rendered.
+    fn pending_of_launch(&self) -> FrameSet {
+        let of_launch = |frame: &FrameNumber| self.current.frames.contains(*frame);
+        self.pending().iter().filter(of_launch).collect()
+    }
+
+    /// Whether any frame was ever stored: then the scene can be rendered.
+    fn some_stored(&self) -> bool {
+        self.resumed || !self.stored.is_empty()
+    }
+
     /// The frames that are not stored.
     fn missing(&self) -> FrameSet {
         self.frames.iter().filter(|frame| !self.stored.contains_key(&frame.get())).collect()
@@ -155,6 +189,8 @@ impl<'a> Rendering<'a> {
 
     /// Removes what an earlier launch left of these frames. What was whole is stored.
     fn sweep(&self, frames: &FrameSet) {
+        // Its answer, too. What cannot be removed is no answer.
+        _ = std::fs::remove_file(self.answer_dir.join(ANSWER));
         for frame in frames.iter().filter(|_| !self.launches.is_empty()) {
             for format in ImageFormat::ALL {
                 let file = self.frames_dir.join(FrameFile::name(frame, format));
@@ -265,10 +301,13 @@ impl<'a> Rendering<'a> {
                 self.not_stored.remove(&frame);
                 let state = FrameState::Rendered;
                 let report = FrameReport { state, file, bytes, seconds: Some(seconds) };
-                self.stored.insert(frame.get(), report);
+                let before = self.stored.insert(frame.get(), report);
                 self.progress.reached(self.stored.len());
-                if self.stored.len() + self.strikes.aside().len() == self.frames.len() {
-                    self.all_stored = Some(Instant::now());
+                if before.is_none() && self.current.frames.contains(frame) {
+                    self.current.left = self.current.left.saturating_sub(1);
+                    if self.current.left == 0 {
+                        self.all_stored = Some(Instant::now());
+                    }
                 }
                 tracing::info!(
                     frame = frame.get(),

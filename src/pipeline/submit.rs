@@ -16,6 +16,7 @@ use crate::batch::{
     ArrayProperties, Batch, BatchError, Dependency, Overrides, Resource, ResourceKind, Submission,
     Variable,
 };
+use crate::blender::{SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::process::shutdown::Stage;
 use crate::request::{
@@ -96,8 +97,10 @@ struct Submissions {
 }
 
 async fn put_together(worker: &Worker, job: &SubmitJob) -> Result<Submissions, Error> {
-    let scene = if job.frames.needs_scene_range() {
-        Some(scene_file(worker, &job.scene).await?.1)
+    let scene = if job.frames.needs_scene_range() || job.renderer.is_some() {
+        let (file, range) = scene_file(worker, &job.scene).await?;
+        not_newer(job, &file)?;
+        Some(range)
     } else {
         None
     };
@@ -129,6 +132,17 @@ async fn put_together(worker: &Worker, job: &SubmitJob) -> Result<Submissions, E
         of(&job.name.with_suffix("-stitch"), "stitch", job.output.to_string(), template)
     });
     Ok(Submissions { render, stitch })
+}
+
+/// Refuses a scene that every container would refuse, as far as that is known.
+fn not_newer(job: &SubmitJob, file: &SceneFile) -> Result<(), Error> {
+    match file.saved_by.zip(job.renderer) {
+        Some((saved_by, renderer)) if renderer < saved_by => Err(Error::SceneFile {
+            scene: job.scene.clone(),
+            source: SceneFileError::Newer { saved_by, renderer },
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// How many frames a child renders, and how many children there are.

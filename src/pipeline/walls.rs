@@ -17,7 +17,7 @@ pub const SCRATCH_PREFIX: &str = "render-worker-";
 pub fn of_blender(worker: &Worker, launch: &Launch<'_>, scene: &Location) -> Walls {
     let mut walls = of_program(worker, launch.blender);
     let scratch = launch.frames_dir.parent().unwrap_or(launch.frames_dir);
-    walls.read.extend([launch.scene.to_owned(), launch.setup_script.to_owned()]);
+    walls.read.extend([launch.scene.to_owned(), launch.setup_dir.to_owned()]);
     match scene {
         Location::S3 { .. } => {}
         Location::Local(_) => {
@@ -26,7 +26,8 @@ pub fn of_blender(worker: &Worker, launch: &Launch<'_>, scene: &Location) -> Wal
             walls.list.extend(around.folder);
         }
     }
-    walls.write.extend([launch.frames_dir.to_owned(), launch.home.to_owned()]);
+    let written = [launch.frames_dir, launch.answer_dir, launch.home];
+    walls.write.extend(written.map(Path::to_owned));
     walls
 }
 

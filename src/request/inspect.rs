@@ -1,6 +1,6 @@
 //! A request to look at a scene file.
 
-use super::{FramesPerJob, Location};
+use super::{BlenderVersion, FramesPerJob, Location};
 
 /// Everything that was asked of `inspect`.
 #[derive(Clone, Debug)]
@@ -9,6 +9,8 @@ pub struct InspectJob {
     pub scene: Location,
     /// For how many frames a job the array size is told.
     pub frames_per_job: Option<FramesPerJob>,
+    /// The Blender that is to render the scene, if that is known.
+    pub renderer: Option<BlenderVersion>,
     /// Whether the answer is for programs.
     pub json: bool,
 }

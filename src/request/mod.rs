@@ -5,8 +5,10 @@
 //! where its rule is written down, with a table test beside it.
 
 mod attempt;
+mod blender_version;
 mod byte_size;
 mod confinement;
+mod feature;
 mod frames;
 mod grace;
 mod inspect;
@@ -24,8 +26,10 @@ mod transfers;
 mod video;
 
 pub use attempt::{ArrayPosition, Attempt, AttemptError};
+pub use blender_version::BlenderVersion;
 pub use byte_size::ByteSize;
 pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, sounds_secret};
+pub use feature::{AllowMissing, Denoise, Feature};
 pub use frames::{FrameNumber, FrameRange, FrameSet, FrameSetError};
 pub use grace::StopGrace;
 pub use inspect::InspectJob;

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-use super::{ByteSize, FrameSelection, Location, StartJitter};
+use super::{AllowMissing, ByteSize, Denoise, FrameSelection, Location, StartJitter};
 
 /// Everything that was asked of `render`.
 #[derive(Clone, Debug)]
@@ -19,6 +19,10 @@ pub struct RenderJob {
     pub engine: Engine,
     /// On what Cycles renders; `None` leaves it to the scene.
     pub cycles_device: Option<CyclesDevice>,
+    /// Whether pictures are denoised.
+    pub denoise: Denoise,
+    /// What the scene needs and the picture may do without, where this Blender lacks it.
+    pub allow_missing: AllowMissing,
     /// Whether Python inside of the scene file may run by itself.
     pub enable_autoexec: bool,
     /// How much may lie in scratch that is saved and not stored; above it Blender waits.
@@ -27,6 +31,27 @@ pub struct RenderJob {
     pub resume: bool,
     /// How long to wait at most before the first request to storage.
     pub start_jitter: StartJitter,
+}
+
+#[cfg(test)]
+#[expect(clippy::missing_panics_doc, reason = "for tests")]
+impl RenderJob {
+    /// Frames 1 to 3 of `/in/a.blend` to `/out`, with every setting as by default.
+    pub fn example() -> Self {
+        Self {
+            scene: Location::Local("/in/a.blend".into()),
+            output: Location::Local("/out".into()),
+            frames: FrameSelection::Exactly("1-3".parse().expect("a frame set")),
+            engine: Engine::Named("CYCLES".into()),
+            cycles_device: None,
+            denoise: Denoise::Scene,
+            allow_missing: AllowMissing::default(),
+            enable_autoexec: false,
+            max_backlog: ByteSize::gib(1),
+            resume: true,
+            start_jitter: StartJitter::default(),
+        }
+    }
 }
 
 /// The render engine.

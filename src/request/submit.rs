@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::span::span;
 use super::{
-    FirstFrame, FrameNumber, FrameRange, FrameSet, FramesPerJob, Location, SelectionError,
-    TotalFrames, ValueError,
+    BlenderVersion, FirstFrame, FrameNumber, FrameRange, FrameSet, FramesPerJob, Location,
+    SelectionError, TotalFrames, ValueError,
 };
 
 /// Everything that was asked of `submit`.
@@ -18,6 +18,8 @@ pub struct SubmitJob {
     pub scene: Location,
     /// Where frames and video go.
     pub output: Location,
+    /// The Blender of the image, if that is known: the scene must not be of a newer one.
+    pub renderer: Option<BlenderVersion>,
     /// The frames of all children together.
     pub frames: Animation,
     /// How many of them a child renders.

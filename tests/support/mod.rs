@@ -3,6 +3,7 @@
 
 pub mod agent;
 pub mod batch_server;
+pub mod blender;
 pub mod engine;
 pub mod frames;
 pub mod place;

@@ -3,7 +3,8 @@
 //! Sources: Blender's `BLO_blend_defs.hh` (4.x: `BLO_blend_defs.h`) and `write_renderinfo`
 //! in `writefile.cc`.
 
-use super::{BlenderVersion, Flaw, Machine, Scene};
+use super::{Flaw, Machine, Scene};
+use crate::request::BlenderVersion;
 use crate::request::{FrameNumber, FrameRange};
 
 pub(super) const MAGIC: &[u8] = b"BLENDER";

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{LogArgs, VideoArgs, WorkArgs};
+use super::{LogArgs, RendererArgs, SceneArgs, VideoArgs, WorkArgs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SubmitArgs {
@@ -63,6 +63,12 @@ pub(in crate::cli) struct SubmitArgs {
         "stitch_job_definition", "fps", "codec", "crf", "preset", "output_name", "allow_gaps",
     ])]
     pub no_stitch: bool,
+
+    #[command(flatten)]
+    pub scene: SceneArgs,
+
+    #[command(flatten)]
+    pub renderer: RendererArgs,
 
     #[command(flatten)]
     pub video: VideoArgs,

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use super::Rendering;
-use crate::blender::{Event, Launch, LogTail, SceneInfo};
+use super::{Rendering, answer};
+use crate::blender::{Answer, Cause, Event, Failure, Lack, Launch, LogTail};
 use crate::pipeline::disk::room_for_frames;
 use crate::pipeline::{CHILD_GRACE, leaving};
 use crate::process::memory::MemoryWatch;
 use crate::process::shutdown::{Interrupt, Stage};
 use crate::process::supervisor::{self, End, Running};
 use crate::process::watchdog::{Alarm, Watchdog};
-use crate::request::{FrameFile, FrameNumber, FrameSet};
+use crate::request::{BlenderVersion, Engine, Feature, FrameFile, FrameNumber, FrameSet};
 use crate::space::Space;
 
 /// How long Blender has to quit when every frame is stored. Freeing a large scene takes
@@ -42,6 +42,10 @@ pub(super) struct Current {
     /// The frame that it says it is at.
     at_work: Option<FrameNumber>,
     pub memory: MemoryWatch,
+    /// Why it must not render this scene.
+    pub refused: Option<Cause>,
+    /// How many of its frames are not stored.
+    pub left: usize,
     /// The room on the scratch disk when it was started.
     space: Option<Space>,
 }
@@ -51,6 +55,7 @@ impl Current {
     pub fn begin(frames: FrameSet, space: Option<Space>) -> Self {
         let now = Instant::now();
         Self {
+            left: frames.len(),
             frames,
             tail: LogTail::default(),
             began: now,
@@ -59,6 +64,7 @@ impl Current {
             saved: BTreeSet::new(),
             at_work: None,
             memory: MemoryWatch::begin(),
+            refused: None,
             space,
         }
     }
@@ -90,6 +96,8 @@ pub(super) enum Stop {
     DiskFull(Space),
     /// The scratch disk has no room for so many bytes of frames.
     NoRoom(Space, u64),
+    /// The scene needs what this Blender lacks.
+    Refused(Cause),
 }
 
 impl fmt::Display for Stop {
@@ -100,29 +108,23 @@ impl fmt::Display for Stop {
                 f.write_str("every frame is stored and Blender does not quit: stopping it")
             }
             Self::Futile(why) => f.write_str(why),
-            Self::Alarm(alarm) => write!(f, "{}: stopping it", words(*alarm)),
+            Self::Alarm(alarm) => write!(f, "{}: stopping it", failure(*alarm)),
             Self::DiskFull(space) => {
                 write!(f, "the scratch disk is full ({space}): stopping Blender")
             }
             Self::NoRoom(space, _) => {
                 write!(f, "the scratch disk is too small ({space}): stopping Blender")
             }
+            Self::Refused(cause) => write!(f, "{cause}: stopping Blender"),
         }
     }
 }
 
 /// What an alarm means.
-pub(super) fn words(alarm: Alarm) -> String {
+pub(super) fn failure(alarm: Alarm) -> Failure {
     match alarm {
-        Alarm::Stalled(span) => format!(
-            "Blender stalled: no line printed, no CPU time used and no file written for {} \
-             (--stall-timeout, STALL_TIMEOUT)",
-            humantime::format_duration(span)
-        ),
-        Alarm::Overtime(span) => format!(
-            "Blender took longer than {} for the frame (--frame-timeout, FRAME_TIMEOUT)",
-            humantime::format_duration(span)
-        ),
+        Alarm::Stalled(span) => Failure::Stalled(span),
+        Alarm::Overtime(span) => Failure::Overtime(span),
     }
 }
 
@@ -159,7 +161,11 @@ impl Rendering<'_> {
                         watchdog.sign_of_life();
                         self.line(&line)
                     }
-                    supervisor::Event::Ended(end) => return (end, stopped),
+                    supervisor::Event::Ended(end) => {
+                        // One that did not say so may have described the scene all the same.
+                        let stop = self.look_for_answer();
+                        return (end, stopped.or(stop));
+                    }
                 },
                 delivered = self.delivery.next() => {
                     self.delivered(delivered);
@@ -220,6 +226,7 @@ impl Rendering<'_> {
                 tracing::debug!(program = "blender", "{line}");
                 self.current.at_work = progress.frame.or(self.current.at_work);
                 if let (Some(frame), Some((done, total))) = (progress.frame, progress.samples) {
+                    self.progress.at_work(frame, f64::from(done) / f64::from(total.max(1)));
                     if self.progress.is_due(HEARTBEAT) {
                         tracing::info!(
                             frame = frame.get(),
@@ -227,19 +234,17 @@ impl Rendering<'_> {
                             self.progress
                         );
                     }
-                    self.progress.at_work(frame, f64::from(done) / f64::from(total.max(1)));
                 }
             }
             Event::Saved(path) => {
                 tracing::debug!(program = "blender", "{line}");
+                let stop = self.look_for_answer();
                 self.saved(Path::new(path));
+                return stop;
             }
-            // A script in the scene may print as many as it likes.
-            Event::Scene(_) if self.current.described => {}
-            Event::Scene(scene) => return self.scene_is_open(*scene),
-            Event::External(file) => {
+            Event::Described => {
                 tracing::debug!(program = "blender", "{line}");
-                self.origin.names(file);
+                return self.look_for_answer();
             }
             Event::Timing => tracing::debug!(program = "blender", "{line}"),
             Event::Error(_) => {
@@ -250,8 +255,44 @@ impl Rendering<'_> {
         None
     }
 
-    /// Blender has opened the scene and described it: is there room for its frames?
-    fn scene_is_open(&mut self, scene: SceneInfo) -> Option<Stop> {
+    /// Reads what the setup script says of the scene, once it is there. The result is why
+    /// Blender cannot go on.
+    fn look_for_answer(&mut self) -> Option<Stop> {
+        if self.current.described {
+            return None;
+        }
+        let answer = answer::read(self.answer_dir)?;
+        self.current.described = true;
+        match answer {
+            Ok(answer) => self.scene_is_open(answer),
+            Err(why) => {
+                tracing::warn!(
+                    "what Blender says of the scene cannot be read, so frames are stored without a \
+                     fingerprint, and the next attempt renders them again: {why}"
+                );
+                None
+            }
+        }
+    }
+
+    /// Blender has opened the scene and described it: can it render that, and is there room
+    /// for the frames?
+    fn scene_is_open(&mut self, Answer { mut scene, external }: Answer) -> Option<Stop> {
+        self.current.tail.scene_is_open();
+        if self.job.engine == Engine::Scene
+            && let Some(engine) = self.current.tail.missing_engine(&scene.name)
+        {
+            let needed_by = vec![format!("scene {}, which is set to {engine}", scene.name)];
+            scene.lacking.push(Lack { feature: Feature::Engine, needed_by });
+        }
+        let lacking = scene.not_allowed(&self.job.allow_missing);
+        for lack in scene.lacking.iter().filter(|lack| !lacking.contains(lack)) {
+            scene.warnings.push(format!(
+                "rendering without what is allowed to be missing ({}), which is needed by {}",
+                lack.feature,
+                lack.needed_by.join(", ")
+            ));
+        }
         for warning in scene.warnings.iter().filter(|_| self.scene.is_none()) {
             tracing::warn!("{warning}");
         }
@@ -263,17 +304,33 @@ impl Rendering<'_> {
             scene.height,
             scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
         );
-        self.current.described = true;
         let needed = room_for_frames(&scene);
-        self.origin.describes(&scene);
+        self.origin.describes(&scene, external);
+        let running = scene.blender.clone();
         self.scene = Some(scene);
+        if !lacking.is_empty() {
+            let cause = self.cause_of_refusal(lacking, running);
+            self.current.refused = Some(cause.clone());
+            return Some(Stop::Refused(cause));
+        }
         // By now Blender may have written the first ones.
         let space = self.current.space.take();
         space.filter(|space| !space.holds(needed)).map(|space| Stop::NoRoom(space, needed))
     }
 
+    fn cause_of_refusal(&self, lacking: Vec<Lack>, running: String) -> Cause {
+        if lacking.iter().any(|lack| lack.feature == Feature::NewerBlender) {
+            let running = BlenderVersion::parse(&running);
+            return Cause::NewerFile { saved_by: self.file.saved_by, running };
+        }
+        Cause::Lacking { lacking, running }
+    }
+
     /// Blender says that it saved a file. A scene may write others beside ours.
     fn saved(&mut self, path: &Path) {
+        if self.current.refused.is_some() {
+            return;
+        }
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(frame) = name.and_then(FrameFile::parse) else { return };
         let file = self.frames_dir.join(FrameFile::name(frame.number, frame.format));

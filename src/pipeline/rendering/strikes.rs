@@ -9,12 +9,18 @@ use crate::request::FrameNumber;
 /// and one failure is enough for each further one: all are tried, and none at length.
 const DOUBTFUL: usize = 3;
 
+/// Launches that fail in the same way, none having stored a frame, before no other is tried: then
+/// it is not the frames.
+const ALIKE: usize = 3;
+
 /// Counts failed launches by the frame that was in hand.
 #[derive(Debug)]
 pub(super) struct Strikes {
     /// How many are too many.
     limit: u32,
     against: BTreeMap<FrameNumber, u32>,
+    /// Why launches failed in the same way, and how many did so in a row.
+    alike: Option<(Cause, usize)>,
     /// Failures before the scene was open.
     before_any: u32,
     aside: Vec<SetAside>,
@@ -22,7 +28,7 @@ pub(super) struct Strikes {
 
 impl Strikes {
     pub fn new(limit: u32) -> Self {
-        Self { limit, against: BTreeMap::new(), before_any: 0, aside: Vec::new() }
+        Self { limit, against: BTreeMap::new(), alike: None, before_any: 0, aside: Vec::new() }
     }
 
     /// How many failed launches are too many for a frame.
@@ -53,6 +59,41 @@ impl Strikes {
         *times
     }
 
+    /// A launch failed with a frame in hand, and why.
+    pub fn launch_failed(&mut self, cause: &Cause) {
+        let before = self.alike.take().filter(|(known, _)| known.is_like(cause));
+        let times = before.map_or(0, |(_, times)| times);
+        self.alike = Some((cause.clone(), times + 1));
+    }
+
+    /// Whether every launch failed in the same way, at as many of the `asked` frames as it takes
+    /// to say that it is not the frames. Only to be asked while no frame was ever stored.
+    pub fn is_alike_everywhere(&self, asked: usize) -> bool {
+        let limit = if asked < ALIKE { ALIKE.max(self.limit as usize) } else { ALIKE };
+        self.alike.as_ref().is_some_and(|(_, times)| *times >= limit)
+            && self.against.len() >= asked.min(ALIKE)
+    }
+
+    /// How many frames Blender has failed at.
+    pub fn frames(&self) -> usize {
+        self.against.len()
+    }
+
+    /// Whether Blender has failed at a frame.
+    pub fn has_failed_at(&self, frame: FrameNumber) -> bool {
+        self.against.contains_key(&frame)
+    }
+
+    /// Frames that Blender failed at, each once, and why the last one failed: to be told where
+    /// nothing more is tried because all launches failed alike.
+    pub fn give_up(&mut self) {
+        let Some((cause, _)) = self.alike.clone() else { return };
+        let open = self.against.iter().filter(|(frame, _)| !self.is_aside(**frame));
+        let aside: Vec<_> =
+            open.map(|(&frame, &times)| SetAside { frame, cause: cause.clone(), times }).collect();
+        self.aside.extend(aside);
+    }
+
     /// Whether a frame is set aside.
     pub fn is_aside(&self, frame: FrameNumber) -> bool {
         self.aside.iter().any(|aside| aside.frame == frame)
@@ -67,13 +108,15 @@ impl Strikes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blender::Failure;
+    use std::time::Duration;
 
     fn frame(number: i64) -> FrameNumber {
         FrameNumber::new(number).unwrap()
     }
 
     fn crash() -> Cause {
-        Cause::Failed("Blender crashed".to_owned())
+        Failure::Crashed(11).into()
     }
 
     #[test]
@@ -102,6 +145,26 @@ mod tests {
             strikes.failed_at(frame(4), crash(), some_stored);
             assert_eq!(strikes.is_aside(frame(4)), !some_stored);
         }
+    }
+
+    #[test]
+    fn three_launches_that_fail_alike_at_three_frames_are_enough() {
+        let stalled = || Cause::from(Failure::Stalled(Duration::from_mins(10)));
+        let fail = |causes: &[(i64, Cause)], asked| {
+            let mut strikes = Strikes::new(3);
+            for (number, cause) in causes {
+                strikes.launch_failed(cause);
+                strikes.failed_at(frame(*number), cause.clone(), false);
+            }
+            strikes.is_alike_everywhere(asked)
+        };
+        let at = |numbers: [i64; 3]| numbers.map(|number| (number, crash()));
+        assert!(fail(&at([1, 2, 3]), 100));
+        assert!(!fail(&at([1, 2, 3])[..2], 100));
+        assert!(!fail(&at([1, 1, 1]), 100), "one frame may be the cause of it");
+        assert!(!fail(&[(1, crash()), (2, stalled()), (3, crash())], 100));
+        assert!(fail(&at([1, 2, 1]), 2));
+        assert!(fail(&at([1, 1, 1]), 1));
     }
 
     #[test]

@@ -3,21 +3,22 @@
 use std::collections::BTreeMap;
 
 use super::Rendering;
-use super::launch::{Stop, words};
-use crate::blender::Cause;
+use super::launch::{Stop, failure};
+use crate::blender::{Cause, Context, Failure};
 use crate::ending::Ending;
-use crate::error::{Error, frames};
+use crate::error::{Error, Rest, frames};
+use crate::pipeline::disk::{self, room_for_frames};
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::End;
 use crate::request::{FRAMES_DIR, FrameNumber, FrameSet};
 use crate::space::Space;
-use crate::storage::{Failure, StorageError};
+use crate::storage::{self, StorageError};
 
 impl Rendering<'_> {
     /// What a launch that has ended means. Nothing where it has rendered all it was
     /// started for; else why it failed, if Blender may go on to try the rest.
     pub(super) fn judge(&mut self, end: End, stop: Option<Stop>) -> Result<Option<Cause>, Error> {
-        if self.pending().is_empty() {
+        if self.pending_of_launch().is_empty() {
             if let End::Own(ending) = end
                 && ending != Ending::Code(0)
             {
@@ -27,7 +28,8 @@ impl Rendering<'_> {
         }
         let missing = self.missing();
         // One that does not pass is the cause of all.
-        let lasts = |error: &StorageError| !matches!(error.failure(), Failure::Transient(_));
+        let lasts =
+            |error: &StorageError| !matches!(error.failure(), storage::Failure::Transient(_));
         let first = self.not_stored.iter().find(|(_, error)| lasts(error));
         let first = first.or_else(|| self.not_stored.first_key_value()).map(|(frame, _)| *frame);
         if let Some(source) = first.and_then(|frame| self.not_stored.remove(&frame)) {
@@ -37,25 +39,33 @@ impl Rendering<'_> {
             return Err(self.interrupted(by));
         }
         let (scene, said) = (self.job.scene.clone(), self.current.tail.last_words());
+        if let Some(cause) = self.current.refused.take() {
+            return Err(Error::Blender { cause, missing, scene, said });
+        }
         let full = |space, needed| {
             let scene = scene.clone();
             Err(Error::ScratchFull { scene, missing: missing.clone(), space, needed })
         };
         let cause = match (stop, end) {
-            (Some(Stop::Alarm(alarm)), _) => Cause::Failed(words(alarm)),
+            (Some(Stop::Alarm(alarm)), _) => failure(alarm).into(),
             (Some(Stop::DiskFull(space)), _) => return full(space, None),
             (Some(Stop::NoRoom(space, needed)), _) => return full(space, Some(needed)),
             (_, End::Own(ending)) => {
                 let memory = &self.current.memory;
-                match self.current.tail.diagnose(ending, memory.killer(), self.file.saved_by) {
+                let (killer, saved_by) = (memory.killer(), self.file.saved_by);
+                let context = Context { killer, saved_by, job: self.job };
+                match self.current.tail.diagnose(ending, &context) {
                     // It may have been one that Blender, or what stands for it, had started.
-                    Cause::Failed(why) if memory.kills() > 0 => Cause::Failed(format!(
-                        "{why}, after the system had killed a process for lack of memory"
-                    )),
+                    Cause::Failed { failure, .. } => {
+                        Cause::Failed { failure, short_of_memory: memory.kills() > 0 }
+                    }
                     cause => cause,
                 }
             }
-            (None | Some(Stop::Told(_) | Stop::Idle | Stop::Futile(_)), End::Stopped) => {
+            (
+                None | Some(Stop::Told(_) | Stop::Idle | Stop::Futile(_) | Stop::Refused(_)),
+                End::Stopped,
+            ) => {
                 let what =
                     format!("Blender was stopped, and nobody asked for it: {missing} are missing");
                 return Err(Error::Internal(what));
@@ -64,13 +74,31 @@ impl Rendering<'_> {
         if let Some(space) = self.disk_full.take() {
             return full(space, None);
         }
-        if cause.may_pass() {
-            return Ok(Some(cause));
+        // The setup script, too, has something to write.
+        if cause.may_pass() || cause == Cause::Unprepared {
+            self.ask_the_disk()?;
         }
-        match (&cause, Space::on(self.frames_dir).ok().filter(Space::is_full)) {
-            (Cause::Disk(_), Some(space)) => full(space, None),
-            _ => Err(Error::Blender { cause, missing, scene, said }),
+        if !cause.may_pass() {
+            return Err(Error::Blender { cause, missing, scene, said });
         }
+        Ok(Some(cause))
+    }
+
+    /// Whether the scratch disk is to blame for a failure is asked of the disk. What Blender says
+    /// may be about any file, and an add-on can print anything.
+    fn ask_the_disk(&self) -> Result<(), Error> {
+        let (scene, missing) = (self.job.scene.clone(), self.missing());
+        if let Ok(space) = Space::on(self.frames_dir) {
+            let needed = self.scene.as_ref().map(room_for_frames).filter(|&n| !space.holds(n));
+            let needed = needed.filter(|_| !space.is_full());
+            if space.is_full() || (needed.is_some() && self.current.tail.speaks_of_full_disk()) {
+                return Err(Error::ScratchFull { scene, missing, space, needed });
+            }
+        }
+        disk::try_to_write(self.frames_dir).map_err(|source| {
+            let path = self.frames_dir.to_owned();
+            Error::ScratchUnwritable { scene, missing, path, source }
+        })
     }
 
     /// Counts a launch that failed against the frames that are to blame.
@@ -78,7 +106,7 @@ impl Rendering<'_> {
         let limit = self.strikes.limit();
         let launch = self.launches.len();
         let left: FrameSet =
-            self.pending().iter().filter(|f| !self.damaged.contains_key(f)).collect();
+            self.pending_of_launch().iter().filter(|f| !self.damaged.contains_key(f)).collect();
         let mut in_hand = None;
         if !self.current.has_begun() && self.damaged.is_empty() {
             let times = self.strikes.failed_before_any();
@@ -87,15 +115,16 @@ impl Rendering<'_> {
             );
         } else {
             let damaged = std::mem::take(&mut self.damaged);
-            let damaged = damaged.into_iter().map(|(frame, damage)| {
-                (
-                    frame,
-                    Cause::Failed(format!("not whole after Blender saved it: its file {damage}")),
-                )
-            });
+            let damaged = damaged
+                .into_iter()
+                .map(|(frame, damage)| (frame, Cause::from(Failure::NotWhole(damage))));
             in_hand = self.current.in_hand(&left);
             let struck = damaged.chain(in_hand.map(|frame| (frame, cause.clone())));
-            let some_stored = self.resumed || !self.stored.is_empty();
+            let some_stored = self.some_stored();
+            let struck: Vec<_> = struck.collect();
+            if let Some((_, cause)) = struck.first() {
+                self.strikes.launch_failed(cause);
+            }
             for (frame, cause) in struck {
                 let words = cause.to_string();
                 let times = self.strikes.failed_at(frame, cause, some_stored);
@@ -126,9 +155,13 @@ impl Rendering<'_> {
             let (scene, said) = (self.job.scene.clone(), self.said.clone());
             return Err(Error::Blender { cause, missing: self.missing(), scene, said });
         }
-        let pending = self.pending();
-        if !pending.is_empty() {
-            tracing::info!("starting Blender again for {}", pending.named());
+        if !self.some_stored() && self.strikes.is_alike_everywhere(self.frames.len()) {
+            self.strikes.give_up();
+            return self.conclude();
+        }
+        let next = self.next();
+        if !next.is_empty() {
+            tracing::info!("starting Blender again for {}", next.named());
         }
         Ok(())
     }
@@ -147,6 +180,7 @@ impl Rendering<'_> {
             scene: self.job.scene.clone(),
             missing,
             aside: self.strikes.aside().to_vec(),
+            rest: if self.strikes.is_hopeless() { Rest::NotOpened } else { Rest::NotTried },
             said: self.said.clone(),
         })
     }

@@ -1,0 +1,156 @@
+# What a scene needs of Blender, compared with what this Blender can do.
+import sys
+
+import bpy
+
+import render_worker_nodes as nodes
+
+
+def lacking(scene):
+    """What this Blender lacks for the scene: a list of
+    {"feature": NAME, "needed_by": [what in the scene, ...]}. The names are those of `Feature` in
+    the worker's request/feature.rs."""
+    found = {}
+    for feature, available, needed_by in needs(scene):
+        if not available:
+            found.setdefault(feature, []).append(needed_by)
+    return [
+        {"feature": feature, "needed_by": sorted(set(users))} for feature, users in found.items()
+    ]
+
+
+def needs(scene):
+    """Triples of a feature, whether this Blender has it, and what in the scene needs it."""
+    if bpy.data.version[:2] > bpy.app.version[:2]:
+        saved_by = "the file, saved by Blender %d.%d" % bpy.data.version[:2]
+        yield "newer-blender", False, saved_by
+    yield from of_render_settings(scene)
+    for thing in rendered_objects(scene):
+        yield from of_object(thing)
+    for kind, block in (("image", image) for image in bpy.data.images if image.users):
+        if block.source == "MOVIE" and not block.packed_file:
+            yield "movies", has("codec_ffmpeg"), "%s %s" % (kind, block.name)
+
+
+def has(option):
+    """Whether Blender was built with something; where this Blender has no such option, it cannot
+    be built without."""
+    return getattr(bpy.app.build_options, option, True)
+
+
+def cycles_has(option):
+    try:
+        import _cycles
+    except ImportError:
+        return False
+    return getattr(_cycles, option, True)
+
+
+def of_render_settings(scene):
+    render = scene.render
+    if render.engine == "CYCLES":
+        for layer in layers_denoised_by_cycles(scene):
+            used_by = "view layer %s, which Cycles denoises" % layer.name
+            yield "denoiser", cycles_has("with_openimagedenoise"), used_by
+        for tree, node in nodes.shader_nodes("SCRIPT"):
+            yield "osl", cycles_has("with_osl"), "Script node %s of %s" % (node.name, tree)
+    for tree, node in nodes.compositor_nodes(scene, "DENOISE"):
+        # Built in for both at once.
+        used_by = "Denoise node %s of %s" % (node.name, tree)
+        yield "denoiser", cycles_has("with_openimagedenoise"), used_by
+    if render.use_freestyle:
+        yield "freestyle", has("freestyle"), "the lines of scene %s" % scene.name
+    world = scene.rigidbody_world
+    if world and world.enabled and world.collection and world.collection.objects:
+        yield "bullet", has("bullet"), "the rigid bodies of scene %s" % scene.name
+
+
+# Modifiers that a Blender can be built without.
+MODIFIERS = {
+    "FLUID": ("fluid", "fluid"),
+    "OCEAN": ("ocean", "mod_oceansim"),
+    "REMESH": ("remesh", "mod_remesh"),
+    "SUBSURF": ("opensubdiv", "opensubdiv"),
+    "MULTIRES": ("opensubdiv", "opensubdiv"),
+}
+
+
+def of_object(thing):
+    for modifier in thing.modifiers:
+        if not modifier.show_render:
+            continue
+        used_by = "modifier %s of object %s" % (modifier.name, thing.name)
+        if modifier.type in MODIFIERS:
+            feature, option = MODIFIERS[modifier.type]
+            yield feature, has(option), used_by
+        elif modifier.type == "MESH_SEQUENCE_CACHE" and modifier.cache_file:
+            yield of_cache_file(modifier.cache_file) + (used_by,)
+    for constraint in thing.constraints:
+        if constraint.type == "TRANSFORM_CACHE" and constraint.cache_file:
+            used_by = "constraint %s of object %s" % (constraint.name, thing.name)
+            yield of_cache_file(constraint.cache_file) + (used_by,)
+    if thing.type == "VOLUME" and thing.data.filepath:
+        yield "openvdb", has("openvdb"), "volume %s" % thing.data.name
+
+
+def of_cache_file(block):
+    if block.filepath.lower().endswith(".abc"):
+        return "alembic", has("alembic")
+    return "usd", has("usd")
+
+
+def rendered_objects(scene):
+    """The objects of a scene that are rendered, those of instanced collections included."""
+    seen = set()
+    todo = list(scene.collection.all_objects)
+    if scene.background_set:
+        todo += scene.background_set.collection.all_objects
+    while todo:
+        thing = todo.pop()
+        if thing in seen or thing.hide_render:
+            continue
+        seen.add(thing)
+        yield thing
+        if thing.instance_type == "COLLECTION" and thing.instance_collection:
+            todo += thing.instance_collection.all_objects
+
+
+def layers_denoised_by_cycles(scene):
+    if scene.cycles.use_denoising:
+        for layer in scene.view_layers:
+            if layer.use and layer.cycles.use_denoising:
+                yield layer
+
+
+def switch_denoising_off(scene):
+    """`--denoise off`: neither Cycles nor the compositor denoises."""
+    if hasattr(scene, "cycles"):
+        scene.cycles.use_denoising = False
+    for _, node in nodes.compositor_nodes(scene, "DENOISE"):
+        node.mute = True
+
+
+def warnings(scene):
+    """What renders in another way than the scene says, and gives the same picture."""
+    lines = []
+    # Blender 5 no longer converts what such files call an IPO.
+    if bpy.data.version < (2, 50, 0) and bpy.app.version >= (5, 0, 0):
+        lines.append(
+            "the file was saved by Blender %d.%d, whose animation this Blender does not load: "
+            "nothing moves that was animated. Save it again with Blender 4.5, or render it with "
+            "that" % bpy.data.version[:2]
+        )
+    if scene.render.engine == "CYCLES":
+        if scene.cycles.shading_system and not cycles_has("with_osl"):
+            lines.append(
+                "the scene asks for Open Shading Language, which this Blender was built without; "
+                "it has no Script node, so Cycles renders the same materials by itself"
+            )
+        preferences = bpy.context.preferences.addons["cycles"].preferences
+        if (
+            scene.cycles.device == "GPU"
+            and "--cycles-device" not in sys.argv
+            and not preferences.has_active_device()
+        ):
+            lines.append("the scene asks for a GPU and none is set up: rendering on the CPU")
+    return lines

@@ -1,0 +1,40 @@
+# The nodes of a scene that have a part in its pictures.
+import bpy
+
+
+def compositor_nodes(scene, kind):
+    """Pairs of a place and a node of the compositor that is in use and not muted."""
+    if not scene.render.use_compositing:
+        return
+    # Blender 5 keeps the compositor in a node group.
+    tree = getattr(scene, "compositing_node_group", None)
+    if tree is None and scene.use_nodes:
+        tree = getattr(scene, "node_tree", None)
+    if tree is not None:
+        yield from of_tree(tree, kind, "the compositor", set())
+
+
+def shader_nodes(kind):
+    """The same of the materials, worlds and lights that are in use."""
+    for kinds, name in (
+        (bpy.data.materials, "material"),
+        (bpy.data.worlds, "world"),
+        (bpy.data.lights, "light"),
+    ):
+        for block in kinds:
+            if block.users and block.use_nodes and block.node_tree:
+                place = "%s %s" % (name, block.name)
+                yield from of_tree(block.node_tree, kind, place, set())
+
+
+def of_tree(tree, kind, place, seen):
+    if tree in seen:
+        return
+    seen.add(tree)
+    for node in tree.nodes:
+        if node.mute:
+            continue
+        if node.type == kind:
+            yield place, node
+        elif node.type == "GROUP" and node.node_tree:
+            yield from of_tree(node.node_tree, kind, place, seen)

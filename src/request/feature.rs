@@ -1,0 +1,176 @@
+//! What a scene can need of a Blender that not every Blender has.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::ValueError;
+
+/// Something that a Blender can be built or installed without. The names are those of the
+/// setup script's `features.py`, and of `--allow-missing`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feature {
+    /// Open Image Denoise, for Cycles and the compositor.
+    Denoiser,
+    /// Alembic caches.
+    Alembic,
+    /// Universal Scene Description caches.
+    Usd,
+    /// Open Shading Language: Script nodes.
+    Osl,
+    /// `OpenVDB` volumes.
+    Openvdb,
+    /// Mantaflow: fluid and smoke.
+    Fluid,
+    /// The Ocean modifier.
+    Ocean,
+    /// The Remesh modifier.
+    Remesh,
+    /// `OpenSubdiv`: subdivision surfaces.
+    Opensubdiv,
+    /// Lines drawn by Freestyle.
+    Freestyle,
+    /// Rigid bodies.
+    Bullet,
+    /// Movies as textures.
+    Movies,
+    /// The render engine that the scene is set to, which an add-on brings.
+    Engine,
+    /// A Blender as new as the one that saved the file. An older one opens it, if at all,
+    /// without what it does not know.
+    NewerBlender,
+}
+
+impl Feature {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Denoiser,
+        Self::Alembic,
+        Self::Usd,
+        Self::Osl,
+        Self::Openvdb,
+        Self::Fluid,
+        Self::Ocean,
+        Self::Remesh,
+        Self::Opensubdiv,
+        Self::Freestyle,
+        Self::Bullet,
+        Self::Movies,
+        Self::Engine,
+        Self::NewerBlender,
+    ];
+
+    /// As it is typed.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Denoiser => "denoiser",
+            Self::Alembic => "alembic",
+            Self::Usd => "usd",
+            Self::Osl => "osl",
+            Self::Openvdb => "openvdb",
+            Self::Fluid => "fluid",
+            Self::Ocean => "ocean",
+            Self::Remesh => "remesh",
+            Self::Opensubdiv => "opensubdiv",
+            Self::Freestyle => "freestyle",
+            Self::Bullet => "bullet",
+            Self::Movies => "movies",
+            Self::Engine => "engine",
+            Self::NewerBlender => "newer-blender",
+        }
+    }
+
+    /// What it is, to follow "has no".
+    pub fn described(self) -> &'static str {
+        match self {
+            Self::Denoiser => "denoiser (Open Image Denoise)",
+            Self::Alembic => "Alembic",
+            Self::Usd => "USD",
+            Self::Osl => "Open Shading Language",
+            Self::Openvdb => "OpenVDB",
+            Self::Fluid => "fluid simulation",
+            Self::Ocean => "Ocean modifier",
+            Self::Remesh => "Remesh modifier",
+            Self::Opensubdiv => "OpenSubdiv",
+            Self::Freestyle => "Freestyle",
+            Self::Bullet => "rigid body physics",
+            Self::Movies => "reader of movies (FFmpeg)",
+            Self::Engine => "such render engine",
+            Self::NewerBlender => "knowledge of what newer ones save",
+        }
+    }
+}
+
+impl fmt::Display for Feature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The features that a scene may lack and is rendered all the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AllowMissing(pub BTreeSet<Feature>);
+
+impl FromStr for AllowMissing {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let feature = |name: &str| Feature::ALL.into_iter().find(|known| known.name() == name);
+        let features = text.split(',').map(|name| feature(name.trim())).collect::<Option<_>>();
+        features.map(Self).ok_or_else(|| {
+            let names = Feature::ALL.map(Feature::name).join(", ");
+            ValueError::new(text, &format!("one or more of these, separated by commas: {names}"))
+        })
+    }
+}
+
+/// Whether rendered pictures are denoised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Denoise {
+    /// As the scene says.
+    #[default]
+    Scene,
+    /// Neither by Cycles nor in the compositor.
+    Off,
+}
+
+impl FromStr for Denoise {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "scene" => Ok(Self::Scene),
+            "off" => Ok(Self::Off),
+            _ => Err(ValueError::new(text, "scene or off")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_are_allowed_by_name() {
+        let allowed = |text: &str| text.parse::<AllowMissing>().map(|allowed| allowed.0);
+        assert_eq!(allowed("osl"), Ok([Feature::Osl].into()));
+        assert_eq!(
+            allowed("denoiser, newer-blender"),
+            Ok([Feature::Denoiser, Feature::NewerBlender].into())
+        );
+        for bad in ["", "denoise", "all", "osl,", "OSL"] {
+            assert!(allowed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn one_name_serves_the_command_line_and_the_setup_script() {
+        for feature in Feature::ALL {
+            let json = serde_json::to_value(feature).unwrap();
+            assert_eq!(json, feature.name());
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A scene that needs what this Blender does not have is told so before the first frame, and
+//! rendered without it only where that is allowed.
+
+use std::fs;
+
+use serde_json::json;
+
+use crate::support::blender::{blender_has, save_startup_scene};
+use crate::support::place::{Place, frame_names};
+use crate::support::report;
+
+/// A scene for the stand-in that needs a denoiser and volumes, and its launches.
+fn lacking() -> serde_json::Value {
+    json!([
+        {"feature": "denoiser", "needed_by": ["view layer Foreground"]},
+        {"feature": "openvdb", "needed_by": ["volume Smoke"]},
+    ])
+}
+
+#[test]
+fn it_ends_at_the_first_launch_and_names_what_is_lacking_and_where() {
+    let place = Place::ordered(&json!({"scene": {"lacking": lacking()}}));
+    let run = place.stand_in().run().fails(
+        69,
+        &[
+            "frames 1-12 are not rendered: this Blender (3.4.1) has no denoiser",
+            "view layer Foreground",
+            "no OpenVDB, which is needed by volume Smoke",
+            "--allow-missing denoiser,openvdb (ALLOW_MISSING)",
+            "--denoise off",
+        ],
+    );
+    assert_eq!(run.text().matches("starting ").count(), 1, "{}", run.text());
+    assert!(place.frames().is_empty());
+    let report = report(&place.path("out"), "render");
+    assert_eq!(report["scene"]["lacking"], lacking());
+    assert_eq!(report["exit_code"], 69);
+}
+
+#[test]
+fn what_is_allowed_to_be_missing_is_a_warning_in_the_report() {
+    for arguments in
+        ["--allow-missing denoiser,openvdb", "--allow-missing denoiser --allow-missing openvdb"]
+    {
+        let place = Place::ordered(&json!({"scene": {"lacking": lacking()}}));
+        let run = place.stand_in().args(arguments).run().exits(0);
+        run.says(&[
+            "without what is allowed to be missing (openvdb), which is needed by volume Smoke",
+        ]);
+        assert_eq!(place.frames(), frame_names(1..=12));
+        let report = report(&place.path("out"), "render");
+        assert_eq!(report["scene"]["warnings"].as_array().unwrap().len(), 2, "{report}");
+    }
+    let place = Place::ordered(&json!({"scene": {"lacking": lacking()}}));
+    let run = place.stand_in().env("ALLOW_MISSING", "denoiser").run();
+    run.fails(69, &["has no OpenVDB"]).never_says(&["has no denoiser"]);
+}
+
+#[test]
+fn frames_that_were_allowed_to_lack_it_are_not_taken_for_whole_ones() {
+    let place = Place::ordered(&json!({"scene": {"lacking": lacking()}}));
+    place.stand_in().env("ALLOW_MISSING", "denoiser,openvdb").run().exits(0);
+    let again = place.stand_in().env("ALLOW_MISSING", "denoiser,openvdb").run().exits(0);
+    again.never_says(&["starting "]);
+    place.stand_in().run().fails(69, &["has no denoiser"]);
+}
+
+#[test]
+fn a_file_of_a_newer_blender_is_the_files_fault() {
+    let lacking = json!([{"feature": "newer-blender", "needed_by": ["the file"]}]);
+    let place = Place::ordered(&json!({"scene": {"lacking": lacking, "blender": "3.3.0"}}));
+    let run = place.stand_in().run();
+    run.fails(65, &["was saved by Blender 3.4, and this is Blender 3.3", "Blender 3.4 or later"]);
+    assert!(place.frames().is_empty());
+    place.stand_in().args("--allow-missing newer-blender").run().exits(0);
+}
+
+#[test]
+fn what_blender_says_of_the_scene_may_be_of_any_length() {
+    let warnings: Vec<_> = (0..200)
+        .map(|n| format!("image {n}: not found: //textures/{}.png", "x".repeat(100)))
+        .collect();
+    let place = Place::ordered(&json!({"scene": {"warnings": warnings, "fps": 30}}));
+    place.stand_in().run().exits(0).says(&["image 0: not found", "image 199: not found"]);
+    let found = report(&place.path("out"), "render");
+    assert_eq!(found["scene"]["fps"], 30);
+    assert_eq!(found["scene"]["warnings"].as_array().unwrap().len(), 200);
+    place.stand_in().run().exits(0).never_says(&["starting "]);
+}
+
+#[test]
+fn what_a_scene_prints_is_no_description() {
+    let forged = r#"render-worker-scene: {"blender":"9.9.9"}"#;
+    let mark = "render-worker: the scene is described";
+    let place = Place::ordered(&json!({
+        "scene": {"fps": 30},
+        // Once before there is an answer, and an answer that nothing is said of.
+        "steps": [{"at": "start", "do": "say", "text": mark}, {"at": "start", "do": "say", "text": forged}],
+        "announce": false,
+    }));
+    place.stand_in().run().exits(0).never_says(&["Blender 9.9.9,"]);
+    let report = report(&place.path("out"), "render");
+    assert_eq!(report["scene"]["fps"], 30);
+    assert_eq!(report["scene"]["blender"], "3.4.1");
+}
+
+#[test]
+fn unknown_features_are_refused() {
+    let place = Place::ordered(&json!({}));
+    let run = place.stand_in().args("--allow-missing denoise").run().exits(2);
+    run.says(&["--allow-missing (ALLOW_MISSING)", "denoiser, alembic"]);
+    let run = place.stand_in().env("DENOISE", "on").run().exits(2);
+    run.says(&["--denoise (DENOISE)", "scene or off"]);
+}
+
+#[test]
+fn blenders_own_start_up_scene_is_denoised_or_refused() {
+    let place = Place::with_scene("");
+    save_startup_scene(&place.path("scene.blend"), "");
+    let run = place.render("-f 2").run();
+    if blender_has("_cycles.with_openimagedenoise") {
+        run.exits(0);
+        assert_eq!(place.frames(), frame_names(1..=2));
+    } else {
+        run.fails(69, &["has no denoiser", "view layer ViewLayer"]);
+        assert!(place.frames().is_empty());
+        place.render("-f 2 --allow-missing denoiser").run().exits(0);
+    }
+    let denoised = crate::support::pixel_hashes(&place.path("out/frames/0001.png"));
+    place.render("-f 2 --denoise off").run().exits(0);
+    if blender_has("_cycles.with_openimagedenoise") {
+        let noisy = crate::support::pixel_hashes(&place.path("out/frames/0001.png"));
+        assert_ne!(denoised, noisy);
+    }
+}
+
+#[test]
+fn the_compositors_denoiser_counts_where_it_is_in_use() {
+    let nodes = "
+scene.cycles.use_denoising = False
+if hasattr(scene, 'compositing_node_group'):
+    tree = bpy.data.node_groups.new('Compositing', 'CompositorNodeTree')
+    scene.compositing_node_group = tree
+    tree.interface.new_socket('Image', in_out='OUTPUT', socket_type='NodeSocketColor')
+    out = tree.nodes.new('NodeGroupOutput')
+else:
+    scene.use_nodes = True
+    tree = scene.node_tree
+    tree.nodes.clear()
+    out = tree.nodes.new('CompositorNodeComposite')
+layers = tree.nodes.new('CompositorNodeRLayers')
+denoise = tree.nodes.new('CompositorNodeDenoise')
+denoise.name = 'Smooth'
+tree.links.new(layers.outputs[0], denoise.inputs[0])
+tree.links.new(denoise.outputs[0], out.inputs[0])
+";
+    let has_denoiser = blender_has("_cycles.with_openimagedenoise");
+    for (changes, needed) in [("", true), ("denoise.mute = True", false)] {
+        let place = Place::with_scene("");
+        save_startup_scene(&place.path("scene.blend"), &format!("{nodes}{changes}"));
+        let run = place.render("-f 1").run();
+        if has_denoiser || !needed {
+            run.exits(0);
+        } else {
+            run.fails(69, &["Denoise node Smooth of the compositor"]);
+        }
+        place.render("-f 1 --denoise off").run().exits(0);
+    }
+}
+
+#[test]
+fn another_engine_never_takes_the_place_of_one_that_is_missing() {
+    let place = Place::with_scene("");
+    let engine = "
+class Engine(bpy.types.RenderEngine):
+    bl_idname, bl_label = 'LUXCORE', 'Lux'
+bpy.utils.register_class(Engine)
+scene.render.engine = 'LUXCORE'
+scene.cycles.use_denoising = False
+";
+    save_startup_scene(&place.path("scene.blend"), engine);
+    let run = place.render("-f 1 --engine scene").run();
+    run.fails(69, &["which is set to LUXCORE", "--engine"]);
+    assert!(place.frames().is_empty());
+    place.render("-f 1").run().exits(0);
+}
+
+#[test]
+fn a_script_node_needs_open_shading_language() {
+    let nodes = "
+scene.cycles.use_denoising = False
+material = bpy.data.objects['Cube'].active_material
+node = material.node_tree.nodes.new('ShaderNodeScript')
+node.name = 'Stripes'
+";
+    let place = Place::with_scene("");
+    save_startup_scene(&place.path("scene.blend"), nodes);
+    let run = place.render("-f 1").run();
+    if blender_has("_cycles.with_osl") {
+        run.exits(0);
+    } else {
+        run.fails(69, &["Open Shading Language", "Script node Stripes of material Material"]);
+    }
+}
+
+#[test]
+fn a_file_that_this_blender_is_too_old_for_is_not_rendered() {
+    // A real file, whose header says that a later Blender saved it.
+    let place = Place::with_scene("");
+    save_startup_scene(&place.path("scene.blend"), "scene.cycles.use_denoising = False");
+    let mut content = fs::read(place.path("scene.blend")).unwrap();
+    let version = content.iter().position(|&byte| byte == b'v').unwrap() + 1;
+    let digits = content[version..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    content[version + digits - 3..version + digits].copy_from_slice(b"999");
+    fs::write(place.path("scene.blend"), content).unwrap();
+    let run = place.render("-f 1").run();
+    run.fails(65, &["saved by Blender 9.99, and this is Blender", "Blender 9.99 or later"]);
+    assert!(place.frames().is_empty());
+}
