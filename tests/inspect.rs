@@ -215,3 +215,18 @@ fn a_range_that_was_asked_of_a_damaged_scene_says_where_it_is_damaged() {
     let run = run.args("-f 1 --total-frames scene").run().exits(65);
     assert!(run.last_words().contains("at byte 8 it stops making sense"), "{}", run.last_words());
 }
+
+#[test]
+fn a_renderer_that_is_older_than_the_file_is_named() {
+    let blend = fixture("beginnings/4.3.2/negative-plain.blend");
+    assert_eq!(inspected(&blend).get("renderer_is_older"), None);
+    for (version, older) in [("4.2.9", true), ("4.3", false), ("5.2.3", false)] {
+        let run = worker("inspect").input(&blend).args("--json --blender-version").arg(version);
+        let told: Value = serde_json::from_str(&run.run().exits(0).stdout).unwrap();
+        assert_eq!(told["renderer_is_older"], older, "{version}");
+        let run = worker("inspect").input(&blend).env("BLENDER_VERSION", version).run().exits(0);
+        assert_eq!(run.stdout.contains("older than the Blender that saved"), older, "{version}");
+    }
+    let run = worker("inspect").input(&blend).args("--blender-version new").run().exits(2);
+    run.says(&["--blender-version (BLENDER_VERSION)"]);
+}

@@ -383,3 +383,20 @@ fn a_scene_on_s3_is_asked_for_its_frames_alone() {
     let asked = server.requests().len();
     assert_eq!(asked, 1, "one read of its beginning");
 }
+
+#[test]
+fn a_scene_that_the_image_is_too_old_for_is_not_submitted() {
+    let batch = BatchServer::start();
+    let run = submit("-f 5 --blender-version 2.93").batch(&batch).run().exits(65);
+    assert!(run.last_words().contains("and Blender 2.93 is to render it"), "{}", run.text());
+    // Also where the scene has nothing else to say.
+    let run = submit("-f 5 --frames 1-3 --blender-version 2.93").batch(&batch).run();
+    run.exits(65).says(&["--allow-missing newer-blender"]);
+    assert!(batch.operations().is_empty());
+    let jobs = shown(submit("-f 5 --blender-version 2.93 --allow-missing newer-blender,osl"));
+    assert_eq!(environment(&jobs["render"])["ALLOW_MISSING"], "newer-blender,osl");
+    assert_eq!(environment(&jobs["stitch"]).get("ALLOW_MISSING"), None);
+    shown(submit("-f 5 --blender-version 5.2.3"));
+    let jobs = shown(submit("-f 5 --denoise off"));
+    assert_eq!(environment(&jobs["render"])["DENOISE"], "off");
+}

@@ -76,8 +76,9 @@ MODIFIERS = {
 
 
 def of_object(thing):
+    # What a Blender does not know at all has neither type nor settings.
     for modifier in thing.modifiers:
-        if not modifier.show_render:
+        if not getattr(modifier, "show_render", False):
             continue
         used_by = "modifier %s of object %s" % (modifier.name, thing.name)
         if modifier.type in MODIFIERS:
@@ -86,7 +87,7 @@ def of_object(thing):
         elif modifier.type == "MESH_SEQUENCE_CACHE" and modifier.cache_file:
             yield of_cache_file(modifier.cache_file) + (used_by,)
     for constraint in thing.constraints:
-        if constraint.type == "TRANSFORM_CACHE" and constraint.cache_file:
+        if getattr(constraint, "type", "") == "TRANSFORM_CACHE" and constraint.cache_file:
             used_by = "constraint %s of object %s" % (constraint.name, thing.name)
             yield of_cache_file(constraint.cache_file) + (used_by,)
     if thing.type == "VOLUME" and thing.data.filepath:
