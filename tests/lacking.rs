@@ -204,6 +204,55 @@ node.name = 'Stripes'
 }
 
 #[test]
+fn caches_volumes_and_simulations_need_what_reads_them() {
+    let modifier = |kind: &str| format!("cube.modifiers.new('Made', '{kind}')");
+    let cache = |name: &str| {
+        format!(
+            "bpy.ops.cachefile.open(filepath='//{name}')
+made = {}
+made.cache_file = bpy.data.cache_files[0]",
+            modifier("MESH_SEQUENCE_CACHE")
+        )
+    };
+    let volume = "data = bpy.data.volumes.new('Smoke')
+data.filepath = '//smoke.vdb'
+scene.collection.objects.link(bpy.data.objects.new('Smoke', data))";
+    let fluid = format!("made = {}\nmade.fluid_type = 'DOMAIN'", modifier("FLUID"));
+    let ocean = modifier("OCEAN");
+    for (feature, option, changes) in [
+        ("Alembic", "alembic", cache("a.abc").as_str()),
+        ("USD", "usd", &cache("a.usdc")),
+        ("OpenVDB", "openvdb", volume),
+        ("fluid", "fluid", &fluid),
+        ("Ocean", "mod_oceansim", &ocean),
+    ] {
+        // Only what is rendered counts.
+        let cases = [("False", true), ("True", false)];
+        for (hidden, needed) in cases.into_iter().take(if feature == "Alembic" { 2 } else { 1 }) {
+            let place = Place::with_scene("");
+            let changes = format!(
+                "cube = bpy.data.objects['Cube']
+scene.cycles.use_denoising = False
+{changes}
+for thing in scene.objects:
+    thing.hide_render = {hidden} and thing.type not in {{'CAMERA', 'LIGHT'}}"
+            );
+            save_startup_scene(&place.path("scene.blend"), &changes);
+            let run = place.render("-f 1").run();
+            // Debian's 4.3 has it, and aborts.
+            if run.text().contains("PyImport_AppendInittab") {
+                run.fails(69, &["cannot simulate fluids"]);
+            } else if blender_has(&format!("bpy.app.build_options.{option}")) || !needed {
+                run.exits(0);
+            } else {
+                run.fails(69, &[&format!("has no {feature}"), "Made of object Cube"]);
+                assert!(place.frames().is_empty());
+            }
+        }
+    }
+}
+
+#[test]
 fn a_file_that_this_blender_is_too_old_for_is_not_rendered() {
     // A real file, whose header says that a later Blender saved it.
     let place = Place::with_scene("");
