@@ -11,6 +11,8 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::blender::save_startup_scene;
+use crate::support::place::Place;
 use crate::support::s3_server::{Fault, Operation, S3Server};
 use crate::support::{
     Run, Worker, fixture, names, ordered_scene, pixel_hashes, scene, wait_until, worker,
@@ -635,4 +637,22 @@ fn a_texture_that_comes_within_reach_makes_all_frames_again() {
     within_reach().says(&["rendering frame 1 of "]);
     assert_ne!(shown(), without);
     within_reach().says(&["nothing to render"]);
+}
+
+#[test]
+fn a_cache_on_disk_beside_the_output_makes_no_frame_again() {
+    let place = Place::with_scene("");
+    // Blender names the cache by an empty path, and a picture by the scene's own folder.
+    let changes = "
+cloth = bpy.data.objects['Cube'].modifiers.new('Cloth', 'CLOTH')
+cloth.point_cache.use_disk_cache = True
+image = bpy.data.images.new('Folder', 4, 4)
+image.source, image.filepath, image.use_fake_user = 'FILE', '//', True
+";
+    save_startup_scene(&place.path("scene.blend"), changes);
+    place.render("-f 1").run().exits(0);
+    place.render("-f 1").run().exits(0).never_says(&["starting "]);
+    fs::create_dir(place.path("blendcache_scene")).unwrap();
+    fs::write(place.path("blendcache_scene/cloth_000001_00.bphys"), "x").unwrap();
+    place.render("-f 1").run().exits(0).says(&["starting "]);
 }

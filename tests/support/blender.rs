@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::OnceLock;
 
 /// Has Blender open a file, or its own start-up scene, and run Python; says what that printed.
 #[track_caller]
@@ -23,6 +24,12 @@ pub fn blender_has(expression: &str) -> bool {
     let said = blender_runs(None, &python);
     let answer = said.lines().find_map(|line| line.strip_prefix("ANSWER "));
     answer.expect("an answer") == "True"
+}
+
+/// Whether this Blender can denoise; Debian's 3.4 and 4.3 cannot.
+pub fn can_denoise() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| blender_has("_cycles.with_openimagedenoise"))
 }
 
 /// Blender's start-up scene as everybody has it, but small and with few samples: rendered by

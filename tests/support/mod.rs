@@ -64,6 +64,10 @@ pub fn worker(action: &str) -> Worker {
         // The machine that the tests run on may be a Spot instance itself.
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::null());
+    if action == "render" && !blender::can_denoise() {
+        // The scenes are as people have them: denoised.
+        command.env("DENOISE", "off");
+    }
     Worker { command, scratch }
 }
 
