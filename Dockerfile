@@ -6,37 +6,51 @@ ARG BASE=debian:trixie-slim
 ARG RUST=rust:1-slim-trixie
 # What the worker is put on: the runtime below, or any image that has Blender and FFmpeg on PATH.
 ARG RUNTIME=runtime
-# Set, the runtime has this official release of Blender (4.5.3, for instance) and not Debian's. It
-# is fetched as BLENDER_MIRROR/Blender4.5/blender-4.5.3-linux-x64.tar.xz.
+# Where Blender comes from: wheel, official or debian; unset, the official wheel on amd64 and Debian
+# elsewhere. Its version; of a release, the checksum of
+# BLENDER_MIRROR/Blender4.5/blender-4.5.3-linux-x64.tar.xz.
+ARG BLENDER
 ARG BLENDER_VERSION
 ARG BLENDER_SHA256
 ARG BLENDER_MIRROR=https://download.blender.org/release
+# With or without what renders on GPUs.
+ARG GPU=with
 
 
-# The runtime, in four stages. BuildKit builds none of them for another RUNTIME; Docker's legacy
+# The runtime, in five stages. BuildKit builds none of them for another RUNTIME; Docker's legacy
 # builder builds all stages of every file, so each does nothing then, and says so in its condition.
 
-# An official release of Blender, or an empty folder.
-FROM ${BASE} AS official
+# A Blender that is not Debian's, or an empty folder.
+FROM ${RUST} AS blender
 ARG RUNTIME
+ARG BLENDER
 ARG BLENDER_VERSION
 ARG BLENDER_SHA256
 ARG BLENDER_MIRROR
-COPY deploy/image/official /usr/local/lib/render-worker/
-RUN mkdir /opt/blender \
- && if [ "$RUNTIME" = runtime ] && [ -n "$BLENDER_VERSION" ]; then \
-      /usr/local/lib/render-worker/official /opt/blender; \
-    fi
+ARG GPU
+COPY deploy/image/blender deploy/image/bpy-*.txt deploy/image/fetch deploy/image/official \
+     deploy/image/slim deploy/image/source deploy/image/wheel deploy/image/wheel-left-out \
+     /usr/local/lib/render-worker/
+RUN mkdir -p /opt/blender \
+ && if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/fetch /opt/blender; fi
 
 # Debian's packages, without those that are not used.
 FROM ${BASE} AS packages
 ARG RUNTIME
+ARG BLENDER
 ARG BLENDER_VERSION
-COPY deploy/image/dpkg.cfg deploy/image/install deploy/image/left-out /usr/local/lib/render-worker/
+COPY deploy/image/bpy-*.txt deploy/image/dpkg.cfg deploy/image/install deploy/image/left-out \
+     deploy/image/source /usr/local/lib/render-worker/
 RUN if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/install; fi
 
-# Stubs for libraries among these.
-FROM packages AS stubs
+# Those, and Blender.
+FROM packages AS programs
+COPY deploy/image/programs deploy/image/wheel-left-out /usr/local/lib/render-worker/
+COPY --from=blender /opt/blender /opt/blender
+ENV PATH=/opt/blender:${PATH}
+
+# Stubs for libraries that these ask for and that are left out.
+FROM programs AS stubs
 ARG RUNTIME
 COPY deploy/image/stub.c deploy/image/stubs /usr/local/lib/render-worker/
 RUN mkdir -p /usr/lib/render-worker/stubs \
@@ -46,15 +60,12 @@ RUN mkdir -p /usr/lib/render-worker/stubs \
       && /usr/local/lib/render-worker/stubs /usr/lib/render-worker/stubs; \
     fi
 
-FROM packages AS runtime
+FROM programs AS runtime
 ARG BASE
 ARG RUNTIME
-ARG BLENDER_VERSION
 LABEL org.opencontainers.image.base.name="${BASE}"
-COPY --from=official /opt/blender /opt/blender
 COPY --from=stubs /usr/lib/render-worker/stubs /usr/lib/render-worker/stubs
 COPY deploy/image/check deploy/image/finish /usr/local/lib/render-worker/
-ENV PATH=${BLENDER_VERSION:+/opt/blender:}${PATH}
 # What NVIDIA's container runtime puts into a container that is given a GPU: CUDA, nvidia-smi, and
 # for EEVEE and OptiX the graphics driver.
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics

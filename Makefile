@@ -27,10 +27,13 @@ ifndef RENDER_WORKER_IMAGE
 IMAGE  := image
 endif
 
+# The official Blender, where .ci/tools has installed one, goes before the one on PATH.
+WITH_BLENDER = blender=$$(.ci/blender) && PATH=$${blender:+$$blender:}$$PATH
+
 # How long each fuzzer runs.
 SECONDS  ?= 60
 
-.PHONY: build test chaos scale batch-sim bench fuzz image test-image test-publish test-deploy demo lint tools engine clean
+.PHONY: build test test-blenders chaos scale batch-sim bench fuzz image test-image test-publish test-deploy demo lint tools engine clean
 
 ## build: the static release binary, dist/render-worker
 build:
@@ -41,11 +44,15 @@ build:
 
 ## test: every test of the program; those of its behaviour drive the static binary
 test: tools $(BUILD)
-	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked
+	$(WITH_BLENDER) RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked
+
+## test-blenders: the tests that use Blender, with every Blender that is supported; BLENDERS="3.4 5.3" chooses
+test-blenders: tools engine $(BUILD)
+	RENDER_WORKER_BIN=$(abspath $(WORKER)) tests/blenders/run $(BLENDERS)
 
 ## chaos: kill jobs at random moments, and see that nothing is lost; CHAOS_SEED=n repeats a run
 chaos: tools $(BUILD)
-	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test chaos
+	$(WITH_BLENDER) RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test chaos
 
 ## scale: start 200 workers of an array job at once, and count what they ask of S3
 scale: tools $(BUILD)
@@ -60,7 +67,7 @@ batch-sim: tools engine $(IMAGE)
 # make and delete thousands of files.
 bench: tools $(BUILD)
 	.ci/tools-bench
-	$(SETTING)_RUSTFLAGS="$(STATIC)" RENDER_WORKER_BIN=$(abspath $(WORKER)) \
+	$(WITH_BLENDER) $(SETTING)_RUSTFLAGS="$(STATIC)" RENDER_WORKER_BIN=$(abspath $(WORKER)) \
 		TMPDIR=$${TMPDIR:-/dev/shm} \
 		cargo bench --locked --target $(TARGET) --bench table
 
@@ -92,7 +99,7 @@ test-deploy:
 ## demo: render 24 frames of a scene of ours, make a video of them, show what it is
 demo: tools $(BUILD)
 	rm -rf $(DEMO)
-	$(WORKER) render --input-uri fixtures/scenes/demo.blend --output-uri $(DEMO) \
+	$(WITH_BLENDER) $(WORKER) render --input-uri fixtures/scenes/demo.blend --output-uri $(DEMO) \
 		--first-frame scene --total-frames scene --frames-per-job 1000
 	$(WORKER) stitch --input-uri $(DEMO) --output-uri $(DEMO)
 	@echo
@@ -109,7 +116,7 @@ lint:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	shellcheck --external-sources $$(git grep -lE '^#!.*\<(ba)?sh$$')
 
-## tools: Blender, FFmpeg and what the tests use, from Debian where they are missing
+## tools: Blender, FFmpeg and what the tests use, where they are missing, from Debian and PyPI
 tools:
 	.ci/tools
 

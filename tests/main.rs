@@ -14,6 +14,7 @@
 )]
 
 mod backlog; // saved and not stored: rendering goes on, is paused, is given up
+mod blender_command; // the command over the wheel: what Blender itself makes of a command line
 mod blender_failures; // what goes wrong with Blender: exit codes, last words, what is saved
 mod credentials; // where credentials and the region come from
 mod disk; // room on the scratch disk: before, meanwhile, and when there is none left

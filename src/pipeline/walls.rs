@@ -1,6 +1,9 @@
 //! What each program may reach beside the system's own files: no more than it needs.
 
-use std::fs::DirEntry;
+use std::ffi::OsStr;
+use std::fs::{DirEntry, File};
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Worker;
@@ -62,7 +65,34 @@ fn of_program(worker: &Worker, program: &Path) -> Walls {
         walls.run.extend(around.inside);
         walls.list.extend(around.folder);
     }
+    if let Some(interpreter) = interpreter(&itself) {
+        let real = interpreter.canonicalize().unwrap_or_else(|_| interpreter.clone());
+        for interpreter in [interpreter, real] {
+            walls.run.extend(parts_of(&interpreter));
+            walls.run.push(interpreter);
+        }
+    }
     walls
+}
+
+/// How much of a script the kernel looks at for its interpreter (`BINPRM_BUF_SIZE`).
+const FIRST_LINE: u64 = 256;
+
+/// What a script is run by: its first line names it.
+fn interpreter(program: &Path) -> Option<PathBuf> {
+    let mut start = Vec::new();
+    File::open(program).ok()?.take(FIRST_LINE).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let mut words = line.split(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
+    let path = Path::new(OsStr::from_bytes(words.find(|word| !word.is_empty())?));
+    path.is_absolute().then(|| path.to_owned())
+}
+
+/// Where an interpreter that is installed outside of the system's folders keeps its libraries:
+/// beside the folder that it is in. A Python of a virtual environment has a file there, too.
+fn parts_of(interpreter: &Path) -> Vec<PathBuf> {
+    let Some(prefix) = interpreter.parent().and_then(Path::parent) else { return Vec::new() };
+    ["lib", "lib64", "pyvenv.cfg"].map(|name| prefix.join(name)).to_vec()
 }
 
 /// What may be read of the folder in which a file lies.
@@ -148,6 +178,26 @@ mod tests {
             assert_eq!(inside, ["scene.blend", "textures"], "{closed}");
             assert!(part);
         }
+    }
+
+    #[test]
+    fn the_interpreter_of_a_script_and_its_libraries_may_be_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("blender");
+        let named = |line: &str| {
+            fs::write(&script, line).unwrap();
+            interpreter(&script)
+        };
+        let python = Some(PathBuf::from("/home/me/venv/bin/python3"));
+        assert_eq!(named("#!/home/me/venv/bin/python3 -I\nimport sys\n"), python);
+        assert_eq!(named("#! /home/me/venv/bin/python3\n"), python);
+        for other in ["", "#!", "#!\n/bin/sh", "#!python3\n", "\x7fELF", "import sys\n"] {
+            assert_eq!(named(other), None, "{other:?}");
+        }
+        assert_eq!(interpreter(folder.path()), None);
+        let parts = parts_of(&python.unwrap());
+        assert_eq!(parts[0], Path::new("/home/me/venv/lib"));
+        assert!(parts_of(Path::new("/python3")).is_empty());
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl Mirror {
     /// Builds a stage that has it.
     fn fetch(&self, stage: &str, image: &Built, sha256: &str) -> Output {
         let sum = ("BLENDER_SHA256", sha256);
-        let release = [("BLENDER_VERSION", "9.9.9"), ("BLENDER_MIRROR", &self.url), sum];
+        let mirror = ("BLENDER_MIRROR", self.url.as_str());
+        let release = [("BLENDER", "official"), ("BLENDER_VERSION", "9.9.9"), mirror, sum];
         image.build(&format!("--target {stage}"), &release)
     }
 }
@@ -128,13 +129,33 @@ fn a_release_of_blender_takes_the_place_of_debians_if_its_checksum_is_right() {
 fn a_release_of_blender_with_another_checksum_is_refused_and_both_are_named() {
     let (mirror, image) = (Mirror::start(), Built::new());
     let wrong = "0123456789abcdef".repeat(4);
-    refused(&mirror.fetch("official", &image, &wrong), &[&wrong, &mirror.sha256, "BLENDER_SHA256"]);
+    refused(&mirror.fetch("blender", &image, &wrong), &[&wrong, &mirror.sha256, "BLENDER_SHA256"]);
 }
 
 #[test]
 fn a_release_of_blender_without_a_checksum_is_refused() {
     let (mirror, image) = (Mirror::start(), Built::new());
-    refused(&mirror.fetch("official", &image, ""), &["BLENDER_SHA256 is not set"]);
+    refused(&mirror.fetch("blender", &image, ""), &["BLENDER_SHA256 is not set"]);
+}
+
+#[test]
+fn arguments_that_do_not_fit_are_refused_and_what_fits_is_named() {
+    let image = Built::new();
+    let stage = |arguments: &[(&str, &str)]| image.build("--target blender", arguments);
+    refused(&stage(&[("BLENDER", "blender.org")]), &["BLENDER=blender.org", "wheel, official"]);
+    refused(&stage(&[("BLENDER_VERSION", "2.79")]), &["Blender 2.79", "4.5.15", "5.2.3"]);
+    refused(&stage(&[("GPU", "cuda")]), &["GPU=cuda", "with or without"]);
+    let debian = ("BLENDER", "debian");
+    refused(&stage(&[debian, ("GPU", "without")]), &["GPU=without is for BLENDER=wheel"]);
+    refused(&stage(&[debian, ("BLENDER_VERSION", "4.3.2")]), &["BLENDER_VERSION=4.3.2", "BASE"]);
+    refused(&stage(&[("BLENDER_SHA256", "0")]), &["BLENDER_SHA256 is for BLENDER=official"]);
+}
+
+#[test]
+fn a_wheel_on_a_debian_without_its_python_is_refused_and_the_right_one_is_named() {
+    let image = Built::new();
+    let built = image.build("--target packages", &[("BLENDER_VERSION", "4.5.15")]);
+    refused(&built, &["python3.11", "BASE=debian:bookworm-slim"]);
 }
 
 /// A program that is a shell script.

@@ -21,7 +21,7 @@ fn runs_out_of_memory(script: &str) {
     }
     assert_eq!(stage.frames("out"), [""; 0]);
     // It was given its chances.
-    assert_eq!(run.text().matches("starting /usr/bin/blender").count(), 3, "{}", run.text());
+    assert_eq!(run.text().matches("/blender --background").count(), 3, "{}", run.text());
 }
 
 #[test]
