@@ -62,9 +62,14 @@ const WHILE_OPENING: [(&str, Cause); 5] = [
 ];
 
 /// The same, at any time.
-const ANY_TIME: [(&str, Cause); 8] = [
+const ANY_TIME: [(&str, Cause); 9] = [
     ("no camera", Cause::Scene("the scene has no camera")),
     ("engine not found", Cause::Lacking("this Blender has no such render engine (--engine)")),
+    // The command over the wheel, deploy/image/blender.
+    (
+        "cannot load Blender from",
+        Cause::Lacking("this Blender, or a library that it needs, is not there"),
+    ),
     ("Found no Cycles device", Cause::Lacking("no such device here (--cycles-device)")),
     // Not any word of these: Mesa says `libGL error: …` where it then finds another driver.
     (
@@ -205,6 +210,13 @@ mod tests {
             let Cause::Failed(text) = cause(ending, &["Blender quit"]) else { panic!("{ending}") };
             assert!(text.contains(words), "{text}");
         }
+    }
+
+    #[test]
+    fn a_wheel_that_lacks_a_library_is_told_as_that() {
+        let words = "Error: this Python (/usr/bin/python3.13) cannot load Blender from \
+                     /opt/blender/lib: libSM.so.6: cannot open shared object file";
+        assert!(matches!(cause(Ending::Code(1), &[words]), Cause::Lacking(_)));
     }
 
     #[test]
