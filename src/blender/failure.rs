@@ -39,32 +39,61 @@ const WHILE_OPENING: [(&str, Cause); 4] = [
 /// Words of an older Blender, of a file that it cannot read.
 const TOO_NEW: [&str; 2] = ["incomplete header", "saved by a newer version"];
 
-/// The same until a frame is saved: what has saved one lacked nothing. No word of any program
-/// is enough to blame the disk or the memory of this machine, which are looked at instead.
-const BEFORE_A_FRAME: [(&str, Cause); 8] = [
-    ("no camera", Cause::Scene("the scene has no camera")),
-    ("engine not found", Cause::Unavailable("this Blender has no such render engine (--engine)")),
-    ("Found no Cycles device", NO_DEVICE),
+/// What must be so for words to be believed, which scenes and add-ons can print, too.
+#[derive(Clone, Copy, Debug)]
+enum If {
+    /// Nothing more.
+    Said,
+    /// Blender aborted.
+    Aborted,
+    /// It was told which render engine to take.
+    EngineNamed,
+    /// It was told what to compute on.
+    DeviceNamed,
+}
+
+/// Words until a frame is saved: what has saved one lacked nothing. No word of any program is
+/// enough to blame the disk or the memory of this machine, which are looked at instead.
+const BEFORE_A_FRAME: [(&str, If, Cause); 9] = [
+    ("no camera", If::Said, Cause::Scene("the scene has no camera")),
+    (
+        "engine not found",
+        If::EngineNamed,
+        Cause::Unavailable("this Blender has no such render engine (--engine)"),
+    ),
+    (
+        "Found no Cycles device",
+        If::DeviceNamed,
+        Cause::Unavailable("no such device here (--cycles-device)"),
+    ),
+    // The command over the wheel, deploy/image/blender.
+    (
+        "cannot load Blender from",
+        If::Said,
+        Cause::Unavailable("this Blender, or a library that it needs, is not there"),
+    ),
     // Not any word of these: Mesa says `libGL error: …` where it then finds another driver.
     (
         "Couldn't open libEGL",
+        If::Aborted,
         Cause::Unavailable("EEVEE and Workbench need libEGL: install Debian's libegl1"),
     ),
     (
         "Couldn't open libGL",
+        If::Aborted,
         Cause::Unavailable("EEVEE and Workbench need libGL: install Debian's libgl1"),
     ),
     // Debian 13's 4.3.2 aborts on every fluid domain, for want of Python in its Mantaflow.
     (
         "PyImport_AppendInittab() may not be called after Py_Initialize()",
+        If::Aborted,
         Cause::Unavailable("this build of Blender cannot simulate fluids, which the scene has"),
     ),
     // Where denoising was switched on behind the setup script's back: by a driver, for example.
-    ("Failed to denoise, build has no OpenImageDenoise", NO_DENOISER),
-    ("Build without OpenImageDenoise", NO_DENOISER),
+    ("Failed to denoise, build has no OpenImageDenoise", If::Said, NO_DENOISER),
+    ("Build without OpenImageDenoise", If::Said, NO_DENOISER),
 ];
 
-const NO_DEVICE: Cause = Cause::Unavailable("no such device here (--cycles-device)");
 const NO_DENOISER: Cause = Cause::Unavailable("this Blender has no denoiser (Open Image Denoise)");
 const DAMAGED: Cause = Cause::Scene("the file is damaged or cut short");
 
@@ -171,20 +200,18 @@ impl LogTail {
     /// The cause, if Blender named one that is known.
     fn known_cause(&self, ending: Ending, context: &Context<'_>) -> Option<Cause> {
         const ABORT: i32 = 6;
-        // Scenes and add-ons can print any of these words.
-        let possible = |cause: &Cause| match cause {
-            &NO_DEVICE => context.job.cycles_device.is_some(),
-            Cause::Unavailable(why) if why.contains("--engine") => {
-                matches!(context.job.engine, Engine::Named(_))
-            }
-            Cause::Unavailable(_) if cause != &NO_DENOISER => ending.signal() == Some(ABORT),
-            _ => true,
+        let holds = |condition| match condition {
+            If::Said => true,
+            If::Aborted => ending.signal() == Some(ABORT),
+            If::EngineNamed => matches!(context.job.engine, Engine::Named(_)),
+            If::DeviceNamed => context.job.cycles_device.is_some(),
         };
         let while_opening = WHILE_OPENING.into_iter().filter(|_| !self.opened);
         let before_a_frame = BEFORE_A_FRAME.into_iter().filter(|_| !self.saved);
+        let before_a_frame = before_a_frame.filter(|(_, condition, _)| holds(*condition));
         while_opening
-            .chain(before_a_frame)
-            .find(|(text, cause)| self.said(text) && possible(cause))
+            .chain(before_a_frame.map(|(text, _, cause)| (text, cause)))
+            .find(|(text, _)| self.said(text))
             .map(|(_, cause)| cause)
     }
 }
@@ -235,6 +262,13 @@ mod tests {
         ] {
             assert_eq!(cause(ending, &["Blender quit"]), failure.into());
         }
+    }
+
+    #[test]
+    fn a_wheel_that_lacks_a_library_is_told_as_that() {
+        let words = "Error: this Python (/usr/bin/python3.13) cannot load Blender from \
+                     /opt/blender/lib: libSM.so.6: cannot open shared object file";
+        assert!(matches!(cause(Ending::Code(1), &[words]), Cause::Unavailable(_)));
     }
 
     #[test]
