@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use crate::support::{Run, program, worker};
+use crate::support::{Run, names, program, worker};
 
 fn refused(arguments: &str) -> Run {
     worker("render").args(arguments).run().exits(2)
@@ -48,6 +48,40 @@ fn wrong_values_are_refused_with_flag_and_variable() {
         ("-i gs://b/a.blend -o out -f 1", ["--input-uri", "INPUT_URI"]),
     ] {
         refused(arguments).says(&words);
+    }
+}
+
+#[test]
+fn what_is_plainly_no_folder_never_becomes_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for (uri, meant) in [
+        ("arn:aws:s3:::bkt/out", "s3://bkt/out"),
+        ("\"s3://bkt/out\"", "s3://bkt/out"),
+        (" s3://bkt/out", "s3://bkt/out"),
+        ("s3://bkt/out\n", "s3://bkt/out"),
+        ("s3:bkt/out", "s3://bkt/out"),
+        ("S3://bkt/out", "s3://bkt/out"),
+        ("bkt.s3.amazonaws.com/out", "s3://bkt/out"),
+        ("https://bkt.s3.amazonaws.com/out", "s3://bkt/out"),
+        ("gs://bkt/out", "s3://BUCKET/KEY"),
+        ("C:\\out", "s3://BUCKET/KEY"),
+        ("~/out", "s3://BUCKET/KEY"),
+        ("file:out", "file:///out"),
+    ] {
+        for variable in ["INPUT_URI", "OUTPUT_URI"] {
+            let run = worker("stitch").env("INPUT_URI", "in").env("OUTPUT_URI", "out");
+            let run = run.env(variable, uri).with(|command| {
+                command.current_dir(folder.path());
+            });
+            run.run().exits(2).says(&[variable, meant, "file:///PATH"]);
+            assert!(names(folder.path()).is_empty(), "{uri}");
+        }
+    }
+    for (variable, value) in
+        [("SCRATCH_DIR", "s3://bkt/tmp"), ("SCRATCH_DIR", "'/tmp'"), ("ALLOW_READ", "s3://bkt/a")]
+    {
+        let run = worker("render").args("-i a.blend -o out -f 1").env(variable, value).run();
+        run.exits(2).says(&[variable]);
     }
 }
 

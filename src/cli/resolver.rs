@@ -93,7 +93,7 @@ impl Resolver<'_> {
                 ..settings.transfers(common)?
             },
             metrics: settings.metrics(common, &attempt)?,
-            scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), settings.environment)?,
+            scratch_dir: settings.scratch_dir(common)?,
             confinement: settings.confinement(common)?,
             stop_grace: STOP_GRACE
                 .value(common.stop_grace.as_deref(), settings.environment)?
@@ -114,6 +114,15 @@ impl Resolver<'_> {
             }),
             action: request,
         })
+    }
+
+    fn scratch_dir(&self, common: &CommonArgs) -> Result<Option<PathBuf>, UsageError> {
+        match SCRATCH_DIR.value(common.scratch_dir.as_deref(), self.environment)? {
+            None => Ok(None),
+            Some(Location::Local(path)) => Ok(Some(path)),
+            Some(elsewhere @ Location::S3 { .. }) => Err(SCRATCH_DIR
+                .refuse(format_args!("`{elsewhere}` is on S3; give a folder on this machine"))),
+        }
     }
 
     fn metrics(

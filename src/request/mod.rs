@@ -30,7 +30,7 @@ pub use frames::{FrameNumber, FrameRange, FrameSet, FrameSetError};
 pub use grace::StopGrace;
 pub use inspect::InspectJob;
 pub use limits::{BlenderAttempts, LimitError, Limits, StallTimeout, Timeout};
-pub use location::{Location, LocationError};
+pub use location::{Location, LocationError, Slip};
 pub use metrics::{Metrics, MetricsFormat};
 pub use output::{FRAMES_DIR, FrameFile, ImageFormat, REPORTS_DIR};
 pub use render::{CyclesDevice, Engine, RenderJob, ValueError, whole_number};
