@@ -1,6 +1,8 @@
 //! Flags and variables: what is asked for wrongly is refused before anything is
 //! touched, in words that name the flag and the variable.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use crate::support::{Run, names, program, worker};
@@ -83,6 +85,34 @@ fn what_is_plainly_no_folder_never_becomes_one() {
         let run = worker("render").args("-i a.blend -o out -f 1").env(variable, value).run();
         run.exits(2).says(&[variable]);
     }
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused_and_not_passed_over() {
+    let value = OsStr::from_bytes(b"x\xff");
+    let render = || worker("render").args("-i a.blend -o out -f 1");
+    for variable in [
+        "SANDBOX",
+        "SCRATCH_DIR",
+        "JOB_TIMEOUT",
+        "NO_RESUME",
+        "LOG_LEVEL",
+        "PATH",
+        "AWS_BATCH_JOB_ARRAY_INDEX",
+        "AWS_BATCH_JOB_ID",
+        "AWS_ENDPOINT_URL",
+        // Handed over to Blender.
+        "OCIO",
+        "CUDA_VISIBLE_DEVICES",
+    ] {
+        render().env(variable, value).run().exits(2).says(&[variable, "not UTF-8"]);
+    }
+    let passed = render().args("--pass-env MY_LIBRARY").env("MY_LIBRARY", value);
+    passed.run().exits(2).says(&["MY_LIBRARY"]);
+    // The flag wins, and what nobody reads may be as it likes.
+    let other = worker("inspect").args("-i none.blend --log-level error");
+    let other = other.env("LOG_LEVEL", value).env("LESSOPEN", value).env("SANDBOX", value);
+    other.run().exits(66);
 }
 
 #[test]

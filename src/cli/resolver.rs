@@ -62,6 +62,8 @@ impl Resolver<'_> {
     /// If something is missing, contradictory or out of range.
     pub fn command(&self, action: &Action) -> Result<Command, UsageError> {
         let env = self.environment;
+        // The AWS SDK, too, takes what it cannot read for unset: it would ask another store.
+        env.readable(|name| name.starts_with("AWS_") || name.starts_with("RENDER_WORKER_"))?;
         let attempt = self.attempt()?;
         let request = match action {
             Action::Render(args) => JobRequest::Render {
@@ -87,7 +89,7 @@ impl Resolver<'_> {
         let log_level = LOG_LEVEL.value(action.log().log_level.as_deref(), env)?;
         Ok(Command {
             provenance: provenance(env),
-            search_path: env.get("PATH").map(str::to_owned),
+            search_path: env.text("PATH")?.map(str::to_owned),
             transfers: Transfers {
                 attempts: self.number("AWS_MAX_ATTEMPTS")?.and_then(NonZeroU32::new),
                 ..settings.transfers(common)?
@@ -137,10 +139,13 @@ impl Resolver<'_> {
             Some(MetricsFormat::Off) => false,
             None => attempt.job_id.is_some(),
         };
-        let told = |variable| env.get(variable).map(str::to_owned);
-        Ok(wanted.then(|| Metrics {
-            job_queue: told("AWS_BATCH_JQ_NAME"),
-            job_definition: told("JOB_DEFINITION"),
+        if !wanted {
+            return Ok(None);
+        }
+        let told = |variable| Ok(env.text(variable)?.map(str::to_owned));
+        Ok(Some(Metrics {
+            job_queue: told("AWS_BATCH_JQ_NAME")?,
+            job_definition: told("JOB_DEFINITION")?,
         }))
     }
 
@@ -238,7 +243,7 @@ impl Resolver<'_> {
         let Paths(paths) = ALLOW_READ.value(paths.as_deref(), env)?.unwrap_or_default();
         let names = all(&common.pass_env, ",");
         let VariableNames(passed) = PASS_ENV.value(names.as_deref(), env)?.unwrap_or_default();
-        let environment = children::environment(env, &passed);
+        let environment = children::environment(env, &passed)?;
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let mut readable: Vec<_> = paths.into_iter().map(absolute).collect();
         readable.extend(children::named_paths(&environment));

@@ -9,7 +9,6 @@ use super::Worker;
 use super::answer::{Lines, Tell, json};
 use crate::blender::{ENOUGH, Packing, SceneFile, SceneFileError};
 use crate::error::Error;
-use crate::printable::printable;
 use crate::request::{FrameRange, FramesPerJob, InspectJob, LARGEST_ARRAY, Location};
 
 /// How much of a file is read: enough to unpack the beginning of nearly all. Where it is
@@ -116,7 +115,7 @@ fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) 
         lines.say("saved by", format!("Blender {version} ({machine}, {})", file.packing));
     }
     for scene in &file.scenes {
-        let (name, range) = (printable(&scene.name, &[]), scene.range);
+        let (name, range) = (&scene.name, scene.range);
         lines.say("scene", format!("{name}: frames {range}, {} of them", range.len()));
     }
     let size = per_job.jobs(frames);

@@ -273,10 +273,10 @@ impl Visit for Fields {
     }
 }
 
-/// The text without what would command a terminal, and with its middle left out if it
+/// The text without what would command a terminal or begin a line of its own, and with its middle left out if it
 /// is longer than `longest` bytes: a message ends in what to do.
 fn presentable(text: &str, longest: usize) -> String {
-    let text = printable(text, &['\n']);
+    let text = printable(text);
     if text.len() <= longest {
         return text;
     }
