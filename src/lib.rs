@@ -52,6 +52,7 @@
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log, the progress bar, numbers
 //! ├─ aws          who we are to AWS, and what its services say: what storage and batch share
+//! ├─ helpers      programs that the AWS SDK starts for credentials: what process and aws share
 //! ├─ http         the HTTP client below the AWS SDK: what process and aws share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
 //! ├─ printable    text from strangers, made harmless: what process and telemetry share
@@ -81,6 +82,7 @@ pub mod ending;
 pub mod error;
 pub mod exit;
 pub mod ffmpeg;
+pub mod helpers;
 pub mod http;
 pub mod image;
 pub mod pipeline;

@@ -6,13 +6,13 @@ use std::ffi::OsString;
 use super::args::{FollowArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::resolver::{
     ALLOW_GAPS, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI, OUTPUT_NAME,
-    OUTPUT_URI, PRESET, Resolver, TOTAL_FRAMES, is_file,
+    OUTPUT_URI, PRESET, REQUEST_PAYER, Resolver, TOTAL_FRAMES, is_file,
 };
 use super::settings::{Environment, Setting, UsageError};
 use super::{Refusal, parse};
 use crate::request::{
     Animation, ByteSize, FramesPerJob, JobName, JobTemplate, Location, NamedFrames, PollInterval,
-    StatusJob, SubmitJob, Then, whole_number,
+    RequestPayer, StatusJob, SubmitJob, Then, whole_number,
 };
 
 const JOB_QUEUE: Setting = Setting { flag: "--job-queue", variable: "JOB_QUEUE" };
@@ -71,7 +71,12 @@ pub(super) fn submit_job(
         .ok_or_else(|| JOB_DEFINITION.refuse("is required and not set"))?;
     let queue = text(JOB_QUEUE, &args.job_queue)?
         .ok_or_else(|| JOB_QUEUE.refuse("is required and not set"))?;
-    let variables = variables(&args.env)?;
+    let mut variables = variables(&args.env)?;
+    if resolver.requester_pays(&args.store)? {
+        // The containers ask the same buckets.
+        let name = REQUEST_PAYER.variable.to_owned();
+        variables.entry(name).or_insert_with(|| RequestPayer::REQUESTER.to_owned());
+    }
     let render = JobTemplate {
         definition: definition_of_render.clone(),
         variables: variables.clone(),

@@ -5,15 +5,17 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::args::{Action, CommonArgs, InspectArgs, RenderArgs, StitchArgs, VideoArgs, WorkArgs};
+use super::args::{
+    Action, CommonArgs, InspectArgs, RenderArgs, StitchArgs, StoreArgs, VideoArgs, WorkArgs,
+};
 use super::settings::{Environment, Setting, Switch, UsageError};
 use super::{Command, JobRequest, batch, children, limits};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
     FrameSet, FramesPerJob, InspectJob, Location, Metrics, MetricsFormat, OutputName, Paths,
-    RenderJob, SequenceSelection, StartJitter, StitchJob, TotalFrames, Transfers, VariableNames,
-    VideoSettings,
+    RenderJob, RequestPayer, SequenceSelection, StartJitter, StitchJob, TotalFrames, Transfers,
+    VariableNames, VideoSettings,
 };
 use crate::telemetry::logging::LogLevel;
 
@@ -39,6 +41,8 @@ const ENABLE_AUTOEXEC: Setting = Setting { flag: "--enable-autoexec", variable: 
 const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BACKLOG" };
 const MAX_TRANSFERS: Setting = Setting { flag: "--max-transfers", variable: "MAX_TRANSFERS" };
 const UPLOAD_BUFFER: Setting = Setting { flag: "--upload-buffer", variable: "UPLOAD_BUFFER" };
+pub(super) const REQUEST_PAYER: Setting =
+    Setting { flag: "--request-payer", variable: "REQUEST_PAYER" };
 const MAX_PREFETCH: Setting = Setting { flag: "--max-prefetch", variable: "MAX_PREFETCH" };
 const NO_RESUME: Setting = Setting { flag: "--no-resume", variable: "NO_RESUME" };
 const START_JITTER: Setting = Setting { flag: "--start-jitter", variable: "START_JITTER" };
@@ -92,6 +96,7 @@ impl Resolver<'_> {
             search_path: env.text("PATH")?.map(str::to_owned),
             transfers: Transfers {
                 attempts: self.number("AWS_MAX_ATTEMPTS")?.and_then(NonZeroU32::new),
+                requester_pays: self.requester_pays(action.store())?,
                 ..settings.transfers(common)?
             },
             metrics: settings.metrics(common, &attempt)?,
@@ -155,11 +160,18 @@ impl Resolver<'_> {
         let upload_buffer = UPLOAD_BUFFER.value(common.upload_buffer.as_deref(), env)?;
         Ok(Transfers {
             attempts: None,
+            requester_pays: false,
             at_once: MAX_TRANSFERS
                 .value(common.max_transfers.as_deref(), env)?
                 .unwrap_or(defaults.at_once),
             upload_buffer: upload_buffer.unwrap_or(defaults.upload_buffer),
         })
+    }
+
+    pub fn requester_pays(&self, store: &StoreArgs) -> Result<bool, UsageError> {
+        let payer: Option<RequestPayer> =
+            REQUEST_PAYER.value(store.request_payer.as_deref(), self.environment)?;
+        Ok(payer.is_some())
     }
 
     fn render_job(&self, args: &RenderArgs, attempt: &Attempt) -> Result<RenderJob, UsageError> {

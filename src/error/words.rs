@@ -8,7 +8,18 @@ use crate::blender::SetAside;
 use crate::ending::{Killer, Size};
 use crate::exit::Exit;
 use crate::request::{LARGEST_ARRAY, Location};
+use crate::storage::Failure;
 use crate::{blender, ffmpeg};
+
+/// What helps where credentials are not accepted.
+const WHO_WE_ARE: &str = "give it credentials that are accepted: those of its role, of AWS_PROFILE, \
+                          or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
+
+/// What helps where AWS or a store is not set up as it can be.
+const SETTINGS: &str = "correct what it names";
+
+/// What helps where this machine lacks what the settings speak of.
+const MACHINE: &str = "give this machine or image what it lacks";
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,7 +102,7 @@ impl fmt::Display for Error {
 impl Error {
     /// What the person who reads this should do next.
     pub fn advice(&self) -> &'static str {
-        if let Some(advice) = self.advice_to_who_asked() {
+        if let Some(advice) = self.advice_to_who_asked().or_else(|| self.advice_on_storage()) {
             return advice;
         }
         match self.exit() {
@@ -135,11 +146,41 @@ impl Error {
         }
     }
 
+    /// The same of a store, where its failure says more than the exit code.
+    fn advice_on_storage(&self) -> Option<&'static str> {
+        let (Self::Storage(source) | Self::NotStored { source, .. }) = self else { return None };
+        match source.failure() {
+            Failure::Archived(_) => Some(
+                "restore the object (aws s3api restore-object, or from the console), then run the \
+                 job again",
+            ),
+            Failure::Unrecognised(_) => Some(WHO_WE_ARE),
+            Failure::Refused(_) => {
+                Some("see what the store says, and whether it is the one that was meant")
+            }
+            Failure::Misconfigured(_) => Some(SETTINGS),
+            Failure::Lacking(_) => Some(MACHINE),
+            Failure::Denied(_) if !self.is_about_a_file() => Some(
+                "give the job's role or user the right to do this; where those pay who ask, it \
+                 takes --request-payer requester (REQUEST_PAYER) as well",
+            ),
+            Failure::Missing(_) | Failure::Denied(_) | Failure::Transient(_) | Failure::Io(_) => {
+                None
+            }
+        }
+    }
+
     /// The same where it is no job that ends, but what asked for jobs, or of them.
     fn advice_to_who_asked(&self) -> Option<&'static str> {
         Some(match self {
             Self::Batch(error) => match error.refused() {
                 Refused::Request => "correct what it names",
+                Refused::Settings => SETTINGS,
+                Refused::Machine => MACHINE,
+                Refused::Identity => WHO_WE_ARE,
+                Refused::NoIdentity => {
+                    "say who you are: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                }
                 Refused::Access => {
                     "give whoever runs this the right to do it, or other credentials"
                 }

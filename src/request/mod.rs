@@ -43,5 +43,5 @@ pub use submit::{
     Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,
     SubmitJob, Then,
 };
-pub use transfers::{Transfers, TransfersAtOnce};
+pub use transfers::{RequestPayer, Transfers, TransfersAtOnce};
 pub use video::{Codec, Crf, FrameRate, OutputName, Preset, VideoSettings};

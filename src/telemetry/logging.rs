@@ -122,8 +122,11 @@ pub fn start(format: LogFormat, level: LogLevel, reader: Reader, attempt: &Attem
     };
     // Libraries speak up only when something is wrong.
     let libraries = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
+    // What it says of credentials that are not to be had is told as the cause of a failure.
+    let sdk = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::ERROR };
     let levels = Targets::new()
         .with_default(libraries)
+        .with_target("aws_config", sdk)
         .with_target(env!("CARGO_CRATE_NAME"), level.0)
         .with_target(progress::TARGET, LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{LogArgs, VideoArgs, WorkArgs};
+use super::{LogArgs, StoreArgs, VideoArgs, WorkArgs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SubmitArgs {
@@ -78,6 +78,9 @@ pub(in crate::cli) struct SubmitArgs {
     pub follow: FollowArgs,
 
     #[command(flatten)]
+    pub store: StoreArgs,
+
+    #[command(flatten)]
     pub log: LogArgs,
 }
 
@@ -109,6 +112,9 @@ pub(in crate::cli) struct StatusArgs {
 
     #[command(flatten)]
     pub follow: FollowArgs,
+
+    #[command(flatten)]
+    pub store: StoreArgs,
 
     #[command(flatten)]
     pub log: LogArgs,

@@ -66,7 +66,7 @@ impl Bucket {
         retries: &Arc<AtomicU64>,
     ) -> Self {
         Self {
-            connection: Arc::new(Connection::new(config)),
+            connection: Arc::new(Connection::new(config, transfers.requester_pays)),
             name: name.to_owned(),
             tls: is_protected(config),
             patience: Patience::new(transfers.attempts),
