@@ -30,7 +30,7 @@ pub const CONNECT: Duration = Duration::from_secs(5);
 pub const ANSWER: Duration = Duration::from_secs(30);
 
 /// How long credentials may take to be had: a helper may have to ask around for them.
-const CREDENTIALS: Duration = Duration::from_secs(60);
+const CREDENTIALS: Duration = Duration::from_mins(1);
 
 /// The region that environment, profile or instance name, if any does.
 pub async fn region() -> Option<Region> {

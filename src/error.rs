@@ -93,8 +93,10 @@ pub enum Error {
     },
     /// There are no frames to stitch.
     NoFrames {
-        /// Where they were looked for.
+        /// Where they were looked for, or what has no folder of them.
         folder: Location,
+        /// Images whose names have no number at their end.
+        unnumbered: Vec<String>,
     },
     /// Frames of the sequence are not there.
     MissingFrames {

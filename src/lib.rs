@@ -55,6 +55,7 @@
 //! ├─ helpers      programs that the AWS SDK starts for credentials: what process and aws share
 //! ├─ http         the HTTP client below the AWS SDK: what process and aws share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
+//! ├─ placeholder  what lies in the place of a file that never came: what blender and image share
 //! ├─ printable    text from strangers, made harmless: what process and telemetry share
 //! ├─ provenance   what worker and image were built from: what cli, log and report share
 //! ├─ space        room on a disk: what pipeline, storage and error share
@@ -86,6 +87,7 @@ pub mod helpers;
 pub mod http;
 pub mod image;
 pub mod pipeline;
+pub mod placeholder;
 pub mod printable;
 pub mod process;
 pub mod provenance;

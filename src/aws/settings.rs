@@ -161,6 +161,7 @@ pub(super) async fn profiles() -> Result<ProfileSet, Misconfigured> {
             Ok(_) => {}
         }
     }
+    #[expect(clippy::default_trait_access, reason = "of a crate that is not ours to name")]
     let files = Default::default();
     let name = profile_name().map(Cow::Borrowed);
     let profiles = profile::load(&Fs::real(), &Env::real(), &files, name).await;

@@ -62,7 +62,7 @@ const WHILE_OPENING: [(&str, Cause); 5] = [
 ];
 
 /// The same, at any time.
-const ANY_TIME: [(&str, Cause); 8] = [
+const ANY_TIME: [(&str, Cause); 9] = [
     ("no camera", Cause::Scene("the scene has no camera")),
     ("engine not found", Cause::Lacking("this Blender has no such render engine (--engine)")),
     ("Found no Cycles device", Cause::Lacking("no such device here (--cycles-device)")),
@@ -77,6 +77,14 @@ const ANY_TIME: [(&str, Cause); 8] = [
     ),
     ("No space left on device", Cause::Disk("the scratch disk is full")),
     ("Read-only file system", Cause::Disk("the scratch folder is read-only")),
+    // The system has no error: it is the encoder that has (grey WebP in Blender 3.4).
+    (
+        "(Success) cannot save",
+        Cause::Scene(
+            "this Blender cannot write images of the scene's file format and colour mode: choose \
+             others",
+        ),
+    ),
     ("cannot save", Cause::Disk("the scratch folder cannot be written")),
 ];
 
@@ -242,6 +250,16 @@ mod tests {
         assert!(matches!(crash(&[saved, "No space left on device"]), Cause::Disk(_)));
         let mesa = "libGL error: failed to load driver: swrast";
         assert!(matches!(crash(&[mesa]), Cause::Failed(_)));
+    }
+
+    #[test]
+    fn an_encoder_that_fails_is_not_the_disk() {
+        let cannot = |why: &str| {
+            let said = format!("Error: Render error ({why}) cannot save: '/tmp/0001.webp'");
+            cause(Ending::Code(1), &[&said])
+        };
+        assert!(matches!(cannot("Success"), Cause::Scene(_)));
+        assert!(matches!(cannot("Permission denied"), Cause::Disk(_)));
     }
 
     #[test]

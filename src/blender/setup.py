@@ -21,7 +21,7 @@ warnings = []
 if image.file_format not in STILLS:
     warnings.append(
         "the scene's output format is %s, which is no still image that can be verified: "
-        "rendering PNG instead" % image.file_format
+        "rendering PNG instead" % (image.file_format or "one that this Blender does not know")
     )
     if hasattr(image, "media_type"):  # Blender 5: formats are grouped by kind
         image.media_type = "IMAGE"

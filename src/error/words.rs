@@ -4,12 +4,20 @@ use std::fmt;
 
 use super::{Error, chain, frames};
 use crate::batch::Refused;
-use crate::blender::SetAside;
+use crate::blender::{SceneFileError, SetAside};
 use crate::ending::{Killer, Size};
 use crate::exit::Exit;
-use crate::request::{LARGEST_ARRAY, Location};
+use crate::request::{FRAMES_DIR, LARGEST_ARRAY, Location};
 use crate::storage::Failure;
 use crate::{blender, ffmpeg};
+
+/// Whether a folder is one that render stores frames in, and not one of somebody's images.
+fn is_of_frames(folder: &Location) -> bool {
+    match folder {
+        Location::Local(path) => path.file_name().is_some_and(|name| name == FRAMES_DIR),
+        Location::S3 { key, .. } => key.rsplit('/').next() == Some(FRAMES_DIR),
+    }
+}
 
 /// What helps where credentials are not accepted.
 const WHO_WE_ARE: &str = "give it credentials that are accepted: those of its role, of AWS_PROFILE, \
@@ -58,7 +66,21 @@ impl fmt::Display for Error {
                 }
             }
             Self::NotStored { missing, .. } => write!(f, "{} not stored", frames(missing)),
-            Self::NoFrames { folder } => write!(f, "there are no numbered images in {folder}"),
+            Self::NoFrames { folder, unnumbered } => {
+                write!(f, "there are no numbered images in {folder}")?;
+                if !is_of_frames(folder) {
+                    write!(f, ", nor in a folder {FRAMES_DIR} below it")?;
+                }
+                match unnumbered.as_slice() {
+                    [] => Ok(()),
+                    [name] => write!(f, "; the name of {name} has no number at its end"),
+                    [name, more @ ..] => write!(
+                        f,
+                        "; the names of {name} and {} more images have no number at their end",
+                        more.len()
+                    ),
+                }
+            }
             Self::MissingFrames { folder, frames: which } => {
                 write!(f, "{} missing in {folder}", frames(which))
             }
@@ -109,10 +131,24 @@ impl Error {
             Exit::Success => "",
             Exit::Internal => "this is a bug in render-worker: report it with this log",
             Exit::Usage => "correct the flags or variables of the job",
+            Exit::Unusable if matches!(self, Self::UnusableFrames { folder, .. } if !is_of_frames(folder)) => {
+                "mend or replace the images that are named, or take them out of this folder"
+            }
             Exit::Unusable if matches!(self, Self::UnusableFrames { .. } | Self::Ffmpeg { .. }) => {
-                "render the frames that are named again"
+                "render the frames that are named again, or replace them"
+            }
+            Exit::Unusable
+                if matches!(self, Self::SceneFile { source: SceneFileError::Instead(_), .. }) =>
+            {
+                "put the file itself in its place"
             }
             Exit::Unusable => "open the scene in Blender, mend it and upload it again",
+            Exit::Missing if matches!(self, Self::MissingFrames { folder, .. } if !is_of_frames(folder)) => {
+                "put the images there that are missing, or hold the one before with --allow-gaps"
+            }
+            Exit::Missing if matches!(self, Self::NoFrames { .. }) => {
+                "check the URI, and that the names of the images end in their numbers"
+            }
             Exit::Missing if matches!(self, Self::MissingFrames { .. }) => {
                 "run the render jobs that make them, or hold the frame before with --allow-gaps"
             }
