@@ -77,9 +77,10 @@ const ANY_TIME: [(&str, Cause); 9] = [
     ),
     ("No space left on device", Cause::Disk("the scratch disk is full")),
     ("Read-only file system", Cause::Disk("the scratch folder is read-only")),
-    // The system has no error: it is the encoder that has (grey WebP in Blender 3.4).
+    // Grey WebP in Blender 3.4. "Cannot save" alone, with or without an error of the system, is
+    // what an unwritable folder looks like, too.
     (
-        "(Success) cannot save",
+        "Unsupported bytes per pixel",
         Cause::Scene(
             "this Blender cannot write images of the scene's file format and colour mode: choose \
              others",
@@ -254,12 +255,10 @@ mod tests {
 
     #[test]
     fn an_encoder_that_fails_is_not_the_disk() {
-        let cannot = |why: &str| {
-            let said = format!("Error: Render error ({why}) cannot save: '/tmp/0001.webp'");
-            cause(Ending::Code(1), &[&said])
-        };
-        assert!(matches!(cannot("Success"), Cause::Scene(_)));
-        assert!(matches!(cannot("Permission denied"), Cause::Disk(_)));
+        let encoder = "WebP: Unsupported bytes per pixel: 1 for file: '/tmp/0001.webp'";
+        let cannot = "Error: Render error (Success) cannot save: '/tmp/0001.webp'";
+        assert!(matches!(cause(Ending::Code(1), &[encoder, cannot]), Cause::Scene(_)));
+        assert!(matches!(cause(Ending::Code(1), &[cannot]), Cause::Disk(_)));
     }
 
     #[test]
