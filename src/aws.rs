@@ -52,7 +52,7 @@ pub async fn region() -> Option<Region> {
 /// What environment, profile, container and instance say of us, for `service` in `region`.
 ///
 /// # Errors
-/// If they say what cannot be meant. Nobody is asked for that.
+/// If one of these settings makes no sense. No service is asked for that.
 pub async fn config(service: Service, region: Region) -> Result<SdkConfig, Misconfigured> {
     let profiles = settings::profiles().await?;
     // The SDK's own client is not built in, and its own chain of regions panics without.

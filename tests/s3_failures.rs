@@ -336,8 +336,8 @@ fn credentials_that_are_not_accepted_are_no_missing_right() {
 fn what_a_store_cannot_do_or_hand_out_is_told_as_that() {
     for (status, code, exit, advice) in [
         (403, "InvalidObjectState", 66, "restore the object"),
-        (501, "NotImplemented", 77, "whether it is the one that was meant"),
-        (405, "MethodNotAllowed", 77, "whether it is the one that was meant"),
+        (501, "NotImplemented", 77, "check that it is the store you mean"),
+        (405, "MethodNotAllowed", 77, "check that it is the store you mean"),
         (400, "KeyTooLongError", 2, "correct what it names"),
         (403, "AccessDenied", 77, "--request-payer requester (REQUEST_PAYER)"),
     ] {

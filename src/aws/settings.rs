@@ -1,5 +1,5 @@
-//! What variables and profile say of AWS, looked at before anything is asked of it: what
-//! cannot be meant is told, and not tried again and again.
+//! What variables and profile say of AWS, checked before anything is asked of it: a setting
+//! that makes no sense is reported, and not tried again and again.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -13,7 +13,7 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::causes;
 
-/// A setting that nothing can be done with.
+/// A setting that makes no sense.
 #[derive(Debug)]
 pub struct Misconfigured(String);
 
@@ -57,10 +57,10 @@ impl Service {
         specific.filter(is_set).or_else(|| general().filter(is_set))
     }
 
-    /// Whether the endpoint and the region of `config` can be meant.
+    /// Checks the endpoint and the region of `config`.
     ///
     /// # Errors
-    /// If not.
+    /// If one of them makes no sense.
     pub(super) fn check(self, config: &SdkConfig) -> Result<(), Misconfigured> {
         let endpoint = self.endpoint(config);
         match &endpoint {
@@ -144,7 +144,7 @@ fn is_region(text: &str) -> bool {
         && number.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// What the files of profiles say, and whether it can be meant.
+/// Reads and checks the files of profiles.
 ///
 /// # Errors
 /// If a file cannot be read or makes no sense, if the profile that is asked for is not there,

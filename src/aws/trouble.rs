@@ -15,17 +15,17 @@ use super::settings::missing_file;
 /// Who must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// Whoever wrote variables, flags or the profile.
+    /// The one who set the variables, flags or the profile.
     Settings,
-    /// Whoever made this machine: it lacks what the settings speak of.
+    /// The one who set up this machine: it lacks what the settings speak of.
     Machine,
-    /// Whoever gave us the credentials: they are not accepted.
+    /// The one who gave us the credentials: they are not accepted.
     Identity,
-    /// Whoever gives rights.
+    /// The one who gives rights.
     Access,
-    /// Nobody: there are no credentials, yet.
+    /// Nobody: there are no credentials at the moment. Nothing was asked of the service.
     NoIdentity,
-    /// Nobody: the way there, or the source of credentials, does not work at the moment.
+    /// Nobody: the way there does not work at the moment.
     Way,
 }
 
@@ -48,7 +48,7 @@ const OF_CREDENTIALS: [(&[&str], Blame, &str); 10] = [
          export-credentials --format env)\"",
     ),
     // Killed, as by ctrl-C on a terminal.
-    (&["external process exited with code signal"], Blame::Way, ""),
+    (&["external process exited with code signal"], Blame::NoIdentity, ""),
     (
         &["external process"],
         Blame::Machine,
@@ -66,7 +66,7 @@ const OF_CREDENTIALS: [(&[&str], Blame, &str); 10] = [
         "",
     ),
     (&["ValidationError", "MalformedPolicyDocument"], Blame::Settings, PROFILE),
-    (&["IDPCommunicationError"], Blame::Way, ""),
+    (&["IDPCommunicationError"], Blame::NoIdentity, ""),
     (
         &["No such file or directory", "Permission denied", "Is a directory"],
         Blame::Settings,
@@ -166,7 +166,9 @@ impl Trouble {
             }
             // The first to ask was told what is wrong with the profile. Who asks anew is, too.
             _ if has("initialization error already taken") => Self::new(Blame::NoIdentity, words),
-            (CredentialsError::ProviderTimedOut(_), _) | (_, None) => Self::new(Blame::Way, words),
+            (CredentialsError::ProviderTimedOut(_), _) | (_, None) => {
+                Self::new(Blame::NoIdentity, words)
+            }
             (_, Some((_, blame, what))) => Self::about(*blame, words, what),
         }
     }

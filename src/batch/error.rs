@@ -14,15 +14,15 @@ use crate::aws::{self, Blame, Misconfigured, Trouble, blame_of};
 pub enum Refused {
     /// Whoever wrote the request: it names what is not there, or cannot be.
     Request,
-    /// Whoever wrote variables or the profile.
+    /// The one who set the variables or the profile.
     Settings,
-    /// Whoever made this machine.
+    /// The one who set up this machine.
     Machine,
-    /// Whoever gave us the credentials: they are not accepted.
+    /// The one who gave us the credentials: they are not accepted.
     Identity,
     /// Whoever gives rights.
     Access,
-    /// Nobody: there are no credentials, yet.
+    /// Nobody: there are no credentials at the moment.
     NoIdentity,
     /// Nobody: there was too much at once, and nothing was done.
     Throttled,
@@ -50,7 +50,7 @@ impl BatchError {
         }
     }
 
-    /// What is set for Batch cannot be meant.
+    /// A setting for Batch makes no sense.
     pub(super) fn misconfigured(error: &Misconfigured) -> Self {
         Self { doing: "be asked".to_owned(), refused: Refused::Settings, words: error.to_string() }
     }

@@ -51,8 +51,8 @@ impl Batch {
     /// The one that environment, profile or instance name.
     ///
     /// # Errors
-    /// If none of them names a region, or if they say what cannot be meant. Nothing is asked of
-    /// the service.
+    /// If none of them names a region, or if a setting makes no sense. Nothing is asked of the
+    /// service.
     pub async fn connect() -> Result<Self, BatchError> {
         let region = aws::region().await.ok_or_else(BatchError::no_region)?;
         let config = Box::pin(aws::config(Service::Batch, region.clone())).await;

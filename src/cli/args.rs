@@ -102,9 +102,9 @@ pub(super) struct LogArgs {
 // How S3 is asked.
 #[derive(Debug, Default, Args)]
 pub(super) struct StoreArgs {
-    /// Who pays for requests to S3, where that is not the bucket's owner: requester [env: REQUEST_PAYER]
+    /// Who pays for requests to S3 if the bucket's owner does not: requester [env: REQUEST_PAYER]
     ///
-    /// Buckets whose requesters pay refuse whoever does not say so.
+    /// A requester-pays bucket refuses requests that do not say so.
     #[arg(long, value_name = "PAYER")]
     pub request_payer: Option<String>,
 }

@@ -40,7 +40,7 @@ impl Environment {
     /// A variable that is set and not empty.
     ///
     /// # Errors
-    /// If it is no text: whoever has set it does not mean that it is not.
+    /// If it is not text: ignoring it would ignore what the user asked for.
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, UsageError> {
         self.readable(|unreadable| unreadable == name)?;
         Ok(self.get(name))

@@ -20,7 +20,7 @@ fn is_of_frames(folder: &Location) -> bool {
 }
 
 /// What helps where credentials are not accepted.
-const WHO_WE_ARE: &str = "give it credentials that are accepted: those of its role, of AWS_PROFILE, \
+const WHO_WE_ARE: &str = "give it credentials that are accepted: those of a role, of AWS_PROFILE, \
                           or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
 
 /// What helps where AWS or a store is not set up as it can be.
@@ -192,13 +192,13 @@ impl Error {
             ),
             Failure::Unrecognised(_) => Some(WHO_WE_ARE),
             Failure::Refused(_) => {
-                Some("see what the store says, and whether it is the one that was meant")
+                Some("see what the store says, and check that it is the store you mean")
             }
             Failure::Misconfigured(_) => Some(SETTINGS),
             Failure::Lacking(_) => Some(MACHINE),
             Failure::Denied(_) if !self.is_about_a_file() => Some(
-                "give the job's role or user the right to do this; where those pay who ask, it \
-                 takes --request-payer requester (REQUEST_PAYER) as well",
+                "give the job's role or user the right to do this; if requesters pay for this \
+                 bucket, also set --request-payer requester (REQUEST_PAYER)",
             ),
             Failure::Missing(_) | Failure::Denied(_) | Failure::Transient(_) | Failure::Io(_) => {
                 None

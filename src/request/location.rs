@@ -94,7 +94,9 @@ impl fmt::Display for LocationError {
                     Some(meant) => write!(f, "write {meant}")?,
                     None => f.write_str("give s3://BUCKET/KEY, file:///PATH or a path")?,
                 }
-                f.write_str(" (file:///PATH also names a file or folder that is called so)")
+                f.write_str(
+                    " (./NAME or file:///PATH names a file or folder that really is called so)",
+                )
             }
             Self::FileUri(uri) => write!(
                 f,
@@ -178,6 +180,7 @@ fn parse_file_uri(rest: &str) -> Option<Location> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn s3(bucket: &str, key: &str) -> Location {
         Location::S3 { bucket: bucket.into(), key: key.into() }
@@ -343,6 +346,16 @@ mod tests {
             let Some(LocationError::Slip { meant: found, .. }) = Some(error) else { panic!() };
             assert_eq!(found.as_deref(), Some(meant.as_str()), "{text}");
             assert!(meant.parse::<Location>().is_ok(), "{meant}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_of_s3_means_the_same(text in "s3://[a-z]{3}[a-z3:/. '\"@<-]{0,16}") {
+            match text.parse::<Location>() {
+                Ok(location) => prop_assert_eq!(location.to_string().parse(), Ok(location)),
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
         }
     }
 

@@ -41,10 +41,10 @@ pub enum Failure {
     Unrecognised(Box<dyn Error + Send + Sync>),
     /// The store cannot do what it was asked, or finds no sense in it.
     Refused(Box<dyn Error + Send + Sync>),
-    /// What variables, flags or a profile say of the store cannot be.
+    /// What variables, flags or a profile say of the store makes no sense.
     Misconfigured(Box<dyn Error + Send + Sync>),
-    /// This machine lacks what the store takes: who vouches for its certificate, or a
-    /// program that has credentials.
+    /// This machine lacks something: the authority behind the store's certificate, or a working
+    /// helper for credentials.
     Lacking(Box<dyn Error + Send + Sync>),
     /// The store cannot be reached, is overloaded or failing, or our credentials are
     /// not there (any more): later it may work.

@@ -25,7 +25,7 @@ async fn blocking<T: Send + 'static>(
 /// The files of these names directly in `folder`. Names that are hidden are passed over: they
 /// are no frames or reports, and ours are hidden while they are written. So are names that are
 /// no UTF-8, with a warning where they look like images. What is called like a frame and is
-/// none, such as a folder or a dead link, is listed: whoever reads it is told.
+/// none, such as a folder or a dead link, is listed: reading it gives the error.
 pub(super) async fn list(folder: PathBuf, names: Names) -> Result<Vec<Entry>, Failure> {
     blocking(move || {
         let (mut entries, mut unreadable) = (Vec::new(), Vec::new());

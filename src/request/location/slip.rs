@@ -1,8 +1,8 @@
-//! What is plainly no folder on this machine, and what was meant by it.
+//! Texts that are plainly not meant as a folder on this machine, and what was meant.
 //!
-//! In a container any text can become a folder, and is gone with the container. So what
-//! looks like a place elsewhere, or like the work of a shell that did not happen, is no path.
-//! Who means a folder of that name says so: `./NAME`, or `file:///PATH`.
+//! In a container any text can become a folder, and that folder is gone with the container. So
+//! a text that looks like a place elsewhere, or that a shell should have changed, is refused.
+//! `./NAME` and `file:///PATH` name a folder that really is called so.
 
 use std::fmt;
 
@@ -11,15 +11,15 @@ use std::fmt;
 pub enum Slip {
     /// A space or line break around it.
     Padded,
-    /// Quotes around it, which a shell would have taken away.
+    /// Quotes around it, which a shell would have removed.
     Quoted,
-    /// Something on S3, in a spelling of others.
+    /// Something on S3, in another notation.
     OtherSpelling,
     /// A store, or a kind of server, that is not S3.
     OtherStore,
-    /// A path as Windows has them.
+    /// A Windows path.
     Windows,
-    /// What a shell would have put something else for.
+    /// A variable or home directory that a shell would have expanded.
     Unexpanded,
 }
 
@@ -27,11 +27,11 @@ impl fmt::Display for Slip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Padded => "begins or ends with a space or a line break",
-            Self::Quoted => "has quotes around it, which no shell has taken away",
-            Self::OtherSpelling => "names something on S3 in a way that is not read here",
-            Self::OtherStore => "is neither the URI of something on S3 nor a path",
-            Self::Windows => "is a path of Windows, and this is Linux",
-            Self::Unexpanded => "begins with `$` or `~`, which no shell has replaced",
+            Self::Quoted => "has quotes around it that no shell has removed",
+            Self::OtherSpelling => "is not how a place on S3 is written here",
+            Self::OtherStore => "is neither an S3 URI nor a path",
+            Self::Windows => "is a Windows path, and this is Linux",
+            Self::Unexpanded => "begins with `$` or `~`, which no shell has expanded",
         })
     }
 }
@@ -39,14 +39,14 @@ impl fmt::Display for Slip {
 /// Characters that are put around a text to keep it together.
 const QUOTES: [char; 9] = ['"', '\'', '`', '<', '>', '“', '”', '‘', '’'];
 
-/// How texts begin, before a colon, that name a store or a server and not a file.
+/// What stands before a colon in the name of a store or a server.
 const STORES: [&str; 31] = [
     "abfs", "abfss", "adl", "arn", "az", "azure", "b2", "cos", "dav", "davs", "file", "ftp",
     "ftps", "gcs", "gs", "hdfs", "http", "https", "minio", "nfs", "obs", "oss", "r2", "s3", "s3a",
     "s3n", "sftp", "smb", "swift", "wasb", "wasbs",
 ];
 
-/// How hosts end that are object stores.
+/// How the host names of object stores end.
 const HOSTS: [&str; 10] = [
     "amazonaws.com",
     "amazonaws.com.cn",

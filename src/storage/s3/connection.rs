@@ -99,7 +99,7 @@ impl Connection {
 /// one that they name.
 ///
 /// # Errors
-/// If they say what cannot be meant.
+/// If one of these settings makes no sense.
 pub(super) async fn load_config(region: Option<Region>) -> Result<SdkConfig, Misconfigured> {
     let region = match region {
         Some(region) => Some(region),

@@ -50,7 +50,7 @@ impl Buckets {
     /// (What that takes is boxed: it would make every storage future large.)
     ///
     /// # Errors
-    /// If what is set for S3 cannot be meant.
+    /// If a setting for S3 makes no sense.
     pub(super) async fn bucket(&self, name: &str) -> Result<Bucket, Failure> {
         let config = self.config.get_or_try_init(|| Box::pin(load_config(None))).await?;
         let mut known = self.known.lock().await;
