@@ -41,7 +41,7 @@ fn a_scene_that_cannot_be_rendered_is_unusable() {
     for (content, words) in [
         (half, &["frames 1-2 are not", "the file is damaged or cut short", "Failed to read"][..]),
         (b"", &["it is empty"]),
-        (b"<html>404</html>", &["it does not begin like a .blend file"]),
+        (b"no scene at all", &["it does not begin like a .blend file"]),
         (&of_blender_5, &["frames 1-2 are not", "saved by a newer Blender than this one"]),
         (
             &fs::read(scene("no_camera")).unwrap(),
@@ -52,6 +52,8 @@ fn a_scene_that_cannot_be_rendered_is_unusable() {
         place.render("-f 2").run().fails(65, words).fails(65, &[&place.scene(), MEND]);
         assert_eq!(place.frames(), [""; 0]);
     }
+    let place = Place::with_scene(b"<html>404</html>");
+    place.render("-f 2").run().fails(65, &["it is a web page", "put the file itself in its place"]);
 }
 
 #[test]
