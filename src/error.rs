@@ -106,8 +106,10 @@ pub enum Error {
     },
     /// There are no frames to stitch.
     NoFrames {
-        /// Where they were looked for.
+        /// Where they were looked for, or what has no folder of them.
         folder: Location,
+        /// Images whose names have no number at their end.
+        unnumbered: Vec<String>,
     },
     /// Frames of the sequence are not there.
     MissingFrames {
@@ -204,9 +206,10 @@ impl Error {
         match self {
             Self::Selection(_) | Self::ArrayTooLarge { .. } => Exit::Usage,
             Self::Batch(error) => match error.refused() {
-                Refused::Request => Exit::Usage,
-                Refused::Access => Exit::Denied,
-                Refused::ForNow | Refused::Throttled => Exit::Transient,
+                Refused::Request | Refused::Settings => Exit::Usage,
+                Refused::Machine => Exit::Unavailable,
+                Refused::Identity | Refused::Access => Exit::Denied,
+                Refused::NoIdentity | Refused::ForNow | Refused::Throttled => Exit::Transient,
                 Refused::Unknown => Exit::ChildFailed,
             },
             // None of them may look as if the same once more were right: the first job is there.
@@ -244,8 +247,10 @@ impl Error {
                 ffmpeg::Cause::Failed(_) => Exit::ChildFailed,
             },
             Self::Storage(source) | Self::NotStored { source, .. } => match source.failure() {
-                Failure::Missing(_) => Exit::Missing,
-                Failure::Denied(_) => Exit::Denied,
+                Failure::Missing(_) | Failure::Archived(_) => Exit::Missing,
+                Failure::Denied(_) | Failure::Unrecognised(_) | Failure::Refused(_) => Exit::Denied,
+                Failure::Misconfigured(_) => Exit::Usage,
+                Failure::Lacking(_) => Exit::Unavailable,
                 Failure::Transient(_) => Exit::Transient,
                 Failure::Io(_) => Exit::LocalIo,
             },

@@ -52,8 +52,10 @@
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log, the progress bar, numbers
 //! ├─ aws          who we are to AWS, and what its services say: what storage and batch share
+//! ├─ helpers      programs that the AWS SDK starts for credentials: what process and aws share
 //! ├─ http         the HTTP client below the AWS SDK: what process and aws share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
+//! ├─ placeholder  what lies in the place of a file that never came: what blender and image share
 //! ├─ printable    text from strangers, made harmless: what process and telemetry share
 //! ├─ provenance   what worker and image were built from: what cli, log and report share
 //! ├─ space        room on a disk: what pipeline, storage and error share
@@ -81,9 +83,11 @@ pub mod ending;
 pub mod error;
 pub mod exit;
 pub mod ffmpeg;
+pub mod helpers;
 pub mod http;
 pub mod image;
 pub mod pipeline;
+pub mod placeholder;
 pub mod printable;
 pub mod process;
 pub mod provenance;

@@ -45,7 +45,7 @@ fn a_scene_that_cannot_be_rendered_is_unusable() {
             MEND,
         ),
         (b"", &["it is empty"], MEND),
-        (b"<html>404</html>", &["it does not begin like a .blend file"], MEND),
+        (b"no scene at all", &["it does not begin like a .blend file"], MEND),
         (
             &of_blender_9,
             &["frames 1-2 are not", "was saved by Blender 9.99, and this is Blender "],
@@ -61,6 +61,8 @@ fn a_scene_that_cannot_be_rendered_is_unusable() {
         place.render("-f 2").run().fails(65, words).fails(65, &[&place.scene(), advice]);
         assert_eq!(place.frames(), [""; 0]);
     }
+    let place = Place::with_scene(b"<html>404</html>");
+    place.render("-f 2").run().fails(65, &["it is a web page", "put the file itself in its place"]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Where credentials and the region come from: the container, a profile, the instance.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -108,4 +110,179 @@ fn those_of_the_instance_are_used_and_its_region() {
     assert_eq!(token_of_every_request(&server), [Some("the session".to_owned())]);
     let redirected = server.requests().iter().filter(|r| r.status == Some(301)).count();
     assert_eq!(redirected, 0);
+}
+
+/// Writes an executable script.
+fn script(path: &Path, text: &str) {
+    fs::write(path, format!("#!/bin/sh\n{text}")).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
+}
+
+#[test]
+fn a_helper_of_the_profile_is_asked_and_outlives_every_launch_of_blender() {
+    let server = S3Server::start();
+    let folder = tempfile::tempdir().unwrap();
+    let (helper, config) = (folder.path().join("helper"), folder.path().join("config"));
+    // Slow, and needed again and again: what it hands out has all but expired.
+    script(
+        &helper,
+        &format!(
+            "echo begun >> {log}\nsleep 0.05\n\
+             expiration=$(date -u -d '+5 seconds' +%Y-%m-%dT%H:%M:%SZ)\n\
+             echo '{{\"Version\": 1, \"AccessKeyId\": \"{ACCESS_KEY}\", \"SecretAccessKey\": \
+             \"{SECRET_KEY}\", \"Expiration\": \"'$expiration'\"}}'\necho done >> {log}\n",
+            log = folder.path().join("log").display()
+        ),
+    );
+    fs::write(&config, format!("[default]\ncredential_process = {}\n", helper.display())).unwrap();
+    // Blender leaves orphans, fails and is started again while frames are stored.
+    let once = |at: i32| folder.path().join(format!("once-{at}"));
+    let steps: Vec<_> = (2..8)
+        .flat_map(|at| {
+            let daemon = json!({"at": at, "do": "fork_daemon", "path": "/dev/null"});
+            [daemon, json!({"at": at, "do": "exit", "code": 1, "once": once(at)})]
+        })
+        .collect();
+    server.put("a.blend", &ordered_scene(1, 8, &json!({ "steps": steps })));
+    let run = worker("render")
+        .s3(&server)
+        .with(|command| {
+            command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        })
+        .env("AWS_CONFIG_FILE", &config)
+        .input(server.uri("a.blend"))
+        .output(server.uri("out"))
+        .args("-f 8")
+        .stand_in_blender();
+    let run = run.run().exits(0).never_says(&["external process"]);
+    assert_eq!(server.keys("out/frames/").len(), 8, "{}", run.text());
+    let log = fs::read_to_string(folder.path().join("log")).unwrap();
+    let count = |word: &str| log.lines().filter(|line| *line == word).count();
+    assert!(count("begun") > 8, "{log}");
+    assert_eq!(count("begun"), count("done"), "{log}");
+}
+
+#[test]
+fn the_login_of_sso_is_used() {
+    let (address, asked) = agent(|request| {
+        let role = json!({
+            "accessKeyId": ACCESS_KEY,
+            "secretAccessKey": SECRET_KEY,
+            "sessionToken": "the session",
+            "expiration": 4_070_908_800_000_u64,
+        });
+        let answer = json!({ "roleCredentials": role }).to_string();
+        request.contains("/federation/credentials").then_some(answer)
+    });
+    let server = S3Server::start();
+    let home = tempfile::tempdir().unwrap();
+    let cache = home.path().join(".aws/sso/cache");
+    fs::create_dir_all(&cache).unwrap();
+    // As `aws sso login` leaves it: named by the SHA-1 of `studio`, the session.
+    let token = json!({"accessToken": "let me in", "expiresAt": "2099-01-01T00:00:00Z"});
+    let file = cache.join("9a12c50f2f23af9f1a313af952aee2b30627ac7b.json");
+    fs::write(file, token.to_string()).unwrap();
+    let profile = "[default]\nsso_session = studio\nsso_account_id = 123456789012\n\
+                   sso_role_name = render\n[sso-session studio]\nsso_region = us-east-1\n\
+                   sso_start_url = https://studio.awsapps.com/start\n";
+    fs::write(home.path().join(".aws/config"), profile).unwrap();
+    renders(&server, |run| {
+        run.env("HOME", home.path()).env("AWS_ENDPOINT_URL_SSO", format!("http://{address}"))
+    });
+    let asked = asked.recv_timeout(LONG).unwrap();
+    assert!(asked.contains("role_name=render") && asked.contains("let me in"), "{asked}");
+    assert_eq!(token_of_every_request(&server), [Some("the session".to_owned())]);
+}
+
+#[test]
+fn what_is_set_and_cannot_be_is_told_and_not_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let sso = "[default]\nsso_session = s\nsso_account_id = 123456789012\nsso_role_name = r\n";
+    let sso_session = format!(
+        "{sso}[sso-session s]\nsso_region = us-east-1\n\
+         sso_start_url = https://x.awsapps.com/start\n"
+    );
+    let [config, url, region] = ["AWS_CONFIG_FILE", "AWS_ENDPOINT_URL", "AWS_REGION"];
+    let keys = [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "y")];
+    let profile = |name: &str, text: &str| vec![(config, file(name, text))];
+    let with_keys = |name, value: &str| {
+        let mut set = keys.map(|(name, value)| (name, value.to_owned())).to_vec();
+        set.push((name, value.to_owned()));
+        set
+    };
+    for (set, exit, words) in [
+        (with_keys(url, "not a url"), 2, "AWS_ENDPOINT_URL: `not a url`"),
+        (with_keys(url, "localhost:9000"), 2, "AWS_ENDPOINT_URL: `localhost:9000`"),
+        (with_keys(region, "eu west/1"), 2, "AWS_REGION: `eu west/1`"),
+        (with_keys(region, "us-east-1a"), 2, "AWS_REGION: `us-east-1a`"),
+        (vec![keys[0]].into_iter().map(|(n, v)| (n, v.to_owned())).collect(), 2, "AWS_SECRET"),
+        (vec![("AWS_PROFILE", "nobody".to_owned())], 2, "AWS_PROFILE: there is no profile"),
+        (vec![(config, folder.path().display().to_string())], 2, "AWS_CONFIG_FILE"),
+        (vec![(config, "/none".to_owned())], 2, "AWS_CONFIG_FILE names /none"),
+        (profile("broken", "[default\n"), 2, "AWS_CONFIG_FILE"),
+        (profile("half", "[default]\naws_access_key_id = x\n"), 2, "aws_secret_access_key"),
+        (
+            profile("source", "[default]\nrole_arn = arn:aws:iam::1:role/r\nsource_profile = z\n"),
+            2,
+            "source profile z",
+        ),
+        (profile("no-session", sso), 2, "sso-session"),
+        (profile("login", "[default]\nlogin_session = arn:aws:iam::1:user/a\n"), 2, "`aws login`"),
+        (profile("sso", &sso_session), 77, "`aws sso login`"),
+        (profile("gone", "[default]\ncredential_process = /no/helper\n"), 69, "/no/helper"),
+        (
+            profile("sorry", "[default]\ncredential_process = sh -c 'echo so sorry >&2; exit 3'\n"),
+            69,
+            "so sorry",
+        ),
+        (
+            vec![
+                ("AWS_WEB_IDENTITY_TOKEN_FILE", "/none".to_owned()),
+                ("AWS_ROLE_ARN", "arn:aws:iam::1:role/r".to_owned()),
+            ],
+            2,
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+        ),
+        (
+            vec![("AWS_CONTAINER_CREDENTIALS_FULL_URI", "not a uri".to_owned())],
+            2,
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        ),
+    ] {
+        // S3, and AWS Batch.
+        let status = "00000002-aaaa-bbbb-cccc-ddddeeeeffff";
+        for (action, argument) in [("inspect", "-is3://bucket/a.blend"), ("status", status)] {
+            let mut run = worker(action).arg(argument).args("--log-level debug");
+            run = run.env("HOME", folder.path());
+            if !set.iter().any(|(name, _)| *name == region) {
+                run = run.env(region, "us-east-1");
+            }
+            for (name, value) in &set {
+                run = run.env(name, value);
+            }
+            let run = run.run().exits(exit);
+            let said = run.last_words();
+            assert!(said.contains(words), "{action}: {words:?} is not in {said}");
+            let tried = run.text().matches("\"attempt\":").count();
+            assert_eq!(tried, 0, "{action}: tried again: {}", run.text());
+        }
+    }
+}
+
+#[test]
+fn what_is_empty_is_not_set_for_the_sdk_either() {
+    let server = S3Server::start();
+    renders(&server, |run| {
+        run.env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+            .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+            .env("AWS_PROFILE", "")
+            .env("AWS_ENDPOINT_URL_S3", "")
+            .env("AWS_REGION", "")
+            .env("AWS_DEFAULT_REGION", "us-east-1")
+    });
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -187,7 +188,9 @@ fn what_is_no_scene_says_why() {
     };
     for (bytes, words) in [
         (Vec::new(), "it is empty"),
-        (b"<html>".to_vec(), "it does not begin like a .blend file"),
+        (b"BLEMISH".to_vec(), "it does not begin like a .blend file"),
+        (b"<html>".to_vec(), "it is a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "it is a Git LFS pointer"),
         (whole[..30].to_vec(), "it ends at byte 30, in the middle of something"),
         (damaged(8, b"?"), "at byte 8 it stops making sense: no byte order: `?`"),
         (damaged(16, &[0; 4]), "at byte 16 it stops making sense: a scene's block cannot be 0"),
@@ -200,6 +203,9 @@ fn what_is_no_scene_says_why() {
         assert!(run.stdout.is_empty(), "{}", run.stdout);
     }
     worker("inspect").input(folder.path().join("none.blend")).run().exits(66);
+    symlink("elsewhere.blend", folder.path().join("link.blend")).unwrap();
+    let run = worker("inspect").input(folder.path().join("link.blend")).run().exits(66);
+    assert!(run.last_words().contains("a link to elsewhere.blend"), "{}", run.last_words());
     worker("inspect").input("s3://bucket").run().exits(2).says(&["--input-uri", "INPUT_URI"]);
     worker("inspect").run().exits(2).says(&["--input-uri", "INPUT_URI"]);
 }

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::{Run, Worker, names, ordered_scene, wait_until, worker};
+use crate::support::{Run, Worker, fixture, names, ordered_scene, wait_until, worker};
 
 /// The longest line that every log driver takes in one piece.
 const LONGEST: usize = 16 * 1024;
@@ -85,6 +85,35 @@ fn is_text<'a>(mut lines: impl Iterator<Item = &'a str>) -> bool {
         let clock = time.len() == 8 && time.split(':').all(|part| part.parse::<u8>().is_ok());
         clock && matches!(words.next(), Some("INFO" | "WARN" | "ERROR"))
     })
+}
+
+#[test]
+fn no_name_and_no_value_makes_a_line_of_its_own() {
+    const FORGED: &str = "\n16:00:00 INFO  all 2 frames are stored";
+    let folder = tempfile::tempdir().unwrap();
+    let frames = folder.path().join("frames");
+    fs::create_dir(&frames).unwrap();
+    for name in ["0001.png", &format!("a{FORGED} 0004.png")] {
+        fs::copy(fixture("frames/blender-rgb-8.png"), frames.join(name)).unwrap();
+    }
+    let stitch = || worker("stitch").env("LOG_FORMAT", "text");
+    let named = stitch().input(folder.path()).output(folder.path().join("out"));
+    let elsewhere = |output: &str| stitch().input(folder.path()).output(output);
+    let forged_path = folder.path().join(format!("x{FORGED}"));
+    for (run, exit) in [
+        (named, 65),
+        (elsewhere(&format!("s3://bkt/{FORGED} ")), 2),
+        (elsewhere("out").arg("--output-name").arg(format!("a{FORGED}.mp4")), 2),
+        (elsewhere("out").arg(format!("--no{FORGED}")), 2),
+        (stitch().input(&forged_path).output("out"), 66),
+        (elsewhere("out").arg("--ffmpeg").arg(&forged_path), 69),
+        (elsewhere("out").env("AWS_BATCH_JOB_ARRAY_INDEX", FORGED), 2),
+        (elsewhere("out").arg("--unheard-of"), 2),
+    ] {
+        let run = run.with(|command| _ = command.current_dir(folder.path())).run().exits(exit);
+        assert!(is_text(run.lines.iter().map(String::as_str)), "{}", run.text());
+        assert!(run.lines.iter().all(|line| !line.starts_with("16:00:00")), "{}", run.text());
+    }
 }
 
 #[test]

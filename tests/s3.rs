@@ -335,12 +335,19 @@ fn a_server_with_a_certificate_that_is_not_trusted_is_refused() {
     let other = S3Server::start_tls();
     let scene = server.uri("a.blend");
     let render = job(&server, "render", &scene, &server.uri("out"));
-    let run = stand_in(render.env("SSL_CERT_FILE", other.ca_file())).run().exits(75);
+    let run = stand_in(render.env("SSL_CERT_FILE", other.ca_file())).run().exits(69);
     let words = run.last_words();
-    for word in [&scene, "certificate", "run the job again"] {
+    for word in [&scene, "certificate", "SSL_CERT_FILE"] {
         assert!(words.contains(word), "{word:?} is not in {words:?}");
     }
     assert_eq!(server.requests().len(), 0);
+
+    let plain = S3Server::start();
+    let https = plain.endpoint().replace("http:", "https:");
+    let render = job(&plain, "render", &plain.uri("a.blend"), &plain.uri("out"));
+    let render = render.env("AWS_ENDPOINT_URL", https).env("SSL_CERT_FILE", other.ca_file());
+    let words = stand_in(render).run().exits(2).last_words();
+    assert!(words.contains("AWS_ENDPOINT_URL says https:"), "{words}");
 }
 
 #[test]

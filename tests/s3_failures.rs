@@ -130,15 +130,9 @@ fn render_ends_with_the_cause_when_the_scene_cannot_be_had() {
     use Operation::GetObject;
     for (fault, code, words) in [
         (Fault::on(GetObject).respond(403, "AccessDenied"), 77, ["AccessDenied", GIVE_THE_RIGHT]),
-        (
-            Fault::on(GetObject).respond(403, "InvalidAccessKeyId"),
-            77,
-            ["InvalidAccessKeyId", GIVE_THE_RIGHT],
-        ),
         (Fault::on(GetObject).respond(503, "SlowDown"), 75, ["SlowDown", RUN_AGAIN]),
         (Fault::on(GetObject).respond(500, "InternalError"), 75, ["InternalError", RUN_AGAIN]),
         (Fault::on(GetObject).respond(429, "TooManyRequests"), 75, ["TooManyRequests", RUN_AGAIN]),
-        (Fault::on(GetObject).respond(400, "ExpiredToken"), 75, ["ExpiredToken", RUN_AGAIN]),
         (
             Fault::on(GetObject).respond(403, "RequestTimeTooSkewed"),
             75,
@@ -324,11 +318,62 @@ pub fn without_credentials_the_job_can_be_tried_again() {
 }
 
 #[test]
-fn wrong_credentials_are_denied() {
+fn credentials_that_are_not_accepted_are_no_missing_right() {
+    const OTHERS: &str = "give it credentials that are accepted";
     let setting = Setting::new();
     let run = setting.render().env("AWS_SECRET_ACCESS_KEY", "wrong").run();
     let uri = setting.server.uri("a.blend");
-    ends(run, 77, &[&uri, "SignatureDoesNotMatch", GIVE_THE_RIGHT]);
+    ends(run, 77, &[&uri, "SignatureDoesNotMatch", OTHERS]).never_says(&[GIVE_THE_RIGHT]);
+    for (status, code) in
+        [(403, "InvalidAccessKeyId"), (400, "InvalidToken"), (400, "ExpiredToken")]
+    {
+        let setting = Setting::new().inject(Fault::on_any().respond(status, code));
+        ends(setting.render().run(), 77, &[code, OTHERS]).never_says(&[GIVE_THE_RIGHT]);
+    }
+}
+
+#[test]
+fn what_a_store_cannot_do_or_hand_out_is_told_as_that() {
+    for (status, code, exit, advice) in [
+        (403, "InvalidObjectState", 66, "restore the object"),
+        (501, "NotImplemented", 77, "check that it is the store you mean"),
+        (405, "MethodNotAllowed", 77, "check that it is the store you mean"),
+        (400, "KeyTooLongError", 2, "correct what it names"),
+        (403, "AccessDenied", 77, "--request-payer requester (REQUEST_PAYER)"),
+    ] {
+        let get = Fault::on(Operation::GetObject).respond(status, code);
+        let setting = Setting::new().inject(get);
+        ends(setting.render().run(), exit, &[code, advice]);
+        let tried = setting.server.requests();
+        let tried = tried.iter().filter(|request| request.operation == Operation::GetObject);
+        assert_eq!(tried.count(), 1, "{code}");
+    }
+}
+
+#[test]
+fn a_directory_bucket_that_is_not_there_is_missing() {
+    let setting = Setting::new();
+    setting.server.inject(Fault::on_any().respond(404, "NoSuchBucket"));
+    let inspect = worker("inspect").input("s3://gone--use1-az4--x-s3/a.blend").s3(&setting.server);
+    ends(inspect.run(), 66, &["gone--use1-az4--x-s3", CHECK_THE_URI]);
+    assert_eq!(setting.server.requests().len(), 1);
+}
+
+#[test]
+fn who_pays_for_requests_is_said_in_each_of_them() {
+    let setting = Setting::rendered();
+    let before = setting.server.requests().len();
+    assert!(setting.server.requests().iter().all(|r| r.header("x-amz-request-payer").is_none()));
+    setting.render().args("--no-resume --request-payer requester").run().exits(0);
+    setting.stitch().env("REQUEST_PAYER", "requester").run().exits(0);
+    let inspect = worker("inspect").input(setting.server.uri("a.blend")).s3(&setting.server);
+    inspect.env("REQUEST_PAYER", "requester").run();
+    let requests = setting.server.requests();
+    assert!(requests.len() > before + 10, "{}", requests.len());
+    for request in &requests[before..] {
+        assert_eq!(request.header("x-amz-request-payer"), Some("requester"), "{request:?}");
+    }
+    setting.render().args("--request-payer me").run().exits(2).says(&["REQUEST_PAYER"]);
 }
 
 #[test]
@@ -337,5 +382,5 @@ fn a_region_that_cannot_be_one_is_named() {
     let render = setting.render().env("AWS_REGION", "eu west/1");
     // Only AWS's own host names are made of it.
     let run = render.with(|command| _ = command.env_remove("AWS_ENDPOINT_URL")).run();
-    ends(run, 75, &[&setting.server.uri("a.blend"), "region", RUN_AGAIN]);
+    ends(run, 2, &[&setting.server.uri("a.blend"), "AWS_REGION: `eu west/1`"]);
 }

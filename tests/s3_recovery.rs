@@ -156,9 +156,14 @@ fn credentials_of_a_profile_that_expire_are_read_anew() {
 
 #[test]
 fn credentials_that_stay_expired_end_the_job_for_another_attempt() {
+    let (address, _asked) = agent(|_| Some(credentials("old")));
     let setting = Setting::new();
     let any = Fault::on(Operation::GetObject).respond(400, "ExpiredToken");
-    ends(setting.inject(any).render().run(), 75, &["ExpiredToken", RUN_AGAIN]);
+    let uri = format!("http://{address}/credentials");
+    let setting = setting.inject(any);
+    let job = setting.render().with(without_credentials);
+    let run = job.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri).run();
+    ends(run, 75, &["ExpiredToken", RUN_AGAIN]);
 }
 
 #[test]

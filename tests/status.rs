@@ -392,8 +392,10 @@ fn that_the_jobs_go_on_is_told_whatever_ends_the_following() {
 #[test]
 fn without_credentials_nothing_is_waited_for() {
     let run = worker("status").args(&format!("{STITCH} --wait")).env("AWS_REGION", "eu-central-1");
-    let run = run.run().exits(77);
+    let run = run.run().exits(70);
     assert!(run.last_words().contains("credentials"), "{}", run.last_words());
+    let run = worker("status").arg(STITCH).env("AWS_REGION", "eu-central-1").run().exits(75);
+    assert!(run.last_words().contains("say who you are: AWS_PROFILE"), "{}", run.last_words());
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! `stitch`: every frame, in order, in its colours, in a video that plays anywhere.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -173,12 +176,87 @@ fn gaps_are_bridged_by_the_frame_before_only_on_request() {
 #[test]
 fn without_frames_there_is_no_video() {
     let shot = Shot::new([]);
-    let frames = shot.frames();
-    shot.refused("", 66, &["no numbered images", frames.to_str().unwrap()]);
+    let input = format!("no numbered images in {}, nor in a folder frames", shot.input().display());
+    shot.refused("", 66, &[&input]);
     shot.write("notes.txt", "not a frame");
     shot.refused("-t 3", 66, &["no numbered images"]);
     fs::remove_dir_all(shot.input()).unwrap();
-    shot.refused("", 66, &["no numbered images", frames.to_str().unwrap()]);
+    shot.refused("", 66, &[&input]);
+    fs::create_dir_all(shot.input()).unwrap();
+    fs::write(shot.input().join("cover.png"), frames::frame(1)).unwrap();
+    shot.refused("", 66, &[&input, "cover.png has no number"]);
+}
+
+/// A lossless WebP of one pixel, or an animation of it.
+fn webp(animated: bool) -> Vec<u8> {
+    let chunk = |kind: &[u8; 4], content: &[u8]| {
+        let length = u32::try_from(content.len()).unwrap().to_le_bytes();
+        let padding = &[0][..content.len() % 2];
+        [kind.as_slice(), &length, content, padding].concat()
+    };
+    let image = chunk(b"VP8L", &[0x2f, 0, 0, 0, 0, 7, 0x10, 0x11, 0x11, 0x88, 0x88, 0xfe, 7, 0]);
+    let chunks = if animated {
+        let canvas = chunk(b"VP8X", &[2, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let frame = [&[0; 12], &[100, 0, 0, 0][..], &image].concat();
+        [canvas, chunk(b"ANIM", &[0; 6]), chunk(b"ANMF", &frame)].concat()
+    } else {
+        image
+    };
+    let length = u32::try_from(chunks.len() + 4).unwrap().to_le_bytes();
+    [b"RIFF", &length[..], b"WEBP", &chunks].concat()
+}
+
+#[test]
+fn what_is_no_frame_is_called_what_it_is() {
+    let shot = Shot::new([1, 3]);
+    fs::create_dir(shot.frames().join("0002.png")).unwrap();
+    symlink("../rushes/0004.png", shot.frames().join("0004.png")).unwrap();
+    shot.write("0005.png", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\n");
+    shot.write("0006.png", "<!DOCTYPE html><title>Sign in</title>");
+    let words = [
+        "frame 2: 0002.png cannot be read",
+        "frame 4: 0004.png cannot be read",
+        "a link to ../rushes/0004.png, which is not there",
+        "frame 5: 0005.png is a Git LFS pointer",
+        "frame 6: 0006.png is a web page",
+        "render the frames that are named again",
+    ];
+    shot.refused("", 65, &words);
+    let run = shot.stitch("--allow-gaps").exits(0);
+    assert_says(&run.text(), &["0004.png cannot be read", "WARN"]);
+    assert_shows(&shot.video(), [1, 1, 3, 3, 3, 3]);
+
+    let animated = Shot::new([]);
+    animated.write("0001.webp", webp(true));
+    animated.refused("", 65, &["0001.webp is an animation"]);
+    animated.write("0001.webp", webp(false));
+    animated.stitched("");
+}
+
+#[test]
+fn nobody_is_told_to_render_a_photograph() {
+    let photos = tempfile::tempdir().unwrap();
+    let stitch = |flags: &str| {
+        let stitch = worker("stitch").input(photos.path()).output(photos.path().join("out"));
+        stitch.args(flags).run()
+    };
+    fs::write(photos.path().join("IMG_0001.png"), frames::frame(1)).unwrap();
+    fs::write(photos.path().join("IMG_0003.png"), "no image").unwrap();
+    let gap = stitch("").exits(66);
+    let damaged = stitch("--frames 1,3").exits(65);
+    for run in [&gap, &damaged] {
+        assert!(!run.last_words().contains("render"), "{}", run.last_words());
+    }
+    assert_says(&damaged.last_words(), &["mend or replace the images"]);
+}
+
+#[test]
+fn names_that_are_no_text_are_told() {
+    let shot = Shot::new([1, 2]);
+    let name = OsStr::from_bytes(b"caf\xe9_0003.png");
+    fs::write(shot.frames().join(name), frames::frame(3)).unwrap();
+    let run = shot.stitch("").exits(0);
+    assert_says(&run.text(), &["1 of the images in", "not UTF-8", "_0003.png"]);
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! Flags and variables: what is asked for wrongly is refused before anything is
 //! touched, in words that name the flag and the variable.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-use crate::support::{Run, program, worker};
+use crate::support::{Run, names, program, worker};
 
 fn refused(arguments: &str) -> Run {
     worker("render").args(arguments).run().exits(2)
@@ -49,6 +51,68 @@ fn wrong_values_are_refused_with_flag_and_variable() {
     ] {
         refused(arguments).says(&words);
     }
+}
+
+#[test]
+fn what_is_plainly_no_folder_never_becomes_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for (uri, meant) in [
+        ("arn:aws:s3:::bkt/out", "s3://bkt/out"),
+        ("\"s3://bkt/out\"", "s3://bkt/out"),
+        (" s3://bkt/out", "s3://bkt/out"),
+        ("s3://bkt/out\n", "s3://bkt/out"),
+        ("s3:bkt/out", "s3://bkt/out"),
+        ("S3://bkt/out", "s3://bkt/out"),
+        ("bkt.s3.amazonaws.com/out", "s3://bkt/out"),
+        ("https://bkt.s3.amazonaws.com/out", "s3://bkt/out"),
+        ("gs://bkt/out", "s3://BUCKET/KEY"),
+        ("C:\\out", "s3://BUCKET/KEY"),
+        ("~/out", "s3://BUCKET/KEY"),
+        ("file:out", "file:///out"),
+    ] {
+        for variable in ["INPUT_URI", "OUTPUT_URI"] {
+            let run = worker("stitch").env("INPUT_URI", "in").env("OUTPUT_URI", "out");
+            let run = run.env(variable, uri).with(|command| {
+                command.current_dir(folder.path());
+            });
+            run.run().exits(2).says(&[variable, meant, "file:///PATH"]);
+            assert!(names(folder.path()).is_empty(), "{uri}");
+        }
+    }
+    for (variable, value) in
+        [("SCRATCH_DIR", "s3://bkt/tmp"), ("SCRATCH_DIR", "'/tmp'"), ("ALLOW_READ", "s3://bkt/a")]
+    {
+        let run = worker("render").args("-i a.blend -o out -f 1").env(variable, value).run();
+        run.exits(2).says(&[variable]);
+    }
+}
+
+#[test]
+fn a_variable_that_is_no_text_is_refused_and_not_passed_over() {
+    let value = OsStr::from_bytes(b"x\xff");
+    let render = || worker("render").args("-i a.blend -o out -f 1");
+    for variable in [
+        "SANDBOX",
+        "SCRATCH_DIR",
+        "JOB_TIMEOUT",
+        "NO_RESUME",
+        "LOG_LEVEL",
+        "PATH",
+        "AWS_BATCH_JOB_ARRAY_INDEX",
+        "AWS_BATCH_JOB_ID",
+        "AWS_ENDPOINT_URL",
+        // Handed over to Blender.
+        "OCIO",
+        "CUDA_VISIBLE_DEVICES",
+    ] {
+        render().env(variable, value).run().exits(2).says(&[variable, "not UTF-8"]);
+    }
+    let passed = render().args("--pass-env MY_LIBRARY").env("MY_LIBRARY", value);
+    passed.run().exits(2).says(&["MY_LIBRARY"]);
+    // The flag wins, and what nobody reads may be as it likes.
+    let other = worker("inspect").args("-i none.blend --log-level error");
+    let other = other.env("LOG_LEVEL", value).env("LESSOPEN", value).env("SANDBOX", value);
+    other.run().exits(66);
 }
 
 #[test]

@@ -7,15 +7,23 @@ use aws_sdk_batch::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_batch::operation::RequestId as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::aws;
+use crate::aws::{self, Blame, Misconfigured, Trouble, blame_of};
 
 /// Who must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
     /// Whoever wrote the request: it names what is not there, or cannot be.
     Request,
+    /// The one who set the variables or the profile.
+    Settings,
+    /// The one who set up this machine.
+    Machine,
+    /// The one who gave us the credentials: they are not accepted.
+    Identity,
     /// Whoever gives rights.
     Access,
+    /// Nobody: there are no credentials at the moment.
+    NoIdentity,
     /// Nobody: there was too much at once, and nothing was done.
     Throttled,
     /// Nobody: it may pass by itself.
@@ -37,9 +45,14 @@ impl BatchError {
     pub(super) fn no_region() -> Self {
         Self {
             doing: "be asked".to_owned(),
-            refused: Refused::Request,
+            refused: Refused::Settings,
             words: "no region is set; name one with AWS_REGION, or in your profile".to_owned(),
         }
+    }
+
+    /// A setting for Batch makes no sense.
+    pub(super) fn misconfigured(error: &Misconfigured) -> Self {
+        Self { doing: "be asked".to_owned(), refused: Refused::Settings, words: error.to_string() }
     }
 
     /// An answer that is none.
@@ -54,17 +67,9 @@ impl BatchError {
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
-        let service = match &error {
-            SdkError::ServiceError(service) => service,
-            SdkError::ConstructionFailure(_) => {
-                return Self { doing, refused: Refused::Request, words: aws::causes(&error) };
-            }
-            // What is no fault of the way to Batch is one of the credentials.
-            SdkError::DispatchFailure(failure) if !(failure.is_io() || failure.is_timeout()) => {
-                return Self { doing, refused: Refused::Access, words: aws::causes(&error) };
-            }
-            // No answer, or one that is not Batch's.
-            _ => return Self { doing, refused: Refused::ForNow, words: aws::causes(&error) },
+        let SdkError::ServiceError(service) = &error else {
+            let Trouble { blame, words } = Trouble::of(&error);
+            return Self { doing, refused: blame.into(), words };
         };
         let code = service.err().code().unwrap_or_default();
         let details = [
@@ -87,12 +92,28 @@ impl BatchError {
     }
 }
 
+impl From<Blame> for Refused {
+    fn from(blame: Blame) -> Self {
+        match blame {
+            Blame::Settings => Self::Settings,
+            Blame::Machine => Self::Machine,
+            Blame::Identity => Self::Identity,
+            Blame::Access => Self::Access,
+            Blame::NoIdentity => Self::NoIdentity,
+            Blame::Way => Self::ForNow,
+        }
+    }
+}
+
 /// "Common errors" in the AWS Batch API reference.
 fn sort(status: u16, code: &str) -> Refused {
+    if let Some(blame) = blame_of(code) {
+        return blame.into();
+    }
     match (status, code) {
         (_, "ThrottlingException" | "TooManyRequestsException") | (429, _) => Refused::Throttled,
         (500..600, _) => Refused::ForNow,
-        (401 | 403, _) | (_, "AccessDeniedException") => Refused::Access,
+        (401 | 403, _) => Refused::Access,
         _ => Refused::Request,
     }
 }
@@ -115,8 +136,8 @@ mod tests {
             (400, "ClientException", Refused::Request),
             (404, "", Refused::Request),
             (403, "AccessDeniedException", Refused::Access),
-            (403, "UnrecognizedClientException", Refused::Access),
-            (403, "ExpiredTokenException", Refused::Access),
+            (403, "UnrecognizedClientException", Refused::Identity),
+            (403, "ExpiredTokenException", Refused::Identity),
             (400, "ThrottlingException", Refused::Throttled),
             (429, "TooManyRequestsException", Refused::Throttled),
             (500, "ServerException", Refused::ForNow),

@@ -26,7 +26,7 @@ pub use submission::{
     ArrayProperties, Dependency, Overrides, Resource, ResourceKind, Submission, Variable,
 };
 
-use crate::aws;
+use crate::aws::{self, Service};
 use crate::request::JobId;
 
 /// How many jobs `DescribeJobs` takes at once.
@@ -51,11 +51,15 @@ impl Batch {
     /// The one that environment, profile or instance name.
     ///
     /// # Errors
-    /// If none of them names a region. Nothing is asked of the service.
+    /// If none of them names a region, or if a setting makes no sense. Nothing is asked of the
+    /// service.
     pub async fn connect() -> Result<Self, BatchError> {
         let region = aws::region().await.ok_or_else(BatchError::no_region)?;
-        let config = Box::pin(aws::config(region.clone())).await;
-        let config = Builder::from(&config).retry_config(RetryConfig::standard());
+        let config = Box::pin(aws::config(Service::Batch, region.clone())).await;
+        let config = config.map_err(|error| BatchError::misconfigured(&error))?;
+        let endpoint = Service::Batch.endpoint(&config);
+        let mut config = Builder::from(&config).retry_config(RetryConfig::standard());
+        config.set_endpoint_url(endpoint);
         Ok(Self { client: Client::from_conf(config.build()), region: region.to_string() })
     }
 

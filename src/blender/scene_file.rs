@@ -14,6 +14,7 @@ use std::io;
 
 use self::layout::{Layout, MAGIC};
 use self::packing::unpack;
+use crate::placeholder::Placeholder;
 use crate::request::{BlenderVersion, FrameRange};
 
 pub use self::packing::Packing;
@@ -101,6 +102,8 @@ pub enum SceneFileError {
     NotABlend,
     /// It is empty.
     Empty,
+    /// It is something that lies in its place.
+    Instead(Placeholder),
     /// It begins as one.
     Damaged(Flaw),
     /// It was saved by a newer Blender than the one that is to render it.
@@ -119,6 +122,7 @@ impl fmt::Display for SceneFileError {
         match self {
             Self::NotABlend => f.write_str("it does not begin like a .blend file"),
             Self::Empty => f.write_str("it is empty"),
+            Self::Instead(placeholder) => write!(f, "it is {placeholder}"),
             Self::Damaged(flaw) => write!(f, "{flaw}"),
             Self::Newer { saved_by, renderer } => write!(
                 f,
@@ -133,7 +137,11 @@ impl Error for SceneFileError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
-            Self::NotABlend | Self::Empty | Self::Damaged(_) | Self::Newer { .. } => None,
+            Self::NotABlend
+            | Self::Empty
+            | Self::Instead(_)
+            | Self::Damaged(_)
+            | Self::Newer { .. } => None,
         }
     }
 }
@@ -153,6 +161,9 @@ impl SceneFile {
     /// # Errors
     /// If the file is certainly no .blend file.
     pub fn from_start(start: &[u8], whole: bool) -> Result<Option<Self>, SceneFileError> {
+        if let Some(placeholder) = Placeholder::of(start) {
+            return Err(SceneFileError::Instead(placeholder));
+        }
         let unpacked = unpack(start, BEGINNING);
         let bytes = unpacked.bytes.as_slice();
         if !bytes.starts_with(MAGIC) {
@@ -261,7 +272,6 @@ mod tests {
         for bytes in [
             b"BLEND".to_vec(),
             b"\x89PNG\r\n\x1a\n".to_vec(),
-            b"<html>".to_vec(),
             gzip(b"something else"),
             zstd(b"something else"),
             vec![0x1f, 0x8b],
@@ -285,7 +295,7 @@ mod tests {
         let cut = &whole[..whole.len() / 2];
         assert_eq!(from(cut, false).unwrap(), None);
         assert!(matches!(from(cut, true), Err(SceneFileError::NotABlend)));
-        assert!(matches!(from(b"<html>", false), Err(SceneFileError::NotABlend)));
+        assert!(matches!(from(b"<html>", false), Err(SceneFileError::Instead(_))));
     }
 
     #[test]

@@ -63,7 +63,19 @@ impl Action {
         }
     }
 
-    /// What is common to all of them.
+    /// How all of them ask S3.
+    pub fn store(&self) -> &StoreArgs {
+        match self {
+            Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
+                &common.store
+            }
+            Self::Inspect(args) => &args.store,
+            Self::Submit(args) => &args.store,
+            Self::Status(args) => &args.store,
+        }
+    }
+
+    /// How all of them log.
     pub fn log(&self) -> &LogArgs {
         match self {
             Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
@@ -85,6 +97,16 @@ pub(super) struct LogArgs {
     /// How much is logged: error, warn, info, debug or trace [env: LOG_LEVEL] [default: info; warn where an answer is all]
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
+}
+
+// How S3 is asked.
+#[derive(Debug, Default, Args)]
+pub(super) struct StoreArgs {
+    /// Who pays for requests to S3 if the bucket's owner does not: requester [env: REQUEST_PAYER]
+    ///
+    /// A requester-pays bucket refuses requests that do not say so.
+    #[arg(long, value_name = "PAYER")]
+    pub request_payer: Option<String>,
 }
 
 // What there is to render, where it goes, and which frames there are. (A comment that clap
@@ -210,6 +232,9 @@ pub(super) struct CommonArgs {
     /// AWS_BATCH_JQ_NAME, which AWS Batch sets, and JOB_DEFINITION.
     #[arg(long, value_name = "FORMAT")]
     pub metrics: Option<String>,
+
+    #[command(flatten)]
+    pub store: StoreArgs,
 
     #[command(flatten)]
     pub log: LogArgs,
@@ -387,6 +412,9 @@ pub(super) struct InspectArgs {
     /// Tell it as JSON
     #[arg(long)]
     pub json: bool,
+
+    #[command(flatten)]
+    pub store: StoreArgs,
 
     #[command(flatten)]
     pub log: LogArgs,

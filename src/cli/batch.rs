@@ -6,13 +6,14 @@ use std::ffi::OsString;
 use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::resolver::{
     ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, DENOISE, FIRST_FRAME, FPS, FRAMES,
-    FRAMES_PER_JOB, INPUT_URI, OUTPUT_NAME, OUTPUT_URI, PRESET, Resolver, TOTAL_FRAMES, is_file,
+    FRAMES_PER_JOB, INPUT_URI, OUTPUT_NAME, OUTPUT_URI, PRESET, REQUEST_PAYER, Resolver,
+    TOTAL_FRAMES, is_file,
 };
 use super::settings::{Environment, Setting, UsageError};
 use super::{Refusal, parse};
 use crate::request::{
     Animation, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location, NamedFrames,
-    PollInterval, StatusJob, SubmitJob, Then, whole_number,
+    PollInterval, RequestPayer, StatusJob, SubmitJob, Then, whole_number,
 };
 
 const JOB_QUEUE: Setting = Setting { flag: "--job-queue", variable: "JOB_QUEUE" };
@@ -71,7 +72,12 @@ pub(super) fn submit_job(
         .ok_or_else(|| JOB_DEFINITION.refuse("is required and not set"))?;
     let queue = text(JOB_QUEUE, &args.job_queue)?
         .ok_or_else(|| JOB_QUEUE.refuse("is required and not set"))?;
-    let variables = variables(&args.env)?;
+    let mut variables = variables(&args.env)?;
+    if resolver.requester_pays(&args.store)? {
+        // The containers ask the same buckets.
+        let name = REQUEST_PAYER.variable.to_owned();
+        variables.entry(name).or_insert_with(|| RequestPayer::REQUESTER.to_owned());
+    }
     let mut variables_of_render = variables.clone();
     for (name, value) in scene_variables(resolver, &args.scene)? {
         insert(&mut variables_of_render, "--env", name, value)?;

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Environment;
+use super::{Environment, UsageError};
 use crate::request::sounds_secret;
 
 /// By name. HOME, TMPDIR and the language are the launch's own.
@@ -57,16 +57,23 @@ const PREFIXES: [&str; 15] = [
 ];
 
 /// The variables that a child gets, sorted by name: those listed here, and those in `passed`.
-pub fn environment(all: &Environment, passed: &[String]) -> Vec<(String, String)> {
+///
+/// # Errors
+/// If one of them is no text: without it, frames could look otherwise.
+pub fn environment(
+    all: &Environment,
+    passed: &[String],
+) -> Result<Vec<(String, String)>, UsageError> {
     let kept = |name: &str| {
         let listed = NAMES.contains(&name);
         let begins = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
         listed || begins && !sounds_secret(name) || passed.iter().any(|wanted| wanted == name)
     };
+    all.readable(kept)?;
     let kept = all.all().filter(|(name, _)| kept(name));
     let mut kept: Vec<_> = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     kept.sort();
-    kept
+    Ok(kept)
 }
 
 /// What these variables say lies elsewhere and is to be read.
@@ -114,7 +121,7 @@ mod tests {
         ]);
         let names = |passed: &[&str]| {
             let passed: Vec<_> = passed.iter().map(|&name| name.to_owned()).collect();
-            let names = environment(&all, &passed).into_iter().map(|(name, _)| name);
+            let names = environment(&all, &passed).unwrap().into_iter().map(|(name, _)| name);
             names.collect::<Vec<_>>()
         };
         let listed = ["BLENDER_USER_CONFIG", "CUDA_VISIBLE_DEVICES", "OCIO", "PATH"];

@@ -137,8 +137,10 @@ pub fn parse(
         ErrorKind::DisplayVersion => Refusal::Answer(format!("{}\n", provenance(environment))),
         _ => {
             let text = error.to_string();
-            let text = text.strip_prefix("error: ").unwrap_or(&text).trim_end();
-            Refusal::Usage(UsageError(text.to_owned()), format_unless_wrong(None))
+            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            // One event, one line.
+            let lines: Vec<_> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
+            Refusal::Usage(UsageError(lines.join("; ")), format_unless_wrong(None))
         }
     })?;
     let log_format = format_unless_wrong(cli.action.log().log_format.as_deref());

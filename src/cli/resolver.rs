@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::args::{
-    Action, CommonArgs, InspectArgs, RenderArgs, SceneArgs, StitchArgs, VideoArgs, WorkArgs,
+    Action, CommonArgs, InspectArgs, RenderArgs, SceneArgs, StitchArgs, StoreArgs, VideoArgs,
+    WorkArgs,
 };
 use super::settings::{Environment, Setting, Switch, UsageError};
 use super::{Command, JobRequest, batch, children, limits};
@@ -14,8 +15,8 @@ use crate::provenance::{Image, Provenance};
 use crate::request::{
     AllowMissing, ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame,
     FrameSelection, FrameSet, FramesPerJob, InspectJob, Location, Metrics, MetricsFormat,
-    OutputName, Paths, RenderJob, SequenceSelection, StartJitter, StitchJob, TotalFrames,
-    Transfers, VariableNames, VideoSettings,
+    OutputName, Paths, RenderJob, RequestPayer, SequenceSelection, StartJitter, StitchJob,
+    TotalFrames, Transfers, VariableNames, VideoSettings,
 };
 use crate::telemetry::logging::LogLevel;
 
@@ -46,6 +47,8 @@ const ENABLE_AUTOEXEC: Setting = Setting { flag: "--enable-autoexec", variable: 
 const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BACKLOG" };
 const MAX_TRANSFERS: Setting = Setting { flag: "--max-transfers", variable: "MAX_TRANSFERS" };
 const UPLOAD_BUFFER: Setting = Setting { flag: "--upload-buffer", variable: "UPLOAD_BUFFER" };
+pub(super) const REQUEST_PAYER: Setting =
+    Setting { flag: "--request-payer", variable: "REQUEST_PAYER" };
 const MAX_PREFETCH: Setting = Setting { flag: "--max-prefetch", variable: "MAX_PREFETCH" };
 const NO_RESUME: Setting = Setting { flag: "--no-resume", variable: "NO_RESUME" };
 const START_JITTER: Setting = Setting { flag: "--start-jitter", variable: "START_JITTER" };
@@ -69,6 +72,8 @@ impl Resolver<'_> {
     /// If something is missing, contradictory or out of range.
     pub fn command(&self, action: &Action) -> Result<Command, UsageError> {
         let env = self.environment;
+        // The AWS SDK, too, takes what it cannot read for unset: it would ask another store.
+        env.readable(|name| name.starts_with("AWS_") || name.starts_with("RENDER_WORKER_"))?;
         let attempt = self.attempt()?;
         let request = match action {
             Action::Render(args) => JobRequest::Render {
@@ -94,13 +99,14 @@ impl Resolver<'_> {
         let log_level = LOG_LEVEL.value(action.log().log_level.as_deref(), env)?;
         Ok(Command {
             provenance: provenance(env),
-            search_path: env.get("PATH").map(str::to_owned),
+            search_path: env.text("PATH")?.map(str::to_owned),
             transfers: Transfers {
                 attempts: self.number("AWS_MAX_ATTEMPTS")?.and_then(NonZeroU32::new),
+                requester_pays: self.requester_pays(action.store())?,
                 ..settings.transfers(common)?
             },
             metrics: settings.metrics(common, &attempt)?,
-            scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), settings.environment)?,
+            scratch_dir: settings.scratch_dir(common)?,
             confinement: settings.confinement(common)?,
             stop_grace: STOP_GRACE
                 .value(common.stop_grace.as_deref(), settings.environment)?
@@ -123,6 +129,15 @@ impl Resolver<'_> {
         })
     }
 
+    fn scratch_dir(&self, common: &CommonArgs) -> Result<Option<PathBuf>, UsageError> {
+        match SCRATCH_DIR.value(common.scratch_dir.as_deref(), self.environment)? {
+            None => Ok(None),
+            Some(Location::Local(path)) => Ok(Some(path)),
+            Some(elsewhere @ Location::S3 { .. }) => Err(SCRATCH_DIR
+                .refuse(format_args!("`{elsewhere}` is on S3; give a folder on this machine"))),
+        }
+    }
+
     fn metrics(
         &self,
         common: &CommonArgs,
@@ -135,10 +150,13 @@ impl Resolver<'_> {
             Some(MetricsFormat::Off) => false,
             None => attempt.job_id.is_some(),
         };
-        let told = |variable| env.get(variable).map(str::to_owned);
-        Ok(wanted.then(|| Metrics {
-            job_queue: told("AWS_BATCH_JQ_NAME"),
-            job_definition: told("JOB_DEFINITION"),
+        if !wanted {
+            return Ok(None);
+        }
+        let told = |variable| Ok(env.text(variable)?.map(str::to_owned));
+        Ok(Some(Metrics {
+            job_queue: told("AWS_BATCH_JQ_NAME")?,
+            job_definition: told("JOB_DEFINITION")?,
         }))
     }
 
@@ -148,11 +166,18 @@ impl Resolver<'_> {
         let upload_buffer = UPLOAD_BUFFER.value(common.upload_buffer.as_deref(), env)?;
         Ok(Transfers {
             attempts: None,
+            requester_pays: false,
             at_once: MAX_TRANSFERS
                 .value(common.max_transfers.as_deref(), env)?
                 .unwrap_or(defaults.at_once),
             upload_buffer: upload_buffer.unwrap_or(defaults.upload_buffer),
         })
+    }
+
+    pub fn requester_pays(&self, store: &StoreArgs) -> Result<bool, UsageError> {
+        let payer: Option<RequestPayer> =
+            REQUEST_PAYER.value(store.request_payer.as_deref(), self.environment)?;
+        Ok(payer.is_some())
     }
 
     fn render_job(&self, args: &RenderArgs, attempt: &Attempt) -> Result<RenderJob, UsageError> {
@@ -245,7 +270,7 @@ impl Resolver<'_> {
         let Paths(paths) = ALLOW_READ.value(paths.as_deref(), env)?.unwrap_or_default();
         let names = all(&common.pass_env, ",");
         let VariableNames(passed) = PASS_ENV.value(names.as_deref(), env)?.unwrap_or_default();
-        let environment = children::environment(env, &passed);
+        let environment = children::environment(env, &passed)?;
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let mut readable: Vec<_> = paths.into_iter().map(absolute).collect();
         readable.extend(children::named_paths(&environment));

@@ -1,32 +1,65 @@
 //! Flags and the variables behind them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
+/// What is wrong with a variable that has other bytes than those of text.
+const NO_TEXT: &str = "its value is not UTF-8 text; set it again, or unset it";
+
 /// What the environment says: the one place where it is read.
 #[derive(Clone, Debug, Default)]
-pub struct Environment(HashMap<String, String>);
+pub struct Environment {
+    variables: HashMap<String, String>,
+    /// Those whose values are no text, by name.
+    unreadable: BTreeSet<String>,
+}
 
 impl Environment {
-    /// The environment of this process. What is no Unicode is passed over: nothing of
-    /// ours could be.
+    /// The environment of this process. Names that are no Unicode are passed over: nothing of
+    /// ours is called so.
     pub fn current() -> Self {
-        let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
+        let mut environment = Self::default();
         #[expect(clippy::disallowed_methods, reason = "the one place where it is read")]
-        Self(std::env::vars_os().filter_map(unicode).collect())
+        for (name, value) in std::env::vars_os() {
+            match (name.into_string(), value.into_string()) {
+                (Ok(name), Ok(value)) => _ = environment.variables.insert(name, value),
+                (Ok(name), Err(_)) => _ = environment.unreadable.insert(name),
+                (Err(_), _) => {}
+            }
+        }
+        environment
+    }
+
+    /// A variable that is set and not empty. One that is no text is passed over: it must be
+    /// of no consequence that it is.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// A variable that is set and not empty.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    ///
+    /// # Errors
+    /// If it is not text: ignoring it would ignore what the user asked for.
+    pub(super) fn text(&self, name: &str) -> Result<Option<&str>, UsageError> {
+        self.readable(|unreadable| unreadable == name)?;
+        Ok(self.get(name))
+    }
+
+    /// Whether all variables with certain names are text.
+    ///
+    /// # Errors
+    /// If one of them is not.
+    pub(super) fn readable(&self, named: impl Fn(&str) -> bool) -> Result<(), UsageError> {
+        match self.unreadable.iter().find(|name| named(name)) {
+            None => Ok(()),
+            Some(name) => Err(UsageError(format!("{name}: {NO_TEXT}"))),
+        }
     }
 
     /// Every variable, also those that are empty.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
     /// Whether the terminal, if there is one, can wipe a line: `TERM` names a kind of
@@ -43,13 +76,13 @@ impl Environment {
 
 impl FromIterator<(String, String)> for Environment {
     fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self(variables.into_iter().collect())
+        Self { variables: variables.into_iter().collect(), unreadable: BTreeSet::new() }
     }
 }
 
 impl<const N: usize> From<[(&str, &str); N]> for Environment {
     fn from(variables: [(&str, &str); N]) -> Self {
-        Self(variables.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect())
+        variables.iter().map(|&(n, v)| (n.to_owned(), v.to_owned())).collect()
     }
 }
 
@@ -76,6 +109,9 @@ impl Setting {
         T: FromStr,
         T::Err: Display,
     {
+        if flag.is_none() && environment.unreadable.contains(self.variable) {
+            return Err(self.refuse(NO_TEXT));
+        }
         let Some(text) = flag.or_else(|| environment.get(self.variable)) else {
             return Ok(None);
         };

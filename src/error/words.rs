@@ -8,8 +8,27 @@ use crate::batch::Refused;
 use crate::blender::{Failure, Lack, SceneFileError, SetAside};
 use crate::ending::{Killer, Size};
 use crate::exit::Exit;
-use crate::request::{Feature, LARGEST_ARRAY, Location};
+use crate::request::{FRAMES_DIR, Feature, LARGEST_ARRAY, Location};
+use crate::storage;
 use crate::{blender, ffmpeg};
+
+/// Whether a folder is one that render stores frames in, and not one of somebody's images.
+fn is_of_frames(folder: &Location) -> bool {
+    match folder {
+        Location::Local(path) => path.file_name().is_some_and(|name| name == FRAMES_DIR),
+        Location::S3 { key, .. } => key.rsplit('/').next() == Some(FRAMES_DIR),
+    }
+}
+
+/// What helps where credentials are not accepted.
+const WHO_WE_ARE: &str = "give it credentials that are accepted: those of a role, of AWS_PROFILE, \
+                          or AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN";
+
+/// What helps where AWS or a store is not set up as it can be.
+const SETTINGS: &str = "correct what it names";
+
+/// What helps where this machine lacks what the settings speak of.
+const MACHINE: &str = "give this machine or image what it lacks";
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,7 +75,21 @@ impl fmt::Display for Error {
                 }
             }
             Self::NotStored { missing, .. } => write!(f, "{} not stored", frames(missing)),
-            Self::NoFrames { folder } => write!(f, "there are no numbered images in {folder}"),
+            Self::NoFrames { folder, unnumbered } => {
+                write!(f, "there are no numbered images in {folder}")?;
+                if !is_of_frames(folder) {
+                    write!(f, ", nor in a folder {FRAMES_DIR} below it")?;
+                }
+                match unnumbered.as_slice() {
+                    [] => Ok(()),
+                    [name] => write!(f, "; the name of {name} has no number at its end"),
+                    [name, more @ ..] => write!(
+                        f,
+                        "; the names of {name} and {} more images have no number at their end",
+                        more.len()
+                    ),
+                }
+            }
             Self::MissingFrames { folder, frames: which } => {
                 write!(f, "{} missing in {folder}", frames(which))
             }
@@ -111,7 +144,10 @@ impl Error {
                 let cause = causes.find(|c| killed || !matches!(c, blender::Cause::Killed(_)));
                 cause.map_or(Cow::Borrowed(""), of_blender)
             }
-            _ => self.advice_to_who_asked().unwrap_or_else(|| self.advice_by_code()).into(),
+            _ => {
+                let specific = self.advice_to_who_asked().or_else(|| self.advice_on_storage());
+                specific.unwrap_or_else(|| self.advice_by_code()).into()
+            }
         }
     }
 
@@ -121,10 +157,24 @@ impl Error {
             Exit::Success => "",
             Exit::Internal => "this is a bug in render-worker: report it with this log",
             Exit::Usage => "correct the flags or variables of the job",
+            Exit::Unusable if matches!(self, Self::UnusableFrames { folder, .. } if !is_of_frames(folder)) => {
+                "mend or replace the images that are named, or take them out of this folder"
+            }
             Exit::Unusable if matches!(self, Self::UnusableFrames { .. } | Self::Ffmpeg { .. }) => {
-                "render the frames that are named again"
+                "render the frames that are named again, or replace them"
+            }
+            Exit::Unusable
+                if matches!(self, Self::SceneFile { source: SceneFileError::Instead(_), .. }) =>
+            {
+                "put the file itself in its place"
             }
             Exit::Unusable => "open the scene in Blender, mend it and upload it again",
+            Exit::Missing if matches!(self, Self::MissingFrames { folder, .. } if !is_of_frames(folder)) => {
+                "put the images there that are missing, or hold the one before with --allow-gaps"
+            }
+            Exit::Missing if matches!(self, Self::NoFrames { .. }) => {
+                "check the URI, and that the names of the images end in their numbers"
+            }
             Exit::Missing if matches!(self, Self::MissingFrames { .. }) => {
                 "run the render jobs that make them, or hold the frame before with --allow-gaps"
             }
@@ -156,11 +206,42 @@ impl Error {
         }
     }
 
+    /// The same of a store, where its failure says more than the exit code.
+    fn advice_on_storage(&self) -> Option<&'static str> {
+        let (Self::Storage(source) | Self::NotStored { source, .. }) = self else { return None };
+        match source.failure() {
+            storage::Failure::Archived(_) => Some(
+                "restore the object (aws s3api restore-object, or from the console), then run the \
+                 job again",
+            ),
+            storage::Failure::Unrecognised(_) => Some(WHO_WE_ARE),
+            storage::Failure::Refused(_) => {
+                Some("see what the store says, and check that it is the store you mean")
+            }
+            storage::Failure::Misconfigured(_) => Some(SETTINGS),
+            storage::Failure::Lacking(_) => Some(MACHINE),
+            storage::Failure::Denied(_) if !self.is_about_a_file() => Some(
+                "give the job's role or user the right to do this; if requesters pay for this \
+                 bucket, also set --request-payer requester (REQUEST_PAYER)",
+            ),
+            storage::Failure::Missing(_)
+            | storage::Failure::Denied(_)
+            | storage::Failure::Transient(_)
+            | storage::Failure::Io(_) => None,
+        }
+    }
+
     /// The same where it is no job that ends, but what asked for jobs, or of them.
     fn advice_to_who_asked(&self) -> Option<&'static str> {
         Some(match self {
             Self::Batch(error) => match error.refused() {
                 Refused::Request => "correct what it names",
+                Refused::Settings => SETTINGS,
+                Refused::Machine => MACHINE,
+                Refused::Identity => WHO_WE_ARE,
+                Refused::NoIdentity => {
+                    "say who you are: AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+                }
                 Refused::Access => {
                     "give whoever runs this the right to do it, or other credentials"
                 }

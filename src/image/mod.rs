@@ -31,6 +31,7 @@ use std::error::Error;
 use std::fmt;
 use std::io::{self, BufRead, Seek};
 
+use crate::placeholder::Placeholder;
 use crate::request::ImageFormat;
 use reader::Source;
 
@@ -89,6 +90,10 @@ pub enum Damage {
         /// What it begins like.
         found: Option<ImageFormat>,
     },
+    /// The file is something that lies in the place of an image.
+    Instead(Placeholder),
+    /// The file has several images, to be shown one after the other.
+    Animation,
     /// The file ends before the image does.
     Truncated {
         /// How long the file is, in bytes.
@@ -119,6 +124,8 @@ impl fmt::Display for Damage {
             Self::NotThisFormat { expected, found: None } => {
                 write!(f, "is not a {expected} image: it does not begin like one")
             }
+            Self::Instead(placeholder) => write!(f, "is {placeholder}"),
+            Self::Animation => f.write_str("is an animation, and a frame is one image"),
             Self::Truncated { length, needed, inside } => write!(
                 f,
                 "ends after {length} bytes, in the middle of {inside}: \
@@ -156,6 +163,13 @@ const SIGNATURE_LENGTH: usize = 12;
 pub fn check<R: BufRead + Seek>(format: ImageFormat, reader: R) -> Result<Frame, Damage> {
     let mut source = Source::new(reader)?;
     let found = format_of(source.bytes("the signature")?);
+    if found.is_none() {
+        source.seek(0, "the signature")?;
+        let start = source.bytes::<{ Placeholder::ENOUGH }>("the signature").unwrap_or_default();
+        if let Some(placeholder) = Placeholder::of(&start) {
+            return Err(Damage::Instead(placeholder));
+        }
+    }
     if found != Some(format) {
         return Err(Damage::NotThisFormat { expected: format, found });
     }

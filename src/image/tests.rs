@@ -176,7 +176,7 @@ fn a_failing_disk_is_no_damage_of_the_image() {
 #[test]
 fn an_animation_is_no_frame() {
     let result = samples::ANIMATION.check();
-    assert!(matches!(result, Err(Damage::Corrupt { .. })), "{result:?}");
+    assert!(matches!(result, Err(Damage::Animation)), "{result:?}");
 }
 
 proptest! {

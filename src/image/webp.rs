@@ -6,7 +6,7 @@
 //!
 //! A WebP image is whole when the file is as long as its RIFF header says, its
 //! chunks fill that length, and one of them is an image. An animation is not a
-//! frame: its images are not in chunks of their own, and none is found.
+//! frame.
 //!
 //! [spec]: https://developers.google.com/speed/webp/docs/riff_container
 
@@ -43,6 +43,7 @@ pub(super) fn check<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, 
             b"\0\0\0\0" => {
                 return Err(Damage::Corrupt { what: "zeros where a chunk should begin", offset });
             }
+            b"ANIM" | b"ANMF" => return Err(Damage::Animation),
             b"VP8X" if canvas.is_none() => canvas = Some(extended(source)?),
             b"VP8 " if image.is_none() => image = Some(lossy(source, size)?),
             b"VP8L" if image.is_none() => image = Some(lossless(source)?),

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::printable::printable;
 
 /// Who is told: standard output.
 pub trait Tell: Fn(&str) -> Result<(), Error> {}
@@ -16,9 +17,9 @@ impl<F: Fn(&str) -> Result<(), Error>> Tell for F {}
 pub struct Lines(String);
 
 impl Lines {
-    /// Adds a line.
+    /// Adds a line, and no more than one, whatever the names in it are.
     pub fn say(&mut self, of: &str, said: impl Display) {
-        _ = writeln!(self.0, "{of:<12}{said}");
+        _ = writeln!(self.0, "{of:<12}{}", printable(&said.to_string()));
     }
 
     /// All of them.

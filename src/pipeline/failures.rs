@@ -171,14 +171,14 @@ impl FailedJob {
             Some(meaning) => format!("exit code {code} ({meaning})"),
             None => format!("exit code {code}, which is none of render-worker's"),
         });
-        let reasons = self.reasons.iter().map(|reason| printable(reason, &[]));
+        let reasons = self.reasons.iter().map(|reason| printable(reason));
         let words: Vec<_> = code.into_iter().chain(reasons).collect();
         if words.is_empty() { "no word of why".to_owned() } else { words.join(", ") }
     }
 
     /// Which job it is, and how it ended.
     pub fn summary(&self) -> String {
-        let name = printable(&self.job_name, &[]);
+        let name = printable(&self.job_name);
         let child = self.index.map_or(String::new(), |index| format!(", child {index}"));
         let times = match self.attempts {
             0 => "never ran".to_owned(),
@@ -192,6 +192,6 @@ impl FailedJob {
     pub fn details(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
         let log = self.log_stream.as_ref().map(|stream| format!("{} {stream}", self.log_group));
         let details = [("log", log), ("cause", self.cause.clone())];
-        details.into_iter().filter_map(|(what, said)| Some((what, printable(&said?, &[]))))
+        details.into_iter().filter_map(|(what, said)| Some((what, printable(&said?))))
     }
 }

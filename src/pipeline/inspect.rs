@@ -9,7 +9,6 @@ use super::Worker;
 use super::answer::{Lines, Tell, json};
 use crate::blender::{ENOUGH, Packing, SceneFile, SceneFileError};
 use crate::error::Error;
-use crate::printable::printable;
 use crate::request::{
     BlenderVersion, FrameRange, FramesPerJob, InspectJob, LARGEST_ARRAY, Location,
 };
@@ -139,7 +138,7 @@ fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) 
         lines.say("rendered by", format!("Blender {renderer}{verdict}"));
     }
     for scene in &file.scenes {
-        let (name, range) = (printable(&scene.name, &[]), scene.range);
+        let (name, range) = (&scene.name, scene.range);
         lines.say("scene", format!("{name}: frames {range}, {} of them", range.len()));
     }
     let size = per_job.jobs(frames);

@@ -67,7 +67,7 @@ impl Found {
 /// What was found out, or `None`, with a warning, where we may not look.
 fn unless_denied<T>(looked: Result<T, StorageError>) -> Result<Option<T>, StorageError> {
     match looked {
-        Err(error) if matches!(error.failure(), Failure::Denied(_)) => {
+        Err(error) if matches!(error.failure(), Failure::Denied(_) | Failure::Refused(_)) => {
             tracing::warn!(
                 "cannot tell which frames are there already, so all are rendered: {} \
                  (--no-resume, NO_RESUME does not look)",

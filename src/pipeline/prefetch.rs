@@ -9,9 +9,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
 use super::sequence::{Sequence, Slot};
+use crate::error::chain;
 use crate::image::{self, Frame};
 use crate::request::{ByteSize, FrameNumber, ImageFormat, Location};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Failure, Storage, StorageError};
 
 /// What the window is counted in, in bytes: permits are 32 bit. A frame takes one at least.
 const UNIT: u64 = 4 * 1024;
@@ -120,7 +121,14 @@ async fn fetch(
     let image = match slot.file {
         None => Image::Gap,
         Some(file) => {
-            let content = storage.read(&folder.join(&file.name)).await?;
+            let content = match storage.read(&folder.join(&file.name)).await {
+                // A folder, or a link to nowhere, in the place of a frame.
+                Err(error) if is_no_file(&error) => {
+                    let why = format!("{} cannot be read: {}", file.name, chain(&error));
+                    return Ok(Fetched { number: slot.number, image: Image::Damaged(why) });
+                }
+                content => content?,
+            };
             match image::check(format, Cursor::new(&content)) {
                 Ok(frame) => Image::Whole { content, frame },
                 Err(damage) => Image::Damaged(format!("{} {damage}", file.name)),
@@ -128,6 +136,11 @@ async fn fetch(
         }
     };
     Ok(Fetched { number: slot.number, image })
+}
+
+/// Whether what was listed on this machine is nothing that can be read.
+fn is_no_file(error: &StorageError) -> bool {
+    matches!((error.location(), error.failure()), (Location::Local(_), Failure::Missing(_)))
 }
 
 /// What so many bytes take of a window.

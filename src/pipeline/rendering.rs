@@ -27,7 +27,7 @@ use crate::error::{Error, chain};
 use crate::process::supervisor::{End, Running, Stdin, shell_line};
 use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, REPORTS_DIR, RenderJob};
 use crate::space::Space;
-use crate::storage::{Failure, StorageError};
+use crate::storage::StorageError;
 pub use answer::ANSWER;
 use launch::{Current, Stop};
 use strikes::Strikes;
@@ -276,10 +276,7 @@ impl<'a> Rendering<'a> {
 
     /// Why it makes no sense to render on, if it makes none.
     fn futile(&self) -> Option<String> {
-        let lasts = |error: &StorageError| match error.failure() {
-            Failure::Denied(_) | Failure::Missing(_) | Failure::Io(_) => true,
-            Failure::Transient(_) => false,
-        };
+        let lasts = |error: &StorageError| !error.failure().passes();
         if self.not_stored.values().any(lasts) {
             return Some("stopping Blender: what cannot be stored need not be rendered".to_owned());
         }
@@ -334,20 +331,16 @@ impl<'a> Rendering<'a> {
             Outcome::NotStored(error) => {
                 let text = chain(&error);
                 let number = frame.get();
-                match error.failure() {
+                if !error.failure().passes() {
+                    tracing::error!(frame = number, "frame {frame} is not stored: {text}");
+                } else if self.not_stored.contains_key(&frame) {
                     // Each time after the first one the backlog speaks for all of them.
-                    Failure::Transient(_) if self.not_stored.contains_key(&frame) => {
-                        tracing::debug!(frame = number, "frame {frame} is not stored yet: {text}");
-                    }
-                    Failure::Transient(_) => {
-                        tracing::warn!(
-                            frame = number,
-                            "frame {frame} is not stored yet and waits: {text}"
-                        );
-                    }
-                    Failure::Denied(_) | Failure::Missing(_) | Failure::Io(_) => {
-                        tracing::error!(frame = number, "frame {frame} is not stored: {text}");
-                    }
+                    tracing::debug!(frame = number, "frame {frame} is not stored yet: {text}");
+                } else {
+                    tracing::warn!(
+                        frame = number,
+                        "frame {frame} is not stored yet and waits: {text}"
+                    );
                 }
                 self.not_stored.insert(frame, error);
             }
@@ -361,7 +354,7 @@ impl<'a> Rendering<'a> {
         if !self.drain().await {
             return None;
         }
-        let passes = |error: &StorageError| matches!(error.failure(), Failure::Transient(_));
+        let passes = |error: &StorageError| error.failure().passes();
         let passing: Vec<_> = self.not_stored.extract_if(.., |_, error| passes(error)).collect();
         let missing = self.pending();
         for frame in missing.iter().filter(|_| self.not_stored.is_empty()) {

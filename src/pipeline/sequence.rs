@@ -44,7 +44,7 @@ impl Sequence {
         allow_gaps: bool,
     ) -> Result<Self, Error> {
         let (format, mut files) = frames_of_one_kind(folder, entries)?;
-        let no_frames = || Error::NoFrames { folder: folder.clone() };
+        let no_frames = || Error::NoFrames { folder: folder.clone(), unnumbered: Vec::new() };
         let present: FrameSet = files.keys().copied().collect();
         let (Some(lowest), Some(highest)) = (present.first(), present.last()) else {
             return Err(no_frames());
@@ -128,9 +128,13 @@ fn frames_of_one_kind(
     type Kind = BTreeMap<FrameNumber, Entry>;
 
     let mut kinds: BTreeMap<(String, ImageFormat), Kind> = BTreeMap::new();
-    let mut twice = Vec::new();
+    let (mut twice, mut unnumbered) = (Vec::new(), Vec::new());
     for entry in entries {
         let Some(frame) = FrameFile::parse(&entry.name) else {
+            let extension = entry.name.rsplit_once('.').map(|(_, extension)| extension);
+            if extension.and_then(ImageFormat::from_extension).is_some() {
+                unnumbered.push(entry.name);
+            }
             continue;
         };
         let kind = kinds.entry((frame.prefix, frame.format)).or_default();
@@ -154,7 +158,7 @@ fn frames_of_one_kind(
         return Err(unusable(problems));
     }
     let only = kinds.pop_first().map(|((_, format), kind)| (format, kind));
-    only.ok_or_else(|| Error::NoFrames { folder: folder.clone() })
+    only.ok_or_else(|| Error::NoFrames { folder: folder.clone(), unnumbered })
 }
 
 #[cfg(test)]

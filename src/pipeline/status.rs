@@ -244,7 +244,7 @@ fn failed(job: &Job) -> usize {
 /// How a job is: of an array how many children are in which state. And why, if Batch says so
 /// and it is no good sign.
 fn summary(job: &Job) -> String {
-    let mut text = format!("{}: {}", printable(&job.name, &[]), job.state.name());
+    let mut text = format!("{}: {}", printable(&job.name), job.state.name());
     if let Some(Children { size, states }) = &job.children {
         let states = states.iter().map(|(state, count)| format!("{count} {}", state.name()));
         let states: Vec<_> = states.collect();
@@ -254,7 +254,7 @@ fn summary(job: &Job) -> String {
         }
     }
     if let Some(reason) = job.reason.as_ref().filter(|_| job.state != State::Succeeded) {
-        _ = write!(text, ", {}", printable(reason, &[]));
+        _ = write!(text, ", {}", printable(reason));
     }
     text
 }

@@ -22,7 +22,7 @@ use crate::process::memory::MemoryWatch;
 use crate::process::shutdown::Stage;
 use crate::process::supervisor::{End, Event, Running, Stdin, Stream, shell_line};
 use crate::process::watchdog::{Alarm, Watchdog};
-use crate::request::{FRAMES_DIR, FrameFile, FrameRate, FrameSet, Location, StitchJob};
+use crate::request::{FRAMES_DIR, FrameRate, FrameSet, Location, StitchJob};
 use crate::storage::Entry;
 
 /// How often progress is told.
@@ -131,11 +131,9 @@ async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<
     let frames = job.input.join(FRAMES_DIR);
     let entries = worker.storage.list(&frames).await?;
     if entries.is_empty() {
+        // Where there is nothing either, it is this folder that was named.
         let beside = worker.storage.list(&job.input).await?;
-        let image = |entry: &Entry| FrameFile::parse(&entry.name).is_some();
-        if beside.iter().any(image) {
-            return Ok((job.input.clone(), beside));
-        }
+        return Ok((job.input.clone(), beside));
     }
     Ok((frames, entries))
 }

@@ -36,7 +36,7 @@ impl LineAssembler {
 
     /// Hands out what came after the last line end.
     pub fn finish(&mut self, mut emit: impl FnMut(String)) {
-        let mut text = printable(&String::from_utf8_lossy(self.line.trim_ascii_end()), &[]);
+        let mut text = printable(&String::from_utf8_lossy(self.line.trim_ascii_end()));
         if self.cut > 0 {
             text = format!("{text} [… {} bytes more]", self.cut);
         }

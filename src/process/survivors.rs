@@ -5,6 +5,8 @@
 //! `prctl(2)`), and that is the worker. Invariant: whatever the worker starts, one at a
 //! time, is started by [`Running`](super::supervisor::Running). So when that child has
 //! ended, every descendant of the worker that was not there before is a survivor.
+//! [Helpers](crate::helpers) of the AWS SDK are the one exception: nothing is reaped or killed
+//! while one is at work.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::sleep;
@@ -16,6 +18,7 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{Pid, getpid};
 
 use super::table::{Process, processes};
+use crate::helpers::NoHelper;
 
 /// How long survivors are hunted. Killing takes milliseconds; only what forks faster
 /// than it is found, or hangs in a system call, takes longer.
@@ -81,9 +84,18 @@ impl Bystanders {
     }
 }
 
-/// Waits for those orphans that have ended, so that none stays a zombie. `child` is
-/// another's to wait for.
+/// How long helpers of the AWS SDK are waited for: by then they are given up.
+const HELPERS: Duration = Duration::from_mins(1);
+
+/// Waits for those orphans that have ended, so that none stays a zombie; later, while a helper
+/// is at work. `child` is another's to wait for.
 pub fn reap(child: Option<Pid>) {
+    if let Some(_alone) = NoHelper::now() {
+        reap_all(child);
+    }
+}
+
+fn reap_all(child: Option<Pid>) {
     let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     while let Ok(status) = waitid(Id::All, flags) {
         match status.pid() {
@@ -101,10 +113,11 @@ pub fn reap(child: Option<Pid>) {
 ///
 /// Must not be called while a child is running that is to live.
 pub fn end_all(bystanders: &Bystanders) {
+    let _alone = NoHelper::within(HELPERS);
     let began = Instant::now();
     let mut ended = BTreeSet::new();
     loop {
-        reap(None);
+        reap_all(None);
         let left = bystanders.survivors(getpid().as_raw(), &processes());
         if left.is_empty() {
             break;

@@ -106,6 +106,9 @@ impl FromStr for Paths {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let paths: Vec<_> = text.split(':').map(PathBuf::from).collect();
+        if text.contains("://") {
+            return Err(ValueError::new(text, "paths on this machine, and no URIs"));
+        }
         if paths.iter().any(|path| path.as_os_str().is_empty()) {
             return Err(ValueError::new(text, "paths, separated by colons"));
         }

@@ -34,7 +34,7 @@ pub use frames::{FrameNumber, FrameRange, FrameSet, FrameSetError};
 pub use grace::StopGrace;
 pub use inspect::InspectJob;
 pub use limits::{BlenderAttempts, LimitError, Limits, StallTimeout, Timeout};
-pub use location::{Location, LocationError};
+pub use location::{Location, LocationError, Slip};
 pub use metrics::{Metrics, MetricsFormat};
 pub use output::{FRAMES_DIR, FrameFile, ImageFormat, REPORTS_DIR};
 pub use render::{CyclesDevice, Engine, RenderJob, ValueError, whole_number};
@@ -47,5 +47,5 @@ pub use submit::{
     Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,
     SubmitJob, Then,
 };
-pub use transfers::{Transfers, TransfersAtOnce};
+pub use transfers::{RequestPayer, Transfers, TransfersAtOnce};
 pub use video::{Codec, Crf, FrameRate, OutputName, Preset, VideoSettings};

@@ -15,6 +15,8 @@ pub struct Transfers {
     pub at_once: TransfersAtOnce,
     /// How much of what goes out is in memory.
     pub upload_buffer: ByteSize,
+    /// Whether we pay for what is asked of a bucket whose owner does not.
+    pub requester_pays: bool,
 }
 
 impl Default for Transfers {
@@ -23,7 +25,27 @@ impl Default for Transfers {
             attempts: None,
             at_once: TransfersAtOnce::default(),
             upload_buffer: ByteSize::mib(32),
+            requester_pays: false,
         }
+    }
+}
+
+/// Who pays for requests to a bucket, if not its owner.
+///
+/// Text form: `requester`, as S3 has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestPayer;
+
+impl RequestPayer {
+    /// The one there is.
+    pub const REQUESTER: &str = "requester";
+}
+
+impl FromStr for RequestPayer {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        (text == Self::REQUESTER).then_some(Self).ok_or_else(|| ValueError::new(text, "requester"))
     }
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use crate::aws::Misconfigured;
 use crate::request::Location;
 
 /// What was being done.
@@ -32,9 +33,19 @@ impl fmt::Display for Operation {
 pub enum Failure {
     /// The file, object or bucket is not there.
     Missing(Box<dyn Error + Send + Sync>),
-    /// We may not, or the request makes no sense to the store: asking again changes
-    /// nothing.
+    /// The object is in an archive, and cannot be read before it is restored.
+    Archived(Box<dyn Error + Send + Sync>),
+    /// We may not.
     Denied(Box<dyn Error + Send + Sync>),
+    /// Our credentials are not accepted.
+    Unrecognised(Box<dyn Error + Send + Sync>),
+    /// The store cannot do what it was asked, or finds no sense in it.
+    Refused(Box<dyn Error + Send + Sync>),
+    /// What variables, flags or a profile say of the store makes no sense.
+    Misconfigured(Box<dyn Error + Send + Sync>),
+    /// This machine lacks something: the authority behind the store's certificate, or a working
+    /// helper for credentials.
+    Lacking(Box<dyn Error + Send + Sync>),
     /// The store cannot be reached, is overloaded or failing, or our credentials are
     /// not there (any more): later it may work.
     Transient(Box<dyn Error + Send + Sync>),
@@ -46,8 +57,27 @@ impl Failure {
     /// In whoever's words.
     pub(super) fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
         match self {
-            Self::Missing(e) | Self::Denied(e) | Self::Transient(e) | Self::Io(e) => e.as_ref(),
+            Self::Missing(e)
+            | Self::Archived(e)
+            | Self::Denied(e)
+            | Self::Unrecognised(e)
+            | Self::Refused(e)
+            | Self::Misconfigured(e)
+            | Self::Lacking(e)
+            | Self::Transient(e)
+            | Self::Io(e) => e.as_ref(),
         }
+    }
+
+    /// Whether it may be otherwise soon. What does not pass is the same each time.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Transient(_))
+    }
+}
+
+impl From<Misconfigured> for Failure {
+    fn from(error: Misconfigured) -> Self {
+        Self::Misconfigured(error.into())
     }
 }
 

@@ -1,15 +1,17 @@
 //! Files on this machine: scratch space and mounted volumes.
 
+use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
 use super::{Entry, Failure, Fingerprint, Names, Opened, Version, sidecar};
-use crate::request::Location;
+use crate::request::{FrameFile, ImageFormat, Location};
 use crate::space::Space;
 
 /// Runs file system calls where they may block.
@@ -20,19 +22,27 @@ async fn blocking<T: Send + 'static>(
     Ok(result.map_err(io::Error::other)??)
 }
 
-/// The files of these names directly in `folder`. Names that are hidden or no UTF-8 are
-/// passed over: neither is a frame or report, and ours are hidden while they are written.
+/// The files of these names directly in `folder`. Names that are hidden are passed over: they
+/// are no frames or reports, and ours are hidden while they are written. So are names that are
+/// no UTF-8, with a warning where they look like images. What is called like a frame and is
+/// none, such as a folder or a dead link, is listed: reading it gives the error.
 pub(super) async fn list(folder: PathBuf, names: Names) -> Result<Vec<Entry>, Failure> {
     blocking(move || {
-        let mut entries = Vec::new();
-        let folder = match fs::read_dir(folder) {
+        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+        let listed = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(entries),
-            folder => folder?,
+            listed => listed?,
         };
-        for entry in folder {
+        for entry in listed {
             let entry = entry?;
             let name = entry.file_name();
-            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+            let Some(name) = name.to_str() else {
+                unreadable.extend(as_of_an_image(&name));
+                continue;
+            };
+            if name.starts_with('.') {
+                continue;
+            }
             // Before each of the others costs a request to a file server.
             if !names.contain(name) {
                 continue;
@@ -43,18 +53,53 @@ pub(super) async fn list(folder: PathBuf, names: Names) -> Result<Vec<Entry>, Fa
                     size: metadata.len(),
                     modified: metadata.modified()?,
                 }),
-                // A file that went away meanwhile, or a dead link.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(_) | Err(_) => {}
+                // Neither is a file that went away meanwhile.
+                Ok(_) | Err(_) => {
+                    let is_there = fs::symlink_metadata(entry.path()).is_ok();
+                    if is_there && FrameFile::parse(name).is_some() {
+                        let (name, modified) = (name.to_owned(), SystemTime::UNIX_EPOCH);
+                        entries.push(Entry { name, size: 0, modified });
+                    }
+                }
             }
+        }
+        if let Some(example) = unreadable.first() {
+            tracing::warn!(
+                "{} of the images in {} are passed over, as their names are not UTF-8: {example}",
+                unreadable.len(),
+                folder.display()
+            );
         }
         Ok(entries)
     })
     .await
 }
 
+/// A name that is no UTF-8, as well as it can be shown, if it is like that of an image.
+fn as_of_an_image(name: &OsStr) -> Option<String> {
+    let name = name.to_string_lossy();
+    let (_, extension) = name.rsplit_once('.')?;
+    ImageFormat::from_extension(extension).map(|_| name.into_owned())
+}
+
 pub(super) async fn read(file: PathBuf) -> Result<Bytes, Failure> {
-    blocking(move || fs::read(file).map(Bytes::from)).await
+    blocking(move || {
+        let content = fs::read(&file).map_err(|error| with_target(error, &file))?;
+        Ok(Bytes::from(content))
+    })
+    .await
+}
+
+/// Says of a file that is not there that it is a link to such a one.
+fn with_target(error: io::Error, file: &Path) -> io::Error {
+    match fs::read_link(file) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => {
+            let text = format!("it is a link to {}, which is not there", target.display());
+            io::Error::new(error.kind(), text)
+        }
+        Ok(_) | Err(_) => error,
+    }
 }
 
 /// The beginning of `file`, `length` bytes of it, and its absolute path.
@@ -66,7 +111,7 @@ pub(super) async fn open(
     let (path, start, size) = blocking(move || {
         let path = std::path::absolute(file)?;
         // Looked at before it is opened: opening a pipe waits for whoever writes to it.
-        let metadata = fs::metadata(&path)?;
+        let metadata = fs::metadata(&path).map_err(|error| with_target(error, &path))?;
         if !metadata.is_file() {
             return Err(io::Error::new(
                 io::ErrorKind::IsADirectory,

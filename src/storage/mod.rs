@@ -107,7 +107,7 @@ impl Storage {
             match folder {
                 Location::Local(path) => local::list(path.clone(), names).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await.list(key, &names).await
+                    self.s3.bucket(bucket).await?.list(key, &names).await
                 }
             }
         };
@@ -122,7 +122,7 @@ impl Storage {
         let result = async {
             match file {
                 Location::Local(path) => local::read(path.clone()).await,
-                Location::S3 { bucket, key } => self.s3.bucket(bucket).await.read(key).await,
+                Location::S3 { bucket, key } => self.s3.bucket(bucket).await?.read(key).await,
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
@@ -162,7 +162,7 @@ impl Storage {
             match file {
                 Location::Local(path) => local::open(file, path.clone(), length).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await.open(file, key, length).await
+                    self.s3.bucket(bucket).await?.open(file, key, length).await
                 }
             }
         };
@@ -181,7 +181,7 @@ impl Storage {
             return Ok(());
         };
         let result = async {
-            let bucket = self.s3.bucket(bucket).await;
+            let bucket = self.s3.bucket(bucket).await?;
             bucket.confirm(key, etag.as_deref(), &file.start).await
         };
         let location = &file.location;
@@ -198,7 +198,7 @@ impl Storage {
         let result = async {
             match (&file.version, &file.location) {
                 (Version::S3 { etag }, Location::S3 { bucket, key }) => {
-                    let bucket = self.s3.bucket(bucket).await;
+                    let bucket = self.s3.bucket(bucket).await?;
                     bucket.download(key, etag.as_deref(), file, copy).await?;
                     Ok(copy.to_owned())
                 }
@@ -218,7 +218,9 @@ impl Storage {
         let result = async {
             match file {
                 Location::Local(path) => local::fingerprint(path.clone()).await,
-                Location::S3 { bucket, key } => self.s3.bucket(bucket).await.fingerprint(key).await,
+                Location::S3 { bucket, key } => {
+                    self.s3.bucket(bucket).await?.fingerprint(key).await
+                }
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
@@ -246,7 +248,7 @@ impl Storage {
             match file {
                 Location::Local(path) => local::write(path.clone(), content).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await.write(key, content, None).await
+                    self.s3.bucket(bucket).await?.write(key, content, None).await
                 }
             }
         };
@@ -271,7 +273,7 @@ impl Storage {
             match file {
                 Location::Local(path) => local::copy(source, path.clone(), fingerprint).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await.upload(source, key, fingerprint).await
+                    self.s3.bucket(bucket).await?.upload(source, key, fingerprint).await
                 }
             }
         };

@@ -122,8 +122,11 @@ pub fn start(format: LogFormat, level: LogLevel, reader: Reader, attempt: &Attem
     };
     // Libraries speak up only when something is wrong.
     let libraries = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
+    // What it says of credentials that are not to be had is told as the cause of a failure.
+    let sdk = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::ERROR };
     let levels = Targets::new()
         .with_default(libraries)
+        .with_target("aws_config", sdk)
         .with_target(env!("CARGO_CRATE_NAME"), level.0)
         .with_target(progress::TARGET, LevelFilter::OFF);
     let lines = tracing_subscriber::fmt::layer()
@@ -273,10 +276,10 @@ impl Visit for Fields {
     }
 }
 
-/// The text without what would command a terminal, and with its middle left out if it
+/// The text without what would command a terminal or begin a line of its own, and with its middle left out if it
 /// is longer than `longest` bytes: a message ends in what to do.
 fn presentable(text: &str, longest: usize) -> String {
-    let text = printable(text, &['\n']);
+    let text = printable(text);
     if text.len() <= longest {
         return text;
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{LogArgs, RendererArgs, SceneArgs, VideoArgs, WorkArgs};
+use super::{LogArgs, RendererArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SubmitArgs {
@@ -84,6 +84,9 @@ pub(in crate::cli) struct SubmitArgs {
     pub follow: FollowArgs,
 
     #[command(flatten)]
+    pub store: StoreArgs,
+
+    #[command(flatten)]
     pub log: LogArgs,
 }
 
@@ -115,6 +118,9 @@ pub(in crate::cli) struct StatusArgs {
 
     #[command(flatten)]
     pub follow: FollowArgs,
+
+    #[command(flatten)]
+    pub store: StoreArgs,
 
     #[command(flatten)]
     pub log: LogArgs,

@@ -66,7 +66,7 @@ impl Bucket {
         retries: &Arc<AtomicU64>,
     ) -> Self {
         Self {
-            connection: Arc::new(Connection::new(config)),
+            connection: Arc::new(Connection::new(config, transfers.requester_pays)),
             name: name.to_owned(),
             tls: is_protected(config),
             patience: Patience::new(transfers.attempts),
@@ -119,7 +119,10 @@ impl Bucket {
                 }
                 // The empty name is what the console makes to show an empty folder; a slash
                 // only a store could list that does not know the delimiter.
-                let name = name.filter(|name| names.contain(name) && !name.contains('/'));
+                // Hidden ones are no frames here either: macOS leaves ._0001.png beside 0001.png.
+                let hidden = |name: &str| name.starts_with('.');
+                let name =
+                    name.filter(|name| names.contain(name) && !name.contains('/') && !hidden(name));
                 if let Some(name) = name {
                     entries.push(Entry {
                         name: name.to_owned(),

@@ -7,9 +7,10 @@ use std::time::Duration;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::operation::RequestId as _;
 use aws_sdk_s3::operation::RequestIdExt as _;
+use aws_sdk_s3::operation::create_session::CreateSessionError;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::aws::{self, causes};
+use crate::aws::{self, Blame, Trouble, blame_of, causes};
 use crate::storage::Failure;
 
 /// What S3 or the way to it said, in one line.
@@ -76,20 +77,15 @@ where
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
     let SdkError::ServiceError(service) = &error else {
-        // No answer, a time-out, an answer that is not S3's, or no credentials.
-        return Fault::passing(causes(&error));
+        return before_an_answer(&error);
     };
     let code = service.err().code().unwrap_or_default();
     if code.is_empty() && status.is_some_and(|status| (200..300).contains(&status)) {
         // An answer that cannot be read, such as the page of a proxy.
         return Fault::passing(causes(&error));
     }
-    let text = Box::new(S3Error(describe(&error, status, code, service.err().message())));
-    let (failure, cure) = match sort(code, status.unwrap_or_default()) {
-        (Kind::Missing, cure) => (Failure::Missing(text), cure),
-        (Kind::Transient, cure) => (Failure::Transient(text), cure),
-        (Kind::Denied, cure) => (Failure::Denied(text), cure),
-    };
+    let text = describe(&error, status, code, service.err().message());
+    let (kind, cure) = sort(code, status.unwrap_or_default());
     let header = |name| error.raw_response().and_then(|response| response.headers().get(name));
     let retry_after =
         header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
@@ -97,14 +93,75 @@ where
     // S3 API reference).
     let elsewhere = matches!(status, Some(301 | 307 | 400));
     let home = header("x-amz-bucket-region").filter(|_| elsewhere).map(str::to_owned);
-    Fault { failure, cure, retry_after, code: code.to_owned(), home }
+    Fault { failure: kind.failure(text), cure, retry_after, code: code.to_owned(), home }
+}
+
+/// No answer, a time-out, an answer that is not S3's, or nothing that could be asked.
+fn before_an_answer<E>(error: &SdkError<E, HttpResponse>) -> Fault
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    // A bucket on one zone takes a session first, and the bucket's name is in no other request.
+    if let Some(code) = code_of_session(error) {
+        let (kind, cure) = sort(&code, 0);
+        return Fault { code, ..Fault::new(kind.failure(causes(error)), cure) };
+    }
+    let Trouble { blame, words } = Trouble::of(error);
+    let kind = match blame {
+        Blame::Settings => Kind::Misconfigured,
+        Blame::Machine => Kind::Lacking,
+        Blame::Identity => Kind::Unrecognised,
+        Blame::Access => Kind::Denied,
+        Blame::NoIdentity | Blame::Way => Kind::Transient,
+    };
+    let cure = match blame {
+        // A file of a profile is read once, as long as nobody asks anew.
+        Blame::NoIdentity => Cure::Credentials,
+        Blame::Way => Cure::Time,
+        Blame::Settings | Blame::Machine | Blame::Identity | Blame::Access => Cure::None,
+    };
+    Fault::new(kind.failure(words), cure)
+}
+
+/// What S3 calls it that no session of a directory bucket is to be had.
+fn code_of_session(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let session: Option<&SdkError<CreateSessionError, HttpResponse>> = error.downcast_ref();
+        if let Some(code) = session.and_then(ProvideErrorMetadata::code) {
+            return Some(code.to_owned());
+        }
+        next = error.source();
+    }
+    None
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Missing,
+    Archived,
     Transient,
     Denied,
+    Unrecognised,
+    Refused,
+    Misconfigured,
+    Lacking,
+}
+
+impl Kind {
+    fn failure(self, text: String) -> Failure {
+        let text = Box::new(S3Error(text));
+        match self {
+            Self::Missing => Failure::Missing(text),
+            Self::Archived => Failure::Archived(text),
+            Self::Transient => Failure::Transient(text),
+            Self::Denied => Failure::Denied(text),
+            Self::Unrecognised => Failure::Unrecognised(text),
+            Self::Refused => Failure::Refused(text),
+            Self::Misconfigured => Failure::Misconfigured(text),
+            Self::Lacking => Failure::Lacking(text),
+        }
+    }
 }
 
 /// Who must act when S3 answers with this code and status, and what cures it. The codes
@@ -114,13 +171,26 @@ fn sort(code: &str, status: u16) -> (Kind, Cure) {
     match (code, status) {
         // Denied by status, but cured by new credentials.
         ("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired", _) => {
-            (Kind::Transient, Cure::Credentials)
+            return (Kind::Transient, Cure::Credentials);
         }
+        ("InvalidObjectState", _) => return (Kind::Archived, Cure::None),
+        ("InvalidBucketName" | "KeyTooLongError", _) => {
+            return (Kind::Misconfigured, Cure::None);
+        }
+        _ => {}
+    }
+    match blame_of(code) {
+        Some(Blame::Identity | Blame::NoIdentity) => return (Kind::Unrecognised, Cure::None),
+        Some(Blame::Access) => return (Kind::Denied, Cure::None),
+        Some(Blame::Settings) => return (Kind::Misconfigured, Cure::None),
+        Some(Blame::Machine | Blame::Way) | None => {}
+    }
+    match (code, status) {
         // The object was replaced while it was read: what was had of it is of no use.
         ("PreconditionFailed", _) | (_, 412) => (Kind::Transient, Cure::None),
         ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, 404) => (Kind::Missing, Cure::None),
         // The store is none that can do this: the one 5xx that does not pass.
-        ("NotImplemented", _) | (_, 501) => (Kind::Denied, Cure::None),
+        ("NotImplemented", _) | (_, 501) => (Kind::Refused, Cure::None),
         // A clock that is wrong: the SDK has learned the right time from this answer, and
         // signs the next request with it.
         (
@@ -145,8 +215,9 @@ fn sort(code: &str, status: u16) -> (Kind, Cure) {
         // Success with an error in the body, as when an upload is completed.
         (_, 200..300 | 408 | 425 | 500..600) => (Kind::Transient, Cure::Time),
         // An answer without a body has no room for a code: it may well be ExpiredToken.
-        ("", 400) => (Kind::Denied, Cure::Credentials),
-        _ => (Kind::Denied, Cure::None),
+        ("", 400) => (Kind::Refused, Cure::Credentials),
+        (_, 401 | 403) => (Kind::Denied, Cure::None),
+        _ => (Kind::Refused, Cure::None),
     }
 }
 
@@ -176,7 +247,7 @@ mod tests {
     #[test]
     fn what_s3_answers_says_who_must_act_and_what_cures_it() {
         use Cure::{Credentials, None as Nothing, Restraint, Time};
-        use Kind::{Denied, Missing, Transient};
+        use Kind::{Archived, Denied, Misconfigured, Missing, Refused, Transient, Unrecognised};
         for (code, status, expected) in [
             ("SlowDown", 503, (Transient, Restraint)),
             ("", 503, (Transient, Restraint)),
@@ -192,15 +263,24 @@ mod tests {
             ("OperationAborted", 409, (Transient, Time)),
             ("ExpiredToken", 400, (Transient, Credentials)),
             ("TokenRefreshRequired", 400, (Transient, Credentials)),
-            ("", 400, (Denied, Credentials)),
+            ("", 400, (Refused, Credentials)),
             ("PreconditionFailed", 412, (Transient, Nothing)),
             ("NoSuchKey", 404, (Missing, Nothing)),
             ("", 404, (Missing, Nothing)),
             ("AccessDenied", 403, (Denied, Nothing)),
-            ("NotImplemented", 501, (Denied, Nothing)),
-            ("InvalidAccessKeyId", 403, (Denied, Nothing)),
-            ("SignatureDoesNotMatch", 403, (Denied, Nothing)),
-            ("InvalidToken", 400, (Denied, Nothing)),
+            ("NotImplemented", 501, (Refused, Nothing)),
+            ("InvalidAccessKeyId", 403, (Unrecognised, Nothing)),
+            ("SignatureDoesNotMatch", 403, (Unrecognised, Nothing)),
+            ("InvalidToken", 400, (Unrecognised, Nothing)),
+            ("InvalidObjectState", 403, (Archived, Nothing)),
+            ("NoSuchBucket", 404, (Missing, Nothing)),
+            ("NoSuchBucket", 0, (Missing, Nothing)),
+            ("AuthorizationHeaderMalformed", 400, (Misconfigured, Nothing)),
+            ("KeyTooLongError", 400, (Misconfigured, Nothing)),
+            ("InvalidArgument", 400, (Refused, Nothing)),
+            ("MethodNotAllowed", 405, (Refused, Nothing)),
+            ("AllAccessDisabled", 403, (Denied, Nothing)),
+            ("", 401, (Denied, Nothing)),
             ("", 403, (Denied, Nothing)),
         ] {
             assert_eq!(sort(code, status), expected, "{code} {status}");

@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use aws_config::{Region, SdkConfig};
 use aws_sdk_s3::Client;
+use aws_sdk_s3::config::interceptors::BeforeTransmitInterceptorContextMut;
 use aws_sdk_s3::config::timeout::TimeoutConfig;
-use aws_sdk_s3::config::{Builder, StalledStreamProtectionConfig};
-use aws_types::service_config::ServiceConfigKey;
+use aws_sdk_s3::config::{
+    Builder, ConfigBag, Intercept, RuntimeComponents, StalledStreamProtectionConfig,
+};
+use aws_sdk_s3::error::BoxError;
 use tokio::sync::Mutex;
 
 use super::retry::limit;
-use crate::aws;
+use crate::aws::{self, Misconfigured, Service};
 
 /// Asked first where neither environment, profile nor instance names a region; the
 /// bucket then tells where it really is.
@@ -33,6 +36,7 @@ pub(super) struct Connection {
 pub(super) struct Session {
     pub(super) client: Client,
     config: SdkConfig,
+    requester_pays: bool,
     number: u32,
 }
 
@@ -43,14 +47,17 @@ impl Session {
     }
 
     fn replace(&mut self, config: SdkConfig) {
-        *self = Self { client: client(&config), config, number: self.number + 1 };
+        self.client = client(&config, self.requester_pays);
+        self.config = config;
+        self.number += 1;
     }
 }
 
 impl Connection {
     /// By way of the region of `config`.
-    pub(super) fn new(config: &SdkConfig) -> Self {
-        let session = Session { client: client(config), config: config.clone(), number: 0 };
+    pub(super) fn new(config: &SdkConfig, requester_pays: bool) -> Self {
+        let client = client(config, requester_pays);
+        let session = Session { client, config: config.clone(), requester_pays, number: 0 };
         Self { session: Mutex::new(session) }
     }
 
@@ -59,16 +66,22 @@ impl Connection {
         self.session.lock().await.clone()
     }
 
-    /// Replaces the client of `session`, whose credentials are no longer accepted, by one
+    /// Replaces the client of `session`, that has no credentials or some that have expired, by one
     /// that has asked for them anew: the SDK keeps credentials until the time that their
     /// source has named, whatever S3 says, and reads a profile once.
-    pub(super) async fn renew(&self, session: &Session) {
+    pub(super) async fn renew(&self, session: &Session, expired: bool) {
         let mut current = self.session.lock().await;
         // Several requests can fail of it at once; one of them asks.
         if current.number == session.number {
-            tracing::info!("the credentials for S3 have expired: asking for new ones");
+            if expired {
+                tracing::info!("the credentials for S3 have expired: asking for new ones");
+            }
             let region = current.config.region().cloned();
-            current.replace(Box::pin(load_config(region)).await);
+            match Box::pin(load_config(region)).await {
+                Ok(config) => current.replace(config),
+                // It was right before: somebody is writing to it.
+                Err(error) => tracing::warn!("no new credentials for S3: {error}"),
+            }
         }
     }
 
@@ -84,12 +97,15 @@ impl Connection {
 
 /// What environment, profile, container and instance say of us, for a region or else the
 /// one that they name.
-pub(super) async fn load_config(region: Option<Region>) -> SdkConfig {
+///
+/// # Errors
+/// If one of these settings makes no sense.
+pub(super) async fn load_config(region: Option<Region>) -> Result<SdkConfig, Misconfigured> {
     let region = match region {
         Some(region) => Some(region),
         None => aws::region().await,
     };
-    aws::config(region.unwrap_or(Region::from_static(FALLBACK_REGION))).await
+    aws::config(Service::S3, region.unwrap_or(Region::from_static(FALLBACK_REGION))).await
 }
 
 /// What is set for a request that carries so many bytes: the SDK's time until the first
@@ -102,32 +118,44 @@ fn timeouts(bytes: u64) -> TimeoutConfig {
     TimeoutConfig::builder().connect_timeout(aws::CONNECT).read_timeout(limit(bytes)).build()
 }
 
-fn client(config: &SdkConfig) -> Client {
-    let config = Builder::from(config)
-        .force_path_style(custom_endpoint(config).is_some_and(|url| !is_aws(&url)))
+fn client(config: &SdkConfig, requester_pays: bool) -> Client {
+    let endpoint = Service::S3.endpoint(config);
+    let mut builder = Builder::from(config)
+        .force_path_style(endpoint.as_ref().is_some_and(|url| !is_aws(url)))
         .timeout_config(timeouts(0))
         .stalled_stream_protection(
             StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build(),
-        )
-        .build();
-    Client::from_conf(config)
+        );
+    builder.set_endpoint_url(endpoint);
+    if requester_pays {
+        builder = builder.interceptor(RequesterPays);
+    }
+    Client::from_conf(builder.build())
+}
+
+/// Says in every request that we pay for it.
+#[derive(Debug)]
+struct RequesterPays;
+
+impl Intercept for RequesterPays {
+    fn name(&self) -> &'static str {
+        "RequesterPays"
+    }
+
+    fn modify_before_signing(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _components: &RuntimeComponents,
+        _config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        context.request_mut().headers_mut().insert("x-amz-request-payer", "requester");
+        Ok(())
+    }
 }
 
 /// Whether what is said to S3 is protected by TLS.
 pub(super) fn is_protected(config: &SdkConfig) -> bool {
-    custom_endpoint(config).is_none_or(|endpoint| endpoint.starts_with("https"))
-}
-
-/// The endpoint that environment or profile sets for S3, service-specific first.
-fn custom_endpoint(config: &SdkConfig) -> Option<String> {
-    let key = ServiceConfigKey::builder()
-        .service_id("S3")
-        .env("AWS_ENDPOINT_URL")
-        .profile("endpoint_url")
-        .build()
-        .ok()?;
-    let specific = config.service_config().and_then(|source| source.load_config(key));
-    specific.or_else(|| config.endpoint_url().map(str::to_owned))
+    Service::S3.endpoint(config).is_none_or(|endpoint| endpoint.starts_with("https"))
 }
 
 /// AWS's own endpoints know buckets as host names; others often only as paths.

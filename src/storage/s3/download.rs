@@ -192,7 +192,10 @@ impl Bucket {
         match head.await {
             Ok(head) => Ok(Sum::of_head(&head)),
             // Whoever may read it may ask this; of other stores one never knows.
-            Err(Fault { failure: Failure::Denied(_) | Failure::Missing(_), .. }) => Ok(None),
+            Err(Fault {
+                failure: Failure::Denied(_) | Failure::Refused(_) | Failure::Missing(_),
+                ..
+            }) => Ok(None),
             Err(fault) => Err(fault),
         }
     }
@@ -321,7 +324,7 @@ fn cut(length: u64, expected: u64) -> Fault {
 /// that knows no ranges answers with the whole.
 fn other_range((start, end): (u64, u64), total: u64, length: u64) -> Fault {
     let text = format!("asked for bytes {start} to {end} of {total}, the store sent {length}");
-    Failure::Denied(text.into()).into()
+    Failure::Refused(text.into()).into()
 }
 
 /// An object or a part of it.

@@ -20,6 +20,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use aws_config::SdkConfig;
 use tokio::sync::{Mutex, OnceCell};
 
+use super::Failure;
 use crate::request::Transfers;
 use bucket::Bucket;
 use connection::load_config;
@@ -47,11 +48,14 @@ impl Buckets {
     /// The bucket of that name. Nothing is set up before the first call, and nothing is
     /// asked of it: whether it is there, and in which region, the first request tells.
     /// (What that takes is boxed: it would make every storage future large.)
-    pub(super) async fn bucket(&self, name: &str) -> Bucket {
-        let config = self.config.get_or_init(|| Box::pin(load_config(None))).await;
+    ///
+    /// # Errors
+    /// If a setting for S3 makes no sense.
+    pub(super) async fn bucket(&self, name: &str) -> Result<Bucket, Failure> {
+        let config = self.config.get_or_try_init(|| Box::pin(load_config(None))).await?;
         let mut known = self.known.lock().await;
         let new = || Bucket::new(config, name, &self.transfers, &self.retries);
-        known.entry(name.to_owned()).or_insert_with(new).clone()
+        Ok(known.entry(name.to_owned()).or_insert_with(new).clone())
     }
 
     /// How many requests were tried again up to now.

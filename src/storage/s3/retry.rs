@@ -15,7 +15,7 @@ use aws_sdk_s3::Client;
 
 use super::bucket::Bucket;
 use super::classify::{Cure, Fault};
-use crate::aws::ANSWER;
+use crate::aws::{ANSWER, has_fixed_keys};
 use crate::error::chain;
 use crate::storage::Failure;
 
@@ -122,7 +122,7 @@ impl Bucket {
                     self.patience.pause(number, failing, fault.retry_after)
                 }
             };
-            let Some(pause) = pause else { return Err(fault) };
+            let Some(pause) = pause else { return Err(lasting(fault)) };
             self.retries.fetch_add(1, Relaxed);
             let text = chain(fault.failure.cause());
             if failing >= WORTH_TELLING && !told {
@@ -133,7 +133,7 @@ impl Bucket {
             }
             tokio::time::sleep(pause).await;
             if fault.cure == Cure::Credentials {
-                self.connection.renew(&session).await;
+                self.connection.renew(&session, !fault.code.is_empty()).await;
             }
             number += 1;
         }
@@ -149,6 +149,19 @@ impl Bucket {
             self.name
         );
         Fault { failure: Failure::Missing(text.into()), ..fault }
+    }
+}
+
+/// A failure that the patience is over for. Keys that have expired, and that nobody renews,
+/// are no better in another attempt of the job.
+fn lasting(fault: Fault) -> Fault {
+    match fault.failure {
+        Failure::Transient(cause)
+            if fault.cure == Cure::Credentials && !fault.code.is_empty() && has_fixed_keys() =>
+        {
+            Fault { failure: Failure::Unrecognised(cause), ..fault }
+        }
+        failure => Fault { failure, ..fault },
     }
 }
 

@@ -201,8 +201,7 @@ impl Bucket {
 /// Whether a store may take the same upload without the checksum of the whole: it knows
 /// none, or computes another one from parts that it has compared.
 fn may_be_of_sums(fault: &Fault) -> bool {
-    let refused = matches!(fault.failure, Failure::Denied(_)) && fault.code != "AccessDenied";
-    refused || fault.code == "BadDigest"
+    matches!(fault.failure, Failure::Refused(_)) || fault.code == "BadDigest"
 }
 
 /// Sorts an error of a completion. What the parts add up to is the same the next time.

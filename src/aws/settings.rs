@@ -1,0 +1,278 @@
+//! What variables and profile say of AWS, checked before anything is asked of it: a setting
+//! that makes no sense is reported, and not tried again and again.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use aws_config::profile::{self, ProfileSet};
+use aws_config::{Region, SdkConfig};
+use aws_types::os_shim_internal::{Env, Fs};
+use aws_types::service_config::ServiceConfigKey;
+
+use super::causes;
+
+/// A setting that makes no sense.
+#[derive(Debug)]
+pub struct Misconfigured(String);
+
+impl fmt::Display for Misconfigured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Misconfigured {}
+
+/// A service of AWS, as its settings call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// S3, or a store that speaks as it does.
+    S3,
+    /// AWS Batch.
+    Batch,
+}
+
+impl Service {
+    /// As the SDK calls it, and its own variable.
+    fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::S3 => ("S3", "AWS_ENDPOINT_URL_S3"),
+            Self::Batch => ("Batch", "AWS_ENDPOINT_URL_BATCH"),
+        }
+    }
+
+    /// The endpoint that environment or profile sets for it, service-specific first.
+    pub fn endpoint(self, config: &SdkConfig) -> Option<String> {
+        let key = ServiceConfigKey::builder()
+            .service_id(self.names().0)
+            .env("AWS_ENDPOINT_URL")
+            .profile("endpoint_url")
+            .build()
+            .ok()?;
+        let is_set = |url: &String| !url.is_empty();
+        let specific = config.service_config().and_then(|source| source.load_config(key));
+        let general = || config.endpoint_url().map(str::to_owned);
+        specific.filter(is_set).or_else(|| general().filter(is_set))
+    }
+
+    /// Checks the endpoint and the region of `config`.
+    ///
+    /// # Errors
+    /// If one of them makes no sense.
+    pub(super) fn check(self, config: &SdkConfig) -> Result<(), Misconfigured> {
+        let endpoint = self.endpoint(config);
+        match &endpoint {
+            Some(url) if !is_endpoint(url) => {
+                let source = source_of(&[self.names().1, "AWS_ENDPOINT_URL"], "endpoint_url");
+                let shown = if url.contains('@') { "(with a name or key in it)" } else { url };
+                Err(Misconfigured(format!(
+                    "{source}: `{shown}` is no address of a server; give http://HOST:PORT or \
+                     https://HOST"
+                )))
+            }
+            Some(_) => Ok(()),
+            // Only AWS's own host names are made of it; other stores call it what they like.
+            None => match config.region().map(Region::as_ref) {
+                Some(region) if !is_region(region) => {
+                    let source = source_of(&["AWS_REGION", "AWS_DEFAULT_REGION"], "region");
+                    Err(Misconfigured(format!(
+                        "{source}: `{region}` is no region of AWS; they are called like eu-central-1"
+                    )))
+                }
+                _ => Ok(()),
+            },
+        }
+    }
+}
+
+/// The first of these variables that is set, or the setting of the profile.
+fn source_of(variables: &[&str], setting: &str) -> String {
+    variables.iter().find(|name| set(name).is_some()).map_or_else(
+        || format!("`{setting}` of the profile (AWS_PROFILE, AWS_CONFIG_FILE)"),
+        |variable| (*variable).to_owned(),
+    )
+}
+
+/// A variable that is set and not empty. (The SDK takes empty ones for set.)
+fn set(variable: &str) -> Option<String> {
+    Env::real().get(variable).ok().filter(|value| !value.is_empty())
+}
+
+/// The region that variables name.
+pub(super) fn region() -> Option<Region> {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(set).map(Region::new)
+}
+
+/// The profile to take instead of the one that the SDK would.
+pub(super) fn profile_name() -> Option<&'static str> {
+    Env::real().get("AWS_PROFILE").is_ok_and(|name| name.is_empty()).then_some("default")
+}
+
+/// An address as the SDK takes it: scheme, host, perhaps port and path.
+fn is_endpoint(url: &str) -> bool {
+    let Some((scheme, rest)) = url.split_once("://") else { return false };
+    let place = rest.split('/').next().unwrap_or_default();
+    let (host, port) = match place.strip_prefix('[') {
+        Some(rest) => match rest.split_once(']') {
+            Some((host, port)) => (host, port),
+            None => return false,
+        },
+        None => place.split_at(place.find(':').unwrap_or(place.len())),
+    };
+    let port_fits =
+        port.is_empty() || port.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok());
+    let host_fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    let path_fits = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#');
+    ["http", "https"].contains(&scheme)
+        && !host.is_empty()
+        && host.chars().all(host_fits)
+        && port_fits
+        && rest.chars().all(path_fits)
+}
+
+/// Two or more words and a number: `us-gov-west-1`, `ap-southeast-2`, `eusc-de-east-1`. Which
+/// ones there are changes.
+fn is_region(text: &str) -> bool {
+    let words: Vec<_> = text.split('-').collect();
+    let Some((number, words)) = words.split_last() else { return false };
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase());
+    words.len() >= 2
+        && words.iter().all(is_word)
+        && !number.is_empty()
+        && number.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// Reads and checks the files of profiles.
+///
+/// # Errors
+/// If a file cannot be read or makes no sense, if the profile that is asked for is not there,
+/// or if there is half of a key.
+pub(super) async fn profiles() -> Result<ProfileSet, Misconfigured> {
+    for variable in FILES {
+        let Some(path) = set(variable) else { continue };
+        match tokio::fs::read(&path).await {
+            // As all the SDKs have it: there may be one, and credentials may be elsewhere.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                return Err(Misconfigured(format!("{variable}: {path} cannot be read: {error}")));
+            }
+            Ok(_) => {}
+        }
+    }
+    #[expect(clippy::default_trait_access, reason = "of a crate that is not ours to name")]
+    let files = Default::default();
+    let name = profile_name().map(Cow::Borrowed);
+    let profiles = profile::load(&Fs::real(), &Env::real(), &files, name).await;
+    let profiles = profiles.map_err(|error| {
+        let [config, credentials] = FILES;
+        Misconfigured(format!(
+            "the files of AWS profiles make no sense: {} ({config}, {credentials})",
+            causes(&error)
+        ))
+    })?;
+    let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+    match keys.map(|name| set(name).is_some()) {
+        [true, false] => return Err(half(keys[0], keys[1])),
+        [false, true] => return Err(half(keys[1], keys[0])),
+        [true, true] => return Ok(profiles),
+        [false, false] => {}
+    }
+    match set("AWS_PROFILE") {
+        Some(name) if profiles.get_profile(&name).is_none() => {
+            let known: Vec<_> = profiles.profiles().collect();
+            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            Err(Misconfigured(format!(
+                "AWS_PROFILE: there is no profile {name:?}; there are: {known} (AWS_CONFIG_FILE, \
+                 AWS_SHARED_CREDENTIALS_FILE)"
+            )))
+        }
+        _ => Ok(profiles),
+    }
+}
+
+/// The variables that name the files of profiles.
+const FILES: [&str; 2] = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+
+fn half(set: &str, lacking: &str) -> Misconfigured {
+    Misconfigured(format!(
+        "{set} is set and {lacking} is not: a key is of no use without the other"
+    ))
+}
+
+/// Whether the credentials are those of variables: nobody renews them as long as we run.
+pub fn has_fixed_keys() -> bool {
+    set("AWS_ACCESS_KEY_ID").is_some()
+}
+
+/// A file that is named where credentials could be, and is not there.
+pub(super) fn missing_file() -> Option<String> {
+    FILES.iter().find_map(|variable| {
+        let path = set(variable)?;
+        let missing = std::fs::metadata(&path).is_err();
+        missing.then(|| format!("{variable} names {path}, which is not there"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_an_address_of_a_server() {
+        for url in [
+            "http://localhost:9000",
+            "https://minio_1.example.org/base/path/",
+            "http://10.0.0.1",
+            "http://[::1]:9000",
+            "https://s3.eu-west-1.amazonaws.com",
+        ] {
+            assert!(is_endpoint(url), "{url}");
+        }
+        for text in [
+            "",
+            "not a url",
+            "localhost:9000",
+            "ftp://localhost",
+            "http://",
+            "http:///path",
+            "http://host:port",
+            "http://host:99999",
+            "http://[::1",
+            "http://id:key@host",
+            "http://host/?x=y",
+            "http://ho st",
+            "s3://bucket",
+            "http://host\n",
+        ] {
+            assert!(!is_endpoint(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_region_is_words_and_a_number() {
+        for region in
+            ["eu-central-1", "us-gov-west-1", "ap-southeast-5", "cn-north-1", "eusc-de-east-1"]
+        {
+            assert!(is_region(region), "{region}");
+        }
+        for text in [
+            "",
+            "eu",
+            "Frankfurt",
+            "eu west/1",
+            "us-east-1a",
+            "EU-CENTRAL-1",
+            "eu_central_1",
+            "eu-central",
+            "eu-1",
+            "-eu-central-1",
+            "eu-central-",
+            "auto",
+            "us-east-1 ",
+        ] {
+            assert!(!is_region(text), "{text:?}");
+        }
+    }
+}

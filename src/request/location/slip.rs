@@ -1,0 +1,225 @@
+//! Texts that are plainly not meant as a folder on this machine, and what was meant.
+//!
+//! In a container any text can become a folder, and that folder is gone with the container. So
+//! a text that looks like a place elsewhere, or that a shell should have changed, is refused.
+//! `./NAME` and `file:///PATH` name a folder that really is called so.
+
+use std::fmt;
+
+/// Why a text is neither a path nor a URI as we read them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slip {
+    /// A space or line break around it.
+    Padded,
+    /// Quotes around it, which a shell would have removed.
+    Quoted,
+    /// Something on S3, in another notation.
+    OtherSpelling,
+    /// A store, or a kind of server, that is not S3.
+    OtherStore,
+    /// A Windows path.
+    Windows,
+    /// A variable or home directory that a shell would have expanded.
+    Unexpanded,
+}
+
+impl fmt::Display for Slip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Padded => "begins or ends with a space or a line break",
+            Self::Quoted => "has quotes around it that no shell has removed",
+            Self::OtherSpelling => "is not how a place on S3 is written here",
+            Self::OtherStore => "is neither an S3 URI nor a path",
+            Self::Windows => "is a Windows path, and this is Linux",
+            Self::Unexpanded => "begins with `$` or `~`, which no shell has expanded",
+        })
+    }
+}
+
+/// Characters that are put around a text to keep it together.
+const QUOTES: [char; 9] = ['"', '\'', '`', '<', '>', '“', '”', '‘', '’'];
+
+/// What stands before a colon in the name of a store or a server.
+const STORES: [&str; 31] = [
+    "abfs", "abfss", "adl", "arn", "az", "azure", "b2", "cos", "dav", "davs", "file", "ftp",
+    "ftps", "gcs", "gs", "hdfs", "http", "https", "minio", "nfs", "obs", "oss", "r2", "s3", "s3a",
+    "s3n", "sftp", "smb", "swift", "wasb", "wasbs",
+];
+
+/// How the host names of object stores end.
+const HOSTS: [&str; 10] = [
+    "amazonaws.com",
+    "amazonaws.com.cn",
+    "backblazeb2.com",
+    "blob.core.windows.net",
+    "console.aws.amazon.com",
+    "dfs.core.windows.net",
+    "digitaloceanspaces.com",
+    "r2.cloudflarestorage.com",
+    "storage.googleapis.com",
+    "wasabisys.com",
+];
+
+/// Whether a text is plainly meant for something that it does not name, and the URI that
+/// was meant, as far as that can be told.
+pub(super) fn slip(text: &str) -> Option<(Slip, Option<String>)> {
+    // A slash at the end of a key is passed over, and what is before it stands at the end.
+    let end = if text.starts_with("s3://") { text.trim_end_matches('/') } else { text };
+    let bare = end.trim().trim_matches(QUOTES).trim();
+    if text.trim_start() != text || end.trim_end() != end {
+        return Some((Slip::Padded, Some(meant(bare))));
+    }
+    if text.starts_with(QUOTES) || end.ends_with(QUOTES) && text.contains("://") {
+        return Some((Slip::Quoted, Some(meant(bare))));
+    }
+    // A path cannot be mistaken, and is the way out.
+    if text.starts_with('/') || text.starts_with("./") || text.starts_with("../") {
+        return None;
+    }
+    if let Some(uri) = on_s3(text) {
+        return (uri.trim_end_matches('/') != text.trim_end_matches('/'))
+            .then_some((Slip::OtherSpelling, Some(uri)));
+    }
+    // What is wrong with these is told with their own rule.
+    if text.starts_with("s3://") || text.starts_with("file://") {
+        return None;
+    }
+    let drive = matches!(text.as_bytes(), [d, b':', rest @ ..]
+        if d.is_ascii_alphabetic() && matches!(rest, [] | [b'\\' | b'/', ..]));
+    if drive || ["\\\\", ".\\", "..\\", "~\\"].iter().any(|start| text.starts_with(start)) {
+        return Some((Slip::Windows, None));
+    }
+    if text.starts_with('$') || text == "~" || text.starts_with("~/") {
+        return Some((Slip::Unexpanded, None));
+    }
+    is_elsewhere(text).then(|| (Slip::OtherStore, file_uri(text)))
+}
+
+/// The URI that a text without its wrapping was meant as.
+fn meant(bare: &str) -> String {
+    on_s3(bare).unwrap_or_else(|| bare.to_owned())
+}
+
+/// `file:/a`, `FILE:///a` as it is written here.
+fn file_uri(text: &str) -> Option<String> {
+    let (scheme, path) = text.split_once(':')?;
+    let path = path.trim_start_matches('/');
+    (scheme.eq_ignore_ascii_case("file") && !path.is_empty()).then(|| format!("file:///{path}"))
+}
+
+/// Whether a text names a server, a store or a device, and no file.
+fn is_elsewhere(text: &str) -> bool {
+    if text.contains("://") {
+        return true;
+    }
+    let place = text.split('/').next().unwrap_or_default();
+    if is_host_of_store(place) {
+        return true;
+    }
+    let Some((before, after)) = place.split_once(':') else { return false };
+    let is_scheme = before.starts_with(|c: char| c.is_ascii_alphabetic())
+        && before.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let is_port = !after.is_empty() && after.bytes().all(|b| b.is_ascii_digit());
+    let listed = STORES.iter().any(|store| before.eq_ignore_ascii_case(store));
+    // `host:9000/bucket`; `scheme:/path`, which RFC 3986 allows; `user@host:path`.
+    is_scheme && (listed || is_port || after.is_empty()) || before.contains('@')
+}
+
+fn is_host_of_store(place: &str) -> bool {
+    let host = place.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    HOSTS.iter().any(|store| {
+        host.strip_suffix(store).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
+/// The URI of something on S3, as we read it, if a text is any spelling of one.
+fn on_s3(text: &str) -> Option<String> {
+    let mut rest = text;
+    // Twice where somebody has put it before what had it already.
+    while let Some(bucket) = after_scheme(rest) {
+        rest = bucket;
+    }
+    let is_ours = rest.len() < text.len();
+    let found = of_arn(rest, is_ours).or_else(|| of_url(rest));
+    let (bucket, key) = match found {
+        Some(found) => found,
+        None if is_ours && !rest.is_empty() => {
+            let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+            (bucket.to_owned(), key.to_owned())
+        }
+        None => return None,
+    };
+    // Hadoop has keys in front of the bucket.
+    Some(uri(bucket.rsplit('@').next().unwrap_or_default(), &key))
+}
+
+fn uri(bucket: &str, key: &str) -> String {
+    if key.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{key}") }
+}
+
+/// What follows on `s3:`, `S3://`, `s3a://`, `s3//`.
+fn after_scheme(text: &str) -> Option<&str> {
+    let place = ["s3", "s3a", "s3n"].iter().find_map(|scheme| {
+        let (start, rest) = text.split_at_checked(scheme.len())?;
+        let rest = rest.strip_prefix(':').or_else(|| rest.starts_with("//").then_some(rest));
+        rest.filter(|_| start.eq_ignore_ascii_case(scheme))
+    })?;
+    Some(place.trim_start_matches(['/', '\\']))
+}
+
+/// Bucket and key of `arn:aws:s3:::bucket/key`, or of an access point's
+/// `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME/object/KEY`; `object/` is a part of the key
+/// where the ARN is a part of a URI.
+fn of_arn(text: &str, in_uri: bool) -> Option<(String, String)> {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let [arn, _, service, region, account, resource] = parts.as_slice() else { return None };
+    if !arn.eq_ignore_ascii_case("arn") || !service.starts_with("s3") {
+        return None;
+    }
+    let Some((kind, rest)) = resource.split_once(['/', ':']).filter(|_| !account.is_empty()) else {
+        let (bucket, key) = resource.split_once('/').unwrap_or((resource, ""));
+        return (region.is_empty() && account.is_empty() && !bucket.is_empty())
+            .then(|| (bucket.to_owned(), key.to_owned()));
+    };
+    let (name, key) = rest.split_once('/').unwrap_or((rest, ""));
+    if *service != "s3" || kind != "accesspoint" {
+        return None;
+    }
+    let point = text.split_at_checked(text.len() - rest.len() - 1)?.0;
+    let key = key.strip_prefix("object/").filter(|_| !in_uri).unwrap_or(key);
+    Some((format!("{point}/{name}"), key.to_owned()))
+}
+
+/// Bucket and key of `https://bucket.s3.REGION.amazonaws.com/key` and its like, with or
+/// without the scheme; of a page of the console.
+fn of_url(text: &str) -> Option<(String, String)> {
+    let rest = match text.split_once("://") {
+        Some((scheme, rest)) if scheme.to_ascii_lowercase().starts_with("http") => rest,
+        Some(_) => return None,
+        None => text,
+    };
+    let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if !is_host_of_store(place) {
+        return None;
+    }
+    let host = place.split(':').next().unwrap_or_default().to_ascii_lowercase();
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let in_path = || {
+        let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
+        (!bucket.is_empty()).then(|| (bucket.to_owned(), key.to_owned()))
+    };
+    if host.ends_with("console.aws.amazon.com") {
+        let page = path.strip_prefix("s3/buckets/").or_else(|| path.strip_prefix("s3/object/"))?;
+        let prefix = query.split('&').find_map(|pair| pair.strip_prefix("prefix="));
+        return Some((page.split('/').next()?.to_owned(), prefix.unwrap_or_default().to_owned()));
+    }
+    if !host.contains("amazonaws.com") {
+        return None;
+    }
+    let labels: Vec<_> = host.split('.').collect();
+    let service = labels.iter().rposition(|l| *l == "s3" || l.starts_with("s3-"))?;
+    match labels.get(..service).unwrap_or_default().join(".") {
+        bucket if bucket.is_empty() => in_path(),
+        bucket => Some((bucket, path.to_owned())),
+    }
+}
