@@ -12,6 +12,7 @@ use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
+use aws_sdk_s3::client::customize::CustomizableOperation;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
@@ -24,10 +25,11 @@ use super::classify::{Cure, Fault, fault};
 use super::connection::carrying;
 use super::crc::{Crc, Kind};
 use super::pace::MOST;
-use super::retry::{limit, within};
+use super::retry::{limit, while_moving, within};
 use super::scratch::sum_of;
 use super::unfinished::Unfinished;
 use crate::error::chain;
+use crate::http::Meter;
 use crate::storage::{Failure, Fingerprint};
 
 /// S3's limit on the number of parts of an upload.
@@ -56,9 +58,14 @@ impl Bucket {
                 .checksum_algorithm(ChecksumAlgorithm::Crc32)
                 .body(ByteStream::from(content.clone()))
                 .customize()
-                .config_override(carrying(size));
+                .config_override(carrying());
             let request = if self.tls { request.disable_payload_signing() } else { request };
-            let sent = within(limit(size), async { request.send().await.map(drop).map_err(fault) });
+            let meter = Meter::default();
+            let request = metered(request, &meter);
+            let sent = async move {
+                let sent = async { request.send().await.map(drop).map_err(fault) };
+                while_moving(&meter, sent).await
+            };
             self.pace.paced(move |()| size, sent)
         })
         .await
@@ -183,9 +190,13 @@ impl Bucket {
                 .set_checksum_crc64_nvme(sum.clone())
                 .body(ByteStream::from(content.clone()))
                 .customize()
-                .config_override(carrying(size));
+                .config_override(carrying());
             let request = if self.tls { request.disable_payload_signing() } else { request };
-            let sent = within(limit(size), async { request.send().await.map_err(fault) });
+            let meter = Meter::default();
+            let request = metered(request, &meter);
+            let sent = async move {
+                while_moving(&meter, async { request.send().await.map_err(fault) }).await
+            };
             self.pace.paced(move |_| size, sent)
         });
         let stored = stored.await?;
@@ -196,6 +207,15 @@ impl Bucket {
             .set_checksum_crc64_nvme(stored.checksum_crc64_nvme)
             .build())
     }
+}
+
+/// `request`, of whose body `meter` counts what the connection takes.
+fn metered<T, E, B>(
+    request: CustomizableOperation<T, E, B>,
+    meter: &Meter,
+) -> CustomizableOperation<T, E, B> {
+    let meter = meter.clone();
+    request.mutate_request(move |request| request.add_extension(meter.clone()))
 }
 
 /// Whether a store may take the same upload without the checksum of the whole: it knows
