@@ -9,7 +9,7 @@ use std::time::Duration;
 use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
 use render_worker::error::{Error, chain};
 use render_worker::exit::Exit;
-use render_worker::pipeline::{self, Programs, Worker};
+use render_worker::pipeline::{self, Patience, Programs, Worker};
 use render_worker::process::sandbox::Sandbox;
 use render_worker::process::survivors::{self, Bystanders};
 use render_worker::process::{init, secret, shutdown::Shutdown, signals, spot};
@@ -155,6 +155,7 @@ async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Re
         confinement: sandbox.confine(command.confinement),
         sandbox,
         limits: command.limits,
+        patience: Patience::default(),
         metrics: command.metrics,
         scratch_dir: command.scratch_dir,
     };

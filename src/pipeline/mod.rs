@@ -14,6 +14,7 @@ mod inspect;
 mod leaving;
 mod metrics;
 mod origin;
+mod patience;
 mod plan;
 mod prefetch;
 mod programs;
@@ -46,6 +47,7 @@ use crate::storage::Storage;
 use report::Report;
 
 pub use inspect::inspect;
+pub use patience::Patience;
 pub use programs::Programs;
 pub use render::render;
 pub use sequence::{Sequence, Slot};
@@ -55,12 +57,6 @@ pub use submit::submit;
 
 /// How long a child has to end that nobody needs any more. Both end within milliseconds.
 const CHILD_GRACE: Duration = Duration::from_secs(5);
-
-/// How long the last report has to be stored.
-const REPORT_GRACE: Duration = Duration::from_mins(1);
-
-/// The same after storage has failed.
-const SHORT_REPORT_GRACE: Duration = Duration::from_secs(4);
 
 /// How long undoing what was given up may take after a second signal.
 const LAST_MOMENT: Duration = Duration::from_millis(200);
@@ -84,6 +80,8 @@ pub struct Worker {
     pub sandbox: Sandbox,
     /// What bounds the attempt.
     pub limits: Limits,
+    /// How long it waits for storage.
+    pub patience: Patience,
     /// What the numbers of the attempt are grouped by, if they are told.
     pub metrics: Option<Metrics>,
     /// Where temporary files go, if not to the system's folder.
@@ -139,7 +137,8 @@ impl Worker {
         report.finish(result);
         // Where storage has just failed at length, one short try must do.
         let storage_failed = matches!(result, Err(Error::Storage(_) | Error::NotStored { .. }));
-        let patience = if storage_failed { SHORT_REPORT_GRACE } else { REPORT_GRACE };
+        let Patience { report: long, short_report: short, .. } = self.patience;
+        let patience = if storage_failed { short } else { long };
         tokio::select! {
             biased;
             () = self.shutdown.no_time_to_report() => {
@@ -162,7 +161,7 @@ impl Worker {
         tokio::select! {
             () = rest => {}
             () = no_time => {}
-            () = sleep(SHORT_REPORT_GRACE) => {}
+            () = sleep(short) => {}
         }
     }
 }

@@ -14,6 +14,7 @@
 
 mod error;
 mod fingerprint;
+mod headway;
 mod local;
 mod opened;
 mod s3;
@@ -27,6 +28,7 @@ use bytes::Bytes;
 
 pub use error::{Failure, Operation, StorageError};
 pub use fingerprint::Fingerprint;
+pub use headway::Headway;
 use opened::START;
 pub use opened::{Opened, Version};
 
@@ -267,11 +269,25 @@ impl Storage {
         file: &Location,
         fingerprint: Option<Fingerprint>,
     ) -> Result<u64, StorageError> {
+        self.upload_watched(source, file, fingerprint, &Headway::default()).await
+    }
+
+    /// The same, telling how far that has come, as far as it is stored piece by piece.
+    ///
+    /// # Errors
+    /// As those of [`Storage::upload`].
+    pub async fn upload_watched(
+        &self,
+        source: File,
+        file: &Location,
+        fingerprint: Option<Fingerprint>,
+        headway: &Headway,
+    ) -> Result<u64, StorageError> {
         let result = async {
             match file {
                 Location::Local(path) => local::copy(source, path.clone(), fingerprint).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await.upload(source, key, fingerprint).await
+                    self.s3.bucket(bucket).await.upload(source, key, fingerprint, headway).await
                 }
             }
         };

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use aws_sdk_s3::client::customize::CustomizableOperation;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -30,7 +30,7 @@ use super::scratch::sum_of;
 use super::unfinished::Unfinished;
 use crate::error::chain;
 use crate::http::Meter;
-use crate::storage::{Failure, Fingerprint};
+use crate::storage::{Failure, Fingerprint, Headway};
 
 /// S3's limit on the number of parts of an upload.
 const MAX_PARTS: u64 = 10_000;
@@ -78,6 +78,7 @@ impl Bucket {
         source: File,
         key: &str,
         fingerprint: Option<Fingerprint>,
+        headway: &Headway,
     ) -> Result<u64, Failure> {
         let size = source.metadata()?.len();
         let file = Arc::new(source);
@@ -91,7 +92,7 @@ impl Bucket {
         let mut rounds = 0;
         let mut refused = None;
         loop {
-            match self.upload_in_parts(&file, size, key, &labels).await {
+            match self.upload_in_parts(&file, size, key, &labels, headway).await {
                 Err(fault) if fault.code == "NoSuchUpload" && rounds < ROUNDS => rounds += 1,
                 Err(fault) if labels.summed && may_be_of_sums(&fault) => {
                     labels.summed = false;
@@ -119,9 +120,12 @@ impl Bucket {
         size: u64,
         key: &str,
         labels: &Labels,
+        headway: &Headway,
     ) -> Result<(), Fault> {
         let unfinished = Unfinished::begin(self, key, labels.clone()).await?;
-        let result = self.upload_parts(file, size, key, labels, unfinished.id()).await;
+        let arrived = AtomicU64::new(0);
+        let tell = |bytes| headway.reached(arrived.fetch_add(bytes, Relaxed) + bytes);
+        let result = self.upload_parts(file, size, key, labels, unfinished.id(), &tell).await;
         if result.is_ok() {
             unfinished.complete();
         } else {
@@ -139,6 +143,7 @@ impl Bucket {
         key: &str,
         labels: &Labels,
         upload: &str,
+        arrived: &(dyn Fn(u64) + Sync),
     ) -> Result<(), Fault> {
         let length = PART.max(size.div_ceil(MAX_PARTS));
         let numbers = (1i32..).zip((0..size.div_ceil(length)).map(|n| n * length));
@@ -147,7 +152,10 @@ impl Bucket {
                 let content = self.buffer.hold(file, start, length.min(size - start)).await?;
                 let sum = sum_of(content.clone(), Kind::Crc64Nvme).await?;
                 let summed = labels.summed.then_some(&sum);
-                Ok::<_, Fault>((self.upload_part(key, upload, number, content, summed).await?, sum))
+                let size = content.len() as u64;
+                let part = self.upload_part(key, upload, number, content, summed).await?;
+                arrived(size);
+                Ok::<_, Fault>((part, sum))
             })
             .buffered(MOST)
             .try_collect()
