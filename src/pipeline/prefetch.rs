@@ -120,7 +120,7 @@ async fn fetch(
     let image = match slot.file {
         None => Image::Gap,
         Some(file) => {
-            let content = storage.read(&folder.join(&file.name)).await?;
+            let content = storage.read(&folder.join(&file.name), file.size).await?;
             match image::check(format, Cursor::new(&content)) {
                 Ok(frame) => Image::Whole { content, frame },
                 Err(damage) => Image::Damaged(format!("{} {damage}", file.name)),

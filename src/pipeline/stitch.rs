@@ -10,7 +10,7 @@ use super::flood::Flood;
 use super::prefetch::Prefetch;
 use super::programs::{FFMPEG, FFPROBE};
 use super::progress::Progress;
-use super::report::{Action, Report, VideoReport, latest_scene};
+use super::report::{Action, Rendered, Report, VideoReport};
 use super::sequence::{self, Sequence};
 use super::supply::Supply;
 use super::{CHILD_GRACE, Worker, walls};
@@ -22,7 +22,9 @@ use crate::process::memory::MemoryWatch;
 use crate::process::shutdown::Stage;
 use crate::process::supervisor::{End, Event, Running, Stdin, Stream, shell_line};
 use crate::process::watchdog::{Alarm, Watchdog};
-use crate::request::{FRAMES_DIR, FrameFile, FrameRate, FrameSet, Location, StitchJob};
+use crate::request::{
+    FRAMES_DIR, FrameFile, FrameRate, FrameSet, Location, REPORTS_DIR, StitchJob,
+};
 use crate::storage::Entry;
 
 /// How often progress is told.
@@ -56,14 +58,14 @@ async fn attempt(
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
     let scratch = worker.scratch()?;
     let found = async {
-        let (frames, scene) = tokio::join!(find_frames(worker, job), find_scene(worker, job));
+        let (frames, rendered) = tokio::join!(find_frames(worker, job), find_scene(worker, job));
         // Where neither can be listed, it is said of the frames.
-        Ok::<_, Error>((frames?, scene?))
+        Ok::<_, Error>((frames?, rendered?))
     };
-    let ((folder, entries), scene) = worker.unless_stopped(found).await?;
-    let range = scene.as_ref().and_then(SceneInfo::range);
+    let ((folder, entries), rendered) = worker.unless_stopped(found).await?;
+    let range = rendered.scene.as_ref().and_then(SceneInfo::range);
     let sequence = Sequence::arrange(&folder, entries, &job.frames, range, job.allow_gaps)?;
-    let fps = frame_rate(job, scene.as_ref());
+    let fps = frame_rate(job, &rendered, &sequence)?;
     let frames: FrameSet = sequence.slots.iter().map(|slot| slot.number).collect();
     report.asked(&frames);
     let goal = Goal { video: job.output.join(job.video.name.as_str()), frames };
@@ -140,23 +142,34 @@ async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<
     Ok((frames, entries))
 }
 
-/// The scene that the frames were rendered from, where that is needed and known.
-async fn find_scene(worker: &Worker, job: &StitchJob) -> Result<Option<SceneInfo>, Error> {
+/// What is known of the scene that the frames were rendered from, where that is needed.
+async fn find_scene(worker: &Worker, job: &StitchJob) -> Result<Rendered, Error> {
     if job.video.fps.is_some() && !sequence::needs_scene_range(&job.frames) {
-        return Ok(None);
+        return Ok(Rendered::default());
     }
-    Ok(latest_scene(&worker.storage, &job.input).await?)
+    Ok(Rendered::find(&worker.storage, &job.input).await?)
 }
 
-fn frame_rate(job: &StitchJob, scene: Option<&SceneInfo>) -> FrameRate {
+/// How many frames a second the video has. Of images from anywhere that is guessed, with a
+/// warning; of what we have rendered it is known, or a mistake to be told of.
+fn frame_rate(
+    job: &StitchJob,
+    rendered: &Rendered,
+    sequence: &Sequence,
+) -> Result<FrameRate, Error> {
+    let scene = rendered.scene.as_ref();
     let known = job.video.fps.or_else(|| scene.and_then(SceneInfo::frame_rate));
-    known.unwrap_or_else(|| {
-        let fps = FrameRate::FALLBACK;
-        tracing::warn!(
-            "no report of render tells the scene's frame rate: taking {fps} frames a second (--fps)"
-        );
-        fps
-    })
+    if let Some(fps) = known {
+        return Ok(fps);
+    }
+    if rendered.has_reports && sequence.is_named_by_blender() {
+        return Err(Error::NoFrameRate { reports: job.input.join(REPORTS_DIR) });
+    }
+    let fps = FrameRate::FALLBACK;
+    tracing::warn!(
+        "no report of render tells the scene's frame rate: taking {fps} frames a second (--fps, FPS)"
+    );
+    Ok(fps)
 }
 
 /// What is to be made, for errors to name.

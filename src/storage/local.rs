@@ -53,8 +53,15 @@ pub(super) async fn list(folder: PathBuf, names: Names) -> Result<Vec<Entry>, Fa
     .await
 }
 
-pub(super) async fn read(file: PathBuf) -> Result<Bytes, Failure> {
-    blocking(move || fs::read(file).map(Bytes::from)).await
+/// The content of `file`, which has `size` bytes at most.
+pub(super) async fn read(file: PathBuf, size: u64) -> Result<Bytes, Failure> {
+    let content = blocking(move || {
+        let mut content = Vec::new();
+        File::open(file)?.take(size.saturating_add(1)).read_to_end(&mut content)?;
+        Ok(content)
+    });
+    let content = content.await?;
+    if content.len() as u64 > size { Err(Failure::grown(size)) } else { Ok(content.into()) }
 }
 
 /// The beginning of `file`, `length` bytes of it, and its absolute path.
