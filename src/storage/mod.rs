@@ -11,6 +11,7 @@
 //! - A [`Fingerprint`] that is found with a file is the one that this very file was
 //!   stored with.
 
+mod crc;
 mod error;
 mod fingerprint;
 mod headway;

@@ -17,7 +17,6 @@ use tokio::sync::OnceCell;
 
 use super::bucket::{Bucket, PART};
 use super::classify::{Fault, body_fault, fault};
-use super::crc::Crc;
 use super::integrity::Sum;
 use super::pace::MOST;
 use super::retry::{limit, within};
@@ -25,6 +24,7 @@ use super::scratch::{create, read_at, sum, write_summed};
 use crate::ending::Size;
 use crate::request::Location;
 use crate::space::Space;
+use crate::storage::crc::Crc;
 use crate::storage::{Failure, Opened, Version};
 
 /// How often a download is begun again that does not add up.

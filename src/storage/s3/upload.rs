@@ -23,13 +23,15 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::bucket::{Bucket, FINGERPRINT, PART, WHOLE};
 use super::classify::{Cure, Fault, fault};
 use super::connection::carrying;
-use super::crc::{Crc, Kind};
+use super::integrity::{content_of, content_of_parts};
 use super::pace::MOST;
 use super::retry::{limit, while_moving, within};
-use super::scratch::sum_of;
+use super::scratch::{blocking, sum_of};
 use super::unfinished::Unfinished;
 use crate::error::chain;
 use crate::http::Meter;
+use crate::storage::crc::{Crc, Kind};
+use crate::storage::fingerprint::Bound;
 use crate::storage::{Failure, Fingerprint, Headway};
 
 /// S3's limit on the number of parts of an upload.
@@ -47,7 +49,16 @@ impl Bucket {
         content: Bytes,
         fingerprint: Option<Fingerprint>,
     ) -> Result<(), Failure> {
-        let (size, labels) = (content.len() as u64, Labels::of(key, fingerprint));
+        let size = content.len() as u64;
+        let bound = match fingerprint {
+            Some(fingerprint) => {
+                let content = content.clone();
+                let content = blocking(move || Ok(content_of(&content))).await?;
+                Some(Bound { fingerprint, content })
+            }
+            None => None,
+        };
+        let labels = Labels::of(key, bound);
         self.persist(key, |client| {
             let request = client
                 .put_object()
@@ -87,7 +98,16 @@ impl Bucket {
             self.write(key, content, fingerprint).await?;
             return Ok(size);
         }
-        let mut labels = Labels::of(key, fingerprint);
+        let length = part_length(size);
+        let bound = match fingerprint {
+            Some(fingerprint) => {
+                let file = Arc::clone(&file);
+                let content = blocking(move || content_of_parts(&file, size, length)).await?;
+                Some(Bound { fingerprint, content })
+            }
+            None => None,
+        };
+        let mut labels = Labels::of(key, bound);
         labels.summed = !self.refuses_sums.load(Relaxed);
         let mut rounds = 0;
         let mut refused = None;
@@ -145,7 +165,7 @@ impl Bucket {
         upload: &str,
         arrived: &(dyn Fn(u64) + Sync),
     ) -> Result<(), Fault> {
-        let length = PART.max(size.div_ceil(MAX_PARTS));
+        let length = part_length(size);
         let numbers = (1i32..).zip((0..size.div_ceil(length)).map(|n| n * length));
         let parts: Vec<(CompletedPart, Crc)> = stream::iter(numbers)
             .map(|(number, start)| async move {
@@ -217,6 +237,11 @@ impl Bucket {
     }
 }
 
+/// How large the parts of an object of so many bytes are.
+fn part_length(size: u64) -> u64 {
+    PART.max(size.div_ceil(MAX_PARTS))
+}
+
 /// `request`, of whose body `meter` counts what the connection takes.
 fn metered<T, E, B>(
     request: CustomizableOperation<T, E, B>,
@@ -255,9 +280,9 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    fn of(key: &str, fingerprint: Option<Fingerprint>) -> Self {
-        let entry = |fingerprint: Fingerprint| (FINGERPRINT.to_owned(), fingerprint.to_string());
-        let metadata = fingerprint.map(|fingerprint| [entry(fingerprint)].into());
+    fn of(key: &str, bound: Option<Bound>) -> Self {
+        let entry = |bound: Bound| (FINGERPRINT.to_owned(), bound.to_string());
+        let metadata = bound.map(|bound| [entry(bound)].into());
         Self { content_type: content_type(key), metadata, summed: false }
     }
 

@@ -194,6 +194,15 @@ impl S3Server {
         });
     }
 
+    /// Stores an object with its metadata, without a request.
+    pub fn put_stored(&self, key: &str, object: &Stored) {
+        let (store, key, object) = (self.store.clone(), key.to_owned(), object.clone());
+        let put = self.serving.run(async move {
+            store.put_with(BUCKET, &key, object.bytes.into(), object.metadata).await
+        });
+        put.expect("an object");
+    }
+
     /// The bytes of an object, if it exists.
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.stored(key).map(|stored| stored.bytes)
