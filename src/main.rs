@@ -58,6 +58,9 @@ fn work(command: Command, reader: Reader) -> Exit {
     for name in command.confinement.secrets() {
         tracing::warn!("--pass-env (PASS_ENV): every script in a scene can read {name}");
     }
+    if let Some(frames) = &command.sorted {
+        tracing::warn!("--frames (FRAMES): they are taken in ascending order, {frames}");
+    }
     survivors::adopt();
     let bystanders = Bystanders::now();
     let left_behind = LEFT_BEHIND.min(command.stop_grace.ending() / 4);

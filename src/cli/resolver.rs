@@ -13,7 +13,7 @@ use crate::request::{
     ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame, FrameSelection,
     FrameSet, FramesPerJob, InspectJob, Location, Metrics, MetricsFormat, OutputName, Paths,
     RenderJob, SequenceSelection, StartJitter, StitchJob, TotalFrames, Transfers, VariableNames,
-    VideoSettings,
+    VideoSettings, is_ascending,
 };
 use crate::telemetry::logging::LogLevel;
 
@@ -92,6 +92,7 @@ impl Resolver<'_> {
                 attempts: self.number("AWS_MAX_ATTEMPTS")?.and_then(NonZeroU32::new),
                 ..settings.transfers(common)?
             },
+            sorted: self.sorted(action)?,
             metrics: settings.metrics(common, &attempt)?,
             scratch_dir: SCRATCH_DIR.value(common.scratch_dir.as_deref(), settings.environment)?,
             confinement: settings.confinement(common)?,
@@ -114,6 +115,19 @@ impl Resolver<'_> {
             }),
             action: request,
         })
+    }
+
+    /// The frames that are named one by one, if not in the order in which they are taken.
+    fn sorted(&self, action: &Action) -> Result<Option<FrameSet>, UsageError> {
+        let work = match action {
+            Action::Render(args) => &args.common.work,
+            Action::Stitch(args) => &args.common.work,
+            Action::Submit(args) => &args.work,
+            Action::Inspect(_) | Action::Status(_) => return Ok(None),
+        };
+        let (flag, env) = (work.frames.as_deref(), self.environment);
+        let text: Option<String> = FRAMES.value(flag, env)?;
+        if text.is_none_or(|text| is_ascending(&text)) { Ok(None) } else { FRAMES.value(flag, env) }
     }
 
     fn metrics(

@@ -30,6 +30,9 @@ use crate::storage::Entry;
 /// How often progress is told.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
+/// Longer than any answer of `FFprobe` is.
+const LONGEST_ANSWER: usize = 1024 * 1024;
+
 /// Stitches what `job` asks for, and leaves a report of it.
 ///
 /// # Errors
@@ -224,20 +227,42 @@ async fn probe(
     let mut child = Running::start(command, Stdin::Null, &worker.sandbox, walls)
         .map_err(|error| Error::spawn(error, ffprobe.to_owned(), FFPROBE))?;
     let (mut answer, mut tail) = (String::new(), tail.clone());
+    let mut watchdog =
+        Watchdog::watch(child.group(), Vec::new(), worker.limits.stall.get(), None);
     let mut stage = Stage::Working;
+    let mut stalled = None;
     let end = loop {
+        let stopping = stalled.is_some() || stage >= Stage::Stopping;
         tokio::select! {
             event = child.next() => match event {
-                Event::Line(Stream::Stdout, line) => answer.push_str(&line),
-                Event::Line(Stream::Stderr, line) => tail.push(&line),
+                Event::Line(stream, line) => {
+                    watchdog.sign_of_life();
+                    match stream {
+                        // The answer is short; a video cannot make it long.
+                        Stream::Stdout if answer.len() <= LONGEST_ANSWER => answer.push_str(&line),
+                        Stream::Stdout => {}
+                        Stream::Stderr => tail.push(&line),
+                    }
+                }
                 Event::Ended(end) => break end,
             },
+            () = watchdog.look(), if !stopping => {}
             reached = worker.shutdown.beyond(stage) => {
                 stage = reached;
                 worker.hurry(&child, stage);
             }
         }
+        watchdog.time_passes(false);
+        if let Some(alarm) = watchdog.alarm().filter(|_| !stopping) {
+            let why = words("FFprobe", alarm);
+            tracing::warn!("{why}: stopping it");
+            stalled = Some(why);
+            child.stop(CHILD_GRACE);
+        }
     };
+    if let (Some(why), None) = (stalled, worker.shutdown.requested()) {
+        return Err(goal.failed(Cause::Failed(why), &tail));
+    }
     match (VideoInfo::parse(&answer), end) {
         (Some(found), _) => Ok(found),
         (None, End::Own(ending @ Ending::Code(_))) if ending.signal().is_none() => {
@@ -302,7 +327,7 @@ async fn encode_sequence(
         }
         watchdog.time_passes(starved);
         if let Some(alarm) = watchdog.alarm().filter(|_| !stopping) {
-            let why = words(alarm);
+            let why = words("FFmpeg", alarm);
             tracing::warn!("{why}: stopping it");
             stalled = Some(why);
             child.stop(CHILD_GRACE);
@@ -324,10 +349,10 @@ async fn encode_sequence(
 }
 
 /// What an alarm means.
-fn words(alarm: Alarm) -> String {
+fn words(program: &str, alarm: Alarm) -> String {
     let (Alarm::Stalled(span) | Alarm::Overtime(span)) = alarm;
     format!(
-        "FFmpeg stalled: no line printed, no CPU time used and no file written for {} \
+        "{program} stalled: no line printed, no CPU time used and no file written for {} \
          (--stall-timeout, STALL_TIMEOUT)",
         humantime::format_duration(span)
     )

@@ -26,7 +26,7 @@ mod video;
 pub use attempt::{ArrayPosition, Attempt, AttemptError};
 pub use byte_size::ByteSize;
 pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, sounds_secret};
-pub use frames::{FrameNumber, FrameRange, FrameSet, FrameSetError};
+pub use frames::{FrameNumber, FrameRange, FrameSet, FrameSetError, is_ascending};
 pub use grace::StopGrace;
 pub use inspect::InspectJob;
 pub use limits::{BlenderAttempts, LimitError, Limits, StallTimeout, Timeout};
