@@ -17,6 +17,7 @@ mod backlog; // saved and not stored: rendering goes on, is paused, is given up
 mod blender_failures; // what goes wrong with Blender: exit codes, last words, what is saved
 mod credentials; // where credentials and the region come from
 mod disk; // room on the scratch disk: before, meanwhile, and when there is none left
+mod endless; // a store that sends without end
 mod exit_codes; // one table: in the README, in --help, in the code
 mod fault_rates; // a share of all S3 requests goes wrong: every frame right, or 75
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang

@@ -43,7 +43,7 @@ use crate::process::shutdown::{Shutdown, Stage};
 use crate::process::supervisor::Running;
 use crate::provenance::Provenance;
 use crate::request::{Attempt, Confinement, Limits, Location, Metrics};
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
 use report::Report;
 
 pub use inspect::inspect;
@@ -139,16 +139,10 @@ impl Worker {
         let storage_failed = matches!(result, Err(Error::Storage(_) | Error::NotStored { .. }));
         let Patience { report: long, short_report: short, .. } = self.patience;
         let patience = if storage_failed { short } else { long };
-        tokio::select! {
-            biased;
-            () = self.shutdown.no_time_to_report() => {
-                tracing::warn!("the report is not stored: there is no time left");
-            }
-            () = sleep(patience) => tracing::warn!("the report is not stored: no answer in time"),
-            stored = report.store(&self.storage) => match stored {
-                Ok(()) => tracing::info!("report: {}", report.location()),
-                Err(error) => tracing::warn!("the report is not stored: {}", chain(&error)),
-            },
+        let stored = report.store(&self.storage);
+        match in_time(stored, self.shutdown.no_time_to_report(), patience).await {
+            Ok(()) => tracing::info!("report: {}", report.location()),
+            Err(why) => tracing::warn!("the report is not stored: {why}"),
         }
         let no_time = async {
             self.shutdown.no_time_to_report().await;
@@ -162,6 +156,44 @@ impl Worker {
             () = rest => {}
             () = no_time => {}
             () = sleep(short) => {}
+        }
+    }
+}
+
+/// Stores what is of use and not needed, unless there is no time for it.
+async fn in_time(
+    stored: impl Future<Output = Result<(), StorageError>>,
+    no_time: impl Future<Output = ()>,
+    patience: Duration,
+) -> Result<(), String> {
+    tokio::select! {
+        biased;
+        () = no_time => Err("there is no time left".to_owned()),
+        () = sleep(patience) => Err("no answer in time".to_owned()),
+        stored = stored => stored.map_err(|error| chain(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_of_use_only_is_not_waited_for_without_end() {
+        let patience = Patience::default();
+        let waits = [patience.report, patience.short_report, patience.crash_file];
+        for (patience, seconds) in waits.into_iter().zip([60, 4, 15]) {
+            let began = Instant::now();
+            let stored = in_time(pending(), pending(), patience).await;
+            assert_eq!(stored, Err("no answer in time".to_owned()));
+            assert_eq!(began.elapsed().as_secs(), seconds);
+            assert_eq!(in_time(ready(Ok(())), pending(), patience).await, Ok(()));
+            let stored = in_time(pending(), ready(()), patience).await;
+            assert_eq!(stored, Err("there is no time left".to_owned()));
         }
     }
 }

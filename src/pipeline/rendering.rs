@@ -10,8 +10,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use tokio::time::sleep;
-
 use super::crash_file;
 use super::delivery::{Delivered, Delivery, Outcome};
 use super::flood::Flood;
@@ -19,7 +17,7 @@ use super::origin::Origin;
 use super::programs::BLENDER;
 use super::progress::Progress;
 use super::report::{FrameReport, FrameState, LaunchReport};
-use super::{Worker, walls};
+use super::{Worker, in_time, walls};
 use crate::blender::{Launch, SceneFile, SceneInfo};
 use crate::error::{Error, chain};
 use crate::process::supervisor::{End, Running, Stdin, shell_line};
@@ -224,20 +222,18 @@ impl<'a> Rendering<'a> {
         }
         let name = format!("{}-launch-{}.crash.txt", self.report, self.launches.len() + 1);
         let location = self.job.output.join(REPORTS_DIR).join(&name);
-        let unstored = |why: &str| tracing::warn!("the crash file of Blender is not stored: {why}");
-        tokio::select! {
-            biased;
-            () = self.worker.shutdown.no_time_to_store() => unstored("there is no time left"),
-            () = sleep(self.worker.patience.crash_file) => unstored("no answer in time"),
-            written = self.worker.storage.write(&location, text.into()) => match written {
-                Ok(()) => {
-                    tracing::warn!("Blender crashed and wrote why: {location}");
-                    return Some(name);
-                }
-                Err(error) => unstored(&chain(&error)),
+        let written = self.worker.storage.write(&location, text.into());
+        let no_time = self.worker.shutdown.no_time_to_store();
+        match in_time(written, no_time, self.worker.patience.crash_file).await {
+            Ok(()) => {
+                tracing::warn!("Blender crashed and wrote why: {location}");
+                Some(name)
+            }
+            Err(why) => {
+                tracing::warn!("the crash file of Blender is not stored: {why}");
+                None
             }
         }
-        None
     }
 
     /// Why it makes no sense to render on, if it makes none.

@@ -32,6 +32,9 @@ pub(super) const PART: u64 = 8 * 1024 * 1024;
 /// The most keys that a page of a listing has.
 const PAGE_KEYS: u32 = 1000;
 
+/// More objects than any folder has that is listed: Blender has two million frames.
+const MOST_ENTRIES: usize = 4_000_000;
+
 /// More than that many keys of a kilobyte each.
 const PAGE: u64 = 2 * 1024 * 1024;
 
@@ -130,10 +133,14 @@ impl Bucket {
                     });
                 }
             }
-            next = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
-            if next.is_none() {
+            let token = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
+            if token.is_none() {
                 return Ok(entries);
             }
+            if token == next || entries.len() > MOST_ENTRIES {
+                return Err(endless(entries.len()));
+            }
+            next = token;
         }
     }
 
@@ -159,6 +166,12 @@ impl Bucket {
             Err(failure) => Err(failure),
         }
     }
+}
+
+/// A listing that has no end.
+fn endless(entries: usize) -> Failure {
+    let text = format!("the listing does not end: after {entries} objects it has still more");
+    Failure::Denied(text.into())
 }
 
 /// A key out of a listing, as forms encode it: S3 writes `+` for a space.

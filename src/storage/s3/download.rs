@@ -19,7 +19,7 @@ use super::bucket::{Bucket, PART};
 use super::classify::{Fault, body_fault, fault};
 use super::integrity::Sum;
 use super::pace::MOST;
-use super::retry::{limit, within};
+use super::retry::{arrival, limit, within};
 use super::scratch::{create, read_at, sum, write_summed};
 use crate::ending::Size;
 use crate::request::Location;
@@ -174,7 +174,7 @@ impl Bucket {
                 let (answer, expected) = futures_util::try_join!(answer, expected)?;
                 let crc = expected.as_ref().and_then(Sum::crc).map(Crc::new);
                 let received = receive(answer, (start, end), source.size, out, crc);
-                within(limit(end - start), received).await
+                within(arrival(end - start), received).await
             };
             self.pace.paced(move |_| end - start, received)
         })
@@ -382,7 +382,7 @@ impl Piece {
             return Err(wanted.exceeded(length));
         }
         let body = collect(answer.body, expected.unwrap_or_default(), wanted);
-        let content = within(limit(expected.unwrap_or(PART)), body).await?;
+        let content = within(arrival(expected.unwrap_or(PART)), body).await?;
         let length = content.len() as u64;
         if let Some(expected) = expected.filter(|&expected| expected != length) {
             return Err(cut(length, expected));

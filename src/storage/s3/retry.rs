@@ -40,9 +40,12 @@ const SHARE: Duration = Duration::from_secs(15);
 /// For how long a request fails before that is worth a line in the log.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
 
-/// What arrives more slowly than this, in bytes a second, is taken for stalled. Several share
-/// the network: eight at first, and more only where that moves more.
+/// What is answered more slowly than this, in bytes a second, is taken for stalled.
 const SLOWEST: u64 = 32 * 1024;
+
+/// The same of the content of an object. It is seen to move, and when it stands still the SDK
+/// notices; this is for servers that send a byte now and then.
+const SLOWEST_CONTENT: u64 = 2 * 1024;
 
 /// The same of what a connection has taken and S3 has not answered yet: it lies in buffers of
 /// both machines, where nobody sees it move. Less, as all requests that are under way may wait
@@ -160,9 +163,14 @@ impl Bucket {
     }
 }
 
-/// How long an attempt may take in which so many bytes arrive.
+/// How long an answer of so many bytes may take.
 pub(super) fn limit(bytes: u64) -> Duration {
     ANSWER + Duration::from_secs(bytes / SLOWEST)
+}
+
+/// How long so many bytes of an object's content may take to arrive.
+pub(super) fn arrival(bytes: u64) -> Duration {
+    ANSWER + Duration::from_secs(bytes / SLOWEST_CONTENT)
 }
 
 /// Does `work`, unless it takes longer than that: a server that hangs, or that sends a byte
