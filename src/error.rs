@@ -227,9 +227,7 @@ impl Error {
             Self::NoFrames { .. }
             | Self::NoFrameRate { .. }
             | Self::MissingFrames { .. }
-            | Self::NoSuchJob { .. } => {
-                Exit::Missing
-            }
+            | Self::NoSuchJob { .. } => Exit::Missing,
             Self::Ffmpeg { cause, .. } => match cause {
                 ffmpeg::Cause::Lacking => Exit::Unavailable,
                 ffmpeg::Cause::Disk => Exit::LocalIo,

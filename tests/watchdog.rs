@@ -2,8 +2,8 @@
 //! that the worker itself makes wait, is not.
 
 use std::fs;
-use std::process::Command;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;

@@ -21,8 +21,8 @@ pub use settings::{Environment, Setting, UsageError};
 
 use crate::provenance::Provenance;
 use crate::request::{
-    Attempt, Confinement, FrameSet, InspectJob, Limits, Metrics, RenderJob, StatusJob, StitchJob, StopGrace,
-    SubmitJob, Then, Transfers,
+    Attempt, Confinement, FrameSet, InspectJob, Limits, Metrics, RenderJob, StatusJob, StitchJob,
+    StopGrace, SubmitJob, Then, Transfers,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use args::Cli;

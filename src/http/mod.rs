@@ -28,9 +28,8 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// A client for the SDK and its credential providers.
 pub fn client() -> SharedHttpClient {
-    let builder = Builder::new()
-        .pool_idle_timeout(IDLE)
-        .tls_provider(Provider::Rustls(CryptoMode::Ring));
+    let builder =
+        Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring));
     watched(builder.build_with_resolver(Dns::from_system()))
 }
 

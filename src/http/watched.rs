@@ -238,9 +238,9 @@ mod tests {
         assert_eq!(body.size_hint().exact(), Some(length as u64));
         let first = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
         assert_eq!(first.unwrap().unwrap().data_ref().unwrap().len(), PIECE);
-        assert_eq!((*taken.borrow()) as usize, PIECE);
+        assert_eq!(*taken.borrow(), PIECE as u64);
         assert_eq!(body.size_hint().exact(), Some((PIECE + 7) as u64));
         assert_eq!(read(body).await.unwrap(), [PIECE, 7]);
-        assert_eq!((*taken.borrow()) as usize, length);
+        assert_eq!(*taken.borrow(), length as u64);
     }
 }

@@ -330,7 +330,14 @@ impl<'a> Rendering<'a> {
                 self.delivery.accept(frame, file, self.origin.of(frame));
             }
         }
-        self.drain().await;
+        if !self.drain().await && self.worker.shutdown.requested().is_none() {
+            // They were given up before they had failed once more. It is storage that failed.
+            let open = |frame: &FrameNumber| !self.stored.contains_key(&frame.get());
+            for (frame, error) in passing.into_iter().filter(|(frame, _)| open(frame)) {
+                self.not_stored.entry(frame).or_insert(error);
+            }
+            return None;
+        }
         passing.into_iter().next()
     }
 

@@ -326,9 +326,7 @@ impl Rendered {
             let scene = match content {
                 Ok(content) => scene_of(content.as_deref()),
                 // It was there a moment ago.
-                Err(error) if matches!(error.failure(), Failure::Missing(_)) => {
-                    Err(chain(&error))
-                }
+                Err(error) if matches!(error.failure(), Failure::Missing(_)) => Err(chain(&error)),
                 Err(error) => return Err(error),
             };
             match scene {

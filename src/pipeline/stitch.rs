@@ -227,8 +227,7 @@ async fn probe(
     let mut child = Running::start(command, Stdin::Null, &worker.sandbox, walls)
         .map_err(|error| Error::spawn(error, ffprobe.to_owned(), FFPROBE))?;
     let (mut answer, mut tail) = (String::new(), tail.clone());
-    let mut watchdog =
-        Watchdog::watch(child.group(), Vec::new(), worker.limits.stall.get(), None);
+    let mut watchdog = Watchdog::watch(child.group(), Vec::new(), worker.limits.stall.get(), None);
     let mut stage = Stage::Working;
     let mut stalled = None;
     let end = loop {

@@ -129,11 +129,7 @@ pub(super) async fn copy(
 }
 
 /// Copies everything, and says how much that is and what it adds up to.
-fn copy_summed(
-    from: &mut impl io::Read,
-    to: &mut File,
-    wanted: &Wanted,
-) -> io::Result<(u64, Crc)> {
+fn copy_summed(from: &mut impl io::Read, to: &mut File, wanted: &Wanted) -> io::Result<(u64, Crc)> {
     let (mut length, mut sum, mut buffer) = (0, sidecar::new_sum(), vec![0; CHUNK]);
     loop {
         wanted.check()?;

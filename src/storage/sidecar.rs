@@ -10,10 +10,10 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::Fingerprint;
 use super::crc::{Crc, Kind};
 use super::fingerprint::{Bound, Content};
 use super::local::{CHUNK, replace};
-use super::Fingerprint;
 
 /// Which sum of a file is kept: it is the fastest.
 const SUM: &str = "crc64nvme";

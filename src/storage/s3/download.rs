@@ -199,12 +199,7 @@ impl Bucket {
 
     /// Gets an object or some of its bytes, of the version `etag` if given. Repeats until the
     /// body has arrived whole.
-    async fn get(
-        &self,
-        key: &str,
-        wanted: Wanted,
-        etag: Option<&str>,
-    ) -> Result<Piece, Fault> {
+    async fn get(&self, key: &str, wanted: Wanted, etag: Option<&str>) -> Result<Piece, Fault> {
         self.try_until(key, |client| {
             let request = client
                 .get_object()

@@ -12,15 +12,14 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
 
+use crate::storage::crc::{Crc, Kind};
+use crate::storage::fingerprint::Content;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ChecksumType, ServerSideEncryption};
 use aws_smithy_checksums::ChecksumAlgorithm;
 use aws_smithy_checksums::http::HttpChecksum;
 use md5::{Digest as _, Md5};
-use crate::storage::crc::{Crc, Kind};
-use crate::storage::fingerprint::Content;
-
 
 /// How much of a file is read at once.
 const BLOCK: usize = 256 * 1024;
@@ -127,7 +126,7 @@ impl Sum {
     }
 }
 
-/// The name that the content of an object has for its ETag.
+/// The name that the content of an object has for its `ETag`.
 const ETAG: &str = "etag";
 
 /// Whether an object is the one that `content` was taken of, as far as its head tells: by a

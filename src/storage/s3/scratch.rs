@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::integrity::Sum;
-use crate::storage::crc::{Crc, Kind};
 use crate::storage::Failure;
+use crate::storage::crc::{Crc, Kind};
 
 pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
