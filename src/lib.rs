@@ -34,7 +34,9 @@
 //! │   stitch        storage → frames in order → FFmpeg → video → storage
 //! │   ├─ sequence     names → order; gaps, duplicates and strangers named
 //! │   ├─ prefetch     frames fetched ahead, in order, in bounded memory
-//! │   └─ supply       frames inspected and written into FFmpeg
+//! │   ├─ supply       frames inspected and written into FFmpeg
+//! │   ├─ rendered     what the reports beside the frames tell
+//! │   └─ probe        what the video is, and whether that is what it should be
 //! │   patience      how long is waited for storage
 //! │   programs      where Blender, FFmpeg and FFprobe are
 //! │   progress      frame k of n, seconds a frame, time left

@@ -273,6 +273,9 @@ async fn what_is_there_is_replaced(place: &Place) {
     place.write("replaced/video.mp4", b"the first one").await;
     place.write("replaced/video.mp4", b"second").await;
     assert_eq!(place.read("replaced/video.mp4").await, b"second");
+    // Known to be smaller than it is by now.
+    let error = place.storage.read(&place.at("replaced/video.mp4"), 5).await.unwrap_err();
+    assert!(matches!(error.failure(), Failure::Transient(_)), "{error:?}");
     let third = place.file("third", b"3");
     let bytes = place.upload(&third, "replaced/video.mp4", None).await.unwrap();
     assert_eq!((bytes, place.read("replaced/video.mp4").await), (1, b"3".to_vec()));
