@@ -40,6 +40,11 @@ pub enum Error {
         /// Why it is not there, if the file stops making sense before.
         flaw: Option<Flaw>,
     },
+    /// Nothing tells how many frames a second the video has.
+    NoFrameRate {
+        /// Where it was looked for.
+        reports: Location,
+    },
     /// A program is not there or cannot be executed.
     Program {
         /// Its name or path, as it was given.
@@ -236,9 +241,10 @@ impl Error {
                     Exit::ChildFailed
                 }
             }
-            Self::NoFrames { .. } | Self::MissingFrames { .. } | Self::NoSuchJob { .. } => {
-                Exit::Missing
-            }
+            Self::NoFrames { .. }
+            | Self::NoFrameRate { .. }
+            | Self::MissingFrames { .. }
+            | Self::NoSuchJob { .. } => Exit::Missing,
             Self::Ffmpeg { cause, .. } => match cause {
                 ffmpeg::Cause::Lacking => Exit::Unavailable,
                 ffmpeg::Cause::Disk => Exit::LocalIo,
@@ -326,6 +332,7 @@ impl StdError for Error {
             | Self::SetAside { .. }
             | Self::ScratchFull { .. }
             | Self::NoFrames { .. }
+            | Self::NoFrameRate { .. }
             | Self::MissingFrames { .. }
             | Self::UnusableFrames { .. }
             | Self::Ffmpeg { .. }

@@ -34,7 +34,10 @@
 //! │   stitch        storage → frames in order → FFmpeg → video → storage
 //! │   ├─ sequence     names → order; gaps, duplicates and strangers named
 //! │   ├─ prefetch     frames fetched ahead, in order, in bounded memory
-//! │   └─ supply       frames inspected and written into FFmpeg
+//! │   ├─ supply       frames inspected and written into FFmpeg
+//! │   ├─ rendered     what the reports beside the frames tell
+//! │   └─ probe        what the video is, and whether that is what it should be
+//! │   patience      how long is waited for storage
 //! │   programs      where Blender, FFmpeg and FFprobe are
 //! │   progress      frame k of n, seconds a frame, time left
 //! │   report        what an attempt did, as JSON beside the frames
@@ -53,7 +56,7 @@
 //! ├─ telemetry    the log, the progress bar, numbers
 //! ├─ aws          who we are to AWS, and what its services say: what storage and batch share
 //! ├─ helpers      programs that the AWS SDK starts for credentials: what process and aws share
-//! ├─ http         the HTTP client below the AWS SDK: what process and aws share
+//! ├─ http         the HTTP client below the AWS SDK: what process, aws and storage share
 //! ├─ ending       how a process ended: what process, blender and ffmpeg share
 //! ├─ placeholder  what lies in the place of a file that never came: what blender and image share
 //! ├─ printable    text from strangers, made harmless: what process and telemetry share
@@ -66,12 +69,12 @@
 //!
 //! # Invariants
 //!
-//! - A frame counts when its whole file was read and found complete, and is stored
-//!   under its final name. No exit status and no log line counts for that.
+//! - A frame counts when its whole file was read, nothing that it says it holds was missing,
+//!   and it is stored under its final name. No exit status and no log line counts for that.
 //! - Nothing under a final name is ever incomplete.
 //! - Nothing is deleted from scratch before it is stored.
 //! - A frame that is there is left alone only if its fingerprint says that it was made
-//!   from the same. Whatever is not known for certain is rendered.
+//!   from the same, and is of its content. Whatever is not known for certain is rendered.
 //! - A child's exit status never becomes ours.
 //! - Memory and scratch space do not grow with the number of frames.
 

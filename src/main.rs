@@ -9,7 +9,7 @@ use std::time::Duration;
 use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
 use render_worker::error::{Error, chain};
 use render_worker::exit::Exit;
-use render_worker::pipeline::{self, Programs, Worker};
+use render_worker::pipeline::{self, Patience, Programs, Worker};
 use render_worker::process::sandbox::Sandbox;
 use render_worker::process::survivors::{self, Bystanders};
 use render_worker::process::{init, secret, shutdown::Shutdown, signals, spot};
@@ -57,6 +57,9 @@ fn work(command: Command, reader: Reader) -> Exit {
     }
     for name in command.confinement.secrets() {
         tracing::warn!("--pass-env (PASS_ENV): every script in a scene can read {name}");
+    }
+    if let Some(frames) = &command.sorted {
+        tracing::warn!("--frames (FRAMES): they are taken in ascending order, {frames}");
     }
     survivors::adopt();
     let bystanders = Bystanders::now();
@@ -155,6 +158,7 @@ async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Re
         confinement: sandbox.confine(command.confinement),
         sandbox,
         limits: command.limits,
+        patience: Patience::default(),
         metrics: command.metrics,
         scratch_dir: command.scratch_dir,
     };

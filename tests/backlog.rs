@@ -179,6 +179,15 @@ fn what_was_stopped_for_a_backlog_that_is_stored_after_all_can_be_tried_again() 
 }
 
 #[test]
+fn that_nothing_can_be_stored_is_no_reason_to_start_blender_again() {
+    let stage = Stage::new(None);
+    stage.inject(frames().respond(503, "SlowDown"));
+    stage.render("-f 3").run().exits(75).never_says(&["again for frame"]);
+    let launches = fs::read_to_string(stage.folder.path().join("launches")).unwrap();
+    assert_eq!(launches.lines().count(), 1);
+}
+
+#[test]
 fn a_blender_that_is_paused_can_be_stopped() {
     let stage = Stage::new(None);
     stage.inject(frames().stall());

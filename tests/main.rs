@@ -18,9 +18,11 @@ mod blender_command; // the command over the wheel: what Blender itself makes of
 mod blender_failures; // what goes wrong with Blender: exit codes, last words, what is saved
 mod credentials; // where credentials and the region come from
 mod disk; // room on the scratch disk: before, meanwhile, and when there is none left
+mod endless; // a store that sends without end
 mod exit_codes; // one table: in the README, in --help, in the code
 mod fault_rates; // a share of all S3 requests goes wrong: every frame right, or 75
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
+mod frame_rate; // of the video: the scene's, never a guess for frames that render has made
 mod hostile; // a scene that tries to get out: each attempt, and what comes of it
 mod init; // being PID 1, and the state that children start in
 mod inspect; // what a scene file is, told from its first bytes
@@ -39,6 +41,7 @@ mod s3_server_faults; // its faults of uploads, and those at random
 mod s3_server_itself; // the S3 server that the others rely on
 mod s3_server_sums; // its checksums of what is uploaded in parts
 mod sandbox; // what programs are given and may reach, and where the kernel cannot keep them in
+mod scene_list; // no saved frame is lost for want of the list of the scene's files
 mod signals; // told to stop: saved frames are stored, the rest is named
 mod spot; // the instance tells that it goes: what is in hand is finished, no more is begun
 mod start_jitter; // workers that start together do not ask S3 together

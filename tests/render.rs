@@ -10,7 +10,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::support::blender::can_denoise;
-use crate::support::{LONG, Run, names, pixel_hashes, report, scene, worker};
+use crate::support::{LONG, Run, fixture, names, pixel_hashes, report, scene, worker};
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
@@ -353,4 +353,17 @@ fn an_output_that_cannot_be_written_is_named_before_anything_is_rendered() {
     let run = worker("render").input(scene("tiny")).output(&output).args("-f 1").run();
     let run = run.exits(74).says(&["cannot write", "out/frames"]);
     assert!(!run.text().contains("starting"), "{}", run.text());
+}
+
+#[test]
+fn frames_that_are_not_taken_in_the_order_in_which_they_are_written_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let render = |frames: &str| {
+        let render = worker("render").input(scene("tiny")).output(folder.path());
+        render.args("--frames").arg(frames).env("BLENDER", fixture("stand-ins/blender"))
+    };
+    let told = "--frames (FRAMES): they are taken in ascending order, 1,9998-9999";
+    // Told before anything is done.
+    render("9998-9999,1").args("--scratch-dir /none").run().exits(74).says(&[told]);
+    render("1,9998-9999").args("--scratch-dir /none").run().exits(74).never_says(&["ascending"]);
 }

@@ -419,16 +419,19 @@ fn frames_without_a_fingerprint_are_rendered_again() {
 }
 
 #[test]
-fn local_frames_that_somebody_touched_are_rendered_again() {
+fn local_frames_that_have_another_content_are_rendered_again() {
     let stage = Stage::local();
     stage.renders(stage.attempt(), "1-4");
     let whole = fs::read(stage.frame(2)).unwrap();
-    // Replaced by one of the same size.
-    fs::write(stage.path("other.png"), &whole).unwrap();
-    fs::rename(stage.path("other.png"), stage.frame(2)).unwrap();
+    // Neither size nor time tell.
+    let modified = fs::metadata(stage.frame(2)).unwrap().modified().unwrap();
+    let mut other = whole.clone();
+    other[20] ^= 1;
+    fs::write(stage.frame(2), &other).unwrap();
+    File::options().write(true).open(stage.frame(2)).unwrap().set_modified(modified).unwrap();
     stage.renders(stage.attempt(), "2");
+    assert_eq!(fs::read(stage.frame(2)).unwrap(), whole);
     // Cut short; the time it was written set back.
-    let modified = fs::metadata(stage.frame(3)).unwrap().modified().unwrap();
     let file = File::options().write(true).open(stage.frame(3)).unwrap();
     file.set_len(10).unwrap();
     file.set_modified(modified).unwrap();
@@ -442,7 +445,44 @@ fn local_frames_that_somebody_touched_are_rendered_again() {
         fs::rename(at("x"), at("0004.png")).unwrap();
     }
     stage.renders(stage.attempt(), "1,4");
+    // A copy of the same, such as out of a backup, has another time.
+    fs::write(stage.path("other.png"), &whole).unwrap();
+    fs::rename(stage.path("other.png"), stage.frame(2)).unwrap();
     stage.renders(stage.attempt(), "");
+}
+
+#[test]
+fn an_object_with_the_fingerprint_of_another_one_is_rendered_again() {
+    let stage = Stage::s3();
+    let server = stage.server.as_ref().unwrap();
+    stage.renders(stage.attempt(), "1-4");
+    let kept = |frame: u32| server.stored(&format!("out/frames/{frame:04}.png")).unwrap();
+    // As a tool does that makes files smaller, and keeps what is known of them.
+    let mut other = kept(2);
+    other.bytes[20] ^= 1;
+    server.put_stored("out/frames/0002.png", &other);
+    let mut longer = kept(3);
+    longer.bytes.push(0);
+    server.put_stored("out/frames/0003.png", &longer);
+    // A copy of the same, uploaded by something else.
+    server.put_stored("out/frames/0004.png", &kept(4));
+    let run = stage.renders(stage.attempt(), "2-3");
+    run.says(&["frames 2-3 are there and not known to be made from the same"]);
+    stage.renders(stage.attempt(), "");
+    assert_ne!(kept(2).bytes, other.bytes);
+}
+
+#[test]
+fn frames_of_an_older_version_whose_fingerprint_names_no_content_are_rendered_again() {
+    let stage = Stage::s3();
+    let server = stage.server.as_ref().unwrap();
+    stage.renders(stage.attempt(), "1-4");
+    let mut old = server.stored("out/frames/0002.png").unwrap();
+    for fingerprint in old.metadata.values_mut() {
+        fingerprint.truncate(64);
+    }
+    server.put_stored("out/frames/0002.png", &old);
+    stage.renders(stage.attempt(), "2");
 }
 
 #[test]

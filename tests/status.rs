@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::batch_server::BatchServer;
-use crate::support::{Run, Worker, worker};
+use crate::support::{Run, Worker, names, worker};
 
 const RENDER: &str = "11111111-aaaa-bbbb-cccc-ddddeeeeffff";
 const STITCH: &str = "22222222-aaaa-bbbb-cccc-ddddeeeeffff";
@@ -344,6 +344,25 @@ fn why_children_wait_is_told() {
     let run = status(RENDER, &batch).run().exits(0);
     let words = format!("3 children (2 runnable, 1 succeeded), {reason}");
     assert!(run.stdout.contains(&words), "{}", run.stdout);
+}
+
+#[test]
+fn of_a_cause_without_end_the_beginning_is_told_and_where_the_rest_is() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.tells(render("FAILED", &json!({"SUCCEEDED": 17, "FAILED": 3})));
+    three_failures(&batch, output.path());
+    let reports = output.path().join("reports");
+    for name in names(&reports) {
+        let cause = format!("it began {}", "é".repeat(5_000_000));
+        let report = json!({"status": "failed", "exit_code": 65, "cause": cause});
+        fs::write(reports.join(name), report.to_string()).unwrap();
+    }
+    for flags in ["", "--json"] {
+        let run = status(RENDER, &batch).args(flags).run();
+        assert!(run.stdout.len() < 50_000, "{} bytes", run.stdout.len());
+        assert!(run.stdout.contains("it began é"), "{}", run.stdout);
+        assert!(run.stdout.contains("… (the rest is in "), "{}", run.stdout);
+    }
 }
 
 #[test]

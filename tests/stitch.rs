@@ -366,15 +366,6 @@ fn the_frame_rate_is_the_scenes_unless_a_flag_says_otherwise() {
 }
 
 #[test]
-fn an_unknown_frame_rate_is_25_with_a_warning() {
-    let shot = Shot::new(1..=3);
-    fs::create_dir_all(shot.input().join("reports")).unwrap();
-    fs::write(shot.input().join("reports/render-broken.json"), "{").unwrap();
-    shot.stitch("").exits(0).says(&["25 frames a second (--fps)", "render-broken.json"]);
-    assert_eq!(stream(&shot.video())["avg_frame_rate"], "25/1");
-}
-
-#[test]
 fn the_scenes_own_range_is_known_from_the_report_of_render() {
     let shot = Shot::new([]);
     shot.rendered(&json!({}));

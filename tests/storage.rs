@@ -223,7 +223,7 @@ impl Place {
     }
 
     async fn read(&self, path: &str) -> Vec<u8> {
-        self.storage.read(&self.at(path)).await.unwrap().to_vec()
+        self.storage.read(&self.at(path), u64::MAX).await.unwrap().to_vec()
     }
 
     /// Stores a file of this machine.
@@ -275,6 +275,9 @@ async fn what_is_there_is_replaced(place: &Place) {
     place.write("replaced/video.mp4", b"the first one").await;
     place.write("replaced/video.mp4", b"second").await;
     assert_eq!(place.read("replaced/video.mp4").await, b"second");
+    // Known to be smaller than it is by now.
+    let error = place.storage.read(&place.at("replaced/video.mp4"), 5).await.unwrap_err();
+    assert!(matches!(error.failure(), Failure::Transient(_)), "{error:?}");
     let third = place.file("third", b"3");
     let bytes = place.upload(&third, "replaced/video.mp4", None).await.unwrap();
     assert_eq!((bytes, place.read("replaced/video.mp4").await), (1, b"3".to_vec()));
@@ -391,7 +394,7 @@ async fn what_is_not_there_is_missing(place: &Place) {
     let copy = place.files.join("copy of nothing");
     for path in ["tree/c", "nothing/there", "tree/a/b", "TREE/a"] {
         let nothing = place.at(path);
-        let read = place.storage.read(&nothing).await.map(drop);
+        let read = place.storage.read(&nothing, u64::MAX).await.map(drop);
         let localised = place.localise(&nothing, &copy).await.map(drop);
         for result in [read, localised] {
             let error = result.unwrap_err();
@@ -411,7 +414,7 @@ async fn what_may_not_be_done_is_denied(place: &Place) {
         assert!(error.to_string().contains(&folder.to_string()), "{error}");
     };
     denied(place.storage.list(&folder).await.map(drop));
-    denied(place.storage.read(&file).await.map(drop));
+    denied(place.storage.read(&file, u64::MAX).await.map(drop));
     denied(place.localise(&file, &copy).await.map(drop));
     denied(place.storage.write(&file, Bytes::from_static(b"y")).await);
     let source = place.file("source", b"y");

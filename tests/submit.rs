@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::batch_server::BatchServer;
 use crate::support::place::frame_names;
-use crate::support::s3_server::S3Server;
+use crate::support::s3_server::{Fault, Operation, S3Server};
 use crate::support::{Worker, names, probe, scene, worker};
 
 /// `submit` of a scene whose frames are those of `fixtures/scenes/demo.blend`: 1 to 24.
@@ -316,6 +316,27 @@ fn what_is_being_submitted_is_submitted_before_ctrl_c_counts() {
 }
 
 #[test]
+fn where_there_is_no_time_for_an_answer_nobody_is_told_to_submit_it_again() {
+    for signals in [1, 2] {
+        let batch = BatchServer::start();
+        batch.holds(true);
+        let running = submit("-f 5").batch(&batch).start();
+        batch.is_asked("submitjob");
+        running.signal(Signal::SIGTERM);
+        running.wait_for_log("what is being submitted is submitted first");
+        if signals == 2 {
+            running.signal(Signal::SIGINT);
+        }
+        let run = running.finish().exits(70);
+        let last = run.last_words();
+        assert!(last.contains("no time left to wait for its answer"), "{last}");
+        assert!(!last.contains("run the job again"), "{last}");
+        batch.holds(false);
+        assert_eq!(batch.asked("submitjob").len(), 1);
+    }
+}
+
+#[test]
 fn what_others_set_for_the_sdk_is_no_fault() {
     let batch = BatchServer::start();
     let set = |worker: Worker| worker.env("AWS_RETRY_MODE", "legacy").env("AWS_MAX_ATTEMPTS", "0");
@@ -367,6 +388,22 @@ fn where_the_second_job_is_not_taken_it_is_told_how_to_submit_it() {
 }
 
 #[test]
+fn frames_that_came_once_are_not_believed() {
+    let (batch, server) = (BatchServer::start(), S3Server::start());
+    let mut scene = std::fs::read(scene("demo")).unwrap();
+    // So that it does not come whole, with a checksum.
+    scene.resize(scene.len().max(2 * 1024 * 1024), 0);
+    server.put("scene.blend", &scene);
+    // The lowest byte of the last frame.
+    server.inject(Fault::on(Operation::GetObject).times(1).flip_bit(40));
+    let submit = worker("submit").input(server.uri("scene.blend"));
+    let submit = submit.args("-o s3://bucket/out --job-queue q --job-definition d -f 5");
+    let run = submit.batch(&batch).s3(&server).run().exits(75);
+    assert!(run.last_words().contains("in two versions"), "{}", run.last_words());
+    assert!(batch.operations().is_empty());
+}
+
+#[test]
 fn a_scene_on_s3_is_asked_for_its_frames_alone() {
     let server = S3Server::start();
     server.put("scene.blend", &std::fs::read(scene("demo")).unwrap());
@@ -381,7 +418,7 @@ fn a_scene_on_s3_is_asked_for_its_frames_alone() {
     assert_eq!(jobs["render"]["arrayProperties"]["size"], 5);
     assert_eq!(jobs["render"]["jobName"], "scene");
     let asked = server.requests().len();
-    assert_eq!(asked, 1, "one read of its beginning");
+    assert_eq!(asked, 2, "its beginning is read, and compared");
 }
 
 #[test]

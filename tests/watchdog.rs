@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::json;
@@ -123,6 +124,21 @@ fn an_ffmpeg_that_does_nothing_is_ended() {
     run.fails(70, &["output.mp4 is not made of frames 1-10: FFmpeg stalled", "--stall-timeout"]);
     let run = stitch().args("--job-timeout 3s").run();
     run.fails(70, &["--job-timeout (JOB_TIMEOUT)", "output.mp4 is not made"]);
+    assert_eq!(names(&place.path("out")), ["reports"]);
+}
+
+#[test]
+fn an_ffprobe_that_does_nothing_is_ended() {
+    let place = Place::with_scene("");
+    frames::write(&place.path("in/frames"), 1..=10);
+    // By another process: what a test starts at this moment would inherit a file of ours that
+    // is open for writing, and such a file cannot be executed.
+    let script = "printf '#!/bin/sh\\nexec sleep 600\\n' >ffprobe && chmod +x ffprobe";
+    let made = Command::new("sh").args(["-c", script]).current_dir(place.path("")).status();
+    assert!(made.unwrap().success());
+    let stitch = worker("stitch").input(place.path("in")).output(place.path("out"));
+    let stitch = stitch.arg("--ffprobe").arg(place.path("ffprobe")).args("--stall-timeout 1s");
+    stitch.run().fails(70, &["output.mp4 is not made of frames 1-10: FFprobe stalled"]);
     assert_eq!(names(&place.path("out")), ["reports"]);
 }
 

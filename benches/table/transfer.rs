@@ -71,7 +71,7 @@ async fn down(from: &Location, folder: &Path) -> Result<(), Failure> {
                 let opened = storage.open(&object).await?;
                 storage.localise(&opened, &file).await?;
             } else {
-                let content = storage.read(&object).await?;
+                let content = storage.read(&object, size).await?;
                 tokio::task::spawn_blocking(move || fs::write(file, content)).await??;
             }
             Ok::<_, Failure>(size)

@@ -11,6 +11,7 @@ mod job;
 mod submission;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::time::Duration;
 
 use aws_sdk_batch::Client;
@@ -18,6 +19,7 @@ use aws_sdk_batch::config::Builder;
 use aws_sdk_batch::config::retry::RetryConfig;
 use aws_sdk_batch::operation::submit_job::SubmitJobOutput;
 use aws_sdk_batch::types::JobStatus;
+use futures_util::poll;
 use tokio::time::sleep;
 
 pub use error::{BatchError, Refused};
@@ -68,21 +70,39 @@ impl Batch {
         &self.region
     }
 
-    /// Submits a job, and says its id.
+    /// Submits a job, and says its id, as long as there is time for that.
     ///
     /// # Errors
     /// If Batch does not take it, or if it is not known whether it did.
-    pub async fn submit(&self, submission: &Submission) -> Result<JobId, BatchError> {
-        let mut pauses = PAUSES.iter();
+    pub async fn submit(
+        &self,
+        submission: &Submission,
+        no_time: impl Future<Output = ()>,
+    ) -> Result<JobId, BatchError> {
+        let (mut pauses, mut no_time) = (PAUSES.iter(), pin!(no_time));
         let answer = loop {
-            let error = match self.submit_once(submission).await {
-                Ok(answer) => break answer,
-                Err(error) => error,
+            if poll!(no_time.as_mut()).is_ready() {
+                let why = "there was no time left to ask for it, so it is not submitted";
+                return Err(BatchError::no_sense(doing(submission), why));
+            }
+            let error = tokio::select! {
+                answer = self.submit_once(submission) => match answer {
+                    Ok(answer) => break answer,
+                    Err(error) => error,
+                },
+                () = no_time.as_mut() => {
+                    let why = "there was no time left to wait for its answer";
+                    return Err(BatchError::no_sense(doing(submission), why).of_unknown_end());
+                }
             };
-            match pauses.next().filter(|_| error.refused() == Refused::Throttled) {
+            let Some(pause) = pauses.next().filter(|_| error.refused() == Refused::Throttled)
+            else {
+                return Err(error);
+            };
+            tokio::select! {
                 // Jitter, as many may have been refused together.
-                Some(pause) => sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await,
-                None => return Err(error),
+                () = sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)) => {}
+                () = no_time.as_mut() => return Err(error),
             }
         };
         let id = answer.job_id.as_deref().and_then(|id| id.parse().ok());

@@ -153,7 +153,7 @@ pub(super) struct WorkArgs {
 
     /// Exactly these frames: 1-10,15,20-40x2 [env: FRAMES]
     ///
-    /// Instead of --frames-per-job; in the child of an array --frames-per-job is needed as well
+    /// In ascending order, however they are written. Instead of --frames-per-job; in the child of an array --frames-per-job is needed as well
     /// and counts frames of this set.
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     pub frames: Option<String>,
@@ -340,8 +340,8 @@ pub(super) struct RendererArgs {
 pub(super) struct VideoArgs {
     /// Frames a second: 24, 23.976 or 30000/1001 [env: FPS] [default: the scene's]
     ///
-    /// The scene's rate is known from the reports that render leaves; without them it is 25, and
-    /// a warning says so.
+    /// From 0.001 to 1000. The scene's rate is known from the reports that render leaves; where none
+    /// tells it, this is needed. Of images that render did not make it is 25, and a warning says so.
     #[arg(long, value_name = "RATE")]
     pub fps: Option<String>,
 

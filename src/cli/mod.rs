@@ -21,8 +21,8 @@ pub use settings::{Environment, Setting, UsageError};
 
 use crate::provenance::Provenance;
 use crate::request::{
-    Attempt, Confinement, InspectJob, Limits, Metrics, RenderJob, StatusJob, StitchJob, StopGrace,
-    SubmitJob, Then, Transfers,
+    Attempt, Confinement, FrameSet, InspectJob, Limits, Metrics, RenderJob, StatusJob, StitchJob,
+    StopGrace, SubmitJob, Then, Transfers,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 use args::Cli;
@@ -42,6 +42,9 @@ pub struct Command {
     pub search_path: Option<String>,
     /// What bounds the transfers from and to S3.
     pub transfers: Transfers,
+    /// The frames that are named one by one, where they are not taken in the order in which
+    /// they are written.
+    pub sorted: Option<FrameSet>,
     /// What the numbers of the attempt are grouped by, if they are told.
     pub metrics: Option<Metrics>,
     /// Where temporary files go, if not to the system's folder for them.

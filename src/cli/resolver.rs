@@ -16,7 +16,7 @@ use crate::request::{
     AllowMissing, ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame,
     FrameSelection, FrameSet, FramesPerJob, InspectJob, Location, Metrics, MetricsFormat,
     OutputName, Paths, RenderJob, RequestPayer, SequenceSelection, StartJitter, StitchJob,
-    TotalFrames, Transfers, VariableNames, VideoSettings,
+    TotalFrames, Transfers, VariableNames, VideoSettings, is_ascending,
 };
 use crate::telemetry::logging::LogLevel;
 
@@ -105,6 +105,7 @@ impl Resolver<'_> {
                 requester_pays: self.requester_pays(action.store())?,
                 ..settings.transfers(common)?
             },
+            sorted: self.sorted(action)?,
             metrics: settings.metrics(common, &attempt)?,
             scratch_dir: settings.scratch_dir(common)?,
             confinement: settings.confinement(common)?,
@@ -136,6 +137,19 @@ impl Resolver<'_> {
             Some(elsewhere @ Location::S3 { .. }) => Err(SCRATCH_DIR
                 .refuse(format_args!("`{elsewhere}` is on S3; give a folder on this machine"))),
         }
+    }
+
+    /// The frames that are named one by one, if not in the order in which they are taken.
+    fn sorted(&self, action: &Action) -> Result<Option<FrameSet>, UsageError> {
+        let work = match action {
+            Action::Render(args) => &args.common.work,
+            Action::Stitch(args) => &args.common.work,
+            Action::Submit(args) => &args.work,
+            Action::Inspect(_) | Action::Status(_) => return Ok(None),
+        };
+        let (flag, env) = (work.frames.as_deref(), self.environment);
+        let text: Option<String> = FRAMES.value(flag, env)?;
+        if text.is_none_or(|text| is_ascending(&text)) { Ok(None) } else { FRAMES.value(flag, env) }
     }
 
     fn metrics(

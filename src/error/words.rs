@@ -38,6 +38,9 @@ impl fmt::Display for Error {
             Self::NoSceneRange { source, .. } => {
                 write!(f, "{source} does not tell the scene's frame range")
             }
+            Self::NoFrameRate { reports } => {
+                write!(f, "no report in {reports} tells the frame rate of the scene")
+            }
             Self::Program { program, setting, .. } => {
                 write!(f, "cannot start {} ({setting})", program.display())
             }
@@ -177,6 +180,9 @@ impl Error {
             }
             Exit::Missing if matches!(self, Self::MissingFrames { .. }) => {
                 "run the render jobs that make them, or hold the frame before with --allow-gaps"
+            }
+            Exit::Missing if matches!(self, Self::NoFrameRate { .. }) => {
+                "say how many frames a second the video has: --fps (FPS)"
             }
             Exit::Missing => "check the URI",
             Exit::Unavailable if matches!(self, Self::Sandbox(_)) => {

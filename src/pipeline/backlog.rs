@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::origin::Awaited;
 use crate::request::{ByteSize, FrameNumber, FrameSet};
+use crate::storage::Headway;
 
 /// The pause before frames that could not be stored are tried again, all attempts at a
 /// request being over; it doubles each time that none gets through.
@@ -15,9 +18,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(5);
 /// The longest such pause.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 
-/// For how long no frame has got through before there is no hope, with frames still on
-/// their way: more than all attempts at one of them take.
-const HOPE: Duration = Duration::from_mins(3);
+/// How often a frame is tried, no further than before each time, until it does not count any
+/// more that it is being tried again.
+const TRIES: u32 = 3;
 
 /// A frame that is saved.
 #[derive(Clone, Debug)]
@@ -28,12 +31,16 @@ pub struct Saved {
     pub file: PathBuf,
     /// What it is stored with, as soon as that is known.
     pub fingerprint: Awaited,
+    /// How far it has come.
+    pub headway: Headway,
 }
 
 /// The frames that are saved and not stored.
 #[derive(Debug)]
 pub struct Backlog {
     limit: ByteSize,
+    /// For how long nothing gets through before there is no hope.
+    hope: Duration,
     frames: BTreeMap<FrameNumber, Held>,
     /// Since when none gets through that is tried.
     failing: Option<Instant>,
@@ -48,18 +55,36 @@ struct Held {
     bytes: u64,
     /// It could not be stored, and lies in scratch.
     waits: bool,
+    /// How far it had come when it could not be stored, and how often it came no further.
+    reached: u64,
+    failures: u32,
+}
+
+impl Held {
+    /// Whether it makes progress, as far as is known.
+    fn moves(&self) -> bool {
+        !self.waits && self.failures < TRIES
+    }
 }
 
 impl Backlog {
-    /// An empty one, which is full above `limit`.
-    pub fn new(limit: ByteSize) -> Self {
-        Self { limit, frames: BTreeMap::new(), failing: None, tries: 0, next_try: None }
+    /// An empty one, which is full above `limit`, and is given up when nothing gets through
+    /// for `hope`.
+    pub fn new(limit: ByteSize, hope: Duration) -> Self {
+        let (frames, failing, next_try) = (BTreeMap::new(), None, None);
+        Self { limit, hope, frames, failing, tries: 0, next_try }
     }
 
     /// A frame is on its way; false if it was already.
     pub fn send(&mut self, saved: Saved, bytes: u64) -> bool {
-        let (frame, held) = (saved.frame, Held { saved, bytes, waits: false });
-        self.frames.insert(frame, held).is_none_or(|before| before.waits)
+        let known = self.frames.get(&saved.frame);
+        if known.is_some_and(|held| !held.waits) {
+            return false;
+        }
+        let failures = known.map_or(0, |held| held.failures);
+        let held = Held { bytes, waits: false, reached: 0, failures, saved };
+        self.frames.insert(held.saved.frame, held);
+        true
     }
 
     /// A frame is stored, or is none to be stored. The rest may get through as well: these
@@ -77,6 +102,12 @@ impl Backlog {
     pub fn failed(&mut self, frame: FrameNumber, now: Instant) {
         if let Some(held) = self.frames.get_mut(&frame) {
             held.waits = true;
+            held.failures = held.failures.saturating_add(1);
+            let reached = held.saved.headway.bytes();
+            if reached > held.reached {
+                // It moved, if not to the end.
+                (held.reached, held.failures, self.failing) = (reached, 1, None);
+            }
         }
         self.failing.get_or_insert(now);
         if self.next_try.is_none() {
@@ -133,12 +164,17 @@ impl Backlog {
         self.size().bytes() <= self.limit.bytes() / 4 * 3
     }
 
+    /// When nothing more is expected of any frame, unless something gets through before. A
+    /// frame whose storing moves, however slowly, is never given up.
+    pub fn lost_at(&self) -> Option<Instant> {
+        let since = self.failing.filter(|_| !self.frames.values().any(Held::moves))?;
+        Some(since + self.hope)
+    }
+
     /// Whether it is full, and nothing says that it will ever be less.
     pub fn is_hopeless(&self, now: Instant) -> bool {
-        let failing = self.failing.is_some_and(|since| {
-            self.under_way() == 0 || now.saturating_duration_since(since) >= HOPE
-        });
-        self.is_full() && failing
+        let none_under_way = self.failing.is_some() && self.under_way() == 0;
+        self.is_full() && (none_under_way || self.lost_at().is_some_and(|at| now >= at))
     }
 }
 
@@ -146,18 +182,20 @@ impl Backlog {
 mod tests {
     use super::*;
 
+    const HOPE: Duration = Duration::from_mins(3);
+
     fn frame(number: i64) -> FrameNumber {
         FrameNumber::new(number).unwrap()
     }
 
     fn saved(number: i64) -> Saved {
         let (frame, file) = (frame(number), PathBuf::from(number.to_string()));
-        Saved { frame, file, fingerprint: Awaited::never(frame) }
+        Saved { frame, file, fingerprint: Awaited::never(frame), headway: Headway::default() }
     }
 
     /// With frames 1 to 4 of 10 bytes each on their way.
     fn backlog(limit: u64) -> Backlog {
-        let mut backlog = Backlog::new(limit.into());
+        let mut backlog = Backlog::new(limit.into(), HOPE);
         for number in 1..=4 {
             assert!(backlog.send(saved(number), 10));
         }
@@ -219,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_hope_when_everything_failed_or_nothing_gets_through() {
+    fn there_is_no_hope_when_everything_failed_and_nothing_gets_through() {
         let now = Instant::now();
         let mut backlog = backlog(35);
         assert!(!backlog.is_hopeless(now + HOPE), "slow, and nothing has failed");
@@ -227,7 +265,7 @@ mod tests {
             backlog.failed(frame(number), now);
             assert!(!backlog.is_hopeless(now), "others are on their way");
         }
-        assert!(backlog.is_hopeless(now + HOPE));
+        assert!(!backlog.is_hopeless(now + HOPE * 100), "the last one is still being stored");
         backlog.failed(frame(4), now);
         assert!(backlog.is_hopeless(now));
         backlog.arrived(frame(4), true);
@@ -236,5 +274,36 @@ mod tests {
         let mut roomy = self::backlog(1000);
         (1..=4).for_each(|number| roomy.failed(frame(number), now));
         assert!(!roomy.is_hopeless(now + HOPE), "there is room to wait");
+    }
+
+    #[test]
+    fn what_is_tried_again_and_again_is_given_up_when_none_gets_through() {
+        let now = Instant::now();
+        let mut backlog = backlog(35);
+        for tries in 1..=TRIES {
+            (1..=4).for_each(|number| backlog.failed(frame(number), now));
+            assert_eq!(backlog.lost_at(), Some(now + HOPE));
+            assert_eq!(backlog.due().len(), 4);
+            assert_eq!(backlog.lost_at().is_some(), tries == TRIES, "{tries}: all are tried again");
+        }
+        assert!(!backlog.is_hopeless(now) && backlog.is_hopeless(now + HOPE));
+    }
+
+    #[test]
+    fn a_frame_that_came_further_than_before_has_not_failed_as_often() {
+        let mut now = Instant::now();
+        let mut backlog = Backlog::new(5.into(), HOPE);
+        let saved = saved(1);
+        assert!(backlog.send(saved.clone(), 10));
+        for bytes in 1..=10 {
+            saved.headway.reached(bytes);
+            backlog.failed(frame(1), now);
+            assert_eq!(backlog.lost_at(), Some(now + HOPE), "from now on, not from the first time");
+            backlog.due();
+            assert_eq!(backlog.lost_at(), None, "it is tried again");
+            now += HOPE;
+        }
+        (1..=TRIES).for_each(|_| backlog.failed(frame(1), now));
+        assert_eq!(backlog.lost_at(), Some(now), "since it came no further");
     }
 }

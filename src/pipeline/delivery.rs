@@ -13,19 +13,21 @@ use std::io::{self, BufReader};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 
 use super::backlog::{Backlog, Saved};
 use super::origin::Awaited;
+use super::patience::Patience;
 use crate::image;
+use crate::process::shutdown::{Shutdown, Stage};
 use crate::request::{ByteSize, FRAMES_DIR, FrameFile, FrameNumber, Location};
 use crate::space::Space;
-use crate::storage::{Failure, Storage, StorageError};
+use crate::storage::{Failure, Fingerprint, Headway, Storage, StorageError};
 
 /// Frames that are checked and stored at once, at most: each has a file open, of which a
 /// process may have a thousand. How many are really sent is storage's to decide.
@@ -73,11 +75,19 @@ pub struct Delivery {
     reports: mpsc::UnboundedReceiver<Delivered>,
     backlog: Backlog,
     tasks: JoinSet<()>,
+    shutdown: Shutdown,
+    patience: Patience,
 }
 
 impl Delivery {
-    /// Delivers to `frames/` below `output`.
-    pub fn new(storage: Arc<Storage>, output: &Location, max_backlog: ByteSize) -> Self {
+    /// Delivers to `frames/` below `output`, faster and with less once `shutdown` says so.
+    pub fn new(
+        storage: Arc<Storage>,
+        output: &Location,
+        max_backlog: ByteSize,
+        shutdown: Shutdown,
+        patience: Patience,
+    ) -> Self {
         let (report, reports) = mpsc::unbounded_channel();
         Self {
             storage,
@@ -85,8 +95,10 @@ impl Delivery {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             report,
             reports,
-            backlog: Backlog::new(max_backlog),
+            backlog: Backlog::new(max_backlog, patience.storing),
             tasks: JoinSet::new(),
+            shutdown,
+            patience,
         }
     }
 
@@ -105,13 +117,14 @@ impl Delivery {
     pub fn accept(&mut self, frame: FrameNumber, file: PathBuf, fingerprint: Awaited) {
         // A file that is not there is found damaged.
         let bytes = file.symlink_metadata().map_or(0, |metadata| metadata.len());
-        let saved = Saved { frame, file, fingerprint };
+        let saved = Saved { frame, file, fingerprint, headway: Headway::default() };
         if self.backlog.send(saved.clone(), bytes) {
             self.send(saved);
         }
     }
 
-    fn send(&mut self, Saved { frame, file, fingerprint }: Saved) {
+    fn send(&mut self, Saved { frame, file, fingerprint, headway }: Saved) {
+        let (shutdown, patience) = (self.shutdown.clone(), self.patience.fingerprint);
         let (storage, folder) = (Arc::clone(&self.storage), self.folder.clone());
         let (places, report) = (Arc::clone(&self.places), self.report.clone());
         // Of those that are done nothing is kept.
@@ -119,7 +132,12 @@ impl Delivery {
         self.tasks.spawn(async move {
             // The semaphore is never closed.
             let _place = places.acquire().await;
-            let outcome = deliver(&storage, &folder, &file, fingerprint).await;
+            let fingerprint = async {
+                // Without it the frame is rendered again, but what waits when we end is lost.
+                let stopping = shutdown.beyond(Stage::Noticed);
+                fingerprint.get(patience, stopping).await
+            };
+            let outcome = deliver(&storage, &folder, &file, fingerprint, &headway).await;
             // Nobody listens any more when the job has been given up.
             drop(report.send(Delivered { frame, outcome }));
         });
@@ -130,17 +148,27 @@ impl Delivery {
         self.tasks.shutdown().await;
     }
 
+    /// What became of the next frame that is under way; `None` when none is, or when nothing
+    /// gets through any more: then what is under way is given up. Cancel safe.
+    pub async fn next_of_the_rest(&mut self) -> Option<Delivered> {
+        if self.under_way() == 0 {
+            return None;
+        }
+        let lost = at(self.backlog.lost_at());
+        tokio::select! {
+            delivered = self.next() => Some(delivered),
+            () = lost => {
+                self.give_up().await;
+                None
+            }
+        }
+    }
+
     /// What became of the next frame; waits forever when none is under way and none waits.
     /// Cancel safe.
     pub async fn next(&mut self) -> Delivered {
         loop {
-            let next_try = self.backlog.next_try();
-            let due = async {
-                match next_try {
-                    Some(at) => tokio::time::sleep_until(at.into()).await,
-                    None => std::future::pending().await,
-                }
-            };
+            let due = at(self.backlog.next_try());
             let delivered = tokio::select! {
                 // We hold a sender ourselves: the channel does not close.
                 Some(delivered) = self.reports.recv() => delivered,
@@ -172,11 +200,20 @@ impl Delivery {
     }
 }
 
+/// Waits until then; for ever where that is never.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn deliver(
     storage: &Storage,
     folder: &Location,
     file: &Path,
-    fingerprint: Awaited,
+    fingerprint: impl Future<Output = Option<Fingerprint>>,
+    headway: &Headway,
 ) -> Outcome {
     let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
         return damaged("it has no name".to_owned(), file);
@@ -189,7 +226,8 @@ async fn deliver(
         Ok(Err(damage)) => return damaged(damage, file),
         Err(panic) => return damaged(format!("the check failed: {panic}"), file),
     };
-    match storage.upload(whole, &folder.join(name), fingerprint.get().await).await {
+    let (place, fingerprint) = (folder.join(name), fingerprint.await);
+    match storage.upload_watched(whole, &place, fingerprint, headway).await {
         Ok(bytes) => {
             if let Err(error) = tokio::fs::remove_file(file).await {
                 tracing::debug!("{} stays in scratch: {error}", file.display());
@@ -225,4 +263,65 @@ fn damaged(damage: String, file: &Path) -> Outcome {
     let folder = file.parent().unwrap_or(file);
     let disk_full = Space::on(folder).ok().filter(Space::is_tight);
     Outcome::Damaged { damage, disk_full }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::request::{StopGrace, Transfers};
+
+    /// Longer than any patience.
+    const LONG: Duration = Duration::from_hours(9);
+
+    /// One with frames 1 and 2 under way, which nobody really stores.
+    fn delivery() -> (Delivery, Vec<Saved>) {
+        let (storage, output) = (Storage::new(Transfers::default()), Location::Local("/o".into()));
+        let shutdown = Shutdown::quiet(StopGrace::default());
+        let limit = ByteSize::gib(1);
+        let patience = Patience::default();
+        let mut delivery = Delivery::new(Arc::new(storage), &output, limit, shutdown, patience);
+        let frames = [1, 2].map(|number| {
+            let frame = FrameNumber::new(number).unwrap();
+            let (fingerprint, headway) = (Awaited::never(frame), Headway::default());
+            Saved { frame, file: PathBuf::from("/none"), fingerprint, headway }
+        });
+        for saved in &frames {
+            assert!(delivery.backlog.send(saved.clone(), 10));
+        }
+        (delivery, frames.into())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_still_being_stored_is_waited_for_however_long_it_takes() {
+        let (mut delivery, frames) = delivery();
+        let (report, file) = (delivery.report.clone(), "0001.png".to_owned());
+        let frame = frames[0].frame;
+        tokio::spawn(async move {
+            tokio::time::sleep(LONG).await;
+            drop(report.send(Delivered { frame, outcome: Outcome::Stored { file, bytes: 10 } }));
+        });
+        let delivered = delivery.next_of_the_rest().await.unwrap();
+        assert_eq!(delivered.frame, frame);
+        assert_eq!(delivery.under_way(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_tried_in_vain_is_given_up_and_what_moves_is_not() {
+        let (mut delivery, frames) = delivery();
+        let began = Instant::now();
+        let fail = |delivery: &mut Delivery, saved: &Saved| {
+            for _ in 0..3 {
+                delivery.backlog.failed(saved.frame, began);
+                delivery.backlog.due();
+            }
+        };
+        fail(&mut delivery, &frames[0]);
+        let rest = tokio::time::timeout(LONG, delivery.next_of_the_rest());
+        assert!(rest.await.is_err(), "the second one has never failed");
+        fail(&mut delivery, &frames[1]);
+        assert!(delivery.next_of_the_rest().await.is_none());
+        assert_eq!(delivery.under_way(), 2, "they are not stored");
+    }
 }

@@ -2,6 +2,7 @@
 //! reports.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use futures_util::{StreamExt as _, stream};
@@ -22,6 +23,9 @@ const ONE_BY_ONE: usize = 100;
 
 /// Reports that are read at once.
 const AT_ONCE: usize = 8;
+
+/// How much is told of a cause, in characters: more than any has that is ours.
+const LONGEST_CAUSE: usize = 4000;
 
 /// How long a report may take. It is of use, not needed.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -132,12 +136,21 @@ async fn cause(storage: &Storage, job: &Job) -> Option<String> {
         match storage.read_up_to(&report, LARGEST_REPORT).await {
             Ok(content) => {
                 let excerpt: Option<Excerpt> = serde_json::from_slice(&content?).ok();
-                return excerpt?.cause;
+                return Some(beginning(excerpt?.cause?, &report));
             }
             Err(error) => tracing::debug!("no report: {}", chain(&error)),
         }
     }
     None
+}
+
+/// As much of a cause as anybody reads; whoever can write the report decides how long it is.
+fn beginning(mut cause: String, report: &Location) -> String {
+    if let Some((end, _)) = cause.char_indices().nth(LONGEST_CAUSE) {
+        cause.truncate(end);
+        _ = write!(cause, "… (the rest is in {report})");
+    }
+    cause
 }
 
 impl FailedJob {

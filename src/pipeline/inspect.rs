@@ -45,6 +45,11 @@ pub async fn scene_file(
         let opened = worker.unless_stopped(opened).await?;
         read = SceneFile::from_start(&opened.start, opened.is_whole());
         if !matches!(read, Ok(None)) {
+            // What came whole came with its checksum. Of a part there is none, and a bit that
+            // is wrong must not make a scene unusable, nor choose other frames.
+            if !opened.is_whole() {
+                worker.unless_stopped(worker.storage.confirm(&opened)).await?;
+            }
             break;
         }
     }

@@ -14,11 +14,14 @@ mod inspect;
 mod leaving;
 mod metrics;
 mod origin;
+mod patience;
 mod plan;
 mod prefetch;
+mod probe;
 mod programs;
 mod progress;
 mod render;
+mod rendered;
 mod rendering;
 mod report;
 mod sequence;
@@ -42,10 +45,11 @@ use crate::process::shutdown::{Shutdown, Stage};
 use crate::process::supervisor::Running;
 use crate::provenance::Provenance;
 use crate::request::{Attempt, Confinement, Limits, Location, Metrics};
-use crate::storage::Storage;
+use crate::storage::{Storage, StorageError};
 use report::Report;
 
 pub use inspect::inspect;
+pub use patience::Patience;
 pub use programs::Programs;
 pub use render::render;
 pub use sequence::{Sequence, Slot};
@@ -55,12 +59,6 @@ pub use submit::submit;
 
 /// How long a child has to end that nobody needs any more. Both end within milliseconds.
 const CHILD_GRACE: Duration = Duration::from_secs(5);
-
-/// How long the last report has to be stored.
-const REPORT_GRACE: Duration = Duration::from_mins(1);
-
-/// The same after storage has failed.
-const SHORT_REPORT_GRACE: Duration = Duration::from_secs(4);
 
 /// How long undoing what was given up may take after a second signal.
 const LAST_MOMENT: Duration = Duration::from_millis(200);
@@ -84,6 +82,8 @@ pub struct Worker {
     pub sandbox: Sandbox,
     /// What bounds the attempt.
     pub limits: Limits,
+    /// How long it waits for storage.
+    pub patience: Patience,
     /// What the numbers of the attempt are grouped by, if they are told.
     pub metrics: Option<Metrics>,
     /// Where temporary files go, if not to the system's folder.
@@ -139,17 +139,12 @@ impl Worker {
         report.finish(result);
         // Where storage has just failed at length, one short try must do.
         let storage_failed = matches!(result, Err(Error::Storage(_) | Error::NotStored { .. }));
-        let patience = if storage_failed { SHORT_REPORT_GRACE } else { REPORT_GRACE };
-        tokio::select! {
-            biased;
-            () = self.shutdown.no_time_to_report() => {
-                tracing::warn!("the report is not stored: there is no time left");
-            }
-            () = sleep(patience) => tracing::warn!("the report is not stored: no answer in time"),
-            stored = report.store(&self.storage) => match stored {
-                Ok(()) => tracing::info!("report: {}", report.location()),
-                Err(error) => tracing::warn!("the report is not stored: {}", chain(&error)),
-            },
+        let Patience { report: long, short_report: short, .. } = self.patience;
+        let patience = if storage_failed { short } else { long };
+        let stored = report.store(&self.storage);
+        match in_time(stored, self.shutdown.no_time_to_report(), patience).await {
+            Ok(()) => tracing::info!("report: {}", report.location()),
+            Err(why) => tracing::warn!("the report is not stored: {why}"),
         }
         let no_time = async {
             self.shutdown.no_time_to_report().await;
@@ -162,7 +157,45 @@ impl Worker {
         tokio::select! {
             () = rest => {}
             () = no_time => {}
-            () = sleep(SHORT_REPORT_GRACE) => {}
+            () = sleep(short) => {}
+        }
+    }
+}
+
+/// Stores what is of use and not needed, unless there is no time for it.
+async fn in_time(
+    stored: impl Future<Output = Result<(), StorageError>>,
+    no_time: impl Future<Output = ()>,
+    patience: Duration,
+) -> Result<(), String> {
+    tokio::select! {
+        biased;
+        () = no_time => Err("there is no time left".to_owned()),
+        () = sleep(patience) => Err("no answer in time".to_owned()),
+        stored = stored => stored.map_err(|error| chain(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_of_use_only_is_not_waited_for_without_end() {
+        let patience = Patience::default();
+        let waits = [patience.report, patience.short_report, patience.crash_file];
+        for (patience, seconds) in waits.into_iter().zip([60, 4, 15]) {
+            let began = Instant::now();
+            let stored = in_time(pending(), pending(), patience).await;
+            assert_eq!(stored, Err("no answer in time".to_owned()));
+            assert_eq!(began.elapsed().as_secs(), seconds);
+            assert_eq!(in_time(ready(Ok(())), pending(), patience).await, Ok(()));
+            let stored = in_time(pending(), ready(()), patience).await;
+            assert_eq!(stored, Err("there is no time left".to_owned()));
         }
     }
 }

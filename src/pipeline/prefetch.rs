@@ -121,7 +121,7 @@ async fn fetch(
     let image = match slot.file {
         None => Image::Gap,
         Some(file) => {
-            let content = match storage.read(&folder.join(&file.name)).await {
+            let content = match storage.read(&folder.join(&file.name), file.size).await {
                 // A folder, or a link to nowhere, in the place of a frame.
                 Err(error) if is_no_file(&error) => {
                     let why = format!("{} cannot be read: {}", file.name, chain(&error));

@@ -9,10 +9,7 @@ mod verdict;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::pin::pin;
-use std::time::{Duration, Instant};
-
-use tokio::time::sleep;
+use std::time::Instant;
 
 use super::crash_file;
 use super::delivery::{Delivered, Delivery, Outcome};
@@ -21,7 +18,7 @@ use super::origin::Origin;
 use super::programs::BLENDER;
 use super::progress::Progress;
 use super::report::{FrameReport, FrameState, LaunchReport};
-use super::{Worker, walls};
+use super::{Worker, in_time, walls};
 use crate::blender::{Launch, SceneFile, SceneInfo};
 use crate::error::{Error, chain};
 use crate::process::supervisor::{End, Running, Stdin, shell_line};
@@ -32,15 +29,8 @@ pub use answer::ANSWER;
 use launch::{Current, Stop};
 use strikes::Strikes;
 
-/// How long no frame has got through before nothing more is expected, Blender having
-/// ended: longer than all attempts at one of them take.
-const LAST_TRY: Duration = Duration::from_mins(4);
-
 /// Crash files that are kept of an attempt: a frame that crashes Blender does so again.
 const CRASH_FILES: usize = 10;
-
-/// How long storing one of them may take.
-const CRASH_FILE_GRACE: Duration = Duration::from_secs(15);
 
 /// Launches of Blender and the delivery of its frames.
 #[derive(Debug)]
@@ -103,7 +93,13 @@ impl<'a> Rendering<'a> {
             file,
             frames_dir,
             answer_dir,
-            delivery: Delivery::new(worker.storage.clone(), &job.output, job.max_backlog),
+            delivery: Delivery::new(
+                worker.storage.clone(),
+                &job.output,
+                job.max_backlog,
+                worker.shutdown.clone(),
+                worker.patience,
+            ),
             origin,
             progress: Progress::begin(frames.len()),
             report,
@@ -222,6 +218,10 @@ impl<'a> Rendering<'a> {
         _ = self.worker.shutdown.leaving();
         self.flood.end();
         let outlived = self.deliver_the_rest().await;
+        tokio::select! {
+            () = self.origin.settled(self.worker.patience.fingerprint) => {}
+            () = self.worker.shutdown.no_time_to_store() => {}
+        }
         if matches!(stop, Some(Stop::Futile(_) | Stop::DiskFull(_))) {
             // Then it was for this, or for what waited and filled the disk, that Blender was
             // stopped and frames are missing.
@@ -258,20 +258,18 @@ impl<'a> Rendering<'a> {
         }
         let name = format!("{}-launch-{}.crash.txt", self.report, self.launches.len() + 1);
         let location = self.job.output.join(REPORTS_DIR).join(&name);
-        let unstored = |why: &str| tracing::warn!("the crash file of Blender is not stored: {why}");
-        tokio::select! {
-            biased;
-            () = self.worker.shutdown.no_time_to_store() => unstored("there is no time left"),
-            () = sleep(CRASH_FILE_GRACE) => unstored("no answer in time"),
-            written = self.worker.storage.write(&location, text.into()) => match written {
-                Ok(()) => {
-                    tracing::warn!("Blender crashed and wrote why: {location}");
-                    return Some(name);
-                }
-                Err(error) => unstored(&chain(&error)),
+        let written = self.worker.storage.write(&location, text.into());
+        let no_time = self.worker.shutdown.no_time_to_store();
+        match in_time(written, no_time, self.worker.patience.crash_file).await {
+            Ok(()) => {
+                tracing::warn!("Blender crashed and wrote why: {location}");
+                Some(name)
+            }
+            Err(why) => {
+                tracing::warn!("the crash file of Blender is not stored: {why}");
+                None
             }
         }
-        None
     }
 
     /// Why it makes no sense to render on, if it makes none.
@@ -281,7 +279,7 @@ impl<'a> Rendering<'a> {
             return Some("stopping Blender: what cannot be stored need not be rendered".to_owned());
         }
         let backlog = self.delivery.backlog();
-        backlog.is_hopeless(Instant::now()).then(|| {
+        backlog.is_hopeless(Instant::now().into()).then(|| {
             let (size, limit) = (backlog.size(), self.job.max_backlog);
             format!(
                 "stopping Blender: none of the {size} that wait could be stored, and {limit} may \
@@ -364,29 +362,33 @@ impl<'a> Rendering<'a> {
                 self.delivery.accept(frame, file, self.origin.of(frame));
             }
         }
-        self.drain().await;
+        if !self.drain().await && self.worker.shutdown.requested().is_none() {
+            // They were given up before they had failed once more. It is storage that failed.
+            let open = |frame: &FrameNumber| !self.stored.contains_key(&frame.get());
+            for (frame, error) in passing.into_iter().filter(|(frame, _)| open(frame)) {
+                self.not_stored.entry(frame).or_insert(error);
+            }
+            return None;
+        }
         passing.into_iter().next()
     }
 
-    /// Waits for what is under way; false if time was up before, or nothing gets through.
+    /// Waits for what is under way, as long as that moves; false if time was up before, or
+    /// nothing gets through. Then frames that were saved are not stored, and why is known of
+    /// each.
     async fn drain(&mut self) -> bool {
         let shutdown = self.worker.shutdown.clone();
-        let mut stored = self.stored.len();
-        let mut patience = pin!(sleep(LAST_TRY));
-        while self.delivery.under_way() > 0 {
+        loop {
             tokio::select! {
-                delivered = self.delivery.next() => self.delivered(delivered),
+                delivered = self.delivery.next_of_the_rest() => match delivered {
+                    Some(delivered) => self.delivered(delivered),
+                    None => return self.delivery.under_way() == 0,
+                },
                 () = shutdown.no_time_to_store() => {
                     self.delivery.give_up().await;
                     return false;
                 }
-                () = patience.as_mut() => return false,
-            }
-            if stored < self.stored.len() {
-                stored = self.stored.len();
-                patience.set(sleep(LAST_TRY));
             }
         }
-        true
     }
 }

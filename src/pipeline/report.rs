@@ -5,12 +5,10 @@
 //! `running` was left by an attempt that was killed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::Worker;
 use crate::blender::SceneInfo;
@@ -283,53 +281,6 @@ pub fn of_attempt(action: Action, job: &str, number: u32) -> String {
 
 fn timestamp(time: SystemTime) -> String {
     humantime::format_rfc3339_millis(time).to_string()
-}
-
-/// The scene that the frames in `output` were rendered from, out of what `render` wrote
-/// last that knows it: a report, or a [`Description`](super::external::Description).
-///
-/// # Errors
-/// If the reports cannot be listed.
-pub async fn latest_scene(
-    storage: &Storage,
-    output: &Location,
-) -> Result<Option<SceneInfo>, StorageError> {
-    /// Reports that are opened at once. Most know the scene; those of children past the
-    /// end of the animation do not, and can be the latest ones.
-    const AT_ONCE: usize = 8;
-
-    #[derive(Deserialize)]
-    struct Excerpt {
-        scene: Option<SceneInfo>,
-    }
-
-    let folder = output.join(REPORTS_DIR);
-    let mut reports = storage.list(&folder).await?;
-    reports.retain(|entry| {
-        let kind = entry.name.split_once('-').map(|(kind, _)| kind);
-        // Crash files lie beside them.
-        (kind == Some(Action::Render.name()) || kind == Some("scene"))
-            && Path::new(&entry.name).extension() == Some("json".as_ref())
-            && entry.size <= LARGEST_REPORT
-    });
-    reports.sort_by_key(|entry| std::cmp::Reverse(entry.modified));
-    let mut scenes = stream::iter(reports)
-        .map(|entry| async {
-            let content = storage.read(&folder.join(&entry.name)).await;
-            let excerpt = content.map_err(|error| chain(&error)).and_then(|content| {
-                serde_json::from_slice::<Excerpt>(&content).map_err(|error| error.to_string())
-            });
-            excerpt.map(|excerpt| excerpt.scene).map_err(|why| (entry.name, why))
-        })
-        .buffered(AT_ONCE);
-    while let Some(scene) = scenes.next().await {
-        match scene {
-            Ok(Some(scene)) => return Ok(Some(scene)),
-            Ok(None) => {}
-            Err((name, why)) => tracing::warn!("passing over the report {name}: {why}"),
-        }
-    }
-    Ok(None)
 }
 
 #[cfg(test)]

@@ -79,6 +79,14 @@ impl Sequence {
         }
         Ok(Self { format, slots, left_out: files.len() })
     }
+
+    /// Whether its files have the names that Blender gives to frames, and so do we.
+    pub fn is_named_by_blender(&self) -> bool {
+        self.slots.iter().all(|Slot { number, file }| {
+            let name = || FrameFile::name(*number, self.format);
+            file.as_ref().is_none_or(|file| file.name == name())
+        })
+    }
 }
 
 /// Whether the scene's own range must be known to arrange the frames.

@@ -8,21 +8,23 @@ use std::time::Duration;
 
 use super::flood::Flood;
 use super::prefetch::Prefetch;
+use super::probe::{Goal, probe, words};
 use super::programs::{FFMPEG, FFPROBE};
 use super::progress::Progress;
-use super::report::{Action, Report, VideoReport, latest_scene};
+use super::rendered::Rendered;
+use super::report::{Action, Report, VideoReport};
 use super::sequence::{self, Sequence};
 use super::supply::Supply;
 use super::{CHILD_GRACE, Worker, walls};
 use crate::blender::SceneInfo;
-use crate::ending::{Ending, Killer};
+use crate::ending::Ending;
 use crate::error::Error;
-use crate::ffmpeg::{self, Cause, Encode, LogTail, ProgressParser, VideoInfo, count_frames};
+use crate::ffmpeg::{self, Cause, Encode, LogTail, ProgressParser};
 use crate::process::memory::MemoryWatch;
 use crate::process::shutdown::Stage;
 use crate::process::supervisor::{End, Event, Running, Stdin, Stream, shell_line};
-use crate::process::watchdog::{Alarm, Watchdog};
-use crate::request::{FRAMES_DIR, FrameRate, FrameSet, Location, StitchJob};
+use crate::process::watchdog::Watchdog;
+use crate::request::{FRAMES_DIR, FrameRate, FrameSet, Location, REPORTS_DIR, StitchJob};
 use crate::storage::Entry;
 
 /// How often progress is told.
@@ -56,14 +58,14 @@ async fn attempt(
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
     let scratch = worker.scratch()?;
     let found = async {
-        let (frames, scene) = tokio::join!(find_frames(worker, job), find_scene(worker, job));
+        let (frames, rendered) = tokio::join!(find_frames(worker, job), find_scene(worker, job));
         // Where neither can be listed, it is said of the frames.
-        Ok::<_, Error>((frames?, scene?))
+        Ok::<_, Error>((frames?, rendered?))
     };
-    let ((folder, entries), scene) = worker.unless_stopped(found).await?;
-    let range = scene.as_ref().and_then(SceneInfo::range);
+    let ((folder, entries), rendered) = worker.unless_stopped(found).await?;
+    let range = rendered.scene.as_ref().and_then(SceneInfo::range);
     let sequence = Sequence::arrange(&folder, entries, &job.frames, range, job.allow_gaps)?;
-    let fps = frame_rate(job, scene.as_ref());
+    let fps = frame_rate(job, &rendered, &sequence)?;
     let frames: FrameSet = sequence.slots.iter().map(|slot| slot.number).collect();
     report.asked(&frames);
     let goal = Goal { video: job.output.join(job.video.name.as_str()), frames };
@@ -138,98 +140,34 @@ async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<
     Ok((frames, entries))
 }
 
-/// The scene that the frames were rendered from, where that is needed and known.
-async fn find_scene(worker: &Worker, job: &StitchJob) -> Result<Option<SceneInfo>, Error> {
+/// What is known of the scene that the frames were rendered from, where that is needed.
+async fn find_scene(worker: &Worker, job: &StitchJob) -> Result<Rendered, Error> {
     if job.video.fps.is_some() && !sequence::needs_scene_range(&job.frames) {
-        return Ok(None);
+        return Ok(Rendered::default());
     }
-    Ok(latest_scene(&worker.storage, &job.input).await?)
+    Ok(Rendered::find(&worker.storage, &job.input).await?)
 }
 
-fn frame_rate(job: &StitchJob, scene: Option<&SceneInfo>) -> FrameRate {
+/// How many frames a second the video has. Of images from anywhere that is guessed, with a
+/// warning; of what we have rendered it is known, or a mistake to be told of.
+fn frame_rate(
+    job: &StitchJob,
+    rendered: &Rendered,
+    sequence: &Sequence,
+) -> Result<FrameRate, Error> {
+    let scene = rendered.scene.as_ref();
     let known = job.video.fps.or_else(|| scene.and_then(SceneInfo::frame_rate));
-    known.unwrap_or_else(|| {
-        let fps = FrameRate::FALLBACK;
-        tracing::warn!(
-            "no report of render tells the scene's frame rate: taking {fps} frames a second (--fps)"
-        );
-        fps
-    })
-}
-
-/// What is to be made, for errors to name.
-struct Goal {
-    video: Location,
-    frames: FrameSet,
-}
-
-impl Goal {
-    /// What it means that FFmpeg or `FFprobe` ended without a result.
-    fn missed(&self, worker: &Worker, end: End, killer: Killer, tail: &LogTail) -> Error {
-        match (end, worker.shutdown.requested()) {
-            (_, Some(by)) => Error::Interrupted { by, left: format!("{} is not made", self.video) },
-            (End::Own(ending), None) => self.failed(tail.diagnose(ending, killer), tail),
-            (End::Stopped, None) => {
-                Error::Internal("FFmpeg was stopped, and nobody asked for it".to_owned())
-            }
-        }
+    if let Some(fps) = known {
+        return Ok(fps);
     }
-
-    /// What it means that FFmpeg ended as if all was well, and made `found`.
-    fn wrong(&self, found: &str, tail: &LogTail) -> Error {
-        let cause = match tail.diagnose(Ending::Code(0), Killer::Unknown) {
-            // A full disk may be no failure to FFmpeg 5.
-            cause @ (Cause::Lacking | Cause::Disk | Cause::Frames | Cause::Killed(_)) => cause,
-            Cause::Failed(_) => Cause::Failed(format!(
-                "FFmpeg was given {} frames and made something else: {found}",
-                self.frames.len()
-            )),
-        };
-        self.failed(cause, tail)
+    if rendered.has_reports && sequence.is_named_by_blender() {
+        return Err(Error::NoFrameRate { reports: job.input.join(REPORTS_DIR) });
     }
-
-    fn failed(&self, cause: Cause, tail: &LogTail) -> Error {
-        let (video, frames) = (self.video.clone(), self.frames.clone());
-        Error::Ffmpeg { cause, video, frames, said: tail.last_words() }
-    }
-}
-
-/// Measures a video, of which FFmpeg said `tail`.
-async fn probe(
-    worker: &Worker,
-    ffprobe: &Path,
-    video: &Path,
-    goal: &Goal,
-    tail: &LogTail,
-) -> Result<VideoInfo, Error> {
-    let command = count_frames(ffprobe, video, &worker.confinement.environment);
-    tracing::debug!("starting {}", shell_line(&command));
-    let walls = walls::of_ffprobe(worker, ffprobe, video);
-    let memory = MemoryWatch::begin();
-    let mut child = Running::start(command, Stdin::Null, &worker.sandbox, walls)
-        .map_err(|error| Error::spawn(error, ffprobe.to_owned(), FFPROBE))?;
-    let (mut answer, mut tail) = (String::new(), tail.clone());
-    let mut stage = Stage::Working;
-    let end = loop {
-        tokio::select! {
-            event = child.next() => match event {
-                Event::Line(Stream::Stdout, line) => answer.push_str(&line),
-                Event::Line(Stream::Stderr, line) => tail.push(&line),
-                Event::Ended(end) => break end,
-            },
-            reached = worker.shutdown.beyond(stage) => {
-                stage = reached;
-                worker.hurry(&child, stage);
-            }
-        }
-    };
-    match (VideoInfo::parse(&answer), end) {
-        (Some(found), _) => Ok(found),
-        (None, End::Own(ending @ Ending::Code(_))) if ending.signal().is_none() => {
-            Err(goal.wrong(&format!("no video that FFprobe can read ({ending})"), &tail))
-        }
-        (None, end) => Err(goal.missed(worker, end, memory.killer(), &tail)),
-    }
+    let fps = FrameRate::FALLBACK;
+    tracing::warn!(
+        "no report of render tells the scene's frame rate: taking {fps} frames a second (--fps, FPS)"
+    );
+    Ok(fps)
 }
 
 /// Encodes the sequence to a file in scratch; the result is what FFmpeg said.
@@ -287,7 +225,7 @@ async fn encode_sequence(
         }
         watchdog.time_passes(starved);
         if let Some(alarm) = watchdog.alarm().filter(|_| !stopping) {
-            let why = words(alarm);
+            let why = words("FFmpeg", alarm);
             tracing::warn!("{why}: stopping it");
             stalled = Some(why);
             child.stop(CHILD_GRACE);
@@ -306,16 +244,6 @@ async fn encode_sequence(
         },
         _ => Err(goal.missed(worker, end, memory.killer(), &watch.tail)),
     }
-}
-
-/// What an alarm means.
-fn words(alarm: Alarm) -> String {
-    let (Alarm::Stalled(span) | Alarm::Overtime(span)) = alarm;
-    format!(
-        "FFmpeg stalled: no line printed, no CPU time used and no file written for {} \
-         (--stall-timeout, STALL_TIMEOUT)",
-        humantime::format_duration(span)
-    )
 }
 
 /// What FFmpeg tells while it encodes.

@@ -38,7 +38,7 @@ pub async fn submit(worker: &Worker, job: &SubmitJob, tell: impl Tell) -> Result
         return tell(&json(&Submissions { render, stitch })?);
     }
     let batch = worker.unless_stopped(Batch::connect()).await?;
-    let (answer, error) = to_the_end(worker, all(&batch, &render, stitch)).await?;
+    let (answer, error) = to_the_end(worker, all(worker, &batch, &render, stitch)).await?;
     let told = tell(&if job.json { json(&answer)? } else { answer.told()? });
     error.map_or(told, Err)?;
     match job.then {
@@ -53,8 +53,8 @@ pub async fn submit(worker: &Worker, job: &SubmitJob, tell: impl Tell) -> Result
     }
 }
 
-/// Does what cannot be given up in its middle: whether it was done would not be known. It
-/// takes as long as Batch may take for its answers.
+/// Does what cannot be given up in its middle: whether it was done would not be known. Where
+/// there is no time to wait for the answer, it says so itself.
 async fn to_the_end<T>(worker: &Worker, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     tokio::select! {
@@ -70,16 +70,17 @@ async fn to_the_end<T>(worker: &Worker, work: impl Future<Output = T>) -> T {
 /// Submits the jobs. If the second one is not taken, there is an answer of the first, and
 /// why.
 async fn all(
+    worker: &Worker,
     batch: &Batch,
     render: &Submission,
     stitch: Option<Submission>,
 ) -> Result<(Answer, Option<Error>), Error> {
-    let render = Submitted::by(batch, render).await?;
+    let render = Submitted::by(worker, batch, render).await?;
     let Some(stitch) = stitch else {
         return Ok((Answer { render, stitch: None, not_submitted: None }, None));
     };
     let stitch = after(stitch, &render.job_id.to_string());
-    Ok(match Submitted::by(batch, &stitch).await {
+    Ok(match Submitted::by(worker, batch, &stitch).await {
         Ok(done) => (Answer { render, stitch: Some(done), not_submitted: None }, None),
         Err(source) => {
             let error = Error::HalfSubmitted { render: render.job_id.clone(), source };
@@ -211,8 +212,12 @@ fn as_text<S: Serializer>(id: &JobId, to: S) -> Result<S::Ok, S::Error> {
 }
 
 impl Submitted {
-    async fn by(batch: &Batch, submission: &Submission) -> Result<Self, BatchError> {
-        let job_id = batch.submit(submission).await?;
+    async fn by(
+        worker: &Worker,
+        batch: &Batch,
+        submission: &Submission,
+    ) -> Result<Self, BatchError> {
+        let job_id = batch.submit(submission, worker.shutdown.no_time_to_report()).await?;
         let array_size = submission.array_properties.map(|array| array.size);
         let job_name = submission.job_name.clone();
         tracing::info!("submitted {job_name}: {job_id}");

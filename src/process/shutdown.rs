@@ -181,7 +181,7 @@ impl Shutdown {
     }
 
     /// One that hears no signals.
-    fn quiet(grace: StopGrace) -> Self {
+    pub fn quiet(grace: StopGrace) -> Self {
         Self { state: Arc::new(watch::Sender::new(State::default())), grace, has_results: true }
     }
 

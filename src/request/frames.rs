@@ -134,6 +134,13 @@ impl FrameSet {
     }
 }
 
+/// Whether the terms of a frame set are in ascending order, so that its frames are taken in the
+/// order in which they are written. No frame set is in none.
+pub fn is_ascending(text: &str) -> bool {
+    let terms = text.split(',').filter_map(|term| parse_term(term.trim()).ok());
+    terms.map(|(first, _, _)| first).is_sorted()
+}
+
 impl FromIterator<FrameNumber> for FrameSet {
     fn from_iter<I: IntoIterator<Item = FrameNumber>>(frames: I) -> Self {
         let mut frames: Vec<_> = frames.into_iter().collect();
@@ -258,6 +265,16 @@ impl FromStr for FrameNumber {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_order_in_which_frames_are_written_is_known() {
+        for ascending in ["", "7", "1,2", "1-10,5-20,20-40x2", "-3,-1-4"] {
+            assert!(is_ascending(ascending), "{ascending}");
+        }
+        for not in ["9998-9999,1", "2,1", "1-3,-1"] {
+            assert!(!is_ascending(not), "{not}");
+        }
+    }
     use proptest::prelude::*;
 
     fn numbers(text: &str) -> Vec<i32> {

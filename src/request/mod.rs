@@ -30,7 +30,7 @@ pub use blender_version::BlenderVersion;
 pub use byte_size::ByteSize;
 pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, sounds_secret};
 pub use feature::{AllowMissing, Denoise, Feature};
-pub use frames::{FrameNumber, FrameRange, FrameSet, FrameSetError};
+pub use frames::{FrameNumber, FrameRange, FrameSet, FrameSetError, is_ascending};
 pub use grace::StopGrace;
 pub use inspect::InspectJob;
 pub use limits::{BlenderAttempts, LimitError, Limits, StallTimeout, Timeout};

@@ -127,7 +127,8 @@ impl FromStr for Preset {
     }
 }
 
-/// Frames a second, as a fraction in lowest terms; above 0, at most 1000.
+/// Frames a second, as a fraction in lowest terms; a thousandth to 1000. What is beyond, no
+/// container can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameRate {
     numerator: u32,
@@ -140,7 +141,8 @@ impl FrameRate {
 
     /// The fraction `numerator/denominator`, if it is a usable frame rate.
     pub fn new(numerator: u64, denominator: u64) -> Option<Self> {
-        if numerator == 0 || denominator == 0 || numerator / denominator > 1000 {
+        let most = |one: u64, other: u64| one <= other.saturating_mul(1000);
+        if denominator == 0 || !most(numerator, denominator) || !most(denominator, numerator) {
             return None;
         }
         let divisor = gcd(numerator, denominator);
@@ -203,7 +205,7 @@ impl FromStr for FrameRate {
             None => parse_decimal(text),
         };
         rate.ok_or_else(|| {
-            ValueError::new(text, "frames a second such as 24, 23.976 or 30000/1001, at most 1000")
+            ValueError::new(text, "frames a second such as 24, 23.976 or 30000/1001, 0.001 to 1000")
         })
     }
 }
@@ -290,6 +292,7 @@ mod tests {
             ("48/2", "24"),
             ("0.5", "1/2"),
             ("1000", "1000"),
+            ("1/1000", "1/1000"),
         ];
         for (text, expected) in table {
             let rate: FrameRate = text.parse().unwrap();
@@ -303,6 +306,8 @@ mod tests {
             ".5",
             "24/0",
             "1001",
+            "1000.001",
+            "1/1001",
             "24,5",
             "1e2",
             "inf",
@@ -323,6 +328,8 @@ mod tests {
         assert_eq!(rate(25, 2.0), "25/2");
         assert_eq!(FrameRate::from_scene(24, 0.0), None);
         assert_eq!(FrameRate::from_scene(24, f64::NAN), None);
+        assert_eq!(FrameRate::from_scene(1, 999_999.0), None);
+        assert_eq!(FrameRate::from_scene(24, 1e-9), None);
     }
 
     #[test]

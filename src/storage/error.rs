@@ -81,6 +81,14 @@ impl From<Misconfigured> for Failure {
     }
 }
 
+impl Failure {
+    /// A file was found larger than it was said to be, `size` bytes.
+    pub(super) fn grown(size: u64) -> Self {
+        let text = format!("it was {size} bytes large, and became larger while it was being read");
+        Self::Transient(text.into())
+    }
+}
+
 /// Sorts what the operating system says of a file.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {

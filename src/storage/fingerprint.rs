@@ -1,5 +1,6 @@
 //! What travels with a stored file and tells what it was made from.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -37,6 +38,73 @@ impl FromStr for Fingerprint {
     }
 }
 
+/// What the content of a file is known by: its size, and what it adds up to in one or more
+/// ways, each with its name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Content {
+    size: u64,
+    sums: BTreeMap<String, String>,
+}
+
+impl Content {
+    /// Of so many bytes.
+    pub(super) fn new(size: u64) -> Self {
+        Self { size, sums: BTreeMap::new() }
+    }
+
+    /// It adds up to `sum`, in the way of this name. Neither has spaces.
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, sum: impl fmt::Display) -> Self {
+        self.sums.insert(name.to_owned(), sum.to_string());
+        self
+    }
+
+    /// In bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// What it adds up to in the way of this name, if that is known.
+    pub(super) fn sum(&self, name: &str) -> Option<&str> {
+        self.sums.get(name).map(String::as_str)
+    }
+}
+
+/// A fingerprint as it is stored: with the content of the file that it belongs to, lest it be
+/// taken for that of another file in the same place. Its text is `FINGERPRINT SIZE NAME=SUM…`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bound {
+    /// What the file was made from.
+    pub(super) fingerprint: Fingerprint,
+    /// What the file is.
+    pub(super) content: Content,
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Content { size, sums } = &self.content;
+        write!(f, "{} {size}", self.fingerprint)?;
+        sums.iter().try_for_each(|(name, sum)| write!(f, " {name}={sum}"))
+    }
+}
+
+impl FromStr for Bound {
+    type Err = NoFingerprint;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut words = text.split(' ');
+        let fingerprint = words.next().unwrap_or_default().parse()?;
+        let size = words.next().and_then(|size| size.parse().ok()).ok_or(NoFingerprint)?;
+        let mut content = Content::new(size);
+        for word in words {
+            let (name, sum) = word.split_once('=').ok_or(NoFingerprint)?;
+            content = content.with(name, sum);
+        }
+        // Without a sum it is of no file.
+        if content.sums.is_empty() { Err(NoFingerprint) } else { Ok(Self { fingerprint, content }) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +115,20 @@ mod tests {
         let fingerprint = Fingerprint::from(hash);
         assert_eq!(fingerprint.to_string().len(), 64);
         assert_eq!(fingerprint.to_string().parse(), Ok(fingerprint));
+    }
+
+    #[test]
+    fn what_is_stored_names_the_content() {
+        let content = Content::new(7).with("crc32", "y/Q5Jg==").with("etag", "0f-2");
+        let bound = Bound { fingerprint: Fingerprint::from([15; 32]), content };
+        let text = bound.to_string();
+        assert_eq!(text, format!("{} 7 crc32=y/Q5Jg== etag=0f-2", "0f".repeat(32)));
+        assert_eq!(text.parse(), Ok(bound));
+        for bad in ["", "7", "7 ", "-7 a=b", "7 a", "7  a=b"] {
+            let text = format!("{} {bad}", "0f".repeat(32));
+            assert_eq!(text.parse::<Bound>(), Err(NoFingerprint), "{bad}");
+        }
+        assert!("0f".repeat(32).parse::<Bound>().is_err(), "of an older version");
     }
 
     #[test]

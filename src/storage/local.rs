@@ -5,14 +5,19 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 
+use super::crc::Crc;
 use super::{Entry, Failure, Fingerprint, Names, Opened, Version, sidecar};
 use crate::request::{FrameFile, ImageFormat, Location};
 use crate::space::Space;
+
+/// How much of a file is read at once.
+pub(super) const CHUNK: usize = 256 * 1024;
 
 /// Runs file system calls where they may block.
 async fn blocking<T: Send + 'static>(
@@ -83,12 +88,16 @@ fn as_of_an_image(name: &OsStr) -> Option<String> {
     ImageFormat::from_extension(extension).map(|_| name.into_owned())
 }
 
-pub(super) async fn read(file: PathBuf) -> Result<Bytes, Failure> {
-    blocking(move || {
-        let content = fs::read(&file).map_err(|error| with_target(error, &file))?;
-        Ok(Bytes::from(content))
-    })
-    .await
+/// The content of `file`, which has `size` bytes at most.
+pub(super) async fn read(file: PathBuf, size: u64) -> Result<Bytes, Failure> {
+    let content = blocking(move || {
+        let mut content = Vec::new();
+        let opened = File::open(&file).map_err(|error| with_target(error, &file))?;
+        opened.take(size.saturating_add(1)).read_to_end(&mut content)?;
+        Ok(content)
+    });
+    let content = content.await?;
+    if content.len() as u64 > size { Err(Failure::grown(size)) } else { Ok(content.into()) }
 }
 
 /// Says of a file that is not there that it is a link to such a one.
@@ -132,7 +141,9 @@ pub(super) async fn fingerprint(file: PathBuf) -> Result<Option<Fingerprint>, Fa
 }
 
 pub(super) async fn write(file: PathBuf, content: Bytes) -> Result<(), Failure> {
-    blocking(move || replace(&file, |beside| beside.write_all(&content))).await
+    let waiting = Waiting::default();
+    let wanted = waiting.wanted();
+    blocking(move || replace_if(&wanted, &file, |beside| beside.write_all(&content))).await
 }
 
 pub(super) async fn copy(
@@ -140,19 +151,17 @@ pub(super) async fn copy(
     file: PathBuf,
     fingerprint: Option<Fingerprint>,
 ) -> Result<u64, Failure> {
+    let waiting = Waiting::default();
+    let wanted = waiting.wanted();
     blocking(move || {
         source.rewind()?;
         // No more than there is now: who still writes to it must not keep us for ever.
         let size = source.metadata()?.len();
         let mut source = source.take(size);
-        replace(&file, |beside| {
-            let length = io::copy(&mut source, beside)?;
+        replace_if(&wanted, &file, |beside| {
+            let (length, sum) = copy_summed(&mut source, beside, &wanted)?;
             match fingerprint {
-                Some(fingerprint) => {
-                    // A file server may set the time only when it has everything.
-                    beside.sync_all()?;
-                    sidecar::write(&file, beside, &fingerprint);
-                }
+                Some(fingerprint) => sidecar::write(&file, fingerprint, length, &sum),
                 None => sidecar::remove(&file),
             }
             Ok(length)
@@ -161,10 +170,60 @@ pub(super) async fn copy(
     .await
 }
 
+/// Copies everything, and says how much that is and what it adds up to.
+fn copy_summed(from: &mut impl io::Read, to: &mut File, wanted: &Wanted) -> io::Result<(u64, Crc)> {
+    let (mut length, mut sum, mut buffer) = (0, sidecar::new_sum(), vec![0; CHUNK]);
+    loop {
+        wanted.check()?;
+        let read = match from.read(&mut buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        let chunk = buffer.get(..read).unwrap_or_default();
+        if chunk.is_empty() {
+            return Ok((length, sum));
+        }
+        sum.update(chunk);
+        to.write_all(chunk)?;
+        length += chunk.len() as u64;
+    }
+}
+
+/// Waits for a file to be written. What runs in a thread of its own does not end when nobody
+/// waits any more: from then on it must not be seen.
+#[derive(Default)]
+struct Waiting(Wanted);
+
+impl Waiting {
+    fn wanted(&self) -> Wanted {
+        self.0.clone()
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        *self.0.given_up() = true;
+    }
+}
+
+/// Whether a file is still waited for.
+#[derive(Clone, Default)]
+struct Wanted(Arc<Mutex<bool>>);
+
+impl Wanted {
+    fn given_up(&self) -> MutexGuard<'_, bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if *self.given_up() { Err(io::Error::other("it was given up")) } else { Ok(()) }
+    }
+}
+
 /// Makes `folder` and proves that files can be written there.
 pub(super) async fn prepare(folder: PathBuf) -> Result<(), Failure> {
     blocking(move || {
-        fs::create_dir_all(&folder)?;
+        make(&folder)?;
         beside(&folder).map(drop)
     })
     .await
@@ -176,18 +235,62 @@ pub(super) fn replace<T>(
     file: &Path,
     write_to: impl FnOnce(&mut File) -> io::Result<T>,
 ) -> io::Result<T> {
+    replace_if(&Wanted::default(), file, write_to)
+}
+
+/// The same, unless that is not wanted any more before the rename.
+fn replace_if<T>(
+    wanted: &Wanted,
+    file: &Path,
+    write_to: impl FnOnce(&mut File) -> io::Result<T>,
+) -> io::Result<T> {
     let folder = match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    fs::create_dir_all(folder)?;
+    make(folder)?;
     let mut beside = beside(folder)?;
     let result = write_to(beside.as_file_mut()).map_err(|error| with_space(error, folder))?;
     // Before the rename, or a crash of the machine could leave an empty file under
     // the final name.
     beside.as_file().sync_all().map_err(|error| with_space(error, folder))?;
+    let given_up = wanted.given_up();
+    if *given_up {
+        return Err(io::Error::other("it was given up"));
+    }
     beside.persist(file)?;
+    drop(given_up);
+    // The name as well must outlive a crash of the machine.
+    sync(folder)?;
     Ok(result)
+}
+
+/// Makes a folder, and those it is in, to stay.
+fn make(folder: &Path) -> io::Result<()> {
+    let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    fs::create_dir_all(folder)?;
+    missing.iter().filter_map(|folder| folder.parent()).try_for_each(|parent| {
+        let here = parent.as_os_str().is_empty();
+        sync(if here { Path::new(".") } else { parent })
+    })
+}
+
+/// Has the names in a folder written to the disk.
+fn sync(folder: &Path) -> io::Result<()> {
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        // Not every file system does that, and a folder may be writable and not readable.
+        Err(error)
+            if matches!(
+                error.kind(),
+                io::ErrorKind::InvalidInput
+                    | io::ErrorKind::Unsupported
+                    | io::ErrorKind::PermissionDenied
+            ) =>
+        {
+            Ok(())
+        }
+        synced => synced,
+    }
 }
 
 /// Adds to an error that says that a disk is full how large that is, as long as what
@@ -246,9 +349,29 @@ mod tests {
         fs::remove_dir_all(&file).unwrap();
         assert_eq!(fingerprint(file.clone()).await.unwrap(), None);
         fs::write(&file, b"old").unwrap();
-        assert_eq!(fingerprint(file.clone()).await.unwrap(), None, "it is of another time");
+        assert_eq!(fingerprint(file.clone()).await.unwrap(), None, "it is of another content");
         store().await.unwrap();
         assert_eq!(fingerprint(file.clone()).await.unwrap(), Some(Fingerprint::from([7; 32])));
+    }
+
+    #[tokio::test]
+    async fn what_is_given_up_is_never_seen() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, output) = (folder.path().join("source"), folder.path().join("out"));
+        // Large enough that it is given up long before it is written.
+        File::create(&source).unwrap().set_len(256 * 1024 * 1024).unwrap();
+        let file = output.join("0001.png");
+        let mut copying = Box::pin(copy(File::open(&source).unwrap(), file.clone(), None));
+        assert!(futures_util::poll!(copying.as_mut()).is_pending());
+        let hidden = || fs::read_dir(&output).map_or(0, Iterator::count);
+        while hidden() == 0 {
+            tokio::task::yield_now().await;
+        }
+        drop(copying);
+        while hidden() > 0 {
+            assert!(!file.exists());
+            tokio::task::yield_now().await;
+        }
     }
 
     #[test]

@@ -6,14 +6,15 @@
 //! - Nothing is ever visible half written: an object or file is there whole, under
 //!   its final name, or not at all.
 //! - A name out of a listing is data. It never becomes a path that is written to.
-//! - Memory is bounded whatever the size of a file, except in [`Storage::read`],
-//!   whose caller knows the size.
+//! - Memory is bounded whatever the size of a file, and whatever a store sends.
 //! - Transient faults have been retried before an error is returned.
 //! - A [`Fingerprint`] that is found with a file is the one that this very file was
 //!   stored with.
 
+mod crc;
 mod error;
 mod fingerprint;
+mod headway;
 mod local;
 mod opened;
 mod s3;
@@ -27,6 +28,7 @@ use bytes::Bytes;
 
 pub use error::{Failure, Operation, StorageError};
 pub use fingerprint::Fingerprint;
+pub use headway::Headway;
 use opened::START;
 pub use opened::{Opened, Version};
 
@@ -114,21 +116,22 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::List, folder, failure))
     }
 
-    /// The whole content of a file, in memory.
+    /// The whole content of a file that is known to have `size` bytes at most, in memory.
     ///
     /// # Errors
-    /// If it is not there or cannot be read.
-    pub async fn read(&self, file: &Location) -> Result<Bytes, StorageError> {
+    /// If it is not there or cannot be read, or if it is larger by now (that is
+    /// [`Failure::Transient`]).
+    pub async fn read(&self, file: &Location, size: u64) -> Result<Bytes, StorageError> {
         let result = async {
             match file {
-                Location::Local(path) => local::read(path.clone()).await,
-                Location::S3 { bucket, key } => self.s3.bucket(bucket).await?.read(key).await,
+                Location::Local(path) => local::read(path.clone(), size).await,
+                Location::S3 { bucket, key } => self.s3.bucket(bucket).await?.read(key, size).await,
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
     }
 
-    /// The same, in memory only if it is no larger than `most` bytes; `None` if it is.
+    /// The same of a file of any size, if it is no larger than `most` bytes; `None` if it is.
     ///
     /// # Errors
     /// As those of [`Storage::read`].
@@ -138,10 +141,13 @@ impl Storage {
         most: u64,
     ) -> Result<Option<Bytes>, StorageError> {
         let opened = self.open(file).await?;
-        if opened.is_whole() {
+        if opened.is_whole() && opened.size <= most {
             return Ok(Some(opened.start));
         }
-        if opened.size > most { Ok(None) } else { self.read(file).await.map(Some) }
+        if opened.size > most {
+            return Ok(None);
+        }
+        self.read(file, opened.size).await.map(Some)
     }
 
     /// The beginning of a file, and what tells this version of it from others. Of S3
@@ -269,11 +275,25 @@ impl Storage {
         file: &Location,
         fingerprint: Option<Fingerprint>,
     ) -> Result<u64, StorageError> {
+        self.upload_watched(source, file, fingerprint, &Headway::default()).await
+    }
+
+    /// The same, telling how far that has come, as far as it is stored piece by piece.
+    ///
+    /// # Errors
+    /// As those of [`Storage::upload`].
+    pub async fn upload_watched(
+        &self,
+        source: File,
+        file: &Location,
+        fingerprint: Option<Fingerprint>,
+        headway: &Headway,
+    ) -> Result<u64, StorageError> {
         let result = async {
             match file {
                 Location::Local(path) => local::copy(source, path.clone(), fingerprint).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await?.upload(source, key, fingerprint).await
+                    self.s3.bucket(bucket).await?.upload(source, key, fingerprint, headway).await
                 }
             }
         };

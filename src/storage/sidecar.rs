@@ -1,18 +1,22 @@
 //! Fingerprints of local files, in a hidden folder beside them: not every file system
 //! has extended attributes.
 //!
-//! A sidecar names size and time of the file that it is for, and is trusted for no
-//! other. It is written before its file takes its place, so that a file that is there has
-//! one whenever we are killed; until then it does not fit the file that is there. Neither
-//! does the sidecar of another writer of the same file.
+//! A sidecar names the content of the file that it is for, and is trusted for no other. It is
+//! written before its file takes its place, so that a file that is there has one whenever we
+//! are killed; until then it does not fit the file that is there. Neither does the sidecar of
+//! another writer of the same file, if that is another file.
 
-use std::fs::{self, File, Metadata};
-use std::io::{self, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::Fingerprint;
-use super::local::replace;
+use super::crc::{Crc, Kind};
+use super::fingerprint::{Bound, Content};
+use super::local::{CHUNK, replace};
+
+/// Which sum of a file is kept: it is the fastest.
+const SUM: &str = "crc64nvme";
 
 /// The folder. Hidden, so that no listing has it.
 const FOLDER: &str = ".fingerprints";
@@ -23,11 +27,6 @@ const LIMIT: u64 = 1024;
 /// Where the sidecar of `file` lies.
 fn path(file: &Path) -> Option<PathBuf> {
     Some(file.parent()?.join(FOLDER).join(file.file_name()?))
-}
-
-/// The text of a sidecar: the fingerprint, and which file it is for.
-fn text(fingerprint: &Fingerprint, file: &Metadata) -> String {
-    format!("{fingerprint} {} {}.{:09}\n", file.size(), file.mtime(), file.mtime_nsec())
 }
 
 /// Removes the sidecar of `file`.
@@ -42,13 +41,12 @@ pub(super) fn remove(file: &Path) {
     }
 }
 
-/// Writes the sidecar of `file` for `content`, which is on the disk and about to take its
-/// place. Where that cannot be done, the file has no fingerprint.
-pub(super) fn write(file: &Path, content: &File, fingerprint: &Fingerprint) {
+/// Writes the sidecar of `file` for a content of `size` bytes that add up to `sum`, and are
+/// about to take its place. Where that cannot be done, the file has no fingerprint.
+pub(super) fn write(file: &Path, fingerprint: Fingerprint, size: u64, sum: &Crc) {
     let Some(path) = path(file) else { return };
-    let written = content.metadata().and_then(|metadata| {
-        replace(&path, |sidecar| sidecar.write_all(text(fingerprint, &metadata).as_bytes()))
-    });
+    let bound = Bound { fingerprint, content: Content::new(size).with(SUM, sum) };
+    let written = replace(&path, |sidecar| sidecar.write_all(format!("{bound}\n").as_bytes()));
     if let Err(error) = written {
         tracing::warn!(
             "{} is stored without its fingerprint, so another attempt will make it again: {} \
@@ -59,7 +57,12 @@ pub(super) fn write(file: &Path, content: &File, fingerprint: &Fingerprint) {
     }
 }
 
-/// The fingerprint of `file`, if it is still the file that this was written for.
+/// The sum of what a sidecar is to be written for.
+pub(super) fn new_sum() -> Crc {
+    Crc::new(Kind::Crc64Nvme)
+}
+
+/// The fingerprint of `file`, if it still has the content that this was written for.
 pub(super) fn read(file: &Path) -> io::Result<Option<Fingerprint>> {
     let Some(path) = path(file) else { return Ok(None) };
     let metadata = match fs::metadata(file) {
@@ -71,9 +74,26 @@ pub(super) fn read(file: &Path) -> io::Result<Option<Fingerprint>> {
         Err(error) if !is_missing(&error) => return Err(error),
         Ok(_) | Err(_) => return Ok(None),
     };
-    let Ok(written) = String::from_utf8(written) else { return Ok(None) };
-    let fingerprint = written.split(' ').next().and_then(|word| word.parse().ok());
-    Ok(fingerprint.filter(|fingerprint| text(fingerprint, &metadata) == written))
+    let bound = String::from_utf8(written).ok().and_then(|text| text.trim_end().parse().ok());
+    let Some(Bound { fingerprint, content }) = bound else { return Ok(None) };
+    // What has another size need not be read.
+    if !metadata.is_file() || metadata.len() != content.size() {
+        return Ok(None);
+    }
+    let sum = sum_of(&mut File::open(file)?.take(content.size()))?;
+    Ok((content.sum(SUM) == Some(&sum.to_string())).then_some(fingerprint))
+}
+
+fn sum_of(content: &mut impl io::Read) -> io::Result<Crc> {
+    let (mut sum, mut buffer) = (new_sum(), vec![0; CHUNK]);
+    loop {
+        match content.read(&mut buffer) {
+            Ok(0) => return Ok(sum),
+            Ok(length) => sum.update(buffer.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn is_missing(error: &io::Error) -> bool {

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::container::Container;
@@ -17,6 +18,8 @@ use crate::support::{Worker, ordered_scene, scene, worker};
 pub enum Renderer {
     /// The stand-in, which takes so long for a frame.
     StandIn(Duration),
+    /// The same, with frames of tens of megabytes.
+    LargeStandIn(Duration),
     /// The real Blender: a scene of ours.
     Blender(&'static str),
 }
@@ -39,6 +42,11 @@ impl<'a> Job<'a> {
         let job = Self { name, frames, output, renderer, folder, told: RefCell::default() };
         let bytes = match renderer {
             Renderer::StandIn(pace) => ordered_scene(1, frames, &job.marks().orders(pace)),
+            Renderer::LargeStandIn(pace) => {
+                let mut orders = large();
+                orders["steps"] = job.marks().orders(pace);
+                ordered_scene(1, frames, &orders)
+            }
             Renderer::Blender(name) => fs::read(scene(name)).expect("a scene"),
         };
         match output {
@@ -67,7 +75,7 @@ impl<'a> Job<'a> {
             .arg("-f")
             .arg(self.frames.to_string());
         let worker = match self.renderer {
-            Renderer::StandIn(_) => worker.stand_in_blender(),
+            Renderer::StandIn(_) | Renderer::LargeStandIn(_) => worker.stand_in_blender(),
             Renderer::Blender(_) => worker,
         };
         Container::start(match self.output {
@@ -79,13 +87,18 @@ impl<'a> Job<'a> {
     /// Which frames were rendered in all attempts, the last one of which left this log.
     pub fn noted(&self, log: &str) -> Noted {
         match self.renderer {
-            Renderer::StandIn(_) => self.marks().read(),
+            Renderer::StandIn(_) | Renderer::LargeStandIn(_) => self.marks().read(),
             Renderer::Blender(_) => {
                 self.told.borrow_mut().add_log(log);
                 self.told.borrow().clone()
             }
         }
     }
+}
+
+/// Orders for frames of 33 MB, as nothing in them is compressed.
+pub fn large() -> Value {
+    json!({"size": [4000, 2750], "level": 0})
 }
 
 /// As patient with storage as it is by itself.

@@ -16,6 +16,7 @@
 //! | `CHAOS_KILLS` | how often each job is killed (100) |
 //! | `CHAOS_FRAMES` | frames of a job (200) |
 //! | `CHAOS_FAULTS` | percent of the requests to S3 that go wrong where jobs are killed (10) |
+//! | `CHAOS_SPEED` | bytes a second that go out where the network is slow (120000) |
 //! | `CHAOS_ROUNDS` | jobs with the real Blender (10) |
 //! | `CHAOS_ONLY` | names of scenarios, separated by spaces |
 #![allow(

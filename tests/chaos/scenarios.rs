@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use nix::sys::signal::Signal;
+use serde_json::json;
 
-use crate::job::Renderer;
+use crate::job::{Renderer, large};
 use crate::killing::{Campaign, Pace, logs};
 use crate::output::Output;
 use crate::settings::Settings;
@@ -21,7 +22,7 @@ pub struct Scenario {
 }
 
 /// All of them, in the order in which they are played.
-pub const SCENARIOS: [Scenario; 7] = [
+pub const SCENARIOS: [Scenario; 8] = [
     Scenario {
         name: "sigkill",
         about: "killed by SIGKILL; some S3 requests go wrong",
@@ -75,6 +76,11 @@ pub const SCENARIOS: [Scenario; 7] = [
         run: |settings, seed| left_alone("faults-50", 50, settings, seed),
     },
     Scenario {
+        name: "slow",
+        about: "nobody kills; large frames go out over a slow network",
+        run: |settings, _| slow(settings.speed),
+    },
+    Scenario {
         name: "blender",
         about: "the real Blender, killed by SIGKILL and told to stop by SIGTERM in turn",
         run: real_blender,
@@ -99,7 +105,7 @@ fn killed(
     signals: &'static [Signal],
 ) -> Tally {
     let renderer = Renderer::StandIn(FRAME);
-    let truth = Truth::of_the_stand_in(settings.frames);
+    let truth = Truth::of_the_stand_in(settings.frames, &json!([]));
     let mut campaign = Campaign {
         name,
         output,
@@ -120,7 +126,7 @@ fn killed(
 /// One job that nobody kills, on a storage that fails.
 fn left_alone(name: &'static str, percent: u8, settings: &Settings, seed: u64) -> Tally {
     let output = on_s3(percent, seed);
-    let truth = Truth::of_the_stand_in(settings.frames);
+    let truth = Truth::of_the_stand_in(settings.frames, &json!([]));
     let mut campaign = Campaign {
         name,
         output: &output,
@@ -133,6 +139,30 @@ fn left_alone(name: &'static str, percent: u8, settings: &Settings, seed: u64) -
     };
     let mut tally = begin(name);
     campaign.play(1, 0, &mut tally);
+    end(tally, &output)
+}
+
+/// One job of large frames, each of which takes minutes to store.
+fn slow(speed: u32) -> Tally {
+    const FRAMES: i32 = 2;
+
+    let server = S3Server::start();
+    server.throttle(speed);
+    let output = Output::S3(server);
+    let truth = Truth::of_the_stand_in(FRAMES, &large());
+    let mut campaign = Campaign {
+        name: "slow",
+        output: &output,
+        truth: &truth,
+        renderer: Renderer::LargeStandIn(Duration::from_millis(5)),
+        frames: FRAMES,
+        signals: &[],
+        dice: Rng::with_seed(0),
+        pace: Pace { start: Duration::ZERO, frame: Duration::ZERO },
+    };
+    let mut tally = begin("slow");
+    campaign.play(1, 0, &mut tally);
+    assert_eq!((tally.attempts, tally.begun), (1, tally.frames), "slow is taken for failing");
     end(tally, &output)
 }
 

@@ -13,6 +13,8 @@ pub struct Settings {
     pub frames: i32,
     /// How many percent of the S3 requests go wrong where jobs are killed.
     pub faults: u8,
+    /// Bytes a second that go out where the network is slow.
+    pub speed: u32,
     /// Jobs with the real Blender.
     pub rounds: usize,
     only: Vec<String>,
@@ -27,6 +29,7 @@ impl Settings {
             kills: number("CHAOS_KILLS", 100),
             frames: number("CHAOS_FRAMES", 200),
             faults: number("CHAOS_FAULTS", 10),
+            speed: number("CHAOS_SPEED", 120_000),
             rounds: number("CHAOS_ROUNDS", 10),
             only: only.split_whitespace().map(str::to_owned).collect(),
         }
@@ -47,10 +50,11 @@ impl Settings {
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kills, frames, faults, rounds, .. } = self;
+        let Self { kills, frames, faults, speed, rounds, .. } = self;
         write!(
             f,
-            "{frames} frames, {kills} kills, {faults} % faults, {rounds} rounds with the real Blender"
+            "{frames} frames, {kills} kills, {faults} % faults, {speed} bytes a second, {rounds} \
+             rounds with the real Blender"
         )
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use serde_json::json;
+use serde_json::Value;
 
 use crate::support::{fixture, frames, names, ordered_scene, pixel_hashes, scene};
 
@@ -18,11 +18,11 @@ pub enum Truth {
 }
 
 impl Truth {
-    /// The frames 1 to `last` of the stand-in.
-    pub fn of_the_stand_in(last: i32) -> Self {
+    /// The frames 1 to `last` of the stand-in, with these orders.
+    pub fn of_the_stand_in(last: i32, orders: &Value) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let scene = folder.path().join("scene.blend");
-        fs::write(&scene, ordered_scene(1, last, &json!([]))).expect("a scene");
+        fs::write(&scene, ordered_scene(1, last, orders)).expect("a scene");
         render(&fixture("stand-ins/blender"), &scene, folder.path(), last);
         let read =
             |name: String| (name.clone(), fs::read(folder.path().join(name)).expect("a frame"));

@@ -7,16 +7,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::primitives::DateTime;
-use aws_sdk_s3::types::EncodingType;
+use aws_sdk_s3::types::{ChecksumMode, EncodingType};
 use percent_encoding::percent_decode_str;
 
 use super::buffer::Buffer;
 use super::classify::fault;
 use super::connection::{Connection, is_protected};
+use super::integrity::is_content_of;
 use super::pace::Pace;
 use super::retry::{Patience, limit, within};
 use super::unfinished::Background;
 use crate::request::Transfers;
+use crate::storage::fingerprint::Bound;
 use crate::storage::{Entry, Failure, Fingerprint, Names};
 
 /// What travels in one request at most; larger objects go in parts.
@@ -29,6 +31,9 @@ pub(super) const PART: u64 = 8 * 1024 * 1024;
 
 /// The most keys that a page of a listing has.
 const PAGE_KEYS: u32 = 1000;
+
+/// More objects than any folder has that is listed: Blender has two million frames.
+const MOST_ENTRIES: usize = 4_000_000;
 
 /// More than that many keys of a kilobyte each.
 const PAGE: u64 = 2 * 1024 * 1024;
@@ -131,32 +136,45 @@ impl Bucket {
                     });
                 }
             }
-            next = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
-            if next.is_none() {
+            let token = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
+            if token.is_none() {
                 return Ok(entries);
             }
+            if token == next || entries.len() > MOST_ENTRIES {
+                return Err(endless(entries.len()));
+            }
+            next = token;
         }
     }
 
-    /// The fingerprint that an object was stored with, if it is there and has one.
+    /// The fingerprint that an object was stored with, if it is there, has one, and has the
+    /// content that this is of.
     pub(in crate::storage) async fn fingerprint(
         &self,
         key: &str,
     ) -> Result<Option<Fingerprint>, Failure> {
         let head = self.persist(key, |client| {
             let request = client.head_object().bucket(&self.name).key(key);
+            let request = request.checksum_mode(ChecksumMode::Enabled);
             within(limit(0), async { request.send().await.map_err(fault) })
         });
         match head.await {
             Ok(object) => {
-                let metadata = object.metadata();
-                let text = metadata.and_then(|metadata| metadata.get(FINGERPRINT));
-                Ok(text.and_then(|text| text.parse().ok()))
+                let text = object.metadata().and_then(|metadata| metadata.get(FINGERPRINT));
+                let bound = text.and_then(|text| text.parse::<Bound>().ok());
+                let fits = bound.filter(|bound| is_content_of(&bound.content, &object));
+                Ok(fits.map(|bound| bound.fingerprint))
             }
             Err(Failure::Missing(_)) => Ok(None),
             Err(failure) => Err(failure),
         }
     }
+}
+
+/// A listing that has no end.
+fn endless(entries: usize) -> Failure {
+    let text = format!("the listing does not end: after {entries} objects it has still more");
+    Failure::Denied(text.into())
 }
 
 /// A key out of a listing, as forms encode it: S3 writes `+` for a space.

@@ -108,23 +108,28 @@ pub(super) async fn load_config(region: Option<Region>) -> Result<SdkConfig, Mis
     aws::config(Service::S3, region.unwrap_or(Region::from_static(FALLBACK_REGION))).await
 }
 
-/// What is set for a request that carries so many bytes: the SDK's time until the first
-/// byte of the answer counts the upload.
-pub(super) fn carrying(bytes: u64) -> Builder {
-    Builder::new().timeout_config(timeouts(bytes))
+/// What is set for a request that carries something: the SDK's time until the first byte of
+/// the answer counts the upload, however it moves. [`while_moving`](super::retry) does not.
+pub(super) fn carrying() -> Builder {
+    let timeouts = TimeoutConfig::builder().connect_timeout(aws::CONNECT).disable_read_timeout();
+    Builder::new().timeout_config(timeouts.build())
 }
 
-fn timeouts(bytes: u64) -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(aws::CONNECT).read_timeout(limit(bytes)).build()
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(aws::CONNECT).read_timeout(limit(0)).build()
 }
 
 fn client(config: &SdkConfig, requester_pays: bool) -> Client {
     let endpoint = Service::S3.endpoint(config);
     let mut builder = Builder::from(config)
         .force_path_style(endpoint.as_ref().is_some_and(|url| !is_aws(url)))
-        .timeout_config(timeouts(0))
+        .timeout_config(timeouts())
         .stalled_stream_protection(
-            StalledStreamProtectionConfig::enabled().grace_period(SILENCE).build(),
+            // Of what goes out we know better what moves.
+            StalledStreamProtectionConfig::enabled()
+                .upload_enabled(false)
+                .grace_period(SILENCE)
+                .build(),
         );
     builder.set_endpoint_url(endpoint);
     if requester_pays {

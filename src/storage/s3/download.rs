@@ -17,15 +17,14 @@ use tokio::sync::OnceCell;
 
 use super::bucket::{Bucket, PART};
 use super::classify::{Fault, body_fault, fault};
-use super::crc::Crc;
 use super::integrity::Sum;
 use super::pace::MOST;
-use super::retry::{limit, within};
+use super::retry::{arrival, limit, within};
 use super::scratch::{create, read_at, sum, write_summed};
 use crate::ending::Size;
 use crate::request::Location;
 use crate::space::Space;
-use crate::storage::opened::START;
+use crate::storage::crc::Crc;
 use crate::storage::{Failure, Opened, Version};
 
 /// How often a download is begun again that does not add up.
@@ -35,9 +34,9 @@ const ROUNDS: u32 = 4;
 const BLOCK: u64 = 256 * 1024;
 
 impl Bucket {
-    /// The whole object, in memory.
-    pub(in crate::storage) async fn read(&self, key: &str) -> Result<Bytes, Failure> {
-        Ok(self.first(key, None).await?.content)
+    /// The whole object, which has `size` bytes at most, in memory.
+    pub(in crate::storage) async fn read(&self, key: &str, size: u64) -> Result<Bytes, Failure> {
+        Ok(self.first(key, Wanted::Whole { most: size }).await?.content)
     }
 
     /// The beginning of an object, `length` bytes of it.
@@ -47,8 +46,8 @@ impl Bucket {
         key: &str,
         length: u64,
     ) -> Result<Opened, Failure> {
-        let range = Some((0, length.max(1) - 1));
-        let Piece { content, total, etag, .. } = self.first(key, range).await?;
+        let wanted = Wanted::Range(0, length.max(1) - 1);
+        let Piece { content, total, etag, .. } = self.first(key, wanted).await?;
         let (location, version) = (location.clone(), Version::S3 { etag });
         Ok(Opened { location, start: content, size: total, version })
     }
@@ -61,7 +60,8 @@ impl Bucket {
         etag: Option<&str>,
         start: &Bytes,
     ) -> Result<(), Failure> {
-        let again = self.get(key, Some((0, START - 1)), etag).await;
+        let wanted = Wanted::Range(0, (start.len() as u64).max(1) - 1);
+        let again = self.get(key, wanted, etag).await;
         let again = again.map_err(|fault| fault.failure)?;
         if again.content == *start {
             return Ok(());
@@ -70,10 +70,10 @@ impl Bucket {
     }
 
     /// An object or its first bytes. Where that is the whole, it adds up.
-    async fn first(&self, key: &str, range: Option<(u64, u64)>) -> Result<Piece, Failure> {
+    async fn first(&self, key: &str, wanted: Wanted) -> Result<Piece, Failure> {
         let mut before = None;
         for _ in 0..ROUNDS {
-            let piece = self.get(key, range, None).await.map_err(|fault| fault.failure)?;
+            let piece = self.get(key, wanted, None).await.map_err(|fault| fault.failure)?;
             let Some(expected) = &piece.expected else { return Ok(piece) };
             let found = expected.of_bytes(&piece.content);
             if agrees(&found, expected, &mut before) {
@@ -174,7 +174,7 @@ impl Bucket {
                 let (answer, expected) = futures_util::try_join!(answer, expected)?;
                 let crc = expected.as_ref().and_then(Sum::crc).map(Crc::new);
                 let received = receive(answer, (start, end), source.size, out, crc);
-                within(limit(end - start), received).await
+                within(arrival(end - start), received).await
             };
             self.pace.paced(move |_| end - start, received)
         })
@@ -200,33 +200,28 @@ impl Bucket {
         }
     }
 
-    /// Gets an object, or the bytes of `range` (both ends included), of the version
-    /// `etag` if given. Repeats until the body has arrived whole.
-    async fn get(
-        &self,
-        key: &str,
-        range: Option<(u64, u64)>,
-        etag: Option<&str>,
-    ) -> Result<Piece, Fault> {
+    /// Gets an object or some of its bytes, of the version `etag` if given. Repeats until the
+    /// body has arrived whole.
+    async fn get(&self, key: &str, wanted: Wanted, etag: Option<&str>) -> Result<Piece, Fault> {
         self.try_until(key, |client| {
             let request = client
                 .get_object()
                 .bucket(&self.name)
                 .key(key)
-                .set_range(range.map(|(start, end)| format!("bytes={start}-{end}")))
+                .set_range(wanted.header())
                 .set_if_match(etag.map(str::to_owned));
             let received = async move {
                 let answer = within(limit(0), async { Ok(request.send().await) }).await?;
                 match answer {
                     // An empty object has no first byte, so no range of it can be had.
                     Err(error)
-                        if range.is_some_and(|(start, _)| start == 0)
+                        if matches!(wanted, Wanted::Range(0, _))
                             && error.raw_response().is_some_and(|r| r.status().as_u16() == 416) =>
                     {
                         Ok(Piece { content: Bytes::new(), total: 0, etag: None, expected: None })
                     }
                     Err(error) => Err(of_version(error)),
-                    Ok(answer) => Piece::receive(answer, range).await,
+                    Ok(answer) => Piece::receive(answer, wanted).await,
                 }
             };
             self.pace.paced(|piece: &Piece| piece.content.len() as u64, received)
@@ -327,6 +322,40 @@ fn other_range((start, end): (u64, u64), total: u64, length: u64) -> Fault {
     Failure::Refused(text.into()).into()
 }
 
+/// What is asked for of an object.
+#[derive(Clone, Copy)]
+enum Wanted {
+    /// All of it, which is no more than so many bytes.
+    Whole { most: u64 },
+    /// The bytes from the first to the second one, both included.
+    Range(u64, u64),
+}
+
+impl Wanted {
+    fn header(self) -> Option<String> {
+        match self {
+            Self::Whole { .. } => None,
+            Self::Range(start, end) => Some(format!("bytes={start}-{end}")),
+        }
+    }
+
+    /// How many bytes that is at most.
+    fn most(self) -> u64 {
+        match self {
+            Self::Whole { most } => most,
+            Self::Range(start, end) => end - start + 1,
+        }
+    }
+
+    /// An answer has `length` bytes, which is more.
+    fn exceeded(self, length: u64) -> Fault {
+        match self {
+            Self::Whole { most } => Failure::grown(most).into(),
+            Self::Range(start, end) => other_range((start, end), length, length),
+        }
+    }
+}
+
 /// An object or a part of it.
 struct Piece {
     content: Bytes,
@@ -338,8 +367,8 @@ struct Piece {
 }
 
 impl Piece {
-    /// The answer to a request for an object, or for the bytes of `range`.
-    async fn receive(answer: GetObjectOutput, range: Option<(u64, u64)>) -> Result<Self, Fault> {
+    /// The answer to a request for an object or a part of it.
+    async fn receive(answer: GetObjectOutput, wanted: Wanted) -> Result<Self, Fault> {
         let sum = Sum::of_answer(&answer);
         let total = answer
             .content_range()
@@ -347,14 +376,17 @@ impl Piece {
             .and_then(|(_, total)| total.parse().ok());
         let expected = answer.content_length().and_then(|length| u64::try_from(length).ok());
         let etag = answer.e_tag().map(str::to_owned);
-        let body = collect(answer.body, expected.unwrap_or_default());
-        let content = within(limit(expected.unwrap_or(PART)), body).await?;
+        if let Some(length) = expected.filter(|&length| length > wanted.most()) {
+            return Err(wanted.exceeded(length));
+        }
+        let body = collect(answer.body, expected.unwrap_or_default(), wanted);
+        let content = within(arrival(expected.unwrap_or(PART)), body).await?;
         let length = content.len() as u64;
         if let Some(expected) = expected.filter(|&expected| expected != length) {
             return Err(cut(length, expected));
         }
         let total = total.unwrap_or(length);
-        if let Some((start, end)) = range
+        if let Wanted::Range(start, end) = wanted
             && length != (end + 1).min(total).saturating_sub(start)
         {
             return Err(other_range((start, end), total, length));
@@ -366,12 +398,16 @@ impl Piece {
 
 /// The whole of a body that should be of so many bytes. Each piece is let go of as soon as
 /// it has come: the SDK's own `collect` holds everything twice in the end.
-async fn collect(mut body: ByteStream, expected: u64) -> Result<Bytes, Fault> {
+async fn collect(mut body: ByteStream, expected: u64, wanted: Wanted) -> Result<Bytes, Fault> {
     // Only what is filled costs memory; but what a store says of a length may be wrong.
     let room = usize::try_from(expected.min(16 * PART)).unwrap_or_default();
     let mut content = BytesMut::with_capacity(room);
     while let Some(piece) = body.try_next().await.map_err(|error| body_fault(&error))? {
         content.extend_from_slice(&piece);
+        let length = content.len() as u64;
+        if length > wanted.most() {
+            return Err(wanted.exceeded(length));
+        }
     }
     Ok(content.freeze())
 }

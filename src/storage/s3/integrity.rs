@@ -10,7 +10,10 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
 
+use crate::storage::crc::{Crc, Kind};
+use crate::storage::fingerprint::Content;
 use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::types::{ChecksumType, ServerSideEncryption};
@@ -18,7 +21,8 @@ use aws_smithy_checksums::ChecksumAlgorithm;
 use aws_smithy_checksums::http::HttpChecksum;
 use md5::{Digest as _, Md5};
 
-use super::crc::{Crc, Kind};
+/// How much of a file is read at once.
+const BLOCK: usize = 256 * 1024;
 
 /// What the content of an object must add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +115,7 @@ impl Sum {
     /// The same sum of a whole file.
     pub(super) fn of_file(&self, mut file: &File) -> io::Result<Self> {
         let mut adding = Adding::new(self);
-        let mut buffer = vec![0; 256 * 1024];
+        let mut buffer = vec![0; BLOCK];
         loop {
             let length = file.read(&mut buffer)?;
             match buffer.get(..length) {
@@ -120,6 +124,67 @@ impl Sum {
             }
         }
     }
+}
+
+/// The name that the content of an object has for its `ETag`.
+const ETAG: &str = "etag";
+
+/// Whether an object is the one that `content` was taken of, as far as its head tells: by a
+/// checksum that S3 keeps of the whole, or else by its `ETag`. Where it tells nothing, it is
+/// not known to be.
+pub(super) fn is_content_of(content: &Content, head: &HeadObjectOutput) -> bool {
+    let size = head.content_length().and_then(|size| u64::try_from(size).ok());
+    if size != Some(content.size()) {
+        return false;
+    }
+    if let Some(Sum::Kept { algorithm, value }) = Sum::of_head(head)
+        && let Some(sum) = content.sum(algorithm)
+    {
+        return sum == value;
+    }
+    let e_tag = head.e_tag().map(|e_tag| e_tag.trim_matches('"').to_ascii_lowercase());
+    e_tag.is_some() && content.sum(ETAG) == e_tag.as_deref()
+}
+
+/// What will be known of an object that is stored in one request.
+pub(super) fn content_of(bytes: &[u8]) -> Content {
+    let content = Content::new(bytes.len() as u64);
+    let content = content.with(ETAG, digits(&Md5::digest(bytes)));
+    [("crc32", Kind::Crc32), ("crc64nvme", Kind::Crc64Nvme)]
+        .into_iter()
+        .fold(content, |content, (name, kind)| content.with(name, Crc::of(kind, bytes)))
+}
+
+/// What will be known of an object that is stored in parts of `length` bytes: the `ETag` is made
+/// of theirs ("Checking object integrity" in the S3 user guide).
+pub(super) fn content_of_parts(file: &File, size: u64, length: u64) -> io::Result<Content> {
+    let (mut whole, mut parts) = (Crc::new(Kind::Crc64Nvme), Md5::new());
+    let (mut start, mut count) = (0, 0);
+    let mut buffer = vec![0; BLOCK];
+    while start < size {
+        let end = size.min(start + length);
+        let mut part = Md5::new();
+        while start < end {
+            let most = usize::try_from(end - start).unwrap_or(BLOCK).min(BLOCK);
+            let block = buffer.get_mut(..most).unwrap_or_default();
+            file.read_exact_at(block, start)?;
+            whole.update(block);
+            part.update(&block);
+            start += block.len() as u64;
+        }
+        parts.update(part.finalize());
+        count += 1;
+    }
+    let e_tag = format!("{}-{count}", digits(&parts.finalize()));
+    Ok(Content::new(size).with("crc64nvme", whole).with(ETAG, e_tag))
+}
+
+fn digits(hash: &[u8]) -> String {
+    hash.iter().fold(String::new(), |mut digits, byte| {
+        // Writing to a text does not fail.
+        _ = write!(digits, "{byte:02x}");
+        digits
+    })
 }
 
 enum Adding {
@@ -151,14 +216,7 @@ impl Adding {
                 let value = sum.header_value().to_str().unwrap_or_default().to_owned();
                 Sum::Kept { algorithm, value }
             }
-            Self::Md5(sum) => {
-                let mut digits = String::new();
-                for byte in sum.finalize() {
-                    // Writing to a text does not fail.
-                    _ = write!(digits, "{byte:02x}");
-                }
-                Sum::ETag(digits)
-            }
+            Self::Md5(sum) => Sum::ETag(digits(&sum.finalize())),
         }
     }
 }
@@ -205,6 +263,37 @@ mod tests {
         let answer = || GetObjectOutput::builder().e_tag(e_tag);
         assert_eq!(Sum::of_answer(&answer().build()), md5);
         assert_eq!(Sum::of_answer(&answer().checksum_sha1("x").build()), None);
+    }
+
+    #[test]
+    fn an_object_is_known_again_by_whatever_its_head_tells() {
+        let content = content_of(b"123456789");
+        let e_tag = "\"25f9e794323b453885f5181f1b624d0b\"";
+        let head = || HeadObjectOutput::builder().content_length(9).e_tag("\"another\"");
+        for (of, head) in [
+            (true, head().checksum_crc32("y/Q5Jg==")),
+            (false, head().checksum_crc32("y/Q5Jh==").e_tag(e_tag)),
+            (true, head().checksum_crc64_nvme("rosUhgp5mIg=")),
+            // Of a kind that we keep none of.
+            (false, head().checksum_crc32_c("4waSgw==")),
+            (true, head().checksum_crc32_c("4waSgw==").e_tag(e_tag)),
+            (true, head().e_tag(e_tag)),
+            (false, head()),
+            (false, head().checksum_crc32("y/Q5Jg==").content_length(8)),
+            (false, HeadObjectOutput::builder().content_length(9)),
+        ] {
+            assert_eq!(is_content_of(&content, &head.clone().build()), of, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn an_object_in_parts_has_an_e_tag_of_the_parts() {
+        let mut file = tempfile::tempfile().unwrap();
+        std::io::Write::write_all(&mut file, b"123456789").unwrap();
+        let content = content_of_parts(&file, 9, 4).unwrap();
+        assert_eq!(content.sum("crc64nvme"), Some("rosUhgp5mIg="));
+        // printf 1234 | md5sum and so on, their bytes one after the other, md5sum.
+        assert_eq!(content.sum("etag"), Some("393e928fcf5925fcbd3a06aaf20b2d38-3"));
     }
 
     #[test]

@@ -4,7 +4,6 @@ mod bucket;
 mod buffer;
 mod classify;
 mod connection;
-mod crc;
 mod download;
 mod integrity;
 mod pace;

@@ -8,6 +8,7 @@
 //! What is not retried is what time does not cure: a missing object, a missing right.
 
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -16,7 +17,9 @@ use aws_sdk_s3::Client;
 use super::bucket::Bucket;
 use super::classify::{Cure, Fault};
 use crate::aws::{ANSWER, has_fixed_keys};
+use crate::ending::Size;
 use crate::error::chain;
+use crate::http::Meter;
 use crate::storage::Failure;
 
 /// Attempts at a request, the first one included and unless the user says otherwise. With
@@ -37,9 +40,17 @@ const SHARE: Duration = Duration::from_secs(15);
 /// For how long a request fails before that is worth a line in the log.
 const WORTH_TELLING: Duration = Duration::from_secs(5);
 
-/// What travels more slowly than this, in bytes a second, is taken for stalled. Several share
-/// the network: eight at first, and more only where that moves more.
+/// What is answered more slowly than this, in bytes a second, is taken for stalled.
 const SLOWEST: u64 = 32 * 1024;
+
+/// The same of the content of an object. It is seen to move, and when it stands still the SDK
+/// notices; this is for servers that send a byte now and then.
+const SLOWEST_CONTENT: u64 = 2 * 1024;
+
+/// The same of what a connection has taken and S3 has not answered yet: it lies in buffers of
+/// both machines, where nobody sees it move. Less, as all requests that are under way may wait
+/// for one slow network.
+const SLOWEST_UNSEEN: u64 = 16 * 1024;
 
 /// How often and for how long a request is tried.
 #[derive(Clone, Copy, Debug)]
@@ -165,9 +176,14 @@ fn lasting(fault: Fault) -> Fault {
     }
 }
 
-/// How long an attempt may take in which so many bytes travel.
+/// How long an answer of so many bytes may take.
 pub(super) fn limit(bytes: u64) -> Duration {
     ANSWER + Duration::from_secs(bytes / SLOWEST)
+}
+
+/// How long so many bytes of an object's content may take to arrive.
+pub(super) fn arrival(bytes: u64) -> Duration {
+    ANSWER + Duration::from_secs(bytes / SLOWEST_CONTENT)
 }
 
 /// Does `work`, unless it takes longer than that: a server that hangs, or that sends a byte
@@ -182,6 +198,33 @@ pub(super) async fn within<T>(
     match tokio::time::timeout(limit, work).await {
         Ok(result) => result,
         Err(_) => Err(Fault::passing(format!("no whole answer within {} s", limit.as_secs()))),
+    }
+}
+
+/// Does `work`, a request with a body, unless nothing more of it moves: the connection takes
+/// no more, or has taken all and there is no answer. However slow it is, what moves goes on.
+///
+/// # Errors
+/// Those of `work`, or that nothing moved.
+pub(super) async fn while_moving<T>(
+    meter: &Meter,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let (mut work, mut taken) = (pin!(work), meter.taken());
+    loop {
+        let bytes = *taken.borrow_and_update();
+        let patience = ANSWER + Duration::from_secs(bytes / SLOWEST_UNSEEN);
+        tokio::select! {
+            result = &mut work => return result,
+            // We hold the meter ourselves: it does not go away.
+            _ = taken.changed() => {}
+            () = tokio::time::sleep(patience) => {
+                let (size, seconds) = (Size(bytes), patience.as_secs());
+                let text = format!("{size} were sent, and then nothing moved for {seconds} s");
+                // Perhaps fewer at once get through.
+                return Err(Fault { cure: Cure::Restraint, ..Fault::passing(text) });
+            }
+        }
     }
 }
 
@@ -220,6 +263,30 @@ mod tests {
         assert!((4..=6).contains(&hanging.len()), "{hanging:?}");
         assert_eq!(pauses(NonZeroU32::new(1), ANSWER).len(), 0);
         assert_eq!(pauses(NonZeroU32::new(3), Duration::ZERO).len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_moves_is_not_given_up_however_slow_it_is() {
+        let meter = Meter::default();
+        let slow = async {
+            for _ in 0..1000 {
+                tokio::time::sleep(ANSWER.mul_f64(0.9)).await;
+                meter.add(1);
+            }
+            Ok(())
+        };
+        assert!(while_moving(&meter, slow).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_move_is_given_up_the_later_the_more_may_be_on_its_way() {
+        for (bytes, seconds) in [(0, 30), (SLOWEST_UNSEEN * 100, 130)] {
+            let (meter, began) = (Meter::default(), tokio::time::Instant::now());
+            meter.add(bytes);
+            let fault = while_moving(&meter, std::future::pending::<Result<(), _>>()).await;
+            assert_eq!(fault.unwrap_err().cure, Cure::Restraint);
+            assert_eq!(began.elapsed().as_secs(), seconds);
+        }
     }
 
     #[test]

@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use aws_sdk_s3::client::customize::CustomizableOperation;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType, CompletedMultipartUpload, CompletedPart};
@@ -22,13 +23,16 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use super::bucket::{Bucket, FINGERPRINT, PART, WHOLE};
 use super::classify::{Cure, Fault, fault};
 use super::connection::carrying;
-use super::crc::{Crc, Kind};
+use super::integrity::{content_of, content_of_parts};
 use super::pace::MOST;
-use super::retry::{limit, within};
-use super::scratch::sum_of;
+use super::retry::{limit, while_moving, within};
+use super::scratch::{blocking, sum_of};
 use super::unfinished::Unfinished;
 use crate::error::chain;
-use crate::storage::{Failure, Fingerprint};
+use crate::http::Meter;
+use crate::storage::crc::{Crc, Kind};
+use crate::storage::fingerprint::Bound;
+use crate::storage::{Failure, Fingerprint, Headway};
 
 /// S3's limit on the number of parts of an upload.
 const MAX_PARTS: u64 = 10_000;
@@ -45,7 +49,16 @@ impl Bucket {
         content: Bytes,
         fingerprint: Option<Fingerprint>,
     ) -> Result<(), Failure> {
-        let (size, labels) = (content.len() as u64, Labels::of(key, fingerprint));
+        let size = content.len() as u64;
+        let bound = match fingerprint {
+            Some(fingerprint) => {
+                let content = content.clone();
+                let content = blocking(move || Ok(content_of(&content))).await?;
+                Some(Bound { fingerprint, content })
+            }
+            None => None,
+        };
+        let labels = Labels::of(key, bound);
         self.persist(key, |client| {
             let request = client
                 .put_object()
@@ -56,9 +69,14 @@ impl Bucket {
                 .checksum_algorithm(ChecksumAlgorithm::Crc32)
                 .body(ByteStream::from(content.clone()))
                 .customize()
-                .config_override(carrying(size));
+                .config_override(carrying());
             let request = if self.tls { request.disable_payload_signing() } else { request };
-            let sent = within(limit(size), async { request.send().await.map(drop).map_err(fault) });
+            let meter = Meter::default();
+            let request = metered(request, &meter);
+            let sent = async move {
+                let sent = async { request.send().await.map(drop).map_err(fault) };
+                while_moving(&meter, sent).await
+            };
             self.pace.paced(move |()| size, sent)
         })
         .await
@@ -71,6 +89,7 @@ impl Bucket {
         source: File,
         key: &str,
         fingerprint: Option<Fingerprint>,
+        headway: &Headway,
     ) -> Result<u64, Failure> {
         let size = source.metadata()?.len();
         let file = Arc::new(source);
@@ -79,12 +98,21 @@ impl Bucket {
             self.write(key, content, fingerprint).await?;
             return Ok(size);
         }
-        let mut labels = Labels::of(key, fingerprint);
+        let length = part_length(size);
+        let bound = match fingerprint {
+            Some(fingerprint) => {
+                let file = Arc::clone(&file);
+                let content = blocking(move || content_of_parts(&file, size, length)).await?;
+                Some(Bound { fingerprint, content })
+            }
+            None => None,
+        };
+        let mut labels = Labels::of(key, bound);
         labels.summed = !self.refuses_sums.load(Relaxed);
         let mut rounds = 0;
         let mut refused = None;
         loop {
-            match self.upload_in_parts(&file, size, key, &labels).await {
+            match self.upload_in_parts(&file, size, key, &labels, headway).await {
                 Err(fault) if fault.code == "NoSuchUpload" && rounds < ROUNDS => rounds += 1,
                 Err(fault) if labels.summed && may_be_of_sums(&fault) => {
                     labels.summed = false;
@@ -112,9 +140,12 @@ impl Bucket {
         size: u64,
         key: &str,
         labels: &Labels,
+        headway: &Headway,
     ) -> Result<(), Fault> {
         let unfinished = Unfinished::begin(self, key, labels.clone()).await?;
-        let result = self.upload_parts(file, size, key, labels, unfinished.id()).await;
+        let arrived = AtomicU64::new(0);
+        let tell = |bytes| headway.reached(arrived.fetch_add(bytes, Relaxed) + bytes);
+        let result = self.upload_parts(file, size, key, labels, unfinished.id(), &tell).await;
         if result.is_ok() {
             unfinished.complete();
         } else {
@@ -132,15 +163,19 @@ impl Bucket {
         key: &str,
         labels: &Labels,
         upload: &str,
+        arrived: &(dyn Fn(u64) + Sync),
     ) -> Result<(), Fault> {
-        let length = PART.max(size.div_ceil(MAX_PARTS));
+        let length = part_length(size);
         let numbers = (1i32..).zip((0..size.div_ceil(length)).map(|n| n * length));
         let parts: Vec<(CompletedPart, Crc)> = stream::iter(numbers)
             .map(|(number, start)| async move {
                 let content = self.buffer.hold(file, start, length.min(size - start)).await?;
                 let sum = sum_of(content.clone(), Kind::Crc64Nvme).await?;
                 let summed = labels.summed.then_some(&sum);
-                Ok::<_, Fault>((self.upload_part(key, upload, number, content, summed).await?, sum))
+                let size = content.len() as u64;
+                let part = self.upload_part(key, upload, number, content, summed).await?;
+                arrived(size);
+                Ok::<_, Fault>((part, sum))
             })
             .buffered(MOST)
             .try_collect()
@@ -183,9 +218,13 @@ impl Bucket {
                 .set_checksum_crc64_nvme(sum.clone())
                 .body(ByteStream::from(content.clone()))
                 .customize()
-                .config_override(carrying(size));
+                .config_override(carrying());
             let request = if self.tls { request.disable_payload_signing() } else { request };
-            let sent = within(limit(size), async { request.send().await.map_err(fault) });
+            let meter = Meter::default();
+            let request = metered(request, &meter);
+            let sent = async move {
+                while_moving(&meter, async { request.send().await.map_err(fault) }).await
+            };
             self.pace.paced(move |_| size, sent)
         });
         let stored = stored.await?;
@@ -196,6 +235,20 @@ impl Bucket {
             .set_checksum_crc64_nvme(stored.checksum_crc64_nvme)
             .build())
     }
+}
+
+/// How large the parts of an object of so many bytes are.
+fn part_length(size: u64) -> u64 {
+    PART.max(size.div_ceil(MAX_PARTS))
+}
+
+/// `request`, of whose body `meter` counts what the connection takes.
+fn metered<T, E, B>(
+    request: CustomizableOperation<T, E, B>,
+    meter: &Meter,
+) -> CustomizableOperation<T, E, B> {
+    let meter = meter.clone();
+    request.mutate_request(move |request| request.add_extension(meter.clone()))
 }
 
 /// Whether a store may take the same upload without the checksum of the whole: it knows
@@ -226,9 +279,9 @@ pub(super) struct Labels {
 }
 
 impl Labels {
-    fn of(key: &str, fingerprint: Option<Fingerprint>) -> Self {
-        let entry = |fingerprint: Fingerprint| (FINGERPRINT.to_owned(), fingerprint.to_string());
-        let metadata = fingerprint.map(|fingerprint| [entry(fingerprint)].into());
+    fn of(key: &str, bound: Option<Bound>) -> Self {
+        let entry = |bound: Bound| (FINGERPRINT.to_owned(), bound.to_string());
+        let metadata = bound.map(|bound| [entry(bound)].into());
         Self { content_type: content_type(key), metadata, summed: false }
     }
 

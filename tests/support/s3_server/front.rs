@@ -16,18 +16,23 @@ use super::connection::Ending;
 use super::faults::{Action, Place, Rules};
 use super::log::{Entry, Log, Request};
 use super::rate::FaultRate;
+use super::throttle::{Slowed, Throttle};
 
 /// What stands between the connections and the S3 service.
 pub struct Front {
     pub log: Arc<Log>,
     pub rules: Rules,
     pub rate: FaultRate,
+    pub throttle: Throttle,
     pub service: S3Service,
     /// The region that requests must be signed for, if it matters.
     pub region: Option<String>,
 }
 
 type Answer = Response<Counted<Reply>>;
+
+/// The body of a request.
+type Asked = Counted<Slowed<Incoming>>;
 
 impl Front {
     /// Answers a request. An error closes its connection without an answer.
@@ -49,7 +54,7 @@ impl Front {
         if !verdict.delay.is_zero() {
             tokio::time::sleep(verdict.delay).await;
         }
-        let body = Counted::new(body, &entry, Entry::received);
+        let body = Counted::new(self.throttle.slow(body), &entry, Entry::received);
         let request = HttpRequest::from_parts(head, body);
         let answer = match verdict.action {
             Some(action) => self.disturb(action, request, ending).await?,
@@ -63,7 +68,7 @@ impl Front {
     async fn disturb(
         &self,
         action: Action,
-        request: HttpRequest<Counted<Incoming>>,
+        request: HttpRequest<Asked>,
         ending: Arc<Ending>,
     ) -> io::Result<Response<Reply>> {
         match action {
@@ -150,7 +155,7 @@ impl Front {
 
     /// The true answer to a request, with the whole of its body, whose length
     /// is in the head.
-    async fn whole(&self, request: HttpRequest<Counted<Incoming>>) -> io::Result<(Parts, Bytes)> {
+    async fn whole(&self, request: HttpRequest<Asked>) -> io::Result<(Parts, Bytes)> {
         let request = request.map(s3s::Body::http_body);
         let (mut head, body) = self.serve(request).await?.into_parts();
         let bytes = body.collect().await.map_err(io::Error::other)?.to_bytes();
@@ -160,7 +165,7 @@ impl Front {
 }
 
 /// Waits for the whole of a request.
-async fn arrival(body: Counted<Incoming>) -> io::Result<()> {
+async fn arrival(body: Asked) -> io::Result<()> {
     body::drain(body).await.map_err(io::Error::other)
 }
 

@@ -26,6 +26,7 @@ mod service;
 mod serving;
 mod store;
 mod sums;
+mod throttle;
 mod tls;
 
 use std::collections::BTreeMap;
@@ -43,6 +44,7 @@ use self::front::Front;
 use self::rate::FaultRate;
 use self::serving::Serving;
 use self::store::Store;
+use self::throttle::Throttle;
 use self::tls::Identity;
 
 #[allow(unused_imports, reason = "every suite uses its own part of it")]
@@ -124,6 +126,7 @@ impl S3Server {
             log: Arc::default(),
             rules: Rules::default(),
             rate: FaultRate::default(),
+            throttle: Throttle::default(),
             service: builder.build(),
             region: region.map(str::to_owned),
         });
@@ -189,6 +192,15 @@ impl S3Server {
             })
             .await;
         });
+    }
+
+    /// Stores an object with its metadata, without a request.
+    pub fn put_stored(&self, key: &str, object: &Stored) {
+        let (store, key, object) = (self.store.clone(), key.to_owned(), object.clone());
+        let put = self.serving.run(async move {
+            store.put_with(BUCKET, &key, object.bytes.into(), object.metadata).await
+        });
+        put.expect("an object");
     }
 
     /// The bytes of an object, if it exists.
@@ -289,13 +301,19 @@ impl S3Server {
         self.front.rate.set(seed, percent);
     }
 
+    /// Lets the bodies of all requests come in this slowly, together.
+    pub fn throttle(&self, bytes_per_second: u32) {
+        self.front.throttle.set(bytes_per_second);
+    }
+
     /// How many requests went wrong up to now.
     pub fn faults(&self) -> usize {
         self.requests().iter().filter(|request| request.faulted).count()
     }
 
-    /// Removes all rules, and the fault rate.
+    /// Removes all rules, the fault rate and the throttle.
     pub fn clear_faults(&self) {
+        self.front.throttle.clear();
         self.front.rules.clear();
         self.front.rate.clear();
     }

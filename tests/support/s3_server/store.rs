@@ -7,6 +7,7 @@
 //! number, and which key has which number is kept in memory: a key can be any
 //! text, and an object changes only when its upload has succeeded.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -63,6 +64,17 @@ impl Store {
     /// Stores an object as a client would that sends a CRC-64/NVME checksum,
     /// which is also what S3 computes where a client sends none.
     pub async fn put(&self, bucket: &str, key: &str, bytes: Bytes) -> S3Result<()> {
+        self.put_with(bucket, key, bytes, BTreeMap::new()).await
+    }
+
+    /// The same, with metadata.
+    pub async fn put_with(
+        &self,
+        bucket: &str,
+        key: &str,
+        bytes: Bytes,
+        metadata: BTreeMap<String, String>,
+    ) -> S3Result<()> {
         let mut hasher = ChecksumHasher {
             crc64nvme: Some(s3s::crypto::Crc64Nvme::default()),
             ..ChecksumHasher::default()
@@ -73,6 +85,7 @@ impl Store {
             key: key.to_owned(),
             checksum_crc64nvme: hasher.finalize().checksum_crc64nvme,
             body: Some(blob(bytes)),
+            metadata: (!metadata.is_empty()).then(|| metadata.into_iter().collect()),
             ..PutObjectInput::default()
         };
         self.put_object(request(input)).await.map(drop)

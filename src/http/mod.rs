@@ -5,6 +5,8 @@
 //! (rust-lang/rust issue 100711). A container's root file system is somebody
 //! else's, so names are resolved from `/etc/hosts` and `/etc/resolv.conf` alone.
 
+mod watched;
+
 use std::io;
 use std::time::Duration;
 
@@ -16,6 +18,9 @@ use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::name_server::TokioConnectionProvider;
 use hickory_resolver::{Resolver, TokioResolver};
 
+pub use watched::Meter;
+use watched::watched;
+
 /// How long an idle connection is kept. Frames can be minutes apart, and S3 closes
 /// idle connections after some seconds: one that is reused just then stalls the
 /// upload (aws-sdk-rust issue 1417).
@@ -23,10 +28,9 @@ const IDLE: Duration = Duration::from_secs(5);
 
 /// A client for the SDK and its credential providers.
 pub fn client() -> SharedHttpClient {
-    Builder::new()
-        .pool_idle_timeout(IDLE)
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_with_resolver(Dns::from_system())
+    let builder =
+        Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring));
+    watched(builder.build_with_resolver(Dns::from_system()))
 }
 
 /// A client for `http:` alone: it looks for no certificate authorities, which takes time,
@@ -39,7 +43,7 @@ pub fn plain_client() -> SharedHttpClient {
         // Nothing was configured that could be wrong; with authorities it works as well.
         Err(_) => builder,
     };
-    builder.build_with_resolver(Dns::from_system())
+    watched(builder.build_with_resolver(Dns::from_system()))
 }
 
 #[derive(Clone, Debug)]
