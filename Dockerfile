@@ -45,8 +45,8 @@ RUN if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/install; fi
 
 # Those, and Blender.
 FROM packages AS programs
-COPY deploy/image/programs deploy/image/wheel-left-out /usr/local/lib/render-worker/
 COPY --from=blender /opt/blender /opt/blender
+COPY deploy/image/programs deploy/image/wheel-left-out /usr/local/lib/render-worker/
 ENV PATH=/opt/blender:${PATH}
 
 # Stubs for libraries that these ask for and that are left out.

@@ -5,6 +5,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -146,17 +147,41 @@ fn what_lies_elsewhere_is_named_and_can_be_allowed() {
     render().args("--sandbox off").run().exits(0).never_says(&["cannot be read"]);
 }
 
+/// A folder with a shell in it, and a script that is run by a program and starts Blender. It is
+/// given the name of that program's script, which it leaves out.
+fn script_of_a_shell_elsewhere(place: &Place, name: &str) -> PathBuf {
+    fs::create_dir(place.path("elsewhere")).unwrap();
+    fs::copy("/bin/sh", place.path("elsewhere/sh")).unwrap();
+    let line = format!("#!{}", place.path("elsewhere/sh").display());
+    script(place, name, &format!("{line}\n[ -f \"$1\" ] && shift\nexec {} \"$@\"\n", blender()))
+}
+
+fn script(place: &Place, name: &str, text: &str) -> PathBuf {
+    let path = place.path(name);
+    fs::create_dir(path.parent().unwrap()).unwrap();
+    fs::write(&path, text).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+/// The Blender on PATH.
+fn blender() -> String {
+    let mut shell = Command::new("sh");
+    let found = shell.args(["-c", "command -v blender"]).output().unwrap().stdout;
+    String::from_utf8(found).unwrap().trim().to_owned()
+}
+
+/// Where it lies, for programs that start it.
+fn folder_of_blender() -> PathBuf {
+    Path::new(&blender()).parent().unwrap().to_owned()
+}
+
 #[test]
 fn a_program_that_is_made_of_what_lies_elsewhere_is_named_with_the_way_out() {
     let place = Place::new();
-    for folder in ["program", "elsewhere"] {
-        fs::create_dir(place.path(folder)).unwrap();
-    }
-    fs::copy("/bin/sh", place.path("elsewhere/sh")).unwrap();
-    let (shell, program) = (place.path("elsewhere/sh"), place.path("program/blender"));
-    let script = format!("#!{}\nexec blender \"$@\"\n", shell.display());
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, Permissions::from_mode(0o755)).unwrap();
+    // A script that is run by a script, which nothing but the kernel follows.
+    let middle = script_of_a_shell_elsewhere(&place, "middle/run");
+    let program = script(&place, "program/blender", &format!("#!{}\n", middle.display()));
     let render = || place.render("tiny").arg("--blender").arg(&program);
     let run = render().run().exits(69);
     let last = run.last_words();
@@ -165,7 +190,16 @@ fn a_program_that_is_made_of_what_lies_elsewhere_is_named_with_the_way_out() {
     {
         assert!(last.contains(word), "{word:?} is not in {last:?}");
     }
-    render().arg("--allow-read").arg(place.path("elsewhere")).run().exits(0);
+    let allowed = render().arg("--allow-read").arg(folder_of_blender());
+    allowed.arg("--allow-read").arg(place.path("elsewhere")).run().exits(0);
+}
+
+#[test]
+fn the_interpreter_of_a_script_may_lie_anywhere() {
+    let place = Place::new();
+    let program = script_of_a_shell_elsewhere(&place, "program/blender");
+    let render = place.render("tiny").arg("--blender").arg(program);
+    render.arg("--allow-read").arg(folder_of_blender()).run().exits(0);
 }
 
 #[test]

@@ -188,14 +188,14 @@ mod tests {
             fs::write(&script, line).unwrap();
             interpreter(&script)
         };
-        let python = Some(PathBuf::from("/home/me/venv/bin/python3"));
-        assert_eq!(named("#!/home/me/venv/bin/python3 -I\nimport sys\n"), python);
-        assert_eq!(named("#! /home/me/venv/bin/python3\n"), python);
+        let python = Path::new("/home/me/venv/bin/python3");
+        assert_eq!(named("#!/home/me/venv/bin/python3 -I\nimport sys\n").as_deref(), Some(python));
+        assert_eq!(named("#! /home/me/venv/bin/python3\n").as_deref(), Some(python));
         for other in ["", "#!", "#!\n/bin/sh", "#!python3\n", "\x7fELF", "import sys\n"] {
             assert_eq!(named(other), None, "{other:?}");
         }
         assert_eq!(interpreter(folder.path()), None);
-        let parts = parts_of(&python.unwrap());
+        let parts = parts_of(python);
         assert_eq!(parts[0], Path::new("/home/me/venv/lib"));
         assert!(parts_of(Path::new("/python3")).is_empty());
     }
