@@ -237,9 +237,10 @@ impl Error {
             },
             Self::Interrupted { by, .. } => match by {
                 Interrupt::Keyboard => Exit::Keyboard,
-                Interrupt::Terminate | Interrupt::HangUp | Interrupt::Spot { .. } => {
-                    Exit::Terminated
-                }
+                Interrupt::Terminate
+                | Interrupt::HangUp
+                | Interrupt::Spot { .. }
+                | Interrupt::Orphaned => Exit::Terminated,
                 Interrupt::OutOfTime => Exit::ChildFailed,
             },
             Self::Internal(_) => Exit::Internal,

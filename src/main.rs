@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
 use render_worker::error::{Error, chain};
 use render_worker::exit::Exit;
 use render_worker::pipeline::{self, Programs, Worker};
+use render_worker::process::guard::{self, Guard};
 use render_worker::process::sandbox::Sandbox;
 use render_worker::process::survivors::{self, Bystanders};
-use render_worker::process::{init, secret, shutdown::Shutdown, signals, spot};
+use render_worker::process::{descriptors, secret, shutdown::Shutdown, signals, spot};
 use render_worker::provenance::Provenance;
 use render_worker::request::Attempt;
 use render_worker::storage::Storage;
@@ -24,16 +26,26 @@ const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     secret::keep();
-    signals::reset();
-    if init::is_init()
-        && let Ok(code) = init::run(std::env::args_os())
+    let ignored = signals::reset();
+    let (guard, args) = Guard::of(std::env::args_os());
+    if guard::is_init()
+        && let Ok(code) = guard::run(&args, &ignored)
     {
         return code;
     }
     let environment = Environment::current();
     let reader = reader(&environment);
-    match cli::parse(std::env::args_os(), &environment) {
-        Ok(command) => work(command, reader).into(),
+    match cli::parse(args.clone(), &environment) {
+        Ok(command) => {
+            // Whoever starts no program leaves none behind.
+            if guard.is_none()
+                && command.action.runs_programs()
+                && let Ok(code) = guard::run(&args, &ignored)
+            {
+                return code;
+            }
+            work(command, reader, guard, &ignored).into()
+        }
         Err(Refusal::Answer(text)) => {
             answer(&text).map_or_else(|error| error.exit(), |()| Exit::Success).into()
         }
@@ -47,7 +59,8 @@ fn main() -> ExitCode {
 }
 
 /// Carries out a command, and says how that ended.
-fn work(command: Command, reader: Reader) -> Exit {
+fn work(command: Command, reader: Reader, guard: Option<Guard>, ignored: &[Signal]) -> Exit {
+    descriptors::keep();
     let format = command.log_format.unwrap_or_else(default_format);
     let _log = logging::start(format, command.log_level, reader, &command.attempt);
     let sandbox = Sandbox::detect(command.confinement.sandbox);
@@ -65,7 +78,7 @@ fn work(command: Command, reader: Reader) -> Exit {
         tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build();
     let result = match runtime {
         Ok(runtime) => {
-            let result = runtime.block_on(run(command, sandbox));
+            let result = runtime.block_on(run(command, sandbox, guard, ignored));
             runtime.shutdown_timeout(left_behind);
             // Where the job was given up together with its child.
             survivors::end_all(&bystanders);
@@ -119,8 +132,14 @@ fn introduce(provenance: &Provenance, sandbox: &Sandbox) {
 }
 
 /// Carries out a command, as long as there is time for that.
-async fn run(command: Command, sandbox: Sandbox) -> Result<(), Error> {
-    let shutdown = Shutdown::listen(command.stop_grace, command.action.runs_programs())
+async fn run(
+    command: Command,
+    sandbox: Sandbox,
+    guard: Option<Guard>,
+    ignored: &[Signal],
+) -> Result<(), Error> {
+    let has_results = command.action.runs_programs();
+    let shutdown = Shutdown::listen(command.stop_grace, has_results, guard, ignored)
         .map_err(|error| Error::Internal(format!("no signals: {error}")))?;
     if command.asks_instance {
         spot::watch(&shutdown);

@@ -20,6 +20,7 @@ mod disk; // room on the scratch disk: before, meanwhile, and when there is none
 mod exit_codes; // one table: in the README, in --help, in the code
 mod fault_rates; // a share of all S3 requests goes wrong: every frame right, or 75
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
+mod guard; // whatever kills the worker, nothing that it started is left
 mod hostile; // a scene that tries to get out: each attempt, and what comes of it
 mod init; // being PID 1, and the state that children start in
 mod inspect; // what a scene file is, told from its first bytes

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{Pid, getpid};
+use rustix::process::{WaitOptions, waitpid};
 
+use super::system;
 use super::table::{Process, processes};
 
 /// How long survivors are hunted. Killing takes milliseconds; only what forks faster
@@ -84,14 +85,12 @@ impl Bystanders {
 /// Waits for those orphans that have ended, so that none stays a zombie. `child` is
 /// another's to wait for.
 pub fn reap(child: Option<Pid>) {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    while let Ok(status) = waitid(Id::All, flags) {
-        match status.pid() {
-            // The kernel names it again and again, and hides what comes behind it: that
-            // is reaped when the child has been waited for.
-            Some(pid) if Some(pid) == child => return,
-            Some(pid) => _ = waitpid(pid, Some(WaitPidFlag::WNOHANG)),
-            None => return,
+    // The kernel names the child again and again, and hides what comes behind it: that is
+    // reaped when the child has been waited for.
+    while let Some(ended) = system::ended_child().filter(|&ended| Some(ended) != child) {
+        let id = rustix::process::Pid::from_raw(ended.as_raw());
+        if waitpid(id, WaitOptions::NOHANG).is_err() {
+            return;
         }
     }
 }
