@@ -105,9 +105,10 @@ fn work(command: Command, reader: Reader, guard: Option<Guard>, ignored: &[Signa
 }
 
 /// So many threads wait and compute for us: beside Blender, which has a thread a core, and
-/// each has memory of its own.
+/// each has memory of its own. With more than one, signals are heard while one is busy with
+/// the scratch folder.
 fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(4)
+    std::thread::available_parallelism().map_or(2, NonZeroUsize::get).clamp(2, 4)
 }
 
 /// The log's first line: what this is, and which sandbox is in force.

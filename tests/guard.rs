@@ -124,6 +124,7 @@ fn what_was_started_itself_goes_even_with_both_of_them() {
     // Stopped, neither can do anything before it is killed.
     for pid in [family.guard, family.worker] {
         kill(pid, Signal::SIGSTOP).unwrap();
+        wait_until("it stands still", || state(pid) == Some('T'));
     }
     for pid in [family.guard, family.worker] {
         kill(pid, Signal::SIGKILL).unwrap();

@@ -38,6 +38,7 @@ mod s3_server_faults; // its faults of uploads, and those at random
 mod s3_server_itself; // the S3 server that the others rely on
 mod s3_server_sums; // its checksums of what is uploaded in parts
 mod sandbox; // what programs are given and may reach, and where the kernel cannot keep them in
+mod scratch; // the folder for temporary files goes, whatever is in it
 mod signals; // told to stop: saved frames are stored, the rest is named
 mod spot; // the instance tells that it goes: what is in hand is finished, no more is begun
 mod start_jitter; // workers that start together do not ask S3 together

@@ -169,6 +169,37 @@ fn a_program_that_is_made_of_what_lies_elsewhere_is_named_with_the_way_out() {
 }
 
 #[test]
+fn what_the_sandbox_denies_is_told_once_by_its_name() {
+    let place = Place::new();
+    let script = "
+import ctypes, socket
+libc = ctypes.CDLL(None, use_errno=True)
+for _ in range(3):
+    try: socket.socket()
+    except PermissionError: print('no socket', flush=True)
+    assert libc.inotify_init1(0) == -1 and ctypes.get_errno() == 1
+    # A call of kernels to come, as it is on older ones.
+    assert libc.syscall(500) == -1 and ctypes.get_errno() == 38
+";
+    let render = place.render("scripted").args("--enable-autoexec");
+    fs::write(place.path("job/scripted.py"), script).unwrap();
+    let run = render.run().exits(0).says(&["no socket"]);
+    let text = run.text();
+    for (name, error) in [
+        ("socket", "Operation not permitted"),
+        ("inotify_init1", "Operation not permitted"),
+        ("number 500", "Function not implemented"),
+    ] {
+        let told = format!("blender made a system call that the sandbox does not allow: {name}; ");
+        assert_eq!(text.matches(&told).count(), 1, "{told}: {text}");
+        let line = run.messages().into_iter().find(|line| line.contains(&told)).unwrap();
+        assert!(line.contains(error), "{line}");
+    }
+    // Nothing that is usual is among it.
+    place.render("tiny").run().exits(0).never_says(&["does not allow"]);
+}
+
+#[test]
 fn what_ran_before_the_worker_is_left_alone() {
     let place = Place::new();
     let background = "sleep 300 >/dev/null 2>&1 & echo $! >\"$0\"; exec \"$@\"";

@@ -6,7 +6,6 @@
 use std::path::{Path, PathBuf};
 
 use futures_util::{join, try_join};
-use tempfile::TempDir;
 
 use super::fingerprint::Recipe;
 use super::identity::LocalScene;
@@ -15,6 +14,7 @@ use super::plan::{Found, Plan};
 use super::programs::BLENDER;
 use super::rendering::Rendering;
 use super::report::{Action, Report};
+use super::scratch::Scratch;
 use super::{Worker, identity, start};
 use crate::blender::{Launch, SETUP_SCRIPT, SceneFile, SceneFileError};
 use crate::error::Error;
@@ -41,7 +41,7 @@ async fn attempt(
 ) -> Result<(), Error> {
     let blender = worker.programs.find(blender, BLENDER)?;
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
-    let scratch = worker.scratch()?;
+    let scratch = Scratch::make(worker)?;
     let rooms = Rooms::prepare(&scratch)?;
     let open = worker.unless_stopped(worker.storage.open(&job.scene));
     let (opened, known) = if job.frames.needs_scene_range() {
@@ -200,7 +200,7 @@ struct Rooms {
 }
 
 impl Rooms {
-    fn prepare(scratch: &TempDir) -> Result<Self, Error> {
+    fn prepare(scratch: &Scratch) -> Result<Self, Error> {
         let base = scratch.path();
         let rooms = Self {
             scene: base.join("scene.blend"),

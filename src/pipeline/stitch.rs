@@ -11,6 +11,7 @@ use super::prefetch::Prefetch;
 use super::programs::{FFMPEG, FFPROBE};
 use super::progress::Progress;
 use super::report::{Action, Report, VideoReport, latest_scene};
+use super::scratch::Scratch;
 use super::sequence::{self, Sequence};
 use super::supply::Supply;
 use super::{CHILD_GRACE, Worker, walls};
@@ -54,7 +55,7 @@ async fn attempt(
     let ffmpeg = worker.programs.find(ffmpeg, FFMPEG)?;
     let ffprobe = worker.programs.find(ffprobe, FFPROBE)?;
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
-    let scratch = worker.scratch()?;
+    let scratch = Scratch::make(worker)?;
     let found = async {
         let (frames, scene) = tokio::join!(find_frames(worker, job), find_scene(worker, job));
         // Where neither can be listed, it is said of the frames.

@@ -45,6 +45,10 @@ const OUT_OF_TIME: Duration = Duration::from_mins(1);
 /// How long the job may take to end after a second signal.
 const AT_ONCE: Duration = Duration::from_millis(400);
 
+/// How long tidying up may take at most, and when there is no time for that.
+const TIDYING: Duration = Duration::from_secs(30);
+const TIDYING_AT_ONCE: Duration = Duration::from_millis(200);
+
 /// Who told us to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
@@ -372,6 +376,22 @@ impl Shutdown {
                 None => std::future::pending().await,
             },
             result = work => Ok(result),
+        }
+    }
+
+    /// Whether there is time to go on with tidying up that began at `began`: there is little
+    /// once we were told to stop, and what is stored comes first.
+    pub fn has_time_to_tidy(&self, began: Instant) -> bool {
+        let State { stop, at_once, .. } = *self.state.borrow();
+        let spent = began.elapsed();
+        let left = |stop: Stop| {
+            let kept = self.grace.report() + self.grace.ending();
+            stop.deadline.checked_duration_since(Instant::now() + kept)
+        };
+        match (at_once, stop) {
+            (None, None) => spent < TIDYING,
+            (None, Some(stop)) if left(stop).is_some() => true,
+            _ => spent < TIDYING_AT_ONCE,
         }
     }
 

@@ -10,7 +10,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
@@ -226,11 +226,13 @@ fn spawn(mut command: Command, sandbox: Sandbox, walls: Walls) -> io::Result<(Ch
     let (tell, told) = std_mpsc::channel();
     let (launcher, until_dropped) = std_mpsc::channel();
     system::dies_with_this_thread(&mut command);
+    let name = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
     std::thread::Builder::new().name("launch".to_owned()).spawn(move || {
         let started = {
             let _guard = runtime.enter();
             sandbox
-                .lock_in(&walls)
+                .lock_in(&walls, &name)
                 .and_then(|()| tokio::process::Command::from(command).kill_on_drop(true).spawn())
         };
         // Fails if we were not waited for.

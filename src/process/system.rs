@@ -4,7 +4,7 @@
 #![expect(unsafe_code, reason = "system calls that no crate wraps")]
 
 use std::io;
-use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
@@ -100,4 +100,31 @@ pub(super) fn install_filter(
     let descriptor = RawFd::try_from(result).map_err(io::Error::other)?;
     // SAFETY: the kernel has just made it, for us.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(descriptor) }))
+}
+
+/// A call that a filter handed over.
+#[derive(Debug)]
+pub(super) struct HandedOver {
+    id: u64,
+    /// Its number.
+    pub number: c_int,
+}
+
+/// The next call that the filter of this listener hands over.
+pub(super) fn next_call(listener: &OwnedFd) -> io::Result<HandedOver> {
+    // SAFETY: all zeros is a `struct seccomp_notif`, and what the kernel wants to be handed.
+    let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
+    let request = libc::SECCOMP_IOCTL_NOTIF_RECV;
+    // SAFETY: the request writes one such structure, which is ours.
+    Errno::result(unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw mut call) })?;
+    Ok(HandedOver { id: call.id, number: call.data.nr })
+}
+
+/// Has it fail.
+pub(super) fn answer_call(listener: &OwnedFd, call: &HandedOver, errno: c_int) {
+    let mut answer = libc::seccomp_notif_resp { id: call.id, val: 0, error: -errno, flags: 0 };
+    let request = libc::SECCOMP_IOCTL_NOTIF_SEND;
+    // SAFETY: the request reads one such structure. It fails if whoever made the call has
+    // ended, and then nobody waits for an answer.
+    _ = unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw mut answer) };
 }
