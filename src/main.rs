@@ -14,7 +14,7 @@ use render_worker::pipeline::{self, Programs, Worker};
 use render_worker::process::guard::{self, Guard};
 use render_worker::process::sandbox::Sandbox;
 use render_worker::process::survivors::{self, Bystanders};
-use render_worker::process::{descriptors, secret, shutdown::Shutdown, signals, spot};
+use render_worker::process::{descriptors, resources, secret, shutdown::Shutdown, signals, spot};
 use render_worker::provenance::Provenance;
 use render_worker::request::Attempt;
 use render_worker::storage::Storage;
@@ -23,6 +23,9 @@ use render_worker::telemetry::logging::{self, LogFormat, LogLevel, Reader};
 /// How long work that was given up may take to end. A system call on a file system
 /// that hangs cannot be given up, and must not hold the worker after SIGTERM.
 const LEFT_BEHIND: Duration = Duration::from_secs(1);
+
+/// How long threads are kept that have nothing to do: there may be no other ones.
+const KEPT: Duration = Duration::from_hours(24);
 
 fn main() -> ExitCode {
     secret::keep();
@@ -51,7 +54,9 @@ fn main() -> ExitCode {
         }
         Err(Refusal::Usage(error, format)) => {
             let format = format.unwrap_or_else(default_format);
-            let _log = logging::start(format, LogLevel::default(), reader, &Attempt::default());
+            let level = LogLevel::default();
+            let has_threads = resources::ensure().is_ok();
+            let _log = logging::start(format, level, reader, &Attempt::default(), has_threads);
             tracing::error!(exit_code = Exit::Usage.code(), "{error}");
             Exit::Usage.into()
         }
@@ -62,7 +67,12 @@ fn main() -> ExitCode {
 fn work(command: Command, reader: Reader, guard: Option<Guard>, ignored: &[Signal]) -> Exit {
     descriptors::keep();
     let format = command.log_format.unwrap_or_else(default_format);
-    let _log = logging::start(format, command.log_level, reader, &command.attempt);
+    let granted = resources::ensure();
+    let (level, attempt) = (command.log_level, &command.attempt);
+    let _log = logging::start(format, level, reader, attempt, granted.is_ok());
+    if let Err(lack) = granted {
+        return ended(&Error::Machine(lack));
+    }
     let sandbox = Sandbox::detect(command.confinement.sandbox);
     // Whoever only asks starts no program that would have to be locked in.
     if command.action.runs_programs() {
@@ -74,10 +84,15 @@ fn work(command: Command, reader: Reader, guard: Option<Guard>, ignored: &[Signa
     survivors::adopt();
     let bystanders = Bystanders::now();
     let left_behind = LEFT_BEHIND.min(command.stop_grace.ending() / 4);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads())
+        .thread_keep_alive(KEPT)
+        .enable_all()
+        .build();
     let result = match runtime {
         Ok(runtime) => {
+            // One is there, then, when Blender has taken all threads that can be had.
+            drop(runtime.spawn_blocking(|| ()));
             let result = runtime.block_on(run(command, sandbox, guard, ignored));
             runtime.shutdown_timeout(left_behind);
             // Where the job was given up together with its child.
@@ -86,9 +101,11 @@ fn work(command: Command, reader: Reader, guard: Option<Guard>, ignored: &[Signa
         }
         Err(error) => Err(Error::Internal(format!("cannot start: {error}"))),
     };
-    let Err(error) = result else {
-        return Exit::Success;
-    };
+    result.map_or_else(|error| ended(&error), |()| Exit::Success)
+}
+
+/// Says why the job did not reach its end.
+fn ended(error: &Error) -> Exit {
     let exit = error.exit();
     let said = match error.said() {
         [] => String::new(),
@@ -97,7 +114,7 @@ fn work(command: Command, reader: Reader, guard: Option<Guard>, ignored: &[Signa
     tracing::error!(
         exit_code = exit.code(),
         "{}{said}; what to do: {} (exit code {})",
-        chain(&error),
+        chain(error),
         error.advice(),
         exit.code()
     );

@@ -25,6 +25,7 @@ pub mod descriptors;
 pub mod guard;
 pub mod lines;
 pub mod memory;
+pub mod resources;
 pub mod sandbox;
 pub mod secret;
 pub mod shutdown;
