@@ -147,6 +147,38 @@ fn what_lies_elsewhere_is_named_and_can_be_allowed() {
 }
 
 #[test]
+fn beside_a_scene_what_is_there_can_be_read_and_what_comes_later_cannot() {
+    let place = Place::new();
+    let script = "
+import bpy, os, time
+def read(name):
+    try:
+        with open(bpy.path.abspath('//' + name)) as file: return file.read()
+    except PermissionError: return 'denied'
+print('here:', read('textures/deep/here'), flush=True)
+while not os.path.exists(bpy.path.abspath('//textures/.late')): time.sleep(0.01)
+for name in ('late', '.late', 'textures/late', 'textures/.late', 'textures/.hidden'):
+    print(name, 'is', read(name), flush=True)
+";
+    let render = place.render("scripted").args("--enable-autoexec");
+    fs::write(place.path("job/scripted.py"), script).unwrap();
+    fs::create_dir_all(place.path("job/textures/deep")).unwrap();
+    fs::write(place.path("job/textures/deep/here"), "open").unwrap();
+    fs::write(place.path("job/textures/.hidden"), "secret").unwrap();
+    let running = render.start();
+    running.wait_for_log("here: open");
+    let late = ["late", ".late", "textures/late", "textures/.late"];
+    for name in late {
+        fs::write(place.path("job").join(name), "secret").unwrap();
+    }
+    let run = running.finish().exits(0).never_says(&["secret"]);
+    let denied =
+        late.into_iter().chain(["textures/.hidden"]).map(|name| format!("{name} is denied"));
+    let denied: Vec<_> = denied.collect();
+    run.says(&denied.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_program_that_is_made_of_what_lies_elsewhere_is_named_with_the_way_out() {
     let place = Place::new();
     for folder in ["program", "elsewhere"] {
