@@ -53,8 +53,8 @@ impl Stage {
             .start();
         running.wait_for_log("frame 1 stored");
         let guard = running.pid();
-        let worker = only(children(guard));
-        let script = only(children(worker));
+        let worker = only(&children(guard));
+        let script = only(&children(worker));
         let daemon = fs::read_to_string(self.path("daemon")).unwrap().parse().unwrap();
         let blender = children(script).into_iter().find(|pid| pid.as_raw() != daemon).unwrap();
         let family = Family { guard, worker, script, blender, daemon: Pid::from_raw(daemon) };
@@ -70,7 +70,7 @@ struct Family {
     daemon: Pid,
 }
 
-fn only(pids: Vec<Pid>) -> Pid {
+fn only(pids: &[Pid]) -> Pid {
     assert_eq!(pids.len(), 1, "{pids:?}");
     pids[0]
 }

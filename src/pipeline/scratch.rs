@@ -225,7 +225,7 @@ mod tests {
         nest(&folder, 5000);
         make("closed/closed/x");
         for name in ["closed/closed/x", "closed/closed", "closed"] {
-            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0)).unwrap_or(());
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o0)).unwrap_or(());
         }
         remove(&folder, || true).unwrap();
         assert!(!folder.exists());

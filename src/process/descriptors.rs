@@ -29,15 +29,13 @@ pub fn keep() {
 
 /// Those that are open, or might be.
 fn open() -> Vec<RawFd> {
-    match fs::read_dir("/proc/self/fd") {
-        Ok(entries) => {
-            entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect()
-        }
-        Err(_) => {
-            let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((MANY, MANY));
-            (FIRST..RawFd::try_from(limit.min(MANY)).unwrap_or(RawFd::MAX)).collect()
-        }
+    if let Ok(entries) = fs::read_dir("/proc/self/fd") {
+        return entries
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+            .collect();
     }
+    let (limit, _) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((MANY, MANY));
+    (FIRST..RawFd::try_from(limit.min(MANY)).unwrap_or(RawFd::MAX)).collect()
 }
 
 fn close_on_exec(descriptor: RawFd) {

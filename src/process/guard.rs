@@ -77,8 +77,7 @@ impl Guard {
 /// If the executable cannot be found or started again (no `/proc`), in which case
 /// nothing has happened yet.
 pub fn run(args: &[OsString], ignored: &[Signal]) -> io::Result<ExitCode> {
-    // Blocked, signals wait to be read and cannot be lost between two calls. Those of errors
-    // of our own cannot wait.
+    // Blocked, signals wait to be read and cannot be lost between two calls.
     let mut waiting = SigSet::all();
     for &signal in ignored {
         waiting.remove(signal);

@@ -1,6 +1,6 @@
 //! Which system calls there are, and what becomes of them.
 //!
-//! Allowed is what Blender 3.4, 4.5 and 5.2 with each of their engines and image formats,
+//! Allowed is what Blender 3.4 and 4.5 with each of their engines and image formats,
 //! Python with what add-ons do in it, and FFmpeg with each codec were seen to call (strace),
 //! what their libraries call on other machines (NUMA, GPUs, newer or older C libraries), and
 //! close relatives of these. Nothing here reaches another process, another user's file, or
@@ -23,6 +23,16 @@ mod numbers {
     pub(super) use nix::libc::*;
 
     use super::c_long;
+
+    // There, and not in the headers' Rust.
+    #[cfg(target_arch = "aarch64")]
+    pub const SYS_renameat: c_long = 38;
+    #[cfg(target_arch = "aarch64")]
+    pub const SYS_sync_file_range: c_long = 84;
+    #[cfg(target_arch = "aarch64")]
+    pub const SYS_getrlimit: c_long = 163;
+    #[cfg(target_arch = "aarch64")]
+    pub const SYS_setrlimit: c_long = 164;
 
     pub const SYS_fchmodat2: c_long = 452;
     pub const SYS_map_shadow_stack: c_long = 453;
