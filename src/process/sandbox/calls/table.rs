@@ -104,7 +104,7 @@ pub(super) const ALLOWED: &[Call] = calls![
     // Threads, and processes that it starts.
     SYS_execve SYS_execveat SYS_exit SYS_exit_group SYS_wait4 SYS_waitid SYS_set_tid_address
     SYS_set_robust_list SYS_rseq SYS_futex SYS_futex_waitv SYS_futex_wake SYS_futex_wait
-    SYS_futex_requeue SYS_sched_yield SYS_setsid SYS_setpgid
+    SYS_futex_requeue SYS_sched_yield SYS_setsid
     #[cfg(target_arch = "x86_64")] SYS_fork
     #[cfg(target_arch = "x86_64")] SYS_vfork
     #[cfg(target_arch = "x86_64")] SYS_arch_prctl
@@ -125,7 +125,7 @@ pub(super) const ALLOWED: &[Call] = calls![
 
 /// Allowed with some arguments: see the filter.
 pub(super) const LIMITED: &[Call] = calls![
-    SYS_socket SYS_socketpair SYS_sendto SYS_clone SYS_kill SYS_tgkill SYS_pidfd_open SYS_prctl
+    SYS_socket SYS_socketpair SYS_sendto SYS_clone SYS_setpgid SYS_kill SYS_tgkill SYS_pidfd_open SYS_prctl
     SYS_fcntl SYS_ioctl SYS_prlimit64 SYS_personality SYS_setpriority SYS_ioprio_set
     SYS_sched_setaffinity SYS_sched_setscheduler SYS_sched_setparam SYS_sched_setattr
 ];

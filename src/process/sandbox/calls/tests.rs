@@ -78,6 +78,7 @@ fn what_is_limited_is_denied_beyond_that() {
             (libc::SYS_kill, [-1, 0]),
             (libc::SYS_tgkill, [us, us]),
             (libc::SYS_pidfd_open, [us, 0]),
+            (libc::SYS_setpgid, [0, nix::unistd::getpgrp().as_raw().into()]),
             (libc::SYS_prlimit64, [1, 0]),
             (libc::SYS_fcntl, [0, number(libc::F_SETOWN)]),
             (libc::SYS_fcntl, [0, number(libc::F_SETLEASE)]),
