@@ -8,13 +8,15 @@
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -225,6 +227,7 @@ fn spawn(mut command: Command, sandbox: Sandbox, walls: Walls) -> io::Result<(Ch
     let runtime = Handle::current();
     let (tell, told) = std_mpsc::channel();
     let (launcher, until_dropped) = std_mpsc::channel();
+    is_program(Path::new(command.get_program()))?;
     system::dies_with_this_thread(&mut command);
     let name = Path::new(command.get_program()).file_name().unwrap_or_default();
     let name = name.to_string_lossy().into_owned();
@@ -244,6 +247,20 @@ fn spawn(mut command: Command, sandbox: Sandbox, walls: Walls) -> io::Result<(Ch
     let child =
         started.unwrap_or_else(|_| Err(io::Error::other("a panic while it was started")))?;
     Ok((child, launcher))
+}
+
+/// What is executed in the way that [`system::dies_with_this_thread`] needs is handed to a shell
+/// by the C library if the kernel knows no such format (`execvp` in `exec(3)`). A shell makes
+/// nothing good of it: it is said here what the kernel would say.
+///
+/// # Errors
+/// If it is neither a program nor a script. What cannot be read may be one.
+fn is_program(path: &Path) -> io::Result<()> {
+    let mut start = [0; 4];
+    match File::open(path).and_then(|mut file| file.read(&mut start)) {
+        Ok(_) if start != *b"\x7fELF" && !start.starts_with(b"#!") => Err(Errno::ENOEXEC.into()),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Lets as much wait in a pipe as it can hold, where an ordinary one holds 64 KiB: reader
