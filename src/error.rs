@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use crate::batch::{BatchError, Refused};
 use crate::blender::{Flaw, SceneFileError, SetAside};
 use crate::exit::Exit;
+use crate::process::resources::Lack;
 use crate::process::sandbox::NoSandbox;
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::SpawnError;
@@ -56,6 +57,8 @@ pub enum Error {
     },
     /// Programs cannot be locked in, and must be.
     Sandbox(NoSandbox),
+    /// The system does not grant what the worker itself needs.
+    Machine(Lack),
     /// Blender did not deliver all frames.
     Blender {
         /// Why.
@@ -231,7 +234,7 @@ impl Error {
             Self::SceneFile { .. } | Self::NoSceneRange { .. } | Self::UnusableFrames { .. } => {
                 Exit::Unusable
             }
-            Self::Program { .. } | Self::Sandbox(_) => Exit::Unavailable,
+            Self::Program { .. } | Self::Sandbox(_) | Self::Machine(_) => Exit::Unavailable,
             Self::Blender { cause, .. } => of_blender(cause),
             Self::SetAside { aside, .. } => {
                 let mut exits = aside.iter().map(|aside| of_blender(&aside.cause));
@@ -262,9 +265,10 @@ impl Error {
             },
             Self::Interrupted { by, .. } => match by {
                 Interrupt::Keyboard => Exit::Keyboard,
-                Interrupt::Terminate | Interrupt::HangUp | Interrupt::Spot { .. } => {
-                    Exit::Terminated
-                }
+                Interrupt::Terminate
+                | Interrupt::HangUp
+                | Interrupt::Spot { .. }
+                | Interrupt::Orphaned => Exit::Terminated,
                 Interrupt::OutOfTime => Exit::ChildFailed,
             },
             Self::Internal(_) => Exit::Internal,
@@ -328,6 +332,7 @@ impl StdError for Error {
             | Self::NoLongerFollowed { .. }
             | Self::Selection(_)
             | Self::Sandbox(_)
+            | Self::Machine(_)
             | Self::Blender { .. }
             | Self::SetAside { .. }
             | Self::ScratchFull { .. }

@@ -19,7 +19,7 @@ pub enum Exit {
     Unusable,
     /// The scene, or frames of the sequence, are not there.
     Missing,
-    /// Blender or FFmpeg is not there or lacks what was asked for.
+    /// Blender or FFmpeg is not there or lacks what was asked for, or the machine does.
     Unavailable,
     /// Blender or FFmpeg failed, or the time of the job is over; or jobs that were waited
     /// for failed.
@@ -83,7 +83,9 @@ impl Exit {
             Self::Usage => "wrong flags or variables",
             Self::Unusable => "the scene or a frame is unusable",
             Self::Missing => "the scene or frames are not there",
-            Self::Unavailable => "Blender or FFmpeg is not there or lacks what was asked for",
+            Self::Unavailable => {
+                "Blender or FFmpeg is not there, or the machine lacks what is needed"
+            }
             Self::ChildFailed => "Blender or FFmpeg failed, or the time of the job was over",
             Self::LocalIo => "the scratch disk or a mounted folder is full or failing",
             Self::Transient => "storage could not be reached or was overloaded",

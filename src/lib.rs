@@ -8,7 +8,7 @@
 //! percent-encoding and spans of time).
 //!
 //! ```text
-//! main            init when PID 1, parse, run, exit code
+//! main            parse, guard, run, exit code
 //! ├─ cli          argv and environment → validated requests
 //! ├─ pipeline     what happens, top to bottom: a file a subcommand
 //! │   render        scene → Blender → frames → storage
@@ -42,6 +42,7 @@
 //! │   progress      frame k of n, seconds a frame, time left
 //! │   report        what an attempt did, as JSON beside the frames
 //! │   metrics       the same in numbers, for CloudWatch
+//! │   scratch       the folder for temporary files, and its removal
 //! │   walls         what each program may reach
 //! │   flood         how much of what it prints is shown
 //! │   answer        what is printed by those that were asked something
@@ -51,7 +52,7 @@
 //! ├─ blender      its command line, its log, its failures, its files
 //! ├─ ffmpeg       its input, command line, progress, failures
 //! ├─ image        is this frame whole?
-//! ├─ process      PID 1, signals, the Spot notice, a child: watched, measured, locked in
+//! ├─ process      guard and PID 1, signals, the Spot notice, a child: watched, measured, locked in
 //! ├─ storage      list, read, write: S3 and local files
 //! ├─ telemetry    the log, the progress bar, numbers
 //! ├─ aws          who we are to AWS, and what its services say: what storage and batch share

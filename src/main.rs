@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
 use render_worker::error::{Error, chain};
 use render_worker::exit::Exit;
 use render_worker::pipeline::{self, Patience, Programs, Worker};
+use render_worker::process::guard::{self, Guard};
 use render_worker::process::sandbox::Sandbox;
 use render_worker::process::survivors::{self, Bystanders};
-use render_worker::process::{init, secret, shutdown::Shutdown, signals, spot};
+use render_worker::process::{descriptors, resources, secret, shutdown::Shutdown, signals, spot};
 use render_worker::provenance::Provenance;
 use render_worker::request::Attempt;
 use render_worker::storage::Storage;
@@ -22,24 +24,39 @@ use render_worker::telemetry::logging::{self, LogFormat, LogLevel, Reader};
 /// that hangs cannot be given up, and must not hold the worker after SIGTERM.
 const LEFT_BEHIND: Duration = Duration::from_secs(1);
 
+/// How long threads are kept that have nothing to do: there may be no other ones.
+const KEPT: Duration = Duration::from_hours(24);
+
 fn main() -> ExitCode {
     secret::keep();
-    signals::reset();
-    if init::is_init()
-        && let Ok(code) = init::run(std::env::args_os())
+    let ignored = signals::reset();
+    let (guard, args) = Guard::of(std::env::args_os());
+    if guard::is_init()
+        && let Ok(code) = guard::run(&args, &ignored)
     {
         return code;
     }
     let environment = Environment::current();
     let reader = reader(&environment);
-    match cli::parse(std::env::args_os(), &environment) {
-        Ok(command) => work(command, reader).into(),
+    match cli::parse(args.clone(), &environment) {
+        Ok(command) => {
+            // Whoever starts no program leaves none behind.
+            if guard.is_none()
+                && command.action.runs_programs()
+                && let Ok(code) = guard::run(&args, &ignored)
+            {
+                return code;
+            }
+            work(command, reader, guard, &ignored).into()
+        }
         Err(Refusal::Answer(text)) => {
             answer(&text).map_or_else(|error| error.exit(), |()| Exit::Success).into()
         }
         Err(Refusal::Usage(error, format)) => {
             let format = format.unwrap_or_else(default_format);
-            let _log = logging::start(format, LogLevel::default(), reader, &Attempt::default());
+            let level = LogLevel::default();
+            let has_threads = resources::ensure().is_ok();
+            let _log = logging::start(format, level, reader, &Attempt::default(), has_threads);
             tracing::error!(exit_code = Exit::Usage.code(), "{error}");
             Exit::Usage.into()
         }
@@ -47,9 +64,15 @@ fn main() -> ExitCode {
 }
 
 /// Carries out a command, and says how that ended.
-fn work(command: Command, reader: Reader) -> Exit {
+fn work(command: Command, reader: Reader, guard: Option<Guard>, ignored: &[Signal]) -> Exit {
+    descriptors::keep();
     let format = command.log_format.unwrap_or_else(default_format);
-    let _log = logging::start(format, command.log_level, reader, &command.attempt);
+    let granted = resources::ensure();
+    let (level, attempt) = (command.log_level, &command.attempt);
+    let _log = logging::start(format, level, reader, attempt, granted.is_ok());
+    if let Err(lack) = granted {
+        return ended(&Error::Machine(lack));
+    }
     let sandbox = Sandbox::detect(command.confinement.sandbox);
     // Whoever only asks starts no program that would have to be locked in.
     if command.action.runs_programs() {
@@ -64,11 +87,16 @@ fn work(command: Command, reader: Reader) -> Exit {
     survivors::adopt();
     let bystanders = Bystanders::now();
     let left_behind = LEFT_BEHIND.min(command.stop_grace.ending() / 4);
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(threads()).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads())
+        .thread_keep_alive(KEPT)
+        .enable_all()
+        .build();
     let result = match runtime {
         Ok(runtime) => {
-            let result = runtime.block_on(run(command, sandbox));
+            // One is there, then, when Blender has taken all threads that can be had.
+            drop(runtime.spawn_blocking(|| ()));
+            let result = runtime.block_on(run(command, sandbox, guard, ignored));
             runtime.shutdown_timeout(left_behind);
             // Where the job was given up together with its child.
             survivors::end_all(&bystanders);
@@ -76,9 +104,11 @@ fn work(command: Command, reader: Reader) -> Exit {
         }
         Err(error) => Err(Error::Internal(format!("cannot start: {error}"))),
     };
-    let Err(error) = result else {
-        return Exit::Success;
-    };
+    result.map_or_else(|error| ended(&error), |()| Exit::Success)
+}
+
+/// Says why the job did not reach its end.
+fn ended(error: &Error) -> Exit {
     let exit = error.exit();
     let said = match error.said() {
         [] => String::new(),
@@ -87,7 +117,7 @@ fn work(command: Command, reader: Reader) -> Exit {
     tracing::error!(
         exit_code = exit.code(),
         "{}{said}; what to do: {} (exit code {})",
-        chain(&error),
+        chain(error),
         error.advice(),
         exit.code()
     );
@@ -95,9 +125,10 @@ fn work(command: Command, reader: Reader) -> Exit {
 }
 
 /// So many threads wait and compute for us: beside Blender, which has a thread a core, and
-/// each has memory of its own.
+/// each has memory of its own. With more than one, signals are heard while one is busy with
+/// the scratch folder.
 fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(4)
+    std::thread::available_parallelism().map_or(2, NonZeroUsize::get).clamp(2, 4)
 }
 
 /// The log's first line: what this is, and which sandbox is in force.
@@ -122,8 +153,14 @@ fn introduce(provenance: &Provenance, sandbox: &Sandbox) {
 }
 
 /// Carries out a command, as long as there is time for that.
-async fn run(command: Command, sandbox: Sandbox) -> Result<(), Error> {
-    let shutdown = Shutdown::listen(command.stop_grace, command.action.runs_programs())
+async fn run(
+    command: Command,
+    sandbox: Sandbox,
+    guard: Option<Guard>,
+    ignored: &[Signal],
+) -> Result<(), Error> {
+    let has_results = command.action.runs_programs();
+    let shutdown = Shutdown::listen(command.stop_grace, has_results, guard, ignored)
         .map_err(|error| Error::Internal(format!("no signals: {error}")))?;
     if command.asks_instance {
         spot::watch(&shutdown);

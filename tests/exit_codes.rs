@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use render_worker::exit::Exit;
 
-use crate::support::worker;
+use crate::support::place::Place;
+use crate::support::{is_root, scene, worker};
 
 fn ours() -> BTreeSet<u8> {
     Exit::ALL.iter().map(|exit| exit.code()).collect()
@@ -45,8 +46,29 @@ fn the_manual_lists_every_exit_code_and_no_other() {
 }
 
 #[test]
-fn a_worker_that_cannot_even_start_ends_as_on_a_bug() {
-    // No descriptor is left for what the runtime needs.
-    let run = worker("render").args("-i a.blend -o out -f 1").behind(["prlimit", "--nofile=4"]);
-    run.run().exits(1).says(&["cannot start", "report it with this log"]);
+fn a_machine_that_grants_too_few_descriptors_or_threads_lacks_what_is_needed() {
+    let place = Place::with_scene("");
+    for limit in ["4", "5", "8", "16", "63"] {
+        let run = place.render("-f 1").behind(["prlimit", &format!("--nofile={limit}:{limit}")]);
+        run.run().fails(69, &[&format!("open {limit} files at once"), "RLIMIT_NOFILE (ulimit -n"]);
+    }
+    // What may be raised is raised.
+    let run = worker("inspect").input(scene("tiny")).behind(["prlimit", "--nofile=8:4096"]);
+    run.run().exits(0);
+    // The user's threads are counted, not the process's: this is one that has no others.
+    if !is_root() {
+        return;
+    }
+    for limit in ["1", "2", "3", "4", "8"] {
+        let worker = place.render("-f 1 --log-format json");
+        let run = worker.behind([
+            "setpriv",
+            "--reuid=47110815",
+            "--regid=47110815",
+            "--clear-groups",
+            "prlimit",
+            &format!("--nproc={limit}:{limit}"),
+        ]);
+        run.run().fails(69, &["more threads, and 16 are needed", "RLIMIT_NPROC (ulimit -u)"]);
+    }
 }

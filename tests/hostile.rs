@@ -9,6 +9,8 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -28,6 +30,38 @@ struct Target {
     // Something listens, so that a connection is refused by the sandbox alone.
     socket: UnixListener,
     abstract_socket: UnixListener,
+    shared: Vec<Shared>,
+}
+
+/// What all processes of the user share, as another of them made it. Removed when dropped.
+struct Shared {
+    kind: char,
+    id: String,
+}
+
+impl Shared {
+    /// A segment of memory (`M`), a queue (`Q`) or a semaphore (`S`) of System V.
+    fn new(kind: char) -> Self {
+        let size: &[&str] = match kind {
+            'M' => &["4096"],
+            'S' => &["1"],
+            _ => &[],
+        };
+        let output = Command::new("ipcmk").arg(format!("-{kind}")).args(size).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        Self { kind, id: text.trim().rsplit(' ').next().unwrap().to_owned() }
+    }
+
+    fn id(&self) -> u32 {
+        self.id.parse().unwrap()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let kind = self.kind.to_ascii_lowercase();
+        drop(Command::new("ipcrm").arg(format!("-{kind}")).arg(&self.id).status());
+    }
 }
 
 const SECRET: &str = "what only its owner should read";
@@ -56,6 +90,7 @@ impl Target {
             metadata: TcpListener::bind("127.0.0.1:0").unwrap(),
             socket: UnixListener::bind(path("daemon.sock")).unwrap(),
             abstract_socket: UnixListener::bind_addr(&abstract_address).unwrap(),
+            shared: ['M', 'Q', 'S'].map(Shared::new).into(),
             folder,
         };
         target.attacked(&json!({
@@ -72,6 +107,12 @@ impl Target {
             "output": target.path("out"),
             "victim": target.path("victim"),
             "secret": target.path("victim"),
+            "file_descriptor": 9,
+            "folder_descriptor": 8,
+            "in_folder": "victim",
+            "shared_memory": target.shared[0].id(),
+            "message_queue": target.shared[1].id(),
+            "semaphore": target.shared[2].id(),
             "daemon": 3,
             "fill": 8 << 20,
         }));
@@ -104,7 +145,16 @@ impl Target {
             .env("GITHUB_TOKEN", SECRET)
     }
 
+    /// Runs it with a file and a folder open, and with capabilities to hand on where there are
+    /// any.
     fn run(&self, worker: Worker) -> Run {
+        let powers: &[&str] = if is_root() {
+            &["setpriv", "--inh-caps=+net_raw,+chown", "--ambient-caps=+net_raw,+chown"]
+        } else {
+            &["env"]
+        };
+        let open = ["sh", "-c", "exec 9<../victim 8<..; exec \"$@\"", "sh"];
+        let worker = worker.behind([powers, &open[..]].concat());
         worker.with(|command| _ = command.current_dir(self.path("cwd"))).run()
     }
 
@@ -125,7 +175,9 @@ impl Target {
     fn is_unharmed(&self) {
         let victim = self.path("victim");
         assert_eq!(fs::read_to_string(&victim).unwrap(), SECRET);
-        assert_eq!(fs::metadata(&victim).unwrap().permissions().mode() & 0o777, 0o600);
+        let metadata = fs::metadata(&victim).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
+        assert!(metadata.modified().unwrap().elapsed().unwrap() < Duration::from_hours(1));
         assert_eq!(names(&self.path("cwd")), [""; 0]);
         assert_eq!(names(&self.path("home")), [".aws"]);
         assert_eq!(names(&self.path("job")), [".hidden", "hostile.json", "scene.blend"]);
@@ -171,7 +223,7 @@ fn a_hostile_scene_gets_nothing_and_its_frames_come_out_right() {
     let target = Target::new();
     let run = target.run(target.worker().args("--sandbox require")).exits(0);
     let attempts = attempts(&run);
-    assert_eq!(attempts.len(), 42, "{attempts:#?}");
+    assert_eq!(attempts.len(), 58, "{attempts:#?}");
     for (name, result) in &attempts {
         let expected = if HARMLESS.contains(&name.as_str()) { "done: " } else { "denied: " };
         assert!(result.starts_with(expected), "{name}: {result}");
@@ -237,6 +289,19 @@ fn without_a_sandbox_it_gets_out_but_neither_to_credentials_nor_into_the_worker(
         "symbolic link for a frame",
         "signal to the worker",
         "limits of the worker",
+        "times of a file of another",
+        "lease on the scene",
+        "shared memory of another",
+        "message queue of another",
+        "semaphore of another",
+        "POSIX message queue",
+        "signal to the worker's guard",
+        "signals of a descriptor to the worker",
+        "niceness of the worker",
+        "affinity of the worker",
+        "scheduler of the worker",
+        "outliving the worker",
+        "server of its own",
     ] {
         assert!(attempts[name].starts_with("done: "), "{name}: {}", attempts[name]);
     }
@@ -249,8 +314,14 @@ fn without_a_sandbox_it_gets_out_but_neither_to_credentials_nor_into_the_worker(
         "tracing the worker",
         "descriptors of the worker",
         "files through the worker",
+        "inherited file",
+        "inherited folder",
     ] {
         assert!(attempts[name].starts_with("denied: "), "{name}: {}", attempts[name]);
+    }
+    if is_root() {
+        let handed_on = &attempts["capabilities to hand on"];
+        assert!(handed_on.starts_with("done: "), "{handed_on}");
     }
     is_gone(&attempts["daemon"]["done: ".len()..]);
 }

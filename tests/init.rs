@@ -64,7 +64,7 @@ fn namespace<'a>(flags: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The children of a process, by the ids that we see.
-fn children(process: Pid) -> Vec<Pid> {
+pub fn children(process: Pid) -> Vec<Pid> {
     let output = Command::new("ps")
         .args(["-o", "pid=", "--ppid", &process.to_string()])
         .output()
@@ -80,7 +80,7 @@ fn init_of(running: &Running) -> Pid {
     found[0]
 }
 
-/// The worker proper: the one child of PID 1 that is not an orphan.
+/// The worker proper: the one child of its guard that is not an orphan.
 fn worker_of(init: Pid) -> Pid {
     let program = |pid: &Pid| fs::read_link(format!("/proc/{pid}/exe")).ok();
     let ours = program(&init).expect("PID 1 is a program");
@@ -88,6 +88,13 @@ fn worker_of(init: Pid) -> Pid {
         children(init).into_iter().filter(|pid| program(pid).as_ref() == Some(&ours)).collect();
     assert_eq!(found.len(), 1, "{found:?}");
     found[0]
+}
+
+/// What a process does: `R`un, `S`leep, s`T`and still, or is it a `Z`ombie; `None` if it is not
+/// there.
+pub fn state(process: Pid) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.chars().next()
 }
 
 /// The id of a process in its own namespace.
@@ -125,6 +132,53 @@ fn pid_1_forwards_signals() {
         running.finish().exits(exit_code).says(&["1 of 2 frames are left: 2"]);
         assert_eq!(names(&stage.path("out/frames")), ["0001.png"]);
     }
+}
+
+/// Sends a signal by its number, which some have no name for.
+fn send(number: u32, process: Pid) {
+    let status =
+        Command::new("kill").arg(format!("-{number}")).arg(process.to_string()).status().unwrap();
+    assert!(status.success(), "{number}");
+}
+
+#[test]
+fn real_time_signals_are_forwarded_and_change_nothing() {
+    for as_init in [true, false] {
+        let stage = Stage::waiting();
+        let worker = stage.worker().stand_in_blender();
+        let worker = if as_init { worker.behind(as_pid_1()) } else { worker };
+        let running = worker.start();
+        running.wait_for_log("frame 1 stored");
+        let guard = if as_init { init_of(&running) } else { running.pid() };
+        for number in [34, 35, 37, 50, 63, 64] {
+            send(number, guard);
+            let name = format!("SIGRTMIN+{} received: it has no meaning", number - 34);
+            running.wait_for_log(&name);
+        }
+        kill(guard, Signal::SIGTERM).unwrap();
+        running.finish().exits(143);
+    }
+}
+
+#[test]
+fn what_a_real_time_signal_ends_is_reaped_and_hides_nothing() {
+    let stage = Stage::waiting();
+    // An orphan that ends so, before another one.
+    let script = format!(
+        "#!/bin/sh\n[ $1 = --version ] || {{ (sh -c 'kill -40 $$' &); (sh -c 'echo $$ >{}' &); }}\n\
+         exec '{}' \"$@\"\n",
+        stage.path("orphan").display(),
+        fixture("stand-ins/blender").display(),
+    );
+    write_program(&stage.path("blender"), &script);
+    let worker = stage.worker().arg("--blender").arg(stage.path("blender")).env("SANDBOX", "off");
+    let running = worker.start();
+    running.wait_for_log("frame 1 stored");
+    wait_until("the orphans are there", || stage.path("orphan").exists());
+    let worker = worker_of(running.pid());
+    wait_until("only Blender is left of the worker's children", || children(worker).len() == 1);
+    stage.go();
+    running.finish().exits(0);
 }
 
 #[test]
@@ -208,7 +262,7 @@ const DEAF: [&str; 3] = [
     "python3",
     "-c",
     "import os, signal, sys\n\
-     for s in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD):\n\
+     for s in (signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD):\n\
      \x20   signal.signal(s, signal.SIG_IGN)\n\
      signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT, signal.SIGUSR2})\n\
      os.execvp(sys.argv[1], sys.argv[1:])",
@@ -232,6 +286,30 @@ fn signals_that_were_ignored_or_blocked_are_so_neither_for_the_worker_nor_for_bl
     }
 }
 
+#[test]
+fn what_nohup_and_background_jobs_ignore_stays_ignored() {
+    const IGNORING: [&str; 4] = ["sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh"];
+    for as_init in [false, true] {
+        let stage = Stage::waiting();
+        let mut worker = stage.worker().stand_in_blender().behind(IGNORING);
+        if as_init {
+            worker = worker.behind(as_pid_1());
+        }
+        let running = worker.start();
+        running.wait_for_log("frame 1 stored");
+        assert_eq!(stage.launch()["ignored"], json!(["SIGHUP", "SIGINT"]));
+        let guard = if as_init { init_of(&running) } else { running.pid() };
+        for signal in [Signal::SIGHUP, Signal::SIGINT, Signal::SIGUSR1] {
+            for pid in [guard, worker_of(guard)] {
+                kill(pid, signal).unwrap();
+            }
+        }
+        running.wait_for_log("SIGUSR1 received");
+        stage.go();
+        running.finish().exits(0).never_says(&["SIGHUP", "SIGINT"]);
+    }
+}
+
 /// Starts a program with the three standard descriptors only, as a container does.
 const TIDY: [&str; 3] = [
     "python3",
@@ -239,10 +317,19 @@ const TIDY: [&str; 3] = [
     "import os, sys; os.closerange(3, 1024); os.execvp(sys.argv[1], sys.argv[1:])",
 ];
 
+/// Starts a program with a file and a folder open, as a careless supervisor might.
+const UNTIDY: [&str; 4] = ["sh", "-c", "exec 9</etc/passwd 8</etc; exec \"$@\"", "sh"];
+
 #[test]
-fn blender_leads_a_process_group_of_its_own_and_has_no_descriptor_of_ours() {
+fn blender_leads_a_process_group_of_its_own_and_has_no_descriptor_of_anybody() {
+    for start in [&TIDY[..], &UNTIDY, &[as_pid_1(), UNTIDY.to_vec()].concat()] {
+        has_no_descriptor_of_anybody(start);
+    }
+}
+
+fn has_no_descriptor_of_anybody(start: &[&str]) {
     let stage = Stage::waiting();
-    let running = stage.worker().stand_in_blender().behind(TIDY).start();
+    let running = stage.worker().stand_in_blender().behind(start).start();
     running.wait_for_log("frame 1 stored");
     let launch = stage.launch();
     stage.go();

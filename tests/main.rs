@@ -23,6 +23,7 @@ mod exit_codes; // one table: in the README, in --help, in the code
 mod fault_rates; // a share of all S3 requests goes wrong: every frame right, or 75
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
 mod frame_rate; // of the video: the scene's, never a guess for frames that render has made
+mod guard; // whatever kills the worker, nothing that it started is left
 mod hostile; // a scene that tries to get out: each attempt, and what comes of it
 mod init; // being PID 1, and the state that children start in
 mod inspect; // what a scene file is, told from its first bytes
@@ -42,6 +43,7 @@ mod s3_server_itself; // the S3 server that the others rely on
 mod s3_server_sums; // its checksums of what is uploaded in parts
 mod sandbox; // what programs are given and may reach, and where the kernel cannot keep them in
 mod scene_list; // no saved frame is lost for want of the list of the scene's files
+mod scratch; // the folder for temporary files goes, whatever is in it
 mod signals; // told to stop: saved frames are stored, the rest is named
 mod spot; // the instance tells that it goes: what is in hand is finished, no more is begun
 mod start_jitter; // workers that start together do not ask S3 together

@@ -177,6 +177,38 @@ fn folder_of_blender() -> PathBuf {
 }
 
 #[test]
+fn beside_a_scene_what_is_there_can_be_read_and_what_comes_later_cannot() {
+    let place = Place::new();
+    let script = "
+import bpy, os, time
+def read(name):
+    try:
+        with open(bpy.path.abspath('//' + name)) as file: return file.read()
+    except PermissionError: return 'denied'
+print('here:', read('textures/deep/here'), flush=True)
+while not os.path.exists(bpy.path.abspath('//textures/.late')): time.sleep(0.01)
+for name in ('late', '.late', 'textures/late', 'textures/.late', 'textures/.hidden'):
+    print(name, 'is', read(name), flush=True)
+";
+    let render = place.render("scripted").args("--enable-autoexec");
+    fs::write(place.path("job/scripted.py"), script).unwrap();
+    fs::create_dir_all(place.path("job/textures/deep")).unwrap();
+    fs::write(place.path("job/textures/deep/here"), "open").unwrap();
+    fs::write(place.path("job/textures/.hidden"), "secret").unwrap();
+    let running = render.start();
+    running.wait_for_log("here: open");
+    let late = ["late", ".late", "textures/late", "textures/.late"];
+    for name in late {
+        fs::write(place.path("job").join(name), "secret").unwrap();
+    }
+    let run = running.finish().exits(0).never_says(&["secret"]);
+    let denied =
+        late.into_iter().chain(["textures/.hidden"]).map(|name| format!("{name} is denied"));
+    let denied: Vec<_> = denied.collect();
+    run.says(&denied.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_program_that_is_made_of_what_lies_elsewhere_is_named_with_the_way_out() {
     let place = Place::new();
     // A script that is run by a script, which nothing but the kernel follows.
@@ -200,6 +232,37 @@ fn the_interpreter_of_a_script_may_lie_anywhere() {
     let program = script_of_a_shell_elsewhere(&place, "program/blender");
     let render = place.render("tiny").arg("--blender").arg(program);
     render.arg("--allow-read").arg(folder_of_blender()).run().exits(0);
+}
+
+#[test]
+fn what_the_sandbox_denies_is_told_once_by_its_name() {
+    let place = Place::new();
+    let script = "
+import ctypes, socket
+libc = ctypes.CDLL(None, use_errno=True)
+for _ in range(3):
+    try: socket.socket()
+    except PermissionError: print('no socket', flush=True)
+    assert libc.inotify_init1(0) == -1 and ctypes.get_errno() == 1
+    # A call of kernels to come, as it is on older ones.
+    assert libc.syscall(500) == -1 and ctypes.get_errno() == 38
+";
+    let render = place.render("scripted").args("--enable-autoexec");
+    fs::write(place.path("job/scripted.py"), script).unwrap();
+    let run = render.run().exits(0).says(&["no socket"]);
+    let text = run.text();
+    for (name, error) in [
+        ("socket", "Operation not permitted"),
+        ("inotify_init1", "Operation not permitted"),
+        ("number 500", "Function not implemented"),
+    ] {
+        let told = format!("blender made a system call that the sandbox does not allow: {name}; ");
+        assert_eq!(text.matches(&told).count(), 1, "{told}: {text}");
+        let line = run.messages().into_iter().find(|line| line.contains(&told)).unwrap();
+        assert!(line.contains(error), "{line}");
+    }
+    // Nothing that is usual is among it.
+    place.render("tiny").run().exits(0).never_says(&["does not allow"]);
 }
 
 #[test]

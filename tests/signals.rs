@@ -294,7 +294,7 @@ fn a_real_blender_in_the_middle_of_its_frames_is_stopped_in_the_same_way() {
     let running =
         worker("render").input(scene("tiny")).output(output.path()).args("--frames 1-1000").start();
     running.wait_for_log("frame 1 stored");
-    let blender = child_of(running.pid());
+    let blender = child_of(Pid::from_raw(child_of(running.pid()).try_into().unwrap()));
     let (run, took) = stop(running, Signal::SIGTERM);
     let run = run.exits(143).says(&["SIGTERM", "of 1000 frames are left"]);
     assert!(took < SOON, "{took:?}\n{}", run.text());
@@ -311,7 +311,7 @@ fn a_real_blender_in_the_middle_of_its_frames_is_stopped_in_the_same_way() {
     }
 }
 
-/// The only child of a process, Blender in the case of the worker.
+/// The only child of a process: of the guard the worker, and of that Blender.
 fn child_of(process: Pid) -> i64 {
     let output = Command::new("ps").args(["-o", "pid=", "--ppid", &process.to_string()]).output();
     let text = String::from_utf8(output.expect("ps runs").stdout).unwrap();

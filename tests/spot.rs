@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::agent::agent;
+use crate::support::agent::agent_at;
 use crate::support::frames::{self, noise};
 use crate::support::s3_server::{Fault, Operation, S3Server};
 use crate::support::{LONG, Worker, names, ordered_scene, report, wait_until, worker};
@@ -33,14 +33,19 @@ struct Instance {
 
 impl Instance {
     fn start() -> Self {
+        Self::start_at("127.0.0.1:0")
+    }
+
+    fn start_at(address: &str) -> Self {
         let answer: Arc<Mutex<Option<String>>> = Arc::default();
         let said = Arc::clone(&answer);
         // The second version of the service answers those alone who have a token.
-        let (address, asked) = agent(move |request| match request.split(' ').nth(1)? {
-            "/latest/api/token" => Some("a token".to_owned()),
-            "/latest/meta-data/spot/instance-action" => said.lock().unwrap().clone(),
-            _ => None,
-        });
+        let (address, asked) =
+            agent_at(address, move |request| match request.split(' ').nth(1)? {
+                "/latest/api/token" => Some("a token".to_owned()),
+                "/latest/meta-data/spot/instance-action" => said.lock().unwrap().clone(),
+                _ => None,
+            });
         Self { endpoint: format!("http://{address}"), answer, asked }
     }
 
@@ -329,7 +334,7 @@ fn renders_undisturbed(endpoint: &str) {
 }
 
 #[test]
-fn a_service_that_cannot_be_reached_is_given_up_without_a_word() {
+fn a_service_that_cannot_be_reached_is_no_fault() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     renders_undisturbed(&format!("http://{nobody}"));
     renders_undisturbed("http://no-such-host.invalid");
@@ -338,10 +343,26 @@ fn a_service_that_cannot_be_reached_is_given_up_without_a_word() {
     stage.touch("never");
     let render = on(stage.render().args("--log-level debug"), &format!("http://{nobody}"));
     let running = render.start();
-    let line = running.wait_for_log("not watching for a Spot notice");
+    let line = running.wait_for_log("asking for a Spot notice every 15 s");
     assert!(line.contains("DEBUG"), "{line}");
     stage.touch("go");
     running.finish().exits(0);
+}
+
+#[test]
+fn a_service_that_comes_late_is_heard() {
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let stage = Stage::waiting_in_frame_3();
+    let worker = on(stage.render().args("--log-level debug"), &format!("http://{address}"));
+    let running = worker.start();
+    running.wait_for_log("asking for a Spot notice every");
+    wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
+    let instance = Instance::start_at(&address);
+    instance.goes_in(100);
+    running.wait_for_log("Spot notice: the instance goes at");
+    stage.touch("go");
+    running.finish().exits(143);
+    assert_eq!(stage.frames(), ["0001.png", "0002.png", "0003.png"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::support::place::{Place, frame_names};
 use crate::support::s3_server::{Fault, Operation, S3Server};
-use crate::support::{fixture, frames, names, ordered_scene, report, worker};
+use crate::support::{fixture, frames, is_root, names, ordered_scene, report, worker};
 
 fn all_but(gone: u32) -> Vec<String> {
     frame_names((1..=12).filter(|&frame| frame != gone))
@@ -51,6 +51,22 @@ fn a_blender_that_gives_any_sign_of_life_is_left_alone() {
     }
     let place = Place::ordered(&json!([{"at": 3, "do": "delay", "seconds": 3}]));
     place.stand_in().args("--stall-timeout off").run().exits(0).never_says(&["stalled"]);
+}
+
+#[test]
+fn where_nobody_tells_of_cpu_time_a_busy_blender_is_left_alone_and_it_is_said() {
+    let user: &[&str] = if is_root() { &[] } else { &["-r"] };
+    let without_proc = ["--mount", "sh", "-c", "mount -t tmpfs none /proc && exec \"$@\"", "sh"];
+    // That of the namespace above, where our ids are those of others.
+    let with_anothers = ["--pid", "--fork", "--kill-child"];
+    for flags in [&without_proc[..], &with_anothers] {
+        let place = Place::ordered(&json!([{"at": 3, "do": "busy", "seconds": 4}]));
+        let render = place.stand_in().args("--stall-timeout 1s");
+        let run = render.behind([&["unshare"], user, flags].concat()).run().exits(0);
+        let run = run.never_says(&["stalled: "]);
+        let told = "without /proc nobody tells whether the program computes";
+        assert_eq!(run.text().matches(told).count(), 1, "{}", run.text());
+    }
 }
 
 #[test]

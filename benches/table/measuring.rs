@@ -11,6 +11,9 @@
 //!   it grew by in the last [`TICK`]. (The `maxrss` of `wait4` would not do: it counts the
 //!   children, and also what the process was before `exec`, a copy of this one, with the
 //!   server in it.)
+//! - The worker is two processes, of which the one that is started only guards the other:
+//!   what is a process's own is then that of both. What the worker has waited for is looked
+//!   at all the time, too, for its guard reaps it: it waits for Blender well before its end.
 //! - *Server*: processor time of this process meanwhile: the S3 server, the proxy, and the
 //!   looking. It is not counted to the program, but has to share the machine with it.
 
@@ -120,16 +123,16 @@ impl Step {
         let pid = Pid::from_raw(child.id().try_into().expect("a process id"));
         let (ended, end) = channel::<()>();
         let folder = self.scratch.as_deref();
-        let (wall, own_peak, scratch) = std::thread::scope(|scope| {
+        let (wall, seen) = std::thread::scope(|scope| {
             let looking = scope.spawn(move || look(pid, folder, &end));
             // The zombie stays: it still has to be asked.
             waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).expect("a child");
             let wall = started.elapsed();
             drop(ended);
-            let (own_peak, scratch) = looking.join().expect("a thread that looks");
-            (wall, own_peak, scratch)
+            (wall, looking.join().expect("a thread that looks"))
         });
-        let children_cpu = children_cpu(pid);
+        let Seen { own_peak, scratch, guarded } = seen;
+        let children_cpu = guarded.unwrap_or_else(|| children_cpu(pid).expect("a zombie"));
         let status = child.wait().expect("a child");
         let after = [usage(UsageWho::RUSAGE_CHILDREN), usage(UsageWho::RUSAGE_SELF)];
         let said = text(&mut log);
@@ -143,17 +146,40 @@ impl Step {
     }
 }
 
-/// The peak memory of a process, and the most that lay in a folder, in bytes, until the
-/// other end of the channel is gone.
-fn look(pid: Pid, folder: Option<&Path>, end: &Receiver<()>) -> (u64, u64) {
-    let (mut memory, mut most) = (0, 0);
+/// What is seen of a process while it runs.
+#[derive(Default)]
+struct Seen {
+    /// Its peak memory, in bytes, with that of its guard.
+    own_peak: u64,
+    /// The most that lay in a folder, in bytes.
+    scratch: u64,
+    /// If it has a guard: the processor time of the children that it has waited for.
+    guarded: Option<Duration>,
+}
+
+/// Looks until the other end of the channel is gone.
+fn look(pid: Pid, folder: Option<&Path>, end: &Receiver<()>) -> Seen {
+    let (mut seen, mut guard_peak, mut worker_peak) = (Seen::default(), 0, 0);
     loop {
-        memory = peak(pid).unwrap_or(memory);
-        most = most.max(folder.map_or(0, lying_in));
+        guard_peak = peak(pid).unwrap_or(guard_peak);
+        if let Some(worker) = guarded_by(pid) {
+            worker_peak = peak(worker).unwrap_or(worker_peak);
+            seen.guarded = children_cpu(worker).or(seen.guarded);
+        }
+        seen.own_peak = guard_peak + worker_peak;
+        seen.scratch = seen.scratch.max(folder.map_or(0, lying_in));
         if end.recv_timeout(TICK) != Err(RecvTimeoutError::Timeout) {
-            return (memory, most);
+            return seen;
         }
     }
+}
+
+/// The worker, if a process is the guard of one.
+fn guarded_by(pid: Pid) -> Option<Pid> {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    let first = children.split_whitespace().next()?.parse().ok()?;
+    (name.trim() == "worker-guard").then_some(Pid::from_raw(first))
 }
 
 fn usage(who: UsageWho) -> Usage {
@@ -168,14 +194,14 @@ fn cpu(usage: &Usage) -> Duration {
 
 /// User and system time of the children that a process has waited for: the 16th and 17th
 /// field.
-fn children_cpu(pid: Pid) -> Duration {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("a zombie");
+fn children_cpu(pid: Pid) -> Option<Duration> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The second one is the name, in parentheses, and may contain anything.
     let (_, fields) = stat.rsplit_once(')').expect("a name");
     let fields: Vec<_> = fields.split_whitespace().collect();
     let ticks: u64 = fields[13..15].iter().map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
     let a_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().expect("a clock");
-    Duration::from_millis(ticks * 1000 / u64::try_from(a_second).expect("a clock"))
+    Some(Duration::from_millis(ticks * 1000 / u64::try_from(a_second).expect("a clock")))
 }
 
 /// The peak resident memory of a process, in bytes, while it is no zombie.

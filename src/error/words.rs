@@ -45,6 +45,7 @@ impl fmt::Display for Error {
                 write!(f, "cannot start {} ({setting})", program.display())
             }
             Self::Sandbox(error) => write!(f, "{error}"),
+            Self::Machine(lack) => write!(f, "{lack}"),
             Self::Blender { cause, missing, scene, .. } => {
                 write!(f, "{scene}: {} not rendered: {cause}", frames(missing))
             }
@@ -188,6 +189,7 @@ impl Error {
             Exit::Unavailable if matches!(self, Self::Sandbox(_)) => {
                 "run the job where the kernel has both, or settle for what there is: --sandbox auto"
             }
+            Exit::Unavailable if matches!(self, Self::Machine(_)) => "raise that limit",
             Exit::Unavailable => "install what is lacking in the image, or name another program",
             Exit::ChildFailed if matches!(self, Self::Interrupted { .. }) => {
                 "give the job more time, or run it again for what is left"

@@ -24,6 +24,7 @@ mod render;
 mod rendered;
 mod rendering;
 mod report;
+mod scratch;
 mod sequence;
 mod start;
 mod status;
@@ -36,7 +37,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tempfile::TempDir;
 use tokio::time::sleep;
 
 use crate::error::{Error, chain};
@@ -91,20 +91,6 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// A fresh folder for temporary files, removed when dropped.
-    fn scratch(&self) -> Result<TempDir, Error> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(walls::SCRATCH_PREFIX);
-        let folder = match &self.scratch_dir {
-            Some(dir) => std::path::absolute(dir).and_then(|dir| builder.tempdir_in(dir)),
-            None => builder.tempdir(),
-        };
-        folder.map_err(|source| Error::Scratch {
-            path: self.scratch_dir.clone().unwrap_or_else(std::env::temp_dir),
-            source,
-        })
-    }
-
     /// Does `work` unless told to stop, or that the instance goes: then it is not worth
     /// while to begin.
     async fn unless_stopped<T, E: Into<Error>>(

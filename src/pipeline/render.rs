@@ -8,7 +8,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use futures_util::{join, try_join};
-use tempfile::TempDir;
 
 use super::fingerprint::Recipe;
 use super::identity::LocalScene;
@@ -17,6 +16,7 @@ use super::plan::{Found, Plan};
 use super::programs::BLENDER;
 use super::rendering::{ANSWER, Rendering};
 use super::report::{Action, Report};
+use super::scratch::Scratch;
 use super::{Worker, identity, start};
 use crate::blender::{
     Launch, SETUP_FILES, SETUP_SETTINGS, SceneFile, SceneFileError, setup_settings,
@@ -45,7 +45,7 @@ async fn attempt(
 ) -> Result<(), Error> {
     let blender = worker.programs.find(blender, BLENDER)?;
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
-    let scratch = worker.scratch()?;
+    let scratch = Scratch::make(worker)?;
     let rooms = Rooms::prepare(&scratch, job)?;
     let open = worker.unless_stopped(worker.storage.open(&job.scene));
     let (opened, known) = if job.frames.needs_scene_range() {
@@ -208,7 +208,7 @@ struct Rooms {
 }
 
 impl Rooms {
-    fn prepare(scratch: &TempDir, job: &RenderJob) -> Result<Self, Error> {
+    fn prepare(scratch: &Scratch, job: &RenderJob) -> Result<Self, Error> {
         let base = scratch.path();
         let rooms = Self {
             scene: base.join("scene.blend"),

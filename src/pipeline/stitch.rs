@@ -13,6 +13,7 @@ use super::programs::{FFMPEG, FFPROBE};
 use super::progress::Progress;
 use super::rendered::Rendered;
 use super::report::{Action, Report, VideoReport};
+use super::scratch::Scratch;
 use super::sequence::{self, Sequence};
 use super::supply::Supply;
 use super::{CHILD_GRACE, Worker, walls};
@@ -56,7 +57,7 @@ async fn attempt(
     let ffmpeg = worker.programs.find(ffmpeg, FFMPEG)?;
     let ffprobe = worker.programs.find(ffprobe, FFPROBE)?;
     worker.sandbox.suffices().map_err(Error::Sandbox)?;
-    let scratch = worker.scratch()?;
+    let scratch = Scratch::make(worker)?;
     let found = async {
         let (frames, rendered) = tokio::join!(find_frames(worker, job), find_scene(worker, job));
         // Where neither can be listed, it is said of the frames.

@@ -1,5 +1,6 @@
 //! What each program may reach beside the system's own files: no more than it needs.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
 use std::fs::{DirEntry, File};
 use std::io::Read as _;
@@ -10,6 +11,10 @@ use super::Worker;
 use crate::blender::Launch;
 use crate::process::sandbox::Walls;
 use crate::request::Location;
+
+/// How many files and folders beside a scene are looked at one by one. A folder that is found
+/// after so many may be read as a whole.
+const MOST: usize = 10_000;
 
 /// How the scratch folders of all workers begin.
 pub const SCRATCH_PREFIX: &str = "render-worker-";
@@ -24,9 +29,9 @@ pub fn of_blender(worker: &Worker, launch: &Launch<'_>, scene: &Location) -> Wal
     match scene {
         Location::S3 { .. } => {}
         Location::Local(_) => {
-            let around = Around::of(launch.scene, scratch);
-            walls.read.extend(around.inside);
-            walls.list.extend(around.folder);
+            let (read, list) = beside(launch.scene, scratch, MOST);
+            walls.read.extend(read);
+            walls.list.extend(list);
         }
     }
     let written = [launch.frames_dir, launch.answer_dir, launch.home];
@@ -60,7 +65,7 @@ fn of_program(worker: &Worker, program: &Path) -> Walls {
     let itself = program.canonicalize().unwrap_or_else(|_| program.to_owned());
     let mut walls = Walls { run: worker.confinement.readable.clone(), ..Walls::default() };
     for program in [program, &itself] {
-        let around = Around::of(program, Path::new("/proc"));
+        let around = Around::of(program);
         walls.run.push(program.to_owned());
         walls.run.extend(around.inside);
         walls.list.extend(around.folder);
@@ -95,7 +100,66 @@ fn parts_of(interpreter: &Path) -> Vec<PathBuf> {
     ["lib", "lib64", "pyvenv.cfg"].map(|name| prefix.join(name)).to_vec()
 }
 
-/// What may be read of the folder in which a file lies.
+/// What may be read beside a scene, and which folders may be listed: what is there now, file by
+/// file, so that what comes later is not, whatever its name; textures and libraries are there
+/// when a scene is opened. Not what is nobody's business: see [`Nobodys`].
+///
+/// Before Blender has opened the scene nobody knows what it needs, and then it is too late to
+/// let it read more.
+fn beside(scene: &Path, scratch: &Path, most: usize) -> (Vec<PathBuf>, Vec<PathBuf>) {
+    let nobodys = Nobodys::besides(scratch);
+    let (mut read, mut list) = (Vec::new(), Vec::new());
+    let mut folders = VecDeque::from_iter(scene.parent().map(Path::to_owned));
+    let mut seen = 0;
+    while let Some(folder) = folders.pop_front() {
+        if seen >= most && !nobodys.is_among(&folder) {
+            read.push(folder);
+            continue;
+        }
+        let Ok(entries) = folder.read_dir() else { continue };
+        let is_root = folder.parent().is_none();
+        for entry in entries.flatten().filter(|entry| !nobodys.has(entry)) {
+            seen += 1;
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() && !is_root {
+                folders.push_back(entry.path());
+            } else if kind.is_file() {
+                read.push(entry.path());
+            }
+            // A link would open what it leads to; to what may be read it leads all the same.
+        }
+        list.push(folder);
+    }
+    (read, list)
+}
+
+/// What no program may read beside what it needs: hidden files and folders (keys and tokens
+/// lie in `~/.ssh` and `~/.aws`), scratch folders, and whatever leads to ours.
+struct Nobodys {
+    scratch: PathBuf,
+}
+
+impl Nobodys {
+    fn besides(scratch: &Path) -> Self {
+        Self { scratch: scratch.canonicalize().unwrap_or_else(|_| scratch.to_owned()) }
+    }
+
+    fn has(&self, entry: &DirEntry) -> bool {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // A file leads nowhere, and there may be many.
+        let is_file = || entry.file_type().is_ok_and(|kind| kind.is_file());
+        let is_hidden = name.starts_with('.') || name.starts_with(SCRATCH_PREFIX);
+        is_hidden || (!is_file() && self.is_among(&entry.path()))
+    }
+
+    /// Whether our scratch folder is this one, or in it.
+    fn is_among(&self, folder: &Path) -> bool {
+        folder.canonicalize().is_ok_and(|folder| self.scratch.starts_with(folder))
+    }
+}
+
+/// What may be read of the folder in which a program lies.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Around {
     /// Files and folders.
@@ -105,25 +169,14 @@ struct Around {
 }
 
 impl Around {
-    /// Everything, but what is nobody's business there: hidden files and folders (keys and
-    /// tokens lie in `~/.ssh` and `~/.aws`), scratch folders and whatever leads to ours,
-    /// `scratch`. In the root of the file system, files only.
-    fn of(file: &Path, scratch: &Path) -> Self {
-        let Some(folder) = file.parent() else { return Self::default() };
+    /// Everything that is not [`Nobodys`]. In the root of the file system, files only.
+    fn of(program: &Path) -> Self {
+        let Some(folder) = program.parent() else { return Self::default() };
         let Ok(entries) = folder.read_dir() else { return Self::default() };
-        let scratch = scratch.canonicalize().unwrap_or_else(|_| scratch.to_owned());
+        let nobodys = Nobodys::besides(Path::new("/proc"));
         let is_root = folder.parent().is_none();
-        let may_be_read = |entry: &DirEntry| {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            let leads_to_ours =
-                || entry.path().canonicalize().is_ok_and(|p| scratch.starts_with(p));
-            let is_file = || entry.file_type().is_ok_and(|kind| kind.is_file());
-            !name.starts_with('.')
-                && !name.starts_with(SCRATCH_PREFIX)
-                && (!is_root || is_file())
-                && !leads_to_ours()
-        };
+        let is_file = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_file());
+        let may_be_read = |entry: &DirEntry| !nobodys.has(entry) && (!is_root || is_file(entry));
         // A link would open what it leads to; inside of an open folder it does not.
         let is_link = |entry: &DirEntry| entry.file_type().is_ok_and(|kind| kind.is_symlink());
         let (open, closed): (Vec<_>, Vec<_>) = entries.flatten().partition(may_be_read);
@@ -141,42 +194,22 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
 
-    fn around(make: impl FnOnce(&Path), scratch: &str) -> (Vec<String>, bool) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("scene.blend"), "").unwrap();
-        make(folder.path());
-        let around = Around::of(&folder.path().join("scene.blend"), &folder.path().join(scratch));
-        assert!(around.folder.iter().all(|listed| listed == folder.path()));
-        let name = |path: &PathBuf| match path.strip_prefix(folder.path()).unwrap().to_str() {
+    /// Paths below a folder, sorted.
+    fn within(folder: &Path, paths: &[PathBuf]) -> Vec<String> {
+        let name = |path: &PathBuf| match path.strip_prefix(folder).unwrap().to_str() {
             Some("") | None => ".".to_owned(),
             Some(name) => name.to_owned(),
         };
-        let mut inside: Vec<_> = around.inside.iter().map(name).collect();
-        inside.sort();
-        (inside, around.folder.is_some())
+        let mut names: Vec<_> = paths.iter().map(name).collect();
+        names.sort();
+        names
     }
 
-    #[test]
-    fn what_lies_beside_a_file_may_be_read() {
-        let (inside, part) = around(|at| fs::create_dir(at.join("textures")).unwrap(), "nowhere");
-        assert_eq!((inside, part), (vec![".".to_owned()], false));
-    }
-
-    #[test]
-    fn hidden_files_and_scratch_folders_may_not() {
-        for (closed, scratch) in [
-            (".aws", "nowhere"),
-            ("render-worker-a1b2c3", "nowhere"),
-            ("scratch", "scratch/render-worker-a1b2c3"),
-        ] {
-            let make = |at: &Path| {
-                fs::create_dir(at.join("textures")).unwrap();
-                fs::create_dir_all(at.join(closed).join("render-worker-a1b2c3")).unwrap();
-                symlink("/etc", at.join("link")).unwrap();
-            };
-            let (inside, part) = around(make, scratch);
-            assert_eq!(inside, ["scene.blend", "textures"], "{closed}");
-            assert!(part);
+    fn make(folder: &Path, files: &[&str]) {
+        for file in files {
+            let file = folder.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
         }
     }
 
@@ -201,9 +234,44 @@ mod tests {
     }
 
     #[test]
+    fn beside_a_scene_what_is_there_may_be_read_and_nothing_that_comes_later() {
+        let place = tempfile::tempdir().unwrap();
+        let at = place.path();
+        make(at, &["scene.blend", "textures/wood.png", "textures/deep/er/x", ".aws/credentials"]);
+        make(at, &["textures/.key", "render-worker-other/scene.blend", "tmp/render-worker-ours/x"]);
+        make(at, &["tmp/file"]);
+        symlink("/etc", at.join("link")).unwrap();
+        let (read, list) = beside(&at.join("scene.blend"), &at.join("tmp/render-worker-ours"), 100);
+        let files = ["scene.blend", "textures/deep/er/x", "textures/wood.png"];
+        assert_eq!(within(at, &read), files);
+        assert_eq!(within(at, &list), [".", "textures", "textures/deep", "textures/deep/er"]);
+        // With too many, folders as a whole, but none that leads to ours.
+        let (read, list) = beside(&at.join("scene.blend"), &at.join("tmp/render-worker-ours"), 1);
+        assert_eq!(within(at, &read), ["scene.blend", "textures"]);
+        assert_eq!(within(at, &list), ["."]);
+    }
+
+    #[test]
+    fn around_a_program_everything_may_be_read_but_what_is_nobodys() {
+        let place = tempfile::tempdir().unwrap();
+        let at = place.path();
+        make(at, &["blender", "lib/x.so"]);
+        let whole = Around::of(&at.join("blender"));
+        assert_eq!((within(at, &whole.inside), whole.folder), (vec![".".to_owned()], None));
+        make(at, &[".config/x", "render-worker-other/x"]);
+        symlink("/etc", at.join("link")).unwrap();
+        let part = Around::of(&at.join("blender"));
+        assert_eq!(within(at, &part.inside), ["blender", "lib"]);
+        assert_eq!(part.folder.as_deref(), Some(at));
+    }
+
+    #[test]
     fn of_the_root_only_files_may_be_read() {
-        let Around { inside, folder } = Around::of(Path::new("/scene.blend"), Path::new("/tmp/x"));
+        let Around { inside, folder } = Around::of(Path::new("/blender"));
         assert_eq!(folder, Some(PathBuf::from("/")));
         assert!(inside.iter().all(|path| path.is_file()), "{inside:?}");
+        let (read, list) = beside(Path::new("/scene.blend"), Path::new("/tmp/x"), 100);
+        assert_eq!(list, [PathBuf::from("/")]);
+        assert!(read.iter().all(|path| path.is_file()), "{read:?}");
     }
 }

@@ -17,8 +17,9 @@ const FILES: usize = 10_000;
 /// What a child has done so far. It has done something since if this is another one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// CPU time by process, in clock ticks.
-    cpu: BTreeMap<i32, u64>,
+    /// CPU time by process, in clock ticks; `None` where nobody tells: without `/proc`, or
+    /// with that of another PID namespace.
+    cpu: Option<BTreeMap<i32, u64>>,
     /// How many files there are.
     files: usize,
     /// Their length in bytes.
@@ -33,7 +34,8 @@ impl Activity {
     pub fn now(group: Option<Pid>, folders: &[PathBuf]) -> Self {
         let mut activity = Self::default();
         if let Some(group) = group {
-            activity.cpu = cpu(group.as_raw(), &processes());
+            let cpu = cpu(group.as_raw(), &processes());
+            activity.cpu = Some(cpu).filter(|cpu| !cpu.is_empty());
         }
         let entries = folders.iter().flat_map(WalkDir::new).filter_map(Result::ok);
         let metadata = entries.take(FILES).filter_map(|entry| entry.metadata().ok());
@@ -43,6 +45,11 @@ impl Activity {
             activity.written = activity.written.max(file.modified().ok());
         }
         activity
+    }
+
+    /// Whether nobody can tell if the child computes.
+    pub fn is_unknown(&self) -> bool {
+        self.cpu.is_none()
     }
 }
 
@@ -89,13 +96,14 @@ mod tests {
         let folders = [folder.path().to_owned()];
         let before = Activity::now(Some(group), &folders);
         let files = |activity: &Activity| (activity.files, activity.bytes);
-        assert!(!before.cpu.is_empty());
+        assert!(!before.is_unknown());
         assert_eq!(files(&before), (0, 0));
         std::fs::create_dir(folder.path().join("deeper")).unwrap();
         std::fs::write(folder.path().join("deeper/file"), "text").unwrap();
         let after = Activity::now(None, &folders);
         assert_eq!(files(&after), (1, 4));
         assert!(after.written.is_some());
+        assert!(Activity::now(Some(Pid::from_raw(i32::MAX)), &[]).is_unknown());
         let used = || cpu(group.as_raw(), &processes()).values().sum::<u64>();
         let start = used();
         while used() == start {

@@ -6,11 +6,13 @@
 //!
 //! The theory, in five rules:
 //!
-//! 1. *The worker's own signal mask and dispositions are put in order before
-//!    anything else* ([`signals::reset`]). Children inherit both, so everything
-//!    that is ever started has them clean, without code between fork and exec.
-//! 2. *PID 1 does nothing but forward and reap* ([`init`]). The worker proper is
-//!    its child and can wait for its own children without losing a status.
+//! 1. *The worker's own signal mask, dispositions and descriptors are put in order before
+//!    anything else* ([`signals::reset`], [`descriptors::keep`]). Children inherit them, so
+//!    everything that is ever started has them clean.
+//! 2. *The guard does nothing but forward and reap* ([`guard`]): PID 1, or where that is
+//!    another, a parent all the same. The worker proper is its child and can wait for its
+//!    own children without losing a status. Whichever of the two is killed, the other one
+//!    ends what is left.
 //! 3. *A child is a process group* ([`supervisor`]). It is signalled as a whole,
 //!    and nothing of it is left when it is reported as ended.
 //! 4. *Nobody leaves the family* ([`survivors`]). What left the group is a descendant
@@ -19,9 +21,11 @@
 //!    neither the network nor us.
 
 pub mod activity;
-pub mod init;
+pub mod descriptors;
+pub mod guard;
 pub mod lines;
 pub mod memory;
+pub mod resources;
 pub mod sandbox;
 pub mod secret;
 pub mod shutdown;
@@ -29,5 +33,6 @@ pub mod signals;
 pub mod spot;
 pub mod supervisor;
 pub mod survivors;
+mod system;
 mod table;
 pub mod watchdog;

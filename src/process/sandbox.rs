@@ -19,7 +19,10 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::thread::{CapabilitySet, remove_capability_from_bounding_set};
+use rustix::thread::{
+    CapabilitySet, capabilities, clear_ambient_capability_set, remove_capability_from_bounding_set,
+    set_capabilities,
+};
 
 use crate::request::{Confinement, SandboxMode};
 
@@ -53,7 +56,7 @@ impl Sandbox {
         }
         let tried = std::thread::spawn(|| {
             let landlock = files::lock_in(&Walls::default()).map_err(|error| error.to_string());
-            let seccomp = calls::lock_in().map_err(|error| error.to_string());
+            let seccomp = calls::lock_in_unwatched().map_err(|error| error.to_string());
             (landlock, seccomp)
         });
         let (landlock, seccomp) = tried.join().unwrap_or_else(|_| {
@@ -108,8 +111,8 @@ impl Sandbox {
         confinement
     }
 
-    /// Locks the calling thread in, for good.
-    pub(super) fn lock_in(&self, walls: &Walls) -> io::Result<()> {
+    /// Locks the calling thread in, for good, to start `program`.
+    pub(super) fn lock_in(&self, walls: &Walls, program: &str) -> io::Result<()> {
         if self.mode == SandboxMode::Off {
             return Ok(());
         }
@@ -118,7 +121,7 @@ impl Sandbox {
             files::lock_in(walls)?;
         }
         // Last: it also denies what Landlock is put up with.
-        if self.seccomp.is_ok() { calls::lock_in() } else { Ok(()) }
+        if self.seccomp.is_ok() { calls::lock_in(program) } else { Ok(()) }
     }
 }
 
@@ -151,7 +154,8 @@ pub struct Walls {
 }
 
 /// A child of root has root's powers over files and nothing else: no raw devices, no
-/// kernel memory, no other process.
+/// kernel memory, no other process. A child of another user has none, whatever the worker
+/// was given to hand on.
 fn give_up_capabilities() {
     let files = CapabilitySet::CHOWN
         | CapabilitySet::DAC_OVERRIDE
@@ -161,6 +165,12 @@ fn give_up_capabilities() {
     for capability in CapabilitySet::all().difference(files).iter() {
         // Who may not give them up has none that a child could get.
         _ = remove_capability_from_bounding_set(capability);
+    }
+    // What is ambient or inheritable passes to programs that are not even root's.
+    _ = clear_ambient_capability_set();
+    if let Ok(mut sets) = capabilities(None) {
+        sets.inheritable = CapabilitySet::empty();
+        _ = set_capabilities(None, sets);
     }
 }
 

@@ -9,17 +9,18 @@
 //! 2. *Stopping*: a signal came; the time of the job is over; or, after a notice, what
 //!    was in hand is finished, or the time that is left is the grace. Children are ended,
 //!    what is saved is stored.
-//! 3. *At once*: a second signal. Children are killed, nothing is stored any more.
+//! 3. *At once*: a second signal, or our parent was killed. Children are killed, nothing is
+//!    stored any more.
 //!
 //! From *stopping* on there is one deadline, at which the process is gone. Everybody's
 //! share of the time is counted back from there, so no two waits can add up to more.
 
+mod listen;
+
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
@@ -41,6 +42,10 @@ const OUT_OF_TIME: Duration = Duration::from_mins(1);
 /// How long the job may take to end after a second signal.
 const AT_ONCE: Duration = Duration::from_millis(400);
 
+/// How long tidying up may take at most, and when there is no time for that.
+const TIDYING: Duration = Duration::from_secs(30);
+const TIDYING_AT_ONCE: Duration = Duration::from_millis(200);
+
 /// Who told us to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
@@ -57,6 +62,8 @@ pub enum Interrupt {
     },
     /// The time that the attempt may take is over.
     OutOfTime,
+    /// The [guard](super::guard) of this process was killed.
+    Orphaned,
 }
 
 impl fmt::Display for Interrupt {
@@ -70,6 +77,7 @@ impl fmt::Display for Interrupt {
                 write!(f, "a Spot notice (the instance goes at {goes})")
             }
             Self::OutOfTime => f.write_str("the time of --job-timeout (JOB_TIMEOUT)"),
+            Self::Orphaned => f.write_str("the loss of its parent process, which was killed"),
         }
     }
 }
@@ -136,10 +144,6 @@ async fn invite_another(by: Interrupt, grace: StopGrace) {
     );
 }
 
-fn without_meaning(signal: &str) {
-    tracing::warn!("{signal} received: it has no meaning here and changes nothing");
-}
-
 /// Whether, and by whom, we have been told to stop. Clones see the same.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
@@ -150,36 +154,6 @@ pub struct Shutdown {
 }
 
 impl Shutdown {
-    /// Installs the handlers and begins to listen. The signals that are left to a program
-    /// to define would end it if it did not: these get a handler that says so. What a
-    /// signal begins is told where there are results, which storing takes time.
-    ///
-    /// # Errors
-    /// If the kernel refuses a handler.
-    pub fn listen(grace: StopGrace, has_results: bool) -> io::Result<Self> {
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut keyboard = signal(SignalKind::interrupt())?;
-        let mut hang_up = signal(SignalKind::hangup())?;
-        let mut user1 = signal(SignalKind::user_defined1())?;
-        let mut user2 = signal(SignalKind::user_defined2())?;
-        let shutdown = Self { has_results, ..Self::quiet(grace) };
-        let told = shutdown.clone();
-        tokio::spawn(async move {
-            loop {
-                let interrupt = tokio::select! {
-                    Some(()) = terminate.recv() => Interrupt::Terminate,
-                    Some(()) = keyboard.recv() => Interrupt::Keyboard,
-                    Some(()) = hang_up.recv() => Interrupt::HangUp,
-                    Some(()) = user1.recv() => { without_meaning("SIGUSR1"); continue }
-                    Some(()) = user2.recv() => { without_meaning("SIGUSR2"); continue }
-                    else => return,
-                };
-                told.signalled(interrupt);
-            }
-        });
-        Ok(shutdown)
-    }
-
     /// One that hears no signals.
     pub fn quiet(grace: StopGrace) -> Self {
         Self { state: Arc::new(watch::Sender::new(State::default())), grace, has_results: true }
@@ -208,6 +182,16 @@ impl Shutdown {
                 true
             }
         });
+    }
+
+    /// Nobody waits for us any more: whoever killed our parent wanted us gone.
+    fn orphaned(&self) {
+        let (now, by) = (Instant::now(), Interrupt::Orphaned);
+        self.state.send_modify(|state| {
+            state.stop = state.stop.or(Some(Stop { by, deadline: now }));
+            state.at_once = state.at_once.or(Some(now));
+        });
+        tracing::warn!("the parent of this process was killed: stopping at once");
     }
 
     /// The instance goes. Stops as soon as no more than the grace is left.
@@ -314,6 +298,22 @@ impl Shutdown {
                 None => std::future::pending().await,
             },
             result = work => Ok(result),
+        }
+    }
+
+    /// Whether there is time to go on with tidying up that began at `began`: there is little
+    /// once we were told to stop, and what is stored comes first.
+    pub fn has_time_to_tidy(&self, began: Instant) -> bool {
+        let State { stop, at_once, .. } = *self.state.borrow();
+        let spent = began.elapsed();
+        let left = |stop: Stop| {
+            let kept = self.grace.report() + self.grace.ending();
+            stop.deadline.checked_duration_since(Instant::now() + kept)
+        };
+        match (at_once, stop) {
+            (None, None) => spent < TIDYING,
+            (None, Some(stop)) if left(stop).is_some() => true,
+            _ => spent < TIDYING_AT_ONCE,
         }
     }
 

@@ -3,7 +3,8 @@
 //! It tells only whoever asks its metadata service ("Spot Instance interruption
 //! notices" in the EC2 user guide). From a container that may not be reachable: with
 //! the usual hop limit of 1 the answers get lost, and away from EC2 nobody answers.
-//! That is no fault, so whoever never answers is soon asked no more.
+//! That is no fault, so whoever never answers is soon asked less often; not never again, for
+//! the network of a container may come later than its worker.
 
 use std::time::{Duration, SystemTime};
 
@@ -24,23 +25,24 @@ const INTERVAL: Duration = Duration::from_secs(5);
 /// How long an answer may take. The service is on the machine itself.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often a service is asked that has not answered yet.
+/// The same of a service that has not answered the first few times: often enough to be in
+/// time for a notice.
+const SELDOM: Duration = Duration::from_secs(15);
 const ATTEMPTS: u32 = 3;
 
 /// Begins to ask, in the background, and tells `shutdown` of a notice.
 pub fn watch(shutdown: &Shutdown) {
     let shutdown = shutdown.clone();
     tokio::spawn(async move {
-        if let Some(goes) = notice().await {
-            shutdown.noticed(goes).await;
-        }
+        let goes = notice().await;
+        shutdown.noticed(goes).await;
     });
 }
 
-/// Waits for a notice; `None` if there is nobody to ask.
-async fn notice() -> Option<SystemTime> {
+/// Waits for a notice.
+async fn notice() -> SystemTime {
     let mut service = service();
-    let (mut failures, mut answered, mut warned) = (0, false, false);
+    let (mut failures, mut answered, mut warned) = (0_u32, false, false);
     // The containers of an instance may have started in step, and need not ask in step.
     let mut pause = INTERVAL.mul_f64(fraction_of_a_second(SystemTime::now()));
     loop {
@@ -48,7 +50,7 @@ async fn notice() -> Option<SystemTime> {
             Ok(answer) => {
                 answered = true;
                 match parse(answer.as_ref()) {
-                    Ok(goes) => return Some(goes),
+                    Ok(goes) => return goes,
                     Err(why) if !warned => {
                         warned = true;
                         tracing::warn!("the metadata service gives no usable Spot notice: {why}");
@@ -60,18 +62,20 @@ async fn notice() -> Option<SystemTime> {
                 answered = true;
             }
             Err(error) => {
-                failures += 1;
+                failures = failures.saturating_add(1);
                 tracing::debug!(?error, "the metadata service does not answer");
-                if !answered && failures >= ATTEMPTS {
-                    tracing::debug!("no metadata service: not watching for a Spot notice");
-                    return None;
+                if !answered && failures == ATTEMPTS {
+                    tracing::debug!(
+                        "no metadata service: asking for a Spot notice every {} s",
+                        SELDOM.as_secs()
+                    );
                 }
                 // With a new token: the old one may be what is wrong.
                 service = self::service();
             }
         }
         sleep(pause).await;
-        pause = INTERVAL;
+        pause = if !answered && failures >= ATTEMPTS { SELDOM } else { INTERVAL };
     }
 }
 

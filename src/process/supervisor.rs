@@ -5,14 +5,18 @@
 //! [`Event::Line`] and then exactly one [`Event::Ended`], and when that comes nothing
 //! of the child is alive any more: neither its process group nor what left that.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -27,6 +31,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::lines::LineAssembler;
 use super::sandbox::{Sandbox, Walls};
 use super::survivors::{self, Bystanders};
+use super::system;
 use crate::ending::Ending;
 
 /// Lines that may wait for the caller. A slow caller then slows the child down.
@@ -92,7 +97,8 @@ impl Error for SpawnError {
     }
 }
 
-/// A child that was started. Dropping it kills the child.
+/// A child that was started. Dropping it kills the child, and so does whatever kills the
+/// worker.
 #[derive(Debug)]
 pub struct Running {
     group: Option<Pid>,
@@ -126,12 +132,13 @@ impl Running {
             .process_group(0);
         let bystanders = Bystanders::now();
         let locked_in = sandbox.has_files();
-        let child = spawn(command, sandbox.clone(), walls);
-        let child = child.map_err(|source| SpawnError { program, source, locked_in })?;
-        Ok(Self::supervise(child, bystanders))
+        let started = spawn(command, sandbox.clone(), walls);
+        let (child, launcher) =
+            started.map_err(|source| SpawnError { program, source, locked_in })?;
+        Ok(Self::supervise(child, launcher, bystanders))
     }
 
-    fn supervise(mut child: Child, bystanders: Bystanders) -> Self {
+    fn supervise(mut child: Child, launcher: Launcher, bystanders: Bystanders) -> Self {
         let (events_in, events) = mpsc::channel(QUEUED_LINES);
         let (grace, stop) = watch::channel(None);
         let (paused, pausing) = watch::channel(false);
@@ -148,6 +155,7 @@ impl Running {
         }
         tokio::spawn(async move {
             let end = run_to_its_end(&mut child, stop, pausing).await;
+            drop(launcher);
             // Fails if the runtime is going down; main does this once more.
             _ = tokio::task::spawn_blocking(move || survivors::end_all(&bystanders)).await;
             ended.send_replace(true);
@@ -209,17 +217,50 @@ pub enum Stdin {
     Piped,
 }
 
+/// The thread that started a child. It ends when this is dropped, and the kernel kills the
+/// child then, should it be alive: as it is when the whole process is killed.
+type Launcher = std_mpsc::Sender<Infallible>;
+
 /// Starts a program in a thread that locks itself in before: what it starts is locked in
 /// with it, and nobody else is (see [`sandbox`](super::sandbox)).
-fn spawn(command: Command, sandbox: Sandbox, walls: Walls) -> io::Result<Child> {
+fn spawn(mut command: Command, sandbox: Sandbox, walls: Walls) -> io::Result<(Child, Launcher)> {
     let runtime = Handle::current();
-    let thread = std::thread::Builder::new().name("launch".to_owned()).spawn(move || {
-        let _guard = runtime.enter();
-        sandbox.lock_in(&walls)?;
-        tokio::process::Command::from(command).kill_on_drop(true).spawn()
+    let (tell, told) = std_mpsc::channel();
+    let (launcher, until_dropped) = std_mpsc::channel();
+    is_program(Path::new(command.get_program()))?;
+    system::dies_with_this_thread(&mut command);
+    let name = Path::new(command.get_program()).file_name().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
+    std::thread::Builder::new().name("launch".to_owned()).spawn(move || {
+        let started = {
+            let _guard = runtime.enter();
+            sandbox
+                .lock_in(&walls, &name)
+                .and_then(|()| tokio::process::Command::from(command).kill_on_drop(true).spawn())
+        };
+        // Fails if we were not waited for.
+        _ = tell.send(started);
+        _ = until_dropped.recv();
     })?;
     // This takes milliseconds.
-    thread.join().unwrap_or_else(|_| Err(io::Error::other("a panic while it was started")))
+    let started = told.recv();
+    let child =
+        started.unwrap_or_else(|_| Err(io::Error::other("a panic while it was started")))?;
+    Ok((child, launcher))
+}
+
+/// What is executed in the way that [`system::dies_with_this_thread`] needs is handed to a shell
+/// by the C library if the kernel knows no such format (`execvp` in `exec(3)`). A shell makes
+/// nothing good of it: it is said here what the kernel would say.
+///
+/// # Errors
+/// If it is neither a program nor a script. What cannot be read may be one.
+fn is_program(path: &Path) -> io::Result<()> {
+    let mut start = [0; 4];
+    match File::open(path).and_then(|mut file| file.read(&mut start)) {
+        Ok(_) if start != *b"\x7fELF" && !start.starts_with(b"#!") => Err(Errno::ENOEXEC.into()),
+        Ok(_) | Err(_) => Ok(()),
+    }
 }
 
 /// Lets as much wait in a pipe as it can hold, where an ordinary one holds 64 KiB: reader

@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::prctl;
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::sys::wait::{Id, WaitPidFlag, waitid, waitpid};
 use nix::unistd::{Pid, getpid};
+use rustix::process::{WaitOptions, waitpid};
 
+use super::system;
 use super::table::{Process, processes};
 use crate::helpers::NoHelper;
 
@@ -96,14 +97,12 @@ pub fn reap(child: Option<Pid>) {
 }
 
 fn reap_all(child: Option<Pid>) {
-    let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
-    while let Ok(status) = waitid(Id::All, flags) {
-        match status.pid() {
-            // The kernel names it again and again, and hides what comes behind it: that
-            // is reaped when the child has been waited for.
-            Some(pid) if Some(pid) == child => return,
-            Some(pid) => _ = waitpid(pid, Some(WaitPidFlag::WNOHANG)),
-            None => return,
+    // The kernel names the child again and again, and hides what comes behind it: that is
+    // reaped when the child has been waited for.
+    while let Some(ended) = system::ended_child().filter(|&ended| Some(ended) != child) {
+        let id = rustix::process::Pid::from_raw(ended.as_raw());
+        if waitpid(id, WaitOptions::NOHANG).is_err() {
+            return;
         }
     }
 }

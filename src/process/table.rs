@@ -4,6 +4,8 @@
 
 use std::fs;
 
+use nix::unistd::getpid;
+
 /// One process, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Process {
@@ -34,8 +36,13 @@ impl Process {
     }
 }
 
-/// Every process that can be seen. None where there is no `/proc` to tell.
+/// Every process that can be seen. None where there is no `/proc` to tell, or only that of
+/// another PID namespace, where our ids are those of others.
 pub(super) fn processes() -> Vec<Process> {
+    let us = fs::read("/proc/self/stat").ok().and_then(|stat| Process::parse(&stat));
+    if us.is_none_or(|us| us.id != getpid().as_raw()) {
+        return Vec::new();
+    }
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
     entries
         .filter_map(Result::ok)

@@ -2,7 +2,8 @@
 //!
 //! A child is *stalled* when it prints no line, uses no CPU time and writes no file, all
 //! three of them. Time does not count while the child waits for us, and time in which we
-//! were not run ourselves (a frozen container, a machine that slept) tells nothing.
+//! were not run ourselves (a frozen container, a machine that slept) tells nothing. Nor does
+//! silence where the system does not tell of CPU time (no `/proc`): there nothing is stalled.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -31,6 +32,8 @@ pub enum Alarm {
 pub struct Watchdog {
     looks: mpsc::Receiver<Activity>,
     seen: Activity,
+    /// Whether it was told that nothing can be told.
+    is_blind: bool,
     clocks: Clocks,
     last: Instant,
 }
@@ -68,6 +71,7 @@ impl Watchdog {
         Self {
             looks,
             seen: Activity::default(),
+            is_blind: false,
             clocks: Clocks {
                 stall,
                 step,
@@ -82,6 +86,17 @@ impl Watchdog {
     /// Waits until it is time for a look, and looks. Cancel safe.
     pub async fn look(&mut self) {
         match self.looks.recv().await {
+            Some(activity) if activity.is_unknown() && self.clocks.stall.is_some() => {
+                self.sign_of_life();
+                if !self.is_blind {
+                    self.is_blind = true;
+                    tracing::warn!(
+                        "without /proc nobody tells whether the program computes: it is not \
+                         ended when it stalls (--stall-timeout, STALL_TIMEOUT); --frame-timeout \
+                         and --job-timeout bound it all the same"
+                    );
+                }
+            }
             Some(activity) if activity == self.seen => {}
             Some(activity) => {
                 self.seen = activity;

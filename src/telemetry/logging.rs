@@ -27,6 +27,7 @@ use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -108,17 +109,30 @@ pub enum Reader {
     },
 }
 
-/// Begins to log. Lines still queued are written when the guard is dropped.
-pub fn start(format: LogFormat, level: LogLevel, reader: Reader, attempt: &Attempt) -> WorkerGuard {
+/// Begins to log. Lines still queued are written when the guard is dropped. Where there may
+/// be no thread for it, each line is written at once instead.
+pub fn start(
+    format: LogFormat,
+    level: LogLevel,
+    reader: Reader,
+    attempt: &Attempt,
+    has_threads: bool,
+) -> Option<WorkerGuard> {
     // JSON is for machines, wherever it goes.
     let reader = match format {
         LogFormat::Text => reader,
         LogFormat::Json => Reader::Plain,
     };
+    let reader = if has_threads { reader } else { Reader::Plain };
     let bar = Bar::default();
-    let (stderr, guard) = match reader {
+    let queue = has_threads.then(|| match reader {
         Reader::Terminal { colour } => queue(Screen::new(io::stderr(), bar.clone(), colour)),
         Reader::Plain => queue(io::stderr()),
+    });
+    let (stderr, guard) = queue.unzip();
+    let writer = match &stderr {
+        Some(queue) => BoxMakeWriter::new(queue.clone()),
+        None => BoxMakeWriter::new(io::stderr),
     };
     // Libraries speak up only when something is wrong.
     let libraries = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
@@ -135,9 +149,9 @@ pub fn start(format: LogFormat, level: LogLevel, reader: Reader, attempt: &Attem
             colour: reader == Reader::Terminal { colour: true },
             context: context(attempt),
         })
-        .with_writer(stderr.clone())
+        .with_writer(writer)
         .with_filter(levels);
-    let drawing = (reader != Reader::Plain).then(|| {
+    let drawing = stderr.filter(|_| reader != Reader::Plain).map(|stderr| {
         let progress = Targets::new().with_target(progress::TARGET, LevelFilter::INFO);
         Drawing { bar, stderr }.with_filter(progress)
     });

@@ -12,7 +12,15 @@ use super::LONG;
 pub fn agent(
     answer: impl Fn(&str) -> Option<String> + Send + 'static,
 ) -> (String, Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    agent_at("127.0.0.1:0", answer)
+}
+
+/// The same at an address that is known before there is a service.
+pub fn agent_at(
+    address: &str,
+    answer: impl Fn(&str) -> Option<String> + Send + 'static,
+) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind(address).unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let (heads, asked) = channel();
     std::thread::spawn(move || {

@@ -14,11 +14,11 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, Once};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigHandler, Signal, kill, signal};
 use nix::unistd::Pid;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -52,9 +52,24 @@ pub struct Worker {
     scratch: TempDir,
 }
 
+/// Has the program hear SIGHUP and SIGINT: it ignores what the tests ignore, which are run in
+/// the background (`cargo test &`) or behind `nohup`.
+fn listen() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for which in [Signal::SIGHUP, Signal::SIGINT] {
+            #[expect(unsafe_code, reason = "the one way to change a disposition")]
+            // SAFETY: SIG_DFL runs no code of ours.
+            let result = unsafe { signal(which, SigHandler::SigDfl) };
+            result.expect("a signal that can be handled");
+        }
+    });
+}
+
 /// The program with a subcommand.
 pub fn worker(action: &str) -> Worker {
     let scratch = tempfile::tempdir().expect("a folder for temporary files");
+    listen();
     let mut command = Command::new(program());
     command
         .arg(action)

@@ -140,3 +140,25 @@ async fn when_the_time_of_the_job_is_over_the_instance_still_goes_when_it_goes()
         assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, seconds));
     }
 }
+
+#[tokio::test]
+async fn tidying_up_is_bounded_and_leaves_time_for_what_is_stored() {
+    let ago = |time: Duration| Instant::now().checked_sub(time).unwrap();
+    let long = TIDYING + Duration::from_secs(1);
+    let worker = shutdown("20s");
+    assert!(worker.has_time_to_tidy(ago(long / 2)) && !worker.has_time_to_tidy(ago(long)));
+    // Told to stop, as long as nothing of what is kept for the report and the end is used up.
+    worker.signalled(Interrupt::Terminate);
+    assert!(worker.has_time_to_tidy(ago(long)));
+    let worker = shutdown("1s");
+    worker.signalled(Interrupt::Terminate);
+    sleep(Duration::from_millis(750)).await;
+    assert!(worker.has_time_to_tidy(Instant::now()) && !worker.has_time_to_tidy(ago(long)));
+    // Told twice, or an orphan: next to none.
+    let worker = shutdown("20s");
+    worker.orphaned();
+    assert_eq!(stage(&worker), Stage::AtOnce);
+    assert!(worker.has_time_to_tidy(Instant::now()));
+    assert!(!worker.has_time_to_tidy(ago(2 * TIDYING_AT_ONCE)));
+    assert_eq!(worker.overdue().await, Interrupt::Orphaned);
+}
