@@ -29,7 +29,13 @@ pub struct Context<'a> {
 
 /// Words of Blender 3.4, 4.3 and 5.2 (see fixtures/transcripts) and what they mean
 /// until the scene is open; later they are about something else, such as a library.
-const WHILE_OPENING: [(&str, Cause); 4] = [
+const WHILE_OPENING: [(&str, Cause); 5] = [
+    (
+        "created by a Big Endian version of Blender",
+        Cause::Scene(
+            "the file is big endian, which Blender 5 cannot read: save it with Blender 4.5",
+        ),
+    ),
     ("Missing DNA block", DAMAGED),
     ("Failed to read blend file", DAMAGED),
     ("File format is not supported", Cause::Scene("the file is not a .blend")),
@@ -285,6 +291,13 @@ mod tests {
         assert!(!is_newer(Ending::Code(1), &["Blender 4.3.2", damaged], 4));
         assert!(!is_newer(CRASH, &["Blender 4.3.2"], 3));
         assert!(!is_newer(CRASH, &[], 4));
+    }
+
+    #[test]
+    fn a_big_endian_file_is_the_scenes_fault() {
+        let words = "Loading \"a.blend\" failed: Blend file 'a.blend' created by a Big Endian \
+                     version of Blender, support for these files has been removed";
+        assert!(matches!(cause(Ending::Code(1), &[words]), Cause::Scene(_)));
     }
 
     #[test]
