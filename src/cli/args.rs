@@ -329,8 +329,8 @@ pub(super) struct SceneArgs {
 pub(super) struct RendererArgs {
     /// The Blender that is to render the scene, as 5.2 [env: BLENDER_VERSION]
     ///
-    /// The variable is set in the image. inspect says whether that is older than the Blender that
-    /// saved the file; submit refuses such a scene unless --allow-missing newer-blender is given.
+    /// That of the image. inspect says whether it is older than the Blender that saved the file;
+    /// submit refuses such a scene unless --allow-missing newer-blender is given.
     #[arg(long, value_name = "VERSION")]
     pub blender_version: Option<String>,
 }
