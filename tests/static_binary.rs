@@ -75,7 +75,7 @@ fn it_needs_neither_a_loader_nor_a_library() {
 #[test]
 fn it_is_small() {
     let size = fs::metadata(static_build!()).unwrap().len();
-    assert!(size < 31 * 1024 * 1024 / 2, "{size} bytes");
+    assert!(size < 17 * 1024 * 1024, "{size} bytes");
 }
 
 // Root file systems ---------------------------------------------------------------------
