@@ -29,7 +29,7 @@ fn a_scene_that_is_unusable() {
 #[test]
 fn what_is_not_there() {
     ends(Stage::new().render("none").args("-f 1"), 66, &["/scenes/none.blend"]);
-    ends(Stage::new().stitch(), 66, &["no numbered images in /work/out/frames"]);
+    ends(Stage::new().stitch(), 66, &["no numbered images in /work/out"]);
 }
 
 #[test]

@@ -41,6 +41,6 @@ fn certificates_are_checked_against_the_roots_in_the_image() {
     let server = S3Server::start_tls();
     let out = server.uri("out");
     let render = with(&server).args(&format!("render -i {} -o {out} -f 1", server.uri("a.blend")));
-    let run = render.env("AWS_MAX_ATTEMPTS", "1").run().exits(75).says(&["UnknownIssuer"]);
+    let run = render.env("AWS_MAX_ATTEMPTS", "1").run().exits(69).says(&["UnknownIssuer"]);
     assert!(run.last_words().contains("certificate"), "{}", run.last_words());
 }

@@ -18,6 +18,10 @@ use crate::process::system;
 /// How many different calls are told of. There are hundreds, and numbers without a call.
 const TOLD: usize = 20;
 
+/// Calls that programs make at every start, and do without: Python's urllib3 asks whether there is
+/// IPv6.
+const EVERYBODYS: [c_long; 1] = [libc::SYS_socket];
+
 /// Answers what is handed over by `program`, until nothing of it is left.
 pub(super) fn answer(program: &str, listener: &Receiver<OwnedFd>) {
     // None comes where there is no filter in the end.
@@ -40,10 +44,15 @@ pub(super) fn answer(program: &str, listener: &Receiver<OwnedFd>) {
         if told.len() < TOLD && told.insert(number) {
             let name = name(number).map_or_else(|| format!("number {number}"), str::to_owned);
             let error = Errno::from_raw_os_error(error);
-            tracing::warn!(
+            let told = format!(
                 "{program} made a system call that the sandbox does not allow: {name}; it was \
                  denied ({error}), now and whenever it comes again (--sandbox, SANDBOX)"
             );
+            if EVERYBODYS.contains(&number) {
+                tracing::debug!("{told}");
+            } else {
+                tracing::warn!("{told}");
+            }
         }
     }
 }
