@@ -51,7 +51,7 @@ pub struct Guard(Pid);
 
 impl Guard {
     /// The guard of this process, if it was started by one, and the arguments without the one
-    /// that says so. From now on [`loss`] is sent when the guard ends.
+    /// that says so. From now on `loss` is sent when the guard ends.
     pub fn of(args: impl IntoIterator<Item = OsString>) -> (Option<Self>, Vec<OsString>) {
         let mut args: Vec<_> = args.into_iter().collect();
         let id = args.get(1).and_then(|arg| arg.to_str()?.strip_prefix(GUARDED_BY)?.parse().ok());
