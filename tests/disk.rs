@@ -87,15 +87,19 @@ fn a_real_blender_on_a_disk_that_becomes_full_leaves_no_half_frame() {
     let place = Place::with_scene(fs::read(scene("scripted")).unwrap());
     fs::write(
         place.path("scripted.py"),
-        "import bpy, os
+        "import bpy, os, time
 def fill(scene, *_):
-    if scene.frame_current >= 3:
-        with open(os.path.join(os.environ['TMPDIR'], 'filler'), 'ab', buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(1 << 20))
-            except OSError:
-                pass
+    if scene.frame_current < 3:
+        return
+    # A frame that is removed after this would leave room for the next one.
+    while os.listdir(os.path.dirname(scene.render.filepath)):
+        time.sleep(0.01)
+    with open(os.path.join(os.environ['TMPDIR'], 'filler'), 'ab', buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(1 << 20))
+        except OSError:
+            pass
 bpy.app.handlers.render_pre.append(fill)
 ",
     )
