@@ -43,7 +43,7 @@
 //! │   report        what an attempt did, as JSON beside the frames
 //! │   metrics       the same in numbers, for CloudWatch
 //! │   scratch       the folder for temporary files, and its removal
-//! │   walls         what each program may reach
+//! │   policy         what each program may reach
 //! │   flood         how much of what it prints is shown
 //! │   answer        what is printed by those that were asked something
 //! ├─ error        everything that can go wrong → exit code and advice
@@ -85,17 +85,21 @@ pub mod blender;
 pub mod cli;
 pub mod ending;
 pub mod error;
+pub mod error_chain;
 pub mod exit;
 pub mod ffmpeg;
 pub mod helpers;
 pub mod http;
 pub mod image;
-pub mod pipeline;
+pub mod jobs;
 pub mod placeholder;
 pub mod printable;
 pub mod process;
 pub mod provenance;
+pub mod render;
 pub mod request;
 pub mod space;
+pub mod stitch;
 pub mod storage;
 pub mod telemetry;
+pub mod worker;

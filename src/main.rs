@@ -8,17 +8,22 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
-use render_worker::error::{Error, chain};
+use render_worker::error::Error;
+use render_worker::error_chain::chain;
 use render_worker::exit::Exit;
-use render_worker::pipeline::{self, Patience, Programs, Worker};
+use render_worker::jobs;
+use render_worker::process::guard::orphans::{self, PreExisting};
 use render_worker::process::guard::{self, Guard};
 use render_worker::process::sandbox::Sandbox;
-use render_worker::process::survivors::{self, Bystanders};
-use render_worker::process::{descriptors, resources, secret, shutdown::Shutdown, signals, spot};
+use render_worker::process::shutdown::{Shutdown, spot};
+use render_worker::process::startup::{descriptors, resources, signals, undumpable};
 use render_worker::provenance::Provenance;
+use render_worker::render;
 use render_worker::request::Attempt;
+use render_worker::stitch;
 use render_worker::storage::Storage;
 use render_worker::telemetry::logging::{self, LogFormat, LogLevel, Reader};
+use render_worker::worker::{Programs, StorageTimeouts, Worker};
 
 /// How long work that was given up may take to end. A system call on a file system
 /// that hangs cannot be given up, and must not hold the worker after SIGTERM.
@@ -28,7 +33,7 @@ const LEFT_BEHIND: Duration = Duration::from_secs(1);
 const KEPT: Duration = Duration::from_hours(24);
 
 fn main() -> ExitCode {
-    secret::keep();
+    undumpable::make();
     let ignored = signals::reset();
     let (guard, args) = Guard::of(std::env::args_os());
     if guard::is_init()
@@ -84,8 +89,8 @@ fn work(command: Command, reader: Reader, guard: Option<Guard>, ignored: &[Signa
     if let Some(frames) = &command.sorted {
         tracing::warn!("--frames (FRAMES): they are taken in ascending order, {frames}");
     }
-    survivors::adopt();
-    let bystanders = Bystanders::now();
+    orphans::adopt();
+    let pre_existing = PreExisting::now();
     let left_behind = LEFT_BEHIND.min(command.stop_grace.ending() / 4);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads())
@@ -99,7 +104,7 @@ fn work(command: Command, reader: Reader, guard: Option<Guard>, ignored: &[Signa
             let result = runtime.block_on(run(command, sandbox, guard, ignored));
             runtime.shutdown_timeout(left_behind);
             // Where the job was given up together with its child.
-            survivors::end_all(&bystanders);
+            orphans::end_all(&pre_existing);
             result
         }
         Err(error) => Err(Error::Internal(format!("cannot start: {error}"))),
@@ -195,18 +200,18 @@ async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Re
         confinement: sandbox.confine(command.confinement),
         sandbox,
         limits: command.limits,
-        patience: Patience::default(),
+        timeouts: StorageTimeouts::default(),
         metrics: command.metrics,
         scratch_dir: command.scratch_dir,
     };
     match command.action {
-        JobRequest::Render { job, blender } => pipeline::render(&worker, &job, &blender).await,
+        JobRequest::Render { job, blender } => render::render(&worker, &job, &blender).await,
         JobRequest::Stitch { job, ffmpeg, ffprobe } => {
-            pipeline::stitch(&worker, &job, &ffmpeg, &ffprobe).await
+            stitch::stitch(&worker, &job, &ffmpeg, &ffprobe).await
         }
-        JobRequest::Inspect(job) => pipeline::inspect(&worker, &job, answer).await,
-        JobRequest::Submit(job) => pipeline::submit(&worker, &job, answer).await,
-        JobRequest::Status(job) => pipeline::status(&worker, &job, answer).await,
+        JobRequest::Inspect(job) => jobs::inspect(&worker, &job, answer).await,
+        JobRequest::Submit(job) => jobs::submit(&worker, &job, answer).await,
+        JobRequest::Status(job) => jobs::status(&worker, &job, answer).await,
     }
 }
 

@@ -13,6 +13,7 @@
     reason = "a test ends by panicking, and has an environment of its own"
 )]
 
+mod architecture; // the floor plan of src/: arrows go down, and never in a circle
 mod backlog; // saved and not stored: rendering goes on, is paused, is given up
 mod blender_command; // the command over the wheel: what Blender itself makes of a command line
 mod blender_failures; // what goes wrong with Blender: exit codes, last words, what is saved

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use render_worker::blender::{Context, LogTail};
 use render_worker::ending::{Ending, Killer};
-use render_worker::process::lines::{LineAssembler, MAX_LINE};
+use render_worker::process::supervisor::lines::{LineAssembler, MAX_LINE};
 use render_worker::request::{
     AllowMissing, ByteSize, Denoise, Engine, FrameSelection, Location, RenderJob, StartJitter,
 };

@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use render_worker::ending::{Ending, Killer};
 use render_worker::ffmpeg::{LogTail, ProgressParser, VideoInfo};
-use render_worker::process::lines::LineAssembler;
+use render_worker::process::supervisor::lines::LineAssembler;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(text) = std::str::from_utf8(bytes)

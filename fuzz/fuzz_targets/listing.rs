@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use libfuzzer_sys::fuzz_target;
-use render_worker::pipeline::Sequence;
+use render_worker::stitch::Sequence;
 use render_worker::request::{FrameFile, Location, SequenceSelection};
 use render_worker::storage::Entry;
 

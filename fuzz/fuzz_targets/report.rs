@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use render_worker::blender::SceneInfo;
 
-/// As `pipeline::report` reads it.
+/// As `worker::report` reads it.
 #[derive(serde::Deserialize)]
 struct Excerpt {
     scene: Option<SceneInfo>,

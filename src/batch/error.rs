@@ -7,7 +7,8 @@ use aws_sdk_batch::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_batch::operation::RequestId as _;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
-use crate::aws::{self, Blame, Misconfigured, Trouble, blame_of};
+use crate::aws;
+use crate::aws::{Blame, Misconfigured, Trouble, blame_of};
 
 /// Who must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

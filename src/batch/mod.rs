@@ -28,7 +28,8 @@ pub use submission::{
     ArrayProperties, Dependency, Overrides, Resource, ResourceKind, Submission, Variable,
 };
 
-use crate::aws::{self, Service};
+use crate::aws;
+use crate::aws::Service;
 use crate::request::JobId;
 
 /// How many jobs `DescribeJobs` takes at once.

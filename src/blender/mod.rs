@@ -11,8 +11,8 @@ mod description;
 mod events;
 mod failure;
 mod scene_file;
-mod set_aside;
 mod setup;
+mod skipped;
 #[cfg(test)]
 mod transcripts;
 mod version;
@@ -23,6 +23,6 @@ pub use description::{Answer, ExternalFile, Lack, SceneInfo};
 pub use events::{Event, parse};
 pub use failure::{Context, LogTail};
 pub use scene_file::{ENOUGH, Flaw, Machine, Packing, Scene, SceneFile, SceneFileError};
-pub use set_aside::SetAside;
 pub use setup::{SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, setup_settings};
+pub use skipped::SkippedFrame;
 pub use version::{VersionAnswer, version_command};

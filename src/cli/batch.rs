@@ -1,29 +1,19 @@
 //! From what was given to what was meant, of those subcommands that turn to AWS Batch.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 
 use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
-use super::resolver::{
+use super::names::{
     ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, DENOISE, FIRST_FRAME, FPS, FRAMES,
-    FRAMES_PER_JOB, INPUT_URI, OUTPUT_NAME, OUTPUT_URI, PRESET, REQUEST_PAYER, Resolver,
-    TOTAL_FRAMES, is_file,
+    FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, OUTPUT_NAME, OUTPUT_URI,
+    POLL_INTERVAL, PRESET, REQUEST_PAYER, SHARE_IDENTIFIER, STITCH_JOB_DEFINITION, TOTAL_FRAMES,
 };
-use super::settings::{Environment, Setting, UsageError};
-use super::{Refusal, parse};
+use super::resolver::{Resolver, is_file};
+use super::setting::{Setting, UsageError};
 use crate::request::{
     Animation, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location, NamedFrames,
     PollInterval, RequestPayer, StatusJob, SubmitJob, Then, whole_number,
 };
-
-const JOB_QUEUE: Setting = Setting { flag: "--job-queue", variable: "JOB_QUEUE" };
-const JOB_DEFINITION: Setting = Setting { flag: "--job-definition", variable: "JOB_DEFINITION" };
-const STITCH_JOB_DEFINITION: Setting =
-    Setting { flag: "--stitch-job-definition", variable: "STITCH_JOB_DEFINITION" };
-const JOB_NAME: Setting = Setting { flag: "--job-name", variable: "JOB_NAME" };
-const SHARE_IDENTIFIER: Setting =
-    Setting { flag: "--share-identifier", variable: "SHARE_IDENTIFIER" };
-const POLL_INTERVAL: Setting = Setting { flag: "--poll-interval", variable: "POLL_INTERVAL" };
 
 /// More processors than any instance has.
 const LARGEST_VCPUS: u32 = 10_000;
@@ -131,7 +121,6 @@ pub(super) fn submit_job(
         scene,
         output,
     };
-    try_on(&job)?;
     Ok(job)
 }
 
@@ -240,22 +229,4 @@ fn mebibytes(text: &str) -> Result<u32, UsageError> {
     let size: ByteSize = text.parse().map_err(|error| refuse(&error))?;
     let mebibytes = u32::try_from(size.bytes() / MIB).ok().filter(|&size| size > 0);
     mebibytes.ok_or_else(|| refuse(&format_args!("`{text}` is refused; give 1MiB or more")))
-}
-
-/// Reads what the containers would be given as they would: what they would refuse is not
-/// submitted.
-fn try_on(job: &SubmitJob) -> Result<(), UsageError> {
-    let per_job = job.frames_per_job.get().to_string();
-    let (scene, output) = (job.scene.to_string(), job.output.to_string());
-    let render = ("render", &scene, Some(&job.render));
-    for (action, input, template) in [render, ("stitch", &output, job.stitch.as_ref())] {
-        let Some(template) = template else { continue };
-        let words = ["render-worker", action, "-i", input, "-o", &output, "-f", &per_job]
-            .map(OsString::from);
-        let environment: Environment = template.variables.clone().into_iter().collect();
-        if let Err(Refusal::Usage(error, _)) = parse(words, &environment) {
-            return Err(UsageError(format!("the {action} job would refuse this: {error}")));
-        }
-    }
-    Ok(())
 }

@@ -1,14 +1,9 @@
 //! What bounds an attempt.
 
 use super::args::{Action, CommonArgs};
-use super::settings::{Environment, Setting, UsageError};
+use super::names::{BLENDER_ATTEMPTS, FRAME_TIMEOUT, JOB_TIMEOUT, STALL_TIMEOUT};
+use super::setting::{Environment, UsageError};
 use crate::request::Limits;
-
-const STALL_TIMEOUT: Setting = Setting { flag: "--stall-timeout", variable: "STALL_TIMEOUT" };
-const JOB_TIMEOUT: Setting = Setting { flag: "--job-timeout", variable: "JOB_TIMEOUT" };
-const FRAME_TIMEOUT: Setting = Setting { flag: "--frame-timeout", variable: "FRAME_TIMEOUT" };
-const BLENDER_ATTEMPTS: Setting =
-    Setting { flag: "--blender-attempts", variable: "BLENDER_ATTEMPTS" };
 
 /// The limits that were set, or else the usual ones.
 pub(super) fn resolve(

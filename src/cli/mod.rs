@@ -7,117 +7,28 @@
 mod args;
 mod batch;
 mod children;
+mod command;
 mod limits;
+mod names;
 mod resolver;
-mod settings;
+mod setting;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
 
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
-pub use settings::{Environment, Setting, UsageError};
+pub use command::{Command, JobRequest, Refusal};
+pub use setting::{Environment, Setting, UsageError};
 
-use crate::provenance::Provenance;
-use crate::request::{
-    Attempt, Confinement, FrameSet, InspectJob, Limits, Metrics, RenderJob, StatusJob, StitchJob,
-    StopGrace, SubmitJob, Then, Transfers,
-};
-use crate::telemetry::logging::{LogFormat, LogLevel};
+use crate::request::SubmitJob;
 use args::Cli;
-use resolver::{LOG_FORMAT, Resolver, provenance};
-use settings::unset_parameter;
-
-/// A validated command line.
-#[derive(Debug)]
-pub struct Command {
-    /// What to do.
-    pub action: JobRequest,
-    /// Which run of the container this is.
-    pub attempt: Attempt,
-    /// What worker and image were built from.
-    pub provenance: Provenance,
-    /// Where programs are looked for, as `PATH` has it.
-    pub search_path: Option<String>,
-    /// What bounds the transfers from and to S3.
-    pub transfers: Transfers,
-    /// The frames that are named one by one, where they are not taken in the order in which
-    /// they are written.
-    pub sorted: Option<FrameSet>,
-    /// What the numbers of the attempt are grouped by, if they are told.
-    pub metrics: Option<Metrics>,
-    /// Where temporary files go, if not to the system's folder for them.
-    pub scratch_dir: Option<PathBuf>,
-    /// What the programs are given and may reach.
-    pub confinement: Confinement,
-    /// How long stopping may take.
-    pub stop_grace: StopGrace,
-    /// Whether the instance may be asked if it goes: `AWS_EC2_METADATA_DISABLED` says no.
-    pub asks_instance: bool,
-    /// What bounds the attempt.
-    pub limits: Limits,
-    /// How the log looks; `None` leaves it to what standard error is.
-    pub log_format: Option<LogFormat>,
-    /// How much is logged.
-    pub log_level: LogLevel,
-}
-
-/// What to do.
-#[derive(Debug)]
-pub enum JobRequest {
-    /// Render frames.
-    Render {
-        /// What was asked for.
-        job: RenderJob,
-        /// The Blender to use: a path, or a name to look for.
-        blender: PathBuf,
-    },
-    /// Make a video.
-    Stitch {
-        /// What was asked for.
-        job: StitchJob,
-        /// The FFmpeg to use: a path, or a name to look for.
-        ffmpeg: PathBuf,
-        /// The `FFprobe` to use: a path, or a name to look for.
-        ffprobe: PathBuf,
-    },
-    /// Look at a scene file.
-    Inspect(InspectJob),
-    /// Submit jobs to AWS Batch.
-    Submit(Box<SubmitJob>),
-    /// See how jobs on AWS Batch are.
-    Status(StatusJob),
-}
-
-impl JobRequest {
-    /// Whether it is carried out by programs that are started and locked in, and leaves a
-    /// report.
-    pub fn runs_programs(&self) -> bool {
-        match self {
-            Self::Render { .. } | Self::Stitch { .. } => true,
-            Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => false,
-        }
-    }
-
-    /// Whether it waits for others to carry it out.
-    fn waits(&self) -> bool {
-        match self {
-            Self::Render { .. } | Self::Stitch { .. } | Self::Inspect(_) => false,
-            Self::Submit(job) => matches!(job.then, Then::Wait(_)),
-            Self::Status(job) => job.wait.is_some(),
-        }
-    }
-}
-
-/// Why there is no [`Command`].
-#[derive(Debug)]
-pub enum Refusal {
-    /// Help or the version was asked for: this text, for standard output.
-    Answer(String),
-    /// Something is wrong, to be logged in the format that was asked for, if one was.
-    Usage(UsageError, Option<LogFormat>),
-}
+use command::provenance;
+use names::LOG_FORMAT;
+use resolver::Resolver;
+use setting::unset_parameter;
 
 /// Reads a command line, the program's name first.
 ///
@@ -147,8 +58,28 @@ pub fn parse(
         }
     })?;
     let log_format = format_unless_wrong(cli.action.log().log_format.as_deref());
-    Resolver { environment }.command(&cli.action).map_err(|error| Refusal::Usage(error, log_format))
+    let refuse = |error| Refusal::Usage(error, log_format);
+    let command = Resolver { environment }.command(&cli.action).map_err(refuse)?;
+    if let JobRequest::Submit(job) = &command.action {
+        try_on(job).map_err(refuse)?;
+    }
+    Ok(command)
 }
 
-#[cfg(test)]
-mod tests;
+/// Reads what the containers would be given as they would: what they would refuse is not
+/// submitted.
+fn try_on(job: &SubmitJob) -> Result<(), UsageError> {
+    let per_job = job.frames_per_job.get().to_string();
+    let (scene, output) = (job.scene.to_string(), job.output.to_string());
+    let render = ("render", &scene, Some(&job.render));
+    for (action, input, template) in [render, ("stitch", &output, job.stitch.as_ref())] {
+        let Some(template) = template else { continue };
+        let words = ["render-worker", action, "-i", input, "-o", &output, "-f", &per_job]
+            .map(OsString::from);
+        let environment: Environment = template.variables.clone().into_iter().collect();
+        if let Err(Refusal::Usage(error, _)) = parse(words, &environment) {
+            return Err(UsageError(format!("the {action} job would refuse this: {error}")));
+        }
+    }
+    Ok(())
+}

@@ -1,66 +1,22 @@
 //! From what was given to what was meant: flags, or the variables behind them, become the
 //! values of a [`Command`].
 
-use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::args::{
-    Action, CommonArgs, InspectArgs, RenderArgs, SceneArgs, StitchArgs, StoreArgs, VideoArgs,
-    WorkArgs,
+use super::args::{InspectArgs, RenderArgs, SceneArgs, StitchArgs, StoreArgs, VideoArgs, WorkArgs};
+use super::names::{
+    ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, CYCLES_DEVICE, DENOISE,
+    ENABLE_AUTOEXEC, ENGINE, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG,
+    MAX_PREFETCH, NO_RESUME, OUTPUT_NAME, OUTPUT_URI, PRESET, REQUEST_PAYER, START_JITTER,
+    TOTAL_FRAMES,
 };
-use super::settings::{Environment, Setting, Switch, UsageError};
-use super::{Command, JobRequest, batch, children, limits};
-use crate::provenance::{Image, Provenance};
+use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
-    AllowMissing, ArrayPosition, Attempt, ByteSize, Codec, Confinement, Engine, FirstFrame,
-    FrameSelection, FrameSet, FramesPerJob, InspectJob, Location, Metrics, MetricsFormat,
-    OutputName, Paths, RenderJob, RequestPayer, SequenceSelection, StartJitter, StitchJob,
-    TotalFrames, Transfers, VariableNames, VideoSettings, is_ascending,
+    AllowMissing, ArrayPosition, Attempt, ByteSize, Codec, Engine, FirstFrame, FrameSelection,
+    FrameSet, FramesPerJob, InspectJob, Location, OutputName, RenderJob, RequestPayer,
+    SequenceSelection, StartJitter, StitchJob, TotalFrames, VideoSettings,
 };
-use crate::telemetry::logging::LogLevel;
-
-pub(super) const INPUT_URI: Setting = Setting { flag: "--input-uri", variable: "INPUT_URI" };
-pub(super) const OUTPUT_URI: Setting = Setting { flag: "--output-uri", variable: "OUTPUT_URI" };
-pub(super) const FRAMES_PER_JOB: Setting =
-    Setting { flag: "--frames-per-job", variable: "F_PER_JOB" };
-pub(super) const TOTAL_FRAMES: Setting =
-    Setting { flag: "--total-frames", variable: "TOTAL_FRAMES" };
-pub(super) const FIRST_FRAME: Setting = Setting { flag: "--first-frame", variable: "FIRST_FRAME" };
-pub(super) const FRAMES: Setting = Setting { flag: "--frames", variable: "FRAMES" };
-const SCRATCH_DIR: Setting = Setting { flag: "--scratch-dir", variable: "SCRATCH_DIR" };
-const SANDBOX: Setting = Setting { flag: "--sandbox", variable: "SANDBOX" };
-const ALLOW_READ: Setting = Setting { flag: "--allow-read", variable: "ALLOW_READ" };
-const PASS_ENV: Setting = Setting { flag: "--pass-env", variable: "PASS_ENV" };
-const STOP_GRACE: Setting = Setting { flag: "--stop-grace", variable: "STOP_GRACE" };
-pub(super) const LOG_FORMAT: Setting = Setting { flag: "--log-format", variable: "LOG_FORMAT" };
-const METRICS: Setting = Setting { flag: "--metrics", variable: "METRICS" };
-const LOG_LEVEL: Setting = Setting { flag: "--log-level", variable: "LOG_LEVEL" };
-const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
-const CYCLES_DEVICE: Setting = Setting { flag: "--cycles-device", variable: "CYCLES_DEVICE" };
-pub(super) const DENOISE: Setting = Setting { flag: "--denoise", variable: "DENOISE" };
-pub(super) const ALLOW_MISSING: Setting =
-    Setting { flag: "--allow-missing", variable: "ALLOW_MISSING" };
-pub(super) const BLENDER_VERSION: Setting =
-    Setting { flag: "--blender-version", variable: "BLENDER_VERSION" };
-const ENABLE_AUTOEXEC: Setting = Setting { flag: "--enable-autoexec", variable: "ENABLE_AUTOEXEC" };
-const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BACKLOG" };
-const MAX_TRANSFERS: Setting = Setting { flag: "--max-transfers", variable: "MAX_TRANSFERS" };
-const UPLOAD_BUFFER: Setting = Setting { flag: "--upload-buffer", variable: "UPLOAD_BUFFER" };
-pub(super) const REQUEST_PAYER: Setting =
-    Setting { flag: "--request-payer", variable: "REQUEST_PAYER" };
-const MAX_PREFETCH: Setting = Setting { flag: "--max-prefetch", variable: "MAX_PREFETCH" };
-const NO_RESUME: Setting = Setting { flag: "--no-resume", variable: "NO_RESUME" };
-const START_JITTER: Setting = Setting { flag: "--start-jitter", variable: "START_JITTER" };
-const BLENDER: Setting = Setting { flag: "--blender", variable: "BLENDER" };
-pub(super) const FPS: Setting = Setting { flag: "--fps", variable: "FPS" };
-pub(super) const CODEC: Setting = Setting { flag: "--codec", variable: "CODEC" };
-pub(super) const CRF: Setting = Setting { flag: "--crf", variable: "CRF" };
-pub(super) const PRESET: Setting = Setting { flag: "--preset", variable: "PRESET" };
-pub(super) const OUTPUT_NAME: Setting = Setting { flag: "--output-name", variable: "OUTPUT_NAME" };
-pub(super) const ALLOW_GAPS: Setting = Setting { flag: "--allow-gaps", variable: "ALLOW_GAPS" };
-const FFMPEG: Setting = Setting { flag: "--ffmpeg", variable: "FFMPEG" };
-const FFPROBE: Setting = Setting { flag: "--ffprobe", variable: "FFPROBE" };
 
 /// Fills in variables and validates.
 pub(super) struct Resolver<'a> {
@@ -68,133 +24,17 @@ pub(super) struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// # Errors
-    /// If something is missing, contradictory or out of range.
-    pub fn command(&self, action: &Action) -> Result<Command, UsageError> {
-        let env = self.environment;
-        // The AWS SDK, too, takes what it cannot read for unset: it would ask another store.
-        env.readable(|name| name.starts_with("AWS_") || name.starts_with("RENDER_WORKER_"))?;
-        let attempt = self.attempt()?;
-        let request = match action {
-            Action::Render(args) => JobRequest::Render {
-                job: self.render_job(args, &attempt)?,
-                blender: self.program(BLENDER, args.blender.as_deref(), "blender")?,
-            },
-            Action::Stitch(args) => JobRequest::Stitch {
-                job: self.stitch_job(args)?,
-                ffmpeg: self.program(FFMPEG, args.ffmpeg.as_deref(), "ffmpeg")?,
-                ffprobe: self.program(FFPROBE, args.ffprobe.as_deref(), "ffprobe")?,
-            },
-            Action::Inspect(args) => JobRequest::Inspect(self.inspect_job(args)?),
-            Action::Submit(args) => JobRequest::Submit(Box::new(batch::submit_job(self, args)?)),
-            Action::Status(args) => JobRequest::Status(batch::status_job(self, args)?),
-        };
-        // Whoever runs no program is not refused for what is set for those who do.
-        let (nothing, nobody) = (CommonArgs::default(), Environment::default());
-        let (common, settings) = match action.common() {
-            Some(common) => (common, self),
-            None => (&nothing, &Resolver { environment: &nobody }),
-        };
-        let answers = !request.runs_programs() && !request.waits();
-        let log_level = LOG_LEVEL.value(action.log().log_level.as_deref(), env)?;
-        Ok(Command {
-            provenance: provenance(env),
-            search_path: env.text("PATH")?.map(str::to_owned),
-            transfers: Transfers {
-                attempts: self.number("AWS_MAX_ATTEMPTS")?.and_then(NonZeroU32::new),
-                requester_pays: self.requester_pays(action.store())?,
-                ..settings.transfers(common)?
-            },
-            sorted: self.sorted(action)?,
-            metrics: settings.metrics(common, &attempt)?,
-            scratch_dir: settings.scratch_dir(common)?,
-            confinement: settings.confinement(common)?,
-            stop_grace: STOP_GRACE
-                .value(common.stop_grace.as_deref(), settings.environment)?
-                .unwrap_or_default(),
-            // Nothing is lost with the instance where there is nothing but an answer.
-            asks_instance: request.runs_programs()
-                && !env
-                    .get("AWS_EC2_METADATA_DISABLED")
-                    .is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")),
-            limits: limits::resolve(action, common, settings.environment)?,
-            attempt,
-            log_format: LOG_FORMAT.value(action.log().log_format.as_deref(), env)?,
-            // An answer is what matters, not how it was come to.
-            log_level: log_level.unwrap_or(if answers {
-                LogLevel::WARN
-            } else {
-                LogLevel::default()
-            }),
-            action: request,
-        })
-    }
-
-    fn scratch_dir(&self, common: &CommonArgs) -> Result<Option<PathBuf>, UsageError> {
-        match SCRATCH_DIR.value(common.scratch_dir.as_deref(), self.environment)? {
-            None => Ok(None),
-            Some(Location::Local(path)) => Ok(Some(path)),
-            Some(elsewhere @ Location::S3 { .. }) => Err(SCRATCH_DIR
-                .refuse(format_args!("`{elsewhere}` is on S3; give a folder on this machine"))),
-        }
-    }
-
-    /// The frames that are named one by one, if not in the order in which they are taken.
-    fn sorted(&self, action: &Action) -> Result<Option<FrameSet>, UsageError> {
-        let work = match action {
-            Action::Render(args) => &args.common.work,
-            Action::Stitch(args) => &args.common.work,
-            Action::Submit(args) => &args.work,
-            Action::Inspect(_) | Action::Status(_) => return Ok(None),
-        };
-        let (flag, env) = (work.frames.as_deref(), self.environment);
-        let text: Option<String> = FRAMES.value(flag, env)?;
-        if text.is_none_or(|text| is_ascending(&text)) { Ok(None) } else { FRAMES.value(flag, env) }
-    }
-
-    fn metrics(
-        &self,
-        common: &CommonArgs,
-        attempt: &Attempt,
-    ) -> Result<Option<Metrics>, UsageError> {
-        let env = self.environment;
-        let format = METRICS.value(common.metrics.as_deref(), env)?;
-        let wanted = match format {
-            Some(MetricsFormat::Emf) => true,
-            Some(MetricsFormat::Off) => false,
-            None => attempt.job_id.is_some(),
-        };
-        if !wanted {
-            return Ok(None);
-        }
-        let told = |variable| Ok(env.text(variable)?.map(str::to_owned));
-        Ok(Some(Metrics {
-            job_queue: told("AWS_BATCH_JQ_NAME")?,
-            job_definition: told("JOB_DEFINITION")?,
-        }))
-    }
-
-    fn transfers(&self, common: &CommonArgs) -> Result<Transfers, UsageError> {
-        let env = self.environment;
-        let defaults = Transfers::default();
-        let upload_buffer = UPLOAD_BUFFER.value(common.upload_buffer.as_deref(), env)?;
-        Ok(Transfers {
-            attempts: None,
-            requester_pays: false,
-            at_once: MAX_TRANSFERS
-                .value(common.max_transfers.as_deref(), env)?
-                .unwrap_or(defaults.at_once),
-            upload_buffer: upload_buffer.unwrap_or(defaults.upload_buffer),
-        })
-    }
-
     pub fn requester_pays(&self, store: &StoreArgs) -> Result<bool, UsageError> {
         let payer: Option<RequestPayer> =
             REQUEST_PAYER.value(store.request_payer.as_deref(), self.environment)?;
         Ok(payer.is_some())
     }
 
-    fn render_job(&self, args: &RenderArgs, attempt: &Attempt) -> Result<RenderJob, UsageError> {
+    pub fn render_job(
+        &self,
+        args: &RenderArgs,
+        attempt: &Attempt,
+    ) -> Result<RenderJob, UsageError> {
         let env = self.environment;
         let (scene, output) = self.locations(&args.common.work)?;
         is_file(&scene)?;
@@ -225,7 +65,7 @@ impl Resolver<'_> {
         Ok(ALLOW_MISSING.value(given.as_deref(), self.environment)?.unwrap_or_default())
     }
 
-    fn stitch_job(&self, args: &StitchArgs) -> Result<StitchJob, UsageError> {
+    pub fn stitch_job(&self, args: &StitchArgs) -> Result<StitchJob, UsageError> {
         let env = self.environment;
         let (input, output) = self.locations(&args.common.work)?;
         Ok(StitchJob {
@@ -267,29 +107,13 @@ impl Resolver<'_> {
         Ok(video)
     }
 
-    fn inspect_job(&self, args: &InspectArgs) -> Result<InspectJob, UsageError> {
+    pub fn inspect_job(&self, args: &InspectArgs) -> Result<InspectJob, UsageError> {
         let env = self.environment;
         let scene = INPUT_URI.required(args.input_uri.as_deref(), env)?;
         is_file(&scene)?;
         let frames_per_job = FRAMES_PER_JOB.value(args.frames_per_job.as_deref(), env)?;
         let renderer = BLENDER_VERSION.value(args.renderer.blender_version.as_deref(), env)?;
         Ok(InspectJob { scene, frames_per_job, renderer, json: args.json })
-    }
-
-    fn confinement(&self, common: &CommonArgs) -> Result<Confinement, UsageError> {
-        let env = self.environment;
-        let all =
-            |given: &[String], separator: &str| (!given.is_empty()).then(|| given.join(separator));
-        let paths = all(&common.allow_read, ":");
-        let Paths(paths) = ALLOW_READ.value(paths.as_deref(), env)?.unwrap_or_default();
-        let names = all(&common.pass_env, ",");
-        let VariableNames(passed) = PASS_ENV.value(names.as_deref(), env)?.unwrap_or_default();
-        let environment = children::environment(env, &passed)?;
-        let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
-        let mut readable: Vec<_> = paths.into_iter().map(absolute).collect();
-        readable.extend(children::named_paths(&environment));
-        let sandbox = SANDBOX.value(common.sandbox.as_deref(), env)?.unwrap_or_default();
-        Ok(Confinement { environment, passed, readable, sandbox })
     }
 
     pub fn locations(&self, work: &WorkArgs) -> Result<(Location, Location), UsageError> {
@@ -357,19 +181,7 @@ impl Resolver<'_> {
         Ok((frames, first, total))
     }
 
-    fn attempt(&self) -> Result<Attempt, UsageError> {
-        let index = self.number("AWS_BATCH_JOB_ARRAY_INDEX")?;
-        let size = self.number("AWS_BATCH_JOB_ARRAY_SIZE")?;
-        let array = index.map(|index| ArrayPosition::new(index, size)).transpose();
-        Ok(Attempt {
-            job_id: self.environment.get("AWS_BATCH_JOB_ID").map(str::to_owned),
-            number: self.number("AWS_BATCH_JOB_ATTEMPT")?,
-            array: array
-                .map_err(|error| UsageError(format!("AWS_BATCH_JOB_ARRAY_INDEX: {error}")))?,
-        })
-    }
-
-    fn number(&self, variable: &str) -> Result<Option<u32>, UsageError> {
+    pub fn number(&self, variable: &str) -> Result<Option<u32>, UsageError> {
         let Some(text) = self.environment.get(variable) else {
             return Ok(None);
         };
@@ -386,7 +198,7 @@ impl Resolver<'_> {
         Ok(flag || variable.is_some_and(|Switch(on)| on))
     }
 
-    fn program(
+    pub fn program(
         &self,
         setting: Setting,
         flag: Option<&str>,
@@ -419,15 +231,4 @@ impl FromStr for NonEmpty {
             Ok(Self(text.to_owned()))
         }
     }
-}
-
-/// What the image says of itself.
-pub(super) fn provenance(environment: &Environment) -> Provenance {
-    let told = |variable| environment.get(variable).map(str::to_owned);
-    Provenance::new(Image {
-        version: told("RENDER_WORKER_VERSION"),
-        revision: told("RENDER_WORKER_REVISION"),
-        branch: told("RENDER_WORKER_BRANCH"),
-        created: told("RENDER_WORKER_CREATED"),
-    })
 }

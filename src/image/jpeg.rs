@@ -130,8 +130,8 @@ fn segment_length<R: BufRead + Seek>(source: &mut Source<R>) -> Result<u16, Dama
 
 #[cfg(test)]
 mod tests {
-    use crate::image::ImageFormat;
     use crate::image::samples::{assert_corrupt, named, of};
+    use crate::request::ImageFormat;
 
     #[test]
     fn zeros_at_the_end_are_noticed() {

@@ -18,21 +18,23 @@
 //! proportion to the length of the file, and holds at most a few hundred
 //! kilobytes.
 
+mod damage;
 mod exr;
 mod jpeg;
 mod png;
 mod reader;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;
 mod tiff;
 mod webp;
 
-use std::error::Error;
-use std::fmt;
-use std::io::{self, BufRead, Seek};
+use std::io::{BufRead, Seek};
 
 use crate::placeholder::Placeholder;
 use crate::request::ImageFormat;
+pub use damage::Damage;
 use reader::Source;
 
 /// The format whose files begin with these bytes.
@@ -77,81 +79,6 @@ impl Frame {
     }
 }
 
-/// Why a file is not a whole image. Reads on from the name of the file:
-/// "`0001.png` ends after 8192 bytes, ...".
-#[derive(Debug)]
-pub enum Damage {
-    /// The file has no bytes.
-    Empty,
-    /// The file begins like something else.
-    NotThisFormat {
-        /// What it was taken for.
-        expected: ImageFormat,
-        /// What it begins like.
-        found: Option<ImageFormat>,
-    },
-    /// The file is something that lies in the place of an image.
-    Instead(Placeholder),
-    /// The file has several images, to be shown one after the other.
-    Animation,
-    /// The file ends before the image does.
-    Truncated {
-        /// How long the file is, in bytes.
-        length: u64,
-        /// How long it would have to be at the very least.
-        needed: u64,
-        /// What the missing bytes belong to.
-        inside: &'static str,
-    },
-    /// The file contradicts itself or its format.
-    Corrupt {
-        /// What is wrong.
-        what: &'static str,
-        /// Where, in bytes from the beginning.
-        offset: u64,
-    },
-    /// The file could not be read.
-    Io(io::Error),
-}
-
-impl fmt::Display for Damage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("is empty (0 bytes)"),
-            Self::NotThisFormat { expected, found: Some(found) } => {
-                write!(f, "is not a {expected} image: it begins like {found}")
-            }
-            Self::NotThisFormat { expected, found: None } => {
-                write!(f, "is not a {expected} image: it does not begin like one")
-            }
-            Self::Instead(placeholder) => write!(f, "is {placeholder}"),
-            Self::Animation => f.write_str("is an animation, and a frame is one image"),
-            Self::Truncated { length, needed, inside } => write!(
-                f,
-                "ends after {length} bytes, in the middle of {inside}: \
-                 it needs {needed} bytes or more"
-            ),
-            Self::Corrupt { what, offset } => write!(f, "is damaged at byte {offset}: {what}"),
-            Self::Io(_) => f.write_str("could not be read"),
-        }
-    }
-}
-
-impl Error for Damage {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Io(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
-impl From<io::Error> for Damage {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
 /// Long enough for the longest signature, and shorter than any image.
 const SIGNATURE_LENGTH: usize = 12;
 
@@ -182,6 +109,3 @@ pub fn check<R: BufRead + Seek>(format: ImageFormat, reader: R) -> Result<Frame,
         ImageFormat::WebP => webp::check(&mut source),
     }
 }
-
-#[cfg(test)]
-mod tests;

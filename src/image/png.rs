@@ -113,8 +113,8 @@ impl Chunk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::ImageFormat;
     use crate::image::samples::{Sample, assert_corrupt, named, of};
+    use crate::request::ImageFormat;
 
     /// `IHDR` is at 12 in every PNG file, after the signature and its length.
     const HEADER_KIND: usize = 12;

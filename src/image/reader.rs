@@ -4,7 +4,7 @@
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
-use super::Damage;
+use super::damage::Damage;
 
 const BLOCK: usize = 8192;
 

@@ -5,7 +5,8 @@ use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 
 use proptest::prelude::*;
 
-use super::samples::{self, SAMPLES};
+use super::samples;
+use super::samples::SAMPLES;
 use super::*;
 
 #[test]

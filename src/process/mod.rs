@@ -20,19 +20,10 @@
 //! 5. *A child is a stranger* ([`sandbox`], [`secret`]). It reaches its files, and
 //!    neither the network nor us.
 
-pub mod activity;
-pub mod descriptors;
 pub mod guard;
-pub mod lines;
-pub mod memory;
-pub mod resources;
 pub mod sandbox;
-pub mod secret;
 pub mod shutdown;
-pub mod signals;
-pub mod spot;
+pub mod startup;
 pub mod supervisor;
-pub mod survivors;
 mod system;
 mod table;
-pub mod watchdog;

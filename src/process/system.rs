@@ -15,7 +15,7 @@ use nix::unistd::{Pid, getpid, getppid};
 use seccompiler::sock_filter;
 
 /// Sends a signal by its number: real-time signals have no name in [`Signal`].
-pub(super) fn kill(process: Pid, signal: c_int) -> io::Result<()> {
+pub(crate) fn kill(process: Pid, signal: c_int) -> io::Result<()> {
     // SAFETY: takes two numbers.
     Errno::result(unsafe { libc::kill(process.as_raw(), signal) }).map(drop).map_err(Into::into)
 }
@@ -24,7 +24,7 @@ pub(super) fn kill(process: Pid, signal: c_int) -> io::Result<()> {
 /// `None` for signals whose action cannot be set.
 ///
 /// Must run before handlers exist.
-pub(super) fn set_action(which: Signal, ignored: bool) -> Option<bool> {
+pub(crate) fn set_action(which: Signal, ignored: bool) -> Option<bool> {
     let action = if ignored { SigHandler::SigIgn } else { SigHandler::SigDfl };
     // SAFETY: neither action runs code of ours, and no handler was installed yet that
     // anybody could rely on.
@@ -34,7 +34,7 @@ pub(super) fn set_action(which: Signal, ignored: bool) -> Option<bool> {
 
 /// Has this process get `signal` when the thread that started it ends
 /// (`PR_SET_PDEATHSIG` in `prctl(2)`).
-pub(super) fn on_parents_death(signal: c_int) -> io::Result<()> {
+pub(crate) fn on_parents_death(signal: c_int) -> io::Result<()> {
     let signal = c_ulong::from(signal.unsigned_abs());
     // SAFETY: takes two numbers.
     let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) };
@@ -42,7 +42,7 @@ pub(super) fn on_parents_death(signal: c_int) -> io::Result<()> {
 }
 
 /// Has the kernel kill the child when the calling thread ends.
-pub(super) fn dies_with_this_thread(command: &mut Command) {
+pub(crate) fn dies_with_this_thread(command: &mut Command) {
     let us = getpid();
     let before_exec = move || {
         on_parents_death(libc::SIGKILL)?;
@@ -56,7 +56,7 @@ pub(super) fn dies_with_this_thread(command: &mut Command) {
 
 /// A child that has ended and was not waited for yet, whatever ended it: nix knows no signal
 /// without a name.
-pub(super) fn ended_child() -> Option<Pid> {
+pub(crate) fn ended_child() -> Option<Pid> {
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: all zeros is a `siginfo_t`.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
@@ -69,7 +69,7 @@ pub(super) fn ended_child() -> Option<Pid> {
 
 /// Has every descriptor from `first` on closed when a program is executed; false where the
 /// kernel cannot (Linux before 5.11).
-pub(super) fn close_on_exec_from(first: RawFd) -> bool {
+pub(crate) fn close_on_exec_from(first: RawFd) -> bool {
     let flags = c_long::from(libc::CLOSE_RANGE_CLOEXEC);
     // SAFETY: takes three numbers, and closes nothing.
     unsafe { libc::syscall(libc::SYS_close_range, c_long::from(first), c_long::MAX, flags) == 0 }
@@ -78,7 +78,7 @@ pub(super) fn close_on_exec_from(first: RawFd) -> bool {
 /// Puts up a filter of system calls for the calling thread and what it starts, for good.
 /// With `listens`, the result is the descriptor at which calls that the filter hands over
 /// are answered.
-pub(super) fn install_filter(
+pub(crate) fn install_filter(
     program: &[sock_filter],
     listens: bool,
 ) -> io::Result<Option<OwnedFd>> {
@@ -104,14 +104,14 @@ pub(super) fn install_filter(
 
 /// A call that a filter handed over.
 #[derive(Debug)]
-pub(super) struct HandedOver {
+pub(crate) struct HandedOver {
     id: u64,
     /// Its number.
     pub number: c_int,
 }
 
 /// The next call that the filter of this listener hands over.
-pub(super) fn next_call(listener: &OwnedFd) -> io::Result<HandedOver> {
+pub(crate) fn next_call(listener: &OwnedFd) -> io::Result<HandedOver> {
     // SAFETY: all zeros is a `struct seccomp_notif`, and what the kernel wants to be handed.
     let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
     let request = libc::SECCOMP_IOCTL_NOTIF_RECV;
@@ -121,7 +121,7 @@ pub(super) fn next_call(listener: &OwnedFd) -> io::Result<HandedOver> {
 }
 
 /// Has it fail.
-pub(super) fn answer_call(listener: &OwnedFd, call: &HandedOver, errno: c_int) {
+pub(crate) fn answer_call(listener: &OwnedFd, call: &HandedOver, errno: c_int) {
     let mut answer = libc::seccomp_notif_resp { id: call.id, val: 0, error: -errno, flags: 0 };
     let request = libc::SECCOMP_IOCTL_NOTIF_SEND;
     // SAFETY: the request reads one such structure. It fails if whoever made the call has

@@ -8,7 +8,7 @@ use nix::unistd::getpid;
 
 /// One process, as far as it matters here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Process {
+pub(crate) struct Process {
     pub id: i32,
     pub parent: i32,
     /// Its process group.
@@ -38,7 +38,7 @@ impl Process {
 
 /// Every process that can be seen. None where there is no `/proc` to tell, or only that of
 /// another PID namespace, where our ids are those of others.
-pub(super) fn processes() -> Vec<Process> {
+pub(crate) fn processes() -> Vec<Process> {
     let us = fs::read("/proc/self/stat").ok().and_then(|stat| Process::parse(&stat));
     if us.is_none_or(|us| us.id != getpid().as_raw()) {
         return Vec::new();

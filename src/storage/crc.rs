@@ -8,7 +8,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 
 /// Which checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// CRC-32.
     Crc32,
     /// CRC-32C.
@@ -19,7 +19,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// The one that S3 has this name for; `None` if that is none of these.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(crate) fn named(name: &str) -> Option<Self> {
         match name {
             "crc32" => Some(Self::Crc32),
             "crc32c" => Some(Self::Crc32c),
@@ -31,14 +31,14 @@ impl Kind {
 
 /// A checksum. It is shown as S3 writes it: in base 64.
 #[derive(Clone, Debug)]
-pub(super) struct Crc {
+pub(crate) struct Crc {
     kind: Kind,
     digest: Digest,
 }
 
 impl Crc {
     /// Of nothing.
-    pub(super) fn new(kind: Kind) -> Self {
+    pub(crate) fn new(kind: Kind) -> Self {
         let algorithm = match kind {
             Kind::Crc32 => CrcAlgorithm::Crc32IsoHdlc,
             Kind::Crc32c => CrcAlgorithm::Crc32Iscsi,
@@ -48,19 +48,19 @@ impl Crc {
     }
 
     /// Of these bytes.
-    pub(super) fn of(kind: Kind, bytes: &[u8]) -> Self {
+    pub(crate) fn of(kind: Kind, bytes: &[u8]) -> Self {
         let mut sum = Self::new(kind);
         sum.update(bytes);
         sum
     }
 
     /// More bytes follow.
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.digest.update(bytes);
     }
 
     /// Of the whole that these parts make, in their order; `None` of no parts.
-    pub(super) fn whole(parts: impl IntoIterator<Item = Self>) -> Option<Self> {
+    pub(crate) fn whole(parts: impl IntoIterator<Item = Self>) -> Option<Self> {
         parts.into_iter().reduce(|mut sum, part| {
             sum.digest.combine(&part.digest);
             sum

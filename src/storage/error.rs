@@ -55,7 +55,7 @@ pub enum Failure {
 
 impl Failure {
     /// In whoever's words.
-    pub(super) fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
+    pub(crate) fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
         match self {
             Self::Missing(e)
             | Self::Archived(e)
@@ -83,7 +83,7 @@ impl From<Misconfigured> for Failure {
 
 impl Failure {
     /// A file was found larger than it was said to be, `size` bytes.
-    pub(super) fn grown(size: u64) -> Self {
+    pub(crate) fn grown(size: u64) -> Self {
         let text = format!("it was {size} bytes large, and became larger while it was being read");
         Self::Transient(text.into())
     }

@@ -41,31 +41,31 @@ impl FromStr for Fingerprint {
 /// What the content of a file is known by: its size, and what it adds up to in one or more
 /// ways, each with its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Content {
+pub(crate) struct Content {
     size: u64,
     sums: BTreeMap<String, String>,
 }
 
 impl Content {
     /// Of so many bytes.
-    pub(super) fn new(size: u64) -> Self {
+    pub(crate) fn new(size: u64) -> Self {
         Self { size, sums: BTreeMap::new() }
     }
 
     /// It adds up to `sum`, in the way of this name. Neither has spaces.
     #[must_use]
-    pub(super) fn with(mut self, name: &str, sum: impl fmt::Display) -> Self {
+    pub(crate) fn with(mut self, name: &str, sum: impl fmt::Display) -> Self {
         self.sums.insert(name.to_owned(), sum.to_string());
         self
     }
 
     /// In bytes.
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
     /// What it adds up to in the way of this name, if that is known.
-    pub(super) fn sum(&self, name: &str) -> Option<&str> {
+    pub(crate) fn sum(&self, name: &str) -> Option<&str> {
         self.sums.get(name).map(String::as_str)
     }
 }
@@ -73,11 +73,11 @@ impl Content {
 /// A fingerprint as it is stored: with the content of the file that it belongs to, lest it be
 /// taken for that of another file in the same place. Its text is `FINGERPRINT SIZE NAME=SUM…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Bound {
+pub(crate) struct Bound {
     /// What the file was made from.
-    pub(super) fingerprint: Fingerprint,
+    pub(crate) fingerprint: Fingerprint,
     /// What the file is.
-    pub(super) content: Content,
+    pub(crate) content: Content,
 }
 
 impl fmt::Display for Bound {

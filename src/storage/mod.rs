@@ -14,11 +14,10 @@
 mod crc;
 mod error;
 mod fingerprint;
-mod headway;
 mod local;
 mod opened;
 mod s3;
-mod sidecar;
+mod transfer_progress;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -28,9 +27,9 @@ use bytes::Bytes;
 
 pub use error::{Failure, Operation, StorageError};
 pub use fingerprint::Fingerprint;
-pub use headway::Headway;
 use opened::START;
 pub use opened::{Opened, Version};
+pub use transfer_progress::TransferProgress;
 
 use crate::request::{Location, Transfers};
 
@@ -275,7 +274,7 @@ impl Storage {
         file: &Location,
         fingerprint: Option<Fingerprint>,
     ) -> Result<u64, StorageError> {
-        self.upload_watched(source, file, fingerprint, &Headway::default()).await
+        self.upload_watched(source, file, fingerprint, &TransferProgress::default()).await
     }
 
     /// The same, telling how far that has come, as far as it is stored piece by piece.
@@ -287,13 +286,13 @@ impl Storage {
         source: File,
         file: &Location,
         fingerprint: Option<Fingerprint>,
-        headway: &Headway,
+        progress: &TransferProgress,
     ) -> Result<u64, StorageError> {
         let result = async {
             match file {
                 Location::Local(path) => local::copy(source, path.clone(), fingerprint).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await?.upload(source, key, fingerprint, headway).await
+                    self.s3.bucket(bucket).await?.upload(source, key, fingerprint, progress).await
                 }
             }
         };

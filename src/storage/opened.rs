@@ -10,7 +10,7 @@ use crate::request::Location;
 /// (`ENOUGH` in `src/blender/scene_file.rs`), but files no larger than this come whole in
 /// this one request, with their checksum. Of large ones it is all that is read where no
 /// frame is missing: more would be for nothing.
-pub(super) const START: u64 = 1024 * 1024 + 64 * 1024;
+pub(crate) const START: u64 = 1024 * 1024 + 64 * 1024;
 
 /// The beginning of a file, and what tells this version of it from others.
 #[derive(Clone, Debug)]

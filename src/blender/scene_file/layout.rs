@@ -3,9 +3,10 @@
 //! Sources: Blender's `BLO_blend_defs.hh` (4.x: `BLO_blend_defs.h`) and `write_renderinfo`
 //! in `writefile.cc`.
 
-use super::{Flaw, Machine, Scene};
-use crate::request::BlenderVersion;
-use crate::request::{FrameNumber, FrameRange};
+use std::fmt;
+
+use super::flaw::Flaw;
+use crate::request::{BlenderVersion, FrameNumber, FrameRange};
 
 pub(super) const MAGIC: &[u8] = b"BLENDER";
 
@@ -23,6 +24,35 @@ const DATA_LENGTH: usize = 4;
 
 /// The same from Blender 5.0 on, where it has 64 bits rather than 32.
 const DATA_LENGTH_5: usize = 16;
+
+/// The kind of machine that a file was saved on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Machine {
+    /// The size of its addresses, in bits: 32 or 64.
+    pub pointer_bits: u8,
+    /// Whether the first byte of a number is the one that weighs most.
+    pub big_endian: bool,
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} bit, {} endian",
+            self.pointer_bits,
+            if self.big_endian { "big" } else { "little" }
+        )
+    }
+}
+
+/// A scene in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// Its name.
+    pub name: String,
+    /// Its frames.
+    pub range: FrameRange,
+}
 
 /// How a file is laid out, from its first bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

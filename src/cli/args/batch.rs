@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{LogArgs, RendererArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs};
+use super::shared::{LogArgs, RendererArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SubmitArgs {

@@ -9,10 +9,10 @@
 
 use std::io::{BufRead, Seek};
 
-use super::super::Damage;
-use super::super::reader::Source;
 use super::header::{Header, Layout, Part};
 use super::tiles::Place;
+use crate::image::Damage;
+use crate::image::reader::Source;
 
 /// How many offsets are read between two visits to their chunks.
 const BATCH: usize = 512;

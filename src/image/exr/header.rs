@@ -3,10 +3,10 @@
 
 use std::io::{BufRead, Seek};
 
-use super::super::reader::Source;
-use super::super::{Damage, Frame};
 use super::picture::{Channels, Picture};
 use super::tiles::Tiles;
+use crate::image::reader::Source;
+use crate::image::{Damage, Frame};
 
 const HEADER: &str = "the header";
 

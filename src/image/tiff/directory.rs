@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, Seek};
 
-use super::super::Damage;
-use super::super::reader::Source;
+use crate::image::Damage;
+use crate::image::reader::Source;
 
 const HEADER: &str = "the header";
 const DIRECTORY: &str = "the image directory";

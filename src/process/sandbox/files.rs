@@ -12,13 +12,13 @@ use landlock::{
     RulesetCreated, RulesetCreatedAttr as _, Scope, path_beneath_rules,
 };
 
-use super::Walls;
+use super::SandboxPolicy;
 
 /// Everything this version knows is denied where the kernel knows it too.
 const NEWEST: ABI = ABI::V9;
 
 /// Where systems keep programs and what these are made of.
-pub(super) const SOFTWARE: [&str; 9] =
+pub(crate) const SOFTWARE: [&str; 9] =
     ["/bin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/sbin", "/usr", "/nix/store"];
 
 /// What programs read of the system: how libraries are found and set up, names of users,
@@ -70,8 +70,8 @@ const GPUS: [&str; 4] = ["dri", "kfd", "nvidia", "dxg"];
 ///
 /// # Errors
 /// If the kernel has no Landlock, or refuses.
-pub(super) fn lock_in(walls: &Walls) -> io::Result<i32> {
-    let status = rules(walls)
+pub(crate) fn lock_in(policy: &SandboxPolicy) -> io::Result<i32> {
+    let status = rules(policy)
         .and_then(RulesetCreated::restrict_self)
         .map_err(|error| io::Error::other(format!("Landlock: {error}")))?;
     match status.landlock {
@@ -81,7 +81,7 @@ pub(super) fn lock_in(walls: &Walls) -> io::Result<i32> {
     }
 }
 
-fn rules(walls: &Walls) -> Result<RulesetCreated, landlock::RulesetError> {
+fn rules(policy: &SandboxPolicy) -> Result<RulesetCreated, landlock::RulesetError> {
     let execute = AccessFs::from_read(NEWEST);
     let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
     // No links that lead elsewhere, no devices, no programs.
@@ -103,10 +103,10 @@ fn rules(walls: &Walls) -> Result<RulesetCreated, landlock::RulesetError> {
         .add_rules(path_beneath_rules(SYSTEM, read))?
         .add_rules(path_beneath_rules(DEVICES, device))?
         .add_rules(path_beneath_rules(gpus(), gpu))?
-        .add_rules(path_beneath_rules(&walls.run, execute))?
-        .add_rules(path_beneath_rules(&walls.read, read))?
-        .add_rules(path_beneath_rules(&walls.list, AccessFs::ReadDir))?
-        .add_rules(path_beneath_rules(&walls.write, write))
+        .add_rules(path_beneath_rules(&policy.run, execute))?
+        .add_rules(path_beneath_rules(&policy.read, read))?
+        .add_rules(path_beneath_rules(&policy.list, AccessFs::ReadDir))?
+        .add_rules(path_beneath_rules(&policy.write, write))
 }
 
 fn gpus() -> Vec<std::path::PathBuf> {

@@ -7,7 +7,8 @@ use nix::sys::signal::Signal;
 use tokio::signal::unix::{self as tokio_unix, SignalKind, signal};
 
 use super::{Interrupt, Shutdown};
-use crate::process::guard::{self, Guard};
+use crate::process::guard;
+use crate::process::guard::Guard;
 use crate::request::StopGrace;
 
 impl Shutdown {

@@ -10,24 +10,26 @@ use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{ChecksumMode, EncodingType};
 use percent_encoding::percent_decode_str;
 
-use super::buffer::Buffer;
-use super::classify::fault;
-use super::connection::{Connection, is_protected};
+use super::connection::is_protected;
 use super::integrity::is_content_of;
-use super::pace::Pace;
-use super::retry::{Patience, limit, within};
-use super::unfinished::Background;
+use super::requests::adaptive_concurrency::ConcurrencyLimit;
+use super::requests::classify::attempt_error;
+use super::requests::deadlines::{limit, within};
+use super::requests::requester::Requester;
+use super::upload::buffer::Buffer;
+use super::upload::labels::FINGERPRINT;
+use super::upload::unfinished::Background;
 use crate::request::Transfers;
 use crate::storage::fingerprint::Bound;
 use crate::storage::{Entry, Failure, Fingerprint, Names};
 
 /// What travels in one request at most; larger objects go in parts.
-pub(super) const WHOLE: u64 = 16 * 1024 * 1024;
+pub(crate) const WHOLE: u64 = 16 * 1024 * 1024;
 
 /// A part, or a ten-thousandth of the object if that is more: S3's limit on their number.
 /// Small, because what goes out is held in memory, and S3 likes parts of 8 to 16 MiB
 /// ("Performance guidelines for Amazon S3" in the S3 user guide).
-pub(super) const PART: u64 = 8 * 1024 * 1024;
+pub(crate) const PART: u64 = 8 * 1024 * 1024;
 
 /// The most keys that a page of a listing has.
 const PAGE_KEYS: u32 = 1000;
@@ -38,49 +40,43 @@ const MOST_ENTRIES: usize = 4_000_000;
 /// More than that many keys of a kilobyte each.
 const PAGE: u64 = 2 * 1024 * 1024;
 
-/// The metadata of an object that is its fingerprint: `x-amz-meta-` stands before it on
-/// the wire.
-pub(super) const FINGERPRINT: &str = "render-worker-fingerprint";
-
 /// The way to a bucket.
 #[derive(Clone, Debug)]
 pub(in crate::storage) struct Bucket {
-    pub(super) connection: Arc<Connection>,
-    pub(super) name: String,
+    pub(crate) requester: Requester,
     /// Whether TLS protects what travels. Then the payload is not signed as well: its
     /// checksum suffices, and SHA-256 is most of the CPU time of an upload.
-    pub(super) tls: bool,
-    pub(super) patience: Patience,
-    /// How many requests were tried again, to any bucket.
-    pub(super) retries: Arc<AtomicU64>,
+    pub(crate) tls: bool,
     /// When it is a transfer's turn.
-    pub(super) pace: Arc<Pace>,
+    pub(crate) concurrency: Arc<ConcurrencyLimit>,
     /// Room for what is on its way out.
-    pub(super) buffer: Arc<Buffer>,
+    pub(crate) buffer: Arc<Buffer>,
     /// What has to be finished, or undone, when an upload is given up.
-    pub(super) background: Background,
+    pub(crate) background: Background,
     /// Whether the store has refused the checksum of a whole object that came in parts.
-    pub(super) refuses_sums: Arc<AtomicBool>,
+    pub(crate) refuses_sums: Arc<AtomicBool>,
 }
 
 impl Bucket {
-    pub(super) fn new(
+    pub(crate) fn new(
         config: &SdkConfig,
         name: &str,
         transfers: &Transfers,
         retries: &Arc<AtomicU64>,
     ) -> Self {
         Self {
-            connection: Arc::new(Connection::new(config, transfers.requester_pays)),
-            name: name.to_owned(),
+            requester: Requester::new(config, name, transfers, retries),
             tls: is_protected(config),
-            patience: Patience::new(transfers.attempts),
-            retries: Arc::clone(retries),
-            pace: Arc::new(Pace::new(transfers.at_once.get())),
+            concurrency: Arc::new(ConcurrencyLimit::new(transfers.at_once.get())),
             buffer: Arc::new(Buffer::new(transfers.upload_buffer)),
             background: Background::default(),
             refuses_sums: Arc::default(),
         }
+    }
+
+    /// Its name.
+    pub(crate) fn name(&self) -> &str {
+        self.requester.bucket()
     }
 
     /// The objects of these names directly below `folder`.
@@ -98,10 +94,10 @@ impl Bucket {
         loop {
             // One page after the other, each tried for itself: a listing of a thousand pages
             // need not begin again.
-            let page = self.persist(&prefix, |client| {
+            let page = self.requester.persist(&prefix, |client| {
                 let request = client
                     .list_objects_v2()
-                    .bucket(&self.name)
+                    .bucket(self.name())
                     .prefix(&prefix)
                     .delimiter("/")
                     .set_start_after(after.clone())
@@ -109,7 +105,7 @@ impl Bucket {
                     // XML has no way to write control characters, and keys may have them.
                     .encoding_type(EncodingType::Url)
                     .set_continuation_token(next.clone());
-                within(limit(PAGE), async { request.send().await.map_err(fault) })
+                within(limit(PAGE), async { request.send().await.map_err(attempt_error) })
             });
             let page = page.await?;
             expected = None;
@@ -153,10 +149,10 @@ impl Bucket {
         &self,
         key: &str,
     ) -> Result<Option<Fingerprint>, Failure> {
-        let head = self.persist(key, |client| {
-            let request = client.head_object().bucket(&self.name).key(key);
+        let head = self.requester.persist(key, |client| {
+            let request = client.head_object().bucket(self.name()).key(key);
             let request = request.checksum_mode(ChecksumMode::Enabled);
-            within(limit(0), async { request.send().await.map_err(fault) })
+            within(limit(0), async { request.send().await.map_err(attempt_error) })
         });
         match head.await {
             Ok(object) => {

@@ -14,8 +14,9 @@ use aws_sdk_s3::config::{
 use aws_sdk_s3::error::BoxError;
 use tokio::sync::Mutex;
 
-use super::retry::limit;
-use crate::aws::{self, Misconfigured, Service};
+use super::requests::deadlines::limit;
+use crate::aws;
+use crate::aws::{Misconfigured, Service};
 
 /// Asked first where neither environment, profile nor instance names a region; the
 /// bucket then tells where it really is.
@@ -27,14 +28,14 @@ const SILENCE: Duration = Duration::from_secs(20);
 
 /// The way to a bucket.
 #[derive(Debug)]
-pub(super) struct Connection {
+pub(crate) struct Connection {
     session: Mutex<Session>,
 }
 
 /// A client and its number among those that there were.
 #[derive(Clone, Debug)]
-pub(super) struct Session {
-    pub(super) client: Client,
+pub(crate) struct Session {
+    pub(crate) client: Client,
     config: SdkConfig,
     requester_pays: bool,
     number: u32,
@@ -42,7 +43,7 @@ pub(super) struct Session {
 
 impl Session {
     /// The region whose S3 is asked.
-    pub(super) fn region(&self) -> Option<&str> {
+    pub(crate) fn region(&self) -> Option<&str> {
         self.config.region().map(Region::as_ref)
     }
 
@@ -55,21 +56,21 @@ impl Session {
 
 impl Connection {
     /// By way of the region of `config`.
-    pub(super) fn new(config: &SdkConfig, requester_pays: bool) -> Self {
+    pub(crate) fn new(config: &SdkConfig, requester_pays: bool) -> Self {
         let client = client(config, requester_pays);
         let session = Session { client, config: config.clone(), requester_pays, number: 0 };
         Self { session: Mutex::new(session) }
     }
 
     /// The client to use now.
-    pub(super) async fn session(&self) -> Session {
+    pub(crate) async fn session(&self) -> Session {
         self.session.lock().await.clone()
     }
 
     /// Replaces the client of `session`, that has no credentials or some that have expired, by one
     /// that has asked for them anew: the SDK keeps credentials until the time that their
     /// source has named, whatever S3 says, and reads a profile once.
-    pub(super) async fn renew(&self, session: &Session, expired: bool) {
+    pub(crate) async fn renew(&self, session: &Session, expired: bool) {
         let mut current = self.session.lock().await;
         // Several requests can fail of it at once; one of them asks.
         if current.number == session.number {
@@ -86,7 +87,7 @@ impl Connection {
     }
 
     /// Replaces the client of `session` by one for the region `home`.
-    pub(super) async fn move_to(&self, session: &Session, home: String) {
+    pub(crate) async fn move_to(&self, session: &Session, home: String) {
         let mut current = self.session.lock().await;
         if current.number == session.number {
             tracing::debug!(region = home, "the bucket is in another region");
@@ -100,7 +101,7 @@ impl Connection {
 ///
 /// # Errors
 /// If one of these settings makes no sense.
-pub(super) async fn load_config(region: Option<Region>) -> Result<SdkConfig, Misconfigured> {
+pub(crate) async fn load_config(region: Option<Region>) -> Result<SdkConfig, Misconfigured> {
     let region = match region {
         Some(region) => Some(region),
         None => aws::region().await,
@@ -109,8 +110,8 @@ pub(super) async fn load_config(region: Option<Region>) -> Result<SdkConfig, Mis
 }
 
 /// What is set for a request that carries something: the SDK's time until the first byte of
-/// the answer counts the upload, however it moves. [`while_moving`](super::retry) does not.
-pub(super) fn carrying() -> Builder {
+/// the answer counts the upload, however it moves. [`while_moving`](super::requests::deadlines::while_moving) does not.
+pub(crate) fn carrying() -> Builder {
     let timeouts = TimeoutConfig::builder().connect_timeout(aws::CONNECT).disable_read_timeout();
     Builder::new().timeout_config(timeouts.build())
 }
@@ -159,7 +160,7 @@ impl Intercept for RequesterPays {
 }
 
 /// Whether what is said to S3 is protected by TLS.
-pub(super) fn is_protected(config: &SdkConfig) -> bool {
+pub(crate) fn is_protected(config: &SdkConfig) -> bool {
     Service::S3.endpoint(config).is_none_or(|endpoint| endpoint.starts_with("https"))
 }
 

@@ -26,7 +26,7 @@ const BLOCK: usize = 256 * 1024;
 
 /// What the content of an object must add up to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Sum {
+pub(crate) enum Sum {
     /// A checksum that S3 keeps with the object.
     Kept {
         /// Its name.
@@ -40,7 +40,7 @@ pub(super) enum Sum {
 
 impl Sum {
     /// The kind that parts can be added up to.
-    pub(super) fn crc(&self) -> Option<Kind> {
+    pub(crate) fn crc(&self) -> Option<Kind> {
         match self {
             Self::Kept { algorithm, .. } => Kind::named(algorithm),
             Self::ETag(_) => None,
@@ -48,7 +48,7 @@ impl Sum {
     }
 
     /// The same sum of a content that has this one.
-    pub(super) fn of_crc(&self, crc: &Crc) -> Option<Self> {
+    pub(crate) fn of_crc(&self, crc: &Crc) -> Option<Self> {
         match self {
             Self::Kept { algorithm, .. } => Some(Self::Kept { algorithm, value: crc.to_string() }),
             Self::ETag(_) => None,
@@ -56,7 +56,7 @@ impl Sum {
     }
 
     /// What the head of an object tells.
-    pub(super) fn of_head(head: &HeadObjectOutput) -> Option<Self> {
+    pub(crate) fn of_head(head: &HeadObjectOutput) -> Option<Self> {
         // With how many letters a sum of that kind is written.
         let kept = [
             ("crc64nvme", 12, head.checksum_crc64_nvme()),
@@ -79,7 +79,7 @@ impl Sum {
     }
 
     /// What the head of an answer tells that the SDK does not compare.
-    pub(super) fn of_answer(answer: &GetObjectOutput) -> Option<Self> {
+    pub(crate) fn of_answer(answer: &GetObjectOutput) -> Option<Self> {
         let kept = [
             answer.checksum_crc64_nvme(),
             answer.checksum_crc32(),
@@ -106,14 +106,14 @@ impl Sum {
     }
 
     /// The same sum of a content that is in memory.
-    pub(super) fn of_bytes(&self, content: &[u8]) -> Self {
+    pub(crate) fn of_bytes(&self, content: &[u8]) -> Self {
         let mut adding = Adding::new(self);
         adding.add(content);
         adding.sum()
     }
 
     /// The same sum of a whole file.
-    pub(super) fn of_file(&self, mut file: &File) -> io::Result<Self> {
+    pub(crate) fn of_file(&self, mut file: &File) -> io::Result<Self> {
         let mut adding = Adding::new(self);
         let mut buffer = vec![0; BLOCK];
         loop {
@@ -132,7 +132,7 @@ const ETAG: &str = "etag";
 /// Whether an object is the one that `content` was taken of, as far as its head tells: by a
 /// checksum that S3 keeps of the whole, or else by its `ETag`. Where it tells nothing, it is
 /// not known to be.
-pub(super) fn is_content_of(content: &Content, head: &HeadObjectOutput) -> bool {
+pub(crate) fn is_content_of(content: &Content, head: &HeadObjectOutput) -> bool {
     let size = head.content_length().and_then(|size| u64::try_from(size).ok());
     if size != Some(content.size()) {
         return false;
@@ -147,7 +147,7 @@ pub(super) fn is_content_of(content: &Content, head: &HeadObjectOutput) -> bool 
 }
 
 /// What will be known of an object that is stored in one request.
-pub(super) fn content_of(bytes: &[u8]) -> Content {
+pub(crate) fn content_of(bytes: &[u8]) -> Content {
     let content = Content::new(bytes.len() as u64);
     let content = content.with(ETAG, digits(&Md5::digest(bytes)));
     [("crc32", Kind::Crc32), ("crc64nvme", Kind::Crc64Nvme)]
@@ -157,7 +157,7 @@ pub(super) fn content_of(bytes: &[u8]) -> Content {
 
 /// What will be known of an object that is stored in parts of `length` bytes: the `ETag` is made
 /// of theirs ("Checking object integrity" in the S3 user guide).
-pub(super) fn content_of_parts(file: &File, size: u64, length: u64) -> io::Result<Content> {
+pub(crate) fn content_of_parts(file: &File, size: u64, length: u64) -> io::Result<Content> {
     let (mut whole, mut parts) = (Crc::new(Kind::Crc64Nvme), Md5::new());
     let (mut start, mut count) = (0, 0);
     let mut buffer = vec![0; BLOCK];

@@ -1,15 +1,10 @@
 //! S3 and what speaks its protocol.
 
 mod bucket;
-mod buffer;
-mod classify;
 mod connection;
 mod download;
 mod integrity;
-mod pace;
-mod retry;
-mod scratch;
-mod unfinished;
+mod requests;
 mod upload;
 
 use std::collections::HashMap;
@@ -26,7 +21,7 @@ use connection::load_config;
 
 /// The buckets that have been met, each with a client for its region.
 #[derive(Debug)]
-pub(super) struct Buckets {
+pub(crate) struct Buckets {
     transfers: Transfers,
     config: OnceCell<SdkConfig>,
     known: Mutex<HashMap<String, Bucket>>,
@@ -35,7 +30,7 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    pub(super) fn new(transfers: Transfers) -> Self {
+    pub(crate) fn new(transfers: Transfers) -> Self {
         Self {
             transfers,
             config: OnceCell::default(),
@@ -50,7 +45,7 @@ impl Buckets {
     ///
     /// # Errors
     /// If a setting for S3 makes no sense.
-    pub(super) async fn bucket(&self, name: &str) -> Result<Bucket, Failure> {
+    pub(crate) async fn bucket(&self, name: &str) -> Result<Bucket, Failure> {
         let config = self.config.get_or_try_init(|| Box::pin(load_config(None))).await?;
         let mut known = self.known.lock().await;
         let new = || Bucket::new(config, name, &self.transfers, &self.retries);
@@ -58,12 +53,12 @@ impl Buckets {
     }
 
     /// How many requests were tried again up to now.
-    pub(super) fn retries(&self) -> u64 {
+    pub(crate) fn retries(&self) -> u64 {
         self.retries.load(Relaxed)
     }
 
     /// Waits until nothing is left of uploads that were given up.
-    pub(super) async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         let buckets: Vec<_> = self.known.lock().await.values().cloned().collect();
         for bucket in buckets {
             bucket.background.settle().await;

@@ -9,7 +9,7 @@
 use nix::libc::{self, c_long};
 
 /// A number and its name.
-pub(super) type Call = (c_long, &'static str);
+pub(crate) type Call = (c_long, &'static str);
 
 macro_rules! calls {
     ($($(#[$attribute:meta])* $name:ident)*) => {
@@ -20,7 +20,7 @@ macro_rules! calls {
 /// Newer than the C library's headers, and the same everywhere (asm-generic/unistd.h).
 #[allow(non_upper_case_globals, reason = "named as the kernel's headers have it")]
 mod numbers {
-    pub(super) use nix::libc::*;
+    pub(crate) use nix::libc::*;
 
     use super::c_long;
 
@@ -53,10 +53,10 @@ mod numbers {
 
 /// From this number on (Linux 5.1, when all architectures began to count alike), programs
 /// must do without a call that is not there.
-pub(super) const RECENT: c_long = 424;
+pub(crate) const RECENT: c_long = 424;
 
 /// Allowed whatever their arguments.
-pub(super) const ALLOWED: &[Call] = calls![
+pub(crate) const ALLOWED: &[Call] = calls![
     // Memory of its own.
     SYS_brk SYS_mmap SYS_munmap SYS_mprotect SYS_mremap SYS_madvise SYS_msync SYS_mincore
     SYS_mlock SYS_mlock2 SYS_munlock SYS_mlockall SYS_munlockall SYS_membarrier SYS_memfd_create
@@ -124,7 +124,7 @@ pub(super) const ALLOWED: &[Call] = calls![
 ];
 
 /// Allowed with some arguments: see the filter.
-pub(super) const LIMITED: &[Call] = calls![
+pub(crate) const LIMITED: &[Call] = calls![
     SYS_socket SYS_socketpair SYS_sendto SYS_clone SYS_setpgid SYS_kill SYS_tgkill SYS_pidfd_open SYS_prctl
     SYS_fcntl SYS_ioctl SYS_prlimit64 SYS_personality SYS_setpriority SYS_ioprio_set
     SYS_sched_setaffinity SYS_sched_setscheduler SYS_sched_setparam SYS_sched_setattr
@@ -132,7 +132,7 @@ pub(super) const LIMITED: &[Call] = calls![
 
 /// Said to have been done, and not done: Landlock does not look at these, and Python's
 /// `shutil.copy` and `copy2` fail where they do. To the worker, modes and times are nothing.
-pub(super) const PRETENDED: &[Call] = calls![
+pub(crate) const PRETENDED: &[Call] = calls![
     SYS_fchmod SYS_fchmodat SYS_fchmodat2 SYS_utimensat
     #[cfg(target_arch = "x86_64")] SYS_chmod
     #[cfg(target_arch = "x86_64")] SYS_utime
@@ -143,7 +143,7 @@ pub(super) const PRETENDED: &[Call] = calls![
 /// Said to have been done where they are about a thread or process by its number, which may be
 /// anybody's: Mesa spreads its threads over the cores so, and gives some of them less time.
 /// Each with the argument that has the number.
-pub(super) const PRETENDED_OF_OTHERS: [(c_long, u8); 6] = [
+pub(crate) const PRETENDED_OF_OTHERS: [(c_long, u8); 6] = [
     (libc::SYS_setpriority, 1),
     (libc::SYS_ioprio_set, 1),
     (libc::SYS_sched_setaffinity, 0),
@@ -154,7 +154,7 @@ pub(super) const PRETENDED_OF_OTHERS: [(c_long, u8); 6] = [
 
 /// Everything else is denied. These are named here so that the log can name them, and as what
 /// the allow-list is against.
-pub(super) const DENIED: &[Call] = calls![
+pub(crate) const DENIED: &[Call] = calls![
     // Does what the filter denies, where the filter does not see it.
     SYS_io_uring_setup SYS_io_uring_enter SYS_io_uring_register
     // Other processes: their memory, their descriptors, their signals.
@@ -199,7 +199,7 @@ pub(super) const DENIED: &[Call] = calls![
 ];
 
 /// The name of a call, if it is known here.
-pub(super) fn name(number: c_long) -> Option<&'static str> {
+pub(crate) fn name(number: c_long) -> Option<&'static str> {
     let known = [ALLOWED, LIMITED, PRETENDED, DENIED].into_iter().flatten();
     let (_, name) = known.into_iter().find(|(known, _)| *known == number)?;
     name.strip_prefix("SYS_")

@@ -23,7 +23,7 @@ const TOLD: usize = 20;
 const EVERYBODYS: [c_long; 1] = [libc::SYS_socket];
 
 /// Answers what is handed over by `program`, until nothing of it is left.
-pub(super) fn answer(program: &str, listener: &Receiver<OwnedFd>) {
+pub(crate) fn answer(program: &str, listener: &Receiver<OwnedFd>) {
     // None comes where there is no filter in the end.
     let Ok(listener) = listener.recv() else { return };
     let mut told = BTreeSet::new();
@@ -58,7 +58,7 @@ pub(super) fn answer(program: &str, listener: &Receiver<OwnedFd>) {
 }
 
 /// What a program understands best.
-pub(super) fn error_of(number: c_long) -> c_int {
+pub(crate) fn error_of(number: c_long) -> c_int {
     let is_there = LIMITED.iter().any(|&(limited, _)| limited == number);
     if number >= RECENT && !is_there { libc::ENOSYS } else { libc::EPERM }
 }

@@ -1,0 +1,117 @@
+//! The command line as it is typed, and the manual that `--help` prints.
+//!
+//! Every value is optional text here: [`super`] fills in variables and validates.
+
+#![expect(clippy::doc_markdown, reason = "these comments are the text of --help, not Markdown")]
+
+mod batch;
+mod inspect;
+mod render;
+mod shared;
+mod stitch;
+
+use clap::{Parser, Subcommand};
+
+pub(super) use batch::{FollowArgs, StatusArgs, SubmitArgs};
+use batch::{STATUS_EXAMPLES, SUBMIT_EXAMPLES};
+use inspect::INSPECT_EXAMPLES;
+pub(super) use inspect::InspectArgs;
+use render::RENDER_EXAMPLES;
+pub(super) use render::RenderArgs;
+pub(super) use shared::{CommonArgs, LogArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs};
+use stitch::STITCH_EXAMPLES;
+pub(super) use stitch::StitchArgs;
+
+/// Renders Blender animations and stitches them to video, in a container.
+#[derive(Debug, Parser)]
+#[command(
+    name = "render-worker",
+    version,
+    about = "Renders Blender animations and stitches them to video, in a container",
+    long_about = "Renders Blender animations and stitches them to video, in a container: as a job \
+                  of AWS Batch, where every child of an array job renders its own frames, or with \
+                  `docker run` on one machine.\n\n\
+                  Every flag can be given as an environment variable instead; the flag wins, and \
+                  an empty variable counts as unset.",
+    after_long_help = EXAMPLES,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = false
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Action {
+    /// Render frames of a scene; each is stored as soon as it is finished
+    #[command(after_long_help = RENDER_EXAMPLES)]
+    Render(RenderArgs),
+    /// Make a video of the frames that were rendered
+    #[command(after_long_help = STITCH_EXAMPLES)]
+    Stitch(StitchArgs),
+    /// Tell which frames a scene has, and how large an array renders them
+    #[command(after_long_help = INSPECT_EXAMPLES)]
+    Inspect(InspectArgs),
+    /// Submit the jobs that render a scene and make the video to AWS Batch
+    #[command(after_long_help = SUBMIT_EXAMPLES)]
+    Submit(SubmitArgs),
+    /// Tell how jobs on AWS Batch are, and why children have failed
+    #[command(after_long_help = STATUS_EXAMPLES)]
+    Status(StatusArgs),
+}
+
+impl Action {
+    /// What is common to those that run Blender or FFmpeg.
+    pub fn common(&self) -> Option<&CommonArgs> {
+        match self {
+            Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
+                Some(common)
+            }
+            Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
+        }
+    }
+
+    /// How all of them ask S3.
+    pub fn store(&self) -> &StoreArgs {
+        match self {
+            Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
+                &common.store
+            }
+            Self::Inspect(args) => &args.store,
+            Self::Submit(args) => &args.store,
+            Self::Status(args) => &args.store,
+        }
+    }
+
+    /// How all of them log.
+    pub fn log(&self) -> &LogArgs {
+        match self {
+            Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
+                &common.log
+            }
+            Self::Inspect(args) => &args.log,
+            Self::Submit(args) => &args.log,
+            Self::Status(args) => &args.log,
+        }
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  Render frames 1 to 10 of a scene on this machine, then make a video of them:
+    render-worker render -i scene.blend -o out -f 10
+    render-worker stitch -i out -o out
+
+  The same in a container:
+    docker run --rm -v \"$PWD\":/work render-worker render -i /work/scene.blend -o /work/out -f 10
+
+  On AWS Batch, as the command of a job definition for array jobs:
+    [\"Ref::action\", \"-i\", \"Ref::inputUri\", \"-o\", \"Ref::outputUri\", \"-f\", \"Ref::framesPerJob\"]
+
+Exit codes:
+  0 success, 2 usage, 65 scene or frame unusable, 66 input missing, 69 Blender or FFmpeg
+  missing, 70 Blender or FFmpeg failed, 74 local disk, 75 storage unreachable (try again),
+  77 access denied, 130 and 143 told to stop (try again), 137 killed for memory, 1 a bug.";

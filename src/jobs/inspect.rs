@@ -1,0 +1,160 @@
+//! `inspect`: which frames a scene has, and how large an array renders them, from the first
+//! bytes of its file.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::output::{Lines, Tell, json};
+use crate::blender::{ENOUGH, Packing, SceneFile, SceneFileError};
+use crate::error::Error;
+use crate::request::{
+    BlenderVersion, FrameRange, FramesPerJob, InspectJob, LARGEST_ARRAY, Location,
+};
+use crate::worker::Worker;
+
+/// How much of a file is read: enough to unpack the beginning of nearly all. Where it is
+/// not, [`ENOUGH`] is read.
+const START: u64 = 64 * 1024;
+
+/// Looks at the scene file that `job` names, and tells what it is.
+///
+/// # Errors
+/// If it cannot be read, is no .blend file or is damaged where its scenes are told of.
+pub async fn inspect(worker: &Worker, job: &InspectJob, tell: impl Tell) -> Result<(), Error> {
+    let (file, range) = scene_file(worker, &job.scene).await?;
+    let per_job = job.frames_per_job.unwrap_or(FramesPerJob::ONE);
+    tell(&if job.json {
+        json(&Answer::new(job, &file, range, per_job))?
+    } else {
+        told(job, &file, range.len(), per_job)
+    })
+}
+
+/// What the beginning of a scene file tells, and the frames of the scene that is rendered.
+///
+/// # Errors
+/// If it cannot be read, is no .blend file or is damaged where its scenes are told of.
+pub async fn scene_file(
+    worker: &Worker,
+    scene: &Location,
+) -> Result<(SceneFile, FrameRange), Error> {
+    let mut read = Ok(None);
+    for length in [START, ENOUGH] {
+        let opened = worker.storage.open_start(scene, length);
+        let opened = worker.unless_stopped(opened).await?;
+        read = SceneFile::from_start(&opened.start, opened.is_whole());
+        if !matches!(read, Ok(None)) {
+            // What came whole came with its checksum. Of a part there is none, and a bit that
+            // is wrong must not make a scene unusable, nor choose other frames.
+            if !opened.is_whole() {
+                worker.unless_stopped(worker.storage.confirm(&opened)).await?;
+            }
+            break;
+        }
+    }
+    let read = read.and_then(|file| file.ok_or(SceneFileError::NotABlend));
+    let file = match read {
+        Ok(SceneFile { flaw: Some(flaw), .. }) => Err(SceneFileError::Damaged(flaw)),
+        read => read,
+    };
+    let file = file.map_err(|source| Error::SceneFile { scene: scene.clone(), source })?;
+    let range = file.range();
+    let unknown = || Error::NoSceneRange { source: scene.clone(), flaw: None };
+    Ok((file, range.ok_or_else(unknown)?))
+}
+
+/// What is told to programs.
+#[derive(Serialize)]
+struct Answer {
+    uri: String,
+    blender_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renderer_version: Option<String>,
+    /// Whether the Blender that is to render the scene is older than the one that saved it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    renderer_is_older: Option<bool>,
+    compression: Packing,
+    pointer_bits: Option<u8>,
+    byte_order: Option<&'static str>,
+    scenes: Vec<Scene>,
+    first_frame: i32,
+    last_frame: i32,
+    frames: u32,
+    frames_per_job: u32,
+    array_size: u32,
+}
+
+#[derive(Serialize)]
+struct Scene {
+    name: String,
+    first_frame: i32,
+    last_frame: i32,
+    frames: u32,
+}
+
+impl Answer {
+    fn new(job: &InspectJob, file: &SceneFile, range: FrameRange, per_job: FramesPerJob) -> Self {
+        let scenes = file.scenes.iter().map(|scene| Scene {
+            name: scene.name.clone(),
+            first_frame: scene.range.first.get(),
+            last_frame: scene.range.last.get(),
+            frames: scene.range.len(),
+        });
+        Self {
+            uri: job.scene.to_string(),
+            blender_version: file.saved_by.map(|version| version.to_string()),
+            renderer_version: job.renderer.map(|version| version.to_string()),
+            renderer_is_older: is_older(job.renderer, file),
+            compression: file.packing,
+            pointer_bits: file.machine.map(|machine| machine.pointer_bits),
+            byte_order: file
+                .machine
+                .map(|machine| if machine.big_endian { "big" } else { "little" }),
+            scenes: scenes.collect(),
+            first_frame: range.first.get(),
+            last_frame: range.last.get(),
+            frames: range.len(),
+            frames_per_job: per_job.get(),
+            array_size: per_job.jobs(range.len()),
+        }
+    }
+}
+
+/// Whether the Blender that is to render a scene is older than the one that saved it, as far as
+/// both are known.
+pub fn is_older(renderer: Option<BlenderVersion>, file: &SceneFile) -> Option<bool> {
+    Some(renderer? < file.saved_by?)
+}
+
+/// The same in words.
+fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) -> String {
+    let mut lines = Lines::default();
+    lines.say("file", &job.scene);
+    if let Some((version, machine)) = file.saved_by.zip(file.machine) {
+        lines.say("saved by", format!("Blender {version} ({machine}, {})", file.packing));
+    }
+    if let Some((renderer, older)) = job.renderer.zip(is_older(job.renderer, file)) {
+        let verdict = if older {
+            "; it is older than the Blender that saved the file: take a newer image"
+        } else {
+            ""
+        };
+        lines.say("rendered by", format!("Blender {renderer}{verdict}"));
+    }
+    for scene in &file.scenes {
+        let (name, range) = (&scene.name, scene.range);
+        lines.say("scene", format!("{name}: frames {range}, {} of them", range.len()));
+    }
+    let size = per_job.jobs(frames);
+    let noun = if per_job == FramesPerJob::ONE { "frame" } else { "frames" };
+    let mut array = format!("{size}, for {} {noun} a job (-f {})", per_job.get(), per_job.get());
+    if size > LARGEST_ARRAY {
+        let fits = FramesPerJob::fitting(frames).get();
+        _ = write!(array, "; AWS Batch has arrays of up to {LARGEST_ARRAY}: -f {fits} fits");
+    } else if size == 1 {
+        array.push_str("; AWS Batch has no arrays of 1: submit a job without one");
+    }
+    lines.say("array size", array);
+    lines.text()
+}

@@ -1,0 +1,169 @@
+//! The names under which things are left behind: frame ↔ file name.
+
+use std::fmt;
+
+use crate::request::FrameNumber;
+
+/// The folder below the output location in which the frames lie.
+pub const FRAMES_DIR: &str = "frames";
+
+/// The folder below the output location in which the reports lie.
+pub const REPORTS_DIR: &str = "reports";
+
+/// The image formats that are rendered, verified, delivered and stitched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ImageFormat {
+    /// Portable Network Graphics.
+    Png,
+    /// JPEG, baseline or progressive.
+    Jpeg,
+    /// `OpenEXR`, single or multilayer.
+    OpenExr,
+    /// TIFF, classic or `BigTIFF`.
+    Tiff,
+    /// WebP, lossy or lossless.
+    WebP,
+}
+
+impl ImageFormat {
+    /// Every format there is.
+    pub const ALL: [Self; 5] = [Self::Png, Self::Jpeg, Self::OpenExr, Self::Tiff, Self::WebP];
+
+    /// The format that a file name extension (without the dot, in any case) stands for.
+    pub fn from_extension(extension: &str) -> Option<Self> {
+        match extension.to_ascii_lowercase().as_str() {
+            "png" => Some(Self::Png),
+            "jpg" | "jpeg" => Some(Self::Jpeg),
+            "exr" => Some(Self::OpenExr),
+            "tif" | "tiff" => Some(Self::Tiff),
+            "webp" => Some(Self::WebP),
+            _ => None,
+        }
+    }
+
+    /// The extension that Blender gives to files of this format, without the dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::OpenExr => "exr",
+            Self::Tiff => "tif",
+            Self::WebP => "webp",
+        }
+    }
+}
+
+impl fmt::Display for ImageFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Png => "PNG",
+            Self::Jpeg => "JPEG",
+            Self::OpenExr => "OpenEXR",
+            Self::Tiff => "TIFF",
+            Self::WebP => "WebP",
+        })
+    }
+}
+
+/// The file of one frame: `0001.png`, `10000.exr`, `-0001.jpg`, `shot_0042.tif`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameFile {
+    /// What stands before the number; empty for what Blender writes into a folder.
+    pub prefix: String,
+    /// The frame's number.
+    pub number: FrameNumber,
+    /// The format that the extension stands for.
+    pub format: ImageFormat,
+}
+
+impl FrameFile {
+    /// The name Blender gives to a frame: at least four digits, a minus before them
+    /// if need be (`BLI_path_frame` in its `path_utils.cc`).
+    pub fn name(number: FrameNumber, format: ImageFormat) -> String {
+        let sign = if number.get() < 0 { "-" } else { "" };
+        let digits = number.get().unsigned_abs();
+        format!("{sign}{digits:04}.{}", format.extension())
+    }
+
+    /// Reads a file name; `None` if it does not end in digits and the extension of
+    /// an image format, or if Blender has no frame of that number.
+    pub fn parse(name: &str) -> Option<Self> {
+        let (stem, extension) = name.rsplit_once('.')?;
+        let format = ImageFormat::from_extension(extension)?;
+        let prefix = stem.trim_end_matches(|c: char| c.is_ascii_digit());
+        let digits = stem.strip_prefix(prefix)?;
+        // Only a minus that nothing precedes is a sign: shot-0001.png is frame 1.
+        let (prefix, sign) = if prefix == "-" { ("", -1) } else { (prefix, 1) };
+        let number = FrameNumber::new(digits.parse::<i64>().ok()? * sign)?;
+        Some(Self { prefix: prefix.to_owned(), number, format })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(number: i64) -> FrameNumber {
+        FrameNumber::new(number).unwrap()
+    }
+
+    #[test]
+    fn frames_are_named_as_blender_names_them() {
+        let table = [
+            (1, ImageFormat::Png, "0001.png"),
+            (0, ImageFormat::Png, "0000.png"),
+            (9999, ImageFormat::Jpeg, "9999.jpg"),
+            (10_000, ImageFormat::OpenExr, "10000.exr"),
+            (-1, ImageFormat::Tiff, "-0001.tif"),
+            (-12_345, ImageFormat::WebP, "-12345.webp"),
+        ];
+        for (number, format, name) in table {
+            assert_eq!(FrameFile::name(frame(number), format), name);
+            let parsed = FrameFile::parse(name).unwrap();
+            assert_eq!((parsed.number, parsed.format), (frame(number), format));
+            assert_eq!(parsed.prefix, "");
+        }
+    }
+
+    #[test]
+    fn names_with_a_prefix_are_frames_too() {
+        let table = [
+            ("shot_0042.PNG", "shot_", 42),
+            ("shot-0001.png", "shot-", 1),
+            ("a.b.7.jpeg", "a.b.", 7),
+            ("--3.png", "--", 3),
+        ];
+        for (name, prefix, number) in table {
+            let parsed = FrameFile::parse(name).unwrap();
+            assert_eq!((parsed.prefix.as_str(), parsed.number), (prefix, frame(number)));
+        }
+    }
+
+    #[test]
+    fn other_names_are_no_frames() {
+        for name in [
+            "",
+            ".",
+            ".png",
+            "png",
+            "0001",
+            "0001.",
+            "0001.mp4",
+            "0001_L.png",
+            "cover.png",
+            "-.png",
+            "99999999999999999999.png",
+            "2000000.png",
+            "1.png.part",
+        ] {
+            assert_eq!(FrameFile::parse(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_format_has_an_extension_of_its_own() {
+        for format in ImageFormat::ALL {
+            assert_eq!(ImageFormat::from_extension(format.extension()), Some(format));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Frames: their numbers, their files, and which of them a worker of an array renders.
+
+mod file;
+mod set;
+mod shard;
+
+pub use file::{FRAMES_DIR, FrameFile, ImageFormat, REPORTS_DIR};
+pub use set::{FrameNumber, FrameRange, FrameSet, FrameSetError, is_ascending};
+pub use shard::{
+    FirstFrame, FrameSelection, FramesPerJob, LARGEST_ARRAY, SelectionError, TotalFrames,
+};

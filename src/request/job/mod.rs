@@ -1,0 +1,18 @@
+//! The validated request of each subcommand.
+
+mod inspect;
+mod metrics;
+pub(super) mod render;
+mod stitch;
+mod submit;
+mod video;
+
+pub use inspect::InspectJob;
+pub use metrics::{Metrics, MetricsFormat};
+pub use render::{CyclesDevice, Engine, RenderJob};
+pub use stitch::{SequenceSelection, StitchJob};
+pub use submit::{
+    Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,
+    SubmitJob, Then,
+};
+pub use video::{Codec, Crf, FrameRate, OutputName, Preset, VideoSettings};

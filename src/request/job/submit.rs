@@ -1,0 +1,362 @@
+//! A request to submit jobs to AWS Batch, or to see how they are.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::request::limit::span::span;
+use crate::request::{
+    BlenderVersion, FirstFrame, FrameNumber, FrameRange, FrameSet, FramesPerJob, Location,
+    SelectionError, TotalFrames, ValueError,
+};
+
+/// Everything that was asked of `submit`.
+#[derive(Clone, Debug)]
+pub struct SubmitJob {
+    /// The scene file.
+    pub scene: Location,
+    /// Where frames and video go.
+    pub output: Location,
+    /// The Blender of the image, if that is known: the scene must not be of a newer one.
+    pub renderer: Option<BlenderVersion>,
+    /// The frames of all children together.
+    pub frames: Animation,
+    /// How many of them a child renders.
+    pub frames_per_job: FramesPerJob,
+    /// Whether a child may render more of them, where there would be too many children.
+    pub auto: bool,
+    /// What the jobs are called.
+    pub name: JobName,
+    /// The job queue.
+    pub queue: String,
+    /// The share of a queue with a scheduling policy.
+    pub share_identifier: Option<String>,
+    /// The job that renders.
+    pub render: JobTemplate,
+    /// The job that makes the video, if there is to be one.
+    pub stitch: Option<JobTemplate>,
+    /// Tags of both.
+    pub tags: BTreeMap<String, String>,
+    /// What is to be done with them.
+    pub then: Then,
+    /// Whether the answer is for programs.
+    pub json: bool,
+}
+
+/// The frames of an animation.
+#[derive(Clone, Debug)]
+pub enum Animation {
+    /// These.
+    Exactly(NamedFrames),
+    /// Consecutive ones.
+    Range {
+        /// The first one; by default 1 where a number of frames is given, else the scene's.
+        first: Option<FirstFrame>,
+        /// How many; by default up to the scene's last one.
+        total: Option<TotalFrames>,
+    },
+}
+
+impl Animation {
+    /// Whether the scene's own range must be known to resolve this.
+    pub fn needs_scene_range(&self) -> bool {
+        match self {
+            Self::Exactly(_) => false,
+            Self::Range { first, total } => {
+                *first == Some(FirstFrame::Scene) || !matches!(total, Some(TotalFrames::Count(_)))
+            }
+        }
+    }
+
+    /// The frames.
+    ///
+    /// # Errors
+    /// If there are none, if Blender has no such, or if the scene's range is needed (see
+    /// [`Animation::needs_scene_range`]) and `scene` is `None`.
+    pub fn resolve(&self, scene: Option<FrameRange>) -> Result<AnimationFrames, SelectionError> {
+        let (first, total) = match self {
+            Self::Exactly(frames) => return Ok(AnimationFrames::Exactly(frames.clone())),
+            Self::Range { first, total } => (*first, *total),
+        };
+        let scene = || scene.ok_or(SelectionError::SceneRangeUnknown);
+        let first = match (first, total) {
+            (Some(FirstFrame::Number(first)), _) => first,
+            (None, Some(TotalFrames::Count(_))) => FrameNumber::ONE,
+            (Some(FirstFrame::Scene) | None, _) => scene()?.first,
+        };
+        let last = match total {
+            None => i64::from(scene()?.last.get()),
+            Some(TotalFrames::Scene) => i64::from(first.get()) + i64::from(scene()?.len()) - 1,
+            Some(TotalFrames::Count(count)) => i64::from(first.get()) + i64::from(count) - 1,
+        };
+        let beyond = SelectionError::OutOfRange { first: first.get().into(), last };
+        let last = FrameNumber::new(last).ok_or(beyond)?;
+        if last < first {
+            return Err(SelectionError::PastTheEnd { first, last });
+        }
+        Ok(AnimationFrames::Range(FrameRange { first, last }))
+    }
+}
+
+/// Frames that were named one by one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFrames {
+    /// All of them.
+    pub frames: FrameSet,
+    /// As they were written: `1-10000x2` is short, and a list of them is more than Batch
+    /// takes.
+    pub text: String,
+}
+
+/// The frames of an animation, none of which is left to the scene to tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnimationFrames {
+    /// These.
+    Exactly(NamedFrames),
+    /// Consecutive ones.
+    Range(FrameRange),
+}
+
+impl AnimationFrames {
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        match self {
+            // No set has more numbers than Blender has.
+            Self::Exactly(named) => u32::try_from(named.frames.len()).unwrap_or(u32::MAX),
+            Self::Range(range) => range.len(),
+        }
+    }
+}
+
+/// What of a job is not the same for all of them.
+#[derive(Clone, Debug)]
+pub struct JobTemplate {
+    /// The job definition.
+    pub definition: String,
+    /// What its container is given in its environment.
+    pub variables: BTreeMap<String, String>,
+    /// How many processors, if not as many as the definition says.
+    pub vcpus: Option<u32>,
+    /// How much memory in MiB, if not as much as the definition says.
+    pub memory: Option<u32>,
+}
+
+/// What `submit` does with what it has put together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Shows it, and submits nothing.
+    Show,
+    /// Submits it.
+    Submit,
+    /// Submits it, and follows it to its end.
+    Wait(PollInterval),
+}
+
+/// Everything that was asked of `status`.
+#[derive(Clone, Debug)]
+pub struct StatusJob {
+    /// The job; of the pipeline the last one, which depends on the others.
+    pub job: JobId,
+    /// Whether, and how often, it is asked for until the job has ended.
+    pub wait: Option<PollInterval>,
+    /// Whether the answer is for programs.
+    pub json: bool,
+}
+
+/// The name of a job.
+///
+/// Source: `jobName` of `SubmitJob` in the AWS Batch API reference.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobName(String);
+
+impl JobName {
+    const LONGEST: usize = 128;
+
+    /// The name of a scene file, as far as a job can have it.
+    pub fn of_scene(scene: &Location) -> Self {
+        let path = scene.to_string();
+        let file = path.rsplit('/').next().unwrap_or_default();
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let plain = |c: char| if allowed(c) { c } else { '-' };
+        let name: String = stem.chars().map(plain).collect();
+        let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
+        // All of it is ASCII by now.
+        let name = name.get(..Self::LONGEST).unwrap_or(name);
+        Self(if name.is_empty() { "render".to_owned() } else { name.to_owned() })
+    }
+
+    /// The name of a job that goes with this one.
+    #[must_use]
+    pub fn with_suffix(&self, suffix: &str) -> Self {
+        let room = Self::LONGEST.saturating_sub(suffix.len());
+        Self(format!("{}{suffix}", self.0.get(..room).unwrap_or(&self.0)))
+    }
+}
+
+fn allowed(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
+}
+
+impl fmt::Display for JobName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for JobName {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
+        if begins && text.len() <= Self::LONGEST && text.chars().all(allowed) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(ValueError::new(
+            text,
+            "up to 128 letters, digits, `-` and `_`, of which the first is a letter or digit",
+        ))
+    }
+}
+
+/// What Batch knows a job by: `ID`, or `ID:INDEX` for the child of an array.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct JobId(String);
+
+impl JobId {
+    /// Which child of an array it is.
+    pub fn array_index(&self) -> Option<u32> {
+        self.0.split_once(':').and_then(|(_, index)| index.parse().ok())
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b':');
+        if plain && (1..=128).contains(&text.len()) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(ValueError::new(text, "the id of a job, such as 01234567-89ab-cdef-0123-456789abcdef"))
+    }
+}
+
+/// How long to wait before a job is looked up again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PollInterval(Duration);
+
+impl PollInterval {
+    const SHORTEST: Duration = Duration::from_secs(1);
+    const LONGEST: Duration = Duration::from_hours(1);
+
+    /// The time.
+    pub fn get(self) -> Duration {
+        self.0
+    }
+}
+
+/// Batch is asked as often as its own console does it.
+impl Default for PollInterval {
+    fn default() -> Self {
+        Self(Duration::from_secs(10))
+    }
+}
+
+impl FromStr for PollInterval {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        span(text)
+            .filter(|span| (Self::SHORTEST..=Self::LONGEST).contains(span))
+            .map(Self)
+            .ok_or_else(|| ValueError::new(text, "a time from 1s to 1h"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_of_the_frames_is_the_scenes() {
+        let number = |number| FrameNumber::new(number).unwrap();
+        let range = |first, last| FrameRange { first: number(first), last: number(last) };
+        let from = |first| Some(FirstFrame::Number(number(first)));
+        let (scene, count) = (Some(FirstFrame::Scene), |count| Some(TotalFrames::Count(count)));
+        for (first, total, expected) in [
+            (None, None, range(101, 299)),
+            (scene, Some(TotalFrames::Scene), range(101, 299)),
+            (None, Some(TotalFrames::Scene), range(101, 299)),
+            (None, count(10), range(1, 10)),
+            (scene, count(10), range(101, 110)),
+            (from(-5), count(3), range(-5, -3)),
+            (from(250), None, range(250, 299)),
+            (from(1), Some(TotalFrames::Scene), range(1, 199)),
+        ] {
+            let frames = Animation::Range { first, total };
+            let resolved = frames.resolve(Some(range(101, 299)));
+            assert_eq!(resolved, Ok(AnimationFrames::Range(expected)), "{frames:?}");
+            let needed = frames.resolve(None) == Err(SelectionError::SceneRangeUnknown);
+            assert_eq!(frames.needs_scene_range(), needed, "{frames:?}");
+        }
+        let past = Animation::Range { first: from(300), total: None };
+        let past = past.resolve(Some(range(101, 299)));
+        assert!(matches!(past, Err(SelectionError::PastTheEnd { .. })), "{past:?}");
+        let beyond = Animation::Range { first: from(1_000_000), total: count(1_000_000) };
+        assert!(matches!(beyond.resolve(None), Err(SelectionError::OutOfRange { .. })));
+    }
+
+    #[test]
+    fn a_job_is_called_after_its_scene() {
+        for (scene, name) in [
+            ("s3://bucket/scenes/pottery.blend", "pottery"),
+            ("/work/Mein Ofen (2).blend", "Mein-Ofen--2-"),
+            ("s3://bucket/_final.v2.blend", "final-v2"),
+            ("s3://bucket/сцена.blend", "render"),
+            ("s3://bucket/noextension", "noextension"),
+        ] {
+            assert_eq!(JobName::of_scene(&scene.parse().unwrap()).to_string(), name, "{scene}");
+        }
+        let long = JobName::of_scene(&Location::Local("x".repeat(500).into()));
+        assert_eq!(long.to_string().len(), 128);
+        let with = long.with_suffix("-stitch").to_string();
+        assert_eq!((with.len(), with.ends_with("x-stitch")), (128, true));
+        assert!(with.parse::<JobName>().is_ok());
+    }
+
+    #[test]
+    fn names_and_ids_are_those_of_batch() {
+        for good in ["a", "Job_1-b", &"x".repeat(128)] {
+            assert!(good.parse::<JobName>().is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a b", "a.b", "ä", &"x".repeat(129)] {
+            assert!(bad.parse::<JobName>().is_err(), "{bad}");
+        }
+        for good in ["01234567-89ab-cdef-0123-456789abcdef", "0a:9999"] {
+            assert_eq!(good.parse::<JobId>().unwrap().to_string(), good);
+        }
+        assert_eq!("0a:9999".parse::<JobId>().unwrap().array_index(), Some(9999));
+        assert_eq!("0a".parse::<JobId>().unwrap().array_index(), None);
+        for bad in ["", "a/b", "arn:aws:batch:eu-west-1:1:job/0a"] {
+            assert!(bad.parse::<JobId>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn jobs_are_looked_up_again_within_reason() {
+        for (text, seconds) in [("1s", 1), ("30", 30), ("1h", 3600)] {
+            let interval: PollInterval = text.parse().unwrap();
+            assert_eq!(interval.get(), Duration::from_secs(seconds));
+        }
+        for bad in ["", "0", "500ms", "2h", "-1", "soon"] {
+            assert!(bad.parse::<PollInterval>().is_err(), "{bad}");
+        }
+    }
+}

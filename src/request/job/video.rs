@@ -1,0 +1,363 @@
+//! What the video is to be: codec, quality, frame rate, name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::request::value::{ValueError, whole_number};
+
+/// How the frames become a video.
+#[derive(Clone, Debug)]
+pub struct VideoSettings {
+    /// The codec and with it the encoder.
+    pub codec: Codec,
+    /// Constant rate factor; `None` is the encoder's own default.
+    pub crf: Option<Crf>,
+    /// Speed against size; `None` is the encoder's own default, medium.
+    pub preset: Option<Preset>,
+    /// `None`: the scene's own, from the reports of `render`.
+    pub fps: Option<FrameRate>,
+    /// The name of the video below the output location.
+    pub name: OutputName,
+}
+
+/// The codecs that can be asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Codec {
+    /// H.264 High, 8 bit 4:2:0: plays everywhere.
+    #[default]
+    H264,
+    /// H.265 Main, 8 bit 4:2:0: about half the size, plays on most.
+    H265,
+    /// Apple `ProRes` 422 HQ, 10 bit: for editing.
+    ProRes,
+}
+
+impl Codec {
+    /// The containers (file name extensions) that hold this codec and play.
+    fn containers(self) -> &'static [&'static str] {
+        match self {
+            Self::H264 | Self::H265 => &["mp4", "mov", "mkv"],
+            Self::ProRes => &["mov", "mkv"],
+        }
+    }
+
+    /// Whether [`Crf`] and [`Preset`] mean anything to its encoder.
+    pub fn has_rate_factor(self) -> bool {
+        match self {
+            Self::H264 | Self::H265 => true,
+            Self::ProRes => false,
+        }
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::H264 => "h264",
+            Self::H265 => "h265",
+            Self::ProRes => "prores",
+        })
+    }
+}
+
+impl FromStr for Codec {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "h264" => Ok(Self::H264),
+            "h265" => Ok(Self::H265),
+            "prores" => Ok(Self::ProRes),
+            _ => Err(ValueError::new(text, "h264, h265 or prores")),
+        }
+    }
+}
+
+/// Constant rate factor of x264 and x265: 0 (lossless) to 51 (worst).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crf(u32);
+
+impl Crf {
+    /// The factor.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for Crf {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        whole_number(text, 0, 51).map(Self)
+    }
+}
+
+/// A preset of x264 and x265.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Preset(&'static str);
+
+impl Preset {
+    const ALL: [&'static str; 10] = [
+        "ultrafast",
+        "superfast",
+        "veryfast",
+        "faster",
+        "fast",
+        "medium",
+        "slow",
+        "slower",
+        "veryslow",
+        "placebo",
+    ];
+
+    /// The preset's name.
+    pub fn as_str(self) -> &'static str {
+        self.0
+    }
+}
+
+impl FromStr for Preset {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Self::ALL.into_iter().find(|&name| name == text);
+        known
+            .map(Self)
+            .ok_or_else(|| ValueError::new(text, &format!("one of {}", Self::ALL.join(", "))))
+    }
+}
+
+/// Frames a second, as a fraction in lowest terms; a thousandth to 1000. What is beyond, no
+/// container can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameRate {
+    numerator: u32,
+    denominator: u32,
+}
+
+impl FrameRate {
+    /// What FFmpeg takes numbered images for, where nobody knows better.
+    pub const FALLBACK: Self = Self { numerator: 25, denominator: 1 };
+
+    /// The fraction `numerator/denominator`, if it is a usable frame rate.
+    pub fn new(numerator: u64, denominator: u64) -> Option<Self> {
+        let most = |one: u64, other: u64| one <= other.saturating_mul(1000);
+        if denominator == 0 || !most(numerator, denominator) || !most(denominator, numerator) {
+            return None;
+        }
+        let divisor = gcd(numerator, denominator);
+        Some(Self {
+            numerator: u32::try_from(numerator / divisor).ok()?,
+            denominator: u32::try_from(denominator / divisor).ok()?,
+        })
+    }
+
+    /// The rate of a scene that is set to `fps` frames in `fps_base` seconds, as
+    /// Blender keeps it: `fps_base` is a 32-bit float, 1.001 for NTSC rates.
+    pub fn from_scene(fps: u32, fps_base: f64) -> Option<Self> {
+        const MICRO: f64 = 1e6;
+        if !(fps_base > 0.0 && fps_base < 1e6) {
+            return None;
+        }
+        // Six decimals are what the float can hold: 1.001 arrives as 1.00100004673.
+        let digits = (fps_base * MICRO).round();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "checked above: positive and below 1e12"
+        )]
+        let base = digits as u64;
+        Self::new(u64::from(fps) * 1_000_000, base)
+    }
+
+    /// The number of frames in [`FrameRate::denominator`] seconds.
+    pub fn numerator(self) -> u32 {
+        self.numerator
+    }
+
+    /// The number of seconds that [`FrameRate::numerator`] frames take.
+    pub fn denominator(self) -> u32 {
+        self.denominator
+    }
+}
+
+fn gcd(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+/// As FFmpeg takes it: `24` or `24000/1001`.
+impl fmt::Display for FrameRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.denominator {
+            1 => write!(f, "{}", self.numerator),
+            denominator => write!(f, "{}/{denominator}", self.numerator),
+        }
+    }
+}
+
+impl FromStr for FrameRate {
+    type Err = ValueError;
+
+    /// `24`, `23.976` (taken as the NTSC rate it stands for) or `30000/1001`.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let rate = match text.split_once('/') {
+            Some((n, d)) => digits(n).zip(digits(d)).and_then(|(n, d)| Self::new(n, d)),
+            None => parse_decimal(text),
+        };
+        rate.ok_or_else(|| {
+            ValueError::new(text, "frames a second such as 24, 23.976 or 30000/1001, 0.001 to 1000")
+        })
+    }
+}
+
+fn digits(text: &str) -> Option<u64> {
+    let plain = (1..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    if plain { text.parse().ok() } else { None }
+}
+
+fn parse_decimal(text: &str) -> Option<FrameRate> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let whole = digits(whole)?;
+    if fraction.is_empty() {
+        return if text.contains('.') { None } else { FrameRate::new(whole, 1) };
+    }
+    let places = u32::try_from(fraction.len()).ok().filter(|&n| n <= 6)?;
+    let scale = 10u64.pow(places);
+    let numerator = whole.checked_mul(scale)?.checked_add(digits(fraction)?)?;
+    // 23.976 and its like are how people write n*1000/1001, rounded or cut.
+    let ntsc = (whole + 1).checked_mul(1000)?;
+    let difference = (numerator.checked_mul(1001)?).abs_diff(ntsc.checked_mul(scale)?);
+    if places >= 2 && difference < 1001 {
+        return FrameRate::new(ntsc, 1001);
+    }
+    FrameRate::new(numerator, scale)
+}
+
+/// A plain file name with the extension of a container that holds the codec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputName(String);
+
+impl OutputName {
+    /// `output.mp4`, as the reference script; `output.mov` where mp4 cannot hold
+    /// the codec.
+    pub fn default_for(codec: Codec) -> Self {
+        let container = codec.containers().first().copied().unwrap_or("mp4");
+        Self(format!("output.{container}"))
+    }
+
+    /// `name`, if a video of that codec can have it.
+    ///
+    /// # Errors
+    /// If it is no plain file name, or if its extension is that of no container for
+    /// `codec`.
+    pub fn new(name: &str, codec: Codec) -> Result<Self, ValueError> {
+        let plain = !name.starts_with('.')
+            && !name.contains('/')
+            && !name.chars().any(char::is_control)
+            && name.len() <= 200;
+        let container = name.rsplit_once('.').map(|(_, extension)| extension);
+        if plain && container.is_some_and(|c| codec.containers().contains(&c)) {
+            return Ok(Self(name.to_owned()));
+        }
+        let wanted = format!(
+            "a file name without folders that ends in .{} (the codec is {codec})",
+            codec.containers().join(" or .")
+        );
+        Err(ValueError { given: name.to_owned(), wanted })
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frame_rates_are_exact_fractions() {
+        let table = [
+            ("24", "24"),
+            ("25", "25"),
+            ("23.976", "24000/1001"),
+            ("23.98", "24000/1001"),
+            ("29.97", "30000/1001"),
+            ("59.94", "60000/1001"),
+            ("119.88", "120000/1001"),
+            ("12.5", "25/2"),
+            ("29.5", "59/2"),
+            ("30000/1001", "30000/1001"),
+            ("48/2", "24"),
+            ("0.5", "1/2"),
+            ("1000", "1000"),
+            ("1/1000", "1/1000"),
+        ];
+        for (text, expected) in table {
+            let rate: FrameRate = text.parse().unwrap();
+            assert_eq!(rate.to_string(), expected, "{text}");
+        }
+        for bad in [
+            "",
+            "0",
+            "-1",
+            "24.",
+            ".5",
+            "24/0",
+            "1001",
+            "1000.001",
+            "1/1001",
+            "24,5",
+            "1e2",
+            "inf",
+            "1/2/3",
+            "9999999999999999",
+        ] {
+            assert!(bad.parse::<FrameRate>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_scenes_frame_rate_survives_its_float() {
+        let rate =
+            |fps, base: f32| FrameRate::from_scene(fps, f64::from(base)).unwrap().to_string();
+        assert_eq!(rate(24, 1.0), "24");
+        assert_eq!(rate(24, 1.001), "24000/1001");
+        assert_eq!(rate(30, 1.001), "30000/1001");
+        assert_eq!(rate(25, 2.0), "25/2");
+        assert_eq!(FrameRate::from_scene(24, 0.0), None);
+        assert_eq!(FrameRate::from_scene(24, f64::NAN), None);
+        assert_eq!(FrameRate::from_scene(1, 999_999.0), None);
+        assert_eq!(FrameRate::from_scene(24, 1e-9), None);
+    }
+
+    #[test]
+    fn a_video_is_named_for_its_container() {
+        assert_eq!(OutputName::default_for(Codec::H264).as_str(), "output.mp4");
+        assert_eq!(OutputName::default_for(Codec::ProRes).as_str(), "output.mov");
+        assert!(OutputName::new("My shot.mp4", Codec::H265).is_ok());
+        for (name, codec) in [
+            ("a.mp4", Codec::ProRes),
+            ("a.avi", Codec::H264),
+            ("../a.mp4", Codec::H264),
+            (".mp4", Codec::H264),
+            ("mp4", Codec::H264),
+            ("a\n.mp4", Codec::H264),
+        ] {
+            assert!(OutputName::new(name, codec).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn quality_is_what_the_encoders_know() {
+        assert_eq!("51".parse::<Crf>().unwrap().get(), 51);
+        assert!("52".parse::<Crf>().is_err());
+        assert_eq!("slow".parse::<Preset>().unwrap().as_str(), "slow");
+        assert!("Slow".parse::<Preset>().is_err());
+        for name in ["h264", "h265", "prores"] {
+            assert_eq!(name.parse::<Codec>().unwrap().to_string(), name);
+        }
+        assert!("H264".parse::<Codec>().is_err());
+    }
+}

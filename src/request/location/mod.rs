@@ -1,0 +1,374 @@
+//! Where things lie: `s3://bucket/key`, `file:///path` or a plain path.
+
+mod mistakes;
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+
+pub use mistakes::Slip;
+use mistakes::slip;
+
+/// A file or folder, on S3 or on a mounted volume.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// An object, or what begins with `key` and a slash. Never ends in a slash;
+    /// empty stands for the whole bucket.
+    S3 {
+        /// The bucket's name, an access point's alias, or its ARN.
+        bucket: String,
+        /// The key, as S3 knows it: not percent-encoded.
+        key: String,
+    },
+    /// A path, absolute or relative to the working directory.
+    Local(PathBuf),
+}
+
+impl Location {
+    /// What lies at `name` below this location.
+    #[must_use]
+    pub fn join(&self, name: &str) -> Self {
+        match self {
+            Self::S3 { bucket, key } => Self::S3 {
+                bucket: bucket.clone(),
+                key: if key.is_empty() { name.to_owned() } else { format!("{key}/{name}") },
+            },
+            Self::Local(path) => Self::Local(path.join(name)),
+        }
+    }
+
+    /// Whether this is a bucket's root, where no single object can lie.
+    pub fn is_root(&self) -> bool {
+        matches!(self, Self::S3 { key, .. } if key.is_empty())
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, key } => write!(f, "s3://{bucket}/{key}"),
+            Self::Local(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Why a text is no location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LocationError {
+    /// Nothing at all.
+    Empty,
+    /// `s3://` without a bucket, or with one that S3 does not allow.
+    Bucket(String),
+    /// What is plainly meant for something else than a folder of that name.
+    Slip {
+        /// As it was given.
+        given: String,
+        /// What is wrong with it.
+        slip: Slip,
+        /// What was meant, if that can be told.
+        meant: Option<String>,
+    },
+    /// `file://host/path`, or escapes that are no path.
+    FileUri(String),
+}
+
+impl fmt::Display for LocationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("is empty; give s3://BUCKET/KEY or a path"),
+            Self::Bucket(uri) => write!(
+                f,
+                "`{}` names no bucket that S3 could have; write s3://BUCKET/KEY with a bucket of 3 to \
+                 255 letters, digits, `.`, `-` or `_`, or the ARN of an access point of one region",
+                without_keys(uri)
+            ),
+            Self::Slip { given, slip, meant } => {
+                write!(f, "`{}` {slip}; ", without_keys(given))?;
+                match meant {
+                    Some(meant) => write!(f, "write {meant}")?,
+                    None => f.write_str("give s3://BUCKET/KEY, file:///PATH or a path")?,
+                }
+                f.write_str(
+                    " (./NAME or file:///PATH names a file or folder that really is called so)",
+                )
+            }
+            Self::FileUri(uri) => write!(
+                f,
+                "`{uri}` is not a file on this machine; write file:///PATH with three slashes"
+            ),
+        }
+    }
+}
+
+/// A URI without the keys that others take in front of a host: it is logged.
+fn without_keys(uri: &str) -> Cow<'_, str> {
+    let keys = uri.split_once("://").and_then(|(scheme, rest)| {
+        let (keys, _) = rest.split('/').next()?.rsplit_once('@')?;
+        Some((scheme, rest.get(keys.len()..)?))
+    });
+    keys.map_or(uri.into(), |(scheme, rest)| format!("{scheme}://…{rest}").into())
+}
+
+impl Error for LocationError {}
+
+impl FromStr for Location {
+    type Err = LocationError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.trim().is_empty() {
+            return Err(LocationError::Empty);
+        }
+        if let Some((slip, meant)) = slip(text) {
+            let meant = meant.filter(|meant| meant.parse::<Self>().is_ok());
+            return Err(LocationError::Slip { given: text.to_owned(), slip, meant });
+        }
+        if let Some(rest) = text.strip_prefix("s3://") {
+            return parse_s3(rest).ok_or_else(|| LocationError::Bucket(text.to_owned()));
+        }
+        if let Some(rest) = text.strip_prefix("file://") {
+            return parse_file_uri(rest).ok_or_else(|| LocationError::FileUri(text.to_owned()));
+        }
+        Ok(Self::Local(PathBuf::from(text)))
+    }
+}
+
+fn parse_s3(rest: &str) -> Option<Location> {
+    let (bucket, name, key) = if rest.starts_with("arn:") {
+        access_point(rest)?
+    } else {
+        let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
+        (bucket, bucket, key)
+    };
+    // The naming rules of today plus what older buckets still have.
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    if !(3..=255).contains(&name.len()) || !name.chars().all(allowed) {
+        return None;
+    }
+    Some(Location::S3 { bucket: bucket.to_owned(), key: key.trim_end_matches('/').to_owned() })
+}
+
+/// `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME/KEY` as the ARN, which the SDK takes for a
+/// bucket, the name in it, and the key. (An access point of many regions has no region, and
+/// takes signatures that are not built in.)
+fn access_point(text: &str) -> Option<(&str, &str, &str)> {
+    let parts: Vec<_> = text.splitn(6, ':').collect();
+    let [_, partition, "s3", region, account, resource] = parts.as_slice() else { return None };
+    let is_account = account.len() == 12 && account.bytes().all(|b| b.is_ascii_digit());
+    if !partition.starts_with("aws") || region.is_empty() || !is_account {
+        return None;
+    }
+    let place = resource.strip_prefix("accesspoint/")?;
+    let (name, key) = place.split_once('/').unwrap_or((place, ""));
+    let arn = text.get(..text.len() - place.len() + name.len())?;
+    Some((arn, name, key))
+}
+
+/// RFC 8089: an empty host or `localhost`, then an absolute path, percent-encoded.
+fn parse_file_uri(rest: &str) -> Option<Location> {
+    let path = rest.strip_prefix("localhost").unwrap_or(rest);
+    let bytes: Vec<u8> = percent_decode_str(path).collect();
+    let usable = path.starts_with('/') && !bytes.contains(&0);
+    usable.then(|| Location::Local(PathBuf::from(OsString::from_vec(bytes))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn s3(bucket: &str, key: &str) -> Location {
+        Location::S3 { bucket: bucket.into(), key: key.into() }
+    }
+
+    fn local(path: &str) -> Location {
+        Location::Local(path.into())
+    }
+
+    #[test]
+    fn locations_are_parsed() {
+        let table = [
+            ("s3://bucket/a/b.blend", s3("bucket", "a/b.blend")),
+            ("s3://bucket", s3("bucket", "")),
+            ("s3://bucket/", s3("bucket", "")),
+            ("s3://bucket/out/", s3("bucket", "out")),
+            ("s3://bucket/out//", s3("bucket", "out")),
+            ("s3://bucket//a", s3("bucket", "/a")),
+            ("s3://bucket/a b+c%20ü?#", s3("bucket", "a b+c%20ü?#")),
+            ("s3://Old_Bucket/k", s3("Old_Bucket", "k")),
+            ("file:///in/a.blend", local("/in/a.blend")),
+            ("file:///in/a%20b%25.blend", local("/in/a b%.blend")),
+            ("file://localhost/in", local("/in")),
+            ("/in/a%20b.blend", local("/in/a%20b.blend")),
+            ("relative/dir", local("relative/dir")),
+            ("./a:b", local("./a:b")),
+            ("a:b", local("a:b")),
+            ("./s3:bkt/out", local("./s3:bkt/out")),
+            ("/s3://bkt", local("/s3://bkt")),
+            ("./'quoted'", local("./'quoted'")),
+            ("file:///out%20", local("/out ")),
+            ("file:///s3%3Abkt", local("/s3:bkt")),
+            ("John's shots", local("John's shots")),
+            ("arn/out", local("arn/out")),
+            ("s3/out", local("s3/out")),
+            ("shot.2024:take 3/out", local("shot.2024:take 3/out")),
+            ("a\\b", local("a\\b")),
+            (
+                "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/shots/a/b.blend",
+                s3("arn:aws:s3:eu-west-1:123456789012:accesspoint/shots", "a/b.blend"),
+            ),
+            (
+                "s3://arn:aws:s3:eu-west-1:123456789012:accesspoint/shots/",
+                s3("arn:aws:s3:eu-west-1:123456789012:accesspoint/shots", ""),
+            ),
+        ];
+        for (text, expected) in table {
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn other_texts_are_refused() {
+        let table = [
+            ("", LocationError::Empty),
+            ("  ", LocationError::Empty),
+            ("s3://", LocationError::Bucket("s3://".into())),
+            (
+                "s3://arn:aws:s3::123456789012:accesspoint/a.mrap/k",
+                LocationError::Bucket("s3://arn:aws:s3::123456789012:accesspoint/a.mrap/k".into()),
+            ),
+            ("s3://ab/key", LocationError::Bucket("s3://ab/key".into())),
+            ("s3://a b c/key", LocationError::Bucket("s3://a b c/key".into())),
+            ("file://host/x", LocationError::FileUri("file://host/x".into())),
+            ("file:///a%00b", LocationError::FileUri("file:///a%00b".into())),
+        ];
+        for (text, expected) in table {
+            assert_eq!(text.parse::<Location>(), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_plainly_no_folder_is_refused_with_what_was_meant() {
+        use Slip::{OtherSpelling, OtherStore, Padded, Quoted, Unexpanded, Windows};
+        const POINT: &str = "arn:aws:s3:eu-west-1:123456789012:accesspoint";
+        let of_point = |end: &str| format!("s3://{POINT}/shots{end}");
+        let out = Some("s3://bkt/out");
+        let table: &[(&str, Slip, Option<&str>)] = &[
+            (" s3://bkt/out", Padded, out),
+            ("s3://bkt/out ", Padded, out),
+            ("s3://bkt/out /", Padded, out),
+            ("s3://bkt/out\n", Padded, out),
+            ("s3://bkt/out\r", Padded, out),
+            ("\u{a0}S3://bkt/out", Padded, out),
+            (" \"s3:bkt/out\"", Padded, out),
+            ("/out ", Padded, Some("/out")),
+            (" out", Padded, Some("out")),
+            ("\"s3://bkt/out\"", Quoted, out),
+            ("'s3://bkt/out'", Quoted, out),
+            ("“s3://bkt/out”", Quoted, out),
+            ("<s3://bkt/out>", Quoted, out),
+            ("s3://bkt/out\"", Quoted, out),
+            ("'out'", Quoted, Some("out")),
+            ("'", Quoted, None),
+            ("S3://bkt/out", OtherSpelling, out),
+            ("s3:bkt/out", OtherSpelling, out),
+            ("s3:/bkt/out", OtherSpelling, out),
+            ("s3:///bkt/out", OtherSpelling, out),
+            ("s3//bkt/out", OtherSpelling, out),
+            ("s3:\\\\bkt/out", OtherSpelling, out),
+            ("s3a://bkt/out", OtherSpelling, out),
+            ("s3n://ID:SECRET@bkt/out", OtherSpelling, out),
+            ("s3://s3://bkt/out", OtherSpelling, out),
+            ("arn:aws:s3:::bkt/out", OtherSpelling, out),
+            ("ARN:aws-cn:s3:::bkt/out", OtherSpelling, out),
+            ("arn:aws:s3:::bkt", OtherSpelling, Some("s3://bkt")),
+            ("s3://arn:aws:s3:::bkt/out", OtherSpelling, out),
+            ("https://bkt.s3.amazonaws.com/out", OtherSpelling, out),
+            ("https://bkt.s3.eu-west-1.amazonaws.com/out?x=y", OtherSpelling, out),
+            ("https://bkt.s3.dualstack.eu-west-1.amazonaws.com/out", OtherSpelling, out),
+            ("https://bkt.s3-accelerate.amazonaws.com/out", OtherSpelling, out),
+            ("https://s3.eu-west-1.amazonaws.com/bkt/out", OtherSpelling, out),
+            ("http://s3-eu-west-1.amazonaws.com/bkt/out", OtherSpelling, out),
+            ("bkt.s3.amazonaws.com/out", OtherSpelling, out),
+            ("my.bkt.s3.cn-north-1.amazonaws.com.cn/out", OtherSpelling, Some("s3://my.bkt/out")),
+            ("s3.amazonaws.com/bkt/out", OtherSpelling, out),
+            ("s3://bkt.s3.amazonaws.com/out", OtherSpelling, out),
+            ("s3://s3.amazonaws.com/bkt/out", OtherSpelling, out),
+            (
+                "https://eu-west-1.console.aws.amazon.com/s3/buckets/bkt?prefix=out",
+                OtherSpelling,
+                out,
+            ),
+            ("gs://bkt/out", OtherStore, None),
+            ("az://bkt/out", OtherStore, None),
+            ("abfss://c@a.dfs.core.windows.net/out", OtherStore, None),
+            ("wasb://c@a.blob.core.windows.net/out", OtherStore, None),
+            ("swift://c.a/out", OtherStore, None),
+            ("https://host/out", OtherStore, None),
+            ("ftp://host/out", OtherStore, None),
+            ("r2:bkt/out", OtherStore, None),
+            ("unheard-of://x/out", OtherStore, None),
+            ("=s3://bkt/out", OtherStore, None),
+            ("host:/out", OtherStore, None),
+            ("minio:9000/bkt/out", OtherStore, None),
+            ("me@host:out", OtherStore, None),
+            ("a.blob.core.windows.net/c/out", OtherStore, None),
+            ("arn:aws:ec2:::x", OtherStore, None),
+            ("s3:a b", OtherSpelling, None),
+            ("file:/out", OtherStore, Some("file:///out")),
+            ("FILE:///out", OtherStore, Some("file:///out")),
+            ("C:\\out", Windows, None),
+            ("c:/out", Windows, None),
+            ("C:", Windows, None),
+            ("\\\\server\\share", Windows, None),
+            (".\\out", Windows, None),
+            ("$OUT", Unexpanded, None),
+            ("${OUT}/shot", Unexpanded, None),
+            ("~/out", Unexpanded, None),
+        ];
+        for &(text, slip, meant) in table {
+            let expected =
+                LocationError::Slip { given: text.into(), slip, meant: meant.map(str::to_owned) };
+            assert_eq!(text.parse::<Location>(), Err(expected), "{text:?}");
+        }
+        for (text, meant) in [
+            (format!("{POINT}/shots/object/out"), of_point("/out")),
+            (format!("{POINT}/shots/out"), of_point("/out")),
+            (format!("{POINT}:shots"), of_point("")),
+            (format!("s3://{POINT}:shots/object/x"), of_point("/object/x")),
+        ] {
+            let error = text.parse::<Location>().unwrap_err();
+            let Some(LocationError::Slip { meant: found, .. }) = Some(error) else { panic!() };
+            assert_eq!(found.as_deref(), Some(meant.as_str()), "{text}");
+            assert!(meant.parse::<Location>().is_ok(), "{meant}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_of_s3_means_the_same(text in "s3://[a-z]{3}[a-z3:/. '\"@<-]{0,16}") {
+            match text.parse::<Location>() {
+                Ok(location) => prop_assert_eq!(location.to_string().parse(), Ok(location)),
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn keys_are_not_logged() {
+        let error = "s3n://ID:SECRET@bkt/out".parse::<Location>().unwrap_err().to_string();
+        assert!(error.contains("`s3n://…@bkt/out`") && !error.contains("SECRET"), "{error}");
+    }
+
+    #[test]
+    fn joining_goes_one_level_down() {
+        assert_eq!(s3("bucket", "").join("frames"), s3("bucket", "frames"));
+        assert_eq!(s3("bucket", "out").join("frames"), s3("bucket", "out/frames"));
+        assert_eq!(local("/out").join("frames"), local("/out/frames"));
+    }
+}
