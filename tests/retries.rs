@@ -82,7 +82,7 @@ fn frames_that_keep_killing_blender_are_set_aside_and_named() {
         ],
     );
     run.says(&[
-        "frame 4 is set aside after 2 failed launches",
+        "frame 4 is skipped after 2 failed launches",
         "starting Blender again for frames 5-12",
     ]);
     assert_eq!(launches(&place), ["1-12", "4-12", "5-12", "9-12", "10-12"]);
@@ -114,7 +114,7 @@ fn the_frame_in_hand_is_the_one_that_blender_was_at() {
     });
     let run = place.stand_in().args("--blender-attempts 1").run();
     run.fails(70, &["frames 3,8 are not rendered", "frame 8 (Blender crashed"])
-        .says(&["frame 8 is set aside after 1 failed", "starting Blender again for frames 3,9-12"]);
+        .says(&["frame 8 is skipped after 1 failed", "starting Blender again for frames 3,9-12"]);
     assert_eq!(place.frames(), all_but(&[3, 8]));
 }
 
@@ -136,7 +136,7 @@ fn a_blender_that_never_opens_the_scene_is_the_jobs_failure() {
         let place = place(|_| json!([{"at": at, "do": "crash"}]));
         let run = place.stand_in().run();
         let run = run.fails(70, &["frames 1-12 are not rendered: Blender crashed (signal 11)"]);
-        run.says(&["failed before it had opened the scene (3 of 3)"]).never_says(&["set aside"]);
+        run.says(&["failed before it had opened the scene (3 of 3)"]).never_says(&["is skipped"]);
         assert_eq!(launches(&place), ["1-12"; 3]);
     }
 }

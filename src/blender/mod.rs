@@ -20,7 +20,7 @@ mod version;
 pub use cause::{Cause, Failure};
 pub use command::Launch;
 pub use description::{Answer, ExternalFile, Lack, SceneInfo};
-pub use events::{Event, parse};
+pub use events::{Event, Progress, parse};
 pub use failure::{Context, LogTail};
 pub use scene_file::{ENOUGH, Flaw, Machine, Packing, Scene, SceneFile, SceneFileError};
 pub use setup::{SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, setup_settings};

@@ -50,13 +50,13 @@ impl fmt::Display for Error {
             Self::Blender { cause, missing, scene, .. } => {
                 write!(f, "{scene}: {} not rendered: {cause}", frames(missing))
             }
-            Self::FramesSkipped { scene, missing, aside, rest, .. } => {
+            Self::FramesSkipped { scene, missing, skipped, rest, .. } => {
                 let (times, reasons) =
-                    (SkippedFrame::how_often(aside), SkippedFrame::reasons(aside));
+                    (SkippedFrame::how_often(skipped), SkippedFrame::reasons(skipped));
                 write!(f, "{scene}: {} not rendered: ", frames(missing))?;
                 write!(f, "Blender failed {times} at {reasons}")?;
                 match rest {
-                    _ if aside.len() == missing.len() => Ok(()),
+                    _ if skipped.len() == missing.len() => Ok(()),
                     Rest::NotOpened => f.write_str("; then it no longer opened the scene"),
                     Rest::NotTried => f.write_str(
                         "; no frame was ever stored, so the others are not tried: they would fail \
@@ -144,9 +144,9 @@ impl Error {
             Self::SceneFile { source: SceneFileError::Newer { saved_by, .. }, .. } => {
                 of_blender(&blender::Cause::NewerFile { saved_by: Some(*saved_by), running: None })
             }
-            Self::FramesSkipped { aside, .. } => {
+            Self::FramesSkipped { skipped, .. } => {
                 let killed = self.exit() == Exit::ChildKilled;
-                let mut causes = aside.iter().map(|aside| &aside.cause);
+                let mut causes = skipped.iter().map(|skipped| &skipped.cause);
                 let cause = causes.find(|c| killed || !matches!(c, blender::Cause::Killed(_)));
                 cause.map_or(Cow::Borrowed(""), of_blender)
             }

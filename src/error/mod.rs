@@ -77,7 +77,7 @@ pub enum Error {
         /// The frames that are not stored.
         missing: FrameSet,
         /// Those of them that Blender failed at, again and again.
-        aside: Vec<SkippedFrame>,
+        skipped: Vec<SkippedFrame>,
         /// Why the others are not rendered, if there are others.
         rest: Rest,
         /// Blender's own words when it failed the last time.
@@ -236,8 +236,8 @@ impl Error {
             }
             Self::Program { .. } | Self::Sandbox(_) | Self::Machine(_) => Exit::Unavailable,
             Self::Blender { cause, .. } => of_blender(cause),
-            Self::FramesSkipped { aside, .. } => {
-                let mut exits = aside.iter().map(|aside| of_blender(&aside.cause));
+            Self::FramesSkipped { skipped, .. } => {
+                let mut exits = skipped.iter().map(|skipped| of_blender(&skipped.cause));
                 if exits.all(|exit| exit == Exit::ChildKilled) {
                     Exit::ChildKilled
                 } else {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::output::{Lines, Tell, json};
+use super::output::{Print, Table, json};
 use crate::blender::{ENOUGH, Packing, SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::request::{
@@ -21,10 +21,10 @@ const START: u64 = 64 * 1024;
 ///
 /// # Errors
 /// If it cannot be read, is no .blend file or is damaged where its scenes are told of.
-pub async fn inspect(worker: &Worker, job: &InspectJob, tell: impl Tell) -> Result<(), Error> {
+pub async fn inspect(worker: &Worker, job: &InspectJob, print: impl Print) -> Result<(), Error> {
     let (file, range) = scene_file(worker, &job.scene).await?;
     let per_job = job.frames_per_job.unwrap_or(FramesPerJob::ONE);
-    tell(&if job.json {
+    print(&if job.json {
         json(&Answer::new(job, &file, range, per_job))?
     } else {
         told(job, &file, range.len(), per_job)
@@ -129,10 +129,10 @@ pub fn is_older(renderer: Option<BlenderVersion>, file: &SceneFile) -> Option<bo
 
 /// The same in words.
 fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) -> String {
-    let mut lines = Lines::default();
-    lines.say("file", &job.scene);
+    let mut lines = Table::default();
+    lines.row("file", &job.scene);
     if let Some((version, machine)) = file.saved_by.zip(file.machine) {
-        lines.say("saved by", format!("Blender {version} ({machine}, {})", file.packing));
+        lines.row("saved by", format!("Blender {version} ({machine}, {})", file.packing));
     }
     if let Some((renderer, older)) = job.renderer.zip(is_older(job.renderer, file)) {
         let verdict = if older {
@@ -140,11 +140,11 @@ fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) 
         } else {
             ""
         };
-        lines.say("rendered by", format!("Blender {renderer}{verdict}"));
+        lines.row("rendered by", format!("Blender {renderer}{verdict}"));
     }
     for scene in &file.scenes {
         let (name, range) = (&scene.name, scene.range);
-        lines.say("scene", format!("{name}: frames {range}, {} of them", range.len()));
+        lines.row("scene", format!("{name}: frames {range}, {} of them", range.len()));
     }
     let size = per_job.jobs(frames);
     let noun = if per_job == FramesPerJob::ONE { "frame" } else { "frames" };
@@ -155,6 +155,6 @@ fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) 
     } else if size == 1 {
         array.push_str("; AWS Batch has no arrays of 1: submit a job without one");
     }
-    lines.say("array size", array);
+    lines.row("array size", array);
     lines.text()
 }

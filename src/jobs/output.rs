@@ -8,17 +8,17 @@ use crate::error::Error;
 use crate::printable::printable;
 
 /// Who is told: standard output.
-pub trait Tell: Fn(&str) -> Result<(), Error> {}
+pub trait Print: Fn(&str) -> Result<(), Error> {}
 
-impl<F: Fn(&str) -> Result<(), Error>> Tell for F {}
+impl<F: Fn(&str) -> Result<(), Error>> Print for F {}
 
 /// Words for people: what each line is of, and what is said.
 #[derive(Debug, Default)]
-pub struct Lines(String);
+pub struct Table(String);
 
-impl Lines {
+impl Table {
     /// Adds a line, and no more than one, whatever the names in it are.
-    pub fn say(&mut self, of: &str, said: impl Display) {
+    pub fn row(&mut self, of: &str, said: impl Display) {
         _ = writeln!(self.0, "{of:<12}{}", printable(&said.to_string()));
     }
 

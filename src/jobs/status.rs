@@ -9,7 +9,7 @@ use serde::Serialize;
 use tokio::time::sleep;
 
 use super::failures::{FailedJob, Failures};
-use super::output::{Lines, Tell, json};
+use super::output::{Print, Table, json};
 use crate::batch::{Batch, Children, Job, Refused, State};
 use crate::error::Error;
 use crate::printable::printable;
@@ -28,18 +28,18 @@ const WORD: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// If Batch does not tell, or there is no such job; if they are waited for and fail.
-pub async fn status(worker: &Worker, job: &StatusJob, tell: impl Tell) -> Result<(), Error> {
+pub async fn status(worker: &Worker, job: &StatusJob, print: impl Print) -> Result<(), Error> {
     let batch = worker.unless_stopped(Batch::connect()).await?;
     match job.wait {
         None => {
             let mut picture = Picture::default();
             let look = picture.look(&worker.storage, &batch, &job.job);
             worker.unless_stopped(look).await?;
-            picture.tell(job.json, tell)
+            picture.print(job.json, print)
         }
         Some(interval) => {
             let picture = follow(worker, &batch, &job.job, interval, None).await?;
-            picture.tell(job.json, tell)?;
+            picture.print(job.json, print)?;
             picture.outcome()
         }
     }
@@ -212,25 +212,25 @@ impl Picture {
     ///
     /// # Errors
     /// If nobody can be told.
-    pub fn tell(&self, as_json: bool, tell: impl Tell) -> Result<(), Error> {
+    pub fn print(&self, as_json: bool, print: impl Print) -> Result<(), Error> {
         if as_json {
-            return tell(&json(&Answer::new(self))?);
+            return print(&json(&Answer::new(self))?);
         }
-        let mut lines = Lines::default();
+        let mut lines = Table::default();
         for job in &self.jobs {
-            lines.say("job", format_args!("{} ({})", summary(job), job.id));
+            lines.row("job", format_args!("{} ({})", summary(job), job.id));
         }
         let (failed, others) = self.failures.beyond(0);
         for job in failed {
-            lines.say("failed", job.summary());
+            lines.row("failed", job.summary());
             for (what, said) in job.details() {
-                lines.say(&format!("  {what}"), said);
+                lines.row(&format!("  {what}"), said);
             }
         }
         if let Some(others) = others {
-            lines.say("failed", others);
+            lines.row("failed", others);
         }
-        tell(&lines.text())
+        print(&lines.text())
     }
 }
 

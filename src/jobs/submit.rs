@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde::{Serialize, Serializer};
 
 use super::inspect::scene_file;
-use super::output::{Lines, Tell, compact_json, json};
+use super::output::{Print, Table, compact_json, json};
 use super::status;
 use crate::batch::{
     ArrayProperties, Batch, BatchError, Dependency, Overrides, Resource, ResourceKind, Submission,
@@ -32,15 +32,15 @@ const RENDER_JOB_ID: &str = "RENDER_JOB_ID";
 /// # Errors
 /// If the frames cannot be told, or not in one array; if Batch does not take the jobs; if
 /// they are waited for and fail.
-pub async fn submit(worker: &Worker, job: &SubmitJob, tell: impl Tell) -> Result<(), Error> {
+pub async fn submit(worker: &Worker, job: &SubmitJob, print: impl Print) -> Result<(), Error> {
     let Submissions { render, stitch } = put_together(worker, job).await?;
     if job.then == Then::Show {
         let stitch = stitch.map(|stitch| after(stitch, RENDER_JOB_ID));
-        return tell(&json(&Submissions { render, stitch })?);
+        return print(&json(&Submissions { render, stitch })?);
     }
     let batch = worker.unless_stopped(Batch::connect()).await?;
     let (answer, error) = to_the_end(worker, all(worker, &batch, &render, stitch)).await?;
-    let told = tell(&if job.json { json(&answer)? } else { answer.told()? });
+    let told = print(&if job.json { json(&answer)? } else { answer.told()? });
     error.map_or(told, Err)?;
     match job.then {
         Then::Show | Then::Submit => Ok(()),
@@ -48,7 +48,7 @@ pub async fn submit(worker: &Worker, job: &SubmitJob, tell: impl Tell) -> Result
             let reached = Some(Instant::now());
             let last = answer.last();
             let picture = status::follow(worker, &batch, last, interval, reached).await?;
-            picture.tell(job.json, tell)?;
+            picture.print(job.json, print)?;
             picture.outcome()
         }
     }
@@ -234,17 +234,17 @@ impl Answer {
 
     /// The same in words.
     fn told(&self) -> Result<String, Error> {
-        let mut lines = Lines::default();
+        let mut lines = Table::default();
         let Submitted { job_id, job_name, array_size, .. } = &self.render;
         let children = array_size.map_or(String::new(), |size| format!(", {size} children"));
-        lines.say("render", format_args!("{job_id} ({job_name}{children})"));
+        lines.row("render", format_args!("{job_id} ({job_name}{children})"));
         if let Some(Submitted { job_id, job_name, .. }) = &self.stitch {
-            lines.say("stitch", format_args!("{job_id} ({job_name}, when all is rendered)"));
+            lines.row("stitch", format_args!("{job_id} ({job_name}, when all is rendered)"));
         }
-        lines.say("follow", status::command(self.last()));
+        lines.row("follow", status::command(self.last()));
         if let Some(left) = &self.not_submitted {
             let words = ["aws", "batch", "submit-job", "--cli-input-json", &compact_json(left)?];
-            lines.say("left to do", shell_words::join(words));
+            lines.row("left to do", shell_words::join(words));
         }
         Ok(lines.text())
     }

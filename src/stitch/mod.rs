@@ -230,7 +230,7 @@ async fn encode_sequence(
             }
             reached = worker.shutdown.beyond(stage) => {
                 stage = reached;
-                worker.hurry(&child, stage);
+                worker.stop_child(&child, stage);
             }
         }
         watchdog.time_passes(starved);

@@ -92,7 +92,7 @@ pub async fn probe(
             () = watchdog.look(), if !stopping => {}
             reached = worker.shutdown.beyond(stage) => {
                 stage = reached;
-                worker.hurry(&child, stage);
+                worker.stop_child(&child, stage);
             }
         }
         watchdog.time_passes(false);

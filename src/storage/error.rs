@@ -70,7 +70,7 @@ impl Failure {
     }
 
     /// Whether it may be otherwise soon. What does not pass is the same each time.
-    pub fn passes(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Transient(_))
     }
 }

@@ -13,7 +13,7 @@ use crate::telemetry::metrics::{MetricsLine, Unit};
 impl Worker {
     /// Tells the numbers of an attempt that ends, if they are wanted. Waits as long as whoever
     /// reads the log does.
-    pub(crate) async fn tell_metrics(&self, report: &Report, result: Result<(), &Error>) {
+    pub(crate) async fn print_metrics(&self, report: &Report, result: Result<(), &Error>) {
         let Some(line) = self.metrics_line(report, result) else { return };
         let written = tokio::task::spawn_blocking(move || io::stdout().write_all(line.as_bytes()));
         // Nobody reads it where that fails.

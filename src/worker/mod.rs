@@ -28,10 +28,10 @@ use report::Report;
 pub use programs::Programs;
 pub use storage_timeouts::StorageTimeouts;
 
-/// How long a child has to end that nobody needs any more. Both end within milliseconds.
+/// How long a child that is no longer needed may take to end. Blender and FFmpeg take milliseconds.
 pub const CHILD_GRACE: Duration = Duration::from_secs(5);
 
-/// How long undoing what was given up may take after a second signal.
+/// How long undoing unfinished uploads may take after a second signal.
 const LAST_MOMENT: Duration = Duration::from_millis(200);
 
 /// What every job works with.
@@ -62,8 +62,11 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Does `work` unless told to stop, or that the instance goes: then it is not worth
-    /// while to begin.
+    /// Does `work`, unless the job was told to stop or the Spot instance will be taken away:
+    /// then nothing new is begun.
+    ///
+    /// # Errors
+    /// Those of `work`, or [`Error::Interrupted`].
     pub async fn unless_stopped<T, E: Into<Error>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
@@ -74,8 +77,8 @@ impl Worker {
         }
     }
 
-    /// Has a child end as fast as `stage` asks for.
-    pub fn hurry(&self, child: &Running, stage: Stage) {
+    /// Ends a child as fast as `stage` asks for.
+    pub fn stop_child(&self, child: &Running, stage: Stage) {
         match stage {
             Stage::Working | Stage::Noticed => {}
             Stage::Stopping => child.stop(self.shutdown.grace().child()),
@@ -83,15 +86,18 @@ impl Worker {
         }
     }
 
-    /// Proves that `folder`, where results go, and the folder of the reports can be
-    /// written, before any work is done.
+    /// Proves, before any work is done, that results can be written to `folder` and the report
+    /// to its own.
+    ///
+    /// # Errors
+    /// If either cannot be written, or the job was told to stop.
     pub async fn prepare_output(&self, folder: &Location, report: &Report) -> Result<(), Error> {
         self.unless_stopped(self.storage.prepare(folder)).await?;
         self.unless_stopped(report.store(&self.storage)).await
     }
 
-    /// Stores the last report of an attempt, and waits until nothing is left of what was
-    /// given up. Never changes how the attempt ends.
+    /// Stores the last report of an attempt, and waits for uploads that were given up to be
+    /// undone. It never changes how the attempt ends.
     pub async fn conclude(&self, mut report: Report, result: Result<(), &Error>) {
         report.finish(result);
         // Where storage has just failed at length, one short try must do.
@@ -108,7 +114,7 @@ impl Worker {
             sleep(LAST_MOMENT).await;
         };
         let rest = async {
-            self.tell_metrics(&report, result).await;
+            self.print_metrics(&report, result).await;
             self.storage.settle().await;
         };
         tokio::select! {
@@ -119,7 +125,11 @@ impl Worker {
     }
 }
 
-/// Stores what is of use and not needed, unless there is no time for it.
+/// Waits for something to be stored that is useful but not required: no longer than `timeout`,
+/// and not once `no_time` is over.
+///
+/// # Errors
+/// In words, why it is not stored.
 pub async fn in_time(
     stored: impl Future<Output = Result<(), StorageError>>,
     no_time: impl Future<Output = ()>,

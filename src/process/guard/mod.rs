@@ -8,7 +8,7 @@
 //! nothing else; the worker is this same executable, started by it.
 //!
 //! Elsewhere nobody ends Blender when the worker is killed by SIGKILL. So there is a guard
-//! there as well. It adopts the orphans of the worker (see [`survivors`]) and ends them; and
+//! there as well. It adopts the orphans of the worker (see [`orphans`]) and ends them; and
 //! when the guard itself is killed, the kernel tells the worker, which ends them then. What
 //! Blender is, is killed by the kernel if both go at once
 //! ([`supervisor`](super::supervisor)).

@@ -53,15 +53,15 @@ impl PreExisting {
 
     fn among(us: i32, processes: &[Process]) -> Self {
         let nobody = Self { descendants: BTreeSet::new(), groups: BTreeSet::new() };
-        let descendants = nobody.survivors(us, processes).into_keys().collect();
+        let descendants = nobody.orphans(us, processes).into_keys().collect();
         Self { descendants, groups: processes.iter().map(|process| process.group).collect() }
     }
 
-    /// The descendants of `us` that are no pre_existing nor theirs, each with its process
-    /// group, if that may be killed as a whole. Whoever is in a session may join any group
+    /// The descendants of `us` that are not pre-existing, nor children of those, each with its
+    /// process group, if that may be killed as a whole. Whoever is in a session may join any group
     /// in it, that of a shell too: a group that is older than the child, or is led by
     /// somebody else, is not to be harmed.
-    fn survivors(&self, us: i32, processes: &[Process]) -> BTreeMap<i32, Option<i32>> {
+    fn orphans(&self, us: i32, processes: &[Process]) -> BTreeMap<i32, Option<i32>> {
         let mut children: BTreeMap<i32, Vec<&Process>> = BTreeMap::new();
         for process in processes {
             children.entry(process.parent).or_default().push(process);
@@ -117,7 +117,7 @@ pub fn end_all(pre_existing: &PreExisting) {
     let mut ended = BTreeSet::new();
     loop {
         reap_all(None);
-        let left = pre_existing.survivors(getpid().as_raw(), &processes());
+        let left = pre_existing.orphans(getpid().as_raw(), &processes());
         if left.is_empty() {
             break;
         }
@@ -176,6 +176,6 @@ mod tests {
         let alone = |id| (id, None);
         let expected = [(12, Some(12)), (13, Some(13)), (14, Some(12)), (15, Some(4711))];
         let expected = expected.into_iter().chain([16, 17, 18, 19].map(alone)).collect();
-        assert_eq!(pre_existing.survivors(US, &now), expected);
+        assert_eq!(pre_existing.orphans(US, &now), expected);
     }
 }

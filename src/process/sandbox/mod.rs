@@ -8,7 +8,7 @@
 //! locks itself in first and then ends: there is no code between fork and exec, and an
 //! error on the way is an ordinary error here.
 //!
-//! `PR_SET_DUMPABLE` ([`secret`](super::sandbox::undumpable)) closes the worker's memory to children
+//! `PR_SET_DUMPABLE` ([`undumpable`](crate::process::startup::undumpable)) closes the worker's memory to children
 //! where there is no Landlock, and where `--sandbox off` was given.
 
 mod calls;

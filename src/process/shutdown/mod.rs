@@ -217,7 +217,7 @@ impl Shutdown {
             left.as_secs()
         );
         sleep(left.saturating_sub(self.grace.total())).await;
-        self.leave();
+        self.stop_if_noticed();
     }
 
     /// The job may take no longer than `limit` from now on. Stops when that is over.
@@ -239,9 +239,9 @@ impl Shutdown {
         });
     }
 
-    /// After a notice: there is nothing more to be finished, or no time for it. Without
-    /// one it changes nothing.
-    pub fn leave(&self) {
+    /// Turns a Spot notice into a stop, because no frame in hand is worth finishing. Without a
+    /// notice it changes nothing. The result is why we stop, if we do.
+    pub fn stop_if_noticed(&self) -> Option<Interrupt> {
         let earliest = Instant::now() + self.grace.total();
         self.state.send_if_modified(|state| match state {
             State { notice: Some(Notice { goes, goes_at }), stop: None, .. } => {
@@ -251,6 +251,7 @@ impl Shutdown {
             }
             State { .. } => false,
         });
+        self.requested()
     }
 
     /// After a notice: how long what is in hand may still take.
@@ -258,13 +259,6 @@ impl Shutdown {
         let goes_at = self.state.borrow().notice?.goes_at;
         let left = goes_at.saturating_duration_since(Instant::now());
         Some(left.saturating_sub(self.grace.total()))
-    }
-
-    /// Who keeps us from beginning anything, if anybody does: then a notice is reason
-    /// enough to stop.
-    pub fn leaving(&self) -> Option<Interrupt> {
-        self.leave();
-        self.requested()
     }
 
     /// Who made us stop, if anybody has.
@@ -296,7 +290,7 @@ impl Shutdown {
     pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupt> {
         tokio::select! {
             biased;
-            _ = self.beyond(Stage::Working) => match self.leaving() {
+            _ = self.beyond(Stage::Working) => match self.stop_if_noticed() {
                 Some(interrupt) => Err(interrupt),
                 None => std::future::pending().await,
             },

@@ -59,9 +59,9 @@ async fn after_a_notice_there_is_time_until_the_instance_goes() {
     notice(&shutdown, goes).await;
     assert_eq!((stage(&shutdown), shutdown.requested()), (Stage::Noticed, None));
     assert_eq!(shutdown.time_to_finish().map(rounded), Some(80));
-    shutdown.leave();
+    shutdown.stop_if_noticed();
     assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, 100));
-    assert_eq!(shutdown.leaving(), Some(Interrupt::Spot { goes }));
+    assert_eq!(shutdown.stop_if_noticed(), Some(Interrupt::Spot { goes }));
     // That is no second signal, but it leaves less time.
     shutdown.signalled(Interrupt::Terminate);
     assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, 20));
@@ -87,7 +87,7 @@ async fn a_notice_that_comes_late_leaves_the_grace_and_one_of_next_year_some_min
     }
     let shutdown = shutdown("20s");
     notice(&shutdown, in_seconds(365 * 24 * 3600)).await;
-    shutdown.leave();
+    shutdown.stop_if_noticed();
     assert_eq!(left(&shutdown), LONGEST_NOTICE.as_secs());
 }
 
@@ -103,7 +103,7 @@ async fn a_notice_is_acted_on_when_no_more_than_the_grace_is_left() {
 #[tokio::test]
 async fn nobody_leaves_who_was_not_told() {
     let shutdown = shutdown("1s");
-    assert_eq!(shutdown.leaving(), None);
+    assert_eq!(shutdown.stop_if_noticed(), None);
     assert_eq!(shutdown.or(async { 7 }).await, Ok(7));
     shutdown.signalled(Interrupt::HangUp);
     assert_eq!(shutdown.or(async { 7 }).await, Err(Interrupt::HangUp));
@@ -115,7 +115,7 @@ async fn when_the_time_of_the_job_is_over_there_is_a_minute_or_the_grace() {
         let shutdown = shutdown(&grace_in_seconds.to_string());
         shutdown.within(Duration::ZERO).await;
         assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, seconds));
-        assert_eq!(shutdown.leaving(), Some(Interrupt::OutOfTime));
+        assert_eq!(shutdown.stop_if_noticed(), Some(Interrupt::OutOfTime));
         // A signal leaves less time.
         shutdown.signalled(Interrupt::Terminate);
         assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, grace_in_seconds));

@@ -23,12 +23,12 @@ pub(crate) struct FailureCounts {
     alike: Option<(Cause, usize)>,
     /// Failures before the scene was open.
     before_any: u32,
-    aside: Vec<SkippedFrame>,
+    skipped: Vec<SkippedFrame>,
 }
 
 impl FailureCounts {
     pub fn new(limit: u32) -> Self {
-        Self { limit, against: BTreeMap::new(), alike: None, before_any: 0, aside: Vec::new() }
+        Self { limit, against: BTreeMap::new(), alike: None, before_any: 0, skipped: Vec::new() }
     }
 
     /// How many failed launches are too many for a frame.
@@ -50,11 +50,11 @@ impl FailureCounts {
     /// A launch failed with `frame` in hand, when some frames were stored, or none ever
     /// was: how often by now. A frame at which it failed too often is set aside.
     pub fn failed_at(&mut self, frame: FrameNumber, cause: Cause, some_stored: bool) -> u32 {
-        let doubtful = !some_stored && self.aside.len() >= DOUBTFUL;
+        let doubtful = !some_stored && self.skipped.len() >= DOUBTFUL;
         let times = self.against.entry(frame).or_default();
         *times += 1;
         if doubtful || *times >= self.limit {
-            self.aside.push(SkippedFrame { frame, cause, times: *times });
+            self.skipped.push(SkippedFrame { frame, cause, times: *times });
         }
         *times
     }
@@ -88,21 +88,21 @@ impl FailureCounts {
     /// nothing more is tried because all launches failed alike.
     pub fn give_up(&mut self) {
         let Some((cause, _)) = self.alike.clone() else { return };
-        let open = self.against.iter().filter(|(frame, _)| !self.is_aside(**frame));
-        let aside: Vec<_> = open
+        let open = self.against.iter().filter(|(frame, _)| !self.is_skipped(**frame));
+        let skipped: Vec<_> = open
             .map(|(&frame, &times)| SkippedFrame { frame, cause: cause.clone(), times })
             .collect();
-        self.aside.extend(aside);
+        self.skipped.extend(skipped);
     }
 
     /// Whether a frame is set aside.
-    pub fn is_aside(&self, frame: FrameNumber) -> bool {
-        self.aside.iter().any(|aside| aside.frame == frame)
+    pub fn is_skipped(&self, frame: FrameNumber) -> bool {
+        self.skipped.iter().any(|skipped| skipped.frame == frame)
     }
 
     /// The frames that are set aside.
-    pub fn aside(&self) -> &[SkippedFrame] {
-        &self.aside
+    pub fn skipped(&self) -> &[SkippedFrame] {
+        &self.skipped
     }
 }
 
@@ -126,11 +126,11 @@ mod tests {
         for times in 1..=2 {
             assert_eq!(strikes.failed_at(frame(7), crash(), true), times);
             assert_eq!(strikes.failed_at(frame(9), crash(), true), times);
-            assert!(!strikes.is_aside(frame(7)));
+            assert!(!strikes.is_skipped(frame(7)));
         }
         assert_eq!(strikes.failed_at(frame(7), crash(), true), 3);
-        assert!(strikes.is_aside(frame(7)) && !strikes.is_aside(frame(9)));
-        assert_eq!(strikes.aside(), [SkippedFrame { frame: frame(7), cause: crash(), times: 3 }]);
+        assert!(strikes.is_skipped(frame(7)) && !strikes.is_skipped(frame(9)));
+        assert_eq!(strikes.skipped(), [SkippedFrame { frame: frame(7), cause: crash(), times: 3 }]);
     }
 
     #[test]
@@ -139,12 +139,12 @@ mod tests {
             let mut strikes = FailureCounts::new(2);
             for number in 1..=3 {
                 strikes.failed_at(frame(number), crash(), some_stored);
-                assert!(!strikes.is_aside(frame(number)));
+                assert!(!strikes.is_skipped(frame(number)));
                 strikes.failed_at(frame(number), crash(), some_stored);
-                assert!(strikes.is_aside(frame(number)));
+                assert!(strikes.is_skipped(frame(number)));
             }
             strikes.failed_at(frame(4), crash(), some_stored);
-            assert_eq!(strikes.is_aside(frame(4)), !some_stored);
+            assert_eq!(strikes.is_skipped(frame(4)), !some_stored);
         }
     }
 
@@ -175,6 +175,6 @@ mod tests {
         assert!(!strikes.is_hopeless());
         assert_eq!(strikes.failed_before_any(), 2);
         assert!(strikes.is_hopeless());
-        assert!(strikes.aside().is_empty());
+        assert!(strikes.skipped().is_empty());
     }
 }

@@ -1,11 +1,8 @@
-//! What to make of a launch that has ended, and of them all.
+//! The verdict on a launch that has ended, and on all of them.
 
-use std::collections::BTreeMap;
-
-use super::Rendering;
-use super::disk;
-use super::disk::room_for_frames;
-use super::launch::{Stop, failure};
+use super::disk::{self, room_for_frames};
+use super::launch::{StopReason, failure_of};
+use super::rendering::Rendering;
 use crate::blender::{Cause, Context, Failure};
 use crate::ending::Ending;
 use crate::error::{Error, Rest, frames};
@@ -13,13 +10,11 @@ use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::End;
 use crate::request::{FRAMES_DIR, FrameNumber, FrameSet};
 use crate::space::Space;
-use crate::storage;
-use crate::storage::StorageError;
 
 impl Rendering<'_> {
-    /// What a launch that has ended means. Nothing where it has rendered all it was
-    /// started for; else why it failed, if Blender may go on to try the rest.
-    pub(crate) fn judge(&mut self, end: End, stop: Option<Stop>) -> Result<Option<Cause>, Error> {
+    /// The verdict on a launch that has ended: nothing if it rendered all of its frames, the
+    /// cause of its failure if Blender may be started again, or else an error.
+    pub fn judge(&mut self, end: End, stop: Option<StopReason>) -> Result<Option<Cause>, Error> {
         if self.pending_of_launch().is_empty() {
             if let End::Own(ending) = end
                 && ending != Ending::Code(0)
@@ -28,44 +23,31 @@ impl Rendering<'_> {
             }
             return Ok(None);
         }
-        let missing = self.missing();
-        // One that does not pass is the cause of all.
-        let lasts =
-            |error: &StorageError| !matches!(error.failure(), storage::Failure::Transient(_));
-        let first = self.not_stored.iter().find(|(_, error)| lasts(error));
-        let first = first.or_else(|| self.not_stored.first_key_value()).map(|(frame, _)| *frame);
-        if let Some(source) = first.and_then(|frame| self.not_stored.remove(&frame)) {
+        let missing = self.ledger.missing();
+        if let Some(source) = self.ledger.take_storage_error() {
             return Err(Error::NotStored { missing, source });
         }
-        if let Some(by) = self.worker.shutdown.requested() {
+        if let Some(by) = self.worker().shutdown.requested() {
             return Err(self.interrupted(by));
         }
-        let (scene, said) = (self.job.scene.clone(), self.current.tail.last_words());
-        if let Some(cause) = self.current.refused.take() {
-            return Err(Error::Blender { cause, missing, scene, said });
+        if let Some(cause) = self.launch.refused.take() {
+            return Err(self.blender_failed(cause));
         }
-        let full = |space, needed| {
-            let scene = scene.clone();
-            Err(Error::ScratchFull { scene, missing: missing.clone(), space, needed })
-        };
         let cause = match (stop, end) {
-            (Some(Stop::Alarm(alarm)), _) => failure(alarm).into(),
-            (Some(Stop::DiskFull(space)), _) => return full(space, None),
-            (Some(Stop::NoRoom(space, needed)), _) => return full(space, Some(needed)),
-            (_, End::Own(ending)) => {
-                let memory = &self.current.memory;
-                let (killer, saved_by) = (memory.killer(), self.file.saved_by);
-                let context = Context { killer, saved_by, job: self.job };
-                match self.current.tail.diagnose(ending, &context) {
-                    // It may have been one that Blender, or what stands for it, had started.
-                    Cause::Failed { failure, .. } => {
-                        Cause::Failed { failure, short_of_memory: memory.kills() > 0 }
-                    }
-                    cause => cause,
-                }
+            (Some(StopReason::Alarm(alarm)), _) => failure_of(alarm).into(),
+            (Some(StopReason::DiskFull(space)), _) => return Err(self.scratch_full(space, None)),
+            (Some(StopReason::NoRoom(space, needed)), _) => {
+                return Err(self.scratch_full(space, Some(needed)));
             }
+            (_, End::Own(ending)) => self.diagnose(ending),
             (
-                None | Some(Stop::Told(_) | Stop::Idle | Stop::Futile(_) | Stop::Refused(_)),
+                None
+                | Some(
+                    StopReason::Interrupted(_)
+                    | StopReason::Idle
+                    | StopReason::Futile(_)
+                    | StopReason::Refused(_),
+                ),
                 End::Stopped,
             ) => {
                 let what =
@@ -73,140 +55,176 @@ impl Rendering<'_> {
                 return Err(Error::Internal(what));
             }
         };
-        if let Some(space) = self.disk_full.take() {
-            return full(space, None);
+        if let Some(space) = self.launch.disk_full.take() {
+            return Err(self.scratch_full(space, None));
         }
-        // The setup script, too, has something to write.
+        // The setup script writes to the scratch disk as well.
         if cause.may_pass() || cause == Cause::Unprepared {
             self.ask_the_disk()?;
         }
-        if !cause.may_pass() {
-            return Err(Error::Blender { cause, missing, scene, said });
-        }
-        Ok(Some(cause))
+        if cause.may_pass() { Ok(Some(cause)) } else { Err(self.blender_failed(cause)) }
     }
 
-    /// Whether the scratch disk is to blame for a failure is asked of the disk. What Blender says
-    /// may be about any file, and an add-on can print anything.
+    /// Why Blender ended by itself, from its exit status, its log and the memory.
+    fn diagnose(&self, ending: Ending) -> Cause {
+        let memory = &self.launch.memory;
+        let saved_by = self.assignment.header.saved_by;
+        let context = Context { killer: memory.killer(), saved_by, job: self.job() };
+        match self.launch.tail.diagnose(ending, &context) {
+            // The process that was killed may be one that Blender had started.
+            Cause::Failed { failure, .. } => {
+                Cause::Failed { failure, short_of_memory: memory.kills() > 0 }
+            }
+            cause => cause,
+        }
+    }
+
+    /// Asks the scratch disk itself whether it is to blame for a failure. Blender's messages may
+    /// be about any file, and an add-on can print anything.
     fn ask_the_disk(&self) -> Result<(), Error> {
-        let (scene, missing) = (self.job.scene.clone(), self.missing());
-        if let Ok(space) = Space::on(self.frames_dir) {
+        if let Ok(space) = Space::on(self.frames_dir()) {
             let needed = self.scene.as_ref().map(room_for_frames).filter(|&n| !space.holds(n));
             let needed = needed.filter(|_| !space.is_full());
-            if space.is_full() || (needed.is_some() && self.current.tail.speaks_of_full_disk()) {
-                return Err(Error::ScratchFull { scene, missing, space, needed });
+            if space.is_full() || (needed.is_some() && self.launch.tail.speaks_of_full_disk()) {
+                return Err(self.scratch_full(space, needed));
             }
         }
-        disk::try_to_write(self.frames_dir).map_err(|source| {
-            let path = self.frames_dir.to_owned();
-            Error::ScratchUnwritable { scene, missing, path, source }
+        disk::try_to_write(self.frames_dir()).map_err(|source| Error::ScratchUnwritable {
+            scene: self.job().scene.clone(),
+            missing: self.ledger.missing(),
+            path: self.frames_dir().to_owned(),
+            source,
         })
     }
 
-    /// Counts a launch that failed against the frames that are to blame.
-    pub(crate) fn count(&mut self, cause: Cause) -> Result<(), Error> {
-        let limit = self.strikes.limit();
-        let launch = self.launches.len();
-        let left: FrameSet =
-            self.pending_of_launch().iter().filter(|f| !self.damaged.contains_key(f)).collect();
+    /// Counts a failed launch against the frames that are to blame. An error if it was one too
+    /// many.
+    pub fn count_failure(&mut self, cause: &Cause) -> Result<(), Error> {
         let mut in_hand = None;
-        if !self.current.has_begun() && self.damaged.is_empty() {
-            let times = self.strikes.failed_before_any();
+        if !self.launch.has_begun() && !self.ledger.some_damaged() {
+            let (launch, limit) = (self.reports.len(), self.ledger.failures.limit());
+            let times = self.ledger.failures.failed_before_any();
             tracing::warn!(
                 "launch {launch} of Blender failed before it had opened the scene ({times} of {limit}): {cause}",
             );
         } else {
-            let damaged = std::mem::take(&mut self.damaged);
-            let damaged = damaged
-                .into_iter()
-                .map(|(frame, damage)| (frame, Cause::from(Failure::NotWhole(damage))));
-            in_hand = self.current.in_hand(&left);
-            let struck = damaged.chain(in_hand.map(|frame| (frame, cause.clone())));
-            let some_stored = self.some_stored();
-            let struck: Vec<_> = struck.collect();
-            if let Some((_, cause)) = struck.first() {
-                self.strikes.launch_failed(cause);
-            }
-            for (frame, cause) in struck {
-                let words = cause.to_string();
-                let times = self.strikes.failed_at(frame, cause, some_stored);
-                let number = frame.get();
-                if self.strikes.is_aside(frame) {
-                    let launches = if times == 1 { "launch" } else { "launches" };
-                    tracing::error!(
-                        frame = number,
-                        "frame {frame} is set aside after {times} failed {launches} of Blender: {words}"
-                    );
-                } else {
-                    tracing::warn!(
-                        frame = number,
-                        "launch {launch} of Blender failed at frame {frame} ({times} of {limit}): {words}"
-                    );
-                }
-            }
+            in_hand = self.count_against_frames(cause);
         }
-        self.said = self.current.tail.last_words();
-        if let Some(report) = self.launches.last_mut() {
+        self.said = self.launch.tail.last_words();
+        if let Some(report) = self.reports.last_mut() {
             report.frame_in_hand = in_hand.map(FrameNumber::get);
             report.cause = Some(cause.to_string());
         }
-        if self.strikes.is_hopeless() {
-            if !self.strikes.aside().is_empty() {
-                return self.conclude();
-            }
-            let (scene, said) = (self.job.scene.clone(), self.said.clone());
-            return Err(Error::Blender { cause, missing: self.missing(), scene, said });
-        }
-        if !self.some_stored() && self.strikes.is_alike_everywhere(self.frames.len()) {
-            self.strikes.give_up();
-            return self.conclude();
-        }
-        let next = self.next();
+        self.give_up_if_hopeless(cause)?;
+        let next = self.ledger.next_launch();
         if !next.is_empty() {
             tracing::info!("starting Blender again for {}", next.named());
         }
         Ok(())
     }
 
-    /// How it ends when nothing more is tried.
-    pub(crate) fn conclude(&self) -> Result<(), Error> {
-        let missing = self.missing();
+    /// Counts a failed launch against the damaged frames and the frame that Blender had in hand.
+    /// The result is the latter.
+    fn count_against_frames(&mut self, cause: &Cause) -> Option<FrameNumber> {
+        let (launch, limit) = (self.reports.len(), self.ledger.failures.limit());
+        let unsaved: FrameSet =
+            self.pending_of_launch().iter().filter(|&f| !self.ledger.is_damaged(f)).collect();
+        let in_hand = self.launch.in_hand(&unsaved);
+        let damaged = self.ledger.take_damaged().into_iter();
+        let damaged =
+            damaged.map(|(frame, damage)| (frame, Cause::from(Failure::NotWhole(damage))));
+        let blamed: Vec<_> = damaged.chain(in_hand.map(|frame| (frame, cause.clone()))).collect();
+        let some_stored = self.ledger.some_stored();
+        let failures = &mut self.ledger.failures;
+        if let Some((_, cause)) = blamed.first() {
+            failures.launch_failed(cause);
+        }
+        for (frame, cause) in blamed {
+            let (number, words) = (frame.get(), cause.to_string());
+            let times = failures.failed_at(frame, cause, some_stored);
+            if failures.is_skipped(frame) {
+                let launches = if times == 1 { "launch" } else { "launches" };
+                tracing::error!(
+                    frame = number,
+                    "frame {frame} is skipped after {times} failed {launches} of Blender: {words}"
+                );
+            } else {
+                tracing::warn!(
+                    frame = number,
+                    "launch {launch} of Blender failed at frame {frame} ({times} of {limit}): {words}"
+                );
+            }
+        }
+        in_hand
+    }
+
+    /// An error if no further launch is to be tried.
+    fn give_up_if_hopeless(&mut self, cause: &Cause) -> Result<(), Error> {
+        let failures = &self.ledger.failures;
+        if failures.is_hopeless() {
+            if !failures.skipped().is_empty() {
+                return self.conclude();
+            }
+            return Err(self.blender_failed(cause.clone()));
+        }
+        let is_alike = failures.is_alike_everywhere(self.ledger.frames().len());
+        if !self.ledger.some_stored() && is_alike {
+            self.ledger.failures.give_up();
+            return self.conclude();
+        }
+        Ok(())
+    }
+
+    /// How the rendering ends when no further launch is tried.
+    pub fn conclude(&self) -> Result<(), Error> {
+        let missing = self.ledger.missing();
         if missing.is_empty() {
-            match self.frames.len() {
+            match self.ledger.frames().len() {
                 1 => tracing::info!("the frame is stored"),
                 count => tracing::info!("all {count} frames are stored"),
             }
             return Ok(());
         }
+        let failures = &self.ledger.failures;
         Err(Error::FramesSkipped {
-            scene: self.job.scene.clone(),
+            scene: self.job().scene.clone(),
             missing,
-            aside: self.strikes.aside().to_vec(),
-            rest: if self.strikes.is_hopeless() { Rest::NotOpened } else { Rest::NotTried },
+            skipped: failures.skipped().to_vec(),
+            rest: if failures.is_hopeless() { Rest::NotOpened } else { Rest::NotTried },
             said: self.said.clone(),
         })
     }
 
-    /// The frames that were given up, and why.
-    pub fn set_aside(&self) -> BTreeMap<i32, String> {
-        let aside = self.strikes.aside().iter();
-        aside.map(|aside| (aside.frame.get(), aside.cause.to_string())).collect()
-    }
-
-    /// What it means to be told to stop.
-    pub(crate) fn interrupted(&self, by: Interrupt) -> Error {
-        let (stored, missing) = (self.stored(), self.missing());
+    /// The error of a job that was told to stop.
+    pub fn interrupted(&self, by: Interrupt) -> Error {
+        let (stored, missing) = (self.ledger.stored(), self.ledger.missing());
         let kept = if stored.is_empty() {
             "nothing is stored".to_owned()
         } else {
-            format!("{} stored in {}", frames(&stored), self.job.output.join(FRAMES_DIR))
+            format!("{} stored in {}", frames(&stored), self.job().output.join(FRAMES_DIR))
         };
-        let (left, all) = (missing.len(), self.frames.len());
+        let (left, all) = (missing.len(), self.ledger.frames().len());
         let left = format!("{left} of {all} frames are left: {missing}; {kept}");
         Error::Interrupted { by, left }
     }
 
-    fn stored(&self) -> FrameSet {
-        self.frames.iter().filter(|frame| self.stored.contains_key(&frame.get())).collect()
+    fn blender_failed(&self, cause: Cause) -> Error {
+        Error::Blender {
+            cause,
+            missing: self.ledger.missing(),
+            scene: self.job().scene.clone(),
+            said: self.launch.tail.last_words(),
+        }
+    }
+
+    fn scratch_full(&self, space: Space, needed: Option<u64>) -> Error {
+        let (scene, missing) = (self.job().scene.clone(), self.ledger.missing());
+        Error::ScratchFull { scene, missing, space, needed }
+    }
+
+    /// The frames of the last launch that are still to be rendered.
+    fn pending_of_launch(&self) -> FrameSet {
+        let of_launch = |frame: &FrameNumber| self.launch.frames.contains(*frame);
+        self.ledger.pending().iter().filter(of_launch).collect()
     }
 }

@@ -2,7 +2,7 @@
 //! which state.
 //!
 //! Only Blender can say which they are, so their list is kept with the output, in one
-//! small file for each recipe. Their state is that of the file system: it can be had
+//! small file for each inputs. Their state is that of the file system: it can be had
 //! without Blender.
 
 use std::collections::BTreeSet;
@@ -42,8 +42,8 @@ impl SceneDescription {
 
     /// Where it is kept. Among the reports, where [`latest_scene`](crate::worker::report) finds it
     /// too.
-    fn location(output: &Location, recipe: &RenderInputs) -> Location {
-        output.join(REPORTS_DIR).join(&format!("scene-{}.json", recipe.name()))
+    fn location(output: &Location, inputs: &RenderInputs) -> Location {
+        output.join(REPORTS_DIR).join(&format!("scene-{}.json", inputs.name()))
     }
 
     /// The one that was kept, if there is one that can be used.
@@ -53,9 +53,9 @@ impl SceneDescription {
     pub async fn load(
         storage: &Storage,
         output: &Location,
-        recipe: &RenderInputs,
+        inputs: &RenderInputs,
     ) -> Result<Option<Self>, StorageError> {
-        match storage.read_up_to(&Self::location(output, recipe), MOST_BYTES).await {
+        match storage.read_up_to(&Self::location(output, inputs), MOST_BYTES).await {
             Ok(json) => {
                 let found: Option<Self> = json.and_then(|json| serde_json::from_slice(&json).ok());
                 Ok(found.filter(|found| found.schema == SCHEMA))
@@ -73,11 +73,11 @@ impl SceneDescription {
         &self,
         storage: &Storage,
         output: &Location,
-        recipe: &RenderInputs,
+        inputs: &RenderInputs,
     ) -> Result<(), StorageError> {
         // Strings, numbers and lists: nothing that JSON cannot hold.
         let json = serde_json::to_vec_pretty(self).unwrap_or_default();
-        storage.write(&Self::location(output, recipe), Bytes::from(json)).await
+        storage.write(&Self::location(output, inputs), Bytes::from(json)).await
     }
 
     /// The state that the external files are in. `beside` is the scene file's folder;

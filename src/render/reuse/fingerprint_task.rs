@@ -18,13 +18,13 @@ use super::identity::LocalScene;
 use super::inputs::{RenderInputs, Source};
 use crate::blender::{ExternalFile, SceneInfo};
 use crate::error_chain::chain;
-use crate::request::{FrameNumber, Location};
+use crate::request::{FrameNumber, Location, RenderJob};
 use crate::storage::{Fingerprint, Storage, StorageError};
 
 /// What frames are made from, as far as it is known.
 #[derive(Debug)]
 pub struct FingerprintTask {
-    recipe: Option<RenderInputs>,
+    inputs: Option<RenderInputs>,
     place: Place,
     launched: SystemTime,
     /// What the frames of this launch are made from: nothing yet, or whether it is known.
@@ -33,15 +33,15 @@ pub struct FingerprintTask {
 
 /// What is needed to find out.
 #[derive(Clone, Debug)]
-pub struct Place {
+struct Place {
     /// All storage.
-    pub storage: Arc<Storage>,
+    storage: Arc<Storage>,
     /// Where the output goes.
-    pub output: Location,
+    output: Location,
     /// The scene file, if it is a local one.
-    pub scene: Option<LocalScene>,
+    scene: Option<LocalScene>,
     /// What is kept with the output already.
-    pub kept: Option<SceneDescription>,
+    kept: Option<SceneDescription>,
 }
 
 /// What was found out.
@@ -64,20 +64,27 @@ impl Known {
 }
 
 impl FingerprintTask {
-    /// Frames made by `recipe`; `None` if it is not known by which one.
-    pub fn new(recipe: Option<RenderInputs>, place: Place) -> Self {
-        Self { recipe, place, launched: SystemTime::now(), source: None }
+    /// Frames made by `inputs`; `None` if it is not known by which one.
+    pub fn new(
+        storage: Arc<Storage>,
+        job: &RenderJob,
+        inputs: Option<RenderInputs>,
+        scene: Option<LocalScene>,
+        kept: Option<SceneDescription>,
+    ) -> Self {
+        let place = Place { storage, output: job.output.clone(), scene, kept };
+        Self { inputs, place, launched: SystemTime::now(), source: None }
     }
 
     /// Blender is about to be started: what it says is about frames to come.
-    pub fn launches(&mut self) {
+    pub fn launch_begins(&mut self) {
         self.launched = SystemTime::now();
         self.source = None;
     }
 
     /// Blender has described the scene and named its external files, if it can.
-    pub fn describes(&mut self, scene: &SceneInfo, external: Option<BTreeSet<ExternalFile>>) {
-        let Some(recipe) = self.recipe.clone() else { return };
+    pub fn scene_described(&mut self, scene: &SceneInfo, external: Option<BTreeSet<ExternalFile>>) {
+        let Some(inputs) = self.inputs.clone() else { return };
         let description = external.map(|external| SceneDescription::new(scene, external));
         let (tell, source) = watch::channel(Known::Nothing);
         self.source = Some(source);
@@ -87,9 +94,9 @@ impl FingerprintTask {
                 let Some(description) = description else {
                     return Err("the name of a file that the scene needs is not Unicode".to_owned());
                 };
-                let source = find(&recipe, &place, &description, launched).await?;
+                let source = find(&inputs, &place, &description, launched).await?;
                 tell.send_replace(Known::Unkept(source.clone()));
-                keep(&recipe, &place, &description).await.map_err(|error| chain(&error))?;
+                keep(&inputs, &place, &description).await.map_err(|error| chain(&error))?;
                 Ok(source)
             };
             let found = found.await;
@@ -119,7 +126,7 @@ impl FingerprintTask {
 
 /// What the frames are made from.
 async fn find(
-    recipe: &RenderInputs,
+    inputs: &RenderInputs,
     place: &Place,
     description: &SceneDescription,
     launched: SystemTime,
@@ -134,19 +141,19 @@ async fn find(
     if state.changed.is_some_and(|changed| changed >= launched) {
         return Err("a file that the scene needs changed while Blender was opening it".to_owned());
     }
-    Ok(recipe.with_external(&state))
+    Ok(inputs.with_external(&state))
 }
 
 /// Keeps the list of the files with the output.
 async fn keep(
-    recipe: &RenderInputs,
+    inputs: &RenderInputs,
     place: &Place,
     description: &SceneDescription,
 ) -> Result<(), StorageError> {
     if place.kept.as_ref() == Some(description) {
         return Ok(());
     }
-    description.store(&place.storage, &place.output, recipe).await
+    description.store(&place.storage, &place.output, inputs).await
 }
 
 /// A fingerprint that is being found out.
@@ -194,7 +201,7 @@ mod tests {
 
     use super::*;
     use crate::render::reuse::external_state::ExternalState;
-    use crate::request::{Confinement, RenderJob};
+    use crate::request::Confinement;
 
     fn frame() -> FrameNumber {
         FrameNumber::new(7).unwrap()
@@ -202,8 +209,8 @@ mod tests {
 
     fn source() -> Source {
         let job = RenderJob::example();
-        let recipe = RenderInputs::new(&job, "1", "2", &Confinement::default(), true);
-        recipe.with_external(&ExternalState::default())
+        let inputs = RenderInputs::new(&job, "1", "2", &Confinement::default(), true);
+        inputs.with_external(&ExternalState::default())
     }
 
     const PATIENCE: Duration = Duration::from_secs(20);

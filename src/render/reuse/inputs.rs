@@ -123,7 +123,7 @@ mod tests {
     }
 
     fn of(job: &RenderJob, scene: &str, blender: &str, external: &str, frame: i64) -> Fingerprint {
-        let source = recipe(job, scene, blender).with_external(&state(external));
+        let source = inputs(job, scene, blender).with_external(&state(external));
         source.fingerprint(FrameNumber::new(frame).unwrap())
     }
 
@@ -134,7 +134,7 @@ mod tests {
         state
     }
 
-    fn recipe(job: &RenderJob, scene: &str, blender: &str) -> RenderInputs {
+    fn inputs(job: &RenderJob, scene: &str, blender: &str) -> RenderInputs {
         RenderInputs::new(job, scene, blender, &Confinement::default(), true)
     }
 
@@ -214,7 +214,7 @@ mod tests {
         let split = of(&job, "1\"\nengine \"x", "2", "", 1);
         assert_ne!(split, of(&job, "1", "2", "", 1));
         assert_ne!(of(&job, "12", "", "", 1), of(&job, "1", "2", "", 1));
-        let lines = |scene| recipe(&job, scene, "3").text.lines().count();
+        let lines = |scene| inputs(&job, scene, "3").text.lines().count();
         assert_eq!(lines("1\n2"), lines("1"));
     }
 
@@ -222,9 +222,9 @@ mod tests {
     fn a_recipe_is_named_by_what_is_known_of_it() {
         let job = RenderJob::example();
         let other = RenderJob { enable_autoexec: true, ..RenderJob::example() };
-        let name = recipe(&job, "1", "2").name();
+        let name = inputs(&job, "1", "2").name();
         assert_eq!(name.len(), 16);
-        assert_eq!(name, recipe(&job, "1", "2").name());
-        assert_ne!(name, recipe(&other, "1", "2").name());
+        assert_eq!(name, inputs(&job, "1", "2").name());
+        assert_ne!(name, inputs(&other, "1", "2").name());
     }
 }

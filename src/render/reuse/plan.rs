@@ -11,7 +11,7 @@ use super::inputs::RenderInputs;
 use crate::error::frames as frames_are;
 use crate::error_chain::chain;
 use crate::request::{
-    AllowMissing, FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, Location,
+    FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, Location, RenderJob,
 };
 use crate::storage::{Entry, Failure, Names, Storage, StorageError};
 use crate::worker::report::{FrameReport, FrameState};
@@ -100,47 +100,45 @@ impl Plan {
         Self { pending: frames.clone(), already_there, kept: None, found }
     }
 
-    /// To render what is not in `output` yet, made by `recipe`, of which `found` lies there.
-    /// `beside` is the folder of the scene file, if anything can lie beside it. Frames of a scene
-    /// that lacked what is not `allowed` to be missing do not count. Where we may not look,
-    /// that is everything.
+    /// A plan to render those of `frames` that the output does not have, made from `inputs`.
+    /// `found` is what the output has under their names. `beside` is the folder of the scene
+    /// file, if anything can lie beside it. Frames of a scene that lacked what `job` does not
+    /// allow to be missing are rendered again; so are all, where the output may not be read.
     ///
     /// # Errors
     /// If storage fails.
     pub async fn make(
         storage: &Storage,
-        output: &Location,
-        recipe: &RenderInputs,
+        job: &RenderJob,
+        inputs: &RenderInputs,
         frames: &FrameSet,
         found: Found,
         beside: Option<&Path>,
-        allowed: &AllowMissing,
     ) -> Result<Self, StorageError> {
-        let plan = Self::compare(storage, output, recipe, frames, found, beside, allowed).await;
+        let plan = Self::compare(storage, job, inputs, frames, found, beside).await;
         Ok(unless_denied(plan)?.unwrap_or_else(|| Self::everything(frames)))
     }
 
     async fn compare(
         storage: &Storage,
-        output: &Location,
-        recipe: &RenderInputs,
+        RenderJob { output, allow_missing, .. }: &RenderJob,
+        inputs: &RenderInputs,
         frames: &FrameSet,
         Found(found): Found,
         beside: Option<&Path>,
-        allowed: &AllowMissing,
     ) -> Result<Self, StorageError> {
         let mut plan = Self { found, ..Self::everything(frames) };
         let folder = output.join(FRAMES_DIR);
         if plan.found.is_empty() {
             return Ok(plan);
         }
-        plan.kept = SceneDescription::load(storage, output, recipe).await?;
+        plan.kept = SceneDescription::load(storage, output, inputs).await?;
         if let Some(kept) = &plan.kept
-            && kept.scene.not_allowed(allowed).is_empty()
+            && kept.scene.not_allowed(allow_missing).is_empty()
             // Where their state cannot be told now, it is not that of then.
             && let Ok(state) = kept.state(beside).await
         {
-            let source = recipe.with_external(&state);
+            let source = inputs.with_external(&state);
             let format = kept.scene.format();
             // What is there in another format is of an earlier job, and costs no request.
             let own = |(frame, entry): &(FrameNumber, Entry)| {
@@ -159,11 +157,11 @@ impl Plan {
         }
         let is_there = |frame: FrameNumber| plan.already_there.contains_key(&frame.get());
         plan.pending = frames.iter().filter(|&frame| !is_there(frame)).collect();
-        plan.tell(frames);
+        plan.log(frames);
         Ok(plan)
     }
 
-    fn tell(&self, frames: &FrameSet) {
+    fn log(&self, frames: &FrameSet) {
         let there: FrameSet = frames.iter().filter(|&f| !self.pending.contains(f)).collect();
         let found = self.found.iter().map(|(frame, _)| *frame);
         let other: FrameSet = found.filter(|&frame| self.pending.contains(frame)).collect();

@@ -1,0 +1,247 @@
+//! The ledger of an attempt: what has become of each of its frames.
+
+use std::collections::BTreeMap;
+
+use super::failure_counts::FailureCounts;
+use crate::request::{FrameNumber, FrameSet};
+use crate::storage::StorageError;
+use crate::worker::report::{FrameReport, FrameState};
+
+/// The frames of an attempt, and what has become of them over all launches.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    /// The frames to render.
+    frames: FrameSet,
+    /// Whether an earlier attempt stored other frames of this job.
+    resumed: bool,
+    /// The frames that are stored, by number.
+    stored: BTreeMap<i32, FrameReport>,
+    /// The seconds that Blender took for each saved frame.
+    seconds: BTreeMap<FrameNumber, f64>,
+    /// The frames that the last launch saved and that are not whole, with the damage.
+    damaged: BTreeMap<FrameNumber, String>,
+    /// The frames that could not be stored so far, and why.
+    not_stored: BTreeMap<FrameNumber, StorageError>,
+    /// How often Blender has failed, and at which frames.
+    pub failures: FailureCounts,
+}
+
+impl Ledger {
+    /// A ledger for `frames`, none of which is rendered. A frame is skipped after
+    /// `attempts` failed launches.
+    pub fn new(frames: FrameSet, attempts: u32, resumed: bool) -> Self {
+        Self {
+            frames,
+            resumed,
+            stored: BTreeMap::new(),
+            seconds: BTreeMap::new(),
+            damaged: BTreeMap::new(),
+            not_stored: BTreeMap::new(),
+            failures: FailureCounts::new(attempts),
+        }
+    }
+
+    /// All frames of the attempt.
+    pub fn frames(&self) -> &FrameSet {
+        &self.frames
+    }
+
+    /// The frames that are still to be rendered: neither stored nor skipped.
+    pub fn pending(&self) -> FrameSet {
+        let is_open =
+            |frame: &FrameNumber| !self.is_stored(*frame) && !self.failures.is_skipped(*frame);
+        self.frames.iter().filter(is_open).collect()
+    }
+
+    /// The frames for the next launch: all that are pending.
+    ///
+    /// As long as no frame was ever stored, a failure may be the scene's rather than the
+    /// frame's. To find out, the next launches start at frames that have not failed yet: the
+    /// second in the middle, the third at the last frame.
+    pub fn next_launch(&self) -> FrameSet {
+        let pending = self.pending();
+        if self.some_stored() {
+            return pending;
+        }
+        let untried: FrameSet =
+            pending.iter().filter(|&frame| !self.failures.has_failed_at(frame)).collect();
+        let passed_over = match self.failures.frames() {
+            0 => 0,
+            1 => untried.len() / 2,
+            _ => untried.len().saturating_sub(1),
+        };
+        if untried.is_empty() { pending } else { untried.iter().skip(passed_over).collect() }
+    }
+
+    /// The frames that are not stored, skipped ones included.
+    pub fn missing(&self) -> FrameSet {
+        self.frames.iter().filter(|&frame| !self.is_stored(frame)).collect()
+    }
+
+    /// The frames that are stored.
+    pub fn stored(&self) -> FrameSet {
+        self.frames.iter().filter(|&frame| self.is_stored(frame)).collect()
+    }
+
+    /// Whether a frame is stored.
+    pub fn is_stored(&self, frame: FrameNumber) -> bool {
+        self.stored.contains_key(&frame.get())
+    }
+
+    /// Whether this attempt or an earlier one stored any frame: proof that the scene renders.
+    pub fn some_stored(&self) -> bool {
+        self.resumed || !self.stored.is_empty()
+    }
+
+    /// A launch begins: damage that an earlier launch left says nothing about it.
+    pub fn launch_begins(&mut self) {
+        self.damaged.clear();
+    }
+
+    /// Blender saved a frame, and took so many seconds for it.
+    pub fn record_saved(&mut self, frame: FrameNumber, seconds: f64) {
+        self.seconds.insert(frame, (seconds * 1000.0).round() / 1000.0);
+    }
+
+    /// The seconds that Blender took for each frame, the last one first.
+    pub fn recent_seconds(&self) -> impl Iterator<Item = f64> {
+        self.seconds.values().rev().copied()
+    }
+
+    /// A frame is stored as `file`, of so many bytes. The result is the seconds that it took,
+    /// and whether this is the first time.
+    pub fn record_stored(&mut self, frame: FrameNumber, file: String, bytes: u64) -> (f64, bool) {
+        let seconds = self.seconds.get(&frame).copied().unwrap_or_default();
+        self.damaged.remove(&frame);
+        self.not_stored.remove(&frame);
+        let state = FrameState::Rendered;
+        let report = FrameReport { state, file, bytes, seconds: Some(seconds) };
+        let before = self.stored.insert(frame.get(), report);
+        (seconds, before.is_none())
+    }
+
+    /// How many frames are stored.
+    pub fn stored_count(&self) -> usize {
+        self.stored.len()
+    }
+
+    /// A frame was saved and is not whole. The result is whether that is news.
+    pub fn record_damaged(&mut self, frame: FrameNumber, damage: String) -> bool {
+        self.damaged.insert(frame, damage).is_none()
+    }
+
+    /// Whether a frame was saved and is not whole.
+    pub fn is_damaged(&self, frame: FrameNumber) -> bool {
+        self.damaged.contains_key(&frame)
+    }
+
+    /// Whether any frame was saved and is not whole.
+    pub fn some_damaged(&self) -> bool {
+        !self.damaged.is_empty()
+    }
+
+    /// Takes the damaged frames out of the ledger, to be counted.
+    pub fn take_damaged(&mut self) -> BTreeMap<FrameNumber, String> {
+        std::mem::take(&mut self.damaged)
+    }
+
+    /// A frame could not be stored. The result is whether that is news.
+    pub fn record_not_stored(&mut self, frame: FrameNumber, error: StorageError) -> bool {
+        self.not_stored.insert(frame, error).is_none()
+    }
+
+    /// Why frames could not be stored.
+    pub fn storage_errors(&self) -> impl Iterator<Item = &StorageError> {
+        self.not_stored.values()
+    }
+
+    /// Takes the failures out of the ledger that may pass by themselves.
+    pub fn take_passing_storage_errors(&mut self) -> BTreeMap<FrameNumber, StorageError> {
+        self.not_stored.extract_if(.., |_, error| error.failure().is_transient()).collect()
+    }
+
+    /// Puts failures back, for those frames that are neither stored nor have failed since.
+    pub fn put_back_storage_errors(&mut self, errors: BTreeMap<FrameNumber, StorageError>) {
+        for (frame, error) in errors {
+            if !self.is_stored(frame) {
+                self.not_stored.entry(frame).or_insert(error);
+            }
+        }
+    }
+
+    /// Takes the storage failure that explains why frames are missing: the first that does not
+    /// pass, or else the first.
+    pub fn take_storage_error(&mut self) -> Option<StorageError> {
+        let lasting = self.not_stored.iter().find(|(_, error)| !error.failure().is_transient());
+        let first = lasting.or_else(|| self.not_stored.first_key_value()).map(|(frame, _)| *frame);
+        self.not_stored.remove(&first?)
+    }
+
+    /// What the report says: the stored frames, and the skipped ones with the cause.
+    pub fn into_report(self) -> (BTreeMap<i32, FrameReport>, BTreeMap<i32, String>) {
+        let skipped = self.failures.skipped().iter();
+        let skipped = skipped.map(|skipped| (skipped.frame.get(), skipped.cause.to_string()));
+        (self.stored, skipped.collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+    use crate::blender::Failure;
+    use crate::request::Location;
+    use crate::storage::{self, Operation};
+
+    fn frame(number: i64) -> FrameNumber {
+        FrameNumber::new(number).unwrap()
+    }
+
+    fn ledger(resumed: bool) -> Ledger {
+        Ledger::new("1-9".parse().unwrap(), 2, resumed)
+    }
+
+    fn fail(ledger: &mut Ledger, number: i64) {
+        let some_stored = ledger.some_stored();
+        ledger.failures.failed_at(frame(number), Failure::Crashed(11).into(), some_stored);
+    }
+
+    #[test]
+    fn while_nothing_is_stored_the_middle_and_the_last_frame_are_tried() {
+        let mut ledger = ledger(false);
+        assert_eq!(ledger.next_launch().to_string(), "1-9");
+        fail(&mut ledger, 1);
+        assert_eq!(ledger.next_launch().to_string(), "6-9");
+        fail(&mut ledger, 6);
+        assert_eq!(ledger.next_launch().to_string(), "9");
+        fail(&mut ledger, 9);
+        ledger.record_stored(frame(2), "0002.png".to_owned(), 1);
+        assert_eq!(ledger.next_launch().to_string(), "1,3-9");
+    }
+
+    #[test]
+    fn a_resumed_job_goes_on_at_the_frame_that_failed() {
+        let mut ledger = ledger(true);
+        fail(&mut ledger, 1);
+        assert_eq!(ledger.next_launch().to_string(), "1-9");
+        fail(&mut ledger, 1);
+        assert_eq!(ledger.next_launch().to_string(), "2-9");
+        assert_eq!(ledger.missing().to_string(), "1-9");
+    }
+
+    #[test]
+    fn a_frame_that_is_stored_after_all_is_neither_damaged_nor_failed() {
+        let mut ledger = ledger(false);
+        assert!(ledger.record_damaged(frame(3), "is empty".to_owned()));
+        assert!(!ledger.record_damaged(frame(3), "is empty".to_owned()), "known");
+        let file = Location::Local("/out/0003.png".into());
+        let full = storage::Failure::from(io::Error::from(io::ErrorKind::StorageFull));
+        let error = StorageError::new(Operation::Write, &file, full);
+        assert!(ledger.record_not_stored(frame(3), error));
+        ledger.record_saved(frame(3), 1.23456);
+        assert_eq!(ledger.record_stored(frame(3), "0003.png".to_owned(), 7), (1.235, true));
+        assert!(!ledger.is_damaged(frame(3)) && ledger.storage_errors().next().is_none());
+        assert!(!ledger.record_stored(frame(3), "0003.png".to_owned(), 7).1, "again");
+    }
+}

@@ -1,0 +1,90 @@
+//! The state of the rendering: what stays the same over all launches, and what the launches
+//! change.
+
+use std::path::Path;
+
+use super::launch::LaunchState;
+use super::ledger::Ledger;
+use crate::blender::{Launch, SceneFile, SceneInfo};
+use crate::render::delivery::Delivery;
+use crate::render::reuse::fingerprint_task::FingerprintTask;
+use crate::request::RenderJob;
+use crate::worker::Worker;
+use crate::worker::log_rate_limiter::LogRateLimiter;
+use crate::worker::progress::Progress;
+use crate::worker::report::LaunchReport;
+
+/// What is to be rendered, and with what.
+#[derive(Clone, Copy, Debug)]
+pub struct Assignment<'a> {
+    /// Runs the job.
+    pub worker: &'a Worker,
+    /// The job.
+    pub job: &'a RenderJob,
+    /// The header of the scene file.
+    pub header: &'a SceneFile,
+    /// How Blender is started, for all frames.
+    pub launch: Launch<'a>,
+    /// The name of the report without its extension; crash files are named after it.
+    pub report_stem: &'a str,
+    /// Whether earlier attempts left frames of this job that need not be rendered again.
+    pub resumed: bool,
+}
+
+/// Launches of Blender, and the delivery of the frames that they save.
+#[derive(Debug)]
+pub(super) struct Rendering<'a> {
+    pub assignment: Assignment<'a>,
+    pub ledger: Ledger,
+    /// The launch that runs, or the last one.
+    pub launch: LaunchState,
+    pub delivery: Delivery,
+    pub fingerprints: FingerprintTask,
+    pub progress: Progress,
+    pub log: LogRateLimiter,
+    /// The scene, once Blender has described it.
+    pub scene: Option<SceneInfo>,
+    /// The last lines that Blender printed when it last failed.
+    pub said: Vec<String>,
+    /// Every launch that has ended.
+    pub reports: Vec<LaunchReport>,
+}
+
+impl<'a> Rendering<'a> {
+    /// A rendering that has not begun.
+    pub fn new(assignment: Assignment<'a>, fingerprints: FingerprintTask) -> Self {
+        let Assignment { worker, job, launch, resumed, .. } = assignment;
+        let attempts = worker.limits.blender_attempts.get();
+        Self {
+            assignment,
+            ledger: Ledger::new(launch.frames.clone(), attempts, resumed),
+            launch: LaunchState::default(),
+            delivery: Delivery::new(
+                worker.storage.clone(),
+                &job.output,
+                job.max_backlog,
+                worker.shutdown.clone(),
+                worker.timeouts,
+            ),
+            fingerprints,
+            progress: Progress::begin(launch.frames.len()),
+            log: LogRateLimiter::of("blender"),
+            scene: None,
+            said: Vec::new(),
+            reports: Vec::new(),
+        }
+    }
+
+    pub fn worker(&self) -> &'a Worker {
+        self.assignment.worker
+    }
+
+    pub fn job(&self) -> &'a RenderJob {
+        self.assignment.job
+    }
+
+    /// The folder in scratch that Blender writes frames to.
+    pub fn frames_dir(&self) -> &'a Path {
+        self.assignment.launch.frames_dir
+    }
+}
