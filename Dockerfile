@@ -1,26 +1,26 @@
 # The worker's image: the static binary on top of a runtime, which is Blender and FFmpeg on Debian.
-# docs/image.md says what can be built and what is in it.
+# docs/image.md describes the build arguments and the content.
 
-# The Debian that the runtime is made of, and Rust on any Debian.
+# The Debian below the runtime, and Rust on any Debian.
 ARG BASE=debian:trixie-slim
 ARG RUST=rust:1-slim-trixie
-# What the worker is put on: the runtime below, or any image that has Blender and FFmpeg on PATH.
+# The base of the worker: the runtime below, or any image that has Blender and FFmpeg on PATH.
 ARG RUNTIME=runtime
-# Where Blender comes from: wheel, official or debian; unset, the official wheel on amd64 and Debian
-# elsewhere. Its version; of a release, the checksum of
+# The source of Blender: wheel, official or debian. If unset, the official wheel on amd64, and
+# Debian elsewhere. Then its version and, for a release, the checksum of a tarball such as
 # BLENDER_MIRROR/Blender4.5/blender-4.5.3-linux-x64.tar.xz.
 ARG BLENDER
 ARG BLENDER_VERSION
 ARG BLENDER_SHA256
 ARG BLENDER_MIRROR=https://download.blender.org/release
-# With or without what renders on GPUs.
+# `with` or `without` the kernels for GPUs.
 ARG GPU=with
 
 
-# The runtime, in five stages. BuildKit builds none of them for another RUNTIME; Docker's legacy
-# builder builds all stages of every file, so each does nothing then, and says so in its condition.
+# The runtime, in five stages. With another RUNTIME, BuildKit builds none of them. Docker's legacy
+# builder builds all stages of a file, so a condition in each of them makes it do nothing.
 
-# A Blender that is not Debian's, or an empty folder.
+# A Blender from blender.org, or an empty folder.
 FROM ${RUST} AS blender
 ARG RUNTIME
 ARG BLENDER
@@ -34,7 +34,7 @@ COPY deploy/image/blender deploy/image/bpy-*.txt deploy/image/fetch deploy/image
 RUN mkdir -p /opt/blender \
  && if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/fetch /opt/blender; fi
 
-# Debian's packages, without those that are not used.
+# Debian's packages, without the unused ones.
 FROM ${BASE} AS packages
 ARG RUNTIME
 ARG BLENDER
@@ -43,13 +43,13 @@ COPY deploy/image/bpy-*.txt deploy/image/dpkg.cfg deploy/image/install deploy/im
      deploy/image/source /usr/local/lib/render-worker/
 RUN if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/install; fi
 
-# Those, and Blender.
+# The packages, and Blender.
 FROM packages AS programs
 COPY --from=blender /opt/blender /opt/blender
 COPY deploy/image/programs deploy/image/wheel-left-out /usr/local/lib/render-worker/
 ENV PATH=/opt/blender:${PATH}
 
-# Stubs for libraries that these ask for and that are left out.
+# Stubs for the left out libraries that the programs are linked with.
 FROM programs AS stubs
 ARG RUNTIME
 COPY deploy/image/stub.c deploy/image/stubs /usr/local/lib/render-worker/
@@ -66,13 +66,13 @@ ARG RUNTIME
 LABEL org.opencontainers.image.base.name="${BASE}"
 COPY --from=stubs /usr/lib/render-worker/stubs /usr/lib/render-worker/stubs
 COPY deploy/image/check deploy/image/finish /usr/local/lib/render-worker/
-# What NVIDIA's container runtime puts into a container that is given a GPU: CUDA, nvidia-smi, and
-# for EEVEE and OptiX the graphics driver.
+# NVIDIA's container runtime adds these to a container with a GPU: CUDA, nvidia-smi and, for EEVEE
+# and OptiX, the graphics driver.
 ENV NVIDIA_DRIVER_CAPABILITIES=compute,utility,graphics
 RUN if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/finish; fi
 
 
-# The worker. Its dependencies are a layer apart from its source.
+# The worker. Its dependencies and its source are separate layers.
 FROM ${RUST} AS build
 WORKDIR /build
 ENV RUSTFLAGS="-C target-feature=+crt-static"
@@ -89,17 +89,17 @@ RUN touch src/lib.rs src/main.rs \
 
 
 FROM ${RUNTIME}
-# Nobody in particular: any --user does as well, and HOME is where each of them may write.
+# An arbitrary user: any other --user works as well. All of them may write in HOME.
 ENV HOME=/tmp
 WORKDIR /work
 USER 1000:1000
-# It means "end in time" to the worker; another RUNTIME may have set another signal.
+# On SIGTERM the worker stops in time. The RUNTIME may have set another signal.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["render-worker"]
 CMD ["--help"]
 COPY --from=build /render-worker /usr/local/bin/render-worker
 
-# Last, because they differ with every build.
+# At the end, because they differ in every build.
 ARG VERSION
 ARG REVISION
 ARG BRANCH

@@ -1,5 +1,4 @@
-# The commands of a working day. Each says what it needs and gets it, on Debian,
-# if it may (root, or sudo without a password).
+# The everyday commands. On Debian, each installs what it needs, as root or with passwordless sudo.
 
 SETTING  = CARGO_TARGET_$(shell echo $(TARGET) | tr 'a-z-' 'A-Z_')
 STATIC   = -C target-feature=+crt-static
@@ -7,13 +6,13 @@ BUILT   := dist/render-worker
 DEMO    := target/demo
 
 ifdef TARGET
-# Debian's name for the compiler: aarch64-linux-gnu-gcc.
+# The cross compiler has Debian's name, such as aarch64-linux-gnu-gcc.
 export $(SETTING)_LINKER := $(subst -unknown,,$(TARGET))-gcc
 else
 TARGET   = $(shell rustc -vV | sed -n 's/^host: //p')
 endif
 
-# Another build to test and to show, instead of one that is made now.
+# RENDER_WORKER_BIN is a build to use instead of making one.
 ifdef RENDER_WORKER_BIN
 BUILD  :=
 WORKER := $(RENDER_WORKER_BIN)
@@ -22,15 +21,15 @@ BUILD  := build
 WORKER := $(BUILT)
 endif
 
-# Another image to test.
+# RENDER_WORKER_IMAGE is an image to test instead of building one.
 ifndef RENDER_WORKER_IMAGE
 IMAGE  := image
 endif
 
-# The official Blender, where .ci/tools has installed one, goes before the one on PATH.
+# Puts the official Blender first on PATH, if .ci/tools has installed one.
 WITH_BLENDER = blender=$$(.ci/blender) && PATH=$${blender:+$$blender:}$$PATH
 
-# How long each fuzzer runs.
+# The run time of each fuzzer, in seconds.
 SECONDS  ?= 60
 
 .PHONY: build test test-blenders chaos scale batch-sim bench fuzz image test-image test-publish test-deploy demo lint tools engine clean
@@ -42,29 +41,29 @@ build:
 	cp target/$(TARGET)/release/render-worker $(BUILT)
 	@ls -l $(BUILT)
 
-## test: every test of the program; those of its behaviour drive the static binary
+## test: all tests of the program; those of its behaviour run the static binary
 test: tools $(BUILD)
 	$(WITH_BLENDER) RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked
 
-## test-blenders: the tests that use Blender, with every Blender that is supported; BLENDERS="3.4 5.3" chooses
+## test-blenders: the tests that use Blender, with every supported Blender or BLENDERS="3.4 5.3"
 test-blenders: tools engine $(BUILD)
 	RENDER_WORKER_BIN=$(abspath $(WORKER)) tests/blenders/run $(BLENDERS)
 
-## chaos: kill jobs at random moments, and see that nothing is lost; CHAOS_SEED=n repeats a run
+## chaos: kill jobs at random moments and check that nothing is lost; CHAOS_SEED=n repeats a run
 chaos: tools $(BUILD)
 	$(WITH_BLENDER) RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test chaos
 
-## scale: start 200 workers of an array job at once, and count what they ask of S3
+## scale: start 200 workers of an array job at once and count their requests to S3
 scale: tools $(BUILD)
 	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test scale
 
-## batch-sim: the job definitions on a container engine, as AWS Batch would; BATCH_SIM_SEED=n repeats a run
+## batch-sim: run the job definitions as AWS Batch would; BATCH_SIM_SEED=n repeats a run
 batch-sim: tools engine $(IMAGE)
 	cargo test --locked --test batch_sim
 
-## bench: the worker beside what one could take instead, in a table; BENCH_ONLY="start objects" chooses
-# In memory, unless TMPDIR says otherwise: a disk takes longer than any of the programs to
-# make and delete thousands of files.
+## bench: compare the worker with its alternatives; BENCH_ONLY="start objects" runs single rows
+# Runs in memory unless TMPDIR is set: creating and deleting thousands of files on a disk takes
+# longer than any of the programs.
 bench: tools $(BUILD)
 	.ci/tools-bench
 	$(WITH_BLENDER) $(SETTING)_RUSTFLAGS="$(STATIC)" RENDER_WORKER_BIN=$(abspath $(WORKER)) \
@@ -76,7 +75,7 @@ fuzz: tools
 	command -v cargo-fuzz >/dev/null || cargo install --locked cargo-fuzz@0.13.2
 	fuzz/run $(SECONDS)
 
-## image: the container image for this machine, render-worker:VERSION and render-worker:latest
+## image: build the image for this machine, render-worker:VERSION and render-worker:latest
 image: engine
 	metadata=$$(deploy/metadata) && export $$metadata && docker build $(BUILD_OPTIONS) \
 		--build-arg VERSION --build-arg REVISION --build-arg BRANCH --build-arg CREATED \
@@ -86,17 +85,17 @@ image: engine
 test-image: tools engine $(IMAGE)
 	cargo test --locked --test image
 
-## test-publish: the tests of deploy/publish; they get what they need from Debian and PyPI
+## test-publish: the tests of deploy/publish, with tools from Debian and PyPI
 test-publish: tools engine
 	.ci/tools-publish
 	cargo test --locked --test publish
 
-## test-deploy: the tests of deploy/batch; they get what they need from PyPI
+## test-deploy: the tests of deploy/batch, with tools from PyPI
 test-deploy:
 	.ci/tools-deploy
 	cargo test --locked --test deploy
 
-## demo: render 24 frames of a scene of ours, make a video of them, show what it is
+## demo: render 24 frames of an example scene, make a video of them and show its properties
 demo: tools $(BUILD)
 	rm -rf $(DEMO)
 	$(WITH_BLENDER) $(WORKER) render --input-uri fixtures/scenes/demo.blend --output-uri $(DEMO) \
@@ -116,11 +115,11 @@ lint:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	shellcheck --external-sources $$(git grep -lE '^#!.*\<(ba)?sh$$')
 
-## tools: Blender, FFmpeg and what the tests use, where they are missing, from Debian and PyPI
+## tools: install Blender, FFmpeg and what the tests need, if missing, from Debian and PyPI
 tools:
 	.ci/tools
 
-## engine: a Docker Engine that answers and has the images that the Dockerfile starts from
+## engine: a running Docker Engine with the base images of the Dockerfile
 engine:
 	.ci/engine
 	.ci/base-images

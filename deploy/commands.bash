@@ -1,46 +1,46 @@
 # shellcheck shell=bash
-# Commands that are shown before they run, or shown instead; and what is said when
-# they fail. Sourced by deploy/publish, whose exit codes these are.
+# Runs commands after showing them, or only shows them, and reports their failures. Sourced by
+# deploy/publish, which documents the exit codes.
 
 dry_run=false
-# What a dry run would have made, each between spaces.
-made=
-# What the last command complained of.
-complaint=$(mktemp)
-trap 'rm -f "$complaint"' EXIT
-# Where commands are shown.
+# Names that a dry run would have created, each between spaces.
+simulated=
+# The standard error of the last command.
+error_file=$(mktemp)
+trap 'rm -f "$error_file"' EXIT
+# Commands are shown on file descriptor 3.
 exec 3>&2
 
-# Makes this a dry run: commands go to standard output and are not run.
+# Switches to a dry run: commands go to standard output and do not run.
 print_only() {
   dry_run=true
   exec 3>&1
 }
 
-# A dry run has before it an account with nothing in it but what it has made.
-is_there() { ! "$dry_run" || [[ $made == *" $1 "* ]]; }
+# Whether a name exists that was found. A dry run simulates an account that has only its own names.
+exists() { ! "$dry_run" || [[ $simulated == *" $1 "* ]]; }
 
-# Runs a command.
+# Shows a command and runs it.
 run() {
   show '' "$@"
   "$dry_run" || "$@"
 }
 
-# Sets a variable to what a command prints. In a dry run the variable gets a mark, in
-# whose place its name is shown by the commands that come later.
-ask() {
-  local name=$1 answer
+# Sets a variable to the output of a command. In a dry run the variable gets a placeholder, which
+# later commands show as the name of the variable.
+capture() {
+  local name=$1 output
   shift
   show "$name" "$@"
   if "$dry_run"; then
-    answer="@$name@"
+    output="@$name@"
   else
-    answer=$("$@" 2>"$complaint") || return
+    output=$("$@" 2>"$error_file") || return
   fi
-  printf -v "$name" %s "$answer"
+  printf -v "$name" %s "$output"
 }
 
-# Shows a command, and the variable that it sets if there is one.
+# Shows a command, and the variable that it sets, if any.
 show() {
   local line
   line=$(quoted "${@:2}")
@@ -49,11 +49,11 @@ show() {
   printf '%s\n' "$line" >&3
 }
 
-# A command as it can be pasted into a shell.
+# Prints a command that can be pasted into a shell.
 quoted() {
   local word line=
   for word in "$@"; do
-    # Pages of JSON.
+    # The manifest is pages of JSON.
     [[ -z $manifest || $word != "$manifest" ]] || word=@manifest@
     [[ $word == '|' || $word =~ ^[A-Za-z0-9_./:=,@%+-]+$ ]] || word=${word@Q}
     line+=" $word"
@@ -64,23 +64,23 @@ quoted() {
   printf %s "${line# }"
 }
 
-# Whether the last command complained of this.
-complains() { grep -q "($1)" "$complaint"; }
+# Whether the last command failed with this error code.
+failed_with() { grep -q "($1)" "$error_file"; }
 
-# Says what the last command complained of, and is false.
-complain() {
-  cat "$complaint" >&2
+# Prints the error of the last command, and returns false.
+print_error() {
+  cat "$error_file" >&2
   return 1
 }
 
-say() { echo "publish: $*" >&2; }
+log() { echo "publish: $*" >&2; }
 
 refuse() {
-  say "$@"
+  log "$@"
   exit 2
 }
 
 fail() {
-  say "$@"
+  log "$@"
   exit 1
 }

@@ -1,21 +1,21 @@
 # shellcheck shell=bash
-# Which architectures an image is built for, and which one was built for. Sourced by
-# deploy/publish, whose variables these are.
+# The platforms to build an image for, and those of an existing image. Sourced by deploy/publish,
+# with which it shares its variables.
 
-# Leaves `platforms` empty where the image is to be for this machine alone.
+# Sets `platforms`; empty means this machine only.
 choose_platforms() {
-  asked_platforms=$platforms
+  requested_platforms=$platforms
   if [[ -z $platforms ]]; then
     platforms=linux/amd64,linux/arm64
     buildx_builds "$platforms" || platforms=
   elif ! "$dry_run" && ! buildx_builds "$platforms"; then
-    refuse "docker buildx cannot build for $platforms here; 'docker buildx ls' shows what" \
-      "it can. QEMU adds platforms; a builder of 'docker buildx create --use' makes" \
-      'several at once'
+    refuse "docker buildx cannot build for $platforms here; 'docker buildx ls' lists its" \
+      "platforms. QEMU adds platforms; a builder of 'docker buildx create --use' builds" \
+      'for several at once'
   fi
 }
 
-# Whether docker buildx can build one image for all of these platforms.
+# Whether docker buildx can build one image for all these platforms.
 buildx_builds() {
   local builder known platform start=(--bootstrap)
   if "$dry_run"; then start=(); fi
@@ -24,12 +24,12 @@ buildx_builds() {
   for platform in ${1//,/ }; do
     [[ ",$known" == *",$platform,"* ]] || return
   done
-  # The engine's own builder makes several at once only where containerd keeps the images.
+  # The engine's own builder handles several platforms only if containerd stores the images.
   [[ $1 != *,* || ! $builder =~ Driver:\ *docker$'\n' ]] ||
     [[ $(docker info --format '{{.DriverStatus}}') == *io.containerd.snapshotter* ]]
 }
 
-# The platforms of an index, or of the one image; what attests to a build has none.
+# The platforms of an index or a single image. Attestations in an index have no platform.
 list_platforms='{{if or (eq .Manifest.MediaType "application/vnd.oci.image.index.v1+json")'
 list_platforms+=' (eq .Manifest.MediaType "application/vnd.docker.distribution.manifest.list.v2+json")'
 list_platforms+='}}{{range .Manifest.Manifests}}{{with .Platform}}'

@@ -1,20 +1,19 @@
-//! How a process ended: the one thing about processes that the translators of
-//! Blender's and FFmpeg's failures need to know.
+//! How a process ended, for the modules that explain failures of Blender and FFmpeg.
 
 use std::fmt;
 
-/// How a process ended by itself.
+/// The exit status or signal that ended a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// With this exit status.
+    /// It exited with this status.
     Code(i32),
-    /// By this signal.
+    /// This signal terminated it.
     Signal(i32),
 }
 
 impl Ending {
-    /// The signal that ended it, also where a wrapper script passed that on as an
-    /// exit status of 128 + n.
+    /// Returns the signal that ended the process, even if a wrapper script reports it as exit
+    /// status 128 + n.
     pub fn signal(self) -> Option<i32> {
         match self {
             Self::Signal(signal) => Some(signal),
@@ -33,17 +32,17 @@ impl fmt::Display for Ending {
     }
 }
 
-/// Who killed a process that ended by SIGKILL.
+/// The origin of a SIGKILL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Killer {
-    /// The kernel, for want of memory: it counted one.
+    /// The kernel's OOM killer, whose counter increased.
     OutOfMemory {
-        /// What the container may use, in bytes, where it is limited.
+        /// The memory limit of the container in bytes, if there is one.
         limit: Option<u64>,
-        /// The most that one of our processes held, in bytes.
+        /// The peak memory of the largest child process in bytes.
         peak: Option<u64>,
     },
-    /// Nobody knows. The kernel counted none, or does not tell.
+    /// Unknown: the OOM counter did not increase, or cannot be read.
     Unknown,
 }
 
@@ -52,8 +51,8 @@ impl fmt::Display for Killer {
         let (limit, peak) = match self {
             Self::Unknown => {
                 return f.write_str(
-                    "killed by SIGKILL; who did it is not known: the system counted no kill for \
-                     lack of memory",
+                    "killed by SIGKILL for an unknown reason: the system counted no kill for lack \
+                     of memory",
                 );
             }
             Self::OutOfMemory { limit, peak } => (limit, peak),
@@ -61,13 +60,13 @@ impl fmt::Display for Killer {
         f.write_str("killed, out of memory: ")?;
         match limit {
             Some(limit) => write!(f, "the limit of the container is {}", Size(*limit))?,
-            None => f.write_str("the machine had no more")?,
+            None => f.write_str("the machine has no memory left")?,
         }
         peak.map_or(Ok(()), |peak| write!(f, ", the peak was {}", Size(peak)))
     }
 }
 
-/// A number of bytes for people: in MiB, or in bytes where that is little.
+/// A number of bytes, shown in MiB, or in bytes below 1 MiB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u64);
 
@@ -86,13 +85,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_known_of_a_kill_is_said() {
+    fn kills_are_described() {
         let killer = Killer::OutOfMemory { limit: Some(512 << 20), peak: Some(509 << 20) };
-        let words = "out of memory: the limit of the container is 512 MiB, the peak was 509 MiB";
-        assert!(killer.to_string().contains(words), "{killer}");
+        let text = "out of memory: the limit of the container is 512 MiB, the peak was 509 MiB";
+        assert!(killer.to_string().contains(text), "{killer}");
         let killer = Killer::OutOfMemory { limit: None, peak: None };
-        assert_eq!(killer.to_string(), "killed, out of memory: the machine had no more");
-        assert!(Killer::Unknown.to_string().contains("not known"));
+        assert_eq!(killer.to_string(), "killed, out of memory: the machine has no memory left");
+        assert!(Killer::Unknown.to_string().contains("unknown reason"));
         assert_eq!(Size(1 << 19).to_string(), "524288 bytes");
     }
 }

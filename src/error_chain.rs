@@ -1,16 +1,16 @@
-//! An error with its causes, as one line of text.
+//! Formats an error with its causes.
 
 use std::error::Error;
 
-/// An error and its causes in one line, without repetitions.
+/// Formats an error and its causes in one line, without repetitions.
 pub fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(cause) = next {
-        let words = cause.to_string();
-        if !text.contains(&words) {
+        let message = cause.to_string();
+        if !text.contains(&message) {
             text.push_str(": ");
-            text.push_str(&words);
+            text.push_str(&message);
         }
         next = cause.source();
     }

@@ -1,45 +1,44 @@
-//! The exit codes: what a Batch `evaluateOnExit` rule can act on.
+//! The exit codes, for `evaluateOnExit` rules of AWS Batch.
 //!
-//! After sysexits(3), so that no code of ours can be mistaken for a child's, which
-//! never shows through. The README has the same table; `tests/exit_codes.rs` holds
-//! the two against each other.
+//! They follow sysexits(3), so that they are not mistaken for the exit code of a child, which the
+//! worker never passes on. `tests/exit_codes.rs` compares them with the table in the README.
 
 use std::process::ExitCode;
 
-/// How the worker ends.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// Every frame asked for is stored; the video is there with every frame.
+    /// Every requested frame is stored, or the video is stored with every frame.
     Success,
     /// A bug in render-worker.
     Internal,
-    /// Wrong flags or variables.
+    /// The flags or variables are wrong.
     Usage,
     /// The scene or a frame is unusable.
     Unusable,
-    /// The scene, or frames of the sequence, are not there.
+    /// The scene or frames of the sequence do not exist.
     Missing,
-    /// Blender or FFmpeg is not there or lacks what was asked for, or the machine does.
+    /// Blender or FFmpeg is missing or lacks a feature, or the machine lacks a resource.
     Unavailable,
-    /// Blender or FFmpeg failed, or the time of the job is over; or jobs that were waited
-    /// for failed.
+    /// Blender or FFmpeg failed, the time limit of the job was reached, or jobs that were followed
+    /// failed.
     ChildFailed,
     /// The scratch disk or a mounted volume is full or failing.
     LocalIo,
-    /// Storage cannot be reached or is overloaded: worth another attempt.
+    /// Storage is unreachable or overloaded. A retry may succeed.
     Transient,
-    /// Access denied.
+    /// Access was denied.
     Denied,
-    /// Interrupted by SIGINT.
+    /// SIGINT stopped the run.
     Keyboard,
-    /// Blender or FFmpeg was killed, for memory or by nobody knows whom.
+    /// Blender or FFmpeg was killed, for lack of memory or an unknown reason.
     ChildKilled,
-    /// Told to stop by SIGTERM: worth another attempt.
+    /// SIGTERM or a Spot notice stopped the run. A retry may succeed.
     Terminated,
 }
 
 impl Exit {
-    /// Every way there is.
+    /// All results.
     pub const ALL: [Self; 13] = [
         Self::Success,
         Self::Internal,
@@ -56,7 +55,7 @@ impl Exit {
         Self::Terminated,
     ];
 
-    /// The exit code.
+    /// Returns the exit code.
     pub fn code(self) -> u8 {
         match self {
             Self::Success => 0,
@@ -75,29 +74,27 @@ impl Exit {
         }
     }
 
-    /// What it means, to follow the code.
+    /// Describes the result, to be printed after the code.
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Success => "success",
             Self::Internal => "a bug in render-worker",
             Self::Usage => "wrong flags or variables",
             Self::Unusable => "the scene or a frame is unusable",
-            Self::Missing => "the scene or frames are not there",
-            Self::Unavailable => {
-                "Blender or FFmpeg is not there, or the machine lacks what is needed"
-            }
-            Self::ChildFailed => "Blender or FFmpeg failed, or the time of the job was over",
+            Self::Missing => "the scene or frames do not exist",
+            Self::Unavailable => "Blender, FFmpeg or something that they need is missing",
+            Self::ChildFailed => "Blender or FFmpeg failed, or the job ran out of time",
             Self::LocalIo => "the scratch disk or a mounted folder is full or failing",
             Self::Transient => "storage could not be reached or was overloaded",
             Self::Denied => "access denied",
             Self::Keyboard => "stopped by SIGINT",
-            Self::ChildKilled => "killed: out of memory, or nobody knows by whom",
-            Self::Terminated => "told to stop by SIGTERM or a Spot notice",
+            Self::ChildKilled => "killed: out of memory, or for an unknown reason",
+            Self::Terminated => "stopped by SIGTERM or a Spot notice",
         }
     }
 
-    /// The one of this code; `None` if it is none of ours.
-    pub fn of_code(code: u8) -> Option<Self> {
+    /// Returns the result with this exit code; `None` if the worker does not use the code.
+    pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|exit| exit.code() == code)
     }
 }
@@ -113,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_exit_code_means_one_thing() {
+    fn exit_codes_are_unique() {
         let mut codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
         codes.sort_unstable();
         codes.dedup();

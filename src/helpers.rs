@@ -1,10 +1,9 @@
-//! Programs that the AWS SDK starts for credentials (`credential_process` of a profile): what
-//! aws and process share.
+//! A lock that protects credential helpers: programs that the AWS SDK starts for credentials
+//! (`credential_process` of a profile).
 //!
-//! They are children of ours that nobody else knows, and the supervisor of Blender waits for
-//! every child it does not know and kills what Blender leaves behind. Neither may happen while
-//! a helper is at work: its exit status would be lost, or its credentials. The children of a
-//! process belong to the process as a whole, so there is one lock for all of it.
+//! The supervisor of Blender reaps every child that it does not know, and kills processes that
+//! Blender leaves behind. If it did so while a helper runs, the SDK would lose the helper's exit
+//! status or its output. Children belong to the whole process, so there is one global lock.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -13,47 +12,48 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider, future};
 use tokio::sync::{RwLock, RwLockWriteGuard};
 
-static AT_WORK: RwLock<()> = RwLock::const_new(());
+/// Helpers hold it for reading, the supervisor for writing.
+static LOCK: RwLock<()> = RwLock::const_new(());
 
-/// How often it is looked whether a helper is done.
-const PAUSE: Duration = Duration::from_millis(10);
+/// The interval between two attempts to acquire the lock.
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
-/// While this is held, no helper is at work and none begins.
+/// A guard: while it exists, no helper runs and no helper is started.
 #[derive(Debug)]
-pub struct NoHelper {
-    _alone: RwLockWriteGuard<'static, ()>,
+pub struct HelpersLocked {
+    _guard: RwLockWriteGuard<'static, ()>,
 }
 
-impl NoHelper {
-    /// At once, or not at all.
-    pub fn now() -> Option<Self> {
-        AT_WORK.try_write().ok().map(|alone| Self { _alone: alone })
+impl HelpersLocked {
+    /// Acquires the lock; `None` if a helper is running.
+    pub fn try_acquire() -> Option<Self> {
+        LOCK.try_write().ok().map(|guard| Self { _guard: guard })
     }
 
-    /// As soon as helpers are done; `None` if that takes longer than `limit`. Blocks.
-    pub fn within(limit: Duration) -> Option<Self> {
+    /// Blocks until no helper is running, and acquires the lock; `None` after `timeout`.
+    pub fn acquire_within(timeout: Duration) -> Option<Self> {
         let began = Instant::now();
         loop {
-            let alone = Self::now();
-            if alone.is_some() || began.elapsed() > limit {
-                return alone;
+            let locked = Self::try_acquire();
+            if locked.is_some() || began.elapsed() > timeout {
+                return locked;
             }
-            sleep(PAUSE);
+            sleep(POLL_INTERVAL);
         }
     }
 }
 
-/// A source of credentials that may start helpers.
+/// A credentials provider that holds the lock while it may run a helper.
 #[derive(Debug)]
-pub struct Announced(pub SharedCredentialsProvider);
+pub struct LockedProvider(pub SharedCredentialsProvider);
 
-impl ProvideCredentials for Announced {
+impl ProvideCredentials for LockedProvider {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
     {
         future::ProvideCredentials::new(async {
-            let _at_work = AT_WORK.read().await;
+            let _guard = LOCK.read().await;
             self.0.provide_credentials().await
         })
     }

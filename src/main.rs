@@ -1,4 +1,4 @@
-//! The ENTRYPOINT: a table of contents.
+//! The ENTRYPOINT: parses the command line, starts the guard, runs the job, sets the exit code.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::num::NonZeroUsize;
@@ -22,106 +22,115 @@ use render_worker::render;
 use render_worker::request::Attempt;
 use render_worker::stitch;
 use render_worker::storage::Storage;
-use render_worker::telemetry::logging::{self, LogFormat, LogLevel, Reader};
+use render_worker::telemetry::logging::{self, LogFormat, LogLevel, LogOutput};
 use render_worker::worker::{Programs, StorageTimeouts, Worker};
+use tracing_appender::non_blocking::WorkerGuard;
 
-/// How long work that was given up may take to end. A system call on a file system
-/// that hangs cannot be given up, and must not hold the worker after SIGTERM.
-const LEFT_BEHIND: Duration = Duration::from_secs(1);
+/// How long blocking tasks of an aborted job may take to end. A system call on a hung file system
+/// cannot be aborted, and must not hold the worker after SIGTERM.
+const BLOCKING_TASKS_GRACE: Duration = Duration::from_secs(1);
 
-/// How long threads are kept that have nothing to do: there may be no other ones.
-const KEPT: Duration = Duration::from_hours(24);
+/// How long idle threads are kept: the system may refuse to start new ones later.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_hours(24);
 
 fn main() -> ExitCode {
     undumpable::make();
     let ignored = signals::reset();
-    let (guard, args) = Guard::of(std::env::args_os());
+    let (guard, args) = Guard::from_args(std::env::args_os());
     if guard::is_init()
         && let Ok(code) = guard::run(&args, &ignored)
     {
         return code;
     }
     let environment = Environment::current();
-    let reader = reader(&environment);
+    let output = log_output(&environment);
     match cli::parse(args.clone(), &environment) {
         Ok(command) => {
-            // Whoever starts no program leaves none behind.
+            // A command that starts no program needs no guard to end it.
             if guard.is_none()
                 && command.action.runs_programs()
                 && let Ok(code) = guard::run(&args, &ignored)
             {
                 return code;
             }
-            work(command, reader, guard, &ignored).into()
+            execute(command, output, guard, &ignored).into()
         }
-        Err(Refusal::Answer(text)) => {
-            answer(&text).map_or_else(|error| error.exit(), |()| Exit::Success).into()
-        }
+        Err(Refusal::Answer(text)) => match print(&text) {
+            Ok(()) => Exit::Success.into(),
+            Err(error) => {
+                let _log = start_plain_log(None, output);
+                log_failure(&error).into()
+            }
+        },
         Err(Refusal::Usage(error, format)) => {
-            let format = format.unwrap_or_else(default_format);
-            let level = LogLevel::default();
-            let has_threads = resources::ensure().is_ok();
-            let _log = logging::start(format, level, reader, &Attempt::default(), has_threads);
+            let _log = start_plain_log(format, output);
             tracing::error!(exit_code = Exit::Usage.code(), "{error}");
             Exit::Usage.into()
         }
     }
 }
 
-/// Carries out a command, and says how that ended.
-fn work(command: Command, reader: Reader, guard: Option<Guard>, ignored: &[Signal]) -> Exit {
-    descriptors::keep();
+/// Starts a log where no command line says how it should look.
+fn start_plain_log(format: Option<LogFormat>, output: LogOutput) -> Option<WorkerGuard> {
+    let format = format.unwrap_or_else(default_format);
+    let has_threads = resources::ensure().is_ok();
+    logging::start(format, LogLevel::default(), output, &Attempt::default(), has_threads)
+}
+
+/// Executes a command; the result is the exit code.
+fn execute(command: Command, output: LogOutput, guard: Option<Guard>, ignored: &[Signal]) -> Exit {
+    descriptors::set_close_on_exec();
     let format = command.log_format.unwrap_or_else(default_format);
     let granted = resources::ensure();
     let (level, attempt) = (command.log_level, &command.attempt);
-    let _log = logging::start(format, level, reader, attempt, granted.is_ok());
-    if let Err(lack) = granted {
-        return ended(&Error::Machine(lack));
+    let _log = logging::start(format, level, output, attempt, granted.is_ok());
+    if let Err(shortage) = granted {
+        return log_failure(&Error::Machine(shortage));
     }
     let sandbox = Sandbox::detect(command.confinement.sandbox);
-    // Whoever only asks starts no program that would have to be locked in.
+    // A command that starts no program has nothing to confine.
     if command.action.runs_programs() {
-        introduce(&command.provenance, &sandbox);
+        log_start(&command.provenance, &sandbox);
     }
     for name in command.confinement.secrets() {
         tracing::warn!("--pass-env (PASS_ENV): every script in a scene can read {name}");
     }
     if let Some(frames) = &command.sorted {
-        tracing::warn!("--frames (FRAMES): they are taken in ascending order, {frames}");
+        tracing::warn!("--frames (FRAMES): frames are taken in ascending order, {frames}");
     }
     orphans::adopt();
     let pre_existing = PreExisting::now();
-    let left_behind = LEFT_BEHIND.min(command.stop_grace.ending() / 4);
+    let grace = BLOCKING_TASKS_GRACE.min(command.stop_grace.ending() / 4);
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(threads())
-        .thread_keep_alive(KEPT)
+        .worker_threads(worker_threads())
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
         .enable_all()
         .build();
     let result = match runtime {
         Ok(runtime) => {
-            // One is there, then, when Blender has taken all threads that can be had.
+            // Start a blocking thread now: Blender may use up all that the system grants.
             drop(runtime.spawn_blocking(|| ()));
-            let result = runtime.block_on(run(command, sandbox, guard, ignored));
-            runtime.shutdown_timeout(left_behind);
-            // Where the job was given up together with its child.
-            orphans::end_all(&pre_existing);
+            let result = runtime.block_on(run_until_deadline(command, sandbox, guard, ignored));
+            runtime.shutdown_timeout(grace);
+            // An aborted job may leave its child behind.
+            orphans::kill_all(&pre_existing);
             result
         }
-        Err(error) => Err(Error::Internal(format!("cannot start: {error}"))),
+        Err(error) => Err(Error::Internal(format!("cannot start the async runtime: {error}"))),
     };
-    result.map_or_else(|error| ended(&error), |()| Exit::Success)
+    result.map_or_else(|error| log_failure(&error), |()| Exit::Success)
 }
 
-/// Says why the job did not reach its end.
-fn ended(error: &Error) -> Exit {
+/// Logs why the job failed; the result is its exit code.
+fn log_failure(error: &Error) -> Exit {
     let exit = error.exit();
-    let said = match error.said() {
+    let excerpt = match error.excerpt() {
         [] => String::new(),
-        lines => format!("; it said: {}", lines.join(" | ")),
+        lines => format!("; last output: {}", lines.join(" | ")),
     };
     tracing::error!(
         exit_code = exit.code(),
-        "{}{said}; what to do: {} (exit code {})",
+        "{}{excerpt}; what to do: {} (exit code {})",
         chain(error),
         error.advice(),
         exit.code()
@@ -129,17 +138,16 @@ fn ended(error: &Error) -> Exit {
     exit
 }
 
-/// So many threads wait and compute for us: beside Blender, which has a thread a core, and
-/// each has memory of its own. With more than one, signals are heard while one is busy with
-/// the scratch folder.
-fn threads() -> usize {
+/// The number of async worker threads. Few, because Blender runs a thread per core and each thread
+/// takes memory. At least two, so that signals are handled while one is busy with scratch.
+fn worker_threads() -> usize {
     std::thread::available_parallelism().map_or(2, NonZeroUsize::get).clamp(2, 4)
 }
 
-/// The log's first line: what this is, and which sandbox is in force.
-fn introduce(provenance: &Provenance, sandbox: &Sandbox) {
-    // The level must be known when this is compiled.
-    macro_rules! say {
+/// Logs the first line: the versions of worker and image, and the sandbox in force.
+fn log_start(provenance: &Provenance, sandbox: &Sandbox) {
+    // `tracing` needs the level at compile time.
+    macro_rules! log {
         ($level:ident) => {
             tracing::$level!(
                 version = provenance.image.version,
@@ -151,14 +159,14 @@ fn introduce(provenance: &Provenance, sandbox: &Sandbox) {
         };
     }
     if sandbox.is_incomplete() {
-        say!(warn);
+        log!(warn);
     } else {
-        say!(info);
+        log!(info);
     }
 }
 
-/// Carries out a command, as long as there is time for that.
-async fn run(
+/// Runs a command, and aborts it when the deadline of a shutdown has passed.
+async fn run_until_deadline(
     command: Command,
     sandbox: Sandbox,
     guard: Option<Guard>,
@@ -166,31 +174,31 @@ async fn run(
 ) -> Result<(), Error> {
     let has_results = command.action.runs_programs();
     let shutdown = Shutdown::listen(command.stop_grace, has_results, guard, ignored)
-        .map_err(|error| Error::Internal(format!("no signals: {error}")))?;
+        .map_err(|error| Error::Internal(format!("cannot install signal handlers: {error}")))?;
     if command.asks_instance {
         spot::watch(&shutdown);
     }
     if let Some(limit) = command.limits.job.get() {
         let shutdown = shutdown.clone();
-        tokio::spawn(async move { shutdown.within(limit).await });
+        tokio::spawn(async move { shutdown.stop_after(limit).await });
     }
     let last_moment = command.stop_grace.ending() / 8;
-    let mut job = tokio::spawn(carry_out(command, sandbox, shutdown.clone()));
+    let mut job = tokio::spawn(run(command, sandbox, shutdown.clone()));
     let result = tokio::select! {
         result = &mut job => result,
         by = shutdown.overdue() => {
             job.abort();
-            // Whatever it holds is let go of: children, uploads, scratch.
+            // Wait until the job has dropped its children, uploads and scratch folder.
             drop(tokio::time::timeout(last_moment, job).await);
-            let left = "the job is not done, and was given up where it was".to_owned();
+            let left = "the job did not stop in time and was aborted".to_owned();
             return Err(Error::Interrupted { by, left });
         }
     };
-    // A panic is caught where its task is awaited; here, that of the job itself.
+    // Panics of other tasks are caught where those are awaited.
     result.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string())))
 }
 
-async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Result<(), Error> {
+async fn run(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Result<(), Error> {
     let worker = Worker {
         storage: Arc::new(Storage::new(command.transfers)),
         shutdown,
@@ -209,30 +217,30 @@ async fn carry_out(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Re
         JobRequest::Stitch { job, ffmpeg, ffprobe } => {
             stitch::stitch(&worker, &job, &ffmpeg, &ffprobe).await
         }
-        JobRequest::Inspect(job) => jobs::inspect(&worker, &job, answer).await,
-        JobRequest::Submit(job) => jobs::submit(&worker, &job, answer).await,
-        JobRequest::Status(job) => jobs::status(&worker, &job, answer).await,
+        JobRequest::Inspect(job) => jobs::inspect(&worker, &job, print).await,
+        JobRequest::Submit(job) => jobs::submit(&worker, &job, print).await,
+        JobRequest::Status(job) => jobs::status(&worker, &job, print).await,
     }
 }
 
-/// Prints what was asked for.
-fn answer(text: &str) -> Result<(), Error> {
+/// Prints to standard output.
+fn print(text: &str) -> Result<(), Error> {
     let mut output = std::io::stdout();
     match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
-        // Whoever closed the pipe has read enough.
+        // A reader that closed the pipe has read enough.
         Err(source) if source.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::Answer { text: text.to_owned(), source })
+            Err(Error::Output { text: text.to_owned(), source })
         }
         _ => Ok(()),
     }
 }
 
-/// Who reads the log.
-fn reader(environment: &Environment) -> Reader {
+/// The kind of output that standard error is.
+fn log_output(environment: &Environment) -> LogOutput {
     if std::io::stderr().is_terminal() && environment.has_cursor() {
-        Reader::Terminal { colour: environment.wants_colour() }
+        LogOutput::Terminal { colour: environment.wants_colour() }
     } else {
-        Reader::Plain
+        LogOutput::Plain
     }
 }
 

@@ -1,32 +1,33 @@
-//! What lies in the place of a file that never arrived: what blender and image share.
+//! Detects small placeholder files in the place of scenes and frames.
 
 use std::fmt;
 
-/// A small text instead of a file.
+/// A small text file that was stored instead of the real file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placeholder {
-    /// What Git has of a file that is in large file storage.
+    /// A pointer of Git Large File Storage.
     GitLfs,
-    /// What git-annex has of a file that is elsewhere.
+    /// A pointer of git-annex.
     GitAnnex,
-    /// The answer of a web server that had something else to say.
+    /// The response of a web server, such as an error page.
     WebPage,
 }
 
 impl Placeholder {
-    /// As many bytes of a file as are enough to know one.
+    /// The number of bytes at the start of a file that are enough to detect one.
     pub const ENOUGH: usize = 32;
 
-    /// What a file is that begins like this.
+    /// Detects the placeholder that begins with `start`.
     pub fn of(start: &[u8]) -> Option<Self> {
         let text = String::from_utf8_lossy(start.get(..Self::ENOUGH).unwrap_or(start));
         let text = text.trim_start_matches(['\u{feff}', ' ', '\t', '\r', '\n']).to_lowercase();
-        let begins = |words: &[&str]| words.iter().any(|word| text.starts_with(word));
-        if begins(&["version https://git-lfs"]) {
+        let starts_with =
+            |prefixes: &[&str]| prefixes.iter().any(|prefix| text.starts_with(prefix));
+        if starts_with(&["version https://git-lfs"]) {
             Some(Self::GitLfs)
-        } else if begins(&["/annex/objects/"]) {
+        } else if starts_with(&["/annex/objects/"]) {
             Some(Self::GitAnnex)
-        } else if begins(&["<!doctype html", "<html", "<?xml"]) {
+        } else if starts_with(&["<!doctype html", "<html", "<?xml"]) {
             Some(Self::WebPage)
         } else {
             None
@@ -37,13 +38,11 @@ impl Placeholder {
 impl fmt::Display for Placeholder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::GitLfs => {
-                "a Git LFS pointer and not the file itself, which `git lfs pull` fetches"
-            }
+            Self::GitLfs => "a Git LFS pointer, not the file itself: fetch it with `git lfs pull`",
             Self::GitAnnex => {
-                "a git-annex pointer and not the file itself, which `git annex get` fetches"
+                "a git-annex pointer, not the file itself: fetch it with `git annex get`"
             }
-            Self::WebPage => "a web page or an XML text, as servers answer instead of a file",
+            Self::WebPage => "a web page or an XML document, as servers send in place of a file",
         })
     }
 }
@@ -53,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_known_by_their_beginning() {
+    fn placeholders_are_detected_by_their_beginning() {
         use Placeholder::{GitAnnex, GitLfs, WebPage};
         for (start, expected) in [
             ("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a", Some(GitLfs)),

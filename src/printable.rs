@@ -1,17 +1,18 @@
-//! Text from strangers that is shown to people: what process and log share.
+//! Makes untrusted text safe to show.
 
-/// The text without what would command a terminal or lie to its reader.
+/// Replaces characters that would control a terminal or mislead a reader by U+FFFD.
 ///
-/// Replaced are control characters, line breaks and C1 (`U+0080` to `U+009F`) among them, but
-/// for tabs; and what reorders or breaks a line where it is shown (the bidirectional
-/// controls of <https://www.unicode.org/reports/tr9/> and the two separators), by which
-/// `Saved:` can be made to look like something else. Other characters without a width stay:
-/// they belong to names in many scripts, and hide nothing but themselves.
+/// These are:
+/// - control characters, with line breaks and C1 (`U+0080` to `U+009F`), but not tabs;
+/// - the bidirectional controls of <https://www.unicode.org/reports/tr9/> and the line and
+///   paragraph separators, which can make `Saved:` look like something else.
+///
+/// Other characters without a width stay: names in many scripts need them.
 pub fn printable(text: &str) -> String {
-    text.replace(|c: char| is_command(c) && c != '\t', "\u{fffd}")
+    text.replace(|c: char| is_unsafe(c) && c != '\t', "\u{fffd}")
 }
 
-fn is_command(c: char) -> bool {
+fn is_unsafe(c: char) -> bool {
     let reorders = matches!(
         c,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
@@ -24,11 +25,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_commands_or_reorders_is_replaced_and_the_rest_stays() {
-        for command in
+    fn control_characters_are_replaced_and_others_stay() {
+        for control in
             ['\u{1b}', '\u{7}', '\u{7f}', '\u{9b}', '\n', '\u{202e}', '\u{2066}', '\u{2028}']
         {
-            assert_eq!(printable(&format!("a{command}b")), "a\u{fffd}b", "{command:?}");
+            assert_eq!(printable(&format!("a{control}b")), "a\u{fffd}b", "{control:?}");
         }
         let names = "\tÜ ünï 日本 עברית نام\u{200c}ها 👩\u{200d}🚀";
         assert_eq!(printable(names), names);

@@ -1,24 +1,23 @@
-//! What this worker and the image around it were built from.
+//! The versions of the worker and of its image.
 //!
-//! The program knows its own version. The rest is told by variables that the image
-//! carries (see the Dockerfile), so that another revision, branch or build time is no
-//! reason to compile anything again.
+//! The program contains its own version. The rest comes from variables of the image (see the
+//! Dockerfile), so that a new revision, branch or build time does not require a new compilation.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Where this worker comes from, for `--version`, the log's first line and the report.
+/// The origin of this worker, for `--version`, the first line of the log and the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Provenance {
     /// The version of the program.
     pub worker_version: &'static str,
-    /// The image around it, as far as it tells.
+    /// The image that contains it, if known.
     #[serde(skip_serializing_if = "Image::is_unknown")]
     pub image: Image,
 }
 
-/// An image of the worker. All unset outside of one.
+/// An image of the worker. All fields are `None` outside of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Image {
     /// `RENDER_WORKER_VERSION`: the version it is published as.
@@ -42,7 +41,7 @@ impl Image {
 }
 
 impl Provenance {
-    /// This program, in `image`.
+    /// Creates the origin of this program in `image`.
     pub fn new(image: Image) -> Self {
         Self { worker_version: env!("CARGO_PKG_VERSION"), image }
     }
@@ -52,11 +51,13 @@ impl fmt::Display for Provenance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { worker_version, image: Image { version, revision, branch, created } } = self;
         write!(f, "render-worker {worker_version}")?;
-        let told = [("image", version), ("revision", revision), ("branch", branch)];
-        let told = told.into_iter().chain([("built", created)]);
-        let told = told.filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?)));
-        let told: Vec<_> = told.collect();
-        if told.is_empty() { Ok(()) } else { write!(f, " ({})", told.join(", ")) }
+        let fields =
+            [("image", version), ("revision", revision), ("branch", branch), ("built", created)];
+        let known: Vec<_> = fields
+            .into_iter()
+            .filter_map(|(name, value)| Some(format!("{name} {}", value.as_ref()?)))
+            .collect();
+        if known.is_empty() { Ok(()) } else { write!(f, " ({})", known.join(", ")) }
     }
 }
 
@@ -65,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_is_known_is_told() {
+    fn unknown_fields_are_left_out() {
         let version = env!("CARGO_PKG_VERSION");
         let bare = Provenance::new(Image::default());
         assert_eq!(bare.to_string(), format!("render-worker {version}"));
@@ -82,7 +83,8 @@ mod tests {
         assert_eq!(
             Provenance::new(image).to_string(),
             format!(
-                "render-worker {version} (image 0.1.57, revision 1a2b3c, built 2026-11-21T10:00:00Z)"
+                "render-worker {version} (image 0.1.57, revision 1a2b3c, built \
+                 2026-11-21T10:00:00Z)"
             )
         );
     }

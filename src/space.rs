@@ -1,4 +1,4 @@
-//! Room on a disk: what pipeline and error share.
+//! Free space on a disk.
 
 use std::fmt;
 use std::io;
@@ -9,32 +9,32 @@ use nix::unistd::geteuid;
 
 use crate::ending::Size;
 
-/// With less room than this a file that is not whole is so for want of room.
+/// With fewer free bytes than this, lack of space explains an incomplete file.
 const TIGHT: u64 = 1024 * 1024;
 
-/// With less room than this nothing more can be written.
+/// With fewer free bytes than this, nothing more can be written.
 const FULL: u64 = 64 * 1024;
 
-/// How much room there is on the disk of a folder.
+/// The free space on the disk of a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Space {
     folder: PathBuf,
-    /// Bytes that this process may still write.
+    /// The free bytes that this process may use.
     free: u64,
-    /// Bytes that the disk holds in all.
+    /// The size of the disk in bytes.
     size: u64,
-    /// Whether there can be no more files, however small.
+    /// Whether no more files can be created, however small.
     no_more_files: bool,
 }
 
 impl Space {
-    /// The room on the disk of `folder`.
+    /// Queries the free space on the disk of `folder`.
     ///
     /// # Errors
-    /// If the system does not tell.
+    /// The error of `statvfs`.
     pub fn on(folder: &Path) -> io::Result<Self> {
         let fs = statvfs(folder)?;
-        // What a file system keeps back is kept back for root.
+        // Blocks that the file system reserves are available to root only.
         let (blocks, files) = if geteuid().is_root() {
             (fs.blocks_free(), fs.files_free())
         } else {
@@ -44,12 +44,12 @@ impl Space {
             folder: folder.to_owned(),
             free: blocks.saturating_mul(fs.fragment_size()),
             size: fs.blocks().saturating_mul(fs.fragment_size()),
-            // Some file systems have no such number.
+            // Some file systems do not count files: they report 0 of 0.
             no_more_files: fs.files() > 0 && files == 0,
         })
     }
 
-    /// Whether want of room explains a file that is not whole.
+    /// Whether lack of space explains an incomplete file.
     pub fn is_tight(&self) -> bool {
         self.free < TIGHT || self.no_more_files
     }
@@ -59,7 +59,7 @@ impl Space {
         self.free < FULL || self.no_more_files
     }
 
-    /// Whether `bytes` have room.
+    /// Whether `bytes` more bytes fit on the disk.
     pub fn holds(&self, bytes: u64) -> bool {
         bytes <= self.free
     }
@@ -69,7 +69,7 @@ impl fmt::Display for Space {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let folder = self.folder.display();
         write!(f, "{} of {} are free in {folder}", Size(self.free), Size(self.size))?;
-        if self.no_more_files { f.write_str(", and no more files can be made") } else { Ok(()) }
+        if self.no_more_files { f.write_str(", and no more files can be created") } else { Ok(()) }
     }
 }
 
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_disk_is_full_without_room_or_without_files() {
+    fn a_disk_is_full_without_free_bytes_or_files() {
         for (free, no_more_files, tight, full) in [
             (4 << 20, false, false, false),
             (512 << 10, false, true, false),
@@ -93,11 +93,11 @@ mod tests {
             assert_eq!((space.is_tight(), space.is_full()), (tight, full), "{space}");
         }
         assert_eq!(space(4096, false).to_string(), "4096 bytes of 8 MiB are free in /tmp/x");
-        assert!(space(1, true).to_string().ends_with("and no more files can be made"));
+        assert!(space(1, true).to_string().ends_with("and no more files can be created"));
     }
 
     #[test]
-    fn the_disk_of_a_folder_is_measured() {
+    fn the_free_space_of_a_folder_is_queried() {
         let space = Space::on(Path::new("/proc")).unwrap();
         assert_eq!((space.size, space.free), (0, 0));
         assert!(Space::on(Path::new("/no/such/folder")).is_err());

@@ -1,9 +1,9 @@
-//! The floor plan of `src/`: files use only what is on lower floors, and no files use each other
-//! in a circle. The map in `src/lib.rs` shows the same floors.
+//! The layers of `src/`: files use only modules of lower layers, and no files use each other in a
+//! circle. The map in `src/lib.rs` shows the same layers.
 //!
-//! An edge of the graph is a path in a file's code (`crate::`, `super::`, or a `use`), followed
-//! through re-exports to the file that defines the item. Unit tests are left out, and so are
-//! paths inside of macro calls.
+//! An edge of the dependency graph is a path in a file's code (`crate::`, `super::`, or a `use`),
+//! followed through re-exports to the file that defines the item. Unit tests and paths inside of
+//! macro calls are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Item, ItemMod, UseTree, Visibility};
 
-/// Top-level modules from the roof to the ground. A module uses only modules of later rows.
-const FLOORS: &[&[&str]] = &[
+/// The top-level modules, highest layer first. A module uses only modules of later rows.
+const LAYERS: &[&[&str]] = &[
     &["main"],
     &["render", "stitch", "jobs"],
     &["worker"],
@@ -25,20 +25,20 @@ const FLOORS: &[&[&str]] = &[
     &["ending", "error_chain", "exit", "helpers", "placeholder", "printable", "provenance"],
 ];
 
-/// A module or item, as its path from the crate's root.
+/// The path of a module or item from the crate's root.
 type Name = Vec<String>;
 
-/// What a module offers to others.
+/// The items and paths of a module.
 #[derive(Default)]
 struct Module {
-    /// Relative to `src/`.
+    /// The file, relative to `src/`.
     file: PathBuf,
     items: BTreeSet<String>,
-    /// Names that it re-exports, and what they stand for.
+    /// Re-exported names and their targets.
     exports: BTreeMap<String, Name>,
-    /// Modules whose items it re-exports all.
+    /// Modules that it re-exports with `*`.
     globs: Vec<Name>,
-    /// The paths that its code uses.
+    /// The paths in its code.
     uses: BTreeSet<Name>,
 }
 
@@ -56,7 +56,7 @@ fn is_test(attributes: &[Attribute]) -> bool {
 }
 
 impl Reader<'_> {
-    /// The path from the root; `None` for a path into another crate.
+    /// Returns the path from the root; `None` for a path into another crate.
     fn absolute(&self, path: &[String]) -> Option<Name> {
         let (first, rest) = path.split_first()?;
         match first.as_str() {
@@ -74,7 +74,7 @@ impl Reader<'_> {
     fn use_tree(&mut self, tree: &UseTree, before: &[String], exported: bool) {
         let mut path = before.to_vec();
         let mut leaf = |path: &[String], name: String| {
-            // A child module's name may stand alone.
+            // The path may start with a child module.
             let own = || Some([self.here, path].concat());
             let Some(target) = self.absolute(path).or_else(own) else { return };
             if exported {
@@ -128,7 +128,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         self.use_tree(&item.tree, &[], exported);
     }
 
-    // `pub(in crate::storage)` uses nothing.
+    // The path in `pub(in crate::storage)` is no dependency.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
@@ -140,7 +140,7 @@ impl<'ast> Visit<'ast> for Reader<'_> {
     }
 }
 
-fn named(item: &Item) -> Option<String> {
+fn name_of(item: &Item) -> Option<String> {
     let ident = match item {
         Item::Const(item) => &item.ident,
         Item::Enum(item) => &item.ident,
@@ -154,8 +154,8 @@ fn named(item: &Item) -> Option<String> {
     Some(ident.to_string())
 }
 
-/// Reads every file of `src/`, but for those that are only compiled for tests.
-fn read() -> BTreeMap<Name, Module> {
+/// Parses every file of `src/` except those that are compiled only for tests.
+fn parse() -> BTreeMap<Name, Module> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut modules = BTreeMap::new();
     let mut open =
@@ -169,7 +169,7 @@ fn read() -> BTreeMap<Name, Module> {
         reader.visit_file(&parsed);
         let mut module = reader.module;
         for item in &parsed.items {
-            module.items.extend(named(item));
+            module.items.extend(name_of(item));
             if let Item::Mod(child) = item
                 && child.content.is_none()
                 && !is_test(&child.attrs)
@@ -187,9 +187,13 @@ fn read() -> BTreeMap<Name, Module> {
     modules
 }
 
-/// The module that defines what `path` names.
-fn home(modules: &BTreeMap<Name, Module>, path: &[String], depth: usize) -> Option<Name> {
-    assert!(depth < 20, "re-exports of {path:?} have no end");
+/// Returns the module that defines the item at `path`.
+fn defining_module(
+    modules: &BTreeMap<Name, Module>,
+    path: &[String],
+    depth: usize,
+) -> Option<Name> {
+    assert!(depth < 20, "endless re-exports of {path:?}");
     let length = (0..=path.len()).rev().find(|&length| modules.contains_key(&path[..length]))?;
     let (name, rest) = path.split_at(length);
     let module = &modules[name];
@@ -198,54 +202,55 @@ fn home(modules: &BTreeMap<Name, Module>, path: &[String], depth: usize) -> Opti
         return Some(name.to_vec());
     }
     if let Some(target) = module.exports.get(item) {
-        return home(modules, target, depth + 1);
+        return defining_module(modules, target, depth + 1);
     }
     let all = module.globs.iter();
     let mut found = all.filter_map(|glob| {
         let path = [glob.clone(), rest.to_vec()].concat();
-        home(modules, &path, depth + 1).filter(|home| modules[home].items.contains(item))
+        defining_module(modules, &path, depth + 1)
+            .filter(|module| modules[module].items.contains(item))
     });
     found.next()
 }
 
-/// Which files use which other ones.
+/// Returns the files that each file uses.
 fn graph() -> BTreeMap<PathBuf, BTreeSet<PathBuf>> {
-    let modules = read();
+    let modules = parse();
     let file = |name: &Name| modules[name].file.clone();
     let mut graph: BTreeMap<PathBuf, BTreeSet<PathBuf>> = BTreeMap::new();
     for (name, module) in &modules {
-        let used = module.uses.iter().filter_map(|path| home(&modules, path, 0));
-        let used = used.filter(|home| home != name).map(|home| file(&home));
+        let used = module.uses.iter().filter_map(|path| defining_module(&modules, path, 0));
+        let used = used.filter(|used| used != name).map(|used| file(&used));
         graph.entry(module.file.clone()).or_default().extend(used);
     }
     graph
 }
 
-fn floor(file: &Path) -> usize {
+fn layer(file: &Path) -> usize {
     let top = file.components().next().unwrap().as_os_str().to_str().unwrap();
     let top = top.trim_end_matches(".rs");
-    let floor = FLOORS.iter().position(|floor| floor.contains(&top));
-    floor.unwrap_or_else(|| panic!("{top} is on no floor: add it to FLOORS and to the map"))
+    let layer = LAYERS.iter().position(|layer| layer.contains(&top));
+    layer.unwrap_or_else(|| panic!("{top} is in no layer: add it to LAYERS and to src/lib.rs"))
 }
 
 #[test]
-fn no_file_uses_a_higher_floor_or_a_neighbour_on_its_own() {
-    let mut arrows_up = Vec::new();
-    let mut arrows = 0;
+fn files_use_only_modules_of_lower_layers() {
+    let mut violations = Vec::new();
+    let mut edges = 0;
     for (file, used) in graph() {
         if file == Path::new("lib.rs") {
             continue;
         }
         let top = |file: &Path| file.components().next().map(|top| top.as_os_str().to_owned());
         for other in used.iter().filter(|other| top(other) != top(&file)) {
-            arrows += 1;
-            if floor(other) <= floor(&file) {
-                arrows_up.push(format!("{} uses {}", file.display(), other.display()));
+            edges += 1;
+            if layer(other) <= layer(&file) {
+                violations.push(format!("{} uses {}", file.display(), other.display()));
             }
         }
     }
-    assert!(arrows > 300, "only {arrows} arrows were found: is this test still reading the code?");
-    assert!(arrows_up.is_empty(), "{arrows_up:#?}");
+    assert!(edges > 300, "only {edges} edges were found: does this test still read the code?");
+    assert!(violations.is_empty(), "{violations:#?}");
 }
 
 #[test]
@@ -259,16 +264,16 @@ fn no_files_use_each_other_in_a_circle() {
         }
         seen
     };
-    let mut arrows = Vec::new();
+    let mut circles = Vec::new();
     for (file, used) in &graph {
         let back = used.iter().filter(|used| reach(used).contains(file));
-        arrows.extend(back.map(|used| format!("{} uses {}", file.display(), used.display())));
+        circles.extend(back.map(|used| format!("{} uses {}", file.display(), used.display())));
     }
-    assert!(arrows.is_empty(), "{arrows:#?}");
+    assert!(circles.is_empty(), "{circles:#?}");
 }
 
 #[test]
-fn a_folder_has_about_ten_files() {
+fn no_folder_has_more_than_twelve_files() {
     let mut counts: BTreeMap<PathBuf, usize> = BTreeMap::new();
     for file in graph().keys() {
         *counts.entry(file.parent().unwrap().to_owned()).or_default() += 1;

@@ -1,4 +1,4 @@
-//! A store that sends without end: no more is read than any answer can have.
+//! Endless responses: the worker reads no more than a valid response can have.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -9,10 +9,10 @@ use crate::support::{LONG, Worker, worker};
 
 const MIB: u64 = 1024 * 1024;
 
-/// Where a server gives up that nobody stops.
+/// The number of bytes after which the server stops sending.
 const ENOUGH: u64 = 300 * MIB;
 
-/// A server that answers every request in one way, and how many bytes it got rid of.
+/// A server with one response to every request, and the number of bytes that it has sent.
 struct Server {
     address: String,
     sent: Arc<AtomicU64>,
@@ -40,7 +40,7 @@ impl Server {
         Self { address, sent }
     }
 
-    /// One whose body, with this status, begins so and never ends.
+    /// Starts a server whose response body has this beginning and no end.
     fn endless(status: u16, beginning: &'static str) -> Self {
         Self::start(move |stream, sent| {
             let mut chunk = beginning.as_bytes().to_vec();
@@ -54,7 +54,8 @@ impl Server {
         })
     }
 
-    fn asked_by(&self, worker: Worker) -> Worker {
+    /// Makes a worker use this server as S3.
+    fn for_worker(&self, worker: Worker) -> Worker {
         worker
             .env("AWS_ENDPOINT_URL", format!("http://{}", self.address))
             .env("AWS_ACCESS_KEY_ID", "test")
@@ -63,32 +64,32 @@ impl Server {
             .env("AWS_MAX_ATTEMPTS", "1")
     }
 
-    /// What was sent, what lies in the buffers of the connection included.
+    /// Returns the number of bytes sent, including those in the buffers of the connection.
     fn sent(&self) -> u64 {
         self.sent.load(Relaxed)
     }
 }
 
 #[test]
-fn of_an_endless_refusal_the_beginning_is_read() {
+fn only_the_beginning_of_an_endless_error_is_read() {
     let server = Server::endless(403, "<Error><Code>AccessDenied</Code><Message>");
-    let run = server.asked_by(worker("inspect").input("s3://bucket/a.blend")).run().exits(77);
+    let run = server.for_worker(worker("inspect").input("s3://bucket/a.blend")).run().exits(77);
     assert!(run.text().len() < 10_000, "{} bytes of log", run.text().len());
     assert!(server.sent() < 20 * MIB, "{} bytes", server.sent());
 }
 
 #[test]
-fn an_endless_page_of_a_listing_is_none() {
+fn an_endless_page_of_a_listing_is_an_error() {
     let server = Server::endless(200, "<ListBucketResult><Contents><Key>");
     let stitch = worker("stitch").input("s3://bucket/in").output("s3://bucket/out");
-    let run = server.asked_by(stitch).run().exits(75);
-    assert!(run.last_words().contains("longer than any can be"), "{}", run.last_words());
-    // Frames and reports are listed at once.
+    let run = server.for_worker(stitch).run().exits(75);
+    assert!(run.final_error().contains("the response is longer than"), "{}", run.final_error());
+    // The worker lists frames and reports concurrently.
     assert!(server.sent() < 80 * MIB, "{} bytes", server.sent());
 }
 
 #[test]
-fn a_listing_that_begins_again_and_again_is_refused() {
+fn a_listing_that_repeats_the_same_page_is_an_error() {
     let server = Server::start(|stream, _| {
         let page = "<ListBucketResult><IsTruncated>true</IsTruncated>\
             <NextContinuationToken>same</NextContinuationToken></ListBucketResult>";
@@ -96,6 +97,6 @@ fn a_listing_that_begins_again_and_again_is_refused() {
         drop(write!(stream, "{head}Content-Length: {}\r\n\r\n{page}", page.len()));
     });
     let stitch = worker("stitch").input("s3://bucket/in").output("s3://bucket/out");
-    let run = server.asked_by(stitch).run().exits(77);
-    assert!(run.last_words().contains("the listing does not end"), "{}", run.last_words());
+    let run = server.for_worker(stitch).run().exits(77);
+    assert!(run.final_error().contains("the listing does not end"), "{}", run.final_error());
 }

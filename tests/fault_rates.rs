@@ -1,8 +1,8 @@
-//! A share of all S3 requests goes wrong, in every way there is: every frame and the video
-//! are stored, with the very bytes of a run without faults, or the job ends with 75 and
-//! can be run again. Never a wrong byte, never a hang.
+//! A percentage of all S3 requests fails, in every way that a fault can have. Every frame and the
+//! video are stored with the same bytes as without faults, or the job ends with 75 and can be run
+//! again. No byte is wrong, and no job hangs.
 //!
-//! The same faults each time; `FAULT_SEED=n` tries others.
+//! The faults are the same in every run of the test; `FAULT_SEED=n` chooses others.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::support::{Run, ordered_scene, worker};
 
 const FRAMES: usize = 32;
 
-/// Far more than the retries of all requests take together.
-const NEVER_A_HANG: Duration = Duration::from_mins(4);
+/// The limit for a job: much longer than all its retries take.
+const LIMIT: Duration = Duration::from_mins(4);
 
-/// How often a job is run at most that ends with 75: as Batch would.
+/// The maximum number of runs of a job, as in a retry strategy of AWS Batch.
 const RUNS: usize = 5;
 
 fn seed() -> u64 {
@@ -44,11 +44,11 @@ impl Job {
         if action == "render" {
             job = job.stand_in_blender();
         }
-        // Eight attempts take up to half a minute.
-        job.env("AWS_MAX_ATTEMPTS", "8").start().finish_within(NEVER_A_HANG)
+        // Eight attempts at a request take up to half a minute.
+        job.env("AWS_MAX_ATTEMPTS", "8").start().finish_within(LIMIT)
     }
 
-    /// Runs a job as often as Batch would.
+    /// Runs a job again while it ends with 75, as AWS Batch does.
     fn run_until_done(&self, action: &str) {
         for _ in 0..RUNS {
             let run = self.run(action);
@@ -62,7 +62,7 @@ impl Job {
                 return;
             }
         }
-        panic!("{action} did not get through in {RUNS} runs");
+        panic!("{action} did not succeed in {RUNS} runs");
     }
 
     fn results(&self) -> BTreeMap<String, Vec<u8>> {
@@ -74,40 +74,40 @@ impl Job {
 
 #[expect(clippy::print_stdout, reason = "shown when the test fails")]
 fn survives(percent: u8) {
-    let sound = Job::new();
-    sound.run("render").exits(0);
-    sound.run("stitch").exits(0);
-    let expected = sound.results();
+    let reference = Job::new();
+    reference.run("render").exits(0);
+    reference.run("stitch").exits(0);
+    let expected = reference.results();
     assert_eq!(expected.len(), FRAMES + 1);
 
     let seed = seed();
-    println!("repeat with FAULT_SEED={seed} ({percent} %)");
+    println!("to repeat: FAULT_SEED={seed} ({percent} %)");
     let job = Job::new();
     job.server.fault_rate(seed, percent);
     job.run_until_done("render");
     job.run_until_done("stitch");
     let (faults, requests) = (job.server.faults(), job.server.requests().len());
-    println!("{faults} of {requests} requests went wrong");
+    println!("{faults} of {requests} requests failed");
     assert!(faults * 100 >= requests * usize::from(percent) / 3, "{faults} of {requests}");
     let results = job.results();
     for (key, bytes) in &expected {
-        assert!(results.get(key) == Some(bytes), "{key} has other bytes, or is not there");
+        assert!(results.get(key) == Some(bytes), "{key} has wrong bytes, or is missing");
     }
     assert_eq!(results.len(), expected.len());
     assert_eq!(job.server.open_uploads(), [""; 0]);
 }
 
 #[test]
-fn of_10_percent() {
+fn jobs_survive_10_percent_of_failing_requests() {
     survives(10);
 }
 
 #[test]
-fn of_30_percent() {
+fn jobs_survive_30_percent_of_failing_requests() {
     survives(30);
 }
 
 #[test]
-fn of_50_percent() {
+fn jobs_survive_50_percent_of_failing_requests() {
     survives(50);
 }

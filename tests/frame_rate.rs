@@ -1,5 +1,5 @@
-//! How many frames a second the video has: what the reports say, and no guess where they
-//! cannot be read. Of images from anywhere it is 25.
+//! The frame rate of the video. For frames that the worker rendered, it is that of the scene, which
+//! the reports record; there is no default if they cannot be read. For other images it is 25.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::support::frames::{SIZE, frame, name, write};
 use crate::support::s3_server::{Fault, Operation, S3Server};
 use crate::support::{Worker, ordered_scene, probe, worker};
 
-/// A folder with a scene of 30 frames a second in it, and what is made of it.
+/// A folder with a scene of 30 frames per second, and its output.
 struct Shot(TempDir);
 
 impl Shot {
@@ -19,7 +19,7 @@ impl Shot {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// One of which three frames are rendered.
+    /// Creates a folder with three rendered frames.
     fn rendered() -> Self {
         let shot = Self::new();
         shot.render(worker("render").output(shot.out()));
@@ -38,7 +38,7 @@ impl Shot {
         render.stand_in_blender().input(&scene).args("-f 3").run().exits(0);
     }
 
-    /// The reports, the latest one last.
+    /// Writes a report. The newest report has the last name.
     fn report(&self, name: &str, content: &str) {
         let folder = self.out().join("reports");
         fs::create_dir_all(&folder).unwrap();
@@ -55,7 +55,7 @@ fn rate(video: &Path) -> String {
 }
 
 #[test]
-fn a_report_whose_content_makes_no_sense_is_passed_over_for_the_one_before() {
+fn an_invalid_report_is_ignored_in_favour_of_the_previous_one() {
     let scene = |fps: u32, base: f64| {
         json!({"scene": {
             "blender": "4.3.2", "fps": fps, "fps_base": base, "width": 64, "height": 48,
@@ -65,31 +65,31 @@ fn a_report_whose_content_makes_no_sense_is_passed_over_for_the_one_before() {
         .to_string()
     };
     let absurd = [scene(1, 999_999.0), scene(32_767, 0.001), scene(0, 1.0)];
-    for nonsense in [&absurd[..], &["{".to_owned(), String::new(), "[]".to_owned()]].concat() {
+    for invalid in [&absurd[..], &["{".to_owned(), String::new(), "[]".to_owned()]].concat() {
         let shot = Shot::rendered();
-        shot.report("render-later.json", &nonsense);
-        shot.stitch().run().exits(0).says(&["passing over the report render-later.json: "]);
-        assert_eq!(rate(&shot.out().join("output.mp4")), "30/1", "{nonsense}");
+        shot.report("render-later.json", &invalid);
+        shot.stitch().run().exits(0).logs(&["skipping the report render-later.json: "]);
+        assert_eq!(rate(&shot.out().join("output.mp4")), "30/1", "{invalid}");
     }
 }
 
 #[test]
-fn frames_that_we_rendered_and_whose_rate_no_report_tells_make_no_video_without_a_flag() {
+fn rendered_frames_without_a_frame_rate_in_any_report_need_the_flag() {
     let shot = Shot::new();
     write(&shot.out().join("frames"), 1..=3);
     shot.report("render-of-a-child-past-the-end.json", "{}");
     let run = shot.stitch().run().exits(66);
-    let last = run.last_words();
-    for words in ["reports", "tells the frame rate", "--fps (FPS)"] {
-        assert!(last.contains(words), "{words:?} is not in {last}");
+    let error = run.final_error();
+    for text in ["reports", "frame rate", "--fps (FPS)"] {
+        assert!(error.contains(text), "{text:?} is not in {error}");
     }
     assert!(!shot.out().join("output.mp4").exists());
-    shot.stitch().args("--fps 12").run().exits(0).never_says(&["WARN"]);
+    shot.stitch().args("--fps 12").run().exits(0).logs_no_warnings();
     assert_eq!(rate(&shot.out().join("output.mp4")), "12/1");
 }
 
 #[test]
-fn of_other_images_it_is_25_with_a_warning() {
+fn other_images_default_to_25_frames_per_second_with_a_warning() {
     let (plain, named) = (Shot::new(), Shot::new());
     write(&plain.out(), 1..=3);
     write(&plain.out().join("frames"), 1..=3);
@@ -100,16 +100,16 @@ fn of_other_images_it_is_25_with_a_warning() {
             .unwrap();
     }
     for shot in [plain, named] {
-        // The second time, the report of the first one lies there.
+        // The second run finds the report of the first one.
         for _ in 0..2 {
-            shot.stitch().run().exits(0).says(&["taking 25 frames a second (--fps, FPS)"]);
+            shot.stitch().run().exits(0).logs(&["taking 25 frames a second (--fps, FPS)"]);
             assert_eq!(rate(&shot.out().join("output.mp4")), "25/1");
         }
     }
 }
 
 #[test]
-fn a_report_that_cannot_be_read_is_no_reason_to_guess() {
+fn an_unreadable_report_is_an_error_and_not_a_reason_for_the_default() {
     for (status, code, exit) in [(403, "AccessDenied", 77), (503, "SlowDown", 75)] {
         let (server, shot) = (S3Server::start(), Shot::new());
         shot.render(worker("render").output(server.uri("out")).s3(&server));
@@ -118,7 +118,7 @@ fn a_report_that_cannot_be_read_is_no_reason_to_guess() {
         server.inject(reports.respond(status, code));
         let uri = server.uri("out");
         let run = worker("stitch").s3(&server).input(&uri).output(&uri).run().exits(exit);
-        assert!(run.last_words().contains("out/reports/"), "{}", run.last_words());
+        assert!(run.final_error().contains("out/reports/"), "{}", run.final_error());
         assert!(server.get("out/output.mp4").is_none());
     }
 }

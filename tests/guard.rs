@@ -1,10 +1,9 @@
-//! Whatever kills the worker, what it started ends within a moment: Blender, and what that
-//! started in sessions of its own. In a container the kernel sees to that; here nobody is PID 1.
+//! The death of the worker ends everything that it started: Blender, and Blender's children in
+//! sessions of their own. In a container the kernel does this when PID 1 ends; here the guard does.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -14,22 +13,26 @@ use tempfile::TempDir;
 use crate::init::{children, state};
 use crate::support::{Running, fixture, names, ordered_scene, wait_until, worker};
 
-/// What ends at once, on a machine that has other things to do.
-const SOON: Duration = Duration::from_secs(10);
+/// How long the daemon lives, in seconds, unless it is killed: longer than any wait of a test.
+const DAEMON_LIFETIME: u64 = 3600;
 
-/// A Blender that is a script: it starts another one, and a daemon that is deaf.
+/// A folder with a Blender that is a shell script. It starts the stand-in, which starts a daemon
+/// that ignores SIGTERM.
 struct Stage(TempDir);
 
 impl Stage {
     fn new() -> Self {
         let stage = Self(tempfile::tempdir().unwrap());
         let orders = json!({"steps": [
-            {"at": 1, "do": "fork_daemon", "path": stage.path("daemon"), "ignore_term": true},
+            {
+                "at": 1, "do": "fork_daemon", "path": stage.path("daemon"),
+                "ignore_term": true, "seconds": DAEMON_LIFETIME,
+            },
             {"at": 2, "do": "wait_for_file", "path": stage.path("go")},
         ], "record": stage.path("launch")});
         fs::write(stage.path("scene.blend"), ordered_scene(1, 2, &orders)).unwrap();
-        let real = fixture("stand-ins/blender");
-        let script = format!("#!/bin/sh\n'{}' \"$@\"\nexit $?\n", real.display());
+        let stand_in = fixture("stand-ins/blender");
+        let script = format!("#!/bin/sh\n'{}' \"$@\"\nexit $?\n", stand_in.display());
         fs::write(stage.path("blender"), script).unwrap();
         fs::set_permissions(stage.path("blender"), fs::Permissions::from_mode(0o755)).unwrap();
         stage
@@ -39,9 +42,9 @@ impl Stage {
         self.0.path().join(name)
     }
 
-    /// Starts it and waits until all are there. A worker that is killed cannot remove its
-    /// temporary files: these are in a folder of the stage.
-    fn start(&self) -> (Running, Family) {
+    /// Starts the worker and waits until all processes run. The temporary files go to a folder of
+    /// the test, because a killed worker cannot remove them.
+    fn start(&self) -> (Running, Processes) {
         fs::create_dir_all(self.path("scratch")).unwrap();
         let running = worker("render")
             .input(self.path("scene.blend"))
@@ -57,12 +60,13 @@ impl Stage {
         let script = only(&children(worker));
         let daemon = fs::read_to_string(self.path("daemon")).unwrap().parse().unwrap();
         let blender = children(script).into_iter().find(|pid| pid.as_raw() != daemon).unwrap();
-        let family = Family { guard, worker, script, blender, daemon: Pid::from_raw(daemon) };
-        (running, family)
+        let daemon = Pid::from_raw(daemon);
+        (running, Processes { guard, worker, script, blender, daemon })
     }
 }
 
-struct Family {
+/// All processes of a run.
+struct Processes {
     guard: Pid,
     worker: Pid,
     script: Pid,
@@ -75,76 +79,76 @@ fn only(pids: &[Pid]) -> Pid {
     pids[0]
 }
 
-/// Waits until these are gone. Somebody else reaps what has ended.
+/// Waits until these processes have ended. None of them ends by itself.
 #[track_caller]
-fn are_gone(pids: &[Pid]) {
-    let since = Instant::now();
-    let gone = |pid: &Pid| matches!(state(*pid), None | Some('Z'));
-    wait_until("they are gone", || pids.iter().all(gone));
-    assert!(since.elapsed() < SOON, "{:?}", since.elapsed());
+fn wait_until_ended(pids: &[Pid]) {
+    // Another process reaps them.
+    let has_ended = |pid: &Pid| matches!(state(*pid), None | Some('Z'));
+    wait_until("the processes end", || pids.iter().all(has_ended));
 }
 
 #[test]
-fn whoever_of_guard_and_worker_is_killed_the_other_one_ends_the_rest() {
+fn if_the_guard_or_the_worker_is_killed_the_other_one_ends_all_children() {
     for signal in [Signal::SIGKILL, Signal::SIGSEGV, Signal::SIGABRT] {
         let stage = Stage::new();
-        let (running, family) = stage.start();
-        kill(family.worker, signal).unwrap();
-        let Family { worker, script, blender, daemon, .. } = family;
-        are_gone(&[worker, script, blender, daemon]);
+        let (running, processes) = stage.start();
+        kill(processes.worker, signal).unwrap();
+        let Processes { worker, script, blender, daemon, .. } = processes;
+        wait_until_ended(&[worker, script, blender, daemon]);
         running.finish().exits(128 + signal as i32);
     }
     let stage = Stage::new();
-    let (running, family) = stage.start();
-    kill(family.guard, Signal::SIGKILL).unwrap();
-    let Family { worker, script, blender, daemon, .. } = family;
-    are_gone(&[worker, script, blender, daemon]);
-    // It had the time to say so and to tidy up.
+    let (running, processes) = stage.start();
+    kill(processes.guard, Signal::SIGKILL).unwrap();
+    let Processes { worker, script, blender, daemon, .. } = processes;
+    wait_until_ended(&[worker, script, blender, daemon]);
+    // The worker itself ends in order: it logs the reason and removes its temporary files.
     running.wait_for_log("the parent of this process was killed");
     running.finish();
     assert_eq!(names(&stage.path("scratch")), [""; 0]);
 }
 
 #[test]
-fn who_kills_workers_by_their_name_leaves_the_guard_to_end_the_rest() {
+fn the_guard_has_another_name_so_that_killing_workers_by_name_spares_it() {
     let stage = Stage::new();
-    let (running, family) = stage.start();
+    let (running, processes) = stage.start();
     let name = |pid: Pid| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap();
-    assert_eq!(name(family.worker).trim(), "render-worker");
-    assert_eq!(name(family.guard).trim(), "worker-guard");
-    kill(family.worker, Signal::SIGKILL).unwrap();
-    are_gone(&[family.script, family.blender, family.daemon]);
+    assert_eq!(name(processes.worker).trim(), "render-worker");
+    assert_eq!(name(processes.guard).trim(), "worker-guard");
+    kill(processes.worker, Signal::SIGKILL).unwrap();
+    wait_until_ended(&[processes.script, processes.blender, processes.daemon]);
     running.finish().exits(137);
 }
 
 #[test]
-fn what_was_started_itself_goes_even_with_both_of_them() {
+fn if_guard_and_worker_are_killed_together_the_kernel_still_kills_blenders_process() {
     let stage = Stage::new();
-    let (running, family) = stage.start();
-    // Stopped, neither can do anything before it is killed.
-    for pid in [family.guard, family.worker] {
+    let (running, processes) = stage.start();
+    // Stopped processes cannot react before they are killed.
+    for pid in [processes.guard, processes.worker] {
         kill(pid, Signal::SIGSTOP).unwrap();
-        wait_until("it stands still", || state(pid) == Some('T'));
+        wait_until("the process is stopped", || state(pid) == Some('T'));
     }
-    for pid in [family.guard, family.worker] {
+    for pid in [processes.guard, processes.worker] {
         kill(pid, Signal::SIGKILL).unwrap();
     }
-    are_gone(&[family.guard, family.worker, family.script]);
-    for pid in [family.blender, family.daemon] {
-        kill(pid, Signal::SIGKILL).unwrap();
+    wait_until_ended(&[processes.guard, processes.worker, processes.script]);
+    // Their parents are gone, and they may be as well.
+    for pid in [processes.blender, processes.daemon] {
+        _ = kill(pid, Signal::SIGKILL);
     }
     running.finish();
 }
 
 #[test]
-fn a_worker_that_is_stopped_on_its_terminal_stands_still_and_goes_on() {
+fn sigtstp_and_sigcont_stop_and_continue_guard_and_worker() {
     let stage = Stage::new();
-    let (running, family) = stage.start();
-    kill(family.guard, Signal::SIGTSTP).unwrap();
-    wait_until("both stand still", || {
-        [family.guard, family.worker].iter().all(|&pid| state(pid) == Some('T'))
+    let (running, processes) = stage.start();
+    kill(processes.guard, Signal::SIGTSTP).unwrap();
+    wait_until("both processes are stopped", || {
+        [processes.guard, processes.worker].iter().all(|&pid| state(pid) == Some('T'))
     });
-    kill(family.guard, Signal::SIGCONT).unwrap();
+    kill(processes.guard, Signal::SIGCONT).unwrap();
     fs::write(stage.path("go"), "").unwrap();
     running.finish().exits(0);
 }

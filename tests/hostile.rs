@@ -1,6 +1,6 @@
-//! A stranger's scene, scripts allowed, in a real Blender (`fixtures/scenes/hostile.py`). It tries
-//! what its author could gain from: credentials, other files, other processes, our log, our disk.
-//! Each attempt is denied or harmless, and the frames come out right all the same.
+//! A malicious scene with scripts enabled, in the real Blender (`fixtures/scenes/hostile.py`). It
+//! attacks credentials, files, other processes, the log and the disk. Every attempt is denied or
+//! harmless, and the frames are still right.
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
@@ -10,7 +10,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::SystemTime;
 
 use nix::errno::Errno;
 use nix::sys::signal::kill;
@@ -22,25 +22,27 @@ use crate::init::as_pid_1;
 use crate::support::place::mounted;
 use crate::support::{Run, Worker, is_root, names, pixel_hashes, scene, worker};
 
-/// Everything that is there to be attacked.
+/// Everything that the scene attacks.
 struct Target {
     folder: TempDir,
     credentials: TcpListener,
     metadata: TcpListener,
-    // Something listens, so that a connection is refused by the sandbox alone.
+    // With a listener, only the sandbox can refuse a connection.
     socket: UnixListener,
     abstract_socket: UnixListener,
+    /// When the victim's file was modified.
+    modified: SystemTime,
     shared: Vec<Shared>,
 }
 
-/// What all processes of the user share, as another of them made it. Removed when dropped.
+/// A System V IPC object of another process of the same user. Dropping it removes the object.
 struct Shared {
     kind: char,
     id: String,
 }
 
 impl Shared {
-    /// A segment of memory (`M`), a queue (`Q`) or a semaphore (`S`) of System V.
+    /// Creates shared memory (`M`), a message queue (`Q`) or a semaphore (`S`).
     fn new(kind: char) -> Self {
         let size: &[&str] = match kind {
             'M' => &["4096"],
@@ -90,10 +92,11 @@ impl Target {
             metadata: TcpListener::bind("127.0.0.1:0").unwrap(),
             socket: UnixListener::bind(path("daemon.sock")).unwrap(),
             abstract_socket: UnixListener::bind_addr(&abstract_address).unwrap(),
+            modified: fs::metadata(path("victim")).unwrap().modified().unwrap(),
             shared: ['M', 'Q', 'S'].map(Shared::new).into(),
             folder,
         };
-        target.attacked(&json!({
+        target.set_targets(&json!({
             "credentials": ["127.0.0.1", target.credentials.local_addr().unwrap().port()],
             "metadata": ["169.254.169.254", 80],
             "metadata_stand_in": ["127.0.0.1", target.metadata.local_addr().unwrap().port()],
@@ -119,8 +122,8 @@ impl Target {
         target
     }
 
-    /// What the scene is to attack.
-    fn attacked(&self, targets: &Value) {
+    /// Tells the scene what to attack.
+    fn set_targets(&self, targets: &Value) {
         fs::write(self.path("job/hostile.json"), targets.to_string()).unwrap();
     }
 
@@ -145,20 +148,19 @@ impl Target {
             .env("GITHUB_TOKEN", SECRET)
     }
 
-    /// Runs it with a file and a folder open, and with capabilities to hand on where there are
-    /// any.
+    /// Runs the worker with an open file, an open folder and, as root, inheritable capabilities.
     fn run(&self, worker: Worker) -> Run {
-        let powers: &[&str] = if is_root() {
+        let capabilities: &[&str] = if is_root() {
             &["setpriv", "--inh-caps=+net_raw,+chown", "--ambient-caps=+net_raw,+chown"]
         } else {
             &["env"]
         };
         let open = ["sh", "-c", "exec 9<../victim 8<..; exec \"$@\"", "sh"];
-        let worker = worker.behind([powers, &open[..]].concat());
+        let worker = worker.wrapped_in([capabilities, &open[..]].concat());
         worker.with(|command| _ = command.current_dir(self.path("cwd"))).run()
     }
 
-    /// Whether somebody has connected to one of the listeners.
+    /// Returns whether one of the listeners has a connection.
     fn was_reached(&self) -> bool {
         self.credentials.set_nonblocking(true).unwrap();
         self.metadata.set_nonblocking(true).unwrap();
@@ -170,14 +172,14 @@ impl Target {
             || self.abstract_socket.accept().is_ok()
     }
 
-    /// Nothing was changed, and nothing added but the frames and the report.
+    /// Asserts that nothing was changed, and only frames and the report were added.
     #[track_caller]
-    fn is_unharmed(&self) {
+    fn assert_unharmed(&self) {
         let victim = self.path("victim");
         assert_eq!(fs::read_to_string(&victim).unwrap(), SECRET);
         let metadata = fs::metadata(&victim).unwrap();
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600);
-        assert!(metadata.modified().unwrap().elapsed().unwrap() < Duration::from_hours(1));
+        assert_eq!(metadata.modified().unwrap(), self.modified);
         assert_eq!(names(&self.path("cwd")), [""; 0]);
         assert_eq!(names(&self.path("home")), [".aws"]);
         assert_eq!(names(&self.path("job")), [".hidden", "hostile.json", "scene.blend"]);
@@ -185,21 +187,22 @@ impl Target {
         assert_eq!(names(&self.path("elsewhere")), [""; 0]);
     }
 
+    /// Asserts that the frames are those of the scene without the attack.
     #[track_caller]
-    fn frames_are_right(&self) {
-        let honest = tempfile::tempdir().unwrap();
-        worker("render").input(scene("tiny")).output(honest.path()).args("-f 3").run().exits(0);
-        let (ours, honest) = (self.path("out/frames"), honest.path().join("frames"));
-        assert_eq!(names(&ours), ["0001.png", "0002.png", "0003.png"]);
-        for name in names(&ours) {
-            let file = ours.join(&name);
+    fn assert_right_frames(&self) {
+        let reference = tempfile::tempdir().unwrap();
+        worker("render").input(scene("tiny")).output(reference.path()).args("-f 3").run().exits(0);
+        let (frames, reference) = (self.path("out/frames"), reference.path().join("frames"));
+        assert_eq!(names(&frames), ["0001.png", "0002.png", "0003.png"]);
+        for name in names(&frames) {
+            let file = frames.join(&name);
             assert!(fs::symlink_metadata(&file).unwrap().is_file(), "{name}");
-            assert_eq!(pixel_hashes(&file), pixel_hashes(&honest.join(&name)), "{name}");
+            assert_eq!(pixel_hashes(&file), pixel_hashes(&reference.join(&name)), "{name}");
         }
     }
 }
 
-/// What each attempt came to, in the first launch of Blender.
+/// Returns the result of each attempt in the first launch of Blender.
 #[track_caller]
 fn attempts(run: &Run) -> BTreeMap<String, String> {
     let messages = run.messages();
@@ -209,17 +212,17 @@ fn attempts(run: &Run) -> BTreeMap<String, String> {
     results.map(|(name, result)| (name.to_owned(), result.to_owned())).collect()
 }
 
-/// These succeed, and do no harm: see each test.
+/// The attempts that succeed and are harmless, as each test shows.
 const HARMLESS: [&str; 3] = ["daemon", "filling the disk", "lies and escapes"];
 
 #[track_caller]
-fn is_gone(pid: &str) {
+fn assert_ended(pid: &str) {
     let pid = Pid::from_raw(pid.parse().unwrap());
-    assert_eq!(kill(pid, None), Err(Errno::ESRCH), "{pid} is still there");
+    assert_eq!(kill(pid, None), Err(Errno::ESRCH), "{pid} is still running");
 }
 
 #[test]
-fn a_hostile_scene_gets_nothing_and_its_frames_come_out_right() {
+fn every_attempt_of_a_malicious_scene_is_denied_or_harmless() {
     let target = Target::new();
     let run = target.run(target.worker().args("--sandbox require")).exits(0);
     let attempts = attempts(&run);
@@ -229,45 +232,45 @@ fn a_hostile_scene_gets_nothing_and_its_frames_come_out_right() {
         assert!(result.starts_with(expected), "{name}: {result}");
     }
     assert!(!target.was_reached());
-    is_gone(&attempts["daemon"]["done: ".len()..]);
+    assert_ended(&attempts["daemon"]["done: ".len()..]);
     assert!(!run.text().contains(SECRET), "{}", run.text());
-    // Escapes arrive as what they are: letters behind a mark.
-    let shown = run.messages().into_iter().find(|line| line.contains("hostile escapes"));
+    // The log shows escape sequences with a replacement character.
+    let logged = run.messages().into_iter().find(|line| line.contains("hostile escapes"));
     assert_eq!(
-        shown.as_deref(),
+        logged.as_deref(),
         Some("\u{fffd}[2J\u{fffd}]0;hostile\u{fffd}\u{fffd}31m\u{fffd}hostile escapes\u{fffd}")
     );
-    target.is_unharmed();
+    target.assert_unharmed();
     assert_eq!(names(&target.path("out")), ["frames", "reports"]);
-    target.frames_are_right();
+    target.assert_right_frames();
 }
 
 #[test]
-fn nor_does_it_where_the_worker_is_behind_pid_1() {
+fn the_same_holds_for_a_worker_whose_guard_is_pid_1() {
     let target = Target::new();
-    let run = target.run(target.worker().args("--sandbox require").behind(as_pid_1())).exits(0);
+    let run = target.run(target.worker().args("--sandbox require").wrapped_in(as_pid_1())).exits(0);
     for (name, result) in attempts(&run) {
         let harmless = HARMLESS.contains(&name.as_str());
         assert!(harmless || result.starts_with("denied: "), "{name}: {result}");
     }
     assert!(!target.was_reached());
-    target.is_unharmed();
-    target.frames_are_right();
+    target.assert_unharmed();
+    target.assert_right_frames();
 }
 
 #[test]
-fn without_a_sandbox_it_gets_out_but_neither_to_credentials_nor_into_the_worker() {
+fn without_a_sandbox_the_scene_still_reaches_neither_credentials_nor_the_worker() {
     let target = Target::new();
-    // Root in a container may not look into processes. Where root may, nothing helps.
+    // Container engines remove these capabilities from root. With them, nothing is protected.
     let without: &[&str] = if is_root() {
         &["setpriv", "--bounding-set=-sys_ptrace,-sys_admin,-perfmon"]
     } else {
         &["env"]
     };
-    // How it ends is not the point: it has put a link in the place of a frame.
-    let run = target.run(target.worker().args("--sandbox off").behind(without));
+    // The exit code does not matter: the scene has replaced a frame by a link.
+    let run = target.run(target.worker().args("--sandbox off").wrapped_in(without));
     let attempts = attempts(&run);
-    // What makes this a test: these attempts are real.
+    // These attempts succeed, which proves that the sandbox is what denies them.
     for name in [
         "credential endpoint",
         "stand-in of the metadata service",
@@ -323,35 +326,35 @@ fn without_a_sandbox_it_gets_out_but_neither_to_credentials_nor_into_the_worker(
         let handed_on = &attempts["capabilities to hand on"];
         assert!(handed_on.starts_with("done: "), "{handed_on}");
     }
-    is_gone(&attempts["daemon"]["done: ".len()..]);
+    assert_ended(&attempts["daemon"]["done: ".len()..]);
 }
 
 #[test]
-fn a_scene_that_shouts_is_heard_but_not_repeated() {
+fn the_log_of_a_scene_that_prints_without_end_is_bounded() {
     let target = Target::new();
-    target.attacked(&json!({ "shout": 64 }));
+    target.set_targets(&json!({ "shout": 64 }));
     let run = target.run(target.worker()).exits(0);
-    // 64 MiB are 524,288 lines.
-    let shouts = run.messages().iter().filter(|line| line.starts_with("hostile shouts")).count();
-    assert!((1000..20_000).contains(&shouts), "{shouts}");
-    let run = run.says(&["lines so far are left out"]);
+    // The scene prints 64 MiB in 524,288 lines.
+    let logged = run.messages().iter().filter(|line| line.starts_with("hostile shouts")).count();
+    assert!((1000..20_000).contains(&logged), "{logged}");
+    let run = run.logs(&["lines omitted so far"]);
     assert!(run.text().len() < 8 << 20);
-    target.frames_are_right();
+    target.assert_right_frames();
 }
 
 #[test]
-fn a_disk_that_it_fills_is_a_full_disk_and_nothing_worse() {
+fn a_scene_that_fills_the_scratch_disk_ends_the_job_like_any_full_disk() {
     let target = Target::new();
     let scratch = target.path("scratch");
     let full = |keep: bool| {
-        target.attacked(&json!({ "fill": 64 << 20, "keep_it_full": keep }));
-        target.run(target.worker().with(mounted("size=4m", &scratch)))
+        target.set_targets(&json!({ "fill": 64 << 20, "keep_it_full": keep }));
+        target.run(target.worker().wrapped_in(mounted("size=4m", &scratch)))
     };
-    full(false).exits(0).says(&["hostile: filling the disk: done: "]);
-    target.frames_are_right();
+    full(false).exits(0).logs(&["hostile: filling the disk: done: "]);
+    target.assert_right_frames();
     fs::remove_dir_all(target.path("out")).unwrap();
     let run = full(true).exits(74);
-    let last = run.last_words();
-    assert!(last.contains("full") && last.contains("what to do: "), "{last}");
+    let error = run.final_error();
+    assert!(error.contains("full") && error.contains("what to do: "), "{error}");
     assert_eq!(names(&target.path("out/frames")), [""; 0]);
 }

@@ -1,4 +1,4 @@
-//! What a scene file is, told from its first bytes: the same as its Blender says.
+//! `inspect`: the description of a scene file from its first bytes, which agrees with Blender's.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,110 +12,112 @@ use crate::support::blender::blender_runs;
 use crate::support::s3_server::{Fault, Operation, S3Server};
 use crate::support::{fixture, scene, worker};
 
-/// What `inspect --json` says of a file.
+/// Returns the output of `inspect --json` for a file.
 #[track_caller]
 fn inspected(file: impl AsRef<Path>) -> Value {
     let run = worker("inspect").input(file.as_ref()).arg("--json").run().exits(0);
-    assert!(run.lines.is_empty(), "it says nothing else:\n{}", run.text());
+    assert!(run.lines.is_empty(), "the log is not empty:\n{}", run.text());
     serde_json::from_str(&run.stdout).expect("JSON")
 }
 
-/// The scenes that were made for the tests, and copies that Blender has saved of each, to
-/// `folder`: compressed, and not.
+/// Returns the test scenes, and two copies of one that Blender saves to `folder`: compressed and
+/// uncompressed.
 fn scenes(folder: &Path) -> Vec<PathBuf> {
     let scenes = fs::read_dir(fixture("scenes")).expect("scenes");
     let scenes = scenes.map(|entry| entry.expect("a readable folder").path());
     let mut scenes: Vec<_> =
         scenes.filter(|path| path.extension().is_some_and(|it| it == "blend")).collect();
-    // Debian's Blender 4.3 aborts on it.
+    // Debian's Blender 4.3 aborts on this scene.
     scenes.retain(|path| path.file_stem().is_some_and(|it| it != "fluid"));
     scenes.sort();
     for (name, options) in [("packed.blend", "compress=True"), ("plain.blend", "compress=False")] {
         let copy = folder.join(name);
-        saved(&copy, options);
+        save_copy(&copy, options);
         scenes.push(copy);
     }
     scenes
 }
 
-/// The bytes of a scene that is not compressed.
-fn plain() -> Vec<u8> {
+/// Returns the bytes of an uncompressed scene.
+fn uncompressed_scene() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let copy = folder.path().join("plain.blend");
-    saved(&copy, "compress=False");
+    save_copy(&copy, "compress=False");
     fs::read(copy).unwrap()
 }
 
-/// Has Blender save a scene to a file, in some way.
-fn saved(copy: &Path, options: &str) {
+/// Saves a copy of a scene with Blender.
+fn save_copy(copy: &Path, options: &str) {
     let path = json!(copy.to_str().expect("UTF-8"));
     let save = format!("bpy.ops.wm.save_as_mainfile(filepath={path}, {options})");
     blender_runs(Some(&scene("demo")), &format!("import bpy; {save}"));
 }
 
-/// What Blender says of files: the name and the range of the scene that is active, and the
-/// version that saved them.
-fn said_by_blender(files: &[PathBuf]) -> BTreeMap<PathBuf, Value> {
+/// Returns Blender's description of files: the version that saved them, and the name and frame
+/// range of the active scene.
+fn described_by_blender(files: &[PathBuf]) -> BTreeMap<PathBuf, Value> {
     let script = format!(
         "import bpy, json
 for path in json.loads({:?}):
     bpy.ops.wm.open_mainfile(filepath=path, load_ui=True)
     scene = bpy.context.window_manager.windows[0].scene
-    print('SAID', json.dumps([path, list(bpy.data.version[:2]), scene.name,
+    print('DESCRIPTION', json.dumps([path, list(bpy.data.version[:2]), scene.name,
           scene.frame_start, scene.frame_end]))",
         json!(files).to_string()
     );
-    let said = blender_runs(Some(&files[0]), &script);
-    let said = said.lines().filter_map(|line| line.strip_prefix("SAID "));
-    let said = said.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    said.map(|said| {
-        let version = format!("{}.{}", said[1][0], said[1][1]);
-        let answer = json!([version, said[2], said[3], said[4]]);
-        (said[0].as_str().expect("a path").into(), answer)
-    })
-    .collect()
+    let output = blender_runs(Some(&files[0]), &script);
+    let lines = output.lines().filter_map(|line| line.strip_prefix("DESCRIPTION "));
+    let parsed = lines.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    parsed
+        .map(|scene| {
+            let version = format!("{}.{}", scene[1][0], scene[1][1]);
+            let description = json!([version, scene[2], scene[3], scene[4]]);
+            (scene[0].as_str().expect("a path").into(), description)
+        })
+        .collect()
 }
 
 #[test]
-fn it_says_what_blender_says() {
+fn the_description_agrees_with_that_of_blender() {
     let folder = tempfile::tempdir().unwrap();
     let files = scenes(folder.path());
-    let expected = said_by_blender(&files);
+    let expected = described_by_blender(&files);
     assert_eq!(expected.len(), files.len());
     for file in &files {
-        let told = inspected(file);
-        let scene = &told["scenes"][0];
-        let answer = json!([
-            told["blender_version"],
+        let found = inspected(file);
+        let scene = &found["scenes"][0];
+        let description = json!([
+            found["blender_version"],
             scene["name"],
-            told["first_frame"],
-            told["last_frame"]
+            found["first_frame"],
+            found["last_frame"]
         ]);
-        assert_eq!(answer, expected[file], "{}", file.display());
-        assert_eq!(told["first_frame"], scene["first_frame"]);
-        assert_eq!(told["byte_order"], "little");
+        assert_eq!(description, expected[file], "{}", file.display());
+        assert_eq!(found["first_frame"], scene["first_frame"]);
+        assert_eq!(found["byte_order"], "little");
     }
     assert_eq!(inspected(folder.path().join("packed.blend"))["compression"], "zstd");
     assert_eq!(inspected(folder.path().join("plain.blend"))["compression"], "none");
 }
 
 #[test]
-fn files_of_every_blender_are_read() {
+fn files_of_every_blender_version_are_read() {
     let mut files = 0;
     for version in ["3.4.1", "4.3.2", "5.2.2"] {
         let folder = fixture("beginnings").join(version);
-        let truth = fs::read(folder.join("truth.json")).expect("what Blender said");
+        let truth = fs::read(folder.join("truth.json")).expect("Blender's descriptions");
         let truth: BTreeMap<String, Value> = serde_json::from_slice(&truth).expect("JSON");
-        for (name, said) in truth {
-            let told = inspected(folder.join(&name));
-            let packing = if name.ends_with("-packed.blend") { "zstd" } else { "none" };
-            let answer = json!({
-                "blender_version": told["blender_version"],
-                "scene": told["scenes"][0]["name"],
-                "first_frame": told["first_frame"],
-                "last_frame": told["last_frame"],
+        for (name, expected) in truth {
+            let found = inspected(folder.join(&name));
+            let compression = if name.ends_with("-packed.blend") { "zstd" } else { "none" };
+            let description = json!({
+                "blender_version": found["blender_version"],
+                "scene": found["scenes"][0]["name"],
+                "first_frame": found["first_frame"],
+                "last_frame": found["last_frame"],
             });
-            assert_eq!((answer, &told["compression"]), (said, &json!(packing)), "{version}/{name}");
+            let expected = (expected, &json!(compression));
+            assert_eq!((description, &found["compression"]), expected, "{version}/{name}");
             files += 1;
         }
     }
@@ -123,30 +125,30 @@ fn files_of_every_blender_are_read() {
 }
 
 #[test]
-fn it_says_how_large_an_array_must_be() {
-    let told = inspected(scene("demo"));
-    assert_eq!(told["frames"], 24);
-    assert_eq!((&told["frames_per_job"], &told["array_size"]), (&json!(1), &json!(24)));
-    let asked = |arguments| {
+fn the_output_has_the_size_of_the_array_job() {
+    let found = inspected(scene("demo"));
+    assert_eq!(found["frames"], 24);
+    assert_eq!((&found["frames_per_job"], &found["array_size"]), (&json!(1), &json!(24)));
+    let output = |arguments| {
         let run = worker("inspect").input(scene("demo")).args(arguments).run().exits(0);
         run.stdout
     };
-    for (arguments, words) in [
+    for (arguments, text) in [
         ("-f 7", "array size  4, for 7 frames a job (-f 7)\n"),
         ("-f 24", "array size  1, for 24 frames a job (-f 24); AWS Batch has no arrays of 1"),
         ("", "Scene: frames 1-24, 24 of them\n"),
         ("", "(64 bit, little endian, "),
     ] {
-        assert!(asked(arguments).contains(words), "{arguments}: {}", asked(arguments));
+        assert!(output(arguments).contains(text), "{arguments}: {}", output(arguments));
     }
 }
 
 #[test]
-fn of_a_large_animation_it_says_what_fits() {
+fn for_an_array_that_is_too_large_the_output_suggests_frames_per_job() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("long.blend");
-    let mut bytes = plain();
-    // Behind the header of the first block.
+    let mut bytes = uncompressed_scene();
+    // The frame range follows the header of the first block.
     bytes[36..44].copy_from_slice(&[1i32.to_le_bytes(), 200_000i32.to_le_bytes()].concat());
     fs::write(&file, bytes).unwrap();
     let run = worker("inspect").input(&file).run().exits(0);
@@ -155,105 +157,106 @@ fn of_a_large_animation_it_says_what_fits() {
 }
 
 #[test]
-fn no_more_than_64_kib_travel() {
+fn no_more_than_64_kib_of_a_scene_on_s3_are_fetched() {
     let server = S3Server::start();
     let folder = tempfile::tempdir().unwrap();
     let packed = folder.path().join("packed.blend");
-    let file = plain();
-    saved(&packed, "compress=True");
+    let file = uncompressed_scene();
+    save_copy(&packed, "compress=True");
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(&file).unwrap();
     server.put("gzip.blend", &encoder.finish().unwrap());
     server.put("zstd.blend", &fs::read(&packed).unwrap());
     server.put("plain.blend", &file);
-    for (name, packing) in [("plain", "none"), ("gzip", "gzip"), ("zstd", "zstd")] {
-        let uri = server.uri(&format!("{name}.blend"));
-        let run = worker("inspect").s3(&server).input(uri).arg("--json").run().exits(0);
-        let told: Value = serde_json::from_str(&run.stdout).unwrap();
-        assert_eq!((&told["compression"], &told["frames"]), (&json!(packing), &json!(24)));
+    for (name, compression) in [("plain", "none"), ("gzip", "gzip"), ("zstd", "zstd")] {
+        let key = format!("{name}.blend");
+        let run =
+            worker("inspect").s3(&server).input(server.uri(&key)).arg("--json").run().exits(0);
+        let found: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!((&found["compression"], &found["frames"]), (&json!(compression), &json!(24)));
         let requests = server.requests();
-        let of_it = requests.iter().filter(|request| request.key == format!("{name}.blend"));
-        let travelled: Vec<u64> = of_it.map(|request| request.bytes_out).collect();
-        // What is no whole came without a checksum, and is asked for once more.
-        let twice = usize::from(server.get(&format!("{name}.blend")).unwrap().len() > 65_536);
-        assert!(travelled.iter().all(|bytes| *bytes <= 65_536), "{name}: {travelled:?}");
-        assert_eq!(travelled.len(), 1 + twice, "{name}: nothing else is asked for");
+        let requests = requests.iter().filter(|request| request.key == key);
+        let fetched: Vec<u64> = requests.map(|request| request.bytes_out).collect();
+        // A part of an object has no checksum, so it is fetched a second time and compared.
+        let is_partial = server.get(&key).unwrap().len() > 65_536;
+        assert!(fetched.iter().all(|bytes| *bytes <= 65_536), "{name}: {fetched:?}");
+        assert_eq!(fetched.len(), if is_partial { 2 } else { 1 }, "{name}: {fetched:?}");
     }
 }
 
 #[test]
-fn a_bit_that_is_wrong_on_its_way_chooses_no_frames_and_spoils_no_scene() {
-    let mut file = plain();
+fn a_flipped_bit_neither_changes_the_frame_range_nor_makes_a_scene_unusable() {
+    let mut file = uncompressed_scene();
     file.resize(file.len().max(2 * 1024 * 1024), 0);
-    // A bit of the last frame's number; one of the word that every .blend begins with.
+    // A bit of the last frame's number, and one of the magic bytes of a .blend file.
     for at in [40, 3] {
         let server = S3Server::start();
         server.put("plain.blend", &file);
         server.inject(Fault::on(Operation::GetObject).times(1).flip_bit(at));
         let inspect = || worker("inspect").s3(&server).input(server.uri("plain.blend"));
         let run = inspect().run().exits(75);
-        assert!(run.last_words().contains("in two versions"), "{}", run.last_words());
+        assert!(run.final_error().contains("in two versions"), "{}", run.final_error());
         assert!(run.stdout.is_empty(), "{}", run.stdout);
         inspect().run().exits(0);
     }
 }
 
 #[test]
-fn what_is_no_scene_says_why() {
+fn a_file_that_is_no_scene_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().unwrap();
-    let whole = plain();
+    let whole = uncompressed_scene();
     let damaged = |at: usize, bytes: &[u8]| {
         let mut whole = whole.clone();
         whole[at..at + bytes.len()].copy_from_slice(bytes);
         whole
     };
-    for (bytes, words) in [
+    for (bytes, text) in [
         (Vec::new(), "it is empty"),
         (b"BLEMISH".to_vec(), "it does not begin like a .blend file"),
         (b"<html>".to_vec(), "it is a web page"),
         (b"version https://git-lfs.github.com/spec/v1\n".to_vec(), "it is a Git LFS pointer"),
-        (whole[..30].to_vec(), "it ends at byte 30, in the middle of something"),
-        (damaged(8, b"?"), "at byte 8 it stops making sense: no byte order: `?`"),
-        (damaged(16, &[0; 4]), "at byte 16 it stops making sense: a scene's block cannot be 0"),
-        (damaged(37, &[0xff, 0xff, 0x7f]), "at byte 36 it stops making sense: no scene has frames"),
+        (whole[..30].to_vec(), "it is cut short at byte 30"),
+        (damaged(8, b"?"), "it is damaged at byte 8: `?` is not a byte order"),
+        (damaged(16, &[0; 4]), "it is damaged at byte 16: a scene's block cannot be 0"),
+        (damaged(37, &[0xff, 0xff, 0x7f]), "it is damaged at byte 36: a scene cannot have frames"),
     ] {
         let file = folder.path().join("scene.blend");
         fs::write(&file, bytes).unwrap();
         let run = worker("inspect").input(&file).run().exits(65);
-        assert!(run.last_words().contains(words), "{words}: {}", run.last_words());
+        assert!(run.final_error().contains(text), "{text}: {}", run.final_error());
         assert!(run.stdout.is_empty(), "{}", run.stdout);
     }
     worker("inspect").input(folder.path().join("none.blend")).run().exits(66);
     symlink("elsewhere.blend", folder.path().join("link.blend")).unwrap();
     let run = worker("inspect").input(folder.path().join("link.blend")).run().exits(66);
-    assert!(run.last_words().contains("a link to elsewhere.blend"), "{}", run.last_words());
-    worker("inspect").input("s3://bucket").run().exits(2).says(&["--input-uri", "INPUT_URI"]);
-    worker("inspect").run().exits(2).says(&["--input-uri", "INPUT_URI"]);
+    assert!(run.final_error().contains("a link to elsewhere.blend"), "{}", run.final_error());
+    worker("inspect").input("s3://bucket").run().exits(2).logs(&["--input-uri", "INPUT_URI"]);
+    worker("inspect").run().exits(2).logs(&["--input-uri", "INPUT_URI"]);
 }
 
 #[test]
-fn a_range_that_was_asked_of_a_damaged_scene_says_where_it_is_damaged() {
+fn reading_the_frame_range_of_a_damaged_scene_names_the_damaged_byte() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("scene.blend");
-    let mut bytes = plain();
+    let mut bytes = uncompressed_scene();
     bytes[8] = b'?';
     fs::write(&file, bytes).unwrap();
     let run = worker("render").input(&file).output(folder.path().join("out"));
     let run = run.args("-f 1 --total-frames scene").run().exits(65);
-    assert!(run.last_words().contains("at byte 8 it stops making sense"), "{}", run.last_words());
+    assert!(run.final_error().contains("it is damaged at byte 8"), "{}", run.final_error());
 }
 
 #[test]
-fn a_renderer_that_is_older_than_the_file_is_named() {
+fn a_blender_that_is_older_than_the_file_is_reported() {
     let blend = fixture("beginnings/4.3.2/negative-plain.blend");
     assert_eq!(inspected(&blend).get("renderer_is_older"), None);
     for (version, older) in [("4.2.9", true), ("4.3", false), ("5.2.3", false)] {
         let run = worker("inspect").input(&blend).args("--json --blender-version").arg(version);
-        let told: Value = serde_json::from_str(&run.run().exits(0).stdout).unwrap();
-        assert_eq!(told["renderer_is_older"], older, "{version}");
+        let found: Value = serde_json::from_str(&run.run().exits(0).stdout).unwrap();
+        assert_eq!(found["renderer_is_older"], older, "{version}");
         let run = worker("inspect").input(&blend).env("BLENDER_VERSION", version).run().exits(0);
         assert_eq!(run.stdout.contains("older than the Blender that saved"), older, "{version}");
     }
     let run = worker("inspect").input(&blend).args("--blender-version new").run().exits(2);
-    run.says(&["--blender-version (BLENDER_VERSION)"]);
+    run.logs(&["--blender-version (BLENDER_VERSION)"]);
 }

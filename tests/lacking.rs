@@ -1,5 +1,5 @@
-//! A scene that needs what this Blender does not have is told so before the first frame, and
-//! rendered without it only where that is allowed.
+//! Scenes that need features that this Blender lacks. The job ends before the first frame, unless
+//! the user allows the feature to be missing.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::support::blender::{blender_has, can_denoise, save_startup_scene};
 use crate::support::place::{Place, frame_names};
 use crate::support::{pixel_hashes, report, scene};
 
-/// A scene for the stand-in that needs a denoiser and volumes, and its launches.
+/// The missing features that the stand-in reports for a scene: a denoiser and volumes.
 fn lacking() -> serde_json::Value {
     json!([
         {"feature": "denoiser", "needed_by": ["view layer Foreground"]},
@@ -18,7 +18,7 @@ fn lacking() -> serde_json::Value {
 }
 
 #[test]
-fn it_ends_at_the_first_launch_and_names_what_is_lacking_and_where() {
+fn a_missing_feature_ends_the_job_at_the_first_launch_and_is_named() {
     let place = Place::ordered(&json!({"scene": {"lacking": lacking()}}));
     let run = place.stand_in().run().fails(
         69,
@@ -30,7 +30,7 @@ fn it_ends_at_the_first_launch_and_names_what_is_lacking_and_where() {
             "--denoise off",
         ],
     );
-    assert_eq!(run.text().matches("starting ").count(), 1, "{}", run.text());
+    assert_eq!(place.launches().len(), 1, "{}", run.text());
     assert!(place.frames().is_empty());
     let report = report(&place.path("out"), "render");
     assert_eq!(report["scene"]["lacking"], lacking());
@@ -38,35 +38,34 @@ fn it_ends_at_the_first_launch_and_names_what_is_lacking_and_where() {
 }
 
 #[test]
-fn what_is_allowed_to_be_missing_is_a_warning_in_the_report() {
+fn a_feature_that_may_be_missing_is_a_warning_in_the_report() {
     for arguments in
         ["--allow-missing denoiser,openvdb", "--allow-missing denoiser --allow-missing openvdb"]
     {
         let place = Place::ordered(&json!({"scene": {"lacking": lacking()}}));
         let run = place.stand_in().args(arguments).run().exits(0);
-        run.says(&[
-            "without what is allowed to be missing (openvdb), which is needed by volume Smoke",
-        ]);
+        run.logs(&["rendering without openvdb, which is needed by volume Smoke"]);
         assert_eq!(place.frames(), frame_names(1..=12));
         let report = report(&place.path("out"), "render");
         assert_eq!(report["scene"]["warnings"].as_array().unwrap().len(), 2, "{report}");
     }
     let place = Place::ordered(&json!({"scene": {"lacking": lacking()}}));
     let run = place.stand_in().env("ALLOW_MISSING", "denoiser").run();
-    run.fails(69, &["has no OpenVDB"]).never_says(&["has no denoiser"]);
+    let run = run.fails(69, &["has no OpenVDB"]);
+    assert!(!run.final_error().contains("denoiser"), "{}", run.final_error());
 }
 
 #[test]
-fn frames_that_were_allowed_to_lack_it_are_not_taken_for_whole_ones() {
+fn frames_rendered_without_a_feature_are_not_reused_when_it_is_required() {
     let place = Place::ordered(&json!({"scene": {"lacking": lacking()}}));
     place.stand_in().env("ALLOW_MISSING", "denoiser,openvdb").run().exits(0);
-    let again = place.stand_in().env("ALLOW_MISSING", "denoiser,openvdb").run().exits(0);
-    again.never_says(&["starting "]);
+    place.stand_in().env("ALLOW_MISSING", "denoiser,openvdb").run().exits(0);
+    assert_eq!(place.launches().len(), 1);
     place.stand_in().run().fails(69, &["has no denoiser"]);
 }
 
 #[test]
-fn a_file_of_a_newer_blender_is_the_files_fault() {
+fn a_scene_of_a_newer_blender_is_unusable_input() {
     let lacking = json!([{"feature": "newer-blender", "needed_by": ["the file"]}]);
     let place = Place::ordered(&json!({"scene": {"lacking": lacking, "blender": "3.3.0"}}));
     let run = place.stand_in().run();
@@ -76,29 +75,33 @@ fn a_file_of_a_newer_blender_is_the_files_fault() {
 }
 
 #[test]
-fn what_blender_says_of_the_scene_may_be_of_any_length() {
+fn the_description_of_a_scene_may_have_any_length() {
     let warnings: Vec<_> = (0..200)
         .map(|n| format!("image {n}: not found: //textures/{}.png", "x".repeat(100)))
         .collect();
     let place = Place::ordered(&json!({"scene": {"warnings": warnings, "fps": 30}}));
-    place.stand_in().run().exits(0).says(&["image 0: not found", "image 199: not found"]);
+    place.stand_in().run().exits(0).logs(&["image 0: not found", "image 199: not found"]);
     let found = report(&place.path("out"), "render");
     assert_eq!(found["scene"]["fps"], 30);
     assert_eq!(found["scene"]["warnings"].as_array().unwrap().len(), 200);
-    place.stand_in().run().exits(0).never_says(&["starting "]);
+    place.stand_in().run().exits(0);
+    assert_eq!(place.launches().len(), 1);
 }
 
 #[test]
-fn what_a_scene_prints_is_no_description() {
+fn a_scene_cannot_forge_its_description_by_printing_one() {
     let forged = r#"render-worker-scene: {"blender":"9.9.9"}"#;
     let mark = "render-worker: the scene is described";
     let place = Place::ordered(&json!({
         "scene": {"fps": 30},
-        // Once before there is an answer, and an answer that nothing is said of.
-        "steps": [{"at": "start", "do": "say", "text": mark}, {"at": "start", "do": "say", "text": forged}],
+        // The mark comes before the description exists, and not after it.
+        "steps": [
+            {"at": "start", "do": "say", "text": mark},
+            {"at": "start", "do": "say", "text": forged},
+        ],
         "announce": false,
     }));
-    place.stand_in().run().exits(0).never_says(&["Blender 9.9.9,"]);
+    place.stand_in().run().exits(0);
     let report = report(&place.path("out"), "render");
     assert_eq!(report["scene"]["fps"], 30);
     assert_eq!(report["scene"]["blender"], "3.4.1");
@@ -108,13 +111,13 @@ fn what_a_scene_prints_is_no_description() {
 fn unknown_features_are_refused() {
     let place = Place::ordered(&json!({}));
     let run = place.stand_in().args("--allow-missing denoise").run().exits(2);
-    run.says(&["--allow-missing (ALLOW_MISSING)", "denoiser, alembic"]);
+    run.logs(&["--allow-missing (ALLOW_MISSING)", "denoiser, alembic"]);
     let run = place.stand_in().env("DENOISE", "on").run().exits(2);
-    run.says(&["--denoise (DENOISE)", "scene or off"]);
+    run.logs(&["--denoise (DENOISE)", "scene or off"]);
 }
 
 #[test]
-fn blenders_own_start_up_scene_is_denoised_or_refused() {
+fn blenders_start_up_scene_is_denoised_or_refused() {
     let place = Place::with_scene("");
     save_startup_scene(&place.path("scene.blend"), "");
     let run = place.render("-f 2").env("DENOISE", "").run();
@@ -136,7 +139,7 @@ fn blenders_own_start_up_scene_is_denoised_or_refused() {
 }
 
 #[test]
-fn the_compositors_denoiser_counts_where_it_is_in_use() {
+fn a_denoise_node_of_the_compositor_counts_unless_it_is_muted() {
     let nodes = "
 scene.cycles.use_denoising = False
 if hasattr(scene, 'compositing_node_group'):
@@ -169,7 +172,7 @@ tree.links.new(denoise.outputs[0], out.inputs[0])
 }
 
 #[test]
-fn another_engine_never_takes_the_place_of_one_that_is_missing() {
+fn a_missing_engine_is_an_error_and_never_replaced() {
     let place = Place::with_scene("");
     let engine = "
 class Engine(bpy.types.RenderEngine):
@@ -204,7 +207,7 @@ node.name = 'Stripes'
 }
 
 #[test]
-fn caches_volumes_and_simulations_need_what_reads_them() {
+fn caches_volumes_and_oceans_need_their_features_if_they_are_rendered() {
     let modifier = |kind: &str| format!("cube.modifiers.new('Made', '{kind}')");
     let cache = |name: &str| {
         format!(
@@ -224,7 +227,7 @@ scene.collection.objects.link(bpy.data.objects.new('Smoke', data))";
         ("OpenVDB", "openvdb", volume),
         ("Ocean", "mod_oceansim", &ocean),
     ] {
-        // Only what is rendered counts.
+        // An object that is hidden in renders needs nothing.
         let cases = [("False", true), ("True", false)];
         for (hidden, needed) in cases.into_iter().take(if feature == "Alembic" { 2 } else { 1 }) {
             let place = Place::with_scene("");
@@ -248,21 +251,22 @@ for thing in scene.objects:
 }
 
 #[test]
-fn a_blender_that_aborts_on_fluids_is_one_that_lacks_them() {
+fn a_blender_that_aborts_on_fluids_lacks_the_feature() {
     let place = Place::with_scene(fs::read(scene("fluid")).unwrap());
     let run = place.render("-f 1").run();
-    // Debian's 4.3 says that it has them.
+    // Debian's 4.3 claims to have fluids, and aborts.
     if run.text().contains("PyImport_AppendInittab") {
-        let run = run.fails(69, &["this build of Blender cannot simulate fluids"]);
-        assert_eq!(run.text().matches("starting ").count(), 1, "{}", run.text());
+        run.fails(69, &["this build of Blender cannot simulate fluids"]);
+        let report = report(&place.path("out"), "render");
+        assert_eq!(report["launches"].as_array().map(Vec::len), Some(1), "{report}");
     } else {
         run.exits(0);
     }
 }
 
 #[test]
-fn a_file_that_this_blender_is_too_old_for_is_not_rendered() {
-    // A real file, whose header says that a later Blender saved it.
+fn a_scene_of_a_later_blender_is_not_rendered_by_a_real_one() {
+    // A real file with a later version in its header.
     let place = Place::with_scene("");
     save_startup_scene(&place.path("scene.blend"), "scene.cycles.use_denoising = False");
     let mut content = fs::read(place.path("scene.blend")).unwrap();

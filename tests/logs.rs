@@ -1,5 +1,4 @@
-//! The log: JSON for machines, text for people, and neither is broken by anything that
-//! Blender prints.
+//! The log, as JSON and as text. Nothing that Blender prints can break either format.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::support::{Run, Worker, fixture, names, ordered_scene, wait_until, worker};
 
-/// The longest line that every log driver takes in one piece.
+/// The longest line that every log driver of Docker stores in one piece.
 const LONGEST: usize = 16 * 1024;
 
 /// A folder with a scene for the stand-in.
@@ -38,7 +37,7 @@ impl Stage {
     }
 }
 
-/// One step in frame 1.
+/// Makes the stand-in print a line in frame 1.
 fn say(text: &str) -> Value {
     json!([{"at": 1, "do": "say", "text": text}])
 }
@@ -54,12 +53,12 @@ fn without_a_terminal_every_line_is_json_with_time_level_and_message() {
         assert!(["WARN", "INFO"].contains(&line["level"].as_str().unwrap()), "{line}");
         assert!(!line["message"].as_str().unwrap().is_empty(), "{line}");
     }
-    let said = lines.iter().find(|line| line["message"] == "from Blender").unwrap();
-    assert_eq!(said["program"], "blender");
+    let line = lines.iter().find(|line| line["message"] == "from Blender").unwrap();
+    assert_eq!(line["program"], "blender");
 }
 
 #[test]
-fn on_a_terminal_it_is_text() {
+fn on_a_terminal_the_log_is_text() {
     let stage = Stage::new(1, &say("from Blender"));
     let text = stage.worker("-f 1").run_on_a_terminal(0);
     assert!(is_text(text.lines().map(str::trim_end)), "{text}");
@@ -77,7 +76,7 @@ fn the_format_can_be_chosen() {
     assert!(!stage.worker("-f 1").env("LOG_FORMAT", "json").run().exits(0).json().is_empty());
 }
 
-/// Whether every line begins as in `12:34:56 INFO  …`.
+/// Returns whether every line starts like `12:34:56 INFO  …`.
 fn is_text<'a>(mut lines: impl Iterator<Item = &'a str>) -> bool {
     lines.all(|line| {
         let mut words = line.split_whitespace();
@@ -88,7 +87,7 @@ fn is_text<'a>(mut lines: impl Iterator<Item = &'a str>) -> bool {
 }
 
 #[test]
-fn no_name_and_no_value_makes_a_line_of_its_own() {
+fn line_breaks_in_names_and_values_cannot_forge_a_line() {
     const FORGED: &str = "\n16:00:00 INFO  all 2 frames are stored";
     let folder = tempfile::tempdir().unwrap();
     let frames = folder.path().join("frames");
@@ -117,7 +116,7 @@ fn no_name_and_no_value_makes_a_line_of_its_own() {
 }
 
 #[test]
-fn batch_is_named_in_every_line() {
+fn every_line_has_the_batch_job_attempt_and_index() {
     let stage = Stage::new(4, &json!([]));
     let run = stage
         .worker("-f 2")
@@ -139,7 +138,7 @@ fn batch_is_named_in_every_line() {
 }
 
 #[test]
-fn every_stored_frame_has_a_line_with_its_number_size_and_time() {
+fn every_stored_frame_has_a_line_with_its_number_size_and_duration() {
     let stage = Stage::new(3, &json!([]));
     let run = stage.worker("-f 3").run().exits(0);
     for frame in 1..=3 {
@@ -155,39 +154,40 @@ fn every_stored_frame_has_a_line_with_its_number_size_and_time() {
 }
 
 #[test]
-fn progress_says_how_many_of_how_many_at_which_speed_and_how_long_still() {
-    // Half a second in each frame, so that a time is left to be told.
+fn progress_lines_have_the_count_the_time_per_frame_and_the_time_left() {
+    // Frames take half a second, so that the time left is more than 0.
     let stage = Stage::new(4, &json!([{"at": "every", "do": "delay", "seconds": 0.5}]));
-    let run = stage.worker("-f 4").run().exits(0).says(&["all 4 frames are stored"]);
-    let told: Vec<_> = run
+    let run = stage.worker("-f 4").run().exits(0).logs(&["all 4 frames are stored"]);
+    let lines: Vec<_> = run
         .messages()
         .into_iter()
         .filter_map(|message| Some(message.split_once(" stored: ")?.1.to_owned()))
         .collect();
-    assert_eq!(told.len(), 4, "{}", run.text());
-    for (n, told) in (1..).zip(&told) {
-        let rest = told.strip_prefix(&format!("{n} of 4, ")).unwrap_or_else(|| panic!("{told}"));
+    assert_eq!(lines.len(), 4, "{}", run.text());
+    for (n, line) in (1..).zip(&lines) {
+        let rest = line.strip_prefix(&format!("{n} of 4, ")).unwrap_or_else(|| panic!("{line}"));
         let (seconds, rest) = rest.split_once(" s a frame").unwrap();
-        assert!(seconds.parse::<f64>().unwrap() >= 0.5, "{told}");
+        assert!(seconds.parse::<f64>().unwrap() >= 0.5, "{line}");
         match rest.strip_prefix(", about ") {
             Some(left) => {
                 let left = humantime::parse_duration(left.strip_suffix(" left").unwrap()).unwrap();
                 let expected = seconds.parse::<f64>().unwrap() * f64::from(4 - n);
-                assert!((left.as_secs_f64() - expected).abs() <= 1.1, "{told}");
+                // The line has whole seconds.
+                assert!((left.as_secs_f64() - expected).abs() <= 1.1, "{line}");
             }
-            None => assert_eq!((n, rest), (4, ""), "{told}"),
+            None => assert_eq!((n, rest), (4, ""), "{line}"),
         }
     }
 }
 
 #[test]
-fn the_level_decides_how_much_is_told() {
+fn the_log_level_selects_the_lines() {
     let steps = json!([
         {"at": 1, "do": "say", "text": "Error: something", "to": "stderr"},
         {"at": 1, "do": "say", "text": "by the way"},
     ]);
     let stage = Stage::new(1, &json!({"steps": steps, "scene": {"warnings": ["take care"]}}));
-    let told = |level: &str| {
+    let levels = |level: &str| {
         let run = stage.worker("-f 1 --no-resume --log-level").arg(level).run().exits(0);
         let lines = run.json();
         let levels = lines.iter().map(|line| line["level"].as_str().unwrap().to_owned());
@@ -196,17 +196,17 @@ fn the_level_decides_how_much_is_told() {
         levels.dedup();
         levels
     };
-    assert_eq!(told("error"), ["ERROR"]);
-    assert_eq!(told("warn"), ["ERROR", "WARN"]);
-    assert_eq!(told("info"), ["ERROR", "INFO", "WARN"]);
-    assert_eq!(told("debug"), ["DEBUG", "ERROR", "INFO", "WARN"]);
+    assert_eq!(levels("error"), ["ERROR"]);
+    assert_eq!(levels("warn"), ["ERROR", "WARN"]);
+    assert_eq!(levels("info"), ["ERROR", "INFO", "WARN"]);
+    assert_eq!(levels("debug"), ["DEBUG", "ERROR", "INFO", "WARN"]);
     let run = stage.worker("-f 1 --no-resume").env("LOG_LEVEL", "error").run().exits(0);
     assert_eq!(run.messages(), ["Error: something"]);
 }
 
-/// Whatever was printed, every line is whole JSON and short enough.
+/// Asserts that every line is a complete JSON object and short enough.
 #[track_caller]
-fn is_well_formed(run: &Run) {
+fn assert_well_formed(run: &Run) {
     for (line, text) in run.json().iter().zip(&run.lines) {
         assert!(line.is_object());
         assert!(text.len() < LONGEST, "{} bytes: {}…", text.len(), &text[..300]);
@@ -217,7 +217,7 @@ fn is_well_formed(run: &Run) {
 fn lines_stay_short_whatever_blender_prints() {
     let base64 = |byte: &str| byte.repeat(10_000);
     let steps = json!([
-        // Megabytes without an end: of text, of no UTF-8 (0xff), of what JSON escapes.
+        // Megabytes without a line break: text, invalid UTF-8 (0xff), characters that JSON escapes.
         {"at": 1, "do": "say", "text": "x".repeat(10_000), "newline": false, "repeat": 300},
         {"at": 1, "do": "say", "text": ""},
         {"at": 1, "do": "say", "base64": base64("////"), "newline": false, "repeat": 100},
@@ -232,39 +232,39 @@ fn lines_stay_short_whatever_blender_prints() {
         .env("AWS_BATCH_JOB_ID", long_id)
         .run()
         .exits(0)
-        .says(&["xxxx", "bytes more]"]);
-    is_well_formed(&run);
+        .logs(&["xxxx", "bytes more]"]);
+    assert_well_formed(&run);
 }
 
 #[test]
-fn the_last_words_of_a_failure_are_short_and_end_with_what_to_do() {
+fn the_final_error_is_short_and_ends_with_advice_and_exit_code() {
     let mut steps: Vec<_> = (0..20)
         .map(|n| json!({"at": 0, "do": "say", "text": format!("Error: {n} {}", "\"".repeat(9000))}))
         .collect();
     steps.push(json!({"at": 0, "do": "exit", "code": 1}));
-    // A list of frames that takes more than a line by itself.
+    // A list of frames that is longer than a line may be.
     let frames: Vec<_> = (0..4000).map(|n| (n * 250 + n * n % 97).to_string()).collect();
     let stage = Stage::new(1, &json!([]));
     fs::write(stage.path("scene.blend"), ordered_scene(0, 1, &json!(steps))).unwrap();
     let run = stage.worker("--frames").arg(frames.join(",")).run().exits(70);
-    is_well_formed(&run);
-    let words = run.last_words();
-    assert!(words.contains("what to do: "), "{words}");
-    assert!(words.ends_with("(exit code 70)"), "{words}");
+    assert_well_formed(&run);
+    let error = run.final_error();
+    assert!(error.contains("what to do: "), "{error}");
+    assert!(error.ends_with("(exit code 70)"), "{error}");
 }
 
 #[test]
-fn nothing_that_is_printed_commands_the_terminal() {
-    let commands = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{7f}\u{8}";
+fn control_characters_never_reach_the_terminal() {
+    let controls = "\u{1b}[2J\u{1b}]0;title\u{7}\u{9b}31m\u{7f}\u{8}";
     let steps = json!([
-        {"at": 1, "do": "say", "text": format!("one {commands} two")},
-        {"at": 1, "do": "say", "text": format!("Error: three {commands} four"), "to": "stderr"},
+        {"at": 1, "do": "say", "text": format!("one {controls} two")},
+        {"at": 1, "do": "say", "text": format!("Error: three {controls} four"), "to": "stderr"},
     ]);
-    let orders = json!({"steps": steps, "scene": {"warnings": [format!("five {commands} six")]}});
+    let orders = json!({"steps": steps, "scene": {"warnings": [format!("five {controls} six")]}});
     for format in ["text", "json"] {
         let stage = Stage::new(1, &orders);
-        // A name can be as bad as a line.
-        let named = stage.path(&format!("seven {commands}.blend"));
+        // File names can have control characters, too.
+        let named = stage.path(&format!("seven {controls}.blend"));
         fs::rename(stage.path("scene.blend"), &named).unwrap();
         let run = worker("render")
             .input(&named)
@@ -277,13 +277,13 @@ fn nothing_that_is_printed_commands_the_terminal() {
         for word in ["one ", " two", "three ", " four", "five ", " six", "seven "] {
             assert!(run.text().contains(word), "{word:?} is not in {}", run.text());
         }
-        let commanding = run.text().chars().find(|c| c.is_control() && !"\n\t".contains(*c));
-        assert_eq!(commanding, None, "{:?}", run.text());
+        let control = run.text().chars().find(|c| c.is_control() && !"\n\t".contains(*c));
+        assert_eq!(control, None, "{:?}", run.text());
     }
 }
 
 #[test]
-fn the_command_line_of_blender_can_be_pasted_into_a_shell() {
+fn the_logged_command_line_of_blender_can_be_pasted_into_a_shell() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let scene = path("it's \"a\" $HOME `scene` \\ *.blend");
@@ -308,8 +308,8 @@ fn the_command_line_of_blender_can_be_pasted_into_a_shell() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_changes_nothing_else() {
-    // A pipe whose reader is gone, and no standard error at all.
+fn a_log_that_cannot_be_written_does_not_affect_the_job() {
+    // A pipe without a reader, and a closed standard error.
     let closed: [fn(&mut Command); 2] = [
         |command| {
             let (_, writer) = std::io::pipe().unwrap();

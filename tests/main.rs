@@ -1,60 +1,59 @@
-//! The specification, as tests of the built program: every file drives it as a black
-//! box, with a real Blender, a real FFmpeg and a real S3 protocol server. Stand-ins
-//! take the place of Blender and FFmpeg only for what these cannot be made to do.
+//! The specification, as black-box tests of the built program, with the real Blender, the real
+//! FFmpeg and an S3 server that speaks the real protocol. Stand-ins replace Blender and FFmpeg only
+//! where these cannot be made to behave in a certain way, such as to crash at frame 7.
 //!
-//! `RENDER_WORKER_BIN` names another build of the program to test, such as the
-//! static one.
+//! `RENDER_WORKER_BIN` names another build of the program to test, such as the static one.
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test ends by panicking, and has an environment of its own"
+    reason = "a test may panic and reads its environment"
 )]
 
-mod architecture; // the floor plan of src/: arrows go down, and never in a circle
-mod backlog; // saved and not stored: rendering goes on, is paused, is given up
-mod blender_command; // the command over the wheel: what Blender itself makes of a command line
-mod blender_failures; // what goes wrong with Blender: exit codes, last words, what is saved
-mod credentials; // where credentials and the region come from
-mod disk; // room on the scratch disk: before, meanwhile, and when there is none left
-mod endless; // a store that sends without end
-mod exit_codes; // one table: in the README, in --help, in the code
-mod fault_rates; // a share of all S3 requests goes wrong: every frame right, or 75
+mod architecture; // src/: the layers of its modules, and no circular imports
+mod backlog; // frames that cannot be stored yet: rendering continues, pauses or ends
+mod blender_command; // the image's command `blender` treats arguments as Blender does
+mod blender_failures; // failures of Blender: exit codes, messages, saved frames
+mod credentials; // the sources of credentials and the region
+mod disk; // a scratch disk or an output disk that is too small or becomes full
+mod endless; // responses without end
+mod exit_codes; // the same exit codes in the reference, in --help and in the code
+mod fault_rates; // a percentage of all S3 requests fails: every frame is right, or exit code 75
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
-mod frame_rate; // of the video: the scene's, never a guess for frames that render has made
-mod guard; // whatever kills the worker, nothing that it started is left
-mod hostile; // a scene that tries to get out: each attempt, and what comes of it
-mod init; // being PID 1, and the state that children start in
-mod inspect; // what a scene file is, told from its first bytes
-mod lacking; // a scene that needs what this Blender does not have: told before the first frame
-mod logs; // the log: for machines and for people, whatever Blender prints
-mod metrics; // what an attempt did, in numbers for CloudWatch
-mod provenance; // what worker and image were built from, wherever that is told
-mod render; // frames as a real Blender makes them, under its names
-mod resume; // another attempt renders only what is missing
-mod retries; // Blender fails at a frame: it is tried again, then set aside, and the others come
-mod s3; // on S3: keys, requests, regions, TLS, frames as they come
-mod s3_failures; // what S3 refuses, or loses and spoils for good: exit codes and words
-mod s3_parts; // large objects, in parts: nothing is left, nothing is wrong
-mod s3_recovery; // what passes by itself, or with new credentials, is outlived
-mod s3_server_faults; // its faults of uploads, and those at random
-mod s3_server_itself; // the S3 server that the others rely on
-mod s3_server_sums; // its checksums of what is uploaded in parts
-mod sandbox; // what programs are given and may reach, and where the kernel cannot keep them in
-mod scene_list; // no saved frame is lost for want of the list of the scene's files
-mod scratch; // the folder for temporary files goes, whatever is in it
-mod signals; // told to stop: saved frames are stored, the rest is named
-mod spot; // the instance tells that it goes: what is in hand is finished, no more is begun
-mod start_jitter; // workers that start together do not ask S3 together
-mod static_binary; // the static build in root file systems that lack everything
-mod status; // jobs on AWS Batch: how they are, why they failed, followed to their end
-mod stitch; // frames to video: which, in what order, how it looks, how it is encoded
-mod stop_grace; // the time for stopping: used for storing, and kept to
+mod frame_rate; // the frame rate of the video
+mod guard; // the death of the worker ends all its children
+mod hostile; // a malicious scene: its attempts and their results
+mod init; // running as PID 1, and the initial state of children
+mod inspect; // the description of a scene file from its first bytes
+mod lacking; // scenes that need features that this Blender lacks
+mod logs; // the log in both formats, whatever Blender prints
+mod metrics; // the figures of an attempt for CloudWatch
+mod provenance; // the versions of worker and image
+mod render; // frames from a real Blender
+mod resume; // another attempt renders only missing and outdated frames
+mod retries; // frames at which Blender fails are retried, then skipped
+mod s3; // keys, requests, regions and TLS on S3
+mod s3_failures; // permanent failures of S3: exit codes and messages
+mod s3_parts; // large objects in parts
+mod s3_recovery; // temporary failures of S3
+mod s3_server_faults; // the fake S3 server: faults of uploads, faults at random
+mod s3_server_itself; // the fake S3 server: everything else
+mod s3_server_sums; // the fake S3 server: checksums of multipart uploads
+mod sandbox; // the environment and the files that programs can access
+mod scene_list; // frames are stored even if the list of the scene's files cannot be
+mod scratch; // the scratch folder is removed, whatever its content
+mod signals; // SIGTERM, SIGINT and SIGHUP: saved frames are stored, the others named
+mod spot; // Spot notices: the current frame is finished, no other one begins
+mod start_jitter; // workers that start together spread their first requests
+mod static_binary; // the static build in nearly empty root file systems
+mod status; // jobs on AWS Batch: their state, their failures, waiting for their end
+mod stitch; // frames to video: selection, order, appearance, encoding
+mod stop_grace; // the time between a signal and the end, and its use
 mod storage; // one contract for every kind of location
-mod submit; // jobs for AWS Batch: what is asked of it, and that this makes the video
-mod support; // starting the program, reading its log, scenes, stand-ins
-mod terminal; // on a terminal: a progress bar, colours, and no more than it can do
-mod usage; // flags and variables: help, version, refusals
-mod watchdog; // a child that does nothing, or takes too long: ended, told apart from one that works
+mod submit; // jobs for AWS Batch: the requests, and the video that they lead to
+mod support; // starting the program, reading its log, scenes, servers
+mod terminal; // the progress bar and colours on a terminal
+mod usage; // flags and variables: help, version, invalid values
+mod watchdog; // programs that stall or take too long are stopped

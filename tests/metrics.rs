@@ -1,12 +1,12 @@
-//! What an attempt did, in numbers: one line for CloudWatch on AWS Batch, or where it is
-//! asked for.
+//! The figures of an attempt for CloudWatch: one line on standard output, on AWS Batch or on
+//! request.
 
 use serde_json::{Value, json};
 
 use crate::support::s3_server::{Fault, Operation, S3Server};
 use crate::support::{Run, ordered_scene, scene, worker};
 
-/// The only line on standard output, of which CloudWatch makes metrics.
+/// Returns the only line on standard output, in CloudWatch's embedded metric format.
 #[track_caller]
 fn metrics(run: &Run) -> Value {
     assert_eq!(run.stdout.lines().count(), 1, "{:?}", run.stdout);
@@ -17,17 +17,17 @@ fn metrics(run: &Run) -> Value {
     assert_eq!(directive["Namespace"], "RenderWorker");
     for definition in directive["Metrics"].as_array().expect("definitions") {
         let name = definition["Name"].as_str().expect("a name");
-        assert!(line[name].is_number(), "{name} is defined and has no value: {line}");
+        assert!(line[name].is_number(), "the metric {name} has no value: {line}");
     }
     for dimension in directive["Dimensions"][0].as_array().expect("dimensions") {
         let name = dimension.as_str().expect("a name");
-        assert!(line[name].is_string(), "{name} is a dimension and has no value: {line}");
+        assert!(line[name].is_string(), "the dimension {name} has no value: {line}");
     }
     line
 }
 
 #[test]
-fn a_child_on_batch_tells_its_numbers() {
+fn a_child_of_an_array_job_prints_its_figures() {
     let server = S3Server::start();
     server.put("scene.blend", &std::fs::read(scene("tiny")).unwrap());
     server.inject(Fault::on(Operation::PutObject).times(1).respond(503, "SlowDown"));
@@ -58,7 +58,7 @@ fn a_child_on_batch_tells_its_numbers() {
     let stored = u32::try_from(sizes.sum::<usize>()).unwrap();
     assert_eq!(line["BytesStored"], json!(f64::from(stored)));
     assert!(line["SecondsPerFrame"].as_f64().unwrap() > 0.0);
-    assert!(line["PeakMemory"].as_f64().unwrap() > 10e6, "Blender takes more: {line}");
+    assert!(line["PeakMemory"].as_f64().unwrap() > 10e6, "too little for Blender: {line}");
 
     let again = metrics(&child("render").env("AWS_BATCH_JOB_ATTEMPT", "2").run().exits(0));
     assert_eq!(
@@ -66,14 +66,14 @@ fn a_child_on_batch_tells_its_numbers() {
         (&json!(0.0), &json!(2.0))
     );
     assert_eq!((&again["BytesStored"], &again["attempt"]), (&json!(0.0), &json!(2)));
-    assert!(again.get("SecondsPerFrame").is_none(), "there is none to tell: {again}");
+    assert!(again.get("SecondsPerFrame").is_none(), "no frame was rendered: {again}");
 
     let stitch = metrics(&child("stitch").run().exits(0));
     assert_eq!((&stitch["action"], &stitch["FramesStitched"]), (&json!("stitch"), &json!(2.0)));
 }
 
 #[test]
-fn a_failure_tells_its_exit_code_and_cause() {
+fn the_figures_of_a_failure_include_its_exit_code_and_cause() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("scene.blend");
     std::fs::write(
@@ -96,14 +96,14 @@ fn a_failure_tells_its_exit_code_and_cause() {
 }
 
 #[test]
-fn nobody_else_is_told_numbers() {
+fn outside_of_batch_and_with_metrics_off_nothing_is_printed() {
     let folder = tempfile::tempdir().unwrap();
     let render =
         |out| worker("render").input(scene("tiny")).output(folder.path().join(out)).args("-f 1");
     assert_eq!(render("a").run().exits(0).stdout, "");
     let off = render("b").env("AWS_BATCH_JOB_ID", "1").env("METRICS", "off");
     assert_eq!(off.run().exits(0).stdout, "");
-    render("c").args("--metrics statsd").run().exits(2).says(&[
+    render("c").args("--metrics statsd").run().exits(2).logs(&[
         "--metrics",
         "METRICS",
         "emf or off",

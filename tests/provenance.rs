@@ -1,4 +1,4 @@
-//! What worker and image were built from is told where people and machines look.
+//! The versions of worker and image in `--version`, in the log and in the report.
 
 use std::fs;
 
@@ -17,7 +17,8 @@ fn in_an_image(worker: Worker) -> Worker {
     IMAGE.into_iter().fold(worker, |worker, (name, value)| worker.env(name, value))
 }
 
-fn words() -> String {
+/// Returns the version line inside of an image.
+fn version_in_image() -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(
         "render-worker {version} (image 0.1.57, revision 1a2b3c4d, branch main, \
@@ -28,11 +29,11 @@ fn words() -> String {
 #[test]
 fn the_version_names_the_image() {
     let run = in_an_image(worker("--version")).run().exits(0);
-    assert_eq!(run.stdout, words() + "\n");
+    assert_eq!(run.stdout, version_in_image() + "\n");
 }
 
 #[test]
-fn the_first_line_of_the_log_and_the_report_name_it() {
+fn the_first_line_of_the_log_and_the_report_name_the_image() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     fs::write(path("scene.blend"), ordered_scene(1, 1, &json!([]))).unwrap();
@@ -45,10 +46,11 @@ fn the_first_line_of_the_log_and_the_report_name_it() {
     };
     let report = |output: &str| report(&path(output), "render");
     let first = in_an_image(render("in")).run().exits(0).json().remove(0);
-    let says = |words: String| {
-        move |message: &str| message.strip_prefix(&words).is_some_and(|rest| rest.starts_with("; "))
+    let begins_with = |version: String| {
+        move |text: &str| text.strip_prefix(&version).is_some_and(|rest| rest.starts_with("; "))
     };
-    assert!(first["message"].as_str().is_some_and(says(words())), "{first}");
+    let version = version_in_image();
+    assert!(first["message"].as_str().is_some_and(begins_with(version)), "{first}");
     assert_eq!(
         json!([first["version"], first["revision"], first["branch"], first["created"]]),
         json!(IMAGE.map(|(_, value)| value))
@@ -63,7 +65,7 @@ fn the_first_line_of_the_log_and_the_report_name_it() {
 
     let first = render("out").run().exits(0).json().remove(0);
     let bare = format!("render-worker {}", env!("CARGO_PKG_VERSION"));
-    assert!(first["message"].as_str().is_some_and(says(bare)), "{first}");
+    assert!(first["message"].as_str().is_some_and(begins_with(bare)), "{first}");
     let report = report("out");
     assert_eq!(report["worker_version"], env!("CARGO_PKG_VERSION"));
     assert!(report.get("image").is_none(), "{report}");

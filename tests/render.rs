@@ -1,5 +1,5 @@
-//! `render` with a real Blender and local folders: which frames are made, what they
-//! show, what they are called and what is said about them.
+//! `render` with the real Blender and local folders: the selection of frames, their content and
+//! names, the log and the report.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,16 +7,18 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::blender::can_denoise;
+use crate::support::place::Place;
 use crate::support::{LONG, Run, fixture, names, pixel_hashes, report, scene, worker};
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-/// Renders a scene of ours with success.
+/// Renders one of the test scenes, and asserts success.
 #[track_caller]
 fn render(name: &str, output: &Path, arguments: &str) -> Run {
     worker("render").input(scene(name)).output(output).args(arguments).run().exits(0)
@@ -26,30 +28,24 @@ fn frames(output: &Path) -> Vec<String> {
     names(&output.join("frames"))
 }
 
-/// What the frames show, by name.
+/// Returns the pixel hashes of all frames, by name.
 fn pixels(output: &Path) -> BTreeMap<String, Vec<String>> {
     let show = |name: String| (name.clone(), pixel_hashes(&output.join("frames").join(name)));
     frames(output).into_iter().map(show).collect()
 }
 
-/// The messages of the level WARN.
-fn warnings(run: &Run) -> Vec<String> {
-    let lines = run.json().into_iter().filter(|line| line["level"] == "WARN");
-    lines.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect()
-}
-
 /// Asserts that there is one warning, and that it contains `text`.
 #[track_caller]
 fn warns_once(run: &Run, text: &str) {
-    let warnings = warnings(run);
+    let warnings = run.warnings();
     assert!(matches!(&warnings[..], [one] if one.contains(text)), "{text:?}: {warnings:?}");
 }
 
-/// For a Blender that could not render the scene at all otherwise.
+/// For a Blender without a denoiser, which cannot render the scene otherwise.
 const NO_DENOISING: &str = "import bpy; bpy.context.scene.cycles.use_denoising = False";
 
 #[test]
-fn frames_are_those_of_the_reference_command_line() {
+fn frames_equal_those_of_blenders_own_command_line() {
     let folder = folder();
     let reference = folder.path().join("reference");
     fs::create_dir(&reference).unwrap();
@@ -77,12 +73,12 @@ fn frames_are_those_of_the_reference_command_line() {
         for (name, shown) in pixels {
             assert_eq!(shown, reference[&name], "{arguments}: {name}");
         }
-        assert_eq!(names(&output), ["frames", "reports"], "nothing else is left");
+        assert_eq!(names(&output), ["frames", "reports"], "other files are left");
     }
 }
 
 #[test]
-fn every_frame_that_is_asked_for_is_rendered_and_no_other() {
+fn exactly_the_requested_frames_are_rendered() {
     // The scene, AWS_BATCH_JOB_ARRAY_INDEX, the flags, the frames.
     for (name, index, arguments, expected) in [
         ("tiny", "", "-f 3 -t 2", &[1, 2][..]),
@@ -113,13 +109,14 @@ fn every_frame_that_is_asked_for_is_rendered_and_no_other() {
 }
 
 #[test]
-fn a_shard_past_the_end_has_nothing_to_do_and_succeeds() {
+fn a_child_beyond_the_last_frame_succeeds_without_rendering() {
     let output = folder();
     let run = worker("render").input(scene("tiny")).output(output.path()).args("-f 4 -t 12");
     let run = run.env("AWS_BATCH_JOB_ARRAY_INDEX", "3").run().exits(0);
-    run.says(&["nothing to do"]).never_says(&["starting"]);
+    run.logs(&["nothing to do"]);
     assert_eq!(names(output.path()), ["reports"]);
     let report = report(output.path(), "render");
+    assert_eq!(report.get("launches"), None);
     assert_eq!((&report["status"], &report["frames_asked"]), (&"succeeded".into(), &"".into()));
 }
 
@@ -127,12 +124,12 @@ fn a_shard_past_the_end_has_nothing_to_do_and_succeeds() {
 fn frames_outside_of_the_scenes_range_are_rendered_with_a_warning() {
     let output = folder();
     let run = render("tiny", output.path(), "--frames 12-13");
-    warns_once(&run, "frames 13 lie outside of the scene's own range, 1-12");
+    warns_once(&run, "frame 13 is outside of the scene's own range, 1-12");
     assert_eq!(frames(output.path()), ["0012.png", "0013.png"]);
 }
 
 #[test]
-fn each_still_format_is_delivered_under_its_extension() {
+fn each_image_format_is_stored_with_its_file_extension() {
     for (name, file, magic) in [
         ("jpeg", "0001.jpg", &b"\xff\xd8\xff"[..]),
         ("exr", "0001.exr", b"\x76\x2f\x31\x01"),
@@ -142,7 +139,7 @@ fn each_still_format_is_delivered_under_its_extension() {
     ] {
         let output = folder();
         let run = render(name, output.path(), "-f 1");
-        assert_eq!(warnings(&run), [""; 0], "{name}");
+        assert_eq!(run.warnings(), [""; 0], "{name}");
         assert_eq!(frames(output.path()), [file]);
         let content = fs::read(output.path().join("frames").join(file)).unwrap();
         assert!(content.starts_with(magic), "{name}");
@@ -150,7 +147,7 @@ fn each_still_format_is_delivered_under_its_extension() {
 }
 
 #[test]
-fn what_cannot_be_verified_is_rendered_as_png_with_a_warning() {
+fn formats_that_cannot_be_verified_are_rendered_as_png_with_a_warning() {
     for (name, warning) in [
         ("video_output", "the scene's output format is FFMPEG"),
         ("bmp", "the scene's output format is BMP"),
@@ -165,7 +162,7 @@ fn what_cannot_be_verified_is_rendered_as_png_with_a_warning() {
 }
 
 #[test]
-fn what_silently_spoils_pictures_is_warned_of() {
+fn problems_that_blender_ignores_are_warnings() {
     for (name, warning) in [
         ("missing_texture", "image missing.png not found"),
         ("gpu", "the scene asks for a GPU and none is set up"),
@@ -173,13 +170,13 @@ fn what_silently_spoils_pictures_is_warned_of() {
         let output = folder();
         let run = render(name, output.path(), "-f 1");
         warns_once(&run, warning);
-        let told = report(output.path(), "render")["scene"]["warnings"].to_string();
-        assert!(told.contains(warning), "{told}");
+        let reported = report(output.path(), "render")["scene"]["warnings"].to_string();
+        assert!(reported.contains(warning), "{reported}");
     }
-    // Who names the device does not need to be warned of another.
+    // With an explicit device, there is no warning.
     let output = folder();
     let run = render("gpu", output.path(), "-f 1 --cycles-device CPU");
-    assert_eq!(warnings(&run), [""; 0]);
+    assert_eq!(run.warnings(), [""; 0]);
 }
 
 #[test]
@@ -198,23 +195,23 @@ fn a_library_beside_a_local_scene_is_found_and_a_missing_one_is_named() {
 
     let (with, without) = (folder.path().join("with"), folder.path().join("without"));
     let run = worker("render").input(&beside).output(&with).args("-f 1").run().exits(0);
-    assert_eq!(warnings(&run), [""; 0]);
+    assert_eq!(run.warnings(), [""; 0]);
     let run = render("missing_library", &without, "-f 1");
     warns_once(&run, "linked library not found: //lib.blend");
     assert_ne!(pixels(&with), pixels(&without));
 }
 
 #[test]
-fn scripts_in_the_scene_run_only_if_they_are_allowed_to() {
+fn scripts_in_the_scene_run_only_if_enabled() {
     const RAN: &str = "fixture: the script in the scene ran";
     let output = folder();
-    render("script_error", output.path(), "-f 1").never_says(&[RAN]);
-    render("script_error", output.path(), "-f 1 --enable-autoexec").says(&[RAN]);
+    render("script_error", output.path(), "-f 1").never_logs(&[RAN]);
+    render("script_error", output.path(), "-f 1 --enable-autoexec").logs(&[RAN]);
 }
 
 #[test]
-fn the_engine_is_cycles_unless_another_is_asked_for() {
-    // 4.2 to 4.5 call it BLENDER_EEVEE_NEXT.
+fn the_engine_is_cycles_unless_another_one_is_requested() {
+    // Its name is BLENDER_EEVEE_NEXT in 4.2 to 4.5.
     const EEVEE: &str = "BLENDER_EEVEE";
     for (name, arguments, engine) in [
         ("eevee", "-f 1", "CYCLES"),
@@ -224,17 +221,17 @@ fn the_engine_is_cycles_unless_another_is_asked_for() {
     ] {
         let output = folder();
         let run = worker("render").input(scene(name)).output(output.path()).args(arguments);
-        // Without a GPU EEVEE compiles its shaders for minutes where the machine is busy.
+        // On a busy machine without a GPU, EEVEE compiles its shaders for minutes.
         run.start().finish_within(4 * LONG).exits(0);
-        let told = report(output.path(), "render")["scene"]["engine"].clone();
-        let told = told.as_str().unwrap_or_default().trim_end_matches("_NEXT");
-        assert_eq!(told, engine, "{name} {arguments}");
+        let used = report(output.path(), "render")["scene"]["engine"].clone();
+        let used = used.as_str().unwrap_or_default().trim_end_matches("_NEXT");
+        assert_eq!(used, engine, "{name} {arguments}");
         assert_eq!(frames(output.path()), ["0001.png"]);
     }
 }
 
 #[test]
-fn frames_that_are_there_are_replaced_at_once_whatever_the_scene_says() {
+fn existing_frames_are_replaced_atomically_whatever_the_scenes_settings() {
     let output = folder();
     let frame = output.path().join("frames/0001.png");
     let old = output.path().join("old.png");
@@ -243,11 +240,11 @@ fn frames_that_are_there_are_replaced_at_once_whatever_the_scene_says() {
     fs::hard_link(&frame, &old).unwrap();
     render("keep_existing", output.path(), "-f 2");
     assert_eq!(pixels(output.path()).len(), 2);
-    assert_eq!(fs::read(old).unwrap(), b"old", "it was replaced, not written into");
+    assert_eq!(fs::read(old).unwrap(), b"old", "the old file was overwritten, not replaced");
 }
 
 #[test]
-fn files_have_the_permissions_of_any_new_file() {
+fn stored_files_have_the_permissions_of_any_new_file() {
     let output = folder();
     render("tiny", output.path(), "-f 1");
     let plain = output.path().join("plain");
@@ -261,7 +258,7 @@ fn files_have_the_permissions_of_any_new_file() {
 }
 
 #[test]
-fn any_path_will_do_relative_or_as_a_uri() {
+fn paths_may_be_relative_or_uris_and_have_any_characters() {
     let folder = folder();
     let here = folder.path().to_str().unwrap();
     fs::create_dir(folder.path().join("scène 100%")).unwrap();
@@ -282,7 +279,7 @@ fn any_path_will_do_relative_or_as_a_uri() {
             .exits(0);
         assert_eq!(frames(&folder.path().join(stored)), ["0001.png"]);
 
-        // What is run is said in words that a shell takes.
+        // The logged command line is quoted for a shell.
         let messages = run.messages();
         let line = messages.iter().find_map(|line| line.strip_prefix("starting ")).unwrap();
         let words = shell_words::split(line).unwrap();
@@ -292,7 +289,7 @@ fn any_path_will_do_relative_or_as_a_uri() {
 }
 
 #[test]
-fn the_report_tells_what_was_asked_and_what_was_done() {
+fn the_report_has_the_request_and_the_result() {
     let output = folder();
     let run = worker("render").input(scene("odd_size")).output(output.path()).args("-f 2");
     run.env("AWS_BATCH_JOB_ID", "1a-2b:1")
@@ -345,25 +342,25 @@ fn the_report_tells_what_was_asked_and_what_was_done() {
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_named_before_anything_is_rendered() {
-    let folder = folder();
-    let output = folder.path().join("out");
-    fs::create_dir(&output).unwrap();
-    fs::write(output.join("frames"), "a file where the folder should be").unwrap();
-    let run = worker("render").input(scene("tiny")).output(&output).args("-f 1").run();
-    let run = run.exits(74).says(&["cannot write", "out/frames"]);
-    assert!(!run.text().contains("starting"), "{}", run.text());
+fn an_output_that_cannot_be_written_is_an_error_before_blender_starts() {
+    let place = Place::ordered(&json!({}));
+    fs::create_dir(place.path("out")).unwrap();
+    fs::write(place.path("out/frames"), "a file where the folder should be").unwrap();
+    place.stand_in().run().fails(74, &["cannot write", "out/frames"]);
+    assert!(place.launches().is_empty());
 }
 
 #[test]
-fn frames_that_are_not_taken_in_the_order_in_which_they_are_written_are_told() {
+fn a_list_of_frames_that_is_not_ascending_is_sorted_with_a_warning() {
     let folder = tempfile::tempdir().unwrap();
     let render = |frames: &str| {
         let render = worker("render").input(scene("tiny")).output(folder.path());
         render.args("--frames").arg(frames).env("BLENDER", fixture("stand-ins/blender"))
     };
-    let told = "--frames (FRAMES): they are taken in ascending order, 1,9998-9999";
-    // Told before anything is done.
-    render("9998-9999,1").args("--scratch-dir /none").run().exits(74).says(&[told]);
-    render("1,9998-9999").args("--scratch-dir /none").run().exits(74).never_says(&["ascending"]);
+    let warning = "--frames (FRAMES): frames are taken in ascending order, 1,9998-9999";
+    // The warning comes first: without a scratch folder, nothing else happens.
+    let run = render("9998-9999,1").args("--scratch-dir /none").run().exits(74);
+    warns_once(&run, warning);
+    let run = render("1,9998-9999").args("--scratch-dir /none").run().exits(74);
+    assert_eq!(run.warnings(), [""; 0]);
 }

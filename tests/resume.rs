@@ -1,5 +1,5 @@
-//! Nothing is rendered twice: another attempt renders what is missing, or was made from
-//! something else, and leaves the rest as it is.
+//! Resuming: another attempt renders only frames that are missing or were rendered from different
+//! inputs, and keeps the rest.
 
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -18,8 +18,8 @@ use crate::support::{
     Run, Worker, fixture, names, ordered_scene, pixel_hashes, scene, wait_until, worker,
 };
 
-/// Where a job is, attempt after attempt: a scene of frames 1 to 10 for the stand-in, and
-/// an output, both local or both on S3.
+/// A job with several attempts: a scene of frames 1 to 10 for the stand-in and an output, both
+/// local or both on S3.
 struct Stage {
     folder: TempDir,
     server: Option<S3Server>,
@@ -55,10 +55,10 @@ impl Stage {
         }
     }
 
-    /// Another attempt at frames 1 to 4.
+    /// A command line of another attempt at frames 1 to 4.
     fn attempt(&self) -> Worker {
         let render = worker("render").args("-f 4").arg("--blender").arg(self.path("blender"));
-        // The stand-in tells what it does by files, which no sandbox would let it write.
+        // No sandbox: the stand-in writes files of the test.
         let render = render.env("SANDBOX", "off");
         match &self.server {
             Some(server) => {
@@ -68,25 +68,25 @@ impl Stage {
         }
     }
 
-    /// An attempt that ends well, and the frames that it renders.
+    /// Runs an attempt, and asserts that it succeeds and renders exactly these frames.
     #[track_caller]
     fn renders(&self, attempt: Worker, frames: &str) -> Run {
         let before = self.launches().len();
         let run = attempt.run().exits(0);
         let launches = self.launches().split_off(before);
-        let said = match frames.parse::<i32>() {
+        let message = match frames.parse::<i32>() {
             Ok(frame) => format!("rendering frame {frame} of "),
             Err(_) => format!(" frames, {frames}, of "),
         };
         if frames.is_empty() {
             assert_eq!(launches, [""; 0], "Blender was started\n{}", run.text());
-            return run.says(&["nothing to render"]);
+            return run.logs(&["nothing to render"]);
         }
         assert_eq!(launches.len(), 1, "{}", run.text());
-        run.says(&[&said])
+        run.logs(&[&message])
     }
 
-    /// The launches of Blender that opened the scene.
+    /// Returns the records of the launches that opened the scene.
     fn launches(&self) -> Vec<String> {
         let text = fs::read_to_string(self.path("launches")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
@@ -96,7 +96,7 @@ impl Stage {
         self.path("out/frames").join(format!("{frame:04}.png"))
     }
 
-    /// Deletes a frame by hand.
+    /// Deletes a frame.
     fn delete(&self, frame: u32) {
         match &self.server {
             Some(server) => server.remove(&format!("out/frames/{frame:04}.png")),
@@ -104,7 +104,7 @@ impl Stage {
         }
     }
 
-    /// The latest report: what became of each frame.
+    /// Returns the latest report.
     fn latest_report(&self) -> Value {
         let parse = |bytes: Vec<u8>| serde_json::from_slice::<Value>(&bytes).unwrap();
         let reports: Vec<Value> = if let Some(server) = &self.server {
@@ -120,7 +120,7 @@ impl Stage {
         reports.into_iter().max_by_key(started).unwrap()
     }
 
-    /// The frames of the latest report, and their state.
+    /// Returns the frames in the latest report and their states.
     fn states(&self) -> Vec<(String, String)> {
         let report = self.latest_report();
         let frames = report["frames"].as_object().unwrap();
@@ -136,11 +136,11 @@ fn both() -> [Stage; 2] {
 }
 
 #[test]
-fn a_second_attempt_renders_nothing_and_says_so() {
+fn a_second_attempt_renders_nothing_and_reports_it() {
     for stage in both() {
         stage.renders(stage.attempt(), "1-4");
         let run = stage.renders(stage.attempt(), "");
-        run.says(&["frames 1-4 are already there"]).never_says(&["WARN"]);
+        run.logs(&["frames 1-4 are already there"]).logs_no_warnings();
         let states = stage.states();
         assert_eq!(states.len(), 4);
         assert!(states.iter().all(|(_, state)| state == "already_there"), "{states:?}");
@@ -150,33 +150,35 @@ fn a_second_attempt_renders_nothing_and_says_so() {
             (&json!("succeeded"), &json!("1-4"))
         );
         assert!(report["frames"]["1"]["bytes"].as_u64() > Some(0), "{report}");
-        assert_eq!(report["scene"]["fps"], 24, "stitch wants it");
+        assert_eq!(report["scene"]["fps"], 24, "stitch needs the frame rate");
     }
 }
 
 #[test]
-fn on_s3_looking_costs_a_listing_and_a_request_a_frame() {
+fn on_s3_resuming_costs_one_listing_and_one_request_per_frame() {
     let stage = Stage::s3();
     let server = stage.server.as_ref().unwrap();
     stage.renders(stage.attempt(), "1-4");
-    // Of an earlier job, in a format that this scene does not have any more.
+    // Frames of an earlier job in another format.
     server.put_many((1..5).map(|n| (format!("out/frames/{n:04}.exr"), b"x".to_vec())));
-    // Of other jobs: a listing of them all would take three requests.
+    // Frames of other jobs: listing them all would take three requests.
     server.put_many((11..2_500).map(|n| (format!("out/frames/{n:04}.png"), b"x".to_vec())));
     let before = server.requests().len();
     stage.renders(stage.attempt(), "");
-    let asked = server.requests().split_off(before);
-    let asked: Vec<_> = asked.iter().map(|r| (r.operation, r.key.as_str())).collect();
-    let count = |operation| asked.iter().filter(|(asked, _)| *asked == operation).count();
-    assert_eq!(count(Operation::ListObjectsV2), 1, "{asked:?}");
-    assert_eq!(count(Operation::HeadObject), 4, "{asked:?}");
-    assert_eq!(count(Operation::GetObject), 2, "the scene's beginning, and what it is: {asked:?}");
-    assert_eq!(count(Operation::PutObject), 2, "the report, before and after: {asked:?}");
-    assert_eq!(asked.len(), 9, "{asked:?}");
+    let requests = server.requests().split_off(before);
+    let requests: Vec<_> = requests.iter().map(|r| (r.operation, r.key.as_str())).collect();
+    let count = |operation| requests.iter().filter(|(found, _)| *found == operation).count();
+    assert_eq!(count(Operation::ListObjectsV2), 1, "{requests:?}");
+    assert_eq!(count(Operation::HeadObject), 4, "{requests:?}");
+    // The beginning of the scene, and the list of its files.
+    assert_eq!(count(Operation::GetObject), 2, "{requests:?}");
+    // The report, at the beginning and at the end.
+    assert_eq!(count(Operation::PutObject), 2, "{requests:?}");
+    assert_eq!(requests.len(), 9, "{requests:?}");
 }
 
 #[test]
-fn a_large_scene_is_not_downloaded_to_render_nothing() {
+fn a_large_scene_is_not_downloaded_if_nothing_is_to_be_rendered() {
     const SIZE: usize = 20 * 1024 * 1024;
     let stage = Stage::s3();
     let server = stage.server.as_ref().unwrap();
@@ -188,19 +190,19 @@ fn a_large_scene_is_not_downloaded_to_render_nothing() {
         let requests = server.requests().split_off(from);
         requests.iter().filter(|r| r.key == "scene.blend").map(|r| r.bytes_out).sum()
     };
-    assert_eq!(bytes(0), SIZE as u64, "no byte twice");
+    assert_eq!(bytes(0), SIZE as u64, "every byte is fetched once");
     let before = server.requests().len();
     stage.renders(stage.attempt(), "");
     assert!(bytes(before) < 2 * 1024 * 1024, "{}", bytes(before));
 }
 
 #[test]
-fn what_is_no_scene_is_refused_before_it_is_downloaded() {
+fn a_file_that_is_no_scene_is_refused_before_it_is_downloaded() {
     let stage = Stage::s3();
     let server = stage.server.as_ref().unwrap();
     server.put("scene.blend", &vec![b'x'; 20 * 1024 * 1024]);
-    stage.attempt().run().exits(65).says(&["does not begin like a .blend file"]);
-    // Its beginning, twice: a wrong bit must not make a scene none.
+    stage.attempt().run().exits(65).logs(&["does not begin like a .blend file"]);
+    // The beginning is fetched twice, in case a bit was flipped in transit.
     let requests = server.requests();
     let gets = requests.iter().filter(|request| request.operation == Operation::GetObject);
     let ranges: Vec<_> = gets.filter_map(|get| get.range()).collect();
@@ -208,7 +210,7 @@ fn what_is_no_scene_is_refused_before_it_is_downloaded() {
 }
 
 #[test]
-fn a_scene_that_is_replaced_while_it_is_downloaded_is_not_mixed() {
+fn versions_of_a_scene_that_is_replaced_during_the_download_are_not_mixed() {
     let stage = Stage::s3();
     let server = stage.server.as_ref().unwrap();
     let mut content = ordered_scene(1, 10, &json!({}));
@@ -221,23 +223,23 @@ fn a_scene_that_is_replaced_while_it_is_downloaded_is_not_mixed() {
             .respond(412, "PreconditionFailed"),
     );
     let run = stage.attempt().run().exits(75);
-    let words = run.last_words();
-    assert!(words.contains("replaced by another version while it was being read"), "{words}");
+    let error = run.final_error();
+    assert!(error.contains("replaced by another version while it was being read"), "{error}");
     assert_eq!(stage.launches(), [""; 0]);
 }
 
 #[test]
-fn only_what_is_missing_is_rendered() {
+fn only_missing_frames_are_rendered() {
     for stage in both() {
         stage.renders(stage.attempt(), "1-4");
         stage.delete(3);
         let run = stage.renders(stage.attempt(), "3");
-        run.says(&["frames 1-2,4 are already there; rendering 3"]);
+        run.logs(&["frames 1-2,4 are already there; rendering 3"]);
         let state = |frame: &str, state: &str| (frame.to_owned(), state.to_owned());
         let there = |frame| state(frame, "already_there");
         assert_eq!(stage.states(), [there("1"), there("2"), state("3", "rendered"), there("4")]);
 
-        // With holes, and more frames than before.
+        // Two gaps, and more frames than before.
         stage.delete(1);
         stage.delete(3);
         stage.renders(stage.attempt().args("--frames 1-6"), "1,3,5-6");
@@ -246,7 +248,7 @@ fn only_what_is_missing_is_rendered() {
 }
 
 #[test]
-fn frames_of_five_digits_and_below_zero_are_found() {
+fn existing_frames_with_five_digits_or_negative_numbers_are_found() {
     for stage in both() {
         let frames = "--frames=-2-1,999-1001,9999-10001";
         let all = "-2-1,999-1001,9999-10001";
@@ -256,13 +258,13 @@ fn frames_of_five_digits_and_below_zero_are_found() {
 }
 
 #[test]
-fn another_scene_engine_or_blender_makes_all_frames_again() {
+fn another_scene_setting_or_blender_renders_all_frames_again() {
     for stage in both() {
         stage.renders(stage.attempt(), "1-4");
         stage.put_scene(json!({"size": [20, 12]}));
         let again = "not known to be made from the same";
-        stage.renders(stage.attempt(), "1-4").says(&[again]);
-        stage.renders(stage.attempt().args("--engine BLENDER_WORKBENCH"), "1-4").says(&[again]);
+        stage.renders(stage.attempt(), "1-4").logs(&[again]);
+        stage.renders(stage.attempt().args("--engine BLENDER_WORKBENCH"), "1-4").logs(&[again]);
         stage.renders(stage.attempt().args("--engine BLENDER_WORKBENCH"), "");
         stage.renders(stage.attempt(), "1-4");
         stage.renders(stage.attempt().args("--enable-autoexec"), "1-4");
@@ -277,7 +279,7 @@ fn another_scene_engine_or_blender_makes_all_frames_again() {
 }
 
 #[test]
-fn a_script_that_starts_another_blender_is_another_blender() {
+fn a_wrapper_script_counts_as_another_blender_if_it_starts_another_version() {
     let stage = Stage::local();
     let program = fs::read_to_string(stage.path("blender")).unwrap();
     fs::rename(stage.path("blender"), stage.path("real")).unwrap();
@@ -292,7 +294,7 @@ fn a_script_that_starts_another_blender_is_another_blender() {
 }
 
 #[test]
-fn a_blender_that_does_not_tell_its_version_is_never_known_to_be_the_same() {
+fn frames_of_a_blender_without_a_version_are_never_reused() {
     let stage = Stage::local();
     fs::rename(stage.path("blender"), stage.path("real")).unwrap();
     let script = format!(
@@ -302,18 +304,18 @@ fn a_blender_that_does_not_tell_its_version_is_never_known_to_be_the_same() {
     fs::write(stage.path("blender"), script).unwrap();
     fs::set_permissions(stage.path("blender"), Permissions::from_mode(0o755)).unwrap();
     for _ in 0..2 {
-        stage.renders(stage.attempt(), "1-4").says(&["Blender does not say its version"]);
+        stage.renders(stage.attempt(), "1-4").logs(&["Blender does not print its version"]);
     }
 }
 
 #[test]
-fn a_changed_texture_or_sequence_makes_all_frames_again() {
+fn a_changed_texture_library_or_sequence_renders_all_frames_again() {
     type Change = fn(&Path);
     let changes: [(&str, Change); 4] = [
         ("texture", |folder| fs::write(folder.join("wood.png"), "another").unwrap()),
         ("absolute", |folder| fs::write(folder.join("far/lib.blend"), "another").unwrap()),
         ("sequence", |folder| fs::write(folder.join("seq/3.png"), "x").unwrap()),
-        ("found at last", |folder| fs::write(folder.join("missing.png"), "x").unwrap()),
+        ("missing so far", |folder| fs::write(folder.join("missing.png"), "x").unwrap()),
     ];
     let stage = Stage::local();
     for file in ["wood.png", "far/lib.blend", "seq/1.png"] {
@@ -337,7 +339,7 @@ fn a_changed_texture_or_sequence_makes_all_frames_again() {
 }
 
 #[test]
-fn a_scene_on_s3_is_known_again_whatever_it_looks_for_beside_it() {
+fn relative_paths_of_a_scene_on_s3_do_not_prevent_reuse() {
     let stage = Stage::s3();
     stage.put_scene(json!({"external": [
         {"file": "//wood.png"},
@@ -350,43 +352,43 @@ fn a_scene_on_s3_is_known_again_whatever_it_looks_for_beside_it() {
 }
 
 #[test]
-fn what_is_not_known_for_certain_is_not_trusted() {
-    // Blender cannot name a file that the scene needs, or does so as no Blender would.
+fn frames_with_uncertain_inputs_are_rendered_again() {
+    // The list of the scene's files is missing, or invalid.
     let stage = Stage::local();
     for (external, why) in
-        [(json!(null), "is not Unicode"), (json!([{"file": "."}]), "a file without its folder")]
+        [(json!(null), "is not Unicode"), (json!([{"file": "."}]), "a relative path")]
     {
         stage.put_scene(json!({"external": external}));
         for _ in 0..2 {
             let attempt = stage.renders(stage.attempt(), "1-4");
-            attempt.says(&["without a fingerprint", why]);
+            attempt.logs(&["without a fingerprint", why]);
         }
     }
 
-    // A file changed when Blender may have read it already.
+    // A file was modified after Blender may have read it.
     let stage = Stage::local();
     fs::write(stage.path("wood.png"), "x").unwrap();
     let wood = File::options().write(true).open(stage.path("wood.png")).unwrap();
     wood.set_modified(SystemTime::now() + Duration::from_hours(1)).unwrap();
     stage.put_scene(json!({"external": [{"file": "//wood.png"}]}));
     for _ in 0..2 {
-        stage.renders(stage.attempt(), "1-4").says(&["changed while Blender was opening it"]);
+        stage.renders(stage.attempt(), "1-4").logs(&["changed while Blender was opening it"]);
     }
 
-    // The scene changed when it had been identified, and what it was comes back.
+    // The scene changes between its identification and its opening, and is restored later.
     let stage = Stage::local();
     let scene = stage.path("scene.blend");
     stage.put_scene(json!([
         {"at": "start", "do": "append", "path": scene, "text": "later", "once": stage.path("late")},
     ]));
     let content = fs::read(&scene).unwrap();
-    stage.renders(stage.attempt(), "1-4").says(&["changed before Blender had opened it"]);
+    stage.renders(stage.attempt(), "1-4").logs(&["changed before Blender had opened it"]);
     assert_ne!(fs::read(&scene).unwrap(), content);
     fs::write(&scene, content).unwrap();
     stage.renders(stage.attempt(), "1-4");
     stage.renders(stage.attempt(), "");
 
-    // The list of files is gone.
+    // The list of the scene's files was deleted.
     for stage in both() {
         stage.renders(stage.attempt(), "1-4");
         if let Some(server) = &stage.server {
@@ -419,11 +421,11 @@ fn frames_without_a_fingerprint_are_rendered_again() {
 }
 
 #[test]
-fn local_frames_that_have_another_content_are_rendered_again() {
+fn local_frames_with_changed_content_are_rendered_again() {
     let stage = Stage::local();
     stage.renders(stage.attempt(), "1-4");
     let whole = fs::read(stage.frame(2)).unwrap();
-    // Neither size nor time tell.
+    // Same size and same modification time.
     let modified = fs::metadata(stage.frame(2)).unwrap().modified().unwrap();
     let mut other = whole.clone();
     other[20] ^= 1;
@@ -431,13 +433,13 @@ fn local_frames_that_have_another_content_are_rendered_again() {
     File::options().write(true).open(stage.frame(2)).unwrap().set_modified(modified).unwrap();
     stage.renders(stage.attempt(), "2");
     assert_eq!(fs::read(stage.frame(2)).unwrap(), whole);
-    // Cut short; the time it was written set back.
+    // Truncated, with the old modification time.
     let file = File::options().write(true).open(stage.frame(3)).unwrap();
     file.set_len(10).unwrap();
     file.set_modified(modified).unwrap();
     stage.renders(stage.attempt(), "3");
     assert_eq!(fs::read(stage.frame(3)).unwrap().len(), whole.len());
-    // Exchanged with another frame, each with its fingerprint.
+    // Two frames exchanged, together with their fingerprints.
     for folder in ["out/frames", "out/frames/.fingerprints"] {
         let at = |name: &str| stage.path(folder).join(name);
         fs::rename(at("0001.png"), at("x")).unwrap();
@@ -445,35 +447,35 @@ fn local_frames_that_have_another_content_are_rendered_again() {
         fs::rename(at("x"), at("0004.png")).unwrap();
     }
     stage.renders(stage.attempt(), "1,4");
-    // A copy of the same, such as out of a backup, has another time.
+    // An identical copy with another modification time, as from a backup, is kept.
     fs::write(stage.path("other.png"), &whole).unwrap();
     fs::rename(stage.path("other.png"), stage.frame(2)).unwrap();
     stage.renders(stage.attempt(), "");
 }
 
 #[test]
-fn an_object_with_the_fingerprint_of_another_one_is_rendered_again() {
+fn objects_whose_fingerprint_does_not_match_their_content_are_rendered_again() {
     let stage = Stage::s3();
     let server = stage.server.as_ref().unwrap();
     stage.renders(stage.attempt(), "1-4");
     let kept = |frame: u32| server.stored(&format!("out/frames/{frame:04}.png")).unwrap();
-    // As a tool does that makes files smaller, and keeps what is known of them.
+    // As after a tool that recompresses images and keeps their metadata.
     let mut other = kept(2);
     other.bytes[20] ^= 1;
     server.put_stored("out/frames/0002.png", &other);
     let mut longer = kept(3);
     longer.bytes.push(0);
     server.put_stored("out/frames/0003.png", &longer);
-    // A copy of the same, uploaded by something else.
+    // An identical copy, uploaded by another program, is kept.
     server.put_stored("out/frames/0004.png", &kept(4));
     let run = stage.renders(stage.attempt(), "2-3");
-    run.says(&["frames 2-3 are there and not known to be made from the same"]);
+    run.logs(&["frames 2-3 are there, but not known to be made from the same"]);
     stage.renders(stage.attempt(), "");
     assert_ne!(kept(2).bytes, other.bytes);
 }
 
 #[test]
-fn frames_of_an_older_version_whose_fingerprint_names_no_content_are_rendered_again() {
+fn fingerprints_of_older_versions_without_a_content_hash_are_not_trusted() {
     let stage = Stage::s3();
     let server = stage.server.as_ref().unwrap();
     stage.renders(stage.attempt(), "1-4");
@@ -486,10 +488,11 @@ fn frames_of_an_older_version_whose_fingerprint_names_no_content_are_rendered_ag
 }
 
 #[test]
-fn no_resume_renders_everything_and_leaves_fingerprints() {
+fn no_resume_renders_all_frames_and_stores_their_fingerprints() {
     for stage in both() {
         stage.renders(stage.attempt(), "1-4");
-        stage.renders(stage.attempt().arg("--no-resume"), "1-4").never_says(&["already there"]);
+        stage.renders(stage.attempt().arg("--no-resume"), "1-4");
+        assert!(stage.states().iter().all(|(_, state)| state == "rendered"));
         stage.renders(stage.attempt().env("NO_RESUME", "true"), "1-4");
         stage.renders(stage.attempt(), "");
         if let Some(server) = &stage.server {
@@ -498,13 +501,13 @@ fn no_resume_renders_everything_and_leaves_fingerprints() {
             stage.renders(stage.attempt().arg("--no-resume"), "1-4");
             let after =
                 server.count(Operation::ListObjectsV2) + server.count(Operation::HeadObject);
-            assert_eq!(before, after, "it does not even look");
+            assert_eq!(before, after, "no request looks for existing frames");
         }
     }
 }
 
 #[test]
-fn each_child_of_an_array_looks_for_its_own_frames() {
+fn each_child_of_an_array_resumes_its_own_frames() {
     let child = |stage: &Stage, index: &str| {
         let attempt = stage.attempt().env("AWS_BATCH_JOB_ARRAY_INDEX", index);
         attempt.env("AWS_BATCH_JOB_ID", format!("j0b:{index}"))
@@ -515,18 +518,18 @@ fn each_child_of_an_array_looks_for_its_own_frames() {
         stage.delete(6);
         stage.renders(child(&stage, "0").env("AWS_BATCH_JOB_ATTEMPT", "2"), "");
         stage.renders(child(&stage, "1").env("AWS_BATCH_JOB_ATTEMPT", "2"), "6");
-        // One job that takes them all.
+        // A single job for all frames.
         stage.renders(stage.attempt().args("--frames 1-8"), "");
     }
 }
 
 #[test]
-fn an_interrupted_attempt_is_gone_on_with() {
+fn an_interrupted_attempt_is_resumed() {
     for stage in both() {
-        let (reached, never) = (stage.path("reached"), stage.path("go on"));
+        let (reached, go) = (stage.path("reached"), stage.path("go"));
         stage.put_scene(json!({"steps": [
             {"at": 4, "do": "touch", "path": reached},
-            {"at": 4, "do": "wait_for_file", "path": never},
+            {"at": 4, "do": "wait_for_file", "path": go},
         ]}));
         let running = stage.attempt().args("--frames 1-10").start();
         for frame in 1..=3 {
@@ -535,9 +538,9 @@ fn an_interrupted_attempt_is_gone_on_with() {
         wait_until("Blender is in frame 4", || stage.path("reached").exists());
         running.signal(Signal::SIGTERM);
         running.finish().exits(143);
-        fs::write(stage.path("go on"), "").unwrap();
+        fs::write(go, "").unwrap();
         let run = stage.renders(stage.attempt().args("--frames 1-10"), "4-10");
-        run.says(&["frames 1-3 are already there; rendering 4-10"]);
+        run.logs(&["frames 1-3 are already there; rendering 4-10"]);
         assert_eq!(stage.states().len(), 10);
 
         let stitch = match &stage.server {
@@ -546,24 +549,24 @@ fn an_interrupted_attempt_is_gone_on_with() {
             }
             None => worker("stitch").input(stage.path("out")).output(stage.path("out")),
         };
-        stitch.run().exits(0).says(&["stitching 10 PNG frames, 1-10,"]);
+        stitch.run().exits(0).logs(&["stitching 10 PNG frames, 1-10,"]);
     }
 }
 
 #[test]
-fn who_may_only_write_renders_everything_with_a_warning() {
+fn without_permission_to_read_the_output_all_frames_are_rendered_with_a_warning() {
     for denied in [Operation::ListObjectsV2, Operation::HeadObject] {
         let stage = Stage::s3();
         stage.renders(stage.attempt(), "1-4");
         let server = stage.server.as_ref().unwrap();
         server.inject(Fault::on(denied).respond(403, "AccessDenied"));
         let run = stage.renders(stage.attempt(), "1-4");
-        run.says(&["cannot tell which frames are there already, so all are rendered"]);
+        run.logs(&["cannot check which frames are already there, so all are rendered"]);
     }
 }
 
 #[test]
-fn storage_that_fails_while_it_is_looked_at_can_be_tried_again() {
+fn if_storage_fails_while_frames_are_looked_up_the_job_can_be_run_again() {
     for failing in [Operation::ListObjectsV2, Operation::HeadObject] {
         let stage = Stage::s3();
         stage.renders(stage.attempt(), "1-4");
@@ -578,22 +581,22 @@ fn storage_that_fails_while_it_is_looked_at_can_be_tried_again() {
 }
 
 #[test]
-fn frames_of_another_format_are_warned_of() {
+fn a_frame_that_also_exists_in_another_format_is_a_warning() {
     let stage = Stage::local();
     stage.renders(stage.attempt(), "1-4");
     fs::copy(fixture("frames/blender-rgba-16-zip.exr"), stage.path("out/frames/0002.exr")).unwrap();
     let warning = "frame 2 is in ";
-    stage.renders(stage.attempt(), "").says(&[warning, "in another format as well", "0002.exr"]);
+    stage.renders(stage.attempt(), "").logs(&[warning, "in another format as well", "0002.exr"]);
     stage.delete(2);
-    stage.renders(stage.attempt(), "2").says(&[warning, "0002.exr"]);
+    stage.renders(stage.attempt(), "2").logs(&[warning, "0002.exr"]);
 }
 
 #[test]
-fn a_frame_that_is_a_link_to_something_else_is_not_stored() {
+fn a_frame_that_is_a_symbolic_link_is_not_stored() {
     let stage = Stage::local();
     let secret = stage.path("secret.png");
     fs::copy(fixture("frames/blender-rgb-8.png"), &secret).unwrap();
-    // As a script in the scene could do it: the frame is a link when it is said to be saved.
+    // A script in the scene could do this before Blender prints `Saved:`.
     let program = fs::read_to_string(stage.path("blender")).unwrap();
     let linked = format!(
         "os.makedirs(os.path.dirname(path) or \".\", exist_ok=True)\n            \
@@ -603,38 +606,39 @@ fn a_frame_that_is_a_link_to_something_else_is_not_stored() {
     assert!(program.contains(original));
     fs::write(stage.path("blender"), program.replace(original, &linked)).unwrap();
     let run = stage.attempt().run().exits(70);
-    run.says(&["frame 2 is not whole: its file is not a regular file"]);
+    run.logs(&["frame 2 is not whole: its file is not a regular file"]);
     assert_eq!(names(&stage.path("out/frames")), ["0001.png", "0003.png", "0004.png"]);
 }
 
 #[test]
-fn a_real_blender_renders_the_missing_frame_as_it_was() {
+fn a_real_blender_renders_a_missing_frame_identically() {
     let folder = tempfile::tempdir().unwrap();
     let (input, out) = (folder.path().join("scene.blend"), folder.path().join("out"));
     fs::copy(scene("missing_texture"), &input).unwrap();
     let attempt = || worker("render").input(&input).output(&out).args("-f 4");
     let frame = |name: &str| out.join("frames").join(name);
     attempt().run().exits(0);
-    let shown = pixel_hashes(&frame("0003.png"));
-    let untouched = fs::metadata(frame("0002.png")).unwrap().modified().unwrap();
+    let modified = |name: &str| fs::metadata(frame(name)).unwrap().modified().unwrap();
+    let pixels = pixel_hashes(&frame("0003.png"));
+    let untouched = modified("0002.png");
     fs::remove_file(frame("0003.png")).unwrap();
-    attempt().run().exits(0).says(&["frames 1-2,4 are already there; rendering 3"]);
-    assert_eq!(pixel_hashes(&frame("0003.png")), shown);
-    assert_eq!(fs::metadata(frame("0002.png")).unwrap().modified().unwrap(), untouched);
-    let run = attempt().run().exits(0);
-    run.says(&["nothing to render"]).never_says(&["starting "]);
+    attempt().run().exits(0).logs(&["frames 1-2,4 are already there; rendering 3"]);
+    assert_eq!(pixel_hashes(&frame("0003.png")), pixels);
+    let again = modified("0003.png");
+    attempt().run().exits(0).logs(&["nothing to render"]);
+    assert_eq!((modified("0002.png"), modified("0003.png")), (untouched, again));
 
-    // The texture is found at last: what is rendered without it shows something else.
+    // With the texture that was missing so far, the frames look different.
     fs::create_dir(folder.path().join("textures")).unwrap();
     let texture = folder.path().join("textures/missing.png");
     fs::copy(fixture("frames/blender-rgb-8.png"), texture).unwrap();
-    attempt().run().exits(0).says(&["rendering 4 frames, 1-4,"]);
-    assert_ne!(pixel_hashes(&frame("0003.png")), shown);
-    attempt().run().exits(0).says(&["nothing to render"]);
+    attempt().run().exits(0).logs(&["rendering 4 frames, 1-4,"]);
+    assert_ne!(pixel_hashes(&frame("0003.png")), pixels);
+    attempt().run().exits(0).logs(&["nothing to render"]);
 }
 
 #[test]
-fn a_real_scene_on_s3_with_a_sequence_beside_it_is_known_again() {
+fn an_image_sequence_in_a_real_scene_on_s3_does_not_prevent_reuse() {
     let (folder, server) = (tempfile::tempdir().unwrap(), S3Server::start());
     let blend = folder.path().join("scene.blend");
     let with_sequence = format!(
@@ -654,35 +658,35 @@ fn a_real_scene_on_s3_with_a_sequence_beside_it_is_known_again() {
         let render = worker("render").args("-f 1").s3(&server);
         render.input(server.uri("scene.blend")).output(server.uri("out")).run().exits(0)
     };
-    attempt().says(&["rendering frame 1 of "]);
-    attempt().says(&["nothing to render"]);
+    attempt().logs(&["rendering frame 1 of "]);
+    attempt().logs(&["nothing to render"]);
 }
 
 #[test]
-fn a_texture_that_comes_within_reach_makes_all_frames_again() {
+fn a_texture_that_becomes_readable_renders_all_frames_again() {
     let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let (input, out) = (folder.path().join("scene.blend"), folder.path().join("out"));
     fs::copy(scene("missing_texture"), &input).unwrap();
     let texture = elsewhere.path().join("texture.png");
     fs::copy(fixture("frames/blender-rgb-8.png"), &texture).unwrap();
     fs::create_dir(folder.path().join("textures")).unwrap();
-    // The sandbox opens what lies beside the scene, and not what that leads to.
+    // The sandbox allows files beside the scene, but not the targets of links.
     symlink(&texture, folder.path().join("textures/missing.png")).unwrap();
     let attempt = || worker("render").input(&input).output(&out).args("-f 1");
-    let shown = || pixel_hashes(&out.join("frames/0001.png"));
-    attempt().run().exits(0).says(&["sandbox: Landlock"]);
-    let without = shown();
-    attempt().run().exits(0).says(&["nothing to render"]);
-    let within_reach = || attempt().arg("--allow-read").arg(elsewhere.path()).run().exits(0);
-    within_reach().says(&["rendering frame 1 of "]);
-    assert_ne!(shown(), without);
-    within_reach().says(&["nothing to render"]);
+    let pixels = || pixel_hashes(&out.join("frames/0001.png"));
+    attempt().run().exits(0).logs(&["sandbox: Landlock"]);
+    let without = pixels();
+    attempt().run().exits(0).logs(&["nothing to render"]);
+    let with_texture = || attempt().arg("--allow-read").arg(elsewhere.path()).run().exits(0);
+    with_texture().logs(&["rendering frame 1 of "]);
+    assert_ne!(pixels(), without);
+    with_texture().logs(&["nothing to render"]);
 }
 
 #[test]
-fn a_cache_on_disk_beside_the_output_makes_no_frame_again() {
+fn only_a_changed_physics_cache_renders_a_frame_again() {
     let place = Place::with_scene("");
-    // Blender names the cache by an empty path, and a picture by the scene's own folder.
+    // Blender reports an empty path for the cache, and the scene's own folder for the image.
     let changes = "
 cloth = bpy.data.objects['Cube'].modifiers.new('Cloth', 'CLOTH')
 cloth.point_cache.use_disk_cache = True
@@ -690,9 +694,13 @@ image = bpy.data.images.new('Folder', 4, 4)
 image.source, image.filepath, image.use_fake_user = 'FILE', '//', True
 ";
     save_startup_scene(&place.path("scene.blend"), changes);
+    let modified = || fs::metadata(place.path("out/frames/0001.png")).unwrap().modified().unwrap();
     place.render("-f 1").run().exits(0);
-    place.render("-f 1").run().exits(0).never_says(&["starting "]);
+    let first = modified();
+    place.render("-f 1").run().exits(0);
+    assert_eq!(modified(), first);
     fs::create_dir(place.path("blendcache_scene")).unwrap();
     fs::write(place.path("blendcache_scene/cloth_000001_00.bphys"), "x").unwrap();
-    place.render("-f 1").run().exits(0).says(&["starting "]);
+    place.render("-f 1").run().exits(0);
+    assert_ne!(modified(), first);
 }

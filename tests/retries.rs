@@ -1,18 +1,16 @@
-//! A Blender that fails is started again with what is missing. A frame at which it keeps
-//! failing is set aside; every other frame is rendered and stored.
+//! Failures of Blender at frames. Blender is started again for the missing frames. A frame at which
+//! it keeps failing is skipped; all other frames are rendered and stored.
 
 use std::fs;
 
 use serde_json::{Value, json};
 
 use crate::support::place::{Place, frame_names};
-use crate::support::{names, ordered_scene, report, scene};
+use crate::support::{names, report, scene};
 
-/// The frames that each launch of the stand-in was asked for.
+/// Returns the frames on the command line of each launch of the stand-in.
 fn launches(place: &Place) -> Vec<String> {
-    let text = fs::read_to_string(place.path("launches")).unwrap();
-    let launch = |line: &str| {
-        let launch: Value = serde_json::from_str(line).unwrap();
+    let frames = |launch: &Value| {
         let argv: Vec<_> =
             launch["argv"].as_array().unwrap().iter().map(|word| word.as_str().unwrap()).collect();
         let after = |flag| Some(argv[argv.iter().position(|word| *word == flag)? + 1]);
@@ -23,33 +21,25 @@ fn launches(place: &Place) -> Vec<String> {
             }
         }
     };
-    text.lines().map(launch).collect()
+    place.launches().iter().map(frames).collect()
 }
 
-/// A place whose scene has frames 1 to 12, records its launches, and does these steps.
-fn place(steps: impl FnOnce(&Place) -> Value) -> Place {
-    let place = Place::with_scene("");
-    let orders = json!({"steps": steps(&place), "record": place.path("launches")});
-    fs::write(place.path("scene.blend"), ordered_scene(1, 12, &orders)).unwrap();
-    place
-}
-
-fn all_but(gone: &[u32]) -> Vec<String> {
-    frame_names((1..=12).filter(|frame| !gone.contains(frame)))
+fn all_but(missing: &[u32]) -> Vec<String> {
+    frame_names((1..=12).filter(|frame| !missing.contains(frame)))
 }
 
 #[test]
-fn after_a_crash_it_goes_on_with_the_frame_that_was_in_hand() {
+fn after_a_failure_blender_is_started_again_at_the_same_frame() {
     for how in ["crash", "kill", "exit"] {
-        let place = place(|place| {
+        let place = Place::ordered_with(|place| {
             let once = place.path("once");
-            // Half of the frame lies there under its name.
+            // Half of the frame is already written.
             json!([{"at": 7, "when": "writing", "do": how, "code": 0, "once": once}])
         });
         let run = place.stand_in().args("--log-level debug").run().exits(0);
-        let run = run.says(&["launch 1 of Blender failed at frame 7 (1 of 3): Blender "]);
-        let run = run.says(&["/frames/0007.png"]).says(&["removed "]);
-        run.says(&["starting Blender again for frames 7-12", "all 12 frames are stored"]);
+        let run = run.logs(&["launch 1 of Blender failed at frame 7 (1 of 3): Blender "]);
+        let run = run.logs(&["/frames/0007.png"]).logs(&["removed "]);
+        run.logs(&["starting Blender again for frames 7-12", "all 12 frames are stored"]);
         assert_eq!(launches(&place), ["1-12", "7-12"], "{how}");
         assert_eq!(place.frames(), all_but(&[]));
 
@@ -70,8 +60,10 @@ fn after_a_crash_it_goes_on_with_the_frame_that_was_in_hand() {
 }
 
 #[test]
-fn frames_that_keep_killing_blender_are_set_aside_and_named() {
-    let place = place(|_| json!([{"at": 4, "do": "crash"}, {"at": 9, "do": "exit", "code": 3}]));
+fn frames_at_which_blender_keeps_failing_are_skipped_and_named() {
+    let place = Place::ordered_with(
+        |_| json!([{"at": 4, "do": "crash"}, {"at": 9, "do": "exit", "code": 3}]),
+    );
     let run = place.stand_in().args("--blender-attempts 2").run();
     let run = run.fails(
         70,
@@ -81,7 +73,7 @@ fn frames_that_keep_killing_blender_are_set_aside_and_named() {
             "another version of Blender",
         ],
     );
-    run.says(&[
+    run.logs(&[
         "frame 4 is skipped after 2 failed launches",
         "starting Blender again for frames 5-12",
     ]);
@@ -94,8 +86,8 @@ fn frames_that_keep_killing_blender_are_set_aside_and_named() {
 }
 
 #[test]
-fn one_attempt_is_one_launch_a_frame() {
-    let place = place(|_| json!([{"at": 12, "do": "crash"}]));
+fn with_one_attempt_a_frame_is_skipped_after_the_first_failure() {
+    let place = Place::ordered_with(|_| json!([{"at": 12, "do": "crash"}]));
     let run = place.stand_in().env("BLENDER_ATTEMPTS", "1").run();
     run.fails(70, &["frame 12 is not rendered: Blender failed once at frame 12 (Blender crashed"]);
     assert_eq!(launches(&place), ["1-12"]);
@@ -103,9 +95,9 @@ fn one_attempt_is_one_launch_a_frame() {
 }
 
 #[test]
-fn the_frame_in_hand_is_the_one_that_blender_was_at() {
-    // Nothing is said of frame 3, and nothing is there; frame 8 crashes.
-    let place = place(|_| {
+fn a_crash_is_attributed_to_the_current_frame_and_not_to_a_missing_one() {
+    // Frame 3 is neither saved nor announced; Blender crashes at frame 8.
+    let place = Place::ordered_with(|_| {
         json!([
             {"at": 3, "do": "unannounced"},
             {"at": 3, "do": "write", "kind": "missing"},
@@ -114,37 +106,38 @@ fn the_frame_in_hand_is_the_one_that_blender_was_at() {
     });
     let run = place.stand_in().args("--blender-attempts 1").run();
     run.fails(70, &["frames 3,8 are not rendered", "frame 8 (Blender crashed"])
-        .says(&["frame 8 is skipped after 1 failed", "starting Blender again for frames 3,9-12"]);
+        .logs(&["frame 8 is skipped after 1 failed", "starting Blender again for frames 3,9-12"]);
     assert_eq!(place.frames(), all_but(&[3, 8]));
 }
 
 #[test]
-fn a_frame_that_is_not_whole_is_rendered_again() {
-    let place = place(|place| {
+fn an_incomplete_frame_is_rendered_again() {
+    let place = Place::ordered_with(|place| {
         let once = place.path("once");
         json!([{"at": 5, "do": "write", "kind": "truncated", "once": once}])
     });
     let run = place.stand_in().run().exits(0);
-    run.says(&["failed at frame 5 (1 of 3): not whole after Blender saved it: its file "]);
+    run.logs(&["failed at frame 5 (1 of 3): not whole after Blender saved it: its file "]);
     assert_eq!(launches(&place), ["1-12", "5-5"]);
     assert_eq!(place.frames(), all_but(&[]));
 }
 
 #[test]
-fn a_blender_that_never_opens_the_scene_is_the_jobs_failure() {
+fn a_blender_that_never_opens_the_scene_fails_the_job() {
     for at in ["start", "python"] {
-        let place = place(|_| json!([{"at": at, "do": "crash"}]));
+        let place = Place::ordered_with(|_| json!([{"at": at, "do": "crash"}]));
         let run = place.stand_in().run();
         let run = run.fails(70, &["frames 1-12 are not rendered: Blender crashed (signal 11)"]);
-        run.says(&["failed before it had opened the scene (3 of 3)"]).never_says(&["is skipped"]);
+        run.logs(&["failed before it had opened the scene (3 of 3)"]);
         assert_eq!(launches(&place), ["1-12"; 3]);
+        assert_eq!(report(&place.path("out"), "render").get("set_aside"), None);
     }
 }
 
 #[test]
-fn frames_of_an_earlier_attempt_are_reason_enough_to_try_them_all() {
+fn if_an_earlier_attempt_stored_frames_every_missing_frame_is_tried() {
     let crash = |frame| json!({"at": frame, "do": "crash"});
-    let place = place(|_| json!([crash(2), crash(3), crash(4)]));
+    let place = Place::ordered_with(|_| json!([crash(2), crash(3), crash(4)]));
     place.render("-f 1").stand_in_blender().run().exits(0);
     let run = place.stand_in().args("--blender-attempts 1").run();
     let last = "frames 2-4 are not rendered: Blender failed once at each of frames 2-4 (Blender";
@@ -153,28 +146,28 @@ fn frames_of_an_earlier_attempt_are_reason_enough_to_try_them_all() {
 }
 
 #[test]
-fn a_scene_that_fails_alike_at_every_frame_costs_three_launches() {
+fn a_scene_that_fails_in_the_same_way_at_every_frame_takes_three_launches() {
     let truncated = json!({"at": "every", "do": "write", "kind": "truncated"});
     for (step, cause) in [
         (json!({"at": "every", "do": "crash"}), "Blender crashed (signal 11)"),
         (json!({"at": "every", "do": "exit", "code": 3}), "Blender ended with exit status 3"),
         (truncated, "not whole after Blender saved it"),
     ] {
-        let place = place(|_| json!([step]));
+        let place = Place::ordered_with(|_| json!([step]));
         let run = place.stand_in().run();
         run.fails(70, &["frames 1-12 are not rendered: Blender failed", cause]);
         assert_eq!(launches(&place).len(), 3, "{step}");
     }
-    // The first frames may be the ones that kill it: the middle and the last one are tried.
-    let place = place(|_| json!([{"at": "every", "do": "crash"}]));
+    // Only the first frames may be bad, so the middle and the last frame are tried.
+    let place = Place::ordered_with(|_| json!([{"at": "every", "do": "crash"}]));
     place.stand_in().run().exits(70);
     assert_eq!(launches(&place), ["1-12", "7-12", "12-12"]);
 }
 
 #[test]
-fn few_frames_that_fail_alike_are_tried_as_often_as_was_asked_for() {
+fn few_frames_that_fail_in_the_same_way_are_tried_as_often_as_requested() {
     for (frames, attempts, expected) in [(1, 3, 3), (1, 5, 5), (2, 3, 3), (2, 1, 2)] {
-        let place = place(|_| json!([{"at": "every", "do": "crash"}]));
+        let place = Place::ordered_with(|_| json!([{"at": "every", "do": "crash"}]));
         let run = place.render(&format!("-f {frames} --blender-attempts {attempts}"));
         run.stand_in_blender().run().exits(70);
         assert_eq!(launches(&place).len(), expected, "{frames} {attempts}");
@@ -182,8 +175,8 @@ fn few_frames_that_fail_alike_are_tried_as_often_as_was_asked_for() {
 }
 
 #[test]
-fn frames_that_kill_blender_at_the_beginning_do_not_cost_the_others() {
-    let place = place(|_| {
+fn failures_at_the_first_frames_do_not_prevent_the_others() {
+    let place = Place::ordered_with(|_| {
         let orders: Vec<_> = (1..=5).map(|at| json!({"at": at, "do": "crash"})).collect();
         json!(orders)
     });
@@ -193,8 +186,8 @@ fn frames_that_kill_blender_at_the_beginning_do_not_cost_the_others() {
 }
 
 #[test]
-fn one_good_frame_after_many_that_kill_blender_is_rendered() {
-    let place = place(|_| {
+fn one_good_frame_after_many_bad_ones_is_rendered() {
+    let place = Place::ordered_with(|_| {
         let orders: Vec<_> = (1..12).map(|at| json!({"at": at, "do": "crash"})).collect();
         json!(orders)
     });
@@ -204,27 +197,29 @@ fn one_good_frame_after_many_that_kill_blender_is_rendered() {
 }
 
 #[test]
-fn what_another_launch_cannot_cure_ends_at_once() {
+fn failures_that_another_launch_cannot_fix_end_the_job_at_once() {
     for (scene, arguments, code) in [
         ("no_camera", "", 65),
         ("tiny", "--engine CYCLESX", 69),
         ("tiny", "--cycles-device CUDA", 69),
     ] {
         let place = Place::with_scene(fs::read(self::scene(scene)).unwrap());
-        let run = place.render("-f 2").args(arguments).run().exits(code);
-        assert_eq!(run.text().matches("starting ").count(), 1, "{}", run.text());
+        place.render("-f 2").args(arguments).run().exits(code);
+        let report = report(&place.path("out"), "render");
+        assert_eq!(report["launches"].as_array().map(Vec::len), Some(1), "{report}");
     }
-    let place = place(|_| json!([{"at": "python", "do": "exit", "code": 86}]));
+    let place = Place::ordered_with(|_| json!([{"at": "python", "do": "exit", "code": 86}]));
     let run = place.stand_in().run();
     run.fails(70, &["frames 1-12 are not rendered: the script that prepares the scene failed"]);
     assert_eq!(launches(&place).len(), 1);
 }
 
 #[test]
-fn the_crash_file_is_kept_beside_the_report() {
-    let place = place(|_| json!([{"at": 7, "do": "crash", "file": "# backtrace\nwhy"}]));
+fn blenders_crash_file_is_stored_beside_the_report() {
+    let place =
+        Place::ordered_with(|_| json!([{"at": 7, "do": "crash", "file": "# backtrace\nwhy"}]));
     let run = place.stand_in().args("--blender-attempts 2").run().exits(70);
-    let run = run.says(&["Blender crashed and wrote why: "]);
+    let run = run.logs(&["Blender crashed; its crash file is stored as "]);
     let report = report(&place.path("out"), "render");
     let mut files = names(&place.path("out/reports"));
     files.retain(|name| name.starts_with("render-"));
@@ -257,6 +252,6 @@ bpy.app.handlers.render_pre.append(crash)
     let name =
         report["launches"][0]["crash_file"].as_str().unwrap_or_else(|| panic!("{}", run.text()));
     let text = fs::read_to_string(place.path("out/reports").join(name)).unwrap();
-    // What Blender writes, and what the Python of the command over the wheel does.
+    // The text of Blender, or that of Python in the image's command `blender`.
     assert!(text.contains("backtrace") || text.contains("most recent call first"), "{text}");
 }

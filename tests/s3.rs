@@ -1,5 +1,5 @@
-//! The program on S3: called as a Batch job definition calls it, it leaves the keys
-//! that a job expects, asks for nothing twice, and stores frames as they come.
+//! The program on S3, with the command line of a Batch job definition: the keys that it writes, the
+//! requests that it makes, regions and TLS.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,13 +11,13 @@ use crate::support::{
     LONG, Worker, fixture, names, ordered_scene, pixel_hashes, probe, scene, worker,
 };
 
-/// The program with the argv of the job definition:
+/// A command line with the argv of the job definition:
 /// `["Ref::action", "-i", "Ref::inputUri", "-o", "Ref::outputUri", "-f", "Ref::framesPerJob"]`.
 fn job(server: &S3Server, action: &str, input: &str, output: &str) -> Worker {
     worker(action).input(input).output(output).args("-f 4").s3(server)
 }
 
-/// As child `index` of an array of three.
+/// Makes a job the child `index` of an array of three.
 fn child(job: Worker, index: u32) -> Worker {
     job.env("AWS_BATCH_JOB_ID", format!("0a1b2c3d-feed:{index}"))
         .env("AWS_BATCH_JOB_ARRAY_INDEX", index.to_string())
@@ -26,11 +26,11 @@ fn child(job: Worker, index: u32) -> Worker {
 }
 
 fn stand_in(job: Worker) -> Worker {
-    // It tells the test what it does by files, which no sandbox would let it write.
+    // No sandbox: the stand-in writes files of the test.
     job.env("BLENDER", fixture("stand-ins/blender")).env("SANDBOX", "off")
 }
 
-/// A scene of frames 1 to 4 with orders for the stand-in for Blender.
+/// Stores a scene of frames 1 to 4 with orders for the stand-in.
 fn put_scene(server: &S3Server, key: &str, orders: &Value) {
     server.put(key, &ordered_scene(1, 4, orders));
 }
@@ -39,7 +39,7 @@ fn frame_keys(folder: &str, count: usize) -> Vec<String> {
     (1..=count).map(|frame| format!("{folder}/{frame:04}.png")).collect()
 }
 
-/// How often each operation was asked for.
+/// Counts the requests by operation.
 fn operations(server: &S3Server) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for request in server.requests() {
@@ -52,7 +52,7 @@ fn counts<const N: usize>(counts: [(&str, usize); N]) -> BTreeMap<String, usize>
     counts.map(|(operation, count)| (operation.to_owned(), count)).into()
 }
 
-/// Renders three shards and stitches them; says what the video holds.
+/// Renders the three children of an array, and stitches the video. Returns its stream.
 fn render_and_stitch(server: &S3Server, set: impl Fn(Worker) -> Worker) -> Value {
     for index in 0..3 {
         let render = job(server, "render", &server.uri("in/scene.blend"), &server.uri("out"));
@@ -75,7 +75,7 @@ fn render_and_stitch(server: &S3Server, set: impl Fn(Worker) -> Worker) -> Value
     expected.push("out/output.mp4".to_owned());
     expected.extend(reports.map(str::to_owned));
     let mut keys = server.keys("out/");
-    // What Blender said of the scene, which is the same for every child.
+    // The list of the scene's files is the same for every child.
     let scenes: Vec<_> = keys.extract_if(.., |key| key.starts_with("out/reports/scene-")).collect();
     assert_eq!((scenes.len(), keys), (1, expected));
 
@@ -96,11 +96,11 @@ fn render_and_stitch(server: &S3Server, set: impl Fn(Worker) -> Worker) -> Value
 }
 
 #[test]
-fn an_array_renders_its_shards_and_stitch_makes_the_video_of_them() {
+fn an_array_job_renders_all_frames_and_stitch_makes_the_video() {
     let server = S3Server::start();
     server.put("in/scene.blend", &ordered_scene(1, 12, &json!({})));
     let video = render_and_stitch(&server, stand_in);
-    assert_eq!(video["r_frame_rate"], "24/1", "the scene's own");
+    assert_eq!(video["r_frame_rate"], "24/1", "the frame rate of the scene");
 }
 
 #[test]
@@ -118,17 +118,17 @@ fn a_real_blender_renders_from_s3_to_s3() {
     }
     pictures.sort();
     pictures.dedup();
-    assert_eq!(pictures.len(), 12, "no two frames are alike");
+    assert_eq!(pictures.len(), 12, "some frames are identical");
 }
 
 #[test]
-fn a_frame_costs_one_request() {
+fn storing_and_fetching_a_frame_costs_one_request_each() {
     let server = S3Server::start();
     put_scene(&server, "a.blend", &json!({}));
     let render = job(&server, "render", &server.uri("a.blend"), &server.uri("out"));
     stand_in(render).run().exits(0);
-    // The scene; what is there; a report before and after, what Blender
-    // says of the scene, and the frames.
+    // One GET for the scene, one listing for existing frames. PUTs: two for the report (begin and
+    // end), one for the list of the scene's files, one for each frame.
     let render = counts([("GetObject", 1), ("ListObjectsV2", 1), ("PutObject", 2 + 1 + 4)]);
     assert_eq!(operations(&server), render);
 
@@ -145,11 +145,11 @@ fn a_frame_costs_one_request() {
     assert_eq!(gets, frame_keys("out/frames", 4));
     let listed = server.requests()[before..].to_vec();
     let listed = listed.iter().filter(|request| request.operation == Operation::ListObjectsV2);
-    assert_eq!(listed.count(), 2, "the frames and the reports");
+    assert_eq!(listed.count(), 2, "one listing of frames, one of reports");
 }
 
 #[test]
-fn a_child_lists_its_own_frames_and_not_those_of_thousands() {
+fn a_child_lists_only_its_own_frames() {
     let server = S3Server::start();
     put_scene(&server, "a.blend", &json!({}));
     server.put_many(frame_keys("out/frames", 3000).into_iter().map(|key| (key, vec![b'x'])));
@@ -159,13 +159,13 @@ fn a_child_lists_its_own_frames_and_not_those_of_thousands() {
     let lists: Vec<_> =
         requests.iter().filter(|r| r.operation == Operation::ListObjectsV2).collect();
     assert_eq!(lists.len(), 1);
-    // Four frames in five formats, and one name more.
+    // Four frames in five formats, plus one to see the end.
     assert!(lists[0].query.contains("max-keys=21"), "{}", lists[0].query);
     assert!(lists[0].bytes_out < 8000, "{} bytes", lists[0].bytes_out);
 }
 
 #[test]
-fn frames_are_stored_while_blender_renders_the_next() {
+fn frames_are_stored_while_blender_renders_the_next_one() {
     let server = S3Server::start();
     let folder = tempfile::tempdir().unwrap();
     let go = |frame: usize| folder.path().join(format!("go {frame}"));
@@ -179,7 +179,8 @@ fn frames_are_stored_while_blender_renders_the_next() {
     for (frame, key) in frame_keys("out/frames", 4).iter().enumerate() {
         let put = server.wait_for(|request| request.key == *key, LONG);
         assert_eq!((put.operation, put.status), (Operation::PutObject, Some(200)));
-        assert_eq!(server.keys("out/frames/").len(), frame + 1, "the next one is not begun");
+        // Blender waits before the next frame.
+        assert_eq!(server.keys("out/frames/").len(), frame + 1);
         fs::write(go(frame + 2), "").unwrap();
     }
     running.finish().exits(0);
@@ -191,20 +192,19 @@ fn a_bucket_in_another_region_is_found() {
     assert_ne!(REGION, "eu-central-1");
     put_scene(&server, "a.blend", &json!({}));
     let (input, out) = (server.uri("a.blend"), server.uri("out"));
-    let run = stand_in(job(&server, "render", &input, &out)).run().exits(0);
-    assert!(run.json().iter().all(|line| line["level"] == "INFO"), "{}", run.text());
+    stand_in(job(&server, "render", &input, &out)).run().exits(0).logs_no_warnings();
     job(&server, "stitch", &out, &out).run().exits(0);
     let requests = server.requests();
     let redirected = requests.iter().filter(|request| request.status == Some(301)).count();
-    // Those that are sent before the first one is answered: of render the scene, the listing
-    // and the report, of stitch two listings.
+    // Only requests that are sent before the first response are redirected: up to three of render
+    // (scene, listing, report), and up to two of stitch (listings).
     assert!((2..=3 + 2).contains(&redirected), "{redirected}");
     assert_eq!(requests.iter().filter(|request| request.status >= Some(400)).count(), 0);
     assert!(server.get("out/output.mp4").is_some());
 }
 
 #[test]
-fn a_bucket_is_found_without_a_region() {
+fn a_bucket_is_found_without_a_configured_region() {
     let server = S3Server::start_in_region("eu-central-1");
     put_scene(&server, "a.blend", &json!({}));
     let render = job(&server, "render", &server.uri("a.blend"), &server.uri("out"));
@@ -214,7 +214,7 @@ fn a_bucket_is_found_without_a_region() {
 }
 
 #[test]
-fn keys_are_taken_as_they_are() {
+fn keys_with_special_characters_are_used_verbatim() {
     let server = S3Server::start();
     for prefix in ["a b+c%20d%2Fe ü日本🎬 #1?x=1&y=2", "/begins//with slashes", "a/../../b/./c", ""]
     {
@@ -231,14 +231,14 @@ fn keys_are_taken_as_they_are() {
 }
 
 #[test]
-fn every_page_of_a_long_listing_is_stitched() {
+fn frames_on_every_page_of_a_long_listing_are_stitched() {
     const FRAMES: usize = 1_100;
     let server = S3Server::start();
     let frame = fs::read(fixture("frames/blender-rgb-8.png")).unwrap();
     server.put_many(frame_keys("out/frames", FRAMES).into_iter().map(|key| (key, frame.clone())));
     let out = server.uri("out");
     let run = job(&server, "stitch", &out, &out).args("--preset ultrafast").run().exits(0);
-    run.says(&["1100 frames"]);
+    run.logs(&["1100 frames"]);
     let folder = tempfile::tempdir().unwrap();
     let video = folder.path().join("output.mp4");
     fs::write(&video, server.get("out/output.mp4").unwrap()).unwrap();
@@ -246,14 +246,14 @@ fn every_page_of_a_long_listing_is_stitched() {
 }
 
 #[test]
-fn what_is_fetched_ahead_of_ffmpeg_has_a_bound() {
+fn max_prefetch_limits_the_frames_fetched_ahead_of_ffmpeg() {
     let server = S3Server::start();
     let frame = fs::read(fixture("frames/blender-rgb-8.png")).unwrap();
     server.put_many(frame_keys("out/frames", 40).into_iter().map(|key| (key, frame.clone())));
     let out = server.uri("out");
-    // No room even for one: the next one is fetched all the same, and no other with it.
+    // Without room for any frame, only the next one is fetched, one at a time.
     let run = job(&server, "stitch", &out, &out).args("--max-prefetch 0").run().exits(0);
-    run.says(&["40 frames"]);
+    run.logs(&["40 frames"]);
     let mut frames = server.requests();
     frames.retain(|request| request.key.starts_with("out/frames/0"));
     assert_eq!(frames.len(), 40);
@@ -263,7 +263,7 @@ fn what_is_fetched_ahead_of_ffmpeg_has_a_bound() {
 }
 
 #[test]
-fn a_listed_key_never_becomes_a_path() {
+fn keys_in_a_listing_never_become_local_paths() {
     let server = S3Server::start();
     put_scene(&server, "a.blend", &json!({}));
     let out = server.uri("out");
@@ -286,22 +286,22 @@ fn a_listed_key_never_becomes_a_path() {
     server.put("out/reports/render-../../escaped.json", b"{}");
     server.put("out/reports/render-\n\u{7}.json", b"{}");
 
-    // What is left in its folder for temporary files, the harness looks for itself.
+    // `finish` checks the folder for temporary files.
     let folder = tempfile::tempdir().unwrap();
     let run = job(&server, "stitch", &out, &out)
         .with(|command| _ = command.current_dir(folder.path()))
         .run()
         .exits(0)
-        .says(&["stitching 4 PNG frames, 1-4,"]);
+        .logs(&["stitching 4 PNG frames, 1-4,"]);
     assert!(names(folder.path()).is_empty());
     assert!(run.text().chars().all(|c| c == '\n' || !c.is_control()), "{:?}", run.text());
-    let asked = server.requests();
-    let strange = asked.iter().find(|r| r.key.contains("escaped") || r.key.contains("0005"));
-    assert!(strange.is_none(), "{strange:?}");
+    let requests = server.requests();
+    let unexpected = requests.iter().find(|r| r.key.contains("escaped") || r.key.contains("0005"));
+    assert!(unexpected.is_none(), "{unexpected:?}");
 }
 
 #[test]
-fn a_frame_whose_name_has_control_characters_is_named_readably() {
+fn control_characters_in_the_name_of_a_frame_are_replaced_in_the_log() {
     let server = S3Server::start();
     put_scene(&server, "a.blend", &json!({}));
     let out = server.uri("out");
@@ -314,7 +314,7 @@ fn a_frame_whose_name_has_control_characters_is_named_readably() {
 }
 
 #[test]
-fn a_server_with_a_certificate_that_is_trusted_is_talked_to_over_tls() {
+fn a_server_with_a_trusted_certificate_is_used_over_tls() {
     let server = S3Server::start_tls();
     put_scene(&server, "a.blend", &json!({}));
     let out = server.uri("out");
@@ -322,23 +322,23 @@ fn a_server_with_a_certificate_that_is_trusted_is_talked_to_over_tls() {
     stand_in(render.env("SSL_CERT_FILE", server.ca_file())).run().exits(0);
     assert_eq!(server.keys("out/frames/"), frame_keys("out/frames", 4));
     for put in server.requests().iter().filter(|r| r.operation == Operation::PutObject) {
-        // TLS protects it already; the checksum is for what lies behind.
+        // TLS protects the transfer; the checksum also protects the data behind it.
         assert_eq!(put.header("x-amz-content-sha256"), Some("UNSIGNED-PAYLOAD"));
         assert!(put.header("x-amz-checksum-crc32").is_some());
     }
 }
 
 #[test]
-fn a_server_with_a_certificate_that_is_not_trusted_is_refused() {
+fn a_server_with_an_untrusted_certificate_is_refused() {
     let server = S3Server::start_tls();
-    // Some certificate is trusted, as in every image that has any.
+    // The trust store is not empty, but has another certificate.
     let other = S3Server::start_tls();
     let scene = server.uri("a.blend");
     let render = job(&server, "render", &scene, &server.uri("out"));
     let run = stand_in(render.env("SSL_CERT_FILE", other.ca_file())).run().exits(69);
-    let words = run.last_words();
-    for word in [&scene, "certificate", "SSL_CERT_FILE"] {
-        assert!(words.contains(word), "{word:?} is not in {words:?}");
+    let error = run.final_error();
+    for text in [&scene, "certificate", "SSL_CERT_FILE"] {
+        assert!(error.contains(text), "{text:?} is not in {error:?}");
     }
     assert_eq!(server.requests().len(), 0);
 
@@ -346,12 +346,12 @@ fn a_server_with_a_certificate_that_is_not_trusted_is_refused() {
     let https = plain.endpoint().replace("http:", "https:");
     let render = job(&plain, "render", &plain.uri("a.blend"), &plain.uri("out"));
     let render = render.env("AWS_ENDPOINT_URL", https).env("SSL_CERT_FILE", other.ca_file());
-    let words = stand_in(render).run().exits(2).last_words();
-    assert!(words.contains("AWS_ENDPOINT_URL says https:"), "{words}");
+    let error = stand_in(render).run().exits(2).final_error();
+    assert!(error.contains("AWS_ENDPOINT_URL says https:"), "{error}");
 }
 
 #[test]
-fn two_buckets_can_be_used_at_once() {
+fn input_and_output_may_be_in_different_buckets() {
     let server = S3Server::start();
     server.add_bucket("another-bucket");
     put_scene(&server, "a.blend", &json!({}));

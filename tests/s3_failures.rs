@@ -1,7 +1,9 @@
-//! What S3 can refuse, and what it loses or spoils for good: the job ends with the exit
-//! code that tells Batch whether to try again, and with words that name the URI, the
-//! cause as S3 puts it, and what to do. What passes by itself is in `s3_recovery`.
+//! Permanent failures of S3. The exit code tells Batch whether to run the job again. The final
+//! error names the URI, the cause in the words of S3, and what to do. Temporary failures are in
+//! `s3_recovery`.
 
+use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -9,26 +11,26 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::s3_server::{Fault, Operation, S3Server};
-use crate::support::{Run, Worker, ordered_scene, worker};
+use crate::support::{Run, Worker, fixture, ordered_scene, worker};
 
-/// Advice, by exit code.
+/// The advice for exit code 66; below, for 75 and 77.
 const CHECK_THE_URI: &str = "what to do: check the URI";
 pub const RUN_AGAIN: &str = "what to do: run the job again";
-const GIVE_THE_RIGHT: &str = "what to do: give the job's role or user the right";
+const GIVE_THE_RIGHT: &str = "what to do: grant the job's role or user this permission";
 
-/// A server with a scene in `a.blend`, and a place to see what Blender did.
+/// An S3 server with a scene in `a.blend`, and a folder for the stand-in's records.
 pub struct Setting {
     pub server: S3Server,
     pub folder: TempDir,
 }
 
 impl Setting {
-    /// The scene has frames 1 to 4.
+    /// Creates a scene of frames 1 to 4.
     pub fn new() -> Self {
         Self::with_steps(json!([]))
     }
 
-    /// The stand-in for Blender has orders.
+    /// Creates a scene with orders for the stand-in.
     #[expect(clippy::needless_pass_by_value, reason = "a literal")]
     pub fn with_steps(steps: Value) -> Self {
         let this = Self { server: S3Server::start(), folder: tempfile::tempdir().unwrap() };
@@ -37,7 +39,7 @@ impl Setting {
         this
     }
 
-    /// And with these frames, put there by the program itself, in `out`.
+    /// Creates a scene and renders its frames to `out`.
     pub fn rendered() -> Self {
         let this = Self::new();
         this.render().run().exits(0);
@@ -72,7 +74,7 @@ impl Setting {
         self.launches().exists()
     }
 
-    /// The numbers of the frames that are stored.
+    /// Returns the numbers of the stored frames.
     pub fn frames(&self) -> Vec<String> {
         let keys = self.server.keys("out/frames/");
         let name = |key: String| key["out/frames/".len()..].trim_end_matches(".png").to_owned();
@@ -85,29 +87,29 @@ impl Setting {
     }
 }
 
-/// Asserts how a run ended, and that its last words have all of `words`.
+/// Asserts the exit code and the texts of the final error.
 #[track_caller]
-pub fn ends(run: Run, code: i32, words: &[&str]) -> Run {
+pub fn ends(run: Run, code: i32, texts: &[&str]) -> Run {
     let run = run.exits(code);
-    let said = run.last_words();
-    for word in words {
-        assert!(said.contains(word), "{word:?} is not in the last words: {said}");
+    let error = run.final_error();
+    for text in texts {
+        assert!(error.contains(text), "{text:?} is not in {error:?}");
     }
     run
 }
 
-/// Takes away the credentials that every job here has.
+/// Removes the credentials from the environment.
 pub fn without_credentials(command: &mut Command) {
     command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
 }
 
-/// An address at which nobody listens: no port of it is ever handed out.
+/// An address without a listener: the system never assigns this port.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
-// What does not pass --------------------------------------------------------------------
+// Permanent failures --------------------------------------------------------------------
 
 #[test]
-fn what_is_not_there_is_missing() {
+fn objects_and_buckets_that_do_not_exist_are_missing_input() {
     let setting = Setting::new();
     let (scene, out) = (setting.server.uri("a.blend"), setting.server.uri("out"));
     let no_scene = setting.server.uri("no such.blend");
@@ -126,9 +128,9 @@ fn what_is_not_there_is_missing() {
 }
 
 #[test]
-fn render_ends_with_the_cause_when_the_scene_cannot_be_had() {
+fn if_the_scene_cannot_be_fetched_render_ends_with_the_cause() {
     use Operation::GetObject;
-    for (fault, code, words) in [
+    for (fault, code, texts) in [
         (Fault::on(GetObject).respond(403, "AccessDenied"), 77, ["AccessDenied", GIVE_THE_RIGHT]),
         (Fault::on(GetObject).respond(503, "SlowDown"), 75, ["SlowDown", RUN_AGAIN]),
         (Fault::on(GetObject).respond(500, "InternalError"), 75, ["InternalError", RUN_AGAIN]),
@@ -145,22 +147,23 @@ fn render_ends_with_the_cause_when_the_scene_cannot_be_had() {
     ] {
         let setting = Setting::new().inject(fault);
         let read = format!("cannot read {}", setting.server.uri("a.blend"));
-        let run = ends(setting.render().run(), code, &words);
+        let run = ends(setting.render().run(), code, &texts);
         ends(run, code, &[&read]);
         assert!(!setting.blender_was_started());
     }
 }
 
 #[test]
-fn nothing_is_decided_by_a_beginning_that_was_spoilt_on_its_way() {
-    // Frame 1 to 9; too large to come in one request, with a checksum.
+fn a_corrupt_beginning_of_a_scene_decides_nothing() {
+    // Frames 1 to 9; too large for one request, so its beginning has no checksum.
     let mut scene = ordered_scene(1, 9, &json!({}));
     scene.resize(2 * 1024 * 1024, 0);
     let no_scene = vec![0; scene.len()];
     let index = |job: Worker, index: &str| {
         job.env("AWS_BATCH_JOB_ARRAY_SIZE", "3").env("AWS_BATCH_JOB_ARRAY_INDEX", index)
     };
-    // The magic word, and the last frame: with 8 of them the third job had nothing to do.
+    // A bit of the magic bytes, and one of the last frame: with 8 frames, the third job would have
+    // nothing to do.
     for (at, index_of_job) in [(0, "0"), (40, "2")] {
         let setting = Setting::new().inject(Fault::on(Operation::GetObject).times(1).flip_bit(at));
         setting.server.put("a.blend", &scene);
@@ -170,14 +173,14 @@ fn nothing_is_decided_by_a_beginning_that_was_spoilt_on_its_way() {
 
         setting.server.put("a.blend", &no_scene);
         let job = index(setting.render().args("-t scene"), index_of_job);
-        ends(job.run(), 65, &["is no usable scene"]);
+        ends(job.run(), 65, &["is not a usable scene"]);
     }
 }
 
 #[test]
-fn stitch_ends_with_the_cause_when_something_cannot_be_had_or_stored() {
+fn if_a_listing_a_frame_or_the_video_fails_stitch_ends_with_the_cause() {
     use Operation::{GetObject, ListObjectsV2, PutObject};
-    for (fault, code, words) in [
+    for (fault, code, texts) in [
         (
             Fault::on(ListObjectsV2).respond(403, "AccessDenied"),
             77,
@@ -194,7 +197,7 @@ fn stitch_ends_with_the_cause_when_something_cannot_be_had_or_stored() {
             ["cannot list s3://render-test/out/frames", "end of file", RUN_AGAIN],
         ),
         (
-            // As a proxy may answer that has something else to say.
+            // As from a proxy with a login page.
             Fault::on(ListObjectsV2).respond(200, "Welcome"),
             75,
             ["cannot list s3://render-test/out/frames", "Welcome", RUN_AGAIN],
@@ -226,21 +229,26 @@ fn stitch_ends_with_the_cause_when_something_cannot_be_had_or_stored() {
         ),
     ] {
         let setting = Setting::rendered().inject(fault);
-        ends(setting.stitch().run(), code, &words);
+        ends(setting.stitch().run(), code, &texts);
         assert_eq!(setting.server.get("out/output.mp4"), None);
     }
 }
 
 #[test]
-fn who_may_not_write_is_told_before_anything_is_rendered() {
+fn without_permission_to_write_the_job_ends_before_blender_or_ffmpeg_starts() {
     let denied = || Fault::on(Operation::PutObject).respond(403, "AccessDenied");
     let setting = Setting::new().inject(denied());
-    let words = ["cannot write s3://render-test/out/", "AccessDenied", GIVE_THE_RIGHT];
-    ends(setting.render().run(), 77, &words);
+    let texts = ["cannot write s3://render-test/out/", "AccessDenied", GIVE_THE_RIGHT];
+    ends(setting.render().run(), 77, &texts);
     assert!(!setting.blender_was_started());
 
     let setting = Setting::rendered().inject(denied());
-    ends(setting.stitch().run(), 77, &words).never_says(&["starting ", "ffmpeg"]);
+    let path = |name: &str| setting.folder.path().join(name);
+    symlink(fixture("stand-ins/ffmpeg"), path("ffmpeg")).unwrap();
+    let orders = json!({"record": path("ffmpeg-launches")}).to_string();
+    fs::write(path("ffmpeg.orders"), orders).unwrap();
+    ends(setting.stitch().arg("--ffmpeg").arg(path("ffmpeg")).run(), 77, &texts);
+    assert!(!path("ffmpeg-launches").exists());
 }
 
 #[test]
@@ -260,8 +268,8 @@ fn a_frame_that_cannot_be_stored_is_named_and_the_others_are_stored() {
 }
 
 #[test]
-fn when_storing_is_denied_blender_is_stopped() {
-    // Only being stopped can end this Blender.
+fn if_a_frame_may_not_be_stored_blender_is_stopped() {
+    // This Blender never ends by itself.
     let setting = Setting::with_steps(json!([{"at": 4, "do": "hang"}]));
     let put = Fault::on(Operation::PutObject).key("0003.png");
     let setting = setting.inject(put.respond(403, "AccessDenied"));
@@ -273,7 +281,7 @@ fn when_storing_is_denied_blender_is_stopped() {
 }
 
 #[test]
-fn the_report_of_a_failure_says_its_cause() {
+fn the_report_of_a_failure_has_its_cause() {
     let get = Fault::on(Operation::GetObject).respond(403, "AccessDenied");
     let setting = Setting::new().inject(get);
     let run = setting.render().run().exits(77);
@@ -281,13 +289,13 @@ fn the_report_of_a_failure_says_its_cause() {
     assert_eq!((&report["status"], &report["exit_code"]), (&json!("failed"), &json!(77)));
     let cause = report["cause"].as_str().unwrap();
     assert!(cause.contains("cannot read s3://render-test/a.blend: AccessDenied"), "{cause}");
-    assert!(run.last_words().starts_with(cause), "{}", run.last_words());
+    assert!(run.final_error().starts_with(cause), "{}", run.final_error());
 }
 
-// The way to S3 --------------------------------------------------------------------
+// Endpoints, credentials and settings ------------------------------------------------------
 
 #[test]
-fn a_server_that_cannot_be_reached_can_be_tried_again() {
+fn an_unreachable_server_ends_the_job_with_a_retryable_code() {
     let setting = Setting::new();
     let scene = setting.server.uri("a.blend");
     for (endpoint, cause) in [
@@ -301,7 +309,7 @@ fn a_server_that_cannot_be_reached_can_be_tried_again() {
 }
 
 #[test]
-fn the_endpoint_for_s3_wins_over_the_general_one() {
+fn the_endpoint_for_s3_overrides_the_general_one() {
     let setting = Setting::new();
     let endpoint = setting.server.endpoint();
     let render = setting.render().env("AWS_ENDPOINT_URL", NOWHERE);
@@ -310,7 +318,7 @@ fn the_endpoint_for_s3_wins_over_the_general_one() {
 }
 
 #[test]
-pub fn without_credentials_the_job_can_be_tried_again() {
+fn missing_credentials_end_the_job_with_a_retryable_code() {
     let setting = Setting::new();
     let run = setting.render().with(without_credentials).run();
     ends(run, 75, &[&setting.server.uri("a.blend"), "credentials", RUN_AGAIN]);
@@ -318,40 +326,38 @@ pub fn without_credentials_the_job_can_be_tried_again() {
 }
 
 #[test]
-fn credentials_that_are_not_accepted_are_no_missing_right() {
-    const OTHERS: &str = "give it credentials that are accepted";
+fn rejected_credentials_and_missing_permissions_have_different_advice() {
+    const OTHERS: &str = "use valid credentials";
     let setting = Setting::new();
     let run = setting.render().env("AWS_SECRET_ACCESS_KEY", "wrong").run();
     let uri = setting.server.uri("a.blend");
-    ends(run, 77, &[&uri, "SignatureDoesNotMatch", OTHERS]).never_says(&[GIVE_THE_RIGHT]);
+    ends(run, 77, &[&uri, "SignatureDoesNotMatch", OTHERS]);
     for (status, code) in
         [(403, "InvalidAccessKeyId"), (400, "InvalidToken"), (400, "ExpiredToken")]
     {
         let setting = Setting::new().inject(Fault::on_any().respond(status, code));
-        ends(setting.render().run(), 77, &[code, OTHERS]).never_says(&[GIVE_THE_RIGHT]);
+        ends(setting.render().run(), 77, &[code, OTHERS]);
     }
 }
 
 #[test]
-fn what_a_store_cannot_do_or_hand_out_is_told_as_that() {
+fn archived_objects_and_unsupported_operations_are_reported_and_not_retried() {
     for (status, code, exit, advice) in [
         (403, "InvalidObjectState", 66, "restore the object"),
-        (501, "NotImplemented", 77, "check that it is the store you mean"),
-        (405, "MethodNotAllowed", 77, "check that it is the store you mean"),
-        (400, "KeyTooLongError", 2, "correct what it names"),
+        (501, "NotImplemented", 77, "check that this is the store you mean"),
+        (405, "MethodNotAllowed", 77, "check that this is the store you mean"),
+        (400, "KeyTooLongError", 2, "correct the value that the message names"),
         (403, "AccessDenied", 77, "--request-payer requester (REQUEST_PAYER)"),
     ] {
         let get = Fault::on(Operation::GetObject).respond(status, code);
         let setting = Setting::new().inject(get);
         ends(setting.render().run(), exit, &[code, advice]);
-        let tried = setting.server.requests();
-        let tried = tried.iter().filter(|request| request.operation == Operation::GetObject);
-        assert_eq!(tried.count(), 1, "{code}");
+        assert_eq!(setting.server.count(Operation::GetObject), 1, "{code}");
     }
 }
 
 #[test]
-fn a_directory_bucket_that_is_not_there_is_missing() {
+fn a_directory_bucket_that_does_not_exist_is_missing_input() {
     let setting = Setting::new();
     setting.server.inject(Fault::on_any().respond(404, "NoSuchBucket"));
     let inspect = worker("inspect").input("s3://gone--use1-az4--x-s3/a.blend").s3(&setting.server);
@@ -360,7 +366,7 @@ fn a_directory_bucket_that_is_not_there_is_missing() {
 }
 
 #[test]
-fn who_pays_for_requests_is_said_in_each_of_them() {
+fn request_payer_is_sent_with_every_request() {
     let setting = Setting::rendered();
     let before = setting.server.requests().len();
     assert!(setting.server.requests().iter().all(|r| r.header("x-amz-request-payer").is_none()));
@@ -373,14 +379,14 @@ fn who_pays_for_requests_is_said_in_each_of_them() {
     for request in &requests[before..] {
         assert_eq!(request.header("x-amz-request-payer"), Some("requester"), "{request:?}");
     }
-    setting.render().args("--request-payer me").run().exits(2).says(&["REQUEST_PAYER"]);
+    setting.render().args("--request-payer me").run().exits(2).logs(&["REQUEST_PAYER"]);
 }
 
 #[test]
-fn a_region_that_cannot_be_one_is_named() {
+fn an_invalid_region_is_named() {
     let setting = Setting::new();
     let render = setting.render().env("AWS_REGION", "eu west/1");
-    // Only AWS's own host names are made of it.
+    // Only host names of AWS contain the region.
     let run = render.with(|command| _ = command.env_remove("AWS_ENDPOINT_URL")).run();
     ends(run, 2, &[&setting.server.uri("a.blend"), "AWS_REGION: `eu west/1`"]);
 }

@@ -1,4 +1,4 @@
-//! The faults of the S3 server that are about uploads, or come at random.
+//! Tests of the fake S3 server: faults of uploads, faults at random.
 
 use std::collections::HashSet;
 use std::io::{ErrorKind, Write as _};
@@ -18,14 +18,14 @@ async fn put(client: &Client, key: &str, bytes: Vec<u8>) -> Result<(), String> {
 }
 
 #[test]
-fn an_upload_can_arrive_with_a_wrong_bit_and_is_refused() {
+fn a_corrupt_upload_is_refused() {
     let server = S3Server::start();
     let client = client(&server);
-    server.inject(Fault::on(Operation::PutObject).times(1).spoil_upload(42));
+    server.inject(Fault::on(Operation::PutObject).times(1).corrupt_upload(42));
     block(async {
-        let spoilt = client.put_object().bucket(BUCKET).key("k");
-        let spoilt = spoilt.body(ByteStream::from(pattern(1000))).send().await;
-        assert_eq!(code(&spoilt), "XAmzContentSHA256Mismatch");
+        let corrupt = client.put_object().bucket(BUCKET).key("k");
+        let corrupt = corrupt.body(ByteStream::from(pattern(1000))).send().await;
+        assert_eq!(code(&corrupt), "XAmzContentSHA256Mismatch");
         assert_eq!(server.get("k"), None);
         put(&client, "k", pattern(1000)).await.expect("an upload");
     });
@@ -33,7 +33,7 @@ fn an_upload_can_arrive_with_a_wrong_bit_and_is_refused() {
 }
 
 #[test]
-fn an_upload_can_be_reset_in_its_middle_or_after_its_end() {
+fn an_upload_can_be_reset_in_the_middle_or_after_its_end() {
     let server = S3Server::start();
     server.inject(Fault::on(Operation::PutObject).key("middle").reset_upload(1000));
     server.inject(Fault::on(Operation::PutObject).key("end").reset_after());
@@ -47,19 +47,19 @@ fn an_upload_can_be_reset_in_its_middle_or_after_its_end() {
 }
 
 #[test]
-fn an_upload_can_be_left_lying() {
+fn an_upload_can_stall() {
     let server = S3Server::start();
     server.inject(Fault::on(Operation::PutObject).stall_upload(1000));
     let mut stream = ask(&server, "PUT /render-test/k HTTP/1.1\r\ncontent-length: 100000000");
     stream.write_all(&[0; 2000]).expect("the first bytes");
     server.wait_for_arrival(|request| request.bytes_in >= 1000, LONG);
-    // What the system takes in, and then no more.
+    // The buffers of the connection fill up; then nothing more is accepted.
     stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a TCP socket");
     let error = stream.write_all(&vec![0; 100_000_000]).expect_err("nobody reads");
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
 }
 
-/// Asks for the same things, and says how each request went.
+/// Makes the same requests each time, and returns the outcome of each.
 fn outcomes(seed: u64, percent: u8) -> Vec<String> {
     let server = S3Server::start();
     server.put_many((0..30).map(|n| (format!("in/{n}"), pattern(5000))));
@@ -71,28 +71,31 @@ fn outcomes(seed: u64, percent: u8) -> Vec<String> {
             for attempt in 0..2 {
                 let got = get(&client, &format!("in/{n}")).await;
                 if let Ok(bytes) = &got {
-                    assert_eq!(bytes, &pattern(5000), "a checksum covers it");
+                    assert_eq!(bytes, &pattern(5000), "the checksum missed a wrong byte");
                 }
                 let sent = put(&client, &format!("out/{n}"), pattern(5000)).await;
                 outcomes.push(format!("{n} {attempt} {} {}", got.is_ok(), sent.is_ok()));
                 let stored = server.get(&format!("out/{n}"));
-                assert!(stored.is_none_or(|bytes| bytes == pattern(5000)), "never a wrong byte");
+                assert!(
+                    stored.is_none_or(|bytes| bytes == pattern(5000)),
+                    "a wrong byte is stored"
+                );
             }
         }
     });
     assert_eq!(server.count(Operation::GetObject), 60);
     server.clear_faults();
-    block(put(&client, "after", Vec::new())).expect("no faults any more");
+    block(put(&client, "after", Vec::new())).expect("no more faults");
     outcomes
 }
 
 #[test]
-fn a_share_of_all_requests_goes_wrong_and_the_seed_says_which() {
+fn a_percentage_of_all_requests_fails_and_the_seed_determines_which() {
     let seed = 20;
     let first = outcomes(seed, 30);
     assert_eq!(first, outcomes(seed, 30));
     assert_ne!(first, outcomes(seed + 1, 30));
-    // One of the ways is only late; the share is that of 120 requests.
+    // 30 % of 120 requests, less those with the fault that is only a delay.
     let failed: usize = first.iter().map(|outcome| outcome.matches("false").count()).sum();
     assert!((20..=50).contains(&failed), "{failed}");
     let none: HashSet<_> = outcomes(seed, 0).iter().map(|o| o.contains("false")).collect();
@@ -100,7 +103,7 @@ fn a_share_of_all_requests_goes_wrong_and_the_seed_says_which() {
 }
 
 #[test]
-fn a_rule_comes_before_chance() {
+fn rules_take_precedence_over_random_faults() {
     let server = S3Server::start();
     server.put("k", b"1");
     server.fault_rate(1, 100);
@@ -109,7 +112,7 @@ fn a_rule_comes_before_chance() {
     let answer = block(async { client.get_object().bucket(BUCKET).key("k").send().await });
     assert_eq!(code(&answer), "NoSuchKey");
     assert_eq!(server.faults(), 1);
-    // It may be late, an error, or none at all.
+    // The response may be late, an error, or missing.
     drop(block(async { client.get_object().bucket(BUCKET).key("k").send().await }));
     assert_eq!(server.faults(), 2);
 }

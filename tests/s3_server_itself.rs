@@ -1,8 +1,8 @@
-//! The S3 server that other tests stand on does what they rely on.
+//! Tests of the fake S3 server: everything that other tests rely on.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::http::HttpResponse;
@@ -17,14 +17,15 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 
 use crate::support::s3_server::{
-    ACCESS_KEY, BUCKET, Fault, Operation, REGION, S3Server, SECRET_KEY,
+    ACCESS_KEY, BUCKET, Fault, Gate, Operation, REGION, S3Server, SECRET_KEY,
 };
+use crate::support::wait_until;
 
-/// Longer than anything here takes, even on a busy machine.
+/// The limit for every wait: longer than any event takes, even on a busy machine.
 const LONG: Duration = Duration::from_mins(1);
 
 #[test]
-fn an_object_has_the_bytes_and_the_metadata_it_was_sent_with() {
+fn an_object_has_the_bytes_and_metadata_of_its_upload() {
     let server = S3Server::start();
     let client = client(&server);
     let put = client.put_object().bucket(BUCKET).key("a/b.png").content_type("image/png");
@@ -69,7 +70,7 @@ fn ranges_and_conditions_are_honoured() {
 }
 
 #[test]
-fn what_is_not_there_is_said_to_be_missing() {
+fn objects_and_buckets_that_do_not_exist_are_reported_as_missing() {
     let server = S3Server::start();
     let client = client(&server);
     server.put("frames/0001.png", b"");
@@ -100,7 +101,7 @@ fn more_than_a_thousand_objects_are_listed_in_pages() {
 }
 
 #[test]
-fn prefixes_are_rolled_up() {
+fn common_prefixes_are_listed_once() {
     let server = S3Server::start();
     let client = client(&server);
     server.put_many(["a", "a/1", "a/2", "b/1", "c"].map(|key| (key, Vec::new())));
@@ -109,7 +110,7 @@ fn prefixes_are_rolled_up() {
 }
 
 #[test]
-fn every_key_is_stored_and_listed_as_it_is() {
+fn every_key_is_stored_and_listed_verbatim() {
     let server = S3Server::start();
     let client = client(&server);
     let long = "long/".repeat(200);
@@ -141,8 +142,8 @@ fn every_key_is_stored_and_listed_as_it_is() {
     });
     assert_eq!(server.keys(""), keys);
     assert_eq!(list(&client, "", None).concat(), keys);
-    let asked: Vec<String> = server.requests().into_iter().map(|request| request.key).collect();
-    assert_eq!(asked[..keys.len()], keys);
+    let logged: Vec<String> = server.requests().into_iter().map(|request| request.key).collect();
+    assert_eq!(logged[..keys.len()], keys);
 
     let other = S3Server::start();
     let client = self::client(&other);
@@ -238,25 +239,25 @@ fn an_upload_with_a_wrong_checksum_changes_nothing() {
 }
 
 #[test]
-fn the_environment_leads_a_client_to_the_server() {
+fn the_environment_gives_a_client_access_to_the_server() {
     let names: Vec<&str> = S3Server::start().env().into_iter().map(|(name, _)| name).collect();
     assert!(names.contains(&"AWS_ENDPOINT_URL") && names.contains(&"AWS_SECRET_ACCESS_KEY"));
     assert_eq!(S3Server::start().uri("a b"), "s3://render-test/a b");
 }
 
 #[test]
-fn an_error_is_answered_as_often_as_the_rule_says() {
+fn a_rule_can_skip_requests_and_limit_its_errors() {
     let server = S3Server::start();
     let client = client(&server);
     server.put("frames/0003.png", b"3");
     let slow_down = Fault::on(Operation::GetObject).key("0003").skip(1).times(2);
     server.inject(slow_down.respond_with(503, "SlowDown", &[("retry-after", "7")]));
     let get = || get(&client, "frames/0003.png");
-    let answers = block(async { [get().await, get().await, get().await, get().await] });
-    assert!(answers[0].is_ok() && answers[3].is_ok());
-    for answer in &answers[1..3] {
-        assert_eq!(code(answer), "SlowDown");
-        let raw = answer.as_ref().err().and_then(SdkError::raw_response).expect("an answer");
+    let results = block(async { [get().await, get().await, get().await, get().await] });
+    assert!(results[0].is_ok() && results[3].is_ok());
+    for result in &results[1..3] {
+        assert_eq!(code(result), "SlowDown");
+        let raw = result.as_ref().err().and_then(SdkError::raw_response).expect("a response");
         assert_eq!(raw.headers().get("retry-after"), Some("7"));
     }
     let faulted: Vec<bool> = server.requests().iter().map(|request| request.faulted).collect();
@@ -264,7 +265,7 @@ fn an_error_is_answered_as_often_as_the_rule_says() {
 }
 
 #[test]
-fn the_first_rule_that_fits_decides() {
+fn the_first_matching_rule_applies() {
     let server = S3Server::start();
     let client = client(&server);
     server.inject(Fault::on(Operation::PutObject).respond(403, "AccessDenied"));
@@ -286,9 +287,9 @@ fn completing_an_upload_can_fail_with_status_200() {
     block(async {
         let id = create_upload(&client, "k").await;
         let complete = client.complete_multipart_upload().bucket(BUCKET).key("k").upload_id(id);
-        let answer = complete.send().await;
-        assert_eq!(code(&answer), "InternalError");
-        let raw = answer.as_ref().err().and_then(SdkError::raw_response).expect("an answer");
+        let result = complete.send().await;
+        assert_eq!(code(&result), "InternalError");
+        let raw = result.as_ref().err().and_then(SdkError::raw_response).expect("a response");
         assert_eq!(raw.status().as_u16(), 200);
     });
     assert_eq!(server.open_uploads(), ["k"]);
@@ -320,9 +321,9 @@ fn a_connection_can_be_closed() {
 }
 
 #[test]
-fn an_answer_can_be_lost_after_the_work_is_done() {
+fn a_response_can_be_lost_after_the_operation() {
     let server = S3Server::start();
-    server.inject(Fault::on(Operation::PutObject).lose_answer());
+    server.inject(Fault::on(Operation::PutObject).lose_response());
     let put = client(&server).put_object().bucket(BUCKET).key("k");
     let put = block(put.body(ByteStream::from_static(b"new")).send());
     assert!(matches!(put, Err(SdkError::DispatchFailure(_))), "{put:?}");
@@ -330,43 +331,42 @@ fn an_answer_can_be_lost_after_the_work_is_done() {
 }
 
 #[test]
-fn a_body_can_end_too_early() {
+fn a_response_body_can_be_truncated() {
     let server = S3Server::start();
     let bytes = pattern(3_000_000);
     server.put("k", &bytes);
     for after in [0, 1, 1_234_567] {
         server.clear_faults();
         server.inject(Fault::on(Operation::GetObject).truncate_body(after));
-        let mut answer = Vec::new();
+        let mut response = Vec::new();
         let mut stream = ask(&server, &presigned_get(&server, "k"));
-        stream.read_to_end(&mut answer).expect("an end without a reset");
-        let (head, body) = split(&answer);
+        stream.read_to_end(&mut response).expect("an end without a reset");
+        let (head, body) = split(&response);
         assert!(head.starts_with("HTTP/1.1 200"), "{head}");
         assert!(head.to_lowercase().contains("content-length: 3000000\r\n"), "{head}");
         assert!(body == &bytes[..after], "{} bytes", body.len());
         let request = server.wait_for(|request| request.bytes_out == after as u64, LONG);
         assert_eq!(request.status, Some(200));
     }
-    let error = block(get(&client(&server), "k")).expect_err("no whole body");
+    let error = block(get(&client(&server), "k")).expect_err("a truncated body");
     assert!(matches!(error, SdkError::ResponseError(_)), "{error:?}");
 }
 
 #[test]
-fn a_body_can_have_a_wrong_bit() {
+fn a_response_body_can_have_a_flipped_bit() {
     let server = S3Server::start();
     server.put("k", &[0; 100]);
     server.inject(Fault::on(Operation::GetObject).flip_bit(42));
-    let mut answer = Vec::new();
+    let mut response = Vec::new();
     let mut stream = ask(&server, &presigned_get(&server, "k"));
-    stream.set_read_timeout(Some(LONG)).expect("a TCP socket");
-    while !answer.windows(4).any(|end| end == b"\r\n\r\n") || split(&answer).1.len() < 100 {
+    while !response.windows(4).any(|end| end == b"\r\n\r\n") || split(&response).1.len() < 100 {
         let mut buffer = [0; 1000];
-        let length = stream.read(&mut buffer).expect("more of the answer");
-        answer.extend_from_slice(&buffer[..length]);
+        let length = stream.read(&mut buffer).expect("more of the response");
+        response.extend_from_slice(&buffer[..length]);
     }
-    let mut wrong = [0; 100];
-    wrong[42] = 1;
-    assert_eq!(split(&answer).1, wrong);
+    let mut corrupt = [0; 100];
+    corrupt[42] = 1;
+    assert_eq!(split(&response).1, corrupt);
 
     let error = block(get(&client(&server), "k")).expect_err("a wrong checksum");
     let text = DisplayErrorContext(error).to_string();
@@ -374,70 +374,90 @@ fn a_body_can_have_a_wrong_bit() {
 }
 
 #[test]
-fn an_answer_can_be_late() {
+fn a_response_can_be_delayed_and_later_rules_still_apply() {
     let server = S3Server::start();
-    server.put("k", b"late");
-    server.inject(Fault::on_any().delay(Duration::from_millis(300)));
+    server.put("k", b"here");
+    server.inject(Fault::on_any().key("never").delay(LONG * 60));
+    server.inject(Fault::on_any().delay(Duration::from_millis(1)));
     server.inject(Fault::on_any().times(1).respond(500, "InternalError"));
     let client = client(&server);
     assert_eq!(code(&block(get(&client, "k"))), "InternalError");
-    assert_eq!(block(get(&client, "k")).expect("a download"), b"late");
-    for request in server.requests() {
-        let request = server.wait_for(|other| other.started == request.started, LONG);
-        let took = request.finished.expect("an end") - request.started;
-        assert!(took >= Duration::from_millis(300), "{took:?}");
-    }
+    let stream = ask(&server, "GET /render-test/never HTTP/1.1");
+    let delayed = server.wait_for_arrival(|request| request.key == "never", LONG);
+    assert_eq!(block(get(&client, "k")).expect("a download"), b"here");
+    assert_eq!(delayed.finished, None);
+    assert_eq!(hang_up(stream), [0; 0]);
+    assert!(server.requests().iter().all(|request| request.faulted));
 }
 
 #[test]
-fn an_answer_can_fail_to_come() {
+fn a_request_can_be_held_back_until_a_gate_opens() {
+    let server = S3Server::start();
+    server.put("k", b"here");
+    let gate = Gate::default();
+    server.inject(Fault::on_any().hold(&gate));
+    std::thread::scope(|scope| {
+        let download = scope.spawn(|| block(get(&client(&server), "k")));
+        let held = server.wait_for_arrival(|request| request.key == "k", LONG);
+        assert_eq!((held.status, held.finished), (None, None));
+        gate.open();
+        assert_eq!(download.join().expect("no panic").expect("a download"), b"here");
+    });
+}
+
+#[test]
+fn a_response_can_be_missing() {
     let server = S3Server::start();
     server.inject(Fault::on_any().stall());
     let stream = ask(&server, "GET /render-test/k HTTP/1.1");
     let request = server.wait_for_arrival(|request| request.key == "k", LONG);
     assert_eq!(request.finished, None);
-    assert_silent(stream);
+    assert_eq!(hang_up(stream), [0; 0]);
     assert_eq!(server.wait_for(|request| request.key == "k", LONG).status, None);
 
     let mut stream = ask(&server, "PUT /render-test/put HTTP/1.1\r\ncontent-length: 1000000");
     stream.write_all(&vec![0; 1_000_000]).expect("an upload");
     server.wait_for_arrival(|request| request.bytes_in == 1_000_000, LONG);
-    assert_silent(stream);
+    assert_eq!(hang_up(stream), [0; 0]);
     server.wait_for(|request| request.key == "put", LONG);
     assert_eq!(server.get("put"), None);
 }
 
 #[test]
-fn a_body_can_stop_coming() {
+fn a_response_body_can_stall() {
     let server = S3Server::start();
     server.put("k", &pattern(1000));
     server.inject(Fault::on_any().stall_body(10));
     let mut stream = ask(&server, &presigned_get(&server, "k"));
-    let mut answer = Vec::new();
-    while !answer.ends_with(&pattern(10)) {
+    let mut response = Vec::new();
+    while !response.ends_with(&pattern(10)) {
         let mut byte = [0];
-        stream.read_exact(&mut byte).expect("more of the answer");
-        answer.extend(byte);
+        stream.read_exact(&mut byte).expect("more of the response");
+        response.extend(byte);
     }
-    assert!(split(&answer).0.to_lowercase().contains("content-length: 1000\r\n"));
-    assert_silent(stream);
+    assert!(split(&response).0.to_lowercase().contains("content-length: 1000\r\n"));
+    assert_eq!(hang_up(stream), [0; 0]);
     let request = server.wait_for(|_| true, LONG);
     assert_eq!((request.status, request.bytes_out), (Some(200), 10));
 }
 
 #[test]
-fn a_body_can_come_slowly() {
+fn a_response_body_can_be_slow() {
     let server = S3Server::start();
     server.put("k", &pattern(1000));
-    server.inject(Fault::on_any().drip_body(2000));
-    let start = Instant::now();
-    let bytes = block(get(&client(&server), "k")).expect("a download");
-    assert!(start.elapsed() >= Duration::from_millis(450), "{:?}", start.elapsed());
-    assert_eq!(bytes, pattern(1000));
+    server.inject(Fault::on_any().times(1).drip_body(1));
+    // At one byte per second, the response has begun long before it ends.
+    let stream = ask(&server, &presigned_get(&server, "k"));
+    let begun = server.wait_for_arrival(|request| request.bytes_out > 0, LONG);
+    assert!(begun.bytes_out < 1000 && begun.finished.is_none(), "{begun:?}");
+    drop(stream);
+
+    server.inject(Fault::on_any().drip_body(100_000));
+    assert_eq!(block(get(&client(&server), "k")).expect("a download"), pattern(1000));
 }
 
 #[test]
-fn waiting_ends_with_the_request() {
+fn waiting_ends_when_the_request_is_finished() {
     let server = S3Server::start();
     server.put("k", b"");
     std::thread::scope(|scope| {
@@ -447,8 +467,7 @@ fn waiting_ends_with_the_request() {
         assert_eq!((request.operation, request.status), (Operation::GetObject, Some(200)));
         assert!(request.finished >= Some(request.started));
     });
-    let two = server.wait_until(|requests| Some(requests.len()), LONG);
-    assert_eq!(two, 1);
+    assert_eq!(server.wait_until(|requests| Some(requests.len()), LONG), 1);
 }
 
 #[test]
@@ -458,7 +477,7 @@ fn waiting_in_vain_shows_the_log() {
 }
 
 #[test]
-fn another_region_is_redirected_to() {
+fn requests_signed_for_another_region_are_redirected() {
     let server = S3Server::start_in_region("eu-central-1");
     server.put("k", b"here");
     let config = config(&server, SECRET_KEY, TlsContext::default());
@@ -466,14 +485,14 @@ fn another_region_is_redirected_to() {
     let here = Client::from_conf(here);
     let client = Client::from_conf(config);
     block(async {
-        let answer = get(&client, "k").await;
-        assert_eq!(code(&answer), "PermanentRedirect");
+        let result = get(&client, "k").await;
+        assert_eq!(code(&result), "PermanentRedirect");
         let head = client.head_bucket().bucket(BUCKET).send().await;
         for raw in [
-            answer.as_ref().err().and_then(SdkError::raw_response),
+            result.as_ref().err().and_then(SdkError::raw_response),
             head.as_ref().err().and_then(SdkError::raw_response),
         ] {
-            let raw = raw.expect("an answer");
+            let raw = raw.expect("a response");
             assert_eq!(raw.status().as_u16(), 301);
             assert_eq!(raw.headers().get("x-amz-bucket-region"), Some("eu-central-1"));
         }
@@ -482,7 +501,7 @@ fn another_region_is_redirected_to() {
 }
 
 #[test]
-fn a_server_with_tls_is_believed_by_those_who_trust_it() {
+fn a_server_with_tls_is_accepted_only_by_clients_that_trust_its_certificate() {
     let server = S3Server::start_tls();
     server.put("k", b"secret");
     let pem = std::fs::read_to_string(server.ca_file()).expect("a certificate");
@@ -499,12 +518,12 @@ fn a_server_with_tls_is_believed_by_those_who_trust_it() {
     assert_eq!(server.count(Operation::GetObject), 1);
 
     server.inject(Fault::on_any().truncate_body(3));
-    let error = block(get(&trusting, "k")).expect_err("no whole body");
+    let error = block(get(&trusting, "k")).expect_err("a truncated body");
     assert!(matches!(error, SdkError::ResponseError(_)), "{error:?}");
 }
 
 #[test]
-fn nothing_of_a_server_is_left_when_it_is_dropped() {
+fn dropping_a_server_stops_its_thread_and_closes_its_connections() {
     let server = S3Server::start();
     let name = server.endpoint().replace("http://127.0.0.1:", "s3-");
     let address = server.endpoint().replace("http://", "");
@@ -515,24 +534,20 @@ fn nothing_of_a_server_is_left_when_it_is_dropped() {
     assert!(threads().contains(&name), "{:?}", threads());
 
     drop(server);
-    // The system lists a thread for a moment after it has ended.
-    let start = Instant::now();
-    while threads().contains(&name) {
-        assert!(start.elapsed() < LONG, "{:?}", threads());
-        std::thread::yield_now();
-    }
+    // The kernel may list a thread for a moment after its end.
+    wait_until("the thread is gone", || !threads().contains(&name));
     assert_eq!(stalled.read(&mut [0]).expect("an end"), 0);
-    let refused = TcpStream::connect(address).expect_err("nobody there");
+    let refused = TcpStream::connect(address).expect_err("no listener");
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
 }
 
-/// Runs a future.
+/// Runs a future to completion.
 pub fn block<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.expect("a runtime").block_on(future)
 }
 
-/// A client that does not try again.
+/// Creates a client that does not retry.
 pub fn client(server: &S3Server) -> Client {
     Client::from_conf(config(server, SECRET_KEY, TlsContext::default()))
 }
@@ -555,10 +570,10 @@ fn config(server: &S3Server, secret_key: &str, context: TlsContext) -> Config {
 
 pub type GetError = SdkError<GetObjectError>;
 
-/// The bytes of an object. A body that cannot be read is a `ResponseError`.
+/// Downloads an object. A body that cannot be read is a `ResponseError`.
 pub async fn get(client: &Client, key: &str) -> Result<Vec<u8>, GetError> {
-    let answer = client.get_object().bucket(BUCKET).key(key).send().await?;
-    let body = answer.body.collect().await;
+    let response = client.get_object().bucket(BUCKET).key(key).send().await?;
+    let body = response.body.collect().await;
     let failed = |error| {
         let status = 200.try_into().expect("a status");
         SdkError::response_error(error, HttpResponse::new(status, SdkBody::empty()))
@@ -566,15 +581,15 @@ pub async fn get(client: &Client, key: &str) -> Result<Vec<u8>, GetError> {
     Ok(body.map_err(failed)?.to_vec())
 }
 
-/// The code of an error that the server answered.
+/// Returns the code of an error response.
 pub fn code<T: std::fmt::Debug, E: ProvideErrorMetadata + std::fmt::Debug>(
-    answer: &Result<T, E>,
+    result: &Result<T, E>,
 ) -> &str {
-    let error = answer.as_ref().expect_err("an error");
-    error.code().unwrap_or_else(|| panic!("an error without code: {error:?}"))
+    let error = result.as_ref().expect_err("an error");
+    error.code().unwrap_or_else(|| panic!("an error without a code: {error:?}"))
 }
 
-/// The pages of a list: its keys, then its prefixes.
+/// Returns the pages of a listing: keys, then common prefixes.
 fn list(client: &Client, prefix: &str, delimiter: Option<&str>) -> Vec<Vec<String>> {
     let list = client.list_objects_v2().bucket(BUCKET).prefix(prefix);
     let list = list.set_delimiter(delimiter.map(str::to_owned));
@@ -596,7 +611,7 @@ async fn create_upload(client: &Client, key: &str) -> String {
     create.expect("an upload").upload_id.expect("an id")
 }
 
-/// The first line of a signed request for an object.
+/// Returns the request line of a signed GET.
 fn presigned_get(server: &S3Server, key: &str) -> String {
     let config = PresigningConfig::expires_in(LONG).expect("a duration");
     let get = client(server).get_object().bucket(BUCKET).key(key).presigned(config);
@@ -604,7 +619,7 @@ fn presigned_get(server: &S3Server, key: &str) -> String {
     format!("GET {} HTTP/1.1", uri.replace(&server.endpoint(), ""))
 }
 
-/// Sends a request without a library that could try again.
+/// Sends the head of a request without a library that could retry.
 pub fn ask(server: &S3Server, request: &str) -> TcpStream {
     let address = server.endpoint().replace("http://", "");
     let mut stream = TcpStream::connect(&address).expect("a connection");
@@ -613,30 +628,31 @@ pub fn ask(server: &S3Server, request: &str) -> TcpStream {
     stream
 }
 
-/// Nothing comes, and the connection stays open; it is closed here.
-fn assert_silent(mut stream: TcpStream) {
-    let timeout = Some(Duration::from_millis(100));
-    stream.set_read_timeout(timeout).expect("a TCP socket");
-    let error = stream.read(&mut [0]).expect_err("silence");
-    assert_eq!(error.kind(), ErrorKind::WouldBlock);
+/// Closes the client's half of a connection, waits until the server closes the other half, and
+/// returns everything that it still sent.
+fn hang_up(mut stream: TcpStream) -> Vec<u8> {
+    stream.shutdown(Shutdown::Write).expect("an open connection");
+    let mut rest = Vec::new();
+    stream.read_to_end(&mut rest).expect("an end without a reset");
+    rest
 }
 
-/// The head and the body of an answer.
-fn split(answer: &[u8]) -> (&str, &[u8]) {
-    let end = answer.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
-    (str::from_utf8(&answer[..end]).expect("text"), &answer[end..])
+/// Splits a response into head and body.
+fn split(response: &[u8]) -> (&str, &[u8]) {
+    let end = response.windows(4).position(|end| end == b"\r\n\r\n").expect("a head") + 4;
+    (str::from_utf8(&response[..end]).expect("text"), &response[end..])
 }
 
-/// Bytes in which a wrong place would show.
+/// Returns bytes that reveal a piece in the wrong place.
 pub fn pattern(length: u32) -> Vec<u8> {
     (0..length).flat_map(u32::to_be_bytes).take(length as usize).collect()
 }
 
-/// The names of the threads of this process.
+/// Returns the names of the threads of this process.
 fn threads() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").expect("the threads");
     let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm"));
-    // A thread can end while the list is read.
+    // A thread may end while the list is read.
     let names = tasks.flatten().flat_map(name);
     names.map(|name| name.trim_end().to_owned()).collect()
 }

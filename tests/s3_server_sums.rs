@@ -1,4 +1,4 @@
-//! The S3 server's checksums of what is uploaded in parts.
+//! Tests of the fake S3 server: checksums of multipart uploads.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
@@ -11,9 +11,9 @@ use aws_sdk_s3::types::{
 use crate::s3_server_itself::{block, client, code};
 use crate::support::s3_server::{BUCKET, S3Server};
 
-/// Its CRC-64/NVME is in the catalogue of CRC algorithms at reveng.sourceforge.io.
+/// The check value of CRC-64/NVME is in the catalogue of CRC algorithms at reveng.sourceforge.io.
 const CONTENT: &[u8] = b"123456789";
-const SUM: &str = "rosUhgp5mIg=";
+const CHECKSUM: &str = "rosUhgp5mIg=";
 
 async fn begin(client: &Client, algorithm: ChecksumAlgorithm, kind: ChecksumType) -> String {
     let create = client.create_multipart_upload().bucket(BUCKET).key("k");
@@ -25,7 +25,7 @@ async fn finish(
     client: &Client,
     id: &str,
     kind: ChecksumType,
-    sum: &str,
+    checksum: &str,
 ) -> Result<Option<String>, SdkError<CompleteMultipartUploadError>> {
     let part = client.upload_part().bucket(BUCKET).key("k").upload_id(id).part_number(1);
     let part = part.checksum_algorithm(ChecksumAlgorithm::Crc64Nvme);
@@ -34,11 +34,11 @@ async fn finish(
     let parts = CompletedMultipartUpload::builder().parts(part).build();
     let complete = client.complete_multipart_upload().bucket(BUCKET).key("k").upload_id(id);
     let complete = complete.multipart_upload(parts).checksum_type(kind);
-    complete.checksum_crc64_nvme(sum).send().await.map(|done| done.checksum_crc64_nvme)
+    complete.checksum_crc64_nvme(checksum).send().await.map(|done| done.checksum_crc64_nvme)
 }
 
 #[test]
-fn the_checksum_of_the_whole_is_compared_and_kept() {
+fn the_checksum_of_the_object_is_verified_and_returned() {
     let server = S3Server::start();
     let client = client(&server);
     block(async {
@@ -47,17 +47,17 @@ fn the_checksum_of_the_whole_is_compared_and_kept() {
         assert_eq!(code(&finish(&client, &id, full.clone(), "AAAAAAAAAAA=").await), "BadDigest");
         assert_eq!((server.get("k"), server.open_uploads().len()), (None, 1));
         let composite = ChecksumType::Composite;
-        assert_eq!(code(&finish(&client, &id, composite, SUM).await), "InvalidRequest");
-        let done = finish(&client, &id, full.clone(), SUM).await.expect("an object");
-        assert_eq!(done.as_deref(), Some(SUM));
+        assert_eq!(code(&finish(&client, &id, composite, CHECKSUM).await), "InvalidRequest");
+        let done = finish(&client, &id, full.clone(), CHECKSUM).await.expect("an object");
+        assert_eq!(done.as_deref(), Some(CHECKSUM));
 
         let head = client.head_object().bucket(BUCKET).key("k");
-        let asked = head.clone().checksum_mode(ChecksumMode::Enabled).send().await.expect("it");
-        assert_eq!(asked.checksum_crc64_nvme(), Some(SUM));
-        assert_eq!(asked.checksum_type(), Some(&full));
+        let head = head.clone().checksum_mode(ChecksumMode::Enabled).send().await.expect("it");
+        assert_eq!(head.checksum_crc64_nvme(), Some(CHECKSUM));
+        assert_eq!(head.checksum_type(), Some(&full));
         let get = client.get_object().bucket(BUCKET).key("k").checksum_mode(ChecksumMode::Enabled);
         let whole = get.clone().send().await.expect("it");
-        assert_eq!(whole.checksum_crc64_nvme(), Some(SUM));
+        assert_eq!(whole.checksum_crc64_nvme(), Some(CHECKSUM));
         assert_eq!(whole.checksum_type(), Some(&full));
         assert_eq!(whole.body.collect().await.expect("a body").to_vec(), CONTENT);
         let range = get.range("bytes=0-3").send().await.expect("it");
@@ -66,7 +66,7 @@ fn the_checksum_of_the_whole_is_compared_and_kept() {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused() {
+fn invalid_combinations_of_algorithm_and_type_are_refused() {
     let server = S3Server::start();
     let client = client(&server);
     block(async {

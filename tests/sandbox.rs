@@ -1,6 +1,6 @@
-//! What Blender and FFmpeg are given and may reach: a short environment, their own files and the
-//! scene's, and what flags add. And what happens where the kernel cannot keep them in. What they
-//! must not reach is tried in `hostile.rs`.
+//! The environment variables and the files that Blender and FFmpeg can access, and the flags that
+//! add some. And kernels without support for the sandbox. `hostile.rs` tests what must be out of
+//! reach.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::frames;
-use crate::support::{Worker, fixture, names, ordered_scene, scene, worker};
+use crate::support::{Worker, fixture, names, ordered_scene, report, scene, worker};
 
-/// A folder of the test's own.
+/// A folder of the test.
 struct Place(TempDir);
 
 impl Place {
@@ -27,7 +27,7 @@ impl Place {
         self.0.path().join(name)
     }
 
-    /// Renders a scene of ours from a folder of its own.
+    /// A command line that renders one of the test scenes, copied to a folder of its own.
     fn render(&self, name: &str) -> Worker {
         let job = self.path("job");
         fs::create_dir_all(&job).unwrap();
@@ -36,8 +36,8 @@ impl Place {
     }
 }
 
-/// Adds variables that are anybody's business, and some that are not.
-fn surrounded(worker: Worker) -> Worker {
+/// Adds variables that programs may see, and some that they must not see.
+fn with_variables(worker: Worker) -> Worker {
     worker
         .env("TZ", "UTC")
         .env("OCIO", "/colours/config.ocio")
@@ -52,7 +52,7 @@ fn surrounded(worker: Worker) -> Worker {
         .env("EMPTY", "")
 }
 
-/// The environment that a stand-in wrote down, without what its own Python may have added.
+/// Returns the environment in a stand-in's record, without variables that Python adds.
 fn environ(record: &Path) -> serde_json::Map<String, Value> {
     let launch: Value = serde_json::from_slice(&fs::read(record).unwrap()).unwrap();
     let mut environ = launch["environ"].as_object().unwrap().clone();
@@ -63,7 +63,7 @@ fn environ(record: &Path) -> serde_json::Map<String, Value> {
 }
 
 #[test]
-fn blender_gets_a_short_environment_and_what_is_passed() {
+fn blender_gets_a_short_environment_and_the_passed_variables() {
     let own = ["CUDA_VISIBLE_DEVICES", "HOME", "LANG", "LC_ALL", "OCIO", "PATH"];
     let own = [&own[..], &["PULSE_RUNTIME_PATH", "TMPDIR", "TZ"]].concat();
     let cases: [(&str, &[&str]); 3] = [
@@ -76,8 +76,8 @@ fn blender_gets_a_short_environment_and_what_is_passed() {
         let orders = json!({"record": place.path("launch")});
         fs::write(place.path("scene.blend"), ordered_scene(1, 1, &orders)).unwrap();
         let render = worker("render").input(place.path("scene.blend")).output(place.path("out"));
-        let run = surrounded(render.args("-f 1").args(flags).stand_in_blender()).run().exits(0);
-        run.never_says(&["every script in a scene can read"]);
+        let render = with_variables(render.args("-f 1").args(flags).stand_in_blender());
+        render.run().exits(0).logs_no_warnings();
         let environ = environ(&place.path("launch"));
         let mut expected = [&own[..], passed].concat();
         expected.sort_unstable();
@@ -89,11 +89,11 @@ fn blender_gets_a_short_environment_and_what_is_passed() {
 }
 
 #[test]
-fn credentials_are_passed_with_a_warning() {
+fn passing_credentials_is_a_warning() {
     let place = Place::new();
     let render = place.render("tiny").env("AWS_SECRET_ACCESS_KEY", "secret");
     let run = render.args("--pass-env AWS_SECRET_ACCESS_KEY").run();
-    run.exits(0).says(&["every script in a scene can read AWS_SECRET_ACCESS_KEY"]);
+    run.exits(0).logs(&["every script in a scene can read AWS_SECRET_ACCESS_KEY"]);
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn ffmpeg_gets_a_short_environment() {
     fs::write(place.path("ffmpeg.orders"), orders).unwrap();
     let stitch = worker("stitch").input(place.path("in")).output(place.path("out"));
     let stitch = stitch.arg("--ffmpeg").arg(place.path("ffmpeg")).args("--sandbox off");
-    surrounded(stitch).run().exits(0);
+    with_variables(stitch).run().exits(0);
     let environ = environ(&place.path("launch"));
     let mut names: Vec<_> = environ.keys().collect();
     names.sort();
@@ -113,28 +113,28 @@ fn ffmpeg_gets_a_short_environment() {
 }
 
 #[test]
-fn every_codec_is_encoded_in_the_sandbox() {
+fn every_codec_can_be_encoded_in_the_sandbox() {
     let place = Place::new();
     frames::write(&place.path("in/frames"), 1..=5);
     for codec in ["h264", "h265", "prores"] {
         let stitch = worker("stitch").input(place.path("in")).output(place.path(codec));
         let run = stitch.args("--sandbox require --codec").arg(codec).run().exits(0);
-        run.says(&["5 frames"]);
+        run.logs(&["5 frames"]);
     }
 }
 
 #[test]
-fn what_lies_elsewhere_is_named_and_can_be_allowed() {
+fn files_outside_of_the_scenes_folder_are_named_and_can_be_allowed() {
     let place = Place::new();
-    // The scene wants textures/missing.png; that folder is a link out of the scene's own.
+    // The scene needs textures/missing.png; `textures` is a link out of the scene's folder.
     fs::create_dir(place.path("elsewhere")).unwrap();
     fs::write(place.path("elsewhere/missing.png"), frames::frame(1)).unwrap();
     let render = || place.render("missing_texture");
     let textures = place.path("job/textures");
-    render().run().exits(0).says(&["image missing.png not found"]);
+    render().run().exits(0).logs(&["image missing.png not found"]);
     symlink(place.path("elsewhere"), textures).unwrap();
     let run = render().run().exits(0);
-    run.says(&["image missing.png cannot be read", "(Permission denied; --allow-read)"]);
+    run.logs(&["image missing.png cannot be read", "(Permission denied; --allow-read)"]);
     let allowed = || [place.path("no-such-folder"), place.path("elsewhere")];
     for flags in [true, false] {
         let worker = allowed().iter().fold(render(), |worker, path| {
@@ -142,13 +142,13 @@ fn what_lies_elsewhere_is_named_and_can_be_allowed() {
         });
         let variable = std::env::join_paths(allowed()).unwrap();
         let worker = if flags { worker } else { worker.env("ALLOW_READ", variable) };
-        worker.run().exits(0).never_says(&["missing.png"]);
+        worker.run().exits(0).logs_no_warnings();
     }
-    render().args("--sandbox off").run().exits(0).never_says(&["cannot be read"]);
+    render().args("--sandbox off").run().exits(0).logs_no_warnings();
 }
 
-/// A folder with a shell in it, and a script that is run by a program and starts Blender. It is
-/// given the name of that program's script, which it leaves out.
+/// Creates a copy of the shell in another folder, and a script for it that starts Blender. As an
+/// interpreter of another script, it drops the name of that script from its arguments.
 fn script_of_a_shell_elsewhere(place: &Place, name: &str) -> PathBuf {
     fs::create_dir(place.path("elsewhere")).unwrap();
     fs::copy("/bin/sh", place.path("elsewhere/sh")).unwrap();
@@ -164,20 +164,20 @@ fn script(place: &Place, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// The Blender on PATH.
+/// Returns the path of the Blender on PATH.
 fn blender() -> String {
     let mut shell = Command::new("sh");
     let found = shell.args(["-c", "command -v blender"]).output().unwrap().stdout;
     String::from_utf8(found).unwrap().trim().to_owned()
 }
 
-/// Where it lies, for programs that start it.
+/// Returns the folder of the Blender on PATH.
 fn folder_of_blender() -> PathBuf {
     Path::new(&blender()).parent().unwrap().to_owned()
 }
 
 #[test]
-fn beside_a_scene_what_is_there_can_be_read_and_what_comes_later_cannot() {
+fn visible_files_beside_the_scene_can_be_read_if_they_existed_at_the_start() {
     let place = Place::new();
     let script = "
 import bpy, os, time
@@ -201,33 +201,33 @@ for name in ('late', '.late', 'textures/late', 'textures/.late', 'textures/.hidd
     for name in late {
         fs::write(place.path("job").join(name), "secret").unwrap();
     }
-    let run = running.finish().exits(0).never_says(&["secret"]);
+    let run = running.finish().exits(0);
     let denied =
         late.into_iter().chain(["textures/.hidden"]).map(|name| format!("{name} is denied"));
     let denied: Vec<_> = denied.collect();
-    run.says(&denied.iter().map(String::as_str).collect::<Vec<_>>());
+    run.logs(&denied.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 #[test]
-fn a_program_that_is_made_of_what_lies_elsewhere_is_named_with_the_way_out() {
+fn a_program_whose_interpreters_are_unreadable_is_named_with_the_flag_that_helps() {
     let place = Place::new();
-    // A script that is run by a script, which nothing but the kernel follows.
+    // The interpreter of the script is itself a script, and the worker follows only one level.
     let middle = script_of_a_shell_elsewhere(&place, "middle/run");
     let program = script(&place, "program/blender", &format!("#!{}\n", middle.display()));
     let render = || place.render("tiny").arg("--blender").arg(&program);
     let run = render().run().exits(69);
-    let last = run.last_words();
-    for word in
+    let error = run.final_error();
+    for text in
         [program.to_str().unwrap(), "--blender, BLENDER", "Permission denied", "--allow-read"]
     {
-        assert!(last.contains(word), "{word:?} is not in {last:?}");
+        assert!(error.contains(text), "{text:?} is not in {error:?}");
     }
     let allowed = render().arg("--allow-read").arg(folder_of_blender());
     allowed.arg("--allow-read").arg(place.path("elsewhere")).run().exits(0);
 }
 
 #[test]
-fn the_interpreter_of_a_script_may_lie_anywhere() {
+fn the_interpreter_of_a_script_may_be_in_any_folder() {
     let place = Place::new();
     let program = script_of_a_shell_elsewhere(&place, "program/blender");
     let render = place.render("tiny").arg("--blender").arg(program);
@@ -235,7 +235,7 @@ fn the_interpreter_of_a_script_may_lie_anywhere() {
 }
 
 #[test]
-fn what_the_sandbox_denies_is_told_once_by_its_name() {
+fn a_denied_system_call_is_logged_once_with_its_name() {
     let place = Place::new();
     let script = "
 import ctypes, socket
@@ -244,13 +244,13 @@ for _ in range(3):
     try: socket.socket()
     except PermissionError: print('no socket', flush=True)
     assert libc.inotify_init1(0) == -1 and ctypes.get_errno() == 1
-    # A call of kernels to come, as it is on older ones.
+    # A system call of future kernels fails as it does on older ones.
     assert libc.syscall(500) == -1 and ctypes.get_errno() == 38
 ";
-    // Sockets are asked for at every start of some Blenders: nobody wants to read of them.
+    // At the level debug, because some Blenders create a socket at every start.
     let render = place.render("scripted").args("--enable-autoexec --log-level debug");
     fs::write(place.path("job/scripted.py"), script).unwrap();
-    let run = render.run().exits(0).says(&["no socket"]);
+    let run = render.run().exits(0).logs(&["no socket"]);
     let text = run.text();
     for (name, error) in [
         ("socket", "Operation not permitted"),
@@ -262,23 +262,24 @@ for _ in range(3):
         let line = run.messages().into_iter().find(|line| line.contains(&told)).unwrap();
         assert!(line.contains(error), "{line}");
     }
-    // Nothing that is usual is among it.
-    place.render("tiny").run().exits(0).never_says(&["does not allow"]);
+    // An ordinary scene makes no denied call.
+    place.render("tiny").run().exits(0).never_logs(&["does not allow"]);
 }
 
 #[test]
-fn what_ran_before_the_worker_is_left_alone() {
+fn processes_older_than_the_worker_are_left_alone() {
     let place = Place::new();
     let background = "sleep 300 >/dev/null 2>&1 & echo $! >\"$0\"; exec \"$@\"";
     let file = place.path("pid");
-    let run = place.render("tiny").behind(["sh", "-c", background, file.to_str().unwrap()]).run();
+    let run =
+        place.render("tiny").wrapped_in(["sh", "-c", background, file.to_str().unwrap()]).run();
     let pid = Pid::from_raw(fs::read_to_string(&file).unwrap().trim().parse().unwrap());
     let alive = kill(pid, Signal::SIGKILL).is_ok();
-    run.exits(0).never_says(&["left behind"]);
+    run.exits(0);
     assert!(alive);
 }
 
-/// Starts a program where these system calls do not exist, as in an older kernel.
+/// Returns a command that starts a program without these system calls, as in an older kernel.
 fn without(calls: &str) -> Vec<String> {
     const SCRIPT: &str = "\
 import ctypes, os, platform, struct, sys
@@ -299,37 +300,39 @@ os.execvp(sys.argv[2], sys.argv[2:])
 }
 
 #[test]
-fn what_the_kernel_lacks_is_said_and_is_an_error_only_where_it_is_required() {
+fn a_kernel_without_sandbox_features_is_a_warning_or_with_require_an_error() {
     let place = Place::new();
-    for (calls, said) in [
+    for (calls, message) in [
         ("landlock", "sandbox: seccomp, no Landlock (not in this kernel)"),
         ("seccomp", "sandbox: Landlock ABI "),
         ("landlock,seccomp", "no sandbox: no Landlock (not in this kernel), no seccomp ("),
     ] {
-        let run = place.render("tiny").behind(without(calls)).run().exits(0).says(&[said]);
+        let run = place.render("tiny").wrapped_in(without(calls)).run().exits(0).logs(&[message]);
         let first = run.json().remove(0);
         assert_eq!(first["level"], "WARN", "{first}");
-        assert!(first["message"].as_str().is_some_and(|text| text.contains(said)), "{first}");
-        let required = place.render("tiny").args("--sandbox require").behind(without(calls));
-        let run = required.run().exits(69).says(&[said]).never_says(&["starting "]);
-        let last = run.last_words();
-        for word in ["--sandbox (SANDBOX) require", "what to do: ", "--sandbox auto"] {
-            assert!(last.contains(word), "{word:?} is not in {last:?}");
+        assert!(first["message"].as_str().is_some_and(|text| text.contains(message)), "{first}");
+        let strict = Place::new();
+        let required = strict.render("tiny").args("--sandbox require").wrapped_in(without(calls));
+        let run = required.run().exits(69).logs(&[message]);
+        let error = run.final_error();
+        for text in ["--sandbox (SANDBOX) require", "what to do: ", "--sandbox auto"] {
+            assert!(error.contains(text), "{text:?} is not in {error:?}");
         }
+        assert_eq!(report(&strict.path("out"), "render").get("launches"), None);
     }
     frames::write(&place.path("out/frames"), 1..=2);
     let stitch = worker("stitch").input(place.path("out")).output(place.path("video"));
-    stitch.args("--sandbox require").behind(without("landlock")).run().exits(69);
+    stitch.args("--sandbox require").wrapped_in(without("landlock")).run().exits(69);
     assert_eq!(names(&place.path("video")), ["reports"]);
 }
 
 #[test]
-fn the_first_line_of_the_log_says_what_is_in_force() {
+fn the_first_line_of_the_log_names_the_sandbox_features_in_use() {
     let place = Place::new();
-    for (flags, said) in [("", "; sandbox: "), ("--sandbox off", "; no sandbox: --sandbox off")] {
+    for (flags, text) in [("", "; sandbox: "), ("--sandbox off", "; no sandbox: --sandbox off")] {
         let first = place.render("tiny").args(flags).run().exits(0).json().remove(0);
         let message = first["message"].as_str().unwrap();
-        assert!(message.starts_with("render-worker ") && message.contains(said), "{message}");
+        assert!(message.starts_with("render-worker ") && message.contains(text), "{message}");
         assert_eq!(first["level"], "INFO", "{first}");
     }
 }

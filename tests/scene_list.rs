@@ -1,19 +1,17 @@
-//! The list of a scene's files, without which fingerprints are worth nothing: no frame that is
-//! saved is lost for want of it.
+//! The list of a scene's files, which fingerprints depend on. Saved frames are stored even if the
+//! list cannot be.
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::s3_server::{Fault, Operation, Requests, S3Server};
+use crate::support::s3_server::{Fault, Gate, Operation, Requests, S3Server};
 use crate::support::{LONG, Running, Worker, ordered_scene, wait_until, worker};
 
-/// A scene of frames 1 to 5, in the fourth of which the stand-in stays until it is stopped, the
-/// first time.
+/// A scene of frames 1 to 5. In the first launch, the stand-in hangs in frame 4.
 struct Stage {
     server: S3Server,
     folder: TempDir,
@@ -39,7 +37,7 @@ impl Stage {
         worker.output(self.server.uri("out")).args("-f 5").stand_in_blender().s3(&self.server)
     }
 
-    /// Renders until three frames are saved and the list is on its way.
+    /// Starts to render, and waits until three frames are saved and the list is being uploaded.
     fn start(&self) -> Running {
         let running = self.render().start();
         wait_until("Blender is in frame 4", || self.path("in-frame-4").exists());
@@ -48,27 +46,31 @@ impl Stage {
     }
 }
 
+/// The requests that store the list.
 fn list() -> Requests {
     Fault::on(Operation::PutObject).key("out/reports/scene-")
 }
 
 #[test]
-fn who_is_told_to_stop_stores_what_is_saved_though_the_list_does_not_get_through() {
+fn after_a_signal_saved_frames_are_stored_even_if_the_list_cannot_be() {
     let stage = Stage::new();
     stage.server.inject(list().stall());
     let running = stage.start();
     running.signal(Signal::SIGTERM);
-    running.finish().exits(143).says(&["2 of 5 frames are left: 4-5; frames 1-3 are stored"]);
+    running.finish().exits(143).logs(&["2 of 5 frames are left: 4-5; frames 1-3 are stored"]);
     assert_eq!(stage.server.keys("out/frames/").len(), 3);
 }
 
 #[test]
-fn frames_that_did_not_wait_for_the_list_are_known_again_when_that_comes_after_them() {
+fn frames_that_are_stored_before_the_list_are_reused_if_the_list_follows() {
     let stage = Stage::new();
-    stage.server.inject(list().delay(Duration::from_secs(4)));
+    let gate = Gate::default();
+    stage.server.inject(list().hold(&gate));
     let running = stage.start();
     running.signal(Signal::SIGTERM);
-    running.finish().exits(143).says(&["frames 1-3 are stored"]);
-    stage.render().run().exits(0).says(&["frames 1-3 are already there; rendering 4-5"]);
+    running.wait_for_log("frame 3 stored");
+    gate.open();
+    running.finish().exits(143).logs(&["frames 1-3 are stored"]);
+    stage.render().run().exits(0).logs(&["frames 1-3 are already there; rendering 4-5"]);
     assert!(fs::exists(stage.path("hung")).unwrap());
 }

@@ -1,22 +1,22 @@
-//! The scratch folder is removed whatever a scene has put there; and what cannot be removed is
-//! told, with its path.
+//! The scratch folder is removed, whatever a scene has created in it. If it cannot be removed, the
+//! log names its path.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::json;
 
-use crate::support::place::{Place, behind};
+use crate::support::place::Place;
 use crate::support::{Worker, fixture, is_root, names, scene};
 
-/// Renders a frame with a real Blender that runs this script first.
+/// A command line that renders a frame with the real Blender, which runs this script first.
 fn scripted(place: &Place, script: &str) -> Worker {
     fs::copy(scene("scripted"), place.path("scene.blend")).unwrap();
     fs::write(place.path("scripted.py"), script).unwrap();
     place.render("-f 1 --enable-autoexec")
 }
 
-/// So many folders in each other, made quickly, with a file in the last one.
+/// Creates 15,000 nested folders, quickly, with a file in the innermost one.
 const DEEP: &str = "
 import os
 top = os.open(os.environ['HOME'], os.O_RDONLY)
@@ -40,22 +40,22 @@ print('the folders are there', flush=True)
 ";
 
 #[test]
-fn folders_deeper_than_any_path_are_removed_with_few_descriptors() {
+fn folders_nested_deeper_than_any_path_are_removed_with_few_descriptors() {
     for descriptors in ["64", "1024"] {
         let place = Place::with_scene("");
         let limited = ["prlimit", &format!("--nofile={descriptors}:4096")];
-        let run = scripted(&place, DEEP).behind(limited).run().exits(0);
-        // Whether anything is left is checked by every test.
-        run.says(&["the folders are there"]).never_says(&["is still there"]);
+        let run = scripted(&place, DEEP).wrapped_in(limited).run().exits(0);
+        // `run` checks that nothing is left.
+        run.logs(&["the folders are there"]);
     }
 }
 
 #[test]
-fn folders_that_nobody_may_enter_and_links_to_elsewhere_are_no_obstacle() {
+fn folders_without_permissions_are_removed_and_links_are_not_followed() {
     let place = Place::with_scene("");
     fs::create_dir(place.path("elsewhere")).unwrap();
     fs::write(place.path("elsewhere/file"), "stays").unwrap();
-    // Links can be made where there is no sandbox.
+    // The sandbox does not allow links.
     let script = format!(
         "import os\nos.chdir(os.environ['HOME'])\nos.umask(0)\nos.makedirs('a/b')\n\
          os.mkdir('a/b/closed', 0)\nos.umask(0o777)\nos.makedirs('closed')\n\
@@ -66,22 +66,22 @@ fn folders_that_nobody_may_enter_and_links_to_elsewhere_are_no_obstacle() {
     );
     let worker = scripted(&place, &script).args("--sandbox off");
     fs::set_permissions(place.folder(), fs::Permissions::from_mode(0o777)).unwrap();
-    // Root may enter everything.
+    // Root may enter every folder.
     let plain = ["setpriv", "--reuid=4711", "--regid=4711", "--clear-groups"];
     let worker = if is_root() {
         fs::set_permissions(worker.scratch(), fs::Permissions::from_mode(0o777)).unwrap();
-        worker.with(behind(&plain))
+        worker.wrapped_in(plain)
     } else {
         worker
     };
-    worker.run().exits(0).says(&["the folders are there"]).never_says(&["is still there"]);
+    worker.run().exits(0).logs(&["the folders are there"]);
     assert_eq!(fs::read_to_string(place.path("elsewhere/file")).unwrap(), "stays");
 }
 
 #[test]
-fn what_cannot_be_removed_is_told_and_the_job_ends_well() {
+fn a_scratch_folder_that_cannot_be_removed_is_named_and_the_job_succeeds() {
     let place = Place::ordered(&json!([]));
-    // Nobody but the program sees this: in the end the folder is empty.
+    // A mount point cannot be removed. Only the program sees it, so the test can.
     let script = format!(
         "#!/bin/sh\n[ $1 = --version ] || {{ mkdir \"$HOME/m\" && mount -t tmpfs none \"$HOME/m\"; }}\n\
          exec '{}' \"$@\"\n",
@@ -93,13 +93,13 @@ fn what_cannot_be_removed_is_told_and_the_job_ends_well() {
     let render = place.render("-f 1 --sandbox off --blender").arg(place.path("blender"));
     let render = render.arg("--scratch-dir").arg(place.path("scratch"));
     let user: &[&str] = if is_root() { &[] } else { &["-r"] };
-    let run = render.behind([&["unshare", "-m"], user].concat()).run().exits(0);
+    let run = render.wrapped_in([&["unshare", "-m"], user].concat()).run().exits(0);
     let left = names(&place.path("scratch"));
     assert_eq!(left.len(), 1, "{left:?}");
     let path = place.path("scratch").join(&left[0]).display().to_string();
-    run.says(&[
-        &format!("the scratch folder {path} is still there: "),
+    run.logs(&[
+        &format!("cannot remove the scratch folder {path}: "),
         "busy",
-        &format!("remove it: rm -r {path}"),
+        &format!("remove it by hand: rm -r {path}"),
     ]);
 }

@@ -1,13 +1,12 @@
-//! The Spot notice: what is in hand is finished if there is time, nothing more is begun,
-//! what is saved is stored, and the job ends 143, which Batch runs again.
+//! Spot notices. The current frame is finished if there is time, no other one begins, saved frames
+//! are stored, and the job ends with 143, for which Batch runs it again.
 
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::Receiver;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -18,17 +17,19 @@ use crate::support::frames::{self, noise};
 use crate::support::s3_server::{Fault, Operation, S3Server};
 use crate::support::{LONG, Worker, names, ordered_scene, report, wait_until, worker};
 
-/// What ends at once, on a machine that has other things to do.
-const SOON: Duration = Duration::from_secs(10);
+/// The seconds from a notice to the end of the instance, longer than any wait of a test: a worker
+/// that waits for the end fails the test.
+const LONG_NOTICE: u64 = 590;
 
+/// The request for a notice.
 const NOTICE: &str = "get /latest/meta-data/spot/instance-action ";
 
-/// The metadata service of an instance.
+/// A fake metadata service of an instance.
 struct Instance {
     endpoint: String,
-    /// What it answers when it is asked for a notice; 404 as long as that is nothing.
-    answer: Arc<Mutex<Option<String>>>,
-    asked: Receiver<String>,
+    /// The response to requests for a notice; 404 if `None`.
+    response: Arc<Mutex<Option<String>>>,
+    requests: Receiver<String>,
 }
 
 impl Instance {
@@ -37,34 +38,34 @@ impl Instance {
     }
 
     fn start_at(address: &str) -> Self {
-        let answer: Arc<Mutex<Option<String>>> = Arc::default();
-        let said = Arc::clone(&answer);
-        // The second version of the service answers those alone who have a token.
-        let (address, asked) =
+        let response: Arc<Mutex<Option<String>>> = Arc::default();
+        let shared = Arc::clone(&response);
+        // Version 2 of the service requires a token.
+        let (address, requests) =
             agent_at(address, move |request| match request.split(' ').nth(1)? {
                 "/latest/api/token" => Some("a token".to_owned()),
-                "/latest/meta-data/spot/instance-action" => said.lock().unwrap().clone(),
+                "/latest/meta-data/spot/instance-action" => shared.lock().unwrap().clone(),
                 _ => None,
             });
-        Self { endpoint: format!("http://{address}"), answer, asked }
+        Self { endpoint: format!("http://{address}"), response, requests }
     }
 
-    fn says(&self, answer: &str) {
-        *self.answer.lock().unwrap() = Some(answer.to_owned());
+    fn set_response(&self, response: &str) {
+        *self.response.lock().unwrap() = Some(response.to_owned());
     }
 
-    /// Gives notice that it goes in so many seconds, and says when that is.
-    fn goes_in(&self, seconds: u64) -> String {
-        let goes = SystemTime::now() + Duration::from_secs(seconds);
-        let goes = humantime::format_rfc3339_seconds(goes).to_string();
-        self.says(&json!({"action": "terminate", "time": goes}).to_string());
-        goes
+    /// Gives notice that the instance ends in so many seconds. Returns the time of the end.
+    fn give_notice(&self, seconds: u64) -> String {
+        let end = SystemTime::now() + Duration::from_secs(seconds);
+        let end = humantime::format_rfc3339_seconds(end).to_string();
+        self.set_response(&json!({"action": "terminate", "time": end}).to_string());
+        end
     }
 
-    /// Waits until it has been asked for a notice once more.
-    fn is_asked(&self) -> String {
+    /// Waits for the next request for a notice.
+    fn wait_for_request(&self) -> String {
         loop {
-            let head = self.asked.recv_timeout(LONG).expect("a question");
+            let head = self.requests.recv_timeout(LONG).expect("a request");
             if head.starts_with(NOTICE) {
                 return head;
             }
@@ -72,7 +73,7 @@ impl Instance {
     }
 }
 
-/// Lets the program ask the instance at `endpoint`.
+/// Makes a worker use the metadata service at `endpoint`.
 fn on(worker: Worker, endpoint: &str) -> Worker {
     worker
         .env("AWS_EC2_METADATA_DISABLED", "false")
@@ -90,7 +91,7 @@ impl Stage {
         Self(folder)
     }
 
-    /// Frame 3 waits until it is told to go on, frame 4 for ever.
+    /// Creates a scene. The stand-in waits in frame 3 for the file `go`, in frame 4 for `never`.
     fn waiting_in_frame_3() -> Self {
         Self::new(|path| {
             json!([
@@ -98,6 +99,19 @@ impl Stage {
                 {"at": 3, "do": "wait_for_file", "path": path("go")},
                 {"at": 4, "do": "wait_for_file", "path": path("never")},
             ])
+        })
+    }
+
+    /// Creates a scene. The stand-in waits in frame 1 for the file `go`, in frame 2 for `never`.
+    /// It prints no progress.
+    fn without_progress() -> Self {
+        Self::new(|path| {
+            let steps = json!([
+                {"at": 1, "do": "touch", "path": path("in-frame-1")},
+                {"at": 1, "do": "wait_for_file", "path": path("go")},
+                {"at": 2, "do": "wait_for_file", "path": path("never")},
+            ]);
+            json!({"log": false, "steps": steps})
         })
     }
 
@@ -122,44 +136,43 @@ impl Stage {
     }
 
     #[track_caller]
-    fn reports(&self, exit_code: i32, cause: &[&str]) {
+    fn assert_report(&self, exit_code: i32, cause: &[&str]) {
         let report = report(&self.path("out"), "render");
         assert_eq!(
             (&report["status"], &report["exit_code"]),
             (&json!("failed"), &json!(exit_code))
         );
-        let said = report["cause"].as_str().unwrap();
-        for words in cause {
-            assert!(said.contains(words), "{words:?} is not in {said:?}");
+        let found = report["cause"].as_str().unwrap();
+        for text in cause {
+            assert!(found.contains(text), "{text:?} is not in {found:?}");
         }
     }
 }
 
 #[test]
-fn the_frame_in_hand_is_finished_and_no_more_is_begun() {
+fn the_current_frame_is_finished_and_no_other_one_begins() {
     let (instance, stage) = (Instance::start(), Stage::waiting_in_frame_3());
     let running = on(stage.render(), &instance.endpoint).start();
     wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
-    let goes = instance.goes_in(120);
-    running.wait_for_log(&format!("Spot notice: the instance goes at {goes} (in 1"));
+    let end = instance.give_notice(LONG_NOTICE);
+    running.wait_for_log(&format!("Spot notice: EC2 reclaims the instance at {end} (in 5"));
     running.wait_for_log("Spot notice: finishing frame 3 (about ");
     stage.touch("go");
-    let told = Instant::now();
     let run = running.finish().exits(143);
-    assert!(told.elapsed() < SOON, "{:?}\n{}", told.elapsed(), run.text());
     let left = "2 of 5 frames are left: 4-5; frames 1-3 are stored in ";
-    let by = format!("stopped by a Spot notice (the instance goes at {goes}): {left}");
-    assert!(run.last_words().contains(&by), "{}", run.last_words());
+    let cause = format!("stopped by a Spot notice (EC2 reclaims the instance at {end}): {left}");
+    assert!(run.final_error().contains(&cause), "{}", run.final_error());
     assert_eq!(stage.frames(), ["0001.png", "0002.png", "0003.png"]);
-    stage.reports(143, &[&by]);
+    stage.assert_report(143, &[&cause]);
 }
 
 #[test]
-fn a_frame_that_takes_longer_than_there_is_time_is_given_up() {
+fn a_frame_that_cannot_be_finished_in_time_is_abandoned() {
     let instance = Instance::start();
     let stage = Stage::new(|path| {
         json!([
-            // More than twice the 5 seconds that pass at most until the notice is heard of.
+            // The estimate for frame 2. The worker reads the notice up to 5 seconds late, and then
+            // the frame must still need time.
             {"at": 1, "do": "delay", "seconds": 12},
             {"at": 2, "do": "touch", "path": path("in-frame-2")},
             {"at": 2, "do": "wait_for_file", "path": path("never")},
@@ -167,76 +180,77 @@ fn a_frame_that_takes_longer_than_there_is_time_is_given_up() {
     });
     let running = on(stage.render().args("--stop-grace 1h"), &instance.endpoint).start();
     wait_until("Blender is in frame 2", || stage.path("in-frame-2").exists());
-    instance.goes_in(60);
-    running.wait_for_log("s more and there are 0 s: giving it up");
-    let told = Instant::now();
-    let run = running.finish().exits(143).says(&["4 of 5 frames are left: 2-5; frame 1 is stored"]);
-    assert!(told.elapsed() < SOON, "{:?}\n{}", told.elapsed(), run.text());
+    instance.give_notice(LONG_NOTICE);
+    running.wait_for_log("s more, but only 0 s are left: giving it up");
+    running.finish().exits(143).logs(&["4 of 5 frames are left: 2-5; frame 1 is stored"]);
     assert_eq!(stage.frames(), ["0001.png"]);
-    stage.reports(143, &["a Spot notice"]);
+    stage.assert_report(143, &["a Spot notice"]);
 }
 
 #[test]
-fn a_frame_that_tells_nothing_is_waited_for_until_the_grace_begins() {
-    let instance = Instance::start();
-    let stage = Stage::new(|path| {
-        let steps = json!([
-            {"at": 1, "do": "touch", "path": path("in-frame-1")},
-            {"at": 1, "do": "wait_for_file", "path": path("never")},
-        ]);
-        json!({"log": false, "steps": steps})
-    });
+fn a_frame_without_progress_is_finished_if_it_ends_before_the_grace() {
+    let (instance, stage) = (Instance::start(), Stage::without_progress());
+    let running = on(stage.render(), &instance.endpoint).start();
+    wait_until("Blender is in frame 1", || stage.path("in-frame-1").exists());
+    instance.give_notice(LONG_NOTICE);
+    running.wait_for_log("finishing frame 1 if it is done within ");
+    stage.touch("go");
+    running.finish().exits(143).logs(&["4 of 5 frames are left: 2-5; frame 1 is stored"]);
+}
+
+#[test]
+fn a_frame_without_progress_is_abandoned_when_the_grace_begins() {
+    let (instance, stage) = (Instance::start(), Stage::without_progress());
     let running = on(stage.render().args("--stop-grace 20s"), &instance.endpoint).start();
     wait_until("Blender is in frame 1", || stage.path("in-frame-1").exists());
-    // Asked for every 5 seconds: there are 5 to 10 left then.
-    instance.goes_in(31);
-    running.wait_for_log("finishing frame 1 if that is soon (there are ");
-    let told = Instant::now();
-    let run = running.finish().exits(143).says(&["5 of 5 frames are left: 1-5; nothing is stored"]);
-    let took = told.elapsed();
-    assert!(took > Duration::from_secs(4), "it was not waited for: {took:?}\n{}", run.text());
-    assert!(took < Duration::from_secs(11) + SOON, "{took:?}\n{}", run.text());
+    // The worker reads the notice up to 5 seconds late, and then waits for 6 to 11 seconds.
+    instance.give_notice(31);
+    running.wait_for_log("finishing frame 1 if it is done within ");
+    running.finish().exits(143).logs(&["5 of 5 frames are left: 1-5; nothing is stored"]);
 }
 
 #[test]
-fn sigterm_after_a_notice_gives_up_the_frame_in_hand() {
+fn sigterm_after_a_notice_abandons_the_current_frame() {
     let (instance, stage) = (Instance::start(), Stage::waiting_in_frame_3());
     let running = on(stage.render(), &instance.endpoint).start();
     wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
-    instance.goes_in(120);
+    instance.give_notice(LONG_NOTICE);
     running.wait_for_log("finishing frame 3");
     running.signal(Signal::SIGTERM);
-    let told = Instant::now();
-    let run = running.finish().exits(143);
-    assert!(told.elapsed() < SOON, "{:?}\n{}", told.elapsed(), run.text());
+    running.finish().exits(143);
     assert_eq!(stage.frames(), ["0001.png", "0002.png"]);
-    stage.reports(143, &["stopped by SIGTERM: 3 of 5 frames are left: 3-5"]);
+    stage.assert_report(143, &["stopped by SIGTERM: 3 of 5 frames are left: 3-5"]);
 }
 
 #[test]
-fn a_blender_that_crashes_after_a_notice_is_another_attempts_affair() {
+fn a_blender_that_crashes_after_a_notice_is_not_started_again() {
     let instance = Instance::start();
     let stage = Stage::new(|path| {
-        json!([
+        let steps = json!([
             {"at": 3, "do": "touch", "path": path("in-frame-3")},
             {"at": 3, "do": "wait_for_file", "path": path("go")},
             {"at": 3, "do": "crash"},
-        ])
+        ]);
+        json!({"steps": steps, "record": path("launches")})
     });
     let running = on(stage.render(), &instance.endpoint).start();
     wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
-    instance.goes_in(120);
+    instance.give_notice(LONG_NOTICE);
     running.wait_for_log("finishing frame 3");
     stage.touch("go");
-    running.finish().exits(143).says(&["3 of 5 frames are left: 3-5"]);
+    running.finish().exits(143).logs(&["3 of 5 frames are left: 3-5"]);
+    let launches = fs::read_to_string(stage.path("launches")).unwrap();
+    assert_eq!(launches.lines().count(), 1);
 }
 
 #[test]
-fn on_an_instance_that_goes_nothing_is_begun() {
+fn blender_is_not_started_after_a_notice() {
     let (instance, server) = (Instance::start(), S3Server::start());
-    server.put("scene.blend", &ordered_scene(1, 5, &json!([])));
+    let folder = tempfile::tempdir().unwrap();
+    let launches = folder.path().join("launches");
+    server.put("scene.blend", &ordered_scene(1, 5, &json!({ "record": launches })));
     server.inject(Fault::on(Operation::GetObject).stall());
-    instance.goes_in(120);
+    instance.give_notice(LONG_NOTICE);
     let render = worker("render")
         .s3(&server)
         .input(server.uri("scene.blend"))
@@ -244,21 +258,21 @@ fn on_an_instance_that_goes_nothing_is_begun() {
         .args("-f 5")
         .stand_in_blender();
     let run = on(render, &instance.endpoint).run().exits(143);
-    let run = run.says(&["stopped by a Spot notice"]).never_says(&["starting "]);
-    assert!(run.took < SOON, "{:?}\n{}", run.took, run.text());
+    let run = run.logs(&["stopped by a Spot notice"]);
+    assert!(!launches.exists(), "Blender was started:\n{}", run.text());
     assert_eq!(server.keys("out/reports/render-").len(), 1, "{}", run.text());
-    assert!(instance.is_asked().contains("x-aws-ec2-metadata-token: a token"));
+    assert!(instance.wait_for_request().contains("x-aws-ec2-metadata-token: a token"));
 }
 
 #[test]
-fn a_video_that_can_still_be_made_is_made() {
+fn a_video_is_finished_after_a_notice() {
     let (instance, folder) = (Instance::start(), tempfile::tempdir().unwrap());
     let frame = noise((320, 180), 1);
     fs::create_dir(folder.path().join("frames")).unwrap();
     for number in 1..=3 {
         fs::write(folder.path().join("frames").join(frames::name(number)), &frame).unwrap();
     }
-    // The real FFmpeg, which then waits to be let go.
+    // The real FFmpeg encodes the video; then the stand-in waits for the file `go`.
     let programs = tempfile::tempdir().unwrap();
     let go = folder.path().join("go");
     let orders = json!({"output": "real", "stderr": "waiting\n", "wait_for_file": go});
@@ -273,122 +287,104 @@ fn a_video_that_can_still_be_made_is_made() {
         .arg(programs.path().join("ffmpeg"));
     let running = on(stitch, &instance.endpoint).start();
     running.wait_for_log("waiting");
-    instance.goes_in(120);
-    running.wait_for_log("Spot notice: the instance goes at");
+    instance.give_notice(LONG_NOTICE);
+    running.wait_for_log("Spot notice: EC2 reclaims the instance at");
     fs::write(go, "").unwrap();
     running.finish().exits(0);
     assert!(folder.path().join("output.mp4").exists());
 }
 
 #[test]
-fn without_a_notice_nothing_changes_and_the_instance_is_asked_every_five_seconds() {
+fn without_a_notice_the_metadata_service_is_polled_and_nothing_changes() {
     let stage = Stage::waiting_in_frame_3();
     stage.touch("never");
     let instance = Instance::start();
-    let running = on(stage.render(), &instance.endpoint).start();
-    // The first pause is shorter, so that containers do not ask in step.
-    instance.is_asked();
-    instance.is_asked();
-    let first = Instant::now();
-    instance.is_asked();
-    let pause = first.elapsed();
-    assert!((4..7).contains(&pause.as_secs()), "{pause:?}");
-    stage.touch("go");
-    running.finish().exits(0).never_says(&["Spot", "metadata"]);
-}
-
-#[test]
-fn an_answer_that_is_no_notice_is_told_once_and_changes_nothing() {
-    let stage = Stage::waiting_in_frame_3();
-    stage.touch("never");
-    let instance = Instance::start();
-    instance.says("<html>Please sign in</html>");
     let running = on(stage.render(), &instance.endpoint).start();
     for _ in 0..3 {
-        instance.is_asked();
+        instance.wait_for_request();
     }
     stage.touch("go");
-    let run = running.finish().exits(0);
-    let told = run.text().matches("the metadata service gives no usable Spot notice").count();
-    assert_eq!(told, 1, "{}", run.text());
-}
-
-#[test]
-fn whoever_may_not_be_asked_is_not_asked() {
-    for disabled in ["true", "True"] {
-        let (instance, stage) = (Instance::start(), Stage::new(|_| json!([])));
-        instance.goes_in(1);
-        let render = on(stage.render(), &instance.endpoint);
-        render.env("AWS_EC2_METADATA_DISABLED", disabled).run().exits(0);
-        assert_eq!(instance.asked.try_iter().count(), 0);
-    }
-}
-
-/// The end of a run must not wait for a metadata service, and neither must its beginning.
-#[track_caller]
-fn renders_undisturbed(endpoint: &str) {
-    let stage = Stage::new(|_| json!([]));
-    let run = on(stage.render(), endpoint).run().exits(0);
-    assert!(!run.text().contains("WARN"), "{}", run.text());
+    running.finish().exits(0).logs_no_warnings();
     assert_eq!(stage.frames().len(), 5);
 }
 
 #[test]
-fn a_service_that_cannot_be_reached_is_no_fault() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    renders_undisturbed(&format!("http://{nobody}"));
-    renders_undisturbed("http://no-such-host.invalid");
-    renders_undisturbed("no URI");
+fn an_invalid_notice_is_logged_once_and_ignored() {
     let stage = Stage::waiting_in_frame_3();
     stage.touch("never");
-    let render = on(stage.render().args("--log-level debug"), &format!("http://{nobody}"));
+    let instance = Instance::start();
+    instance.set_response("<html>Please sign in</html>");
+    let running = on(stage.render(), &instance.endpoint).start();
+    for _ in 0..3 {
+        instance.wait_for_request();
+    }
+    stage.touch("go");
+    let run = running.finish().exits(0);
+    let logged = run.text().matches("the metadata service sent an invalid Spot notice").count();
+    assert_eq!(logged, 1, "{}", run.text());
+}
+
+#[test]
+fn a_disabled_metadata_service_is_not_polled() {
+    for disabled in ["true", "True"] {
+        let (instance, stage) = (Instance::start(), Stage::new(|_| json!([])));
+        instance.give_notice(1);
+        let render = on(stage.render(), &instance.endpoint);
+        render.env("AWS_EC2_METADATA_DISABLED", disabled).run().exits(0);
+        assert_eq!(instance.requests.try_iter().count(), 0);
+    }
+}
+
+/// Asserts that a render job succeeds without warnings.
+#[track_caller]
+fn assert_unaffected(endpoint: &str) {
+    let stage = Stage::new(|_| json!([]));
+    on(stage.render(), endpoint).run().exits(0).logs_no_warnings();
+    assert_eq!(stage.frames().len(), 5);
+}
+
+#[test]
+fn an_unreachable_metadata_service_is_no_error() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    assert_unaffected(&format!("http://{closed}"));
+    assert_unaffected("http://no-such-host.invalid");
+    assert_unaffected("no URI");
+    let stage = Stage::waiting_in_frame_3();
+    stage.touch("never");
+    let render = on(stage.render().args("--log-level debug"), &format!("http://{closed}"));
     let running = render.start();
-    let line = running.wait_for_log("asking for a Spot notice every 15 s");
+    let line = running.wait_for_log("polling for a Spot notice every 15 s");
     assert!(line.contains("DEBUG"), "{line}");
     stage.touch("go");
     running.finish().exits(0);
 }
 
 #[test]
-fn a_service_that_comes_late_is_heard() {
+fn a_metadata_service_that_becomes_available_later_is_used() {
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let stage = Stage::waiting_in_frame_3();
     let worker = on(stage.render().args("--log-level debug"), &format!("http://{address}"));
     let running = worker.start();
-    running.wait_for_log("asking for a Spot notice every");
+    running.wait_for_log("polling for a Spot notice every");
     wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
     let instance = Instance::start_at(&address);
-    instance.goes_in(100);
-    running.wait_for_log("Spot notice: the instance goes at");
+    instance.give_notice(LONG_NOTICE);
+    running.wait_for_log("Spot notice: EC2 reclaims the instance at");
     stage.touch("go");
     running.finish().exits(143);
     assert_eq!(stage.frames(), ["0001.png", "0002.png", "0003.png"]);
 }
 
 #[test]
-fn a_service_whose_answers_get_lost_delays_nothing() {
-    // As with a hop limit of 1: the connection stands, and nothing comes back.
+fn a_metadata_service_that_never_responds_is_no_error() {
+    // As with a hop limit of 1: the connection is established, and no response comes.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
-    let asked = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&asked);
+    let (accepted, connections) = channel();
     std::thread::spawn(move || {
-        let streams: Vec<_> =
-            silent.incoming().inspect(|_| seen.store(true, Ordering::SeqCst)).collect();
-        drop(streams);
+        let open: Vec<_> = silent.incoming().inspect(|_| _ = accepted.send(())).collect();
+        drop(open);
     });
-    let fastest = |endpoint: Option<&str>| {
-        let took = (0..3).map(|_| {
-            let stage = Stage::new(|_| json!([]));
-            let run = match endpoint {
-                Some(endpoint) => on(stage.render(), endpoint).run(),
-                None => stage.render().run(),
-            };
-            run.exits(0).never_says(&["WARN"]).took
-        });
-        took.min().unwrap()
-    };
-    let (took, undisturbed) = (fastest(Some(&endpoint)), fastest(None));
-    assert!(asked.load(Ordering::SeqCst), "it was not asked");
-    assert!(took < undisturbed + Duration::from_millis(900), "{took:?}, not {undisturbed:?}");
+    assert_unaffected(&endpoint);
+    connections.recv_timeout(LONG).expect("a connection to the service");
 }

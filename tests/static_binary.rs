@@ -1,8 +1,8 @@
-//! The static build in root file systems that lack everything, as in an image made from
-//! scratch, and in ones whose name service modules are built for another C library.
+//! The static build in nearly empty root file systems, as in an image `FROM scratch`, and in ones
+//! with name service modules for another C library.
 //!
-//! Only with `RENDER_WORKER_BIN`, which must then name a static build: Cargo's own build
-//! for the tests is a dynamic one, and these tests say that they were left out.
+//! `RENDER_WORKER_BIN` must name a static build. Without it these tests report that they were
+//! skipped, because the build that Cargo makes for tests is dynamic.
 
 use std::fs;
 use std::io::Write as _;
@@ -17,17 +17,17 @@ use tempfile::TempDir;
 use crate::support::s3_server::{Operation, S3Server};
 use crate::support::{is_root, names, program};
 
-/// The static build; without one, says which test is left out.
+/// Returns the path of the static build. Without one, reports that the test is skipped.
 fn static_build(test: &str) -> Option<PathBuf> {
     if std::env::var_os("RENDER_WORKER_BIN").is_some() {
         return Some(program());
     }
-    say(&format!("LEFT OUT: {test}: RENDER_WORKER_BIN names no static build"));
+    report(&format!("SKIPPED: {test}: RENDER_WORKER_BIN names no static build"));
     None
 }
 
-/// Tells whoever runs the tests: what is printed with the macros is seen on failure only.
-fn say(text: &str) {
+/// Prints to standard error directly: the test harness captures the output of `eprintln!`.
+fn report(text: &str) {
     std::io::stderr().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
 
@@ -52,9 +52,9 @@ fn number(bytes: &[u8], at: u64, size: usize) -> u64 {
     bytes[at..at + size].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
-/// Where the segments of a kind lie in a 64-bit ELF file, and how long they are.
+/// Returns offset and length of the segments of a kind in a 64-bit ELF file.
 fn segments(bytes: &[u8], kind: u64) -> Vec<(u64, u64)> {
-    assert!(bytes.starts_with(b"\x7fELF\x02\x01"), "no 64-bit little-endian ELF file");
+    assert!(bytes.starts_with(b"\x7fELF\x02\x01"), "not a 64-bit little-endian ELF file");
     let (table, size, count) = (number(bytes, 32, 8), number(bytes, 54, 2), number(bytes, 56, 2));
     let headers = (0..count).map(|n| table + n * size);
     let of_kind = headers.filter(|header| number(bytes, *header, 4) == kind);
@@ -62,31 +62,35 @@ fn segments(bytes: &[u8], kind: u64) -> Vec<(u64, u64)> {
 }
 
 #[test]
-fn it_needs_neither_a_loader_nor_a_library() {
+fn the_binary_needs_neither_a_loader_nor_a_library() {
     let bytes = fs::read(static_build!()).unwrap();
-    assert_eq!(segments(&bytes, PT_INTERP), [], "RENDER_WORKER_BIN is not static: it has a loader");
+    assert_eq!(
+        segments(&bytes, PT_INTERP),
+        [],
+        "RENDER_WORKER_BIN is not static: it needs a loader"
+    );
     for (start, length) in segments(&bytes, PT_DYNAMIC) {
-        // A static program that can be loaded anywhere relocates itself with this.
+        // A static position-independent executable has this segment, too, to relocate itself.
         let tags = (start..start + length).step_by(16).map(|at| number(&bytes, at, 8));
-        assert_eq!(tags.filter(|tag| *tag == DT_NEEDED).count(), 0, "it needs libraries");
+        assert_eq!(tags.filter(|tag| *tag == DT_NEEDED).count(), 0, "the binary needs libraries");
     }
 }
 
 #[test]
-fn it_is_small() {
+fn the_binary_is_smaller_than_17_mib() {
     let size = fs::metadata(static_build!()).unwrap().len();
     assert!(size < 17 * 1024 * 1024, "{size} bytes");
 }
 
 // Root file systems ---------------------------------------------------------------------
 
-/// A root file system with the program, programs that are never run in place of FFmpeg
-/// (the worker looks for these first), and the devices that every container has.
+/// A root file system with the program and `/dev`. The worker looks for FFmpeg first, so there are
+/// files in its place, which are never run.
 struct Root {
     folder: TempDir,
 }
 
-/// What the worker says of a name that nobody knows.
+/// The error for a host name that cannot be resolved.
 const UNKNOWN: &str = "cannot resolve the host name";
 
 impl Root {
@@ -104,7 +108,7 @@ impl Root {
         self.folder.path().join(name)
     }
 
-    /// A file, with its folders, that may be executed.
+    /// Creates an executable file and its folders.
     fn file(&self, name: &str, content: impl AsRef<[u8]>) {
         let file = self.path(name);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -112,11 +116,16 @@ impl Root {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// Asks `server`, by the name of `host`, for frames that are not there. Says how that
-    /// ended and what was logged.
-    fn ask(&self, server: &S3Server, host: &str, more: &[(&str, &str)]) -> (Option<i32>, String) {
+    /// Stitches frames that do not exist on `server`, under the name `host`. Returns the exit code
+    /// and the log.
+    fn stitch(
+        &self,
+        server: &S3Server,
+        host: &str,
+        more: &[(&str, &str)],
+    ) -> (Option<i32>, String) {
         let endpoint = server.endpoint().replace("127.0.0.1", host);
-        // Who is not root may do all this as the root of a user namespace.
+        // A user namespace gives other users the necessary capabilities.
         let user: &[&str] = if is_root() { &[] } else { &["-r"] };
         let output = Command::new("timeout")
             .args(["100", "unshare", "--mount"])
@@ -126,7 +135,7 @@ impl Root {
             .args(["/bin/render-worker", "stitch", "-i", &server.uri("in")])
             .args(["-o", &server.uri("out")])
             .env_clear()
-            // Also where what starts it is found.
+            // Inside of the root as well as for `timeout` and `unshare`.
             .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
             .envs(server.env())
             .env("AWS_ENDPOINT_URL", endpoint)
@@ -140,19 +149,19 @@ impl Root {
         (output.status.code(), log)
     }
 
-    /// The server is reached: it says that there are no frames.
+    /// Asserts that the server is reached, and there are no frames.
     #[track_caller]
     fn reaches(&self, server: &S3Server, host: &str) {
         let before = server.count(Operation::ListObjectsV2);
-        let (code, log) = self.ask(server, host, &[]);
+        let (code, log) = self.stitch(server, host, &[]);
         assert_eq!(code, Some(66), "{host}: {log}");
         assert!(server.count(Operation::ListObjectsV2) > before, "{host}: {log}");
     }
 
-    /// The server is not reached, which another attempt may cure, and the log says why.
+    /// Asserts that the server is not reached, with a retryable exit code and the cause in the log.
     #[track_caller]
     fn fails_to_reach(&self, server: &S3Server, host: &str, why: &str) {
-        let (code, log) = self.ask(server, host, &[]);
+        let (code, log) = self.stitch(server, host, &[]);
         assert_eq!(code, Some(75), "{host}: {log}");
         assert!(log.contains(why), "{host}: {why:?} is not in {log}");
     }
@@ -161,7 +170,7 @@ impl Root {
 const HOSTS: &str = "127.0.0.1 localhost\n127.0.0.1 s3.hosts.test\n";
 
 #[test]
-fn it_works_in_a_root_with_nothing_but_itself_and_the_way_to_name_servers() {
+fn a_root_with_only_the_binary_and_name_resolution_is_enough() {
     let root = Root::new(&static_build!());
     let server = S3Server::start();
     root.file("etc/hosts", HOSTS);
@@ -177,8 +186,8 @@ fn it_works_in_a_root_with_nothing_but_itself_and_the_way_to_name_servers() {
     }
 }
 
-/// A name service module that ends whatever loads it, with exit code 99.
-fn deadly_module() -> Vec<u8> {
+/// Compiles a name service module that ends the process that loads it, with exit code 99.
+fn module_that_exits() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
     let (source, module) = (folder.path().join("module.c"), folder.path().join("module.so"));
     let exit = "__asm__ volatile(\"syscall\" :: \"a\"(231), \"D\"(99));";
@@ -186,7 +195,7 @@ fn deadly_module() -> Vec<u8> {
         .unwrap();
     let arguments = ["-shared", "-fPIC", "-nostdlib", "-o"];
     let status = Command::new("cc").args(arguments).args([&module, &source]).status();
-    assert!(status.expect("cc runs, as for Rust itself").success());
+    assert!(status.expect("cc runs, which Rust needs as well").success());
     fs::read(module).unwrap()
 }
 
@@ -195,7 +204,7 @@ fn name_service_modules_of_another_c_library_are_never_loaded() {
     let program = static_build!();
     let server = S3Server::start();
     let dns = NameServer::start();
-    for module in [b"no library".to_vec(), deadly_module()] {
+    for module in [b"no library".to_vec(), module_that_exits()] {
         let root = Root::new(&program);
         root.file("etc/hosts", HOSTS);
         root.file("etc/nsswitch.conf", "passwd: files\nhosts: files resolve myhostname dns\n");
@@ -216,7 +225,7 @@ fn name_service_modules_of_another_c_library_are_never_loaded() {
 }
 
 #[test]
-fn it_works_by_address_and_explains_itself_by_name_in_an_empty_root() {
+fn in_an_empty_root_an_ip_address_works_and_a_host_name_is_an_explained_error() {
     let root = Root::new(&static_build!());
     let server = S3Server::start();
     root.reaches(&server, "127.0.0.1");
@@ -224,23 +233,23 @@ fn it_works_by_address_and_explains_itself_by_name_in_an_empty_root() {
 }
 
 #[test]
-fn without_certificates_https_fails_in_words_and_with_them_it_works() {
+fn without_certificates_https_is_an_explained_error_and_with_them_it_works() {
     let root = Root::new(&static_build!());
     let server = S3Server::start_tls();
-    let (code, log) = root.ask(&server, "127.0.0.1", &[]);
+    let (code, log) = root.stitch(&server, "127.0.0.1", &[]);
     assert_eq!(code, Some(69), "{log}");
     assert!(log.contains("certificate"), "{log}");
     root.file("ca.pem", server.ca_pem());
-    let (code, log) = root.ask(&server, "127.0.0.1", &[("SSL_CERT_FILE", "/ca.pem")]);
+    let (code, log) = root.stitch(&server, "127.0.0.1", &[("SSL_CERT_FILE", "/ca.pem")]);
     assert_eq!(code, Some(66), "{log}");
 }
 
 // A name server -------------------------------------------------------------------------
 
-/// The one name that [`NameServer`] knows; its address is 127.0.0.1.
+/// The only name that [`NameServer`] resolves, to 127.0.0.1.
 const NAME: &str = "s3.dns.test";
 
-/// A name server on an address of its own, until it is dropped.
+/// A name server on an address of its own. Dropping it stops the server.
 struct NameServer {
     address: Ipv4Addr,
     socket: UdpSocket,
@@ -248,13 +257,13 @@ struct NameServer {
 }
 
 impl NameServer {
-    /// Starts one. Only root may: resolv.conf knows no port but 53.
+    /// Starts a name server on port 53, the only one that resolv.conf supports. Only root may.
     fn start() -> Option<Self> {
         if !is_root() {
-            say("LEFT OUT: names that a name server knows: only root may start one on port 53");
+            report("SKIPPED: names from a name server: only root may use port 53");
             return None;
         }
-        // Any address in 127.0.0.0/8 is this machine: one that no other test has.
+        // All of 127.0.0.0/8 is this machine: choose an address that no other test uses.
         let [.., low] = std::process::id().to_be_bytes();
         let mut addresses = (1..255).map(|n| Ipv4Addr::new(127, 53, low, n));
         let socket = addresses.find_map(|address| UdpSocket::bind((address, 53)).ok());
@@ -264,7 +273,7 @@ impl NameServer {
         let thread = std::thread::spawn(move || {
             let mut query = [0; 512];
             while let Ok((length @ 1.., client)) = listener.recv_from(&mut query) {
-                listener.send_to(&answer(&query[..length]), client).unwrap();
+                listener.send_to(&respond(&query[..length]), client).unwrap();
             }
         });
         Some(Self { address: *address.ip(), socket, thread: Some(thread) })
@@ -273,7 +282,7 @@ impl NameServer {
 
 impl Drop for NameServer {
     fn drop(&mut self) {
-        // An empty query ends it.
+        // An empty query ends the thread.
         _ = self.socket.send_to(&[], (self.address, 53));
         if let Some(thread) = self.thread.take() {
             _ = thread.join();
@@ -281,8 +290,8 @@ impl Drop for NameServer {
     }
 }
 
-/// The answer to a query with one question (RFC 1035, section 4).
-fn answer(query: &[u8]) -> Vec<u8> {
+/// Returns the response to a query with one question (RFC 1035, section 4).
+fn respond(query: &[u8]) -> Vec<u8> {
     const HEADER: usize = 12;
     let name_length = query[HEADER..].iter().position(|byte| *byte == 0).unwrap() + 1;
     let (name, rest) = query[HEADER..].split_at(name_length);
@@ -294,14 +303,14 @@ fn answer(query: &[u8]) -> Vec<u8> {
     let is_known = name.eq_ignore_ascii_case(&known);
     let wants_v4 = rest.starts_with(&[0, 1]);
     let found = u8::from(is_known && wants_v4);
-    let mut answer = query[..2].to_vec();
-    // An answer with authority; recursion is available; no such name, or no error.
-    answer.extend([0x85, if is_known { 0x80 } else { 0x83 }]);
-    answer.extend([0, 1, 0, found, 0, 0, 0, 0]);
-    answer.extend(&query[HEADER..HEADER + name_length + 4]);
+    let mut response = query[..2].to_vec();
+    // An authoritative response; recursion is available; no error, or no such name.
+    response.extend([0x85, if is_known { 0x80 } else { 0x83 }]);
+    response.extend([0, 1, 0, found, 0, 0, 0, 0]);
+    response.extend(&query[HEADER..HEADER + name_length + 4]);
     if found == 1 {
-        // The name above, an IPv4 address of the Internet, for a second, four bytes.
-        answer.extend([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]);
+        // A reference to the name in the question, type A, class IN, TTL 1 s, four bytes.
+        response.extend([0xc0, 0x0c, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 127, 0, 0, 1]);
     }
-    answer
+    response
 }

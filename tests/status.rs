@@ -1,5 +1,5 @@
-//! Jobs on AWS Batch: how they are, why children have failed, and how they are followed to
-//! their end. What is told of them has the shape of the AWS Batch API reference.
+//! `status`: the state of jobs on AWS Batch, the causes of failures, and waiting for the end. The
+//! job descriptions follow the AWS Batch API reference.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::support::{Run, Worker, names, worker};
 const RENDER: &str = "11111111-aaaa-bbbb-cccc-ddddeeeeffff";
 const STITCH: &str = "22222222-aaaa-bbbb-cccc-ddddeeeeffff";
 
-/// The array job that renders, whose children are in these states.
+/// Describes the render job, an array with children in these states.
 fn render(status: &str, children: &Value) -> Value {
     let mut counts = json!({
         "STARTING": 0, "FAILED": 0, "RUNNING": 0, "SUCCEEDED": 0, "RUNNABLE": 0, "SUBMITTED": 0,
@@ -32,14 +32,14 @@ fn render(status: &str, children: &Value) -> Value {
     job
 }
 
-/// The job that makes the video.
+/// Describes the stitch job.
 fn stitch(status: &str) -> Value {
     let mut job = job(STITCH, "pottery-stitch", status);
     job["dependsOn"] = json!([{"jobId": RENDER}]);
     job
 }
 
-/// A child of the array that has failed, with its attempts.
+/// Describes a failed child of the array, with its attempts.
 fn failed_child(index: u32, attempts: &Value, output: &Path) -> Value {
     let mut job = job(&format!("{RENDER}:{index}"), "pottery", "FAILED");
     job["arrayProperties"] = json!({"statusSummary": {}, "index": index});
@@ -113,13 +113,13 @@ fn status(job: &str, batch: &BatchServer) -> Worker {
     worker("status").arg(job).batch(batch)
 }
 
-/// `status --wait`, which looks up the jobs every second.
+/// A command line of `status --wait` that polls every second.
 fn waiting(job: &str, batch: &BatchServer) -> Worker {
     status(job, batch).args("--wait --poll-interval 1s")
 }
 
-/// Three children have failed: of a scene that is damaged, after a lost instance; of want of
-/// memory, so that nothing was told; and one that never ran.
+/// Adds three failed children: one with a damaged scene, after a lost instance; one that ran out of
+/// memory, without a report; and one that never ran.
 fn three_failures(batch: &BatchServer, output: &Path) {
     let reports = output.join("reports");
     fs::create_dir_all(&reports).unwrap();
@@ -133,25 +133,25 @@ fn three_failures(batch: &BatchServer, output: &Path) {
     let reason = "OutOfMemoryError: Container killed due to memory usage";
     killed["container"]["reason"] = json!(reason);
     let attempts = json!([lost(), attempt(65, "render/default/second")]);
-    batch.tells(failed_child(3, &attempts, output));
-    batch.tells(failed_child(12, &json!([killed]), output));
+    batch.set_job(failed_child(3, &attempts, output));
+    batch.set_job(failed_child(12, &json!([killed]), output));
     let mut never = failed_child(7, &json!([]), output);
     never["statusReason"] = json!("Terminated by an operator");
-    batch.tells(never);
+    batch.set_job(never);
 }
 
 const FAILURES: [&str; 3] = [
     "pottery, child 3: exit code 65 (the scene or a frame is unusable), 2 attempts",
     "pottery, child 7: Terminated by an operator, never ran",
-    "pottery, child 12: exit code 137 (killed: out of memory, or nobody knows by whom), \
+    "pottery, child 12: exit code 137 (killed: out of memory, or for an unknown reason), \
      OutOfMemoryError: Container killed due to memory usage, 1 attempt",
 ];
 
 #[test]
-fn it_tells_how_the_job_is_and_those_it_depends_on() {
+fn the_states_of_a_job_and_its_dependencies_are_printed() {
     let batch = BatchServer::start();
-    batch.tells(render("PENDING", &json!({"SUCCEEDED": 12, "RUNNING": 5, "RUNNABLE": 3})));
-    batch.tells(stitch("PENDING"));
+    batch.set_job(render("PENDING", &json!({"SUCCEEDED": 12, "RUNNING": 5, "RUNNABLE": 3})));
+    batch.set_job(stitch("PENDING"));
     let run = status(STITCH, &batch).run().exits(0);
     assert!(run.lines.is_empty(), "{}", run.text());
     assert_eq!(
@@ -166,14 +166,14 @@ fn it_tells_how_the_job_is_and_those_it_depends_on() {
 }
 
 #[test]
-fn each_failure_is_told_with_its_exit_code_in_words_its_log_and_its_cause() {
+fn each_failure_is_printed_with_its_exit_code_its_log_and_its_cause() {
     let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
-    batch.tells(render("FAILED", &json!({"SUCCEEDED": 17, "FAILED": 3})));
+    batch.set_job(render("FAILED", &json!({"SUCCEEDED": 17, "FAILED": 3})));
     let mut video = stitch("FAILED");
     video["statusReason"] = json!("Dependent Job failed");
-    batch.tells(video);
+    batch.set_job(video);
     three_failures(&batch, output.path());
-    // What it can tell it does; that others have failed is no failure of its own.
+    // `status` itself succeeds.
     let run = status(STITCH, &batch).run().exits(0);
     let lines: Vec<_> = run.stdout.lines().map(str::trim_end).collect();
     let [third, seventh, twelfth] = FAILURES.map(|failure| format!("failed      {failure}"));
@@ -189,38 +189,38 @@ fn each_failure_is_told_with_its_exit_code_in_words_its_log_and_its_cause() {
             "failed      pottery-stitch: Dependent Job failed, never ran",
         ]
     );
-    assert_eq!(batch.asked("listjobs").len(), 2, "a page at a time");
+    assert_eq!(batch.requests_for("listjobs").len(), 2, "two pages");
 
     let run = status(STITCH, &batch).arg("--json").run().exits(0);
-    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
-    assert_eq!(told["jobs"][0]["state"], "failed");
-    assert_eq!(told["jobs"][0]["children"], json!({"succeeded": 17, "failed": 3}));
-    assert_eq!(told["jobs"][1]["reason"], "Dependent Job failed");
-    let third = &told["failed"][0];
+    let status: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(status["jobs"][0]["state"], "failed");
+    assert_eq!(status["jobs"][0]["children"], json!({"succeeded": 17, "failed": 3}));
+    assert_eq!(status["jobs"][1]["reason"], "Dependent Job failed");
+    let third = &status["failed"][0];
     assert_eq!(third["job_id"], format!("{RENDER}:3"));
     assert_eq!((&third["index"], &third["attempts"]), (&json!(3), &json!(2)));
     assert_eq!(third["exit_code"], 65);
     assert_eq!(third["log_stream"], "render/default/second");
     assert!(third["cause"].as_str().unwrap().contains("no camera"));
-    assert_eq!(told["failed"][1]["exit_code"], Value::Null);
+    assert_eq!(status["failed"][1]["exit_code"], Value::Null);
 }
 
 #[test]
-fn a_last_attempt_that_went_with_its_instance_is_told_as_batch_tells_it() {
+fn an_attempt_lost_with_its_instance_is_printed_with_the_reason_of_batch() {
     let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
-    batch.tells(render("FAILED", &json!({"FAILED": 1, "SUCCEEDED": 1})));
-    batch.tells(failed_child(0, &json!([lost()]), output.path()));
+    batch.set_job(render("FAILED", &json!({"FAILED": 1, "SUCCEEDED": 1})));
+    batch.set_job(failed_child(0, &json!([lost()]), output.path()));
     let run = status(RENDER, &batch).run().exits(0);
-    let words = "pottery, child 0: Host EC2 (instance i-0123456789abcdef0) terminated., 1 attempt";
-    assert!(run.stdout.contains(words), "{}", run.stdout);
+    let failure =
+        "pottery, child 0: Host EC2 (instance i-0123456789abcdef0) terminated., 1 attempt";
+    assert!(run.stdout.contains(failure), "{}", run.stdout);
     assert!(run.stdout.contains("/render-worker render/default/lost"), "{}", run.stdout);
 }
 
-/// Follows the jobs until they are looked up while one child runs, lets them end, and says
-/// how that went.
-fn followed(batch: &BatchServer, end: impl FnOnce()) -> Run {
-    batch.tells(render("PENDING", &json!({"SUCCEEDED": 1, "RUNNING": 1})));
-    batch.tells(stitch("PENDING"));
+/// Waits for jobs with one running child. `end` changes the jobs once their state is logged.
+fn wait_for_jobs(batch: &BatchServer, end: impl FnOnce()) -> Run {
+    batch.set_job(render("PENDING", &json!({"SUCCEEDED": 1, "RUNNING": 1})));
+    batch.set_job(stitch("PENDING"));
     let running = waiting(STITCH, batch).start();
     running.wait_for_log("pottery: pending, 2 children (1 running, 1 succeeded)");
     end();
@@ -228,30 +228,30 @@ fn followed(batch: &BatchServer, end: impl FnOnce()) -> Run {
 }
 
 #[test]
-fn jobs_are_followed_to_their_end() {
+fn status_waits_for_the_end_of_the_jobs() {
     let batch = BatchServer::start();
-    let run = followed(&batch, || {
-        batch.tells(render("SUCCEEDED", &json!({"SUCCEEDED": 2})));
-        batch.tells(stitch("SUCCEEDED"));
+    let run = wait_for_jobs(&batch, || {
+        batch.set_job(render("SUCCEEDED", &json!({"SUCCEEDED": 2})));
+        batch.set_job(stitch("SUCCEEDED"));
     });
-    let run = run.exits(0).says(&["pottery: succeeded, 2 children (2 succeeded)"]);
+    let run = run.exits(0).logs(&["pottery: succeeded, 2 children (2 succeeded)"]);
     assert!(run.stdout.contains("pottery-stitch: succeeded"), "{}", run.stdout);
     assert!(batch.operations().iter().all(|operation| operation == "describejobs"));
 }
 
 #[test]
-fn failures_are_told_once_and_as_they_happen() {
+fn failures_are_logged_once_and_as_they_happen() {
     let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
-    batch.tells(render("PENDING", &json!({"FAILED": 3, "RUNNING": 1})));
-    batch.tells(stitch("PENDING"));
+    batch.set_job(render("PENDING", &json!({"FAILED": 3, "RUNNING": 1})));
+    batch.set_job(stitch("PENDING"));
     three_failures(&batch, output.path());
     let running = waiting(STITCH, &batch).start();
     for failure in FAILURES {
         running.wait_for_log(failure);
     }
-    batch.is_asked("describejobs");
-    batch.tells(render("FAILED", &json!({"FAILED": 3, "SUCCEEDED": 1})));
-    batch.tells(stitch("FAILED"));
+    batch.wait_for_request("describejobs");
+    batch.set_job(render("FAILED", &json!({"FAILED": 3, "SUCCEEDED": 1})));
+    batch.set_job(stitch("FAILED"));
     let run = running.finish().exits(70);
     for failure in FAILURES {
         let times = run.messages().iter().filter(|message| message.contains(failure)).count();
@@ -260,96 +260,97 @@ fn failures_are_told_once_and_as_they_happen() {
     let third = run.json().into_iter().find(|line| line["array_index"] == 3).expect("a line");
     assert_eq!((&third["exit_code"], &third["level"]), (&json!(65), &json!("WARN")));
     assert!(third["message"].as_str().unwrap().contains("cause: scene.blend: frame 4"));
-    let words = run.last_words();
-    assert!(words.contains("pottery: failed, 4 children (1 succeeded, 3 failed)"), "{words}");
-    assert!(words.contains("what is stored is not rendered again"), "{words}");
+    let error = run.final_error();
+    assert!(error.contains("pottery: failed, 4 children (1 succeeded, 3 failed)"), "{error}");
+    assert!(error.contains("stored frames are not rendered again"), "{error}");
     assert!(run.stdout.contains(FAILURES[0]), "{}", run.stdout);
 }
 
 #[test]
-fn ctrl_c_leaves_the_jobs_alone_and_says_how_to_follow_them_again() {
+fn ctrl_c_ends_only_the_waiting_and_names_the_command_to_resume_it() {
     for (signal, exit) in [(Signal::SIGINT, 130), (Signal::SIGTERM, 143)] {
         let batch = BatchServer::start();
-        batch.tells(render("PENDING", &json!({"RUNNING": 2})));
-        batch.tells(stitch("PENDING"));
+        batch.set_job(render("PENDING", &json!({"RUNNING": 2})));
+        batch.set_job(stitch("PENDING"));
         let running = waiting(STITCH, &batch).start();
         running.wait_for_log("2 children (2 running)");
         running.signal(signal);
-        let run = running.finish().exits(exit).never_says(&["storing what is saved"]);
-        let words = run.last_words();
-        let command = format!("the jobs go on: render-worker status {STITCH} --wait");
-        assert!(words.contains(&command), "{words}");
+        let run = running.finish().exits(exit);
+        let error = run.final_error();
+        let command =
+            format!("the jobs continue; to follow them: render-worker status {STITCH} --wait");
+        assert!(error.contains(&command), "{error}");
         assert!(batch.operations().iter().all(|operation| operation == "describejobs"));
     }
 }
 
 #[test]
-fn that_batch_is_out_of_reach_for_a_while_is_no_end() {
+fn temporary_failures_of_batch_do_not_end_the_waiting() {
     let batch = BatchServer::start();
-    let run = followed(&batch, || {
+    let run = wait_for_jobs(&batch, || {
         for _ in 0..4 {
             let body = json!({"__type": "ServerException", "message": "try later"});
-            batch.refuses("describejobs", 500, body);
+            batch.reject_next("describejobs", 500, body);
         }
-        batch.tells(render("SUCCEEDED", &json!({"SUCCEEDED": 2})));
-        batch.tells(stitch("SUCCEEDED"));
+        batch.set_job(render("SUCCEEDED", &json!({"SUCCEEDED": 2})));
+        batch.set_job(stitch("SUCCEEDED"));
     });
-    run.exits(0).says(&["try later (HTTP 500); the jobs go on, and are looked up again"]);
+    run.exits(0).logs(&["try later (HTTP 500); the jobs continue, and are looked up again"]);
 }
 
 #[test]
-fn of_many_failures_the_first_are_told_one_by_one() {
+fn of_many_failures_the_first_are_printed_and_the_others_summarised() {
     let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
-    batch.tells(render("FAILED", &json!({"FAILED": 130})));
+    batch.set_job(render("FAILED", &json!({"FAILED": 130})));
     for index in 0..130 {
         let code = if index < 120 { 65 } else { 70 };
         let attempts = json!([attempt(code, "render/default/it")]);
-        batch.tells(failed_child(index, &attempts, output.path()));
+        batch.set_job(failed_child(index, &attempts, output.path()));
     }
     let run = waiting(RENDER, &batch).run().exits(70);
     let others = "30 more: 20 with exit code 65 (the scene or a frame is unusable); 10 with exit \
-                  code 70 (Blender or FFmpeg failed, or the time of the job was over)";
+                  code 70 (Blender or FFmpeg failed, or the job ran out of time)";
     for text in [run.text(), run.stdout] {
         assert!(text.contains("pottery, child 99: ") && text.contains(others), "{text}");
         assert!(!text.contains("pottery, child 100: "), "{text}");
     }
     let run = status(RENDER, &batch).arg("--json").run().exits(0);
-    let told: Value = serde_json::from_str(&run.stdout).expect("JSON");
-    let indices = told["failed"].as_array().unwrap().iter().map(|job| job["index"].as_u64());
+    let status: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let indices = status["failed"].as_array().unwrap().iter().map(|job| job["index"].as_u64());
     assert!(indices.eq((0..130).map(Some)));
 }
 
 #[test]
-fn children_that_failed_before_are_not_listed_again() {
+fn failed_children_are_not_listed_again_without_new_failures() {
     let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
-    batch.tells(render("PENDING", &json!({"FAILED": 1, "RUNNING": 1})));
-    batch.tells(failed_child(0, &json!([attempt(70, "a")]), output.path()));
+    batch.set_job(render("PENDING", &json!({"FAILED": 1, "RUNNING": 1})));
+    batch.set_job(failed_child(0, &json!([attempt(70, "a")]), output.path()));
     let running = waiting(RENDER, &batch).start();
     running.wait_for_log("pottery, child 0: exit code 70");
-    batch.is_asked("describejobs");
-    batch.tells(render("FAILED", &json!({"FAILED": 1, "SUCCEEDED": 1})));
+    batch.wait_for_request("describejobs");
+    batch.set_job(render("FAILED", &json!({"FAILED": 1, "SUCCEEDED": 1})));
     running.finish().exits(70);
-    assert_eq!(batch.asked("listjobs").len(), 1);
+    assert_eq!(batch.requests_for("listjobs").len(), 1);
 }
 
 #[test]
-fn why_children_wait_is_told() {
+fn the_reason_why_children_wait_is_printed() {
     let batch = BatchServer::start();
-    batch.tells(render("PENDING", &json!({"RUNNABLE": 2, "SUCCEEDED": 1})));
+    batch.set_job(render("PENDING", &json!({"RUNNABLE": 2, "SUCCEEDED": 1})));
     let mut waits = job(&format!("{RENDER}:1"), "pottery", "RUNNABLE");
     waits["arrayProperties"] = json!({"index": 1});
     let reason = "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - no instance has as much memory";
     waits["statusReason"] = json!(reason);
-    batch.tells(waits);
+    batch.set_job(waits);
     let run = status(RENDER, &batch).run().exits(0);
-    let words = format!("3 children (2 runnable, 1 succeeded), {reason}");
-    assert!(run.stdout.contains(&words), "{}", run.stdout);
+    let state = format!("3 children (2 runnable, 1 succeeded), {reason}");
+    assert!(run.stdout.contains(&state), "{}", run.stdout);
 }
 
 #[test]
-fn of_a_cause_without_end_the_beginning_is_told_and_where_the_rest_is() {
+fn a_very_long_cause_is_truncated_with_the_location_of_the_rest() {
     let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
-    batch.tells(render("FAILED", &json!({"SUCCEEDED": 17, "FAILED": 3})));
+    batch.set_job(render("FAILED", &json!({"SUCCEEDED": 17, "FAILED": 3})));
     three_failures(&batch, output.path());
     let reports = output.path().join("reports");
     for name in names(&reports) {
@@ -366,21 +367,21 @@ fn of_a_cause_without_end_the_beginning_is_told_and_where_the_rest_is() {
 }
 
 #[test]
-fn words_from_elsewhere_do_not_command_the_terminal() {
+fn control_characters_from_batch_and_reports_never_reach_the_terminal() {
     let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
-    batch.tells(render("FAILED", &json!({"FAILED": 1})));
+    batch.set_job(render("FAILED", &json!({"FAILED": 1})));
     let mut child = failed_child(0, &json!([attempt(70, "\u{1b}]0;title\u{7}")]), output.path());
     child["jobName"] = json!("\u{1b}[31mred");
     child["statusReason"] = json!("\u{1b}[2J");
     child["container"]["logConfiguration"]["options"]["awslogs-group"] = json!("\u{1b}[1m");
-    batch.tells(child);
+    batch.set_job(child);
     let run = status(RENDER, &batch).run().exits(0);
     assert!(run.stdout.contains("\u{fffd}]0;title"), "{}", run.stdout);
     assert!(!run.stdout.contains('\u{1b}') && !run.stdout.contains('\u{7}'), "{}", run.stdout);
 }
 
 #[test]
-fn a_job_that_was_just_submitted_need_not_be_known_yet() {
+fn a_job_that_batch_does_not_list_yet_is_waited_for_after_submit() {
     let batch = BatchServer::start();
     let first = "00000001-aaaa-bbbb-cccc-ddddeeeeffff";
     let running = worker("submit")
@@ -389,39 +390,43 @@ fn a_job_that_was_just_submitted_need_not_be_known_yet() {
         .args("--wait --poll-interval 1s")
         .batch(&batch)
         .start();
-    running.wait_for_log("knows no job 00000001-aaaa-bbbb-cccc-ddddeeeeffff; the jobs go on");
-    batch.tells(job(first, "demo", "SUCCEEDED"));
+    running.wait_for_log("has no job 00000001-aaaa-bbbb-cccc-ddddeeeeffff; the jobs continue");
+    batch.set_job(job(first, "demo", "SUCCEEDED"));
     let run = running.finish().exits(0);
-    let mut told = serde_json::Deserializer::from_str(&run.stdout).into_iter::<Value>();
-    assert_eq!(told.next().unwrap().unwrap()["render"]["job_id"], first);
-    assert_eq!(told.next().unwrap().unwrap()["jobs"][0]["state"], "succeeded");
+    let mut output = serde_json::Deserializer::from_str(&run.stdout).into_iter::<Value>();
+    assert_eq!(output.next().unwrap().unwrap()["render"]["job_id"], first);
+    assert_eq!(output.next().unwrap().unwrap()["jobs"][0]["state"], "succeeded");
 }
 
 #[test]
-fn that_the_jobs_go_on_is_told_whatever_ends_the_following() {
+fn an_error_that_ends_the_waiting_names_the_command_to_resume_it() {
     let batch = BatchServer::start();
     let denied = json!({"__type": "ExpiredTokenException", "message": "the token has expired"});
-    let run = followed(&batch, || batch.refuses("describejobs", 403, denied)).exits(77);
-    let words = run.last_words();
-    let command = format!("the jobs go on: render-worker status {STITCH} --wait");
-    assert!(words.contains("the token has expired") && words.contains(&command), "{words}");
-    assert!(!words.contains("run this again"), "{words}");
+    let run = wait_for_jobs(&batch, || batch.reject_next("describejobs", 403, denied)).exits(77);
+    let error = run.final_error();
+    let command =
+        format!("the jobs continue; to follow them: render-worker status {STITCH} --wait");
+    assert!(error.contains("the token has expired") && error.contains(&command), "{error}");
 }
 
 #[test]
-fn without_credentials_nothing_is_waited_for() {
+fn without_credentials_status_fails_at_once() {
     let run = worker("status").args(&format!("{STITCH} --wait")).env("AWS_REGION", "eu-central-1");
     let run = run.run().exits(70);
-    assert!(run.last_words().contains("credentials"), "{}", run.last_words());
+    assert!(run.final_error().contains("credentials"), "{}", run.final_error());
     let run = worker("status").arg(STITCH).env("AWS_REGION", "eu-central-1").run().exits(75);
-    assert!(run.last_words().contains("say who you are: AWS_PROFILE"), "{}", run.last_words());
+    assert!(
+        run.final_error().contains("set AWS credentials: AWS_PROFILE"),
+        "{}",
+        run.final_error()
+    );
 }
 
 #[test]
-fn submit_follows_what_it_has_submitted() {
+fn submit_waits_for_the_jobs_that_it_has_submitted() {
     let batch = BatchServer::start();
     let first = "00000001-aaaa-bbbb-cccc-ddddeeeeffff";
-    batch.tells(job(first, "demo", "RUNNING"));
+    batch.set_job(job(first, "demo", "RUNNING"));
     let running = worker("submit")
         .input(crate::support::scene("demo"))
         .args("-o s3://bucket/out -f 24 --job-queue q --job-definition d --no-stitch")
@@ -429,35 +434,35 @@ fn submit_follows_what_it_has_submitted() {
         .batch(&batch)
         .start();
     running.wait_for_log("demo: running");
-    batch.tells(job(first, "demo", "SUCCEEDED"));
-    let run = running.finish().exits(0).says(&["submitted demo: ", "demo: succeeded"]);
+    batch.set_job(job(first, "demo", "SUCCEEDED"));
+    let run = running.finish().exits(0).logs(&["submitted demo: ", "demo: succeeded"]);
     assert!(run.stdout.starts_with(&format!("render      {first} (demo)\n")), "{}", run.stdout);
 }
 
 #[test]
-fn a_job_that_batch_does_not_know_is_named() {
+fn an_unknown_job_is_named() {
     let batch = BatchServer::start();
     let run = status(STITCH, &batch).run().exits(66);
-    let words = run.last_words();
-    assert!(words.contains(STITCH) && words.contains("eu-central-1"), "{words}");
+    let error = run.final_error();
+    assert!(error.contains(STITCH) && error.contains("eu-central-1"), "{error}");
     let run = worker("status").arg("Ref::job").run().exits(2);
-    assert!(run.last_words().contains("no parameter `job`"), "{}", run.last_words());
-    worker("status").arg("a/b").run().exits(2).says(&["JOB-ID: `a/b` is refused"]);
+    assert!(run.final_error().contains("no parameter `job`"), "{}", run.final_error());
+    worker("status").arg("a/b").run().exits(2).logs(&["JOB-ID: `a/b` is refused"]);
 }
 
 #[test]
-fn on_a_terminal_a_bar_shows_how_far_they_are() {
+fn on_a_terminal_a_bar_shows_the_progress_of_the_jobs() {
     let folder = tempfile::tempdir().unwrap();
     let batch = BatchServer::start();
-    batch.tells(render("PENDING", &json!({"SUCCEEDED": 2, "RUNNING": 1})));
-    batch.tells(stitch("PENDING"));
+    batch.set_job(render("PENDING", &json!({"SUCCEEDED": 2, "RUNNING": 1})));
+    batch.set_job(stitch("PENDING"));
     let seen = folder.path().join("seen");
-    let sent = std::thread::scope(|scope| {
+    let output = std::thread::scope(|scope| {
         let (seen, batch) = (&seen, &batch);
         scope.spawn(move || {
             crate::support::wait_until("the bar is drawn", || seen.exists());
-            batch.tells(render("SUCCEEDED", &json!({"SUCCEEDED": 3})));
-            batch.tells(stitch("SUCCEEDED"));
+            batch.set_job(render("SUCCEEDED", &json!({"SUCCEEDED": 3})));
+            batch.set_job(stitch("SUCCEEDED"));
         });
         let marks = [("[########--------] pottery: pending", seen.clone())];
         waiting(STITCH, batch)
@@ -465,5 +470,5 @@ fn on_a_terminal_a_bar_shows_how_far_they_are() {
             .env("NO_COLOR", "1")
             .run_watched_on_a_terminal(0, &marks)
     });
-    assert!(sent.contains("pottery-stitch: succeeded"), "{sent}");
+    assert!(output.contains("pottery-stitch: succeeded"), "{output}");
 }

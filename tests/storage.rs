@@ -1,9 +1,8 @@
-//! The contract of [`Storage`]: one suite of clauses, held by every kind of location.
+//! The contract of [`Storage`]: one list of clauses for every kind of location.
 //!
-//! What a clause needs, such as a folder that may not be touched, has to be arranged
-//! around the process that runs it: credentials are read from its environment, file
-//! sizes are limited and rights are lost for good. So [`clauses`] is started again out
-//! of this test binary, once a kind of location, as a process of its own.
+//! The clauses need a process of their own: it reads credentials from its environment, limits the
+//! size of its files, and gives up privileges for good. So each test starts this test binary again,
+//! which runs [`clauses`].
 
 use std::fs::{self, File, Permissions};
 use std::num::NonZeroU32;
@@ -11,11 +10,12 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use nix::sys::signal::{SigSet, Signal};
 use render_worker::request::{Location, Transfers};
-use render_worker::storage::{Failure, Fingerprint, Names, Storage, StorageError};
+use render_worker::storage::{Failure, Fingerprint, NameRange, Storage, StorageError};
 use tempfile::TempDir;
 
 use crate::support::names;
@@ -23,13 +23,13 @@ use crate::support::s3_server::{Fault, Operation, Request, S3Server};
 
 const MIB: usize = 1024 * 1024;
 
-/// Larger than what goes in one request on S3, and no multiple of it.
+/// The size of a large object in bytes: several parts on S3, the last one incomplete.
 const LARGE: usize = 40 * MIB + 7;
 
-/// A user without rights, for tests that are run by root.
+/// An unprivileged user, for tests that run as root.
 const NOBODY: u32 = 65534;
 
-/// Names that are tempting to decode, encode, split or clean.
+/// Names that code might wrongly decode, encode, split or normalise.
 const ODD_NAMES: [&str; 14] = [
     "a b  c.png",
     " x ",
@@ -47,7 +47,7 @@ const ODD_NAMES: [&str; 14] = [
     "s3:file",
 ];
 
-/// What is in `tree/` and is to be listed.
+/// The names and sizes of the files in `tree/`.
 const TREE: [(&str, u64); 3] = [("a", 1), ("b c.png", 300), ("empty", 0)];
 
 #[test]
@@ -59,8 +59,8 @@ fn the_contract_holds_for_local_files() {
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, bytes).unwrap();
     };
-    furnish(put);
-    // What is no file, not there, or still being written is not listed.
+    create_fixtures(put);
+    // A dead link and a file that is still being written are not listed.
     symlink("nowhere", root.join("tree/dead link")).unwrap();
     put("tree/.0001.png.part", b"half");
     let denied = root.join("denied");
@@ -75,14 +75,14 @@ fn the_contract_holds_for_local_files() {
 #[test]
 fn the_contract_holds_for_s3() {
     let server = S3Server::start();
-    furnish(|name, bytes| server.put(&format!("root/{name}"), bytes));
-    // What the console makes to show a folder, and what only looks like a path.
+    create_fixtures(|name, bytes| server.put(&format!("root/{name}"), bytes));
+    // The marker of a folder in the S3 console, and keys that only look like paths.
     server.put("root/tree/", b"");
     server.put("root/tree//slash", b"x");
     server.put("root/tree/../up", b"x");
-    // As macOS leaves beside files that it copies.
+    // macOS creates such files beside copies.
     server.put("root/tree/._0001.png", b"x");
-    server.put("root/trees", b"a name that begins alike");
+    server.put("root/trees", b"a name with the same beginning");
     let denied =
         |request: &Request| request.key.contains("/denied/") || request.query.contains("denied%2F");
     server.inject(Fault::on_any().when(denied).respond(403, "AccessDenied"));
@@ -93,14 +93,15 @@ fn the_contract_holds_for_s3() {
     let folder = tempfile::tempdir().unwrap();
     run_clauses(&server.uri("root"), &server.env(), &folder).unwrap();
     assert_eq!(server.keys("root/interrupted/"), ["root/interrupted/replaced.bin"]);
-    assert_eq!(server.open_uploads(), [""; 0], "parts that are paid for and never seen");
+    assert_eq!(server.open_uploads(), [""; 0]);
 
     let requests = server.requests();
     let of = |key: &str, operation: Operation| -> Vec<&Request> {
         let wanted = |r: &&Request| r.key.ends_with(key) && r.operation == operation;
         requests.iter().filter(wanted).collect()
     };
-    assert_eq!(server.count(Operation::HeadBucket), 0, "the first request tells all that there is");
+    // The first request to an object already returns everything that is needed.
+    assert_eq!(server.count(Operation::HeadBucket), 0);
     assert_eq!(of("localised/small", Operation::GetObject).len(), 1);
     assert_eq!(of("localised/small", Operation::HeadObject).len(), 0);
 
@@ -112,16 +113,16 @@ fn the_contract_holds_for_s3() {
     }
     let ranges = of("large.bin", Operation::GetObject);
     let rest = LARGE - (MIB + 64 * 1024);
-    assert_eq!(ranges.len(), 1 + rest.div_ceil(8 * MIB), "the beginning, then the parts");
+    assert_eq!(ranges.len(), 1 + rest.div_ceil(8 * MIB), "the beginning and the other parts");
     let (second, third) = (ranges[1], ranges[2]);
-    assert!(Some(third.started) < second.finished, "ranges are fetched one after the other");
+    assert!(Some(third.started) < second.finished, "parts are not fetched concurrently");
     for put in of("0001.png", Operation::PutObject) {
         assert!(put.header("x-amz-checksum-crc32").is_some(), "{put:?}");
     }
 }
 
-/// Puts into a location what the clauses expect there.
-fn furnish(put: impl Fn(&str, &[u8])) {
+/// Creates the files that the clauses expect in a location.
+fn create_fixtures(put: impl Fn(&str, &[u8])) {
     for (name, size) in TREE {
         put(&format!("tree/{name}"), &vec![b'x'; size.try_into().unwrap()]);
     }
@@ -133,10 +134,9 @@ fn furnish(put: impl Fn(&str, &[u8])) {
     put("interrupted/replaced.bin", b"old");
 }
 
-/// Runs [`clauses`] on the location `root`, as a user who may not do everything.
-/// `folder` is theirs.
+/// Runs [`clauses`] on the location `root`, as an unprivileged user who owns `folder`.
 fn run_clauses(root: &str, env: &[(&str, String)], folder: &TempDir) -> Result<(), String> {
-    // Not by its path: somebody else need not be allowed to look where it lies.
+    // Not by its path, which another user may not be allowed to read.
     let mut command = Command::new("/proc/self/exe");
     command
         .args(["--exact", "storage::clauses", "--ignored"])
@@ -158,13 +158,13 @@ fn run_clauses(root: &str, env: &[(&str, String)], folder: &TempDir) -> Result<(
         command.uid(NOBODY).gid(NOBODY);
     }
     let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
-    let passed = output.status.success() && said.contains("1 passed");
-    if passed { Ok(()) } else { Err(said) }
+    let passed = output.status.success() && text.contains("1 passed");
+    if passed { Ok(()) } else { Err(text) }
 }
 
-/// The contract. Needs the surroundings that [`run_clauses`] makes.
+/// The contract. Needs the process that [`run_clauses`] prepares.
 #[test]
 #[ignore = "is run by the tests of each kind of location"]
 fn clauses() {
@@ -180,23 +180,23 @@ fn clauses() {
     limit_file_size(LARGE + MIB / 2);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        what_is_written_is_read(&place).await;
-        what_is_there_is_replaced(&place).await;
+        written_content_is_read_back(&place).await;
+        an_existing_file_is_replaced(&place).await;
         a_listing_has_the_direct_children(&place).await;
         a_listing_is_complete(&place).await;
-        a_listing_can_be_of_some_names(&place).await;
-        a_beginning_tells_what_it_is_of(&place, &large).await;
-        a_fingerprint_belongs_to_what_it_was_stored_with(&place).await;
-        what_is_not_there_is_missing(&place).await;
-        what_may_not_be_done_is_denied(&place).await;
-        a_small_file_is_localised(&place).await;
-        a_large_file_comes_back_byte_for_byte(&place, &large).await;
-        a_write_that_is_interrupted_changes_nothing(&place, &too_large).await;
+        a_listing_can_be_limited_to_a_range_of_names(&place).await;
+        an_opened_file_has_its_beginning_and_size(&place, &large).await;
+        a_fingerprint_belongs_to_the_content_that_it_was_stored_with(&place).await;
+        a_file_that_does_not_exist_is_missing(&place).await;
+        without_permission_everything_is_denied(&place).await;
+        a_small_file_is_fetched(&place).await;
+        a_large_file_is_stored_and_fetched_unchanged(&place, &large).await;
+        an_interrupted_upload_changes_nothing(&place, &too_large).await;
         a_source_that_cannot_be_read_changes_nothing(&place).await;
     });
 }
 
-/// Where the clauses are tried.
+/// The location under test.
 struct Place {
     storage: Storage,
     root: Location,
@@ -205,12 +205,12 @@ struct Place {
 }
 
 impl Place {
-    /// A path in the location.
+    /// Returns a path in the location.
     fn at(&self, path: &str) -> Location {
         self.root.join(path)
     }
 
-    /// A file on this machine.
+    /// Creates a file on this machine.
     fn file(&self, name: &str, content: &[u8]) -> PathBuf {
         let file = self.files.join(name);
         fs::write(&file, content).unwrap();
@@ -226,7 +226,7 @@ impl Place {
         self.storage.read(&self.at(path), u64::MAX).await.unwrap().to_vec()
     }
 
-    /// Stores a file of this machine.
+    /// Uploads a file of this machine.
     async fn upload(
         &self,
         source: &Path,
@@ -236,13 +236,13 @@ impl Place {
         self.storage.upload(File::open(source).unwrap(), &self.at(path), fingerprint).await
     }
 
-    /// Opens a file and has it on this machine.
+    /// Opens a file of the location and fetches it to this machine.
     async fn localise(&self, file: &Location, copy: &Path) -> Result<PathBuf, StorageError> {
         let opened = self.storage.open(file).await?;
         self.storage.localise(&opened, copy).await
     }
 
-    /// Names and sizes in a folder, sorted.
+    /// Lists a folder: names and sizes, sorted.
     async fn list(&self, folder: &str) -> Vec<(String, u64)> {
         let entries = self.storage.list(&self.at(folder)).await.unwrap();
         let mut list: Vec<_> = entries.into_iter().map(|entry| (entry.name, entry.size)).collect();
@@ -251,7 +251,7 @@ impl Place {
     }
 }
 
-async fn what_is_written_is_read(place: &Place) {
+async fn written_content_is_read_back(place: &Place) {
     for content in [&b""[..], b"x", &noise(70_001)] {
         place.write("written/0001.png", content).await;
         assert_eq!(place.read("written/0001.png").await, content);
@@ -261,7 +261,7 @@ async fn what_is_written_is_read(place: &Place) {
     }
     for name in ODD_NAMES {
         assert_eq!(place.read(&format!("odd/{name}")).await, name.as_bytes(), "{name:?}");
-        // As a folder, too.
+        // The same name for a folder.
         place.write(&format!("odd folders/{name}/{name}"), b"x").await;
         let there = place.list(&format!("odd folders/{name}")).await;
         assert_eq!(there, [(name.to_owned(), 1)]);
@@ -271,11 +271,11 @@ async fn what_is_written_is_read(place: &Place) {
     assert_eq!(place.list("odd").await, expected);
 }
 
-async fn what_is_there_is_replaced(place: &Place) {
+async fn an_existing_file_is_replaced(place: &Place) {
     place.write("replaced/video.mp4", b"the first one").await;
     place.write("replaced/video.mp4", b"second").await;
     assert_eq!(place.read("replaced/video.mp4").await, b"second");
-    // Known to be smaller than it is by now.
+    // The caller expects at most 5 bytes, but the file has become larger.
     let error = place.storage.read(&place.at("replaced/video.mp4"), 5).await.unwrap_err();
     assert!(matches!(error.failure(), Failure::Transient(_)), "{error:?}");
     let third = place.file("third", b"3");
@@ -289,9 +289,14 @@ async fn a_listing_has_the_direct_children(place: &Place) {
     assert_eq!(place.list("tree").await, expected);
     assert_eq!(place.list("tree/below").await, [("deep".to_owned(), 1)]);
     assert_eq!(place.list("nothing/there").await, []);
-    for entry in place.storage.list(&place.at("tree")).await.unwrap() {
-        let age = entry.modified.elapsed().unwrap_or_default();
-        assert!(age.as_secs() < 3600, "{entry:?}");
+
+    // S3 returns whole seconds, and file systems have coarse clocks.
+    let granularity = Duration::from_secs(1);
+    let before = SystemTime::now() - granularity;
+    place.write("modified/0001.png", b"x").await;
+    let after = SystemTime::now() + granularity;
+    for entry in place.storage.list(&place.at("modified")).await.unwrap() {
+        assert!((before..=after).contains(&entry.modified), "{entry:?}");
     }
 }
 
@@ -300,24 +305,24 @@ async fn a_listing_is_complete(place: &Place) {
     assert_eq!(place.list("many").await, expected);
 }
 
-fn between(after: &str, before: &str) -> Names {
-    Names { after: after.to_owned(), before: Some(before.to_owned()), expected: None }
+fn between(after: &str, before: &str) -> NameRange {
+    NameRange { after: after.to_owned(), before: Some(before.to_owned()), expected: None }
 }
 
-async fn a_listing_can_be_of_some_names(place: &Place) {
+async fn a_listing_can_be_limited_to_a_range_of_names(place: &Place) {
     for (names, first, last) in [
         (between("0007", "0009/"), 7, 9),
         (between("0007.png", "0009.png"), 8, 8),
         (between("0000", "0010/"), 0, 10),
-        (Names { after: "2497".to_owned(), ..Names::all() }, 2497, 2499),
-        (Names { before: Some("0001".to_owned()), ..Names::all() }, 0, 0),
-        // More, fewer and exactly as many as there are; more than S3 lists at once.
-        (Names { expected: Some(0), ..between("0007", "0009/") }, 7, 9),
-        (Names { expected: Some(2), ..between("0007", "0009/") }, 7, 9),
-        (Names { expected: Some(3), ..between("0007", "0009/") }, 7, 9),
-        (Names { expected: Some(4), ..between("0007", "0009/") }, 7, 9),
-        (Names { expected: Some(1), ..between("0000", "1500/") }, 0, 1500),
-        (Names { expected: Some(u32::MAX), ..between("0000", "1500/") }, 0, 1500),
+        (NameRange { after: "2497".to_owned(), ..NameRange::all() }, 2497, 2499),
+        (NameRange { before: Some("0001".to_owned()), ..NameRange::all() }, 0, 0),
+        // Fewer, more and exactly as many as expected; more than S3 lists in one page.
+        (NameRange { expected: Some(0), ..between("0007", "0009/") }, 7, 9),
+        (NameRange { expected: Some(2), ..between("0007", "0009/") }, 7, 9),
+        (NameRange { expected: Some(3), ..between("0007", "0009/") }, 7, 9),
+        (NameRange { expected: Some(4), ..between("0007", "0009/") }, 7, 9),
+        (NameRange { expected: Some(1), ..between("0000", "1500/") }, 0, 1500),
+        (NameRange { expected: Some(u32::MAX), ..between("0000", "1500/") }, 0, 1500),
     ] {
         let listed = place.storage.list_names(&place.at("many"), names.clone()).await.unwrap();
         let mut listed: Vec<_> = listed.into_iter().map(|entry| entry.name).collect();
@@ -329,7 +334,7 @@ async fn a_listing_can_be_of_some_names(place: &Place) {
     assert_eq!(none.unwrap(), []);
 }
 
-async fn a_beginning_tells_what_it_is_of(place: &Place, large: &Path) {
+async fn an_opened_file_has_its_beginning_and_size(place: &Place, large: &Path) {
     for content in [&b""[..], b"small"] {
         place.write("opened/small", content).await;
         let opened = place.storage.open(&place.at("opened/small")).await.unwrap();
@@ -342,7 +347,7 @@ async fn a_beginning_tells_what_it_is_of(place: &Place, large: &Path) {
     assert!(!opened.is_whole() && opened.start.len() >= 64 * 1024);
     assert!(noise(LARGE).starts_with(&opened.start));
 
-    // Never one version's beginning with another one's end.
+    // The beginning of one version is never combined with the rest of another one.
     if let Location::S3 { .. } = place.root {
         place.write("opened/large", &vec![b'y'; LARGE]).await;
         let folder = tempfile::tempdir().unwrap();
@@ -357,7 +362,7 @@ fn fingerprint(of: u8) -> Fingerprint {
     [of; 32].into()
 }
 
-async fn a_fingerprint_belongs_to_what_it_was_stored_with(place: &Place) {
+async fn a_fingerprint_belongs_to_the_content_that_it_was_stored_with(place: &Place) {
     let path = "fingerprints/0001.png";
     let found = async || place.storage.fingerprint(&place.at(path)).await.unwrap();
     assert_eq!(found().await, None, "there is no file");
@@ -371,11 +376,11 @@ async fn a_fingerprint_belongs_to_what_it_was_stored_with(place: &Place) {
         place.upload(source, path, print).await.unwrap();
         assert_eq!(found().await, print);
     }
-    // Replaced by something that knows nothing of fingerprints.
+    // Replaced by a program without fingerprints.
     place.write(path, b"33").await;
     assert_eq!(found().await, None);
     assert_eq!(place.list("fingerprints").await, [("0001.png".to_owned(), 2)]);
-    // In parts.
+    // A file that is uploaded in parts.
     let large = place.file("large with a fingerprint", &vec![b'x'; 17 * MIB]);
     place.upload(&large, path, Some(fingerprint(4))).await.unwrap();
     assert_eq!(found().await, Some(fingerprint(4)));
@@ -383,14 +388,14 @@ async fn a_fingerprint_belongs_to_what_it_was_stored_with(place: &Place) {
     assert_eq!(whole.map(|content| content.len()), Some(17 * MIB));
     let too_large = place.storage.read_up_to(&place.at(path), 17 * MIB as u64 - 1).await.unwrap();
     assert_eq!(too_large, None);
-    // What is stored is the open file, whatever is found at its name by then.
+    // The open file is stored, even if another file has its name by then.
     let source = File::open(&one).unwrap();
     fs::rename(&other, &one).unwrap();
     place.storage.upload(source, &place.at(path), None).await.unwrap();
     assert_eq!(place.read(path).await, b"11");
 }
 
-async fn what_is_not_there_is_missing(place: &Place) {
+async fn a_file_that_does_not_exist_is_missing(place: &Place) {
     let copy = place.files.join("copy of nothing");
     for path in ["tree/c", "nothing/there", "tree/a/b", "TREE/a"] {
         let nothing = place.at(path);
@@ -405,7 +410,7 @@ async fn what_is_not_there_is_missing(place: &Place) {
     assert!(!copy.exists());
 }
 
-async fn what_may_not_be_done_is_denied(place: &Place) {
+async fn without_permission_everything_is_denied(place: &Place) {
     let (folder, file) = (place.at("denied"), place.at("denied/0001.png"));
     let copy = place.files.join("copy of a secret");
     let denied = |result: Result<(), StorageError>| {
@@ -424,20 +429,20 @@ async fn what_may_not_be_done_is_denied(place: &Place) {
     assert!(!copy.exists());
 }
 
-async fn a_small_file_is_localised(place: &Place) {
+async fn a_small_file_is_fetched(place: &Place) {
     for content in [&b""[..], b"small"] {
         let name = if content.is_empty() { "localised/empty" } else { "localised/small" };
         place.write(name, content).await;
         let copy = place.files.join("copy");
         let there = place.localise(&place.at(name), &copy).await.unwrap();
-        assert!(there.is_absolute(), "Blender is started in a folder of its own");
+        assert!(there.is_absolute(), "Blender has another working directory");
         assert_eq!(fs::read(there).unwrap(), content);
-        assert_eq!(place.read("localised/empty").await, b"", "what is localised stays");
+        assert_eq!(place.read("localised/empty").await, b"", "the stored file is kept");
     }
     assert!(!names(&place.files).iter().any(|name| name.contains("part")));
 }
 
-async fn a_large_file_comes_back_byte_for_byte(place: &Place, large: &Path) {
+async fn a_large_file_is_stored_and_fetched_unchanged(place: &Place, large: &Path) {
     let target = place.at("uploaded/large.bin");
     assert_eq!(
         place.storage.upload(File::open(large).unwrap(), &target, None).await.unwrap(),
@@ -449,7 +454,7 @@ async fn a_large_file_comes_back_byte_for_byte(place: &Place, large: &Path) {
     assert!(fs::read(there).unwrap() == fs::read(large).unwrap(), "the bytes differ");
 }
 
-async fn a_write_that_is_interrupted_changes_nothing(place: &Place, too_large: &Path) {
+async fn an_interrupted_upload_changes_nothing(place: &Place, too_large: &Path) {
     for name in ["interrupted/replaced.bin", "interrupted/fresh.bin"] {
         let result = place.upload(too_large, name, Some(fingerprint(1))).await;
         let error = result.unwrap_err();
@@ -463,15 +468,15 @@ async fn a_write_that_is_interrupted_changes_nothing(place: &Place, too_large: &
 }
 
 async fn a_source_that_cannot_be_read_changes_nothing(place: &Place) {
-    // A folder can be opened, and then not be read.
+    // A folder can be opened, but not read.
     place.upload(&place.files, "interrupted/replaced.bin", None).await.unwrap_err();
     assert_eq!(place.list("interrupted").await, [("replaced.bin".to_owned(), 3)]);
 }
 
-/// From now on this process cannot write files larger than that: the write in which it
-/// tries fails half-way, as on a full disk.
+/// Limits the size of files that this process can write. The write that exceeds the limit fails
+/// halfway, as on a full disk.
 fn limit_file_size(bytes: usize) {
-    // Blocked, the signal leaves it at the error. The runtime's threads inherit that.
+    // With the signal blocked, the write returns an error. The runtime's threads inherit the mask.
     SigSet::from(Signal::SIGXFSZ).thread_block().unwrap();
     let limit = format!("--fsize={bytes}");
     let pid = std::process::id().to_string();
@@ -479,7 +484,7 @@ fn limit_file_size(bytes: usize) {
     assert!(status.success());
 }
 
-/// Bytes without a pattern, always the same.
+/// Returns pseudo-random bytes, the same ones each time.
 fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_7F4A_7C15u64;
     let mut bytes = Vec::with_capacity(length + 8);

@@ -1,5 +1,5 @@
-//! Flags and variables: what is asked for wrongly is refused before anything is
-//! touched, in words that name the flag and the variable.
+//! Flags and variables. Invalid values are errors that name the flag and the variable, before
+//! anything is created or changed.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -12,35 +12,35 @@ fn refused(arguments: &str) -> Run {
 }
 
 #[test]
-fn help_and_version_are_printed_on_standard_output() {
+fn help_and_version_are_printed_to_standard_output() {
     let version = std::process::Command::new(program()).arg("--version").output().unwrap();
     assert!(version.status.success());
     let text = String::from_utf8(version.stdout).unwrap();
     assert_eq!(text, format!("render-worker {}\n", env!("CARGO_PKG_VERSION")));
 
-    for (action, words) in [
+    for (action, texts) in [
         ("render", ["INPUT_URI", "F_PER_JOB", "--total-frames"]),
         ("stitch", ["INPUT_URI", "F_PER_JOB", "--total-frames"]),
         ("inspect", ["INPUT_URI", "F_PER_JOB", "--json"]),
     ] {
         let run = worker(action).arg("--help").run().exits(0);
-        for word in ["Usage:", "Examples:"].iter().chain(&words) {
-            assert!(run.stdout.contains(word), "{word} is not in:\n{}", run.stdout);
+        for text in ["Usage:", "Examples:"].iter().chain(&texts) {
+            assert!(run.stdout.contains(text), "{text} is not in:\n{}", run.stdout);
         }
         assert!(run.lines.is_empty(), "{}", run.text());
     }
 }
 
 #[test]
-fn without_a_subcommand_the_manual_is_named() {
+fn without_a_subcommand_the_error_mentions_help() {
     let run = std::process::Command::new(program()).output().unwrap();
     assert_eq!(run.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&run.stderr).contains("--help"));
 }
 
 #[test]
-fn wrong_values_are_refused_with_flag_and_variable() {
-    for (arguments, words) in [
+fn missing_and_invalid_values_are_refused_with_flag_and_variable() {
+    for (arguments, texts) in [
         ("-o out -f 1", ["--input-uri", "INPUT_URI"]),
         ("-i a.blend -f 1", ["--output-uri", "OUTPUT_URI"]),
         ("-i a.blend -o out", ["--frames-per-job", "F_PER_JOB"]),
@@ -49,12 +49,12 @@ fn wrong_values_are_refused_with_flag_and_variable() {
         ("-i a.blend -o out --frames 9-1", ["--frames", "FRAMES"]),
         ("-i gs://b/a.blend -o out -f 1", ["--input-uri", "INPUT_URI"]),
     ] {
-        refused(arguments).says(&words);
+        refused(arguments).logs(&texts);
     }
 }
 
 #[test]
-fn what_is_plainly_no_folder_never_becomes_one() {
+fn mistyped_uris_are_refused_and_never_created_as_folders() {
     let folder = tempfile::tempdir().unwrap();
     for (uri, meant) in [
         ("arn:aws:s3:::bkt/out", "s3://bkt/out"),
@@ -75,7 +75,7 @@ fn what_is_plainly_no_folder_never_becomes_one() {
             let run = run.env(variable, uri).with(|command| {
                 command.current_dir(folder.path());
             });
-            run.run().exits(2).says(&[variable, meant, "file:///PATH"]);
+            run.run().exits(2).logs(&[variable, meant, "file:///PATH"]);
             assert!(names(folder.path()).is_empty(), "{uri}");
         }
     }
@@ -83,12 +83,12 @@ fn what_is_plainly_no_folder_never_becomes_one() {
         [("SCRATCH_DIR", "s3://bkt/tmp"), ("SCRATCH_DIR", "'/tmp'"), ("ALLOW_READ", "s3://bkt/a")]
     {
         let run = worker("render").args("-i a.blend -o out -f 1").env(variable, value).run();
-        run.exits(2).says(&[variable]);
+        run.exits(2).logs(&[variable]);
     }
 }
 
 #[test]
-fn a_variable_that_is_no_text_is_refused_and_not_passed_over() {
+fn a_variable_that_is_not_utf_8_is_refused_and_not_ignored() {
     let value = OsStr::from_bytes(b"x\xff");
     let render = || worker("render").args("-i a.blend -o out -f 1");
     for variable in [
@@ -101,40 +101,40 @@ fn a_variable_that_is_no_text_is_refused_and_not_passed_over() {
         "AWS_BATCH_JOB_ARRAY_INDEX",
         "AWS_BATCH_JOB_ID",
         "AWS_ENDPOINT_URL",
-        // Handed over to Blender.
+        // Passed to Blender.
         "OCIO",
         "CUDA_VISIBLE_DEVICES",
     ] {
-        render().env(variable, value).run().exits(2).says(&[variable, "not UTF-8"]);
+        render().env(variable, value).run().exits(2).logs(&[variable, "not UTF-8"]);
     }
     let passed = render().args("--pass-env MY_LIBRARY").env("MY_LIBRARY", value);
-    passed.run().exits(2).says(&["MY_LIBRARY"]);
-    // The flag wins, and what nobody reads may be as it likes.
+    passed.run().exits(2).logs(&["MY_LIBRARY"]);
+    // Variables that are overridden by a flag or not used are not checked.
     let other = worker("inspect").args("-i none.blend --log-level error");
     let other = other.env("LOG_LEVEL", value).env("LESSOPEN", value).env("SANDBOX", value);
     other.run().exits(66);
 }
 
 #[test]
-fn nothing_is_touched_before_everything_is_validated() {
+fn nothing_is_created_before_the_whole_command_line_is_valid() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("out");
     let run =
         worker("render").input("missing.blend").output(&output).args("-f 1 --engine a-b").run();
-    run.exits(2).says(&["--engine", "ENGINE"]);
+    run.exits(2).logs(&["--engine", "ENGINE"]);
     assert!(!Path::new(&output).exists());
 }
 
 #[test]
-fn a_batch_parameter_that_was_never_given_is_explained() {
-    refused("-i Ref::inputUri -o out -f 1").says(&["Ref::inputUri", "`parameters`"]);
-    worker("Ref::action").args("-i a -o out").run().exits(2).says(&["no parameter `action`"]);
+fn a_batch_parameter_without_a_value_is_explained() {
+    refused("-i Ref::inputUri -o out -f 1").logs(&["Ref::inputUri", "`parameters`"]);
+    worker("Ref::action").args("-i a -o out").run().exits(2).logs(&["no parameter `action`"]);
     let run = worker("render").args("-i a -o out").env("F_PER_JOB", "Ref::framesPerJob").run();
-    run.exits(2).says(&["F_PER_JOB", "no parameter `framesPerJob`"]);
+    run.exits(2).logs(&["F_PER_JOB", "no parameter `framesPerJob`"]);
 }
 
 #[test]
-fn usage_errors_are_logged_as_everything_else() {
+fn usage_errors_use_the_log_format_and_have_the_exit_code() {
     let run = worker("render").args("-i a -o out -f 0").run().exits(2);
     let lines = run.json();
     assert_eq!(lines.len(), 1);

@@ -1,4 +1,4 @@
-//! What a row found: figures, beside what, and which ratio was aimed at.
+//! The result of a row: figures, their comparison and their targets.
 
 use crate::measuring::Run;
 use crate::rounds::Series;
@@ -7,33 +7,33 @@ use crate::spread::Spread;
 /// One line of the table.
 pub struct Finding {
     pub row: &'static str,
-    /// What was measured: "wall".
+    /// The measured quantity, such as "wall".
     pub what: String,
     pub unit: &'static str,
     pub ours: Spread,
-    /// Who was measured beside it, and what came out.
-    pub beside: Option<(String, Spread)>,
-    /// Ours by theirs, round by round; or ours by the limit.
+    /// The alternative's name and figure.
+    pub alternative: Option<(String, Spread)>,
+    /// The worker's figure divided by the alternative's in the same round, or by the limit.
     pub ratio: Spread,
     pub target: Target,
 }
 
-/// What was aimed at.
+/// The target of a figure.
 #[derive(Clone, Copy)]
 pub enum Target {
-    /// At most this share of the other's.
+    /// At most this fraction of the alternative's figure.
     Ratio(f64),
-    /// At most this, in the unit of the figures.
+    /// At most this, in the unit of the figure.
     Limit(f64),
-    /// As much as the other, give or take this share of it.
+    /// The alternative's figure, plus or minus this fraction of it.
     Same(f64),
-    /// It is only told.
+    /// No target: the figure is only shown.
     None,
 }
 
 impl Finding {
-    /// What lies between a contender and another one. `unit` is that of the figures.
-    pub fn beside(
+    /// Compares two contenders. `unit` is the unit of both figures.
+    pub fn compared(
         row: &'static str,
         (what, unit): (&str, &'static str),
         (ours, figure): (&Series, fn(&Run) -> f64),
@@ -46,13 +46,13 @@ impl Finding {
             what: what.to_owned(),
             unit,
             ours: ours.spread(figure),
-            beside: Some((theirs.name.clone(), theirs.spread(other))),
+            alternative: Some((theirs.name.clone(), theirs.spread(other))),
             ratio: Spread::of(pairs.map(|(ours, theirs)| ours / theirs)),
             target,
         }
     }
 
-    /// What has to stay below a limit.
+    /// Compares a contender with a limit.
     pub fn below(
         row: &'static str,
         (what, unit): (&str, &'static str),
@@ -65,13 +65,13 @@ impl Finding {
             what: what.to_owned(),
             unit,
             ours: spread,
-            beside: None,
+            alternative: None,
             ratio: spread.times(1.0 / limit),
             target: Target::Limit(limit),
         }
     }
 
-    /// How much of what was aimed at is used up: up to 1 it is reached.
+    /// Returns how much of the target is used up: the target is met up to 1. `None` without one.
     pub fn used(&self) -> Option<f64> {
         match self.target {
             Target::Ratio(target) => Some(self.ratio.median / target),
@@ -82,18 +82,18 @@ impl Finding {
     }
 }
 
-/// What a row has to say.
+/// Everything that a row contributes to the report.
 #[derive(Default)]
 pub struct Outcome {
     pub findings: Vec<Finding>,
     /// The runs behind them, with the name of the row.
     pub series: Vec<(&'static str, Series)>,
-    /// What could not be run, and what else one has to know.
+    /// Programs that could not be run, and other remarks.
     pub notes: Vec<String>,
 }
 
 impl Outcome {
-    /// Keeps the runs behind the findings.
+    /// Adds the runs behind the findings.
     pub fn keep(&mut self, row: &'static str, series: Vec<Series>) {
         self.series.extend(series.into_iter().map(|series| (row, series)));
     }

@@ -1,4 +1,4 @@
-//! Where it was measured, and what.
+//! The machine and the versions of all programs.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::bench::Bench;
 use crate::support::program;
 
-/// One line each about the machine, the worker and the programs beside it.
+/// Describes the machine, the worker and the alternatives, one line each.
 pub fn lines(bench: &Bench) -> Vec<String> {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let mut lines = vec![
@@ -18,9 +18,9 @@ pub fn lines(bench: &Bench) -> Vec<String> {
             fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim()
         ),
         format!("load before the first row: {}", load()),
-        format!("{}, revision {}", said(&program(), "--version"), revision()),
-        said("blender".as_ref(), "--version"),
-        said("ffmpeg".as_ref(), "-version"),
+        format!("{}, revision {}", first_line(&program(), "--version"), revision()),
+        first_line("blender".as_ref(), "--version"),
+        first_line("ffmpeg".as_ref(), "-version"),
     ];
     let peers = &bench.peers;
     let versions = [
@@ -30,30 +30,29 @@ pub fn lines(bench: &Bench) -> Vec<String> {
         (&peers.tini, "", "--version"),
     ];
     for (peer, name, argument) in versions {
-        lines.extend(peer.as_deref().map(|peer| format!("{name}{}", said(peer, argument))));
+        lines.extend(peer.as_deref().map(|peer| format!("{name}{}", first_line(peer, argument))));
     }
     for peer in peers.missing() {
-        lines.push(format!("{peer} is not there; rows do without it"));
+        lines.push(format!("{peer} is not installed; the rows leave it out"));
     }
     lines
 }
 
-/// How many processes wanted a processor lately: figures from a machine that is busy with
-/// something else are worth little.
+/// Returns the load average of the last minute: figures from a busy machine are worth little.
 fn load() -> String {
     let text = fs::read_to_string("/proc/loadavg").unwrap_or_default();
     text.split(' ').next().unwrap_or("unknown").to_owned()
 }
 
-/// The first line that a program prints.
-fn said(program: &Path, argument: &str) -> String {
+/// Returns the first line that a program prints.
+fn first_line(program: &Path, argument: &str) -> String {
     let output = Command::new(program).arg(argument).output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
     let text = text.unwrap_or_else(|error| format!("{}: {error}", program.display()));
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// The commit that this was built from, where that can be told.
+/// Returns the commit that this was built from, or `unknown` outside of a git checkout.
 fn revision() -> String {
     let git = Command::new("git")
         .args(["describe", "--always", "--dirty"])

@@ -1,22 +1,22 @@
-//! `make bench`: the worker beside everything that one could take instead, in one table.
+//! `make bench`: the worker and its alternatives in one table.
 //!
-//! Every row is measured on this machine, in turn with what it is compared with, against
-//! an S3 server in this process ([`measuring`] says what each figure is, [`rows`] what each
-//! row does). Nothing is asserted about time: a target that is missed is a line in the
-//! table. What cannot be run here, for want of a program, is told below the table.
+//! Each row runs the worker and its alternatives in turn, on this machine, against an S3 server
+//! in this process. [`measuring`] defines the figures, [`rows`] the rows. Nothing is asserted
+//! about time: a missed target is a line in the table. Notes below the table name the programs
+//! that are not installed.
 //!
-//! The table is printed, and written as Markdown and as SVG to `benches/results/`.
+//! The benchmark prints the table, and writes it as Markdown and as SVG to `benches/results/`.
 //!
 //! | variable | meaning |
 //! | --- | --- |
-//! | `BENCH_ONLY` | names of rows, separated by spaces; nothing is written then, unless named |
-//! | `BENCH_ROUNDS` | how often each contender is run and counted (5); half of that where a run takes long |
-//! | `BENCH_SCENE` | the scene that is rendered (`fixtures/scenes/demo.blend`) |
-//! | `BENCH_PERCENT`, `BENCH_SAMPLES` | its resolution, in percent (100), and its samples (4) |
-//! | `BENCH_NAME` | what the files with the results are called (the date) |
+//! | `BENCH_ONLY` | names of rows, separated by spaces; writes results only with `BENCH_NAME` |
+//! | `BENCH_ROUNDS` | counted runs of each contender (5); half as many where a run takes minutes |
+//! | `BENCH_SCENE` | the scene to render (`fixtures/scenes/demo.blend`) |
+//! | `BENCH_PERCENT`, `BENCH_SAMPLES` | its resolution in percent (100), and its samples (4) |
+//! | `BENCH_NAME` | the file name of the results, without extension (the date) |
 //!
-//! The worker is the built program, `RENDER_WORKER_BIN`. Rows about objects alone have this
-//! executable in its place, started again as the program in [`transfer`].
+//! `RENDER_WORKER_BIN` names the worker. In the rows about objects, this executable takes its
+//! place: it starts itself again as the program in [`transfer`].
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -25,22 +25,25 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "it ends by panicking, has an environment of its own, and tells how it goes"
+    reason = "a benchmark may panic, reads its environment, and prints its progress"
 )]
 
-mod bench; // what all rows work with: settings, peers, a folder
+mod bench; // what all rows share: settings, programs, a folder
 mod chart; // the results as a picture
-mod finding; // what a row found
-mod machine; // where it was measured, and what
+mod copiers; // the command lines of the programs that copy objects
+mod figures; // figures and targets as text
+mod files; // the files of a folder
+mod finding; // the result of a row
+mod machine; // the machine and the versions of all programs
 mod measuring; // one run of a program
-mod peers; // programs that copy objects, and their command lines
-mod proxy; // a network with a long way
+mod peers; // the programs that the worker is compared with
+mod proxy; // a network with latency
 mod report; // the results as a table
 mod rounds; // contenders in turn
 mod rows; // the rows
-mod settings; // what the variables say
-mod spread; // what several runs come to
-mod store; // an S3 server near or far
+mod settings; // the environment variables
+mod spread; // median, minimum and maximum of several runs
+mod store; // an S3 server, near or far
 #[path = "../../tests/support/mod.rs"]
 mod support; // shared with the tests
 mod transfer; // the worker's storage as a program
@@ -73,12 +76,12 @@ fn main() -> ExitCode {
             continue;
         }
         eprintln!("{name}: {about}");
-        // The other rows are worth having all the same.
+        // A row that fails must not cost the others.
         if let Ok(row) = catch_unwind(AssertUnwindSafe(|| run(&bench))) {
             outcome.add(row);
         } else {
             failed = true;
-            outcome.notes.push(format!("{name}: a run of it failed, see its log"));
+            outcome.notes.push(format!("{name}: a run failed, see its log"));
         }
     }
     let report = Report { outcome, machine };

@@ -1,21 +1,20 @@
-//! One run of a program: how long it takes, on what processor time, in how much memory.
+//! One run of a program: its duration, processor time and memory.
 //!
-//! - *Wall*: from before the start of the process until the kernel says that it has ended.
-//! - *CPU*: user and system time of the process and of all descendants that were waited
-//!   for, from `getrusage(RUSAGE_CHILDREN)` before and after: one child is run at a time.
-//! - *Own CPU*: that without what the process has waited for itself, which is in
-//!   `/proc/PID/stat` of the zombie, in ticks of 10 ms.
-//! - *Own peak*: the peak resident memory of the process without its children, `VmHWM` of
-//!   `/proc/PID/status`, in which the used parts of the executable count. That is gone in a
-//!   zombie, so it is looked at all the time: as it only ever grows, what is missed is what
-//!   it grew by in the last [`TICK`]. (The `maxrss` of `wait4` would not do: it counts the
-//!   children, and also what the process was before `exec`, a copy of this one, with the
-//!   server in it.)
-//! - The worker is two processes, of which the one that is started only guards the other:
-//!   what is a process's own is then that of both. What the worker has waited for is looked
-//!   at all the time, too, for its guard reaps it: it waits for Blender well before its end.
-//! - *Server*: processor time of this process meanwhile: the S3 server, the proxy, and the
-//!   looking. It is not counted to the program, but has to share the machine with it.
+//! - *Wall*: from before the process starts until the kernel reports its end.
+//! - *CPU*: user and system time of the process and of all descendants that were waited for,
+//!   as the difference of `getrusage(RUSAGE_CHILDREN)`. One child runs at a time.
+//! - *Own CPU*: the same without the children that the process itself has waited for. Their time
+//!   comes from `/proc/PID/stat` of the zombie, in ticks of 10 ms.
+//! - *Own peak*: the peak resident memory of the process without its children: `VmHWM` in
+//!   `/proc/PID/status`, which includes the used pages of the executable. A zombie has no `VmHWM`,
+//!   so it is sampled every [`TICK`]; growth after the last sample is missed. (`maxrss` of `wait4`
+//!   is no alternative: it includes the children, and this process before `exec`, with the server
+//!   in it.)
+//! - The worker is two processes: a guard, and the worker proper as its child. Their *own* figures
+//!   are added. The time of the worker's children is sampled as well, because the guard reaps the
+//!   worker; the worker waits for Blender well before its own end.
+//! - *Server*: the processor time of this process during the run: S3 server, proxy and sampling.
+//!   It is not part of the program's figures, but it shares the machine.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -30,10 +29,10 @@ use nix::unistd::{Pid, SysconfVar, sysconf};
 use tempfile::TempDir;
 use walkdir::WalkDir;
 
-/// How often memory and scratch space are looked at.
+/// The interval at which memory and scratch space are sampled.
 const TICK: Duration = Duration::from_millis(10);
 
-/// What one run took.
+/// The figures of one run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Run {
     pub wall: Duration,
@@ -42,12 +41,12 @@ pub struct Run {
     /// In bytes.
     pub own_peak: u64,
     pub server_cpu: Duration,
-    /// The most that lay in its folder for temporary files, in bytes, where that is watched.
+    /// The peak size of the watched folder in bytes; 0 if none is watched.
     pub scratch: u64,
 }
 
 impl Run {
-    /// This, and another one after it.
+    /// Adds a run that follows this one: times are summed, peaks compared.
     pub fn then(self, next: Self) -> Self {
         Self {
             wall: self.wall + next.wall,
@@ -60,19 +59,19 @@ impl Run {
     }
 }
 
-/// A program that is about to be run.
+/// A program to run and measure.
 pub struct Step {
     command: Command,
     exit: i32,
     scratch: Option<PathBuf>,
-    /// What has to be there while it runs.
+    /// A folder that must exist during the run.
     keep: Option<TempDir>,
 }
 
-/// What a program left: what it took, what it said, and when it began.
+/// The figures of a program, its output, and when it started.
 pub struct Ended {
     pub run: Run,
-    pub said: String,
+    pub output: String,
     pub started: Instant,
 }
 
@@ -81,36 +80,35 @@ impl Step {
         Self { command, exit: 0, scratch: None, keep: None }
     }
 
-    /// A folder that is deleted after the run.
+    /// Keeps a folder until the run has ended.
     pub fn keeping(mut self, folder: TempDir) -> Self {
         self.keep = Some(folder);
         self
     }
 
-    /// It ends with this exit code if it does what is wanted.
+    /// Sets the expected exit code, 0 by default.
     pub fn ending_with(mut self, code: i32) -> Self {
         self.exit = code;
         self
     }
 
-    /// Looks at how much lies in a folder while it runs. What has no name any more is not
-    /// seen.
+    /// Samples the size of a folder during the run. Unlinked files are not counted.
     pub fn watching(mut self, folder: &Path) -> Self {
         self.scratch = Some(folder.to_owned());
         self
     }
 
-    /// Runs it to its end.
+    /// Runs the program to its end.
     pub fn run(self) -> Run {
         self.end().run
     }
 
-    /// The same, and what it said.
+    /// Runs the program to its end and returns its output as well.
     ///
     /// # Panics
-    /// With the last lines of that if it ends in another way than it should.
+    /// If the exit code is not the expected one; the message has the last lines of the output.
     pub fn end(mut self) -> Ended {
-        let mut log = tempfile::tempfile().expect("a file for what it says");
+        let mut log = tempfile::tempfile().expect("a file for the output");
         let handle = |log: &File| log.try_clone().expect("a second handle of a file");
         self.command.stdin(Stdio::null()).stdout(handle(&log)).stderr(handle(&log));
 
@@ -123,58 +121,58 @@ impl Step {
         let pid = Pid::from_raw(child.id().try_into().expect("a process id"));
         let (ended, end) = channel::<()>();
         let folder = self.scratch.as_deref();
-        let (wall, seen) = std::thread::scope(|scope| {
-            let looking = scope.spawn(move || look(pid, folder, &end));
-            // The zombie stays: it still has to be asked.
+        let (wall, samples) = std::thread::scope(|scope| {
+            let sampler = scope.spawn(move || sample(pid, folder, &end));
+            // WNOWAIT leaves the zombie, whose /proc/PID/stat is read below.
             waitid(Id::Pid(pid), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT).expect("a child");
             let wall = started.elapsed();
             drop(ended);
-            (wall, looking.join().expect("a thread that looks"))
+            (wall, sampler.join().expect("the sampler"))
         });
-        let Seen { own_peak, scratch, guarded } = seen;
+        let Samples { own_peak, scratch, guarded } = samples;
         let children_cpu = guarded.unwrap_or_else(|| children_cpu(pid).expect("a zombie"));
         let status = child.wait().expect("a child");
         let after = [usage(UsageWho::RUSAGE_CHILDREN), usage(UsageWho::RUSAGE_SELF)];
-        let said = text(&mut log);
-        assert_eq!(status.code(), Some(self.exit), "{:?}:\n{}", self.command, last(&said));
+        let output = text(&mut log);
+        assert_eq!(status.code(), Some(self.exit), "{:?}:\n{}", self.command, tail(&output));
         drop(self.keep);
         let [cpu, server_cpu] =
             [0, 1].map(|who| cpu(&after[who]).saturating_sub(cpu(&before[who])));
         let own_cpu = cpu.saturating_sub(children_cpu);
         let run = Run { wall, cpu, own_cpu, own_peak, server_cpu, scratch };
-        Ended { run, said, started }
+        Ended { run, output, started }
     }
 }
 
-/// What is seen of a process while it runs.
+/// The sampled figures of a process.
 #[derive(Default)]
-struct Seen {
-    /// Its peak memory, in bytes, with that of its guard.
+struct Samples {
+    /// The peak memory in bytes, including that of its guard.
     own_peak: u64,
-    /// The most that lay in a folder, in bytes.
+    /// The peak size of the watched folder in bytes.
     scratch: u64,
-    /// If it has a guard: the processor time of the children that it has waited for.
+    /// The processor time of the children that a worker behind a guard has waited for.
     guarded: Option<Duration>,
 }
 
-/// Looks until the other end of the channel is gone.
-fn look(pid: Pid, folder: Option<&Path>, end: &Receiver<()>) -> Seen {
-    let (mut seen, mut guard_peak, mut worker_peak) = (Seen::default(), 0, 0);
+/// Samples until the other end of the channel is dropped.
+fn sample(pid: Pid, folder: Option<&Path>, end: &Receiver<()>) -> Samples {
+    let (mut samples, mut guard_peak, mut worker_peak) = (Samples::default(), 0, 0);
     loop {
         guard_peak = peak(pid).unwrap_or(guard_peak);
         if let Some(worker) = guarded_by(pid) {
             worker_peak = peak(worker).unwrap_or(worker_peak);
-            seen.guarded = children_cpu(worker).or(seen.guarded);
+            samples.guarded = children_cpu(worker).or(samples.guarded);
         }
-        seen.own_peak = guard_peak + worker_peak;
-        seen.scratch = seen.scratch.max(folder.map_or(0, lying_in));
+        samples.own_peak = guard_peak + worker_peak;
+        samples.scratch = samples.scratch.max(folder.map_or(0, size_of));
         if end.recv_timeout(TICK) != Err(RecvTimeoutError::Timeout) {
-            return seen;
+            return samples;
         }
     }
 }
 
-/// The worker, if a process is the guard of one.
+/// Returns the worker that a process guards, if it is a guard.
 fn guarded_by(pid: Pid) -> Option<Pid> {
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
@@ -192,11 +190,11 @@ fn cpu(usage: &Usage) -> Duration {
     Duration::from_micros(micros.iter().sum::<i64>().try_into().expect("time that has passed"))
 }
 
-/// User and system time of the children that a process has waited for: the 16th and 17th
-/// field.
+/// Returns the user and system time of the children that a process has waited for: fields 16 and
+/// 17 of `/proc/PID/stat`.
 fn children_cpu(pid: Pid) -> Option<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second one is the name, in parentheses, and may contain anything.
+    // Field 2 is the name in parentheses, which may contain anything.
     let (_, fields) = stat.rsplit_once(')').expect("a name");
     let fields: Vec<_> = fields.split_whitespace().collect();
     let ticks: u64 = fields[13..15].iter().map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
@@ -204,15 +202,15 @@ fn children_cpu(pid: Pid) -> Option<Duration> {
     Some(Duration::from_millis(ticks * 1000 / u64::try_from(a_second).expect("a clock")))
 }
 
-/// The peak resident memory of a process, in bytes, while it is no zombie.
+/// Returns the peak resident memory of a process in bytes; `None` of a zombie.
 fn peak(pid: Pid) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
 }
 
-/// What the files in a folder take up, in bytes.
-fn lying_in(folder: &Path) -> u64 {
+/// Returns the disk usage of the files in a folder in bytes.
+fn size_of(folder: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt as _;
     let files = WalkDir::new(folder).into_iter().filter_map(|entry| entry.ok()?.metadata().ok());
     files.filter(fs::Metadata::is_file).map(|file| file.blocks() * 512).sum()
@@ -225,7 +223,8 @@ fn text(log: &mut File) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn last(text: &str) -> String {
+/// Returns the last lines of a text.
+fn tail(text: &str) -> String {
     let lines: Vec<_> = text.lines().collect();
     lines[lines.len().saturating_sub(15)..].join("\n")
 }

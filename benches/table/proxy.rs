@@ -1,9 +1,9 @@
-//! A network with a long way: TCP connections through which everything takes its time.
+//! A network with latency: a TCP proxy that delays all data.
 //!
-//! Half of the round trip is added on the way there and half on the way back. The order is
-//! kept, and the bandwidth is not limited. What arrives on a new connection is held for one
-//! more round trip, which is what the handshake of TCP costs (here it is the kernel's, on
-//! the loopback, and over at once). Neither loss nor slow start is imitated.
+//! Each direction adds half of the round trip. The order is kept, and the bandwidth is not limited.
+//! The first data of a connection is held for one more round trip, the cost of the TCP handshake
+//! (on the loopback interface the kernel completes it at once). Packet loss and slow start are not
+//! simulated.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener, TcpStream as StdStream};
@@ -21,14 +21,14 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::spread::Spread;
 
-/// What is on its way in one direction of a connection, in bytes: more than the windows of
-/// TCP allow, and the bound on memory.
+/// The bytes in flight in one direction of a connection. The limit is larger than a TCP window
+/// and bounds the memory.
 const WINDOW: usize = 8 << 20;
 
-/// What is taken at once, in bytes.
+/// The size of one read in bytes.
 const PIECE: usize = 128 << 10;
 
-/// A port that leads to another one, the long way. Dropping it ends the connections.
+/// A port that forwards to another one with latency. Dropping it closes all connections.
 pub struct Proxy {
     address: SocketAddr,
     /// Dropped to stop the thread.
@@ -56,7 +56,7 @@ impl Proxy {
         Self { address, stop: Some(stop), thread }
     }
 
-    /// Where clients connect to.
+    /// Returns the address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -82,60 +82,59 @@ async fn accept(listener: StdListener, target: SocketAddr, round_trip: Duration)
 }
 
 async fn connect(client: TcpStream, target: SocketAddr, round_trip: Duration) {
-    let shaken = Instant::now() + round_trip;
+    let connected = Instant::now() + round_trip;
     let Ok(server) = TcpStream::connect(target).await else { return };
     for stream in [&client, &server] {
-        // Whoever sends has waited already for what is worth waiting for.
+        // The sender has already decided how to batch its data.
         stream.set_nodelay(true).expect("a TCP socket");
     }
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    carry(from_client, to_server, shaken, round_trip / 2);
-    carry(from_server, to_client, shaken, round_trip / 2);
+    forward(from_client, to_server, connected, round_trip / 2);
+    forward(from_server, to_client, connected, round_trip / 2);
 }
 
-/// Something on its way.
+/// Data in flight.
 struct Piece {
     due: Instant,
     bytes: Bytes,
-    /// Its share of the window, until it has arrived.
-    share: OwnedSemaphorePermit,
+    /// Its part of the window, released on arrival.
+    permits: OwnedSemaphorePermit,
 }
 
-/// Carries one direction of a connection until it is closed: nothing sets out before
-/// `shaken`, and takes `delay`.
-fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shaken: Instant, delay: Duration) {
-    let (sender, mut way) = mpsc::unbounded_channel::<Piece>();
+/// Forwards one direction of a connection until it is closed. Data leaves no earlier than
+/// `connected`, and arrives `delay` later.
+fn forward(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, connected: Instant, delay: Duration) {
+    let (sender, mut in_flight) = mpsc::unbounded_channel::<Piece>();
     let window = Arc::new(Semaphore::new(WINDOW));
     tokio::spawn(async move {
         let mut buffer = BytesMut::new();
         loop {
             buffer.reserve(PIECE);
             let Ok(1..) = from.read_buf(&mut buffer).await else { return };
-            let due = Instant::now().max(shaken) + delay;
+            let due = Instant::now().max(connected) + delay;
             let bytes = buffer.split().freeze();
-            let share = u32::try_from(bytes.len().min(WINDOW)).expect("a small piece");
-            let share = Arc::clone(&window).acquire_many_owned(share).await;
-            let share = share.expect("a window that is never closed");
-            if sender.send(Piece { due, bytes, share }).is_err() {
+            let count = u32::try_from(bytes.len().min(WINDOW)).expect("a small piece");
+            let permits = Arc::clone(&window).acquire_many_owned(count).await;
+            let permits = permits.expect("a window that is never closed");
+            if sender.send(Piece { due, bytes, permits }).is_err() {
                 return;
             }
         }
     });
     tokio::spawn(async move {
-        while let Some(Piece { due, bytes, share }) = way.recv().await {
+        while let Some(Piece { due, bytes, permits }) = in_flight.recv().await {
             sleep_until(due).await;
             if to.write_all(&bytes).await.is_err() {
                 return;
             }
-            drop(share);
+            drop(permits);
         }
-        // Dropped, the end of the connection travels on, after all that came before.
+        // Dropping `to` forwards the end of the connection, after all data.
     });
 }
 
-/// What the way through a proxy really takes, in seconds: a round trip, and the first one
-/// of a connection.
+/// Measures a proxy in seconds: a round trip, and the first round trip of a connection.
 pub fn measure(round_trip: Duration) -> (Spread, Spread) {
     const TIMES: usize = 10;
     let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");

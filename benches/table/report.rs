@@ -1,15 +1,16 @@
-//! The results as a table: printed, and written to files beside the picture.
+//! The results as a table: printed, and written to files together with the chart.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use crate::chart;
+use crate::figures::{aim, figure};
 use crate::finding::{Finding, Outcome, Target};
 use crate::rounds::{cpu, own_cpu, own_peak, scratch, server, wall};
 use crate::spread::Spread;
 
-/// Everything that is to be told.
+/// Everything that is reported.
 pub struct Report {
     pub outcome: Outcome,
     pub machine: Vec<String>,
@@ -21,7 +22,7 @@ impl Report {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/results");
         fs::create_dir_all(&folder).expect("a folder for the results");
         let picture = format!("{name}.svg");
-        let text = format!("{}\n![Each figure beside its target]({picture})\n", self.markdown());
+        let text = format!("{}\n![Each figure with its target]({picture})\n", self.markdown());
         let chart = chart::svg(&self.outcome.findings);
         for (file, content) in [(format!("{name}.md"), text), (picture, chart)] {
             let file = folder.join(file);
@@ -30,21 +31,21 @@ impl Report {
         }
     }
 
-    /// Tables and notes.
+    /// Formats tables and notes as Markdown.
     pub fn markdown(&self) -> String {
         let mut text = format!(
-            "# render-worker beside what one could take instead\n\n\
-             Medians (least–most) of runs in turn; ratios are taken round by round. Written by \
-             `make bench`; what each figure is: `benches/table/measuring.rs`.\n\n{}\n",
+            "# render-worker and its alternatives\n\n\
+             Medians (minimum–maximum) of runs in turn; ratios are taken round by round. Written \
+             by `make bench`; `benches/table/measuring.rs` defines each figure.\n\n{}\n",
             list(&self.machine)
         );
         text += &table(
-            &["row", "what", "render-worker", "beside", "took", "ratio", "target", ""],
+            &["row", "what", "render-worker", "compared with", "took", "ratio", "target", ""],
             &self.outcome.findings.iter().map(line).collect::<Vec<_>>(),
         );
         text += "\n## The runs\n\nCPU is of a process and its children, own CPU and peak memory \
-                 are of the process alone. Server: how many processors the S3 server (and the \
-                 proxy) took meanwhile, of the same machine.\n\n";
+                 are of the process alone. Server: the processors that the S3 server and the \
+                 proxy kept busy on the same machine.\n\n";
         let runs = self.outcome.series.iter().map(|(row, series)| {
             let seconds = |figure| spread(series.spread(figure), "s");
             let mebibytes = |figure| spread(series.spread(figure), "MiB");
@@ -59,7 +60,8 @@ impl Report {
                 format!("{:.2}", series.spread(server).median),
             ]
         });
-        let head = ["row", "who", "wall", "CPU", "own CPU", "own peak", "scratch space", "server"];
+        let head =
+            ["row", "program", "wall", "CPU", "own CPU", "own peak", "scratch space", "server"];
         text += &table(&head, &runs.collect::<Vec<_>>());
         if !self.outcome.notes.is_empty() {
             write!(text, "\n## Notes\n\n{}", list(&self.outcome.notes)).expect("memory");
@@ -69,8 +71,8 @@ impl Report {
 }
 
 fn line(finding: &Finding) -> Vec<String> {
-    let Finding { row, what, unit, ours, beside, ratio, target, .. } = finding;
-    let (name, theirs) = match beside {
+    let Finding { row, what, unit, ours, alternative, ratio, target, .. } = finding;
+    let (name, theirs) = match alternative {
         Some((name, theirs)) => (name.as_str(), spread(*theirs, unit)),
         None => ("", String::new()),
     };
@@ -95,25 +97,6 @@ fn line(finding: &Finding) -> Vec<String> {
     ]
 }
 
-/// What was aimed at, in words.
-pub fn aim(target: Target, unit: &str) -> String {
-    match target {
-        Target::Ratio(ratio) => format!("≤ {ratio:.2}"),
-        Target::Limit(limit) => format!("< {}", figure(limit, unit)),
-        Target::Same(share) => format!("± {:.0} %", share * 100.0),
-        Target::None => String::new(),
-    }
-}
-
-/// A figure with its unit, to three digits or so.
-pub fn figure(value: f64, unit: &str) -> String {
-    match unit {
-        "s" if value < 0.1 => format!("{:.1} ms", value * 1000.0),
-        "s" => format!("{value:.2} s"),
-        _ => format!("{value:.1} {unit}"),
-    }
-}
-
 fn spread(spread: Spread, unit: &str) -> String {
     range(spread, |value| figure(value, unit))
 }
@@ -127,7 +110,7 @@ fn list(lines: &[String]) -> String {
     lines.iter().fold(String::new(), |text, line| text + "- " + line + "\n")
 }
 
-/// A table of Markdown that can be read as it is, too.
+/// Formats a Markdown table whose source is aligned as well.
 fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<_> = head.iter().map(|&cell| cell.to_owned()).collect();
     let width = |column: usize| {

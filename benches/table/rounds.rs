@@ -1,19 +1,19 @@
-//! Contenders in turn: A B C, A B C, … What the machine does meanwhile meets all of them,
-//! and a ratio is taken within a round.
+//! Contenders in turn: A B C, A B C, … Other load on the machine then affects all of them alike,
+//! and ratios are taken within a round.
 
 use std::time::Duration;
 
 use crate::measuring::Run;
 use crate::spread::Spread;
 
-/// Who is measured beside others.
+/// A program that is measured in turn with others.
 pub struct Contender<'a> {
     name: String,
     run: Box<dyn FnMut() -> Run + 'a>,
 }
 
 impl<'a> Contender<'a> {
-    /// Each run begins with what there was at the first one.
+    /// Creates a contender. Every call of `run` must start from the same state.
     pub fn new(name: impl Into<String>, run: impl FnMut() -> Run + 'a) -> Self {
         Self { name: name.into(), run: Box::new(run) }
     }
@@ -26,7 +26,7 @@ pub struct Series {
 }
 
 impl Series {
-    /// A figure of each run.
+    /// Returns one figure of each run.
     pub fn of(&self, figure: fn(&Run) -> f64) -> impl Iterator<Item = f64> {
         self.runs.iter().map(figure)
     }
@@ -36,7 +36,7 @@ impl Series {
     }
 }
 
-/// Runs everybody once to warm up, then so many rounds.
+/// Runs all contenders once to warm up, then `rounds` times.
 pub fn in_turn(rounds: usize, mut contenders: Vec<Contender>) -> Vec<Series> {
     let names = contenders.iter().map(|contender| contender.name.clone());
     let mut series: Vec<_> = names.map(|name| Series { name, runs: Vec::new() }).collect();
@@ -52,7 +52,7 @@ pub fn in_turn(rounds: usize, mut contenders: Vec<Contender>) -> Vec<Series> {
     series
 }
 
-/// The one with the least wall time.
+/// Returns the series with the smallest median wall time.
 pub fn fastest(series: &[Series]) -> Option<&Series> {
     series.iter().min_by(|a, b| a.spread(wall).median.total_cmp(&b.spread(wall).median))
 }
@@ -69,17 +69,17 @@ pub fn own_cpu(run: &Run) -> f64 {
     run.own_cpu.as_secs_f64()
 }
 
-/// In MiB.
+/// Peak memory in MiB.
 pub fn own_peak(run: &Run) -> f64 {
     mebibytes(run.own_peak)
 }
 
-/// In MiB.
+/// Peak scratch space in MiB.
 pub fn scratch(run: &Run) -> f64 {
     mebibytes(run.scratch)
 }
 
-/// How many processors the server kept busy.
+/// The number of processors that the server kept busy.
 pub fn server(run: &Run) -> f64 {
     run.server_cpu.as_secs_f64() / run.wall.max(Duration::from_micros(1)).as_secs_f64()
 }

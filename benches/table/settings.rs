@@ -1,21 +1,21 @@
-//! What the variables say.
+//! The settings, from environment variables.
 
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use crate::support::scene;
 
-/// What is to be run, and how often.
+/// Which rows run, on what, and how often.
 pub struct Settings {
-    /// How often each contender of a row is run and counted.
+    /// The counted runs of each contender.
     pub rounds: usize,
     /// The scene of the rows that render.
     pub scene: PathBuf,
-    /// Its resolution, in percent of what it says itself.
+    /// The scene's resolution, in percent of its own.
     pub percent: u32,
-    /// Its samples.
+    /// The scene's samples.
     pub samples: u32,
-    /// What the files with the results are called; none are written without a name.
+    /// The name of the result files; without a name none are written.
     pub name: Option<String>,
     only: Vec<String>,
 }
@@ -24,7 +24,7 @@ impl Settings {
     pub fn from_environment() -> Self {
         let only: Vec<_> = text("BENCH_ONLY").split_whitespace().map(str::to_owned).collect();
         let named = Some(text("BENCH_NAME")).filter(|name| !name.is_empty());
-        // A part of the table does not take the place of the whole.
+        // Some rows alone must not replace the whole table.
         let name = named.or_else(|| only.is_empty().then(today));
         let path = text("BENCH_SCENE");
         Self {
@@ -37,35 +37,35 @@ impl Settings {
         }
     }
 
-    /// Whether the row of this name is to be run.
+    /// Returns whether the row with this name is to run.
     pub fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
 
-    /// Names that no row has.
+    /// Returns the names in `BENCH_ONLY` that no row has.
     pub fn unknown<'a>(&'a self, names: &[&str]) -> Vec<&'a str> {
         let only = self.only.iter().map(String::as_str);
         only.filter(|only| !names.contains(only)).collect()
     }
 
-    /// How often the contenders of a row are run that takes minutes.
+    /// The counted runs of each contender in rows that take minutes.
     pub fn few_rounds(&self) -> usize {
         self.rounds.div_ceil(2)
     }
 }
 
-/// The date, as in 2026-01-31.
+/// Returns today's date, such as 2026-01-31.
 fn today() -> String {
     let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
     now.split('T').next().unwrap_or_default().to_owned()
 }
 
-/// A variable; unset counts as empty.
+/// Reads a variable; unset counts as empty.
 fn text(name: &str) -> String {
     std::env::var(name).unwrap_or_default()
 }
 
-/// A variable; empty counts as unset.
+/// Reads a number from a variable; empty counts as unset.
 fn number<T: std::str::FromStr>(name: &str, default: T) -> T {
     match text(name).as_str() {
         "" => default,

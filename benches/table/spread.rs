@@ -1,6 +1,6 @@
-//! What several runs come to.
+//! Median, minimum and maximum of several runs.
 
-/// The middle one of some figures, and how far they lie apart.
+/// Median, minimum and maximum of some figures.
 #[derive(Clone, Copy, Debug)]
 pub struct Spread {
     pub median: f64,
@@ -21,7 +21,7 @@ impl Spread {
         Self { median, least: figures[0], most: figures[figures.len() - 1] }
     }
 
-    /// The same in other units.
+    /// Multiplies all three by a factor.
     pub fn times(self, factor: f64) -> Self {
         let Self { median, least, most } = self;
         Self { median: median * factor, least: least * factor, most: most * factor }

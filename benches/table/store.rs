@@ -1,28 +1,28 @@
-//! An S3 server, near or far.
+//! An S3 server, with or without latency.
 
 use std::path::Path;
 use std::time::Duration;
 
-use crate::bench::files;
+use crate::files::files;
 use crate::proxy::{self, Proxy};
 use crate::support::s3_server::S3Server;
 
-/// How many files are in memory at once while they are put there.
+/// The files in memory at once while the store is filled.
 const AT_ONCE: usize = 256;
 
-/// How many requests the server answers at the same time: a client that has them wait for
-/// each other is not measured.
+/// The threads of the server: with one alone, concurrent requests of a client would wait for each
+/// other.
 const THREADS: usize = 2;
 
-/// The S3 server of the tests, perhaps with a long way to it. It never deletes the bytes
-/// of an object before it is dropped: each run that uploads much has one of its own.
+/// The S3 server of the tests, behind a proxy that adds latency if asked for. It deletes no bytes
+/// before it is dropped, so each run that uploads much has a server of its own.
 pub struct Store {
     pub server: S3Server,
     proxy: Option<Proxy>,
 }
 
 impl Store {
-    /// One to which a round trip takes so long, in addition.
+    /// Starts a server, with `round_trip` added to the latency.
     pub fn start(round_trip: Option<Duration>) -> Self {
         let server = S3Server::start_threads(THREADS);
         let address = server.endpoint().trim_start_matches("http://").parse();
@@ -31,7 +31,7 @@ impl Store {
         Self { server, proxy }
     }
 
-    /// The URL that clients connect to.
+    /// Returns the URL for clients.
     pub fn endpoint(&self) -> String {
         match &self.proxy {
             None => self.server.endpoint(),
@@ -39,14 +39,14 @@ impl Store {
         }
     }
 
-    /// The environment with which a program finds it and is let in.
+    /// Returns the environment that gives a program access to this server.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         let mut variables = self.server.env();
         variables.push(("AWS_ENDPOINT_URL", self.endpoint()));
         variables
     }
 
-    /// Stores the files of a folder, without requests.
+    /// Stores the files of a folder without requests.
     pub fn put_files(&self, folder: &Path, prefix: &str) {
         for files in files(folder).chunks(AT_ONCE) {
             self.server.put_many(files.iter().map(|file| {
@@ -57,8 +57,8 @@ impl Store {
     }
 }
 
-/// What a way that is so long really takes, in words.
-pub fn way(round_trip: Duration) -> String {
+/// Measures the actual latency and describes it.
+pub fn latency(round_trip: Duration) -> String {
     let (trip, first) = proxy::measure(round_trip);
     let [trip, first] = [trip, first].map(|spread| spread.median * 1000.0);
     format!("a round trip takes {trip:.1} ms, the first one of a connection {first:.1} ms")

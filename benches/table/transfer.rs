@@ -1,11 +1,10 @@
-//! The worker's own storage as a program, to be measured beside programs that copy objects:
+//! The worker's own storage as a program, for comparison with programs that copy objects:
 //! `table transfer up DIR URI` and `table transfer down URI DIR`.
 //!
-//! It is what the pipeline does, without the pipeline: every file is handed to
-//! [`Storage::upload`], as the delivery of frames does; every object that is no larger than
-//! a frame is had by [`Storage::read`], as `stitch` has frames, and larger ones by
-//! [`Storage::open`] and [`Storage::localise`], as `render` has scenes. What is received
-//! is written to files, which `stitch` does not need to. Nothing looks into the files.
+//! It makes the calls that the worker makes. [`Storage::upload`] stores every file, as it stores
+//! frames. [`Storage::read`] fetches objects up to the size of a frame, as for `stitch`;
+//! [`Storage::open`] and [`Storage::localise`] fetch larger ones, as for scenes. Unlike `stitch`,
+//! it writes what it fetches to files. No file content is inspected.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -16,18 +15,18 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use render_worker::request::{Location, Transfers};
 use render_worker::storage::{Entry, Storage};
 
-/// The first argument that makes this executable that program.
+/// The first argument that turns this executable into that program.
 pub const WORD: &str = "transfer";
 
-/// Objects that are offered at once. How many are really under way is storage's to decide.
+/// The transfers handed to the storage at once. The storage itself limits those in progress.
 const AT_ONCE: usize = 128;
 
-/// What is read in one piece, in bytes: more than any frame has.
+/// The largest object in bytes that is read in one piece: larger than any frame.
 const WHOLE: u64 = 16 << 20;
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// Does what the arguments say.
+/// Runs the program with these arguments.
 pub fn run(arguments: &[String]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let copied = runtime.expect("a runtime").block_on(async {
@@ -80,7 +79,7 @@ async fn down(from: &Location, folder: &Path) -> Result<(), Failure> {
     at_once(downloads).await
 }
 
-/// Waits for all of them, so many at once, each a task of its own as in the pipeline.
+/// Waits for all transfers, [`AT_ONCE`] at a time, each in a task of its own as in the worker.
 async fn at_once<F>(transfers: impl Iterator<Item = F>) -> Result<(), Failure>
 where
     F: Future<Output = Result<u64, Failure>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What FFmpeg and FFprobe print: progress, last words, and what a video is.
+//! The output of FFmpeg and FFprobe: progress, last lines, and the description of a video.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     let mut assembler = LineAssembler::default();
     assembler.push(bytes, &mut take);
     assembler.finish(&mut take);
-    assert!(tail.last_words().len() <= 12);
+    assert!(tail.excerpt().len() <= 12);
     for ending in [Ending::Code(0), Ending::Code(1), Ending::Signal(9)] {
         _ = tail.diagnose(ending, Killer::Unknown);
     }

@@ -1,4 +1,4 @@
-//! Sets of frames: `1-10,15,20-40x2`.
+//! Frame sets: `1-10,15,20-40x2`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,4 +1,4 @@
-//! Images of every format: is this one whole?
+//! The check whether an image is whole, in every format.
 #![no_main]
 
 use std::io::Cursor;
@@ -8,34 +8,34 @@ use render_worker::image::check;
 use render_worker::request::ImageFormat;
 
 fuzz_target!(|bytes: &[u8]| {
-    judge(bytes);
-    if let Some(repaired) = with_right_checksums(bytes) {
-        judge(&repaired);
+    check_all(bytes);
+    if let Some(repaired) = with_valid_checksums(bytes) {
+        check_all(&repaired);
     }
 });
 
-fn judge(bytes: &[u8]) {
+fn check_all(bytes: &[u8]) {
     for format in ImageFormat::ALL {
         if let Ok(frame) = check(format, Cursor::new(bytes)) {
             assert!(frame.width > 0 && frame.height > 0);
-            // What is whole is no longer so without its beginning.
+            // Without its first byte, no image is whole.
             assert!(check(format, Cursor::new(&bytes[1..])).is_err());
         }
     }
 }
 
-/// A PNG whose checksums fit what was made of its chunks: else nothing behind the first
-/// change would ever be looked at.
-fn with_right_checksums(bytes: &[u8]) -> Option<Vec<u8>> {
+/// A PNG with correct checksums after the mutation. Otherwise the check would stop at the first
+/// changed chunk.
+fn with_valid_checksums(bytes: &[u8]) -> Option<Vec<u8>> {
     let mut repaired = bytes.to_vec();
     let mut at = 8;
     while let Some(length) = repaired.get(at..at + 4) {
         let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
         let end = at.checked_add(8)?.checked_add(length)?;
         let Some(body) = repaired.get(at + 4..end) else { break };
-        let sum = crc32fast::hash(body).to_be_bytes();
-        let Some(place) = repaired.get_mut(end..end + 4) else { break };
-        place.copy_from_slice(&sum);
+        let checksum = crc32fast::hash(body).to_be_bytes();
+        let Some(field) = repaired.get_mut(end..end + 4) else { break };
+        field.copy_from_slice(&checksum);
         at = end + 4;
     }
     (bytes.starts_with(b"\x89PNG") && repaired != bytes).then_some(repaired)

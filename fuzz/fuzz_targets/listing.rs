@@ -1,21 +1,21 @@
-//! Names out of a listing, one a line: which are frames, and what sequence they make.
+//! Names from a listing, one on each line: which are frames, and the sequence that they form.
 #![no_main]
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use libfuzzer_sys::fuzz_target;
-use render_worker::stitch::Sequence;
 use render_worker::request::{FrameFile, Location, SequenceSelection};
+use render_worker::stitch::Sequence;
 use render_worker::storage::Entry;
 
 fuzz_target!(|text: &str| {
     let names: BTreeSet<&str> = text.lines().collect();
     for frame in names.iter().filter_map(|name| FrameFile::parse(name)) {
         let own = FrameFile::name(frame.number, frame.format);
-        let again = FrameFile::parse(&own).expect("a name of ours");
+        let again = FrameFile::parse(&own).expect("a valid name");
         assert_eq!((again.number, again.format), (frame.number, frame.format));
-        // Whatever was listed, what is written lies in the folder it is written to.
+        // Whatever a listing contains, a frame is written into its own folder.
         assert!(!own.contains('/'));
     }
     let entry =

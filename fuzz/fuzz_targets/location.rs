@@ -1,4 +1,4 @@
-//! Where things lie: URIs and paths.
+//! Locations: URIs and paths.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -15,7 +15,7 @@ fuzz_target!(|text: &str| {
     _ = location.is_root();
     let below = location.join("frames").join("0001.png");
     assert!(below.to_string().ends_with("frames/0001.png"));
-    // What is printed means the same; of a path, only where it can be printed.
+    // A printed location parses to itself. A path may contain bytes that cannot be printed.
     if let Location::S3 { .. } = location {
         assert_eq!(location.to_string().parse(), Ok(location));
     }

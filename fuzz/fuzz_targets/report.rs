@@ -1,10 +1,10 @@
-//! Reports of earlier attempts, which anybody can have written: what is read back of them.
+//! The scene in reports of earlier attempts, which anybody can have written.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use render_worker::blender::SceneInfo;
 
-/// As `worker::report` reads it.
+/// The same excerpt as `stitch::render_reports` reads.
 #[derive(serde::Deserialize)]
 struct Excerpt {
     scene: Option<SceneInfo>,

@@ -1,4 +1,4 @@
-//! The beginning of a .blend file, plain, gzip or zstd.
+//! The beginning of a .blend file: plain, gzip or zstd.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -1,12 +1,12 @@
-//! The setup script's answer: what a scene can leave in its place.
+//! The setup script's description of a scene, which a scene can replace by any file.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use render_worker::blender::Answer;
+use render_worker::blender::SceneDescription;
 use render_worker::request::AllowMissing;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(Answer { scene, external }) = Answer::parse(bytes) {
+    if let Ok(SceneDescription { scene, external }) = SceneDescription::parse(bytes) {
         _ = (scene.frame_rate().map(|rate| rate.to_string()), scene.range(), scene.format());
         _ = scene.not_allowed(&AllowMissing::default());
         assert!(external.iter().flatten().all(|file| file.name().starts_with('/')));

@@ -1,4 +1,4 @@
-//! Who we are to AWS: region and credentials; and what its services say when they refuse.
+//! What all AWS services share: region, credentials, and the classification of errors.
 
 mod settings;
 mod trouble;
@@ -17,22 +17,22 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-pub use settings::{Misconfigured, Service, has_fixed_keys};
+pub use settings::{Misconfigured, Service, has_static_keys};
 pub use trouble::{Blame, Trouble, blame_of};
 
-use crate::helpers::Announced;
+use crate::helpers::LockedProvider;
 use crate::http;
 
-/// How long a connection may take to be made.
-pub const CONNECT: Duration = Duration::from_secs(5);
+/// How long connecting may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long an answer may take that is not large.
-pub const ANSWER: Duration = Duration::from_secs(30);
+/// How long a small response may take.
+pub const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long credentials may take to be had: a helper may have to ask around for them.
-const CREDENTIALS: Duration = Duration::from_mins(1);
+/// How long fetching credentials may take: a helper program may send requests of its own.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The region that environment, profile or instance name, if any does.
+/// The region from the environment, the profile or the instance metadata, in this order.
 pub async fn region() -> Option<Region> {
     if let Some(region) = settings::region() {
         return Some(region);
@@ -49,13 +49,15 @@ pub async fn region() -> Option<Region> {
     }
 }
 
-/// What environment, profile, container and instance say of us, for `service` in `region`.
+/// The SDK's configuration for `service` in `region`, from the environment, the profile, the
+/// container and the instance metadata.
 ///
 /// # Errors
-/// If one of these settings makes no sense. No service is asked for that.
+/// If one of these settings is invalid. They are checked without a request to any service.
 pub async fn config(service: Service, region: Region) -> Result<SdkConfig, Misconfigured> {
     let profiles = settings::profiles().await?;
-    // The SDK's own client is not built in, and its own chain of regions panics without.
+    // The SDK's default HTTP client is not compiled in, and its default region chain panics without
+    // one. So the client and the region are set here.
     let mut loader = aws_config::defaults(BehaviorVersion::latest());
     if let Some(name) = settings::profile_name() {
         loader = loader.profile_name(name);
@@ -63,12 +65,15 @@ pub async fn config(service: Service, region: Region) -> Result<SdkConfig, Misco
     let config = loader
         .http_client(http::client())
         .timeout_config(
-            TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ANSWER).build(),
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .read_timeout(RESPONSE_TIMEOUT)
+                .build(),
         )
-        // Each service tries again in its own way; and the SDK looks for one in the environment
-        // and the profile, and panics at what it finds no sense in, where none is set here.
+        // Our code retries, differently for each service. If nothing is set here, the SDK reads its
+        // retry settings from the environment and the profile, and panics on invalid values.
         .retry_config(RetryConfig::disabled())
-        .identity_cache(IdentityCache::lazy().load_timeout(CREDENTIALS).build())
+        .identity_cache(IdentityCache::lazy().load_timeout(CREDENTIALS_TIMEOUT).build())
         .region(region)
         .load()
         .await;
@@ -79,14 +84,14 @@ pub async fn config(service: Service, region: Region) -> Result<SdkConfig, Misco
     Ok(match provider {
         None => config,
         Some(provider) => {
-            let announced = SharedCredentialsProvider::new(Announced(provider));
-            config.to_builder().credentials_provider(announced).build()
+            let locked = SharedCredentialsProvider::new(LockedProvider(provider));
+            config.to_builder().credentials_provider(locked).build()
         }
     })
 }
 
-/// What a service says in refusing a request: its code, its message, and details that its
-/// support asks for.
+/// Formats the error response of a service: its code and message, and details that AWS Support
+/// asks for, such as the request ID.
 pub fn refusal(
     service: &str,
     code: &str,
@@ -94,7 +99,7 @@ pub fn refusal(
     details: impl IntoIterator<Item = String>,
 ) -> String {
     let mut text = match (code, message) {
-        ("", None) => format!("{service} refused without saying why"),
+        ("", None) => format!("{service} refused the request without giving a reason"),
         ("", Some(message)) => message.to_owned(),
         (code, None) => code.to_owned(),
         (code, Some(message)) => format!("{code}: {message}"),
@@ -106,8 +111,8 @@ pub fn refusal(
     text
 }
 
-/// The causes of an error from the outside in, without those that only repeat the
-/// next one or say nothing.
+/// Joins the messages of an error and its causes, outermost first. A message that the one before it
+/// already contains is left out.
 pub fn causes(error: &(dyn Error + 'static)) -> String {
     let mut texts: Vec<String> = Vec::new();
     let mut next = Some(error);

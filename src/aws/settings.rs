@@ -1,9 +1,7 @@
-//! What variables and profile say of AWS, checked before anything is asked of it: a setting
-//! that makes no sense is reported, and not tried again and again.
+//! AWS settings from variables and the profile. They are checked before the first request, so that
+//! an invalid one is reported at once instead of failing request after request.
 
 use std::borrow::Cow;
-use std::error::Error;
-use std::fmt;
 use std::io;
 
 use aws_config::profile::{self, ProfileSet};
@@ -13,29 +11,22 @@ use aws_types::service_config::ServiceConfigKey;
 
 use super::causes;
 
-/// A setting that makes no sense.
-#[derive(Debug)]
+/// An invalid setting. The message names the variable or file.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct Misconfigured(String);
 
-impl fmt::Display for Misconfigured {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for Misconfigured {}
-
-/// A service of AWS, as its settings call it.
+/// An AWS service that has settings of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// S3, or a store that speaks as it does.
+    /// S3, or another store with the same API.
     S3,
     /// AWS Batch.
     Batch,
 }
 
 impl Service {
-    /// As the SDK calls it, and its own variable.
+    /// Its ID in the SDK, and the variable for its endpoint.
     fn names(self) -> (&'static str, &'static str) {
         match self {
             Self::S3 => ("S3", "AWS_ENDPOINT_URL_S3"),
@@ -43,7 +34,8 @@ impl Service {
         }
     }
 
-    /// The endpoint that environment or profile sets for it, service-specific first.
+    /// The endpoint that the environment or the profile sets. One for this service takes precedence
+    /// over the general one.
     pub fn endpoint(self, config: &SdkConfig) -> Option<String> {
         let key = ServiceConfigKey::builder()
             .service_id(self.names().0)
@@ -60,25 +52,26 @@ impl Service {
     /// Checks the endpoint and the region of `config`.
     ///
     /// # Errors
-    /// If one of them makes no sense.
+    /// If one of them is invalid.
     pub(super) fn check(self, config: &SdkConfig) -> Result<(), Misconfigured> {
         let endpoint = self.endpoint(config);
         match &endpoint {
             Some(url) if !is_endpoint(url) => {
                 let source = source_of(&[self.names().1, "AWS_ENDPOINT_URL"], "endpoint_url");
-                let shown = if url.contains('@') { "(with a name or key in it)" } else { url };
+                let hidden = "(hidden: it may contain a password)";
+                let shown = if url.contains('@') { hidden } else { url };
                 Err(Misconfigured(format!(
-                    "{source}: `{shown}` is no address of a server; give http://HOST:PORT or \
+                    "{source}: `{shown}` is not the address of a server; use http://HOST:PORT or \
                      https://HOST"
                 )))
             }
             Some(_) => Ok(()),
-            // Only AWS's own host names are made of it; other stores call it what they like.
+            // Only AWS's own host names contain the region. Other stores accept any name.
             None => match config.region().map(Region::as_ref) {
                 Some(region) if !is_region(region) => {
                     let source = source_of(&["AWS_REGION", "AWS_DEFAULT_REGION"], "region");
                     Err(Misconfigured(format!(
-                        "{source}: `{region}` is no region of AWS; they are called like eu-central-1"
+                        "{source}: `{region}` is not an AWS region, such as eu-central-1"
                     )))
                 }
                 _ => Ok(()),
@@ -87,7 +80,8 @@ impl Service {
     }
 }
 
-/// The first of these variables that is set, or the setting of the profile.
+/// Names the source of a setting: the first of `variables` that is set, or else `setting` of the
+/// profile.
 fn source_of(variables: &[&str], setting: &str) -> String {
     variables.iter().find(|name| set(name).is_some()).map_or_else(
         || format!("`{setting}` of the profile (AWS_PROFILE, AWS_CONFIG_FILE)"),
@@ -95,31 +89,31 @@ fn source_of(variables: &[&str], setting: &str) -> String {
     )
 }
 
-/// A variable that is set and not empty. (The SDK takes empty ones for set.)
+/// The value of a variable; `None` if it is unset or empty. (The SDK treats empty ones as set.)
 fn set(variable: &str) -> Option<String> {
     Env::real().get(variable).ok().filter(|value| !value.is_empty())
 }
 
-/// The region that variables name.
+/// The region that the environment sets.
 pub(super) fn region() -> Option<Region> {
     ["AWS_REGION", "AWS_DEFAULT_REGION"].into_iter().find_map(set).map(Region::new)
 }
 
-/// The profile to take instead of the one that the SDK would.
+/// The profile to use instead of the SDK's choice: an empty `AWS_PROFILE` means the default one.
 pub(super) fn profile_name() -> Option<&'static str> {
     Env::real().get("AWS_PROFILE").is_ok_and(|name| name.is_empty()).then_some("default")
 }
 
-/// An address as the SDK takes it: scheme, host, perhaps port and path.
+/// Whether the SDK accepts `url` as an endpoint: a scheme, a host, an optional port and path.
 fn is_endpoint(url: &str) -> bool {
     let Some((scheme, rest)) = url.split_once("://") else { return false };
-    let place = rest.split('/').next().unwrap_or_default();
-    let (host, port) = match place.strip_prefix('[') {
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
             Some((host, port)) => (host, port),
             None => return false,
         },
-        None => place.split_at(place.find(':').unwrap_or(place.len())),
+        None => authority.split_at(authority.find(':').unwrap_or(authority.len())),
     };
     let port_fits =
         port.is_empty() || port.strip_prefix(':').is_some_and(|p| p.parse::<u16>().is_ok());
@@ -132,8 +126,8 @@ fn is_endpoint(url: &str) -> bool {
         && rest.chars().all(path_fits)
 }
 
-/// Two or more words and a number: `us-gov-west-1`, `ap-southeast-2`, `eusc-de-east-1`. Which
-/// ones there are changes.
+/// Whether `text` is two or more words and a number, as in `us-gov-west-1`, `ap-southeast-2` or
+/// `eusc-de-east-1`. There is no fixed list: AWS adds regions.
 fn is_region(text: &str) -> bool {
     let words: Vec<_> = text.split('-').collect();
     let Some((number, words)) = words.split_last() else { return false };
@@ -144,38 +138,38 @@ fn is_region(text: &str) -> bool {
         && number.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// Reads and checks the files of profiles.
+/// Reads the profile files, and checks the settings for profile and keys.
 ///
 /// # Errors
-/// If a file cannot be read or makes no sense, if the profile that is asked for is not there,
-/// or if there is half of a key.
+/// If a file cannot be read or parsed, if `AWS_PROFILE` names a profile that does not exist, or if
+/// only one of `AWS_ACCESS_KEY_ID` and `AWS_SECRET_ACCESS_KEY` is set.
 pub(super) async fn profiles() -> Result<ProfileSet, Misconfigured> {
     for variable in FILES {
         let Some(path) = set(variable) else { continue };
         match tokio::fs::read(&path).await {
-            // As all the SDKs have it: there may be one, and credentials may be elsewhere.
+            // All AWS SDKs ignore a missing file: the credentials may come from another source.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
-                return Err(Misconfigured(format!("{variable}: {path} cannot be read: {error}")));
+                return Err(Misconfigured(format!("{variable}: cannot read {path}: {error}")));
             }
             Ok(_) => {}
         }
     }
-    #[expect(clippy::default_trait_access, reason = "of a crate that is not ours to name")]
+    #[expect(clippy::default_trait_access, reason = "of a crate that is not a dependency")]
     let files = Default::default();
     let name = profile_name().map(Cow::Borrowed);
     let profiles = profile::load(&Fs::real(), &Env::real(), &files, name).await;
     let profiles = profiles.map_err(|error| {
         let [config, credentials] = FILES;
         Misconfigured(format!(
-            "the files of AWS profiles make no sense: {} ({config}, {credentials})",
+            "cannot parse the AWS profile files: {} ({config}, {credentials})",
             causes(&error)
         ))
     })?;
     let keys = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
     match keys.map(|name| set(name).is_some()) {
-        [true, false] => return Err(half(keys[0], keys[1])),
-        [false, true] => return Err(half(keys[1], keys[0])),
+        [true, false] => return Err(missing_half(keys[0], keys[1])),
+        [false, true] => return Err(missing_half(keys[1], keys[0])),
         [true, true] => return Ok(profiles),
         [false, false] => {}
     }
@@ -184,34 +178,33 @@ pub(super) async fn profiles() -> Result<ProfileSet, Misconfigured> {
             let known: Vec<_> = profiles.profiles().collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
             Err(Misconfigured(format!(
-                "AWS_PROFILE: there is no profile {name:?}; there are: {known} (AWS_CONFIG_FILE, \
-                 AWS_SHARED_CREDENTIALS_FILE)"
+                "AWS_PROFILE: there is no profile {name:?}; known profiles: {known} \
+                 (AWS_CONFIG_FILE, AWS_SHARED_CREDENTIALS_FILE)"
             )))
         }
         _ => Ok(profiles),
     }
 }
 
-/// The variables that name the files of profiles.
+/// The variables with the paths of the profile files.
 const FILES: [&str; 2] = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
 
-fn half(set: &str, lacking: &str) -> Misconfigured {
-    Misconfigured(format!(
-        "{set} is set and {lacking} is not: a key is of no use without the other"
-    ))
+fn missing_half(set: &str, missing: &str) -> Misconfigured {
+    Misconfigured(format!("{set} is set but {missing} is not: set both or neither"))
 }
 
-/// Whether the credentials are those of variables: nobody renews them as long as we run.
-pub fn has_fixed_keys() -> bool {
+/// Whether the credentials come from variables. These cannot be renewed while the worker runs.
+pub fn has_static_keys() -> bool {
     set("AWS_ACCESS_KEY_ID").is_some()
 }
 
-/// A file that is named where credentials could be, and is not there.
+/// Reports a profile file that a variable names but that does not exist: it may have been meant to
+/// hold the credentials.
 pub(super) fn missing_file() -> Option<String> {
     FILES.iter().find_map(|variable| {
         let path = set(variable)?;
         let missing = std::fs::metadata(&path).is_err();
-        missing.then(|| format!("{variable} names {path}, which is not there"))
+        missing.then(|| format!("{variable} names {path}, which does not exist"))
     })
 }
 
@@ -220,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_an_address_of_a_server() {
+    fn an_endpoint_is_the_address_of_a_server() {
         for url in [
             "http://localhost:9000",
             "https://minio_1.example.org/base/path/",

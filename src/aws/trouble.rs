@@ -1,7 +1,8 @@
-//! One table for all of AWS: from what went wrong to who must act.
+//! Classifies the errors of all AWS services by who must act.
 //!
-//! The SDK tells much in words alone. Those below are the words of its own crates, and of
-//! rustls; `tests/credentials.rs` and `tests/s3_failures.rs` hold each against the real thing.
+//! Many errors of the SDK differ only in their message. The messages below are those of the SDK's
+//! crates and of rustls. `tests/credentials.rs` and `tests/s3_failures.rs` check the common ones
+//! against the real crates.
 
 use std::error::Error;
 
@@ -15,40 +16,40 @@ use super::settings::missing_file;
 /// Who must act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Blame {
-    /// The one who set the variables, flags or the profile.
+    /// The person who set the variables, flags or the profile.
     Settings,
-    /// The one who set up this machine: it lacks what the settings speak of.
+    /// The person who set up this machine: something that the settings name is missing or broken.
     Machine,
-    /// The one who gave us the credentials: they are not accepted.
-    Identity,
-    /// The one who gives rights.
+    /// The person who provided the credentials: they are not accepted.
+    Credentials,
+    /// The person who grants permissions.
     Access,
-    /// Nobody: there are no credentials at the moment. Nothing was asked of the service.
-    NoIdentity,
-    /// Nobody: the way there does not work at the moment.
-    Way,
+    /// Nobody: no credentials are available at the moment, so no request was sent.
+    NoCredentials,
+    /// Nobody: the service cannot be reached at the moment.
+    Network,
 }
 
-/// What went wrong on the way to a service, or before.
+/// Why a request got no response from the service.
 #[derive(Debug)]
 pub struct Trouble {
     /// Who must act.
     pub blame: Blame,
     /// What happened.
-    pub words: String,
+    pub message: String,
 }
 
-/// What is said in errors of credentials that are more than "not there". The first that fits
-/// counts.
-const OF_CREDENTIALS: [(&[&str], Blame, &str); 10] = [
+/// Errors of credential providers, except that of having no credentials: parts of the message, who
+/// must act, and a hint. The first match counts.
+const CREDENTIALS_ERRORS: [(&[&str], Blame, &str); 10] = [
     (
         &["credentials-login"],
         Blame::Settings,
-        "`aws login` is not built in; hand over what it makes: eval \"$(aws configure \
+        "`aws login` is not supported; pass on its credentials with: eval \"$(aws configure \
          export-credentials --format env)\"",
     ),
-    // Killed, as by ctrl-C on a terminal.
-    (&["external process exited with code signal"], Blame::NoIdentity, ""),
+    // The helper was killed, for example by Ctrl-C in a terminal.
+    (&["external process exited with code signal"], Blame::NoCredentials, ""),
     (
         &["external process"],
         Blame::Machine,
@@ -56,17 +57,17 @@ const OF_CREDENTIALS: [(&[&str], Blame, &str); 10] = [
     ),
     (
         &["cached SSO token", "SSO token has expired", "UnauthorizedException"],
-        Blame::Identity,
-        "`aws sso login` makes a new one",
+        Blame::Credentials,
+        "get a new token with `aws sso login`",
     ),
     (&["ForbiddenException", "AccessDenied"], Blame::Access, ""),
     (
         &["ExpiredToken", "InvalidIdentityToken", "InvalidClientTokenId", "SignatureDoesNotMatch"],
-        Blame::Identity,
+        Blame::Credentials,
         "",
     ),
     (&["ValidationError", "MalformedPolicyDocument"], Blame::Settings, PROFILE),
-    (&["IDPCommunicationError"], Blame::NoIdentity, ""),
+    (&["IDPCommunicationError"], Blame::NoCredentials, ""),
     (
         &["No such file or directory", "Permission denied", "Is a directory"],
         Blame::Settings,
@@ -75,31 +76,33 @@ const OF_CREDENTIALS: [(&[&str], Blame, &str); 10] = [
     (&["ECS provider"], Blame::Settings, "AWS_CONTAINER_CREDENTIALS_FULL_URI"),
 ];
 
+/// The hint for an invalid profile.
 const PROFILE: &str = "AWS_PROFILE, AWS_CONFIG_FILE";
 
-/// What a source of the chain says that has no credentials, although something is set for it;
-/// and which variables that are. Of each source that has nothing, it says no more than that.
-const OF_THE_CHAIN: [(&str, &str); 2] = [
+/// Errors of a provider chain that found no credentials although a provider is configured: a part
+/// of the message, and the variables to check. Of a provider that is not configured, the message
+/// says only that it has no credentials.
+const PROVIDER_CHAIN_ERRORS: [(&str, &str); 2] = [
     ("Profile: the credential provider was not enabled: ", PROFILE),
     ("AWS_ROLE_ARN environment variable must be set", "AWS_ROLE_ARN"),
 ];
 
-/// Words of connections that say who must act, and which variables are about it.
-const OF_CONNECTIONS: [(&str, Blame, &str); 2] = [
+/// Permanent errors of connections: a part of the message, who must act, and a hint.
+const CONNECTION_ERRORS: [(&str, Blame, &str); 2] = [
     (
         "invalid peer certificate",
         Blame::Machine,
-        "the authorities that are trusted here are those of the system, or of SSL_CERT_FILE",
+        "only the certificate authorities of the system, or of SSL_CERT_FILE, are trusted",
     ),
     (
         "received corrupt message of type InvalidContentType",
         Blame::Settings,
-        "AWS_ENDPOINT_URL says https:, and what answers there speaks no TLS",
+        "AWS_ENDPOINT_URL says https:, but that server does not use TLS",
     ),
 ];
 
 impl Trouble {
-    /// What there is instead of an answer of the service.
+    /// Classifies an error of the SDK that is not a response of the service.
     pub fn of<E, R>(error: &SdkError<E, R>) -> Self
     where
         E: Error + 'static,
@@ -107,31 +110,31 @@ impl Trouble {
     {
         match error {
             SdkError::ConstructionFailure(_) => Self::new(Blame::Settings, causes(error)),
-            SdkError::DispatchFailure(_) => Self::before_an_answer(error),
-            // None in time, or one that is not the service's.
-            _ => Self::new(Blame::Way, causes(error)),
+            SdkError::DispatchFailure(_) => Self::of_dispatch(error),
+            // A timeout, or a response that is not the service's.
+            _ => Self::new(Blame::Network, causes(error)),
         }
     }
 
-    fn new(blame: Blame, words: String) -> Self {
-        Self { blame, words }
+    fn new(blame: Blame, message: String) -> Self {
+        Self { blame, message }
     }
 
-    /// The same, with what it is about.
-    fn about(blame: Blame, words: String, what: &str) -> Self {
-        let words = if what.is_empty() { words } else { format!("{words} ({what})") };
-        Self::new(blame, words)
+    /// Appends `hint`, if not empty, to `message`.
+    fn with_hint(blame: Blame, message: String, hint: &str) -> Self {
+        let message = if hint.is_empty() { message } else { format!("{message} ({hint})") };
+        Self::new(blame, message)
     }
 
     fn of_connection(error: &(dyn Error + 'static)) -> Self {
-        let words = causes(error);
-        match OF_CONNECTIONS.iter().find(|(said, ..)| words.contains(said)) {
-            Some((_, blame, what)) => Self::about(*blame, words, what),
-            None => Self::new(Blame::Way, words),
+        let message = causes(error);
+        match CONNECTION_ERRORS.iter().find(|(part, ..)| message.contains(part)) {
+            Some((_, blame, hint)) => Self::with_hint(*blame, message, hint),
+            None => Self::new(Blame::Network, message),
         }
     }
 
-    fn before_an_answer(error: &(dyn Error + 'static)) -> Self {
+    fn of_dispatch(error: &(dyn Error + 'static)) -> Self {
         if let Some(error) = find::<CredentialsError>(error) {
             Self::of_credentials(error)
         } else if let Some(error) = find::<ResolveEndpointError>(error) {
@@ -144,38 +147,43 @@ impl Trouble {
     }
 
     fn of_credentials(error: &CredentialsError) -> Self {
-        let words = causes(error);
-        let has = |said: &str| words.contains(said);
-        let listed = OF_CREDENTIALS.iter().find(|(said, ..)| said.iter().any(|said| has(said)));
+        let message = causes(error);
+        let has = |part: &str| message.contains(part);
+        let listed =
+            CREDENTIALS_ERRORS.iter().find(|(parts, ..)| parts.iter().any(|part| has(part)));
         match (error, listed) {
             (CredentialsError::CredentialsNotLoaded(_), _) => {
-                let set = OF_THE_CHAIN.iter().find(|(said, _)| has(said));
-                match (set, missing_file()) {
-                    (Some((_, what)), _) => Self::about(Blame::Settings, words, what),
+                let configured = PROVIDER_CHAIN_ERRORS.iter().find(|(part, _)| has(part));
+                match (configured, missing_file()) {
+                    (Some((_, hint)), _) => Self::with_hint(Blame::Settings, message, hint),
                     (None, Some(missing)) => {
-                        Self::new(Blame::Settings, format!("{missing}; {words}"))
+                        Self::new(Blame::Settings, format!("{missing}; {message}"))
                     }
-                    (None, None) => Self::new(Blame::NoIdentity, words),
+                    (None, None) => Self::new(Blame::NoCredentials, message),
                 }
             }
-            (CredentialsError::InvalidConfiguration(_), Some((_, Blame::Settings, what))) => {
-                Self::about(Blame::Settings, words, what)
+            (CredentialsError::InvalidConfiguration(_), Some((_, Blame::Settings, hint))) => {
+                Self::with_hint(Blame::Settings, message, hint)
             }
             (CredentialsError::InvalidConfiguration(_), _) => {
-                Self::about(Blame::Settings, words, PROFILE)
+                Self::with_hint(Blame::Settings, message, PROFILE)
             }
-            // The first to ask was told what is wrong with the profile. Who asks anew is, too.
-            _ if has("initialization error already taken") => Self::new(Blame::NoIdentity, words),
+            // The provider reports an error of the profile to its first caller only. A new provider
+            // would report it again.
+            _ if has("initialization error already taken") => {
+                Self::new(Blame::NoCredentials, message)
+            }
             (CredentialsError::ProviderTimedOut(_), _) | (_, None) => {
-                Self::new(Blame::NoIdentity, words)
+                Self::new(Blame::NoCredentials, message)
             }
-            (_, Some((_, blame, what))) => Self::about(*blame, words, what),
+            (_, Some((_, blame, hint))) => Self::with_hint(*blame, message, hint),
         }
     }
 }
 
-/// Whom a code blames that all services of AWS have for what is wrong with who asks; `None`
-/// for other codes. ("Common errors" in their API references, "Error responses" in that of S3.)
+/// Who must act on an error code that all AWS services share, about the caller's credentials,
+/// permissions or settings; `None` for other codes. ("Common errors" in the API references of the
+/// services, "Error responses" in that of S3.)
 pub fn blame_of(code: &str) -> Option<Blame> {
     match code {
         "InvalidAccessKeyId"
@@ -193,7 +201,7 @@ pub fn blame_of(code: &str) -> Option<Blame> {
         | "InvalidSecurity"
         | "ExpiredToken"
         | "ExpiredTokenException"
-        | "TokenRefreshRequired" => Some(Blame::Identity),
+        | "TokenRefreshRequired" => Some(Blame::Credentials),
         "AccessDenied"
         | "AccessDeniedException"
         | "AccountProblem"
@@ -211,7 +219,7 @@ pub fn blame_of(code: &str) -> Option<Blame> {
     }
 }
 
-/// The cause of that type, where there is one.
+/// The first error of type `T` among `error` and its causes.
 fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
     let mut next = Some(error);
     while let Some(error) = next {

@@ -1,7 +1,6 @@
-//! Why AWS Batch did not do what was asked of it.
+//! Errors of requests to AWS Batch.
 
 use std::error::Error;
-use std::fmt;
 
 use aws_sdk_batch::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_batch::operation::RequestId as _;
@@ -10,67 +9,71 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use crate::aws;
 use crate::aws::{Blame, Misconfigured, Trouble, blame_of};
 
-/// Who must act.
+/// The kinds of [`BatchError`], one for each remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Whoever wrote the request: it names what is not there, or cannot be.
-    Request,
-    /// The one who set the variables or the profile.
-    Settings,
-    /// The one who set up this machine.
+pub enum BatchErrorKind {
+    /// The request is invalid, or names something that does not exist.
+    InvalidRequest,
+    /// An AWS variable or profile setting is wrong.
+    Misconfigured,
+    /// The machine lacks something that the settings refer to.
     Machine,
-    /// The one who gave us the credentials: they are not accepted.
-    Identity,
-    /// Whoever gives rights.
-    Access,
-    /// Nobody: there are no credentials at the moment.
-    NoIdentity,
-    /// Nobody: there was too much at once, and nothing was done.
+    /// AWS does not accept the credentials.
+    InvalidCredentials,
+    /// The credentials do not permit the request.
+    AccessDenied,
+    /// There are no credentials at the moment.
+    NoCredentials,
+    /// There were too many requests. Batch did nothing.
     Throttled,
-    /// Nobody: it may pass by itself.
-    ForNow,
-    /// Whoever can see whether it was done all the same.
-    Unknown,
+    /// A network or service failure that a retry may resolve.
+    Transient,
+    /// Batch may or may not have carried out the request.
+    OutcomeUnknown,
 }
 
-/// What was asked of Batch and not done.
-#[derive(Debug)]
+/// A request to AWS Batch that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("AWS Batch cannot {operation}: {message}")]
 pub struct BatchError {
-    doing: String,
-    refused: Refused,
-    words: String,
+    /// The operation as an infinitive: `submit the job demo`.
+    operation: String,
+    kind: BatchErrorKind,
+    message: String,
 }
 
 impl BatchError {
-    /// Nobody knows which region's Batch is meant.
+    /// The error of a missing region.
     pub(super) fn no_region() -> Self {
-        Self {
-            doing: "be asked".to_owned(),
-            refused: Refused::Settings,
-            words: "no region is set; name one with AWS_REGION, or in your profile".to_owned(),
-        }
+        let message = "no region is set; set AWS_REGION, or the region of your profile";
+        Self::connect(message.to_owned())
     }
 
-    /// A setting for Batch makes no sense.
+    /// The error of an invalid setting.
     pub(super) fn misconfigured(error: &Misconfigured) -> Self {
-        Self { doing: "be asked".to_owned(), refused: Refused::Settings, words: error.to_string() }
+        Self::connect(error.to_string())
     }
 
-    /// An answer that is none.
-    pub(super) fn no_sense(doing: String, words: &str) -> Self {
-        Self { doing, refused: Refused::ForNow, words: words.to_owned() }
+    fn connect(message: String) -> Self {
+        let operation = "be reached".to_owned();
+        Self { operation, kind: BatchErrorKind::Misconfigured, message }
     }
 
-    /// What the SDK reports.
-    #[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
-    pub(super) fn of<E>(doing: String, error: SdkError<E, HttpResponse>) -> Self
+    /// The error of a request without a usable response.
+    pub(super) fn transient(operation: String, message: &str) -> Self {
+        Self { operation, kind: BatchErrorKind::Transient, message: message.to_owned() }
+    }
+
+    /// Converts an error of the SDK.
+    #[expect(clippy::needless_pass_by_value, reason = "map_err passes it by value")]
+    pub(super) fn new<E>(operation: String, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
         let status = error.raw_response().map(|response| response.status().as_u16());
         let SdkError::ServiceError(service) = &error else {
-            let Trouble { blame, words } = Trouble::of(&error);
-            return Self { doing, refused: blame.into(), words };
+            let Trouble { blame, message } = Trouble::of(&error);
+            return Self { operation, kind: blame.into(), message };
         };
         let code = service.err().code().unwrap_or_default();
         let details = [
@@ -78,73 +81,71 @@ impl BatchError {
             error.request_id().map(|id| format!("request id {id}")),
         ];
         let details = details.into_iter().flatten();
-        let words = aws::refusal("AWS Batch", code, service.err().message(), details);
-        Self { doing, refused: sort(status.unwrap_or_default(), code), words }
+        let message = aws::refusal("AWS Batch", code, service.err().message(), details);
+        Self { operation, kind: classify(status.unwrap_or_default(), code), message }
     }
 
-    /// The same, where doing it once more would not be the same.
-    pub(super) fn of_unknown_end(self) -> Self {
-        Self { refused: Refused::Unknown, ..self }
+    /// Marks the outcome of the request as unknown: it must not be repeated blindly.
+    pub(super) fn with_unknown_outcome(self) -> Self {
+        Self { kind: BatchErrorKind::OutcomeUnknown, ..self }
     }
 
-    /// Who must act.
-    pub fn refused(&self) -> Refused {
-        self.refused
+    /// Returns the kind of the error.
+    pub fn kind(&self) -> BatchErrorKind {
+        self.kind
     }
 }
 
-impl From<Blame> for Refused {
+impl From<Blame> for BatchErrorKind {
     fn from(blame: Blame) -> Self {
         match blame {
-            Blame::Settings => Self::Settings,
+            Blame::Settings => Self::Misconfigured,
             Blame::Machine => Self::Machine,
-            Blame::Identity => Self::Identity,
-            Blame::Access => Self::Access,
-            Blame::NoIdentity => Self::NoIdentity,
-            Blame::Way => Self::ForNow,
+            Blame::Credentials => Self::InvalidCredentials,
+            Blame::Access => Self::AccessDenied,
+            Blame::NoCredentials => Self::NoCredentials,
+            Blame::Network => Self::Transient,
         }
     }
 }
 
-/// "Common errors" in the AWS Batch API reference.
-fn sort(status: u16, code: &str) -> Refused {
+/// Maps an HTTP status and an error code to a kind ("Common errors" in the AWS Batch API
+/// reference).
+fn classify(status: u16, code: &str) -> BatchErrorKind {
     if let Some(blame) = blame_of(code) {
         return blame.into();
     }
     match (status, code) {
-        (_, "ThrottlingException" | "TooManyRequestsException") | (429, _) => Refused::Throttled,
-        (500..600, _) => Refused::ForNow,
-        (401 | 403, _) => Refused::Access,
-        _ => Refused::Request,
+        (_, "ThrottlingException" | "TooManyRequestsException") | (429, _) => {
+            BatchErrorKind::Throttled
+        }
+        (500..600, _) => BatchErrorKind::Transient,
+        (401 | 403, _) => BatchErrorKind::AccessDenied,
+        _ => BatchErrorKind::InvalidRequest,
     }
 }
-
-impl fmt::Display for BatchError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "AWS Batch cannot {}: {}", self.doing, self.words)
-    }
-}
-
-impl Error for BatchError {}
 
 #[cfg(test)]
 mod tests {
+    use super::BatchErrorKind::{
+        AccessDenied, InvalidCredentials, InvalidRequest, Throttled, Transient,
+    };
     use super::*;
 
     #[test]
-    fn what_batch_answers_says_who_must_act() {
+    fn error_codes_of_batch_are_classified() {
         for (status, code, expected) in [
-            (400, "ClientException", Refused::Request),
-            (404, "", Refused::Request),
-            (403, "AccessDeniedException", Refused::Access),
-            (403, "UnrecognizedClientException", Refused::Identity),
-            (403, "ExpiredTokenException", Refused::Identity),
-            (400, "ThrottlingException", Refused::Throttled),
-            (429, "TooManyRequestsException", Refused::Throttled),
-            (500, "ServerException", Refused::ForNow),
-            (503, "", Refused::ForNow),
+            (400, "ClientException", InvalidRequest),
+            (404, "", InvalidRequest),
+            (403, "AccessDeniedException", AccessDenied),
+            (403, "UnrecognizedClientException", InvalidCredentials),
+            (403, "ExpiredTokenException", InvalidCredentials),
+            (400, "ThrottlingException", Throttled),
+            (429, "TooManyRequestsException", Throttled),
+            (500, "ServerException", Transient),
+            (503, "", Transient),
         ] {
-            assert_eq!(sort(status, code), expected, "{status} {code}");
+            assert_eq!(classify(status, code), expected, "{status} {code}");
         }
     }
 }

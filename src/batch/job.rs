@@ -10,18 +10,17 @@ use serde::Serialize;
 
 use crate::request::JobId;
 
-/// Where jobs log to whose definition does not say it ("Using the awslogs log driver" in the
-/// AWS Batch user guide).
+/// The log group of jobs whose definition names none ("Using the awslogs log driver" in the AWS
+/// Batch user guide).
 const DEFAULT_LOG_GROUP: &str = "/aws/batch/job";
 
-/// How far a job is ("Job states" in the AWS Batch user guide), in the order in which it goes
-/// through them.
+/// The state of a job ("Job states" in the AWS Batch user guide), in the order of its life cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Batch looks at it.
+    /// Batch has not evaluated it yet.
     Submitted,
-    /// It waits for other jobs, or it is an array whose children are at work.
+    /// It waits for other jobs, or it is an array whose children have started.
     Pending,
     /// It waits for an instance.
     Runnable,
@@ -29,9 +28,9 @@ pub enum State {
     Starting,
     /// Its container runs.
     Running,
-    /// It has ended with 0.
+    /// It exited with code 0.
     Succeeded,
-    /// It has not, and is not tried again.
+    /// It failed, and is not retried any more.
     Failed,
 }
 
@@ -46,7 +45,7 @@ impl State {
         Self::Failed,
     ];
 
-    /// In words.
+    /// Returns the name in lower case.
     pub fn name(self) -> &'static str {
         match self {
             Self::Submitted => "submitted",
@@ -59,89 +58,91 @@ impl State {
         }
     }
 
-    /// Whether nothing comes after it.
+    /// Whether the job has ended.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Succeeded | Self::Failed)
     }
 
-    /// As Batch writes it: in capitals.
-    fn read(text: &str) -> Option<Self> {
+    /// Parses the name that Batch uses, which is in upper case.
+    fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.name().eq_ignore_ascii_case(text))
     }
 }
 
-/// A job.
+/// A job of AWS Batch.
 #[derive(Clone, Debug)]
 pub struct Job {
-    /// Its id.
+    /// The id.
     pub id: JobId,
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// How far it is.
+    /// The state.
     pub state: State,
-    /// Why it is there, where Batch says so.
+    /// The reason for the state, if Batch gives one.
     pub reason: Option<String>,
-    /// Its children, if it is an array.
+    /// The children, if the job is an array.
     pub children: Option<Children>,
-    /// Its place among them, if it is a child.
+    /// The array index, if the job is a child.
     pub index: Option<u32>,
     /// The jobs that it waits for.
     pub depends_on: Vec<JobId>,
-    /// What it was given for its definition's parameters.
+    /// The values of the job definition's parameters.
     pub parameters: BTreeMap<String, String>,
-    /// What its container was given besides, by the definition and with the job.
+    /// The environment variables that the job definition and the submission set.
     pub environment: BTreeMap<String, String>,
-    /// The log group of its containers.
+    /// The log group of the containers.
     pub log_group: String,
-    /// Its attempts that have ended, the first one first.
+    /// The attempts that have ended, oldest first.
     pub attempts: Vec<Attempt>,
 }
 
 /// The children of an array job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Children {
-    /// How many there are.
+    /// The number of children.
     pub size: u32,
-    /// How many are in each state, as far as there are any.
+    /// The number of children in each state; states without children are absent.
     pub states: BTreeMap<State, u32>,
 }
 
 impl Children {
-    /// Whether all that have not ended wait for an instance.
-    pub fn wait(&self) -> bool {
-        let runs = self.count(State::Starting) + self.count(State::Running) > 0;
-        self.count(State::Runnable) > 0 && !runs
+    /// Whether children wait for an instance and none is running.
+    pub fn are_stuck(&self) -> bool {
+        let running = self.count(State::Starting) + self.count(State::Running);
+        self.count(State::Runnable) > 0 && running == 0
     }
 
-    /// How many are in a state.
+    /// Returns the number of children in a state.
     pub fn count(&self, state: State) -> u32 {
         self.states.get(&state).copied().unwrap_or_default()
     }
 }
 
-/// One run of a job's container that has ended.
+/// An attempt of a job that has ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempt {
-    /// How the container ended; unknown where it went away with its instance, or never ran.
+    /// The exit code; `None` if the container never ran, or its instance was terminated.
     pub exit_code: Option<u8>,
-    /// What the engine says of that: `OutOfMemoryError: …`, `CannotPullContainerError: …`.
+    /// The container engine's reason: `OutOfMemoryError: …`, `CannotPullContainerError: …`.
     pub reason: Option<String>,
-    /// What Batch says of it: `Host EC2 (instance i-…) terminated.`.
+    /// Batch's reason: `Host EC2 (instance i-…) terminated.`.
     pub status_reason: Option<String>,
-    /// Its stream in the log group.
+    /// The log stream in the job's log group.
     pub log_stream: Option<String>,
 }
 
 impl Job {
+    /// Converts the SDK's description of a job.
+    ///
     /// # Errors
-    /// That it has no id or is in a state that is not known. Batch has no such.
+    /// A message if the job has no id, or its state is unknown.
     pub(super) fn read(detail: JobDetail) -> Result<Self, String> {
         let id: Option<JobId> = detail.job_id.and_then(|id| id.parse().ok());
         let id = id.ok_or("a job has no id")?;
         let index = id.array_index();
         let state = detail.status.as_ref().map(JobStatus::as_str).unwrap_or_default();
-        let state = State::read(state)
-            .ok_or_else(|| format!("the job {id} is in the state {state:?}, which is not known"))?;
+        let state = State::parse(state)
+            .ok_or_else(|| format!("the job {id} is in the unknown state {state:?}"))?;
         let container = detail.container.unwrap_or_else(|| ContainerDetail::builder().build());
         let array = detail.array_properties;
         let log = container.log_configuration.and_then(|log| log.options).unwrap_or_default();
@@ -152,7 +153,7 @@ impl Job {
             name: detail.job_name.unwrap_or_default(),
             state,
             reason: detail.status_reason.filter(|reason| !reason.is_empty()),
-            // A child has the array's size as well.
+            // Batch gives the array's size for its children, too.
             children: array.filter(|_| index.is_none()).and_then(children),
             index,
             depends_on: dependencies.filter_map(|other| other.job_id?.parse().ok()).collect(),
@@ -170,7 +171,7 @@ impl Job {
 fn children(array: ArrayPropertiesDetail) -> Option<Children> {
     let summary = array.status_summary.unwrap_or_default().into_iter();
     let states =
-        summary.filter_map(|(state, count)| Some((State::read(&state)?, number(Some(count))?)));
+        summary.filter_map(|(state, count)| Some((State::parse(&state)?, number(Some(count))?)));
     Some(Children {
         size: number(array.size)?,
         states: states.filter(|&(_, count)| count > 0).collect(),
@@ -197,10 +198,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_are_read_as_batch_writes_them() {
-        assert_eq!(State::read("SUCCEEDED"), Some(State::Succeeded));
-        assert_eq!(State::read("RUNNABLE"), Some(State::Runnable));
-        assert_eq!(State::read("LOST"), None);
+    fn states_are_parsed_in_upper_case() {
+        assert_eq!(State::parse("SUCCEEDED"), Some(State::Succeeded));
+        assert_eq!(State::parse("RUNNABLE"), Some(State::Runnable));
+        assert_eq!(State::parse("LOST"), None);
         assert!(State::ALL.is_sorted());
     }
 }

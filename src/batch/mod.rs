@@ -1,10 +1,10 @@
-//! AWS Batch: jobs are submitted, looked up, and those of an array that failed are found.
+//! A client for AWS Batch: submits and describes jobs, and lists the failed children of an array.
 //!
-//! Only what `submit` and `status` need of its API. The service itself is the judge of what
-//! can be submitted; what it says is told as it says it.
+//! It covers only the part of the API that `submit` and `status` need. The service validates the
+//! submissions, and its messages are passed on unchanged.
 //!
-//! What is only asked is tried again by the SDK. A job is not submitted again where the first
-//! request may have been heard: Batch cannot tell it from another job.
+//! The SDK retries requests that only read. A submission is not retried if the first request may
+//! have arrived: Batch would run the job twice.
 
 mod error;
 mod job;
@@ -22,7 +22,7 @@ use aws_sdk_batch::types::JobStatus;
 use futures_util::poll;
 use tokio::time::sleep;
 
-pub use error::{BatchError, Refused};
+pub use error::{BatchError, BatchErrorKind};
 pub use job::{Attempt, Children, Job, State};
 pub use submission::{
     ArrayProperties, Dependency, Overrides, Resource, ResourceKind, Submission, Variable,
@@ -32,11 +32,11 @@ use crate::aws;
 use crate::aws::Service;
 use crate::request::JobId;
 
-/// How many jobs `DescribeJobs` takes at once.
-const DESCRIBED_AT_ONCE: usize = 100;
+/// The most jobs that one `DescribeJobs` request can name.
+const DESCRIBE_LIMIT: usize = 100;
 
-/// The pauses before a job is submitted again that Batch has refused for want of time.
-const PAUSES: [Duration; 4] = [
+/// The delays between the attempts to submit a job while Batch throttles requests.
+const RETRY_DELAYS: [Duration; 4] = [
     Duration::from_secs(1),
     Duration::from_secs(2),
     Duration::from_secs(4),
@@ -51,11 +51,11 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// The one that environment, profile or instance name.
+    /// Creates a client for the region of the environment, the profile or the instance. Sends no
+    /// request to the service.
     ///
     /// # Errors
-    /// If none of them names a region, or if a setting makes no sense. Nothing is asked of the
-    /// service.
+    /// [`BatchErrorKind::Misconfigured`] if none of them names a region, or a setting is invalid.
     pub async fn connect() -> Result<Self, BatchError> {
         let region = aws::region().await.ok_or_else(BatchError::no_region)?;
         let config = Box::pin(aws::config(Service::Batch, region.clone())).await;
@@ -66,94 +66,101 @@ impl Batch {
         Ok(Self { client: Client::from_conf(config.build()), region: region.to_string() })
     }
 
-    /// The region.
+    /// Returns the region.
     pub fn region(&self) -> &str {
         &self.region
     }
 
-    /// Submits a job, and says its id, as long as there is time for that.
+    /// Submits a job, and returns its id. Gives up when `out_of_time` completes.
     ///
     /// # Errors
-    /// If Batch does not take it, or if it is not known whether it did.
+    /// A [`BatchError`] if Batch rejects the job; [`BatchErrorKind::OutcomeUnknown`] if it may have
+    /// accepted it.
     pub async fn submit(
         &self,
         submission: &Submission,
-        no_time: impl Future<Output = ()>,
+        out_of_time: impl Future<Output = ()>,
     ) -> Result<JobId, BatchError> {
-        let (mut pauses, mut no_time) = (PAUSES.iter(), pin!(no_time));
-        let answer = loop {
-            if poll!(no_time.as_mut()).is_ready() {
-                let why = "there was no time left to ask for it, so it is not submitted";
-                return Err(BatchError::no_sense(doing(submission), why));
+        let (mut delays, mut out_of_time) = (RETRY_DELAYS.iter(), pin!(out_of_time));
+        let output = loop {
+            if poll!(out_of_time.as_mut()).is_ready() {
+                let why = "there was no time left to send the request, so it is not submitted";
+                return Err(BatchError::transient(submit_job(submission), why));
             }
             let error = tokio::select! {
-                answer = self.submit_once(submission) => match answer {
-                    Ok(answer) => break answer,
+                output = self.submit_once(submission) => match output {
+                    Ok(output) => break output,
                     Err(error) => error,
                 },
-                () = no_time.as_mut() => {
-                    let why = "there was no time left to wait for its answer";
-                    return Err(BatchError::no_sense(doing(submission), why).of_unknown_end());
+                () = out_of_time.as_mut() => {
+                    let why = "there was no time left to wait for the response";
+                    let error = BatchError::transient(submit_job(submission), why);
+                    return Err(error.with_unknown_outcome());
                 }
             };
-            let Some(pause) = pauses.next().filter(|_| error.refused() == Refused::Throttled)
+            let Some(delay) = delays.next().filter(|_| error.kind() == BatchErrorKind::Throttled)
             else {
                 return Err(error);
             };
             tokio::select! {
-                // Jitter, as many may have been refused together.
-                () = sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)) => {}
-                () = no_time.as_mut() => return Err(error),
+                // Jitter: Batch may have throttled many clients together.
+                () = sleep(delay.mul_f64(0.5 + fastrand::f64() / 2.0)) => {}
+                () = out_of_time.as_mut() => return Err(error),
             }
         };
-        let id = answer.job_id.as_deref().and_then(|id| id.parse().ok());
+        let id = output.job_id.as_deref().and_then(|id| id.parse().ok());
         id.ok_or_else(|| {
-            BatchError::no_sense(doing(submission), "its answer names no job").of_unknown_end()
+            let why = "the response contains no job id";
+            BatchError::transient(submit_job(submission), why).with_unknown_outcome()
         })
     }
 
+    /// Sends one request to submit a job, without the SDK's retries.
     async fn submit_once(&self, submission: &Submission) -> Result<SubmitJobOutput, BatchError> {
         let request = submission.apply(self.client.submit_job()).customize();
         let once = Builder::new().retry_config(RetryConfig::disabled());
-        let answer = Box::pin(request.config_override(once).send()).await;
-        answer.map_err(|error| {
-            let error = BatchError::of(doing(submission), error);
-            if error.refused() == Refused::ForNow { error.of_unknown_end() } else { error }
+        let output = Box::pin(request.config_override(once).send()).await;
+        output.map_err(|error| {
+            let error = BatchError::new(submit_job(submission), error);
+            match error.kind() {
+                BatchErrorKind::Transient => error.with_unknown_outcome(),
+                _ => error,
+            }
         })
     }
 
-    /// The jobs of these ids, in their order, as far as Batch knows them.
+    /// Describes the jobs of `ids` in the same order. Omits jobs that Batch does not know.
     ///
     /// # Errors
-    /// If Batch does not tell.
+    /// A [`BatchError`] if the request fails, or the response cannot be understood.
     pub async fn describe(&self, ids: &[JobId]) -> Result<Vec<Job>, BatchError> {
-        let doing = || "look up jobs".to_owned();
+        let operation = || "look up jobs".to_owned();
         let mut jobs = Vec::with_capacity(ids.len());
-        for some in ids.chunks(DESCRIBED_AT_ONCE) {
-            let some = some.iter().map(ToString::to_string).collect();
-            let request = self.client.describe_jobs().set_jobs(Some(some));
-            let answer = Box::pin(request.send()).await;
-            let answer = answer.map_err(|error| BatchError::of(doing(), error))?;
-            for job in answer.jobs.unwrap_or_default() {
-                jobs.push(Job::read(job).map_err(|why| BatchError::no_sense(doing(), &why))?);
+        for chunk in ids.chunks(DESCRIBE_LIMIT) {
+            let chunk = chunk.iter().map(ToString::to_string).collect();
+            let request = self.client.describe_jobs().set_jobs(Some(chunk));
+            let output = Box::pin(request.send()).await;
+            let output = output.map_err(|error| BatchError::new(operation(), error))?;
+            for job in output.jobs.unwrap_or_default() {
+                jobs.push(Job::read(job).map_err(|why| BatchError::transient(operation(), &why))?);
             }
         }
-        let places: HashMap<_, _> = ids.iter().zip(0..).collect();
-        jobs.sort_by_key(|job| places.get(&job.id).copied().unwrap_or(ids.len()));
+        let positions: HashMap<_, _> = ids.iter().zip(0..).collect();
+        jobs.sort_by_key(|job| positions.get(&job.id).copied().unwrap_or(ids.len()));
         Ok(jobs)
     }
 
-    /// The children of an array job that have failed, by index.
+    /// Returns the failed children of an array job, ordered by index.
     ///
     /// # Errors
-    /// If Batch does not tell.
+    /// A [`BatchError`] if the request fails.
     pub async fn failed_children(&self, array: &JobId) -> Result<Vec<JobId>, BatchError> {
         let request =
             self.client.list_jobs().array_job_id(array.to_string()).job_status(JobStatus::Failed);
         let mut pages = request.into_paginator().send();
         let mut failed = Vec::new();
         while let Some(page) = Box::pin(pages.next()).await {
-            let page = page.map_err(|error| BatchError::of(listing(array), error))?;
+            let page = page.map_err(|error| BatchError::new(list_children(array), error))?;
             let children = page.job_summary_list.unwrap_or_default().into_iter();
             failed.extend(children.filter_map(|child| child.job_id?.parse::<JobId>().ok()));
         }
@@ -161,26 +168,26 @@ impl Batch {
         Ok(failed)
     }
 
-    /// Why the children of an array job wait for an instance, where Batch says so: it does of
-    /// the first of them, if there can be none ("Jobs stuck in a RUNNABLE status" in the AWS
-    /// Batch user guide).
+    /// Returns the reason why the children of an array job wait for an instance. Batch gives one
+    /// for the first child, if no instance can ever run it ("Jobs stuck in a RUNNABLE status" in
+    /// the AWS Batch user guide).
     ///
     /// # Errors
-    /// If Batch does not tell.
+    /// A [`BatchError`] if the request fails.
     pub async fn waiting_reason(&self, array: &JobId) -> Result<Option<String>, BatchError> {
         let request =
             self.client.list_jobs().array_job_id(array.to_string()).job_status(JobStatus::Runnable);
-        let answer = Box::pin(request.send()).await;
-        let answer = answer.map_err(|error| BatchError::of(listing(array), error))?;
-        let waiting = answer.job_summary_list.unwrap_or_default().into_iter();
+        let output = Box::pin(request.send()).await;
+        let output = output.map_err(|error| BatchError::new(list_children(array), error))?;
+        let waiting = output.job_summary_list.unwrap_or_default().into_iter();
         Ok(waiting.filter_map(|job| job.status_reason).find(|reason| !reason.is_empty()))
     }
 }
 
-fn doing(submission: &Submission) -> String {
+fn submit_job(submission: &Submission) -> String {
     format!("submit the job {}", submission.job_name)
 }
 
-fn listing(array: &JobId) -> String {
+fn list_children(array: &JobId) -> String {
     format!("list the children of the job {array}")
 }

@@ -1,4 +1,4 @@
-//! A job to be submitted, in the shape in which `SubmitJob` takes it.
+//! The job to submit, in the format of the `SubmitJob` request.
 
 use std::collections::BTreeMap;
 
@@ -6,93 +6,92 @@ use aws_sdk_batch::operation::submit_job::builders::SubmitJobFluentBuilder;
 use aws_sdk_batch::types::{self as sdk, ContainerOverrides, KeyValuePair, ResourceType};
 use serde::Serialize;
 
-/// A job. As JSON it is what `aws batch submit-job --cli-input-json` takes, and what goes to
-/// Batch.
+/// A job to submit. Its JSON is the input of `aws batch submit-job --cli-input-json`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Submission {
-    /// Its name.
+    /// The name.
     pub job_name: String,
-    /// The queue: a name or an ARN.
+    /// The name or ARN of the queue.
     pub job_queue: String,
-    /// The definition: a name, one with a revision, or an ARN.
+    /// The job definition: `NAME`, `NAME:REVISION` or an ARN.
     pub job_definition: String,
-    /// The share it counts for, in a queue with a scheduling policy.
+    /// The share identifier, for a queue with a scheduling policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share_identifier: Option<String>,
-    /// Its children, if it is an array.
+    /// The size of the array; `None` for a single job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub array_properties: Option<ArrayProperties>,
-    /// The jobs that must have succeeded before.
+    /// The jobs that must succeed first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<Dependency>,
-    /// What stands for `Ref::` in the definition's command.
+    /// The values of the `Ref::` parameters in the job definition's command.
     pub parameters: BTreeMap<String, String>,
-    /// What its container is given beyond the definition.
+    /// The settings that override or extend the job definition.
     pub container_overrides: Overrides,
-    /// For whoever looks at it in the account.
+    /// The tags.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub tags: BTreeMap<String, String>,
 }
 
-/// An array.
+/// The size of an array job.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct ArrayProperties {
-    /// How many children it has: 2 to 10,000.
+    /// The number of children: 2 to 10,000.
     pub size: u32,
 }
 
-/// A job that is waited for; of an array, all of its children.
+/// A job to wait for. An array job counts as finished once all its children are.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Dependency {
-    /// Its id.
+    /// The id.
     pub job_id: String,
 }
 
-/// What a container is given beyond the job definition.
+/// The container settings that override or extend the job definition.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Overrides {
-    /// Its environment.
+    /// Environment variables.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub environment: Vec<Variable>,
-    /// How much of what.
+    /// The amounts of each resource.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub resource_requirements: Vec<Resource>,
 }
 
-/// A variable.
+/// An environment variable.
 #[derive(Clone, Debug, Serialize)]
 pub struct Variable {
-    /// Its name.
+    /// The name.
     pub name: String,
-    /// Its value.
+    /// The value.
     pub value: String,
 }
 
-/// How much a container has of a resource.
+/// An amount of a resource.
 #[derive(Clone, Debug, Serialize)]
 pub struct Resource {
-    /// Of which.
+    /// The resource.
     #[serde(rename = "type")]
     pub kind: ResourceKind,
-    /// How much: of memory in MiB.
+    /// The number of CPUs, or the memory in MiB.
     pub value: String,
 }
 
-/// What a container can be given more or less of.
+/// The resources of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ResourceKind {
-    /// Processors.
+    /// CPUs.
     Vcpu,
     /// Memory.
     Memory,
 }
 
 impl Submission {
-    /// Puts all of it into a request.
+    /// Adds all fields to a request.
     pub(super) fn apply(&self, request: SubmitJobFluentBuilder) -> SubmitJobFluentBuilder {
         let Overrides { environment, resource_requirements } = &self.container_overrides;
         let variables = environment.iter().map(|Variable { name, value }| {
@@ -110,12 +109,12 @@ impl Submission {
             .iter()
             .map(|Dependency { job_id }| sdk::JobDependency::builder().job_id(job_id).build());
         let array = self.array_properties.map(|ArrayProperties { size }| {
-            // At most 10,000.
+            // Cannot fail: at most 10,000.
             sdk::ArrayProperties::builder().set_size(i32::try_from(size).ok()).build()
         });
         let overrides = ContainerOverrides::builder()
-            .set_environment(some(variables))
-            .set_resource_requirements(some(resources));
+            .set_environment(non_empty(variables))
+            .set_resource_requirements(non_empty(resources));
         let (parameters, tags) = (self.parameters.clone(), self.tags.clone());
         request
             .job_name(&self.job_name)
@@ -123,15 +122,15 @@ impl Submission {
             .job_definition(&self.job_definition)
             .set_share_identifier(self.share_identifier.clone())
             .set_array_properties(array)
-            .set_depends_on(some(dependencies))
+            .set_depends_on(non_empty(dependencies))
             .set_parameters(Some(parameters.into_iter().collect()))
             .container_overrides(overrides.build())
             .set_tags((!tags.is_empty()).then(|| tags.into_iter().collect()))
     }
 }
 
-/// What is empty is left out.
-fn some<T>(all: impl Iterator<Item = T>) -> Option<Vec<T>> {
-    let all: Vec<_> = all.collect();
-    (!all.is_empty()).then_some(all)
+/// Collects the items, or returns `None` to leave an empty list out of the request.
+fn non_empty<T>(items: impl Iterator<Item = T>) -> Option<Vec<T>> {
+    let items: Vec<_> = items.collect();
+    (!items.is_empty()).then_some(items)
 }

@@ -1,58 +1,58 @@
-//! Why Blender did not deliver, in terms of who must act.
+//! Causes of Blender's failures, by who must act on them.
 
 use std::fmt;
 use std::time::Duration;
 
-use super::Lack;
+use super::MissingFeature;
 use crate::ending::{Ending, Killer};
 use crate::request::BlenderVersion;
 
-/// Why Blender failed, in terms of who must act.
+/// Why Blender failed. The variants differ in who must act, and so in the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// It cannot open the scene file, or there is nothing in it to render.
+    /// Blender cannot open the scene file or cannot render the scene in it, for this reason.
     Scene(&'static str),
-    /// The file is of a newer Blender.
+    /// The file was saved by a newer Blender.
     NewerFile {
-        /// The Blender that saved it, where the file tells.
+        /// The version that saved it, if the file records it.
         saved_by: Option<BlenderVersion>,
-        /// The Blender that should render it, where it says so.
+        /// The version that should render it, if Blender printed it.
         running: Option<BlenderVersion>,
     },
     /// This Blender lacks what the scene needs.
     Lacking {
-        /// What, and what in the scene needs it; not empty.
-        lacking: Vec<Lack>,
-        /// Its version.
+        /// The missing features, and the parts of the scene that need them; not empty.
+        lacking: Vec<MissingFeature>,
+        /// The version of this Blender.
         running: String,
     },
-    /// This Blender, or this machine, lacks what was asked for.
+    /// This Blender or this machine lacks something that the job needs, described here.
     Unavailable(&'static str),
-    /// The script that prepares the scene failed in it.
-    Unprepared,
-    /// It was killed from outside.
+    /// The setup script failed.
+    SetupFailed,
+    /// Blender was killed from outside.
     Killed(Killer),
-    /// It did not come to its end, or ended without all its frames.
+    /// Blender failed, and another launch may succeed.
     Failed {
-        /// How.
+        /// How it failed.
         failure: Failure,
-        /// Whether the system killed one of its processes for lack of memory meanwhile.
+        /// Whether the kernel killed one of its processes for lack of memory.
         short_of_memory: bool,
     },
 }
 
-/// How Blender failed where nothing says that another launch must fail, too.
+/// A failure that another launch need not repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// It died of this signal.
+    /// Blender crashed with this signal.
     Crashed(i32),
-    /// It ended by itself, without all its frames.
+    /// Blender ended by itself, before all frames were rendered.
     Ended(Ending),
-    /// It gave no sign of life for so long.
+    /// Blender gave no sign of life for this long.
     Stalled(Duration),
-    /// It took longer than this for a frame.
+    /// Blender took longer than this for a frame.
     Overtime(Duration),
-    /// The frame was not whole after it was saved, and what is wrong with its file.
+    /// Blender saved a frame that is not whole. The text continues "its file".
     NotWhole(String),
 }
 
@@ -61,7 +61,9 @@ impl fmt::Display for Failure {
         let span = |span: &Duration| humantime::format_duration(*span);
         match self {
             Self::Crashed(signal) => write!(f, "Blender crashed (signal {signal})"),
-            Self::Ended(Ending::Code(0)) => f.write_str("Blender ended as if all was well"),
+            Self::Ended(Ending::Code(0)) => {
+                f.write_str("Blender ended with exit status 0, but frames are missing")
+            }
             Self::Ended(ending) => write!(f, "Blender ended with {ending}"),
             Self::Stalled(limit) => write!(
                 f,
@@ -88,21 +90,21 @@ impl From<Failure> for Cause {
 }
 
 impl Cause {
-    /// Whether another launch may go better.
-    pub fn may_pass(&self) -> bool {
+    /// Whether another launch may succeed.
+    pub fn is_retryable(&self) -> bool {
         match self {
             Self::Scene(_)
             | Self::NewerFile { .. }
             | Self::Lacking { .. }
             | Self::Unavailable(_)
-            | Self::Unprepared => false,
+            | Self::SetupFailed => false,
             Self::Killed(_) | Self::Failed { .. } => true,
         }
     }
 
-    /// Whether two launches failed in the same way: of files that are not whole, what is wrong
-    /// differs from frame to frame.
-    pub fn is_like(&self, other: &Self) -> bool {
+    /// Whether two launches failed in the same way. All frames that are not whole count as the
+    /// same, because the damage differs from frame to frame.
+    pub fn is_same_kind(&self, other: &Self) -> bool {
         let not_whole =
             |cause: &Self| matches!(cause, Self::Failed { failure: Failure::NotWhole(_), .. });
         self == other || (not_whole(self) && not_whole(other))
@@ -122,18 +124,22 @@ impl fmt::Display for Cause {
                 write!(f, "the file was saved by {saved_by}, and this is {running}")
             }
             Self::Lacking { lacking, running } => {
-                let lacks = lacking.iter().map(|Lack { feature, needed_by }| {
+                let missing = lacking.iter().map(|MissingFeature { feature, needed_by }| {
                     format!("{}, which is needed by {}", feature.described(), listed(needed_by))
                 });
-                let lacks = lacks.collect::<Vec<_>>().join("; and no ");
-                write!(f, "this Blender ({running}) has no {lacks}")
+                let missing = missing.collect::<Vec<_>>().join("; and no ");
+                write!(f, "this Blender ({running}) has no {missing}")
             }
-            Self::Unprepared => f.write_str("the script that prepares the scene failed in Blender"),
+            Self::SetupFailed => {
+                f.write_str("the script that prepares the scene failed in Blender")
+            }
             Self::Killed(killer) => write!(f, "Blender was {killer}"),
             Self::Failed { failure, short_of_memory } => {
                 write!(f, "{failure}")?;
                 if *short_of_memory {
-                    f.write_str(", after the system had killed a process for lack of memory")?;
+                    f.write_str(
+                        ", after the system killed one of its processes for lack of memory",
+                    )?;
                 }
                 Ok(())
             }
@@ -141,14 +147,14 @@ impl fmt::Display for Cause {
     }
 }
 
-/// Names for people: all of a few, or the first ones and how many more.
+/// `a, b and 2 more`: at most five names, and the number of the others.
 fn listed(names: &[String]) -> String {
-    const MOST: usize = 5;
+    const MAX_NAMES: usize = 5;
     match names.len() {
-        0..=MOST => names.join(", "),
+        0..=MAX_NAMES => names.join(", "),
         count => {
-            let first: Vec<_> = names.iter().take(MOST).map(String::as_str).collect();
-            format!("{} and {} more", first.join(", "), count - MOST)
+            let first: Vec<_> = names.iter().take(MAX_NAMES).map(String::as_str).collect();
+            format!("{} and {} more", first.join(", "), count - MAX_NAMES)
         }
     }
 }
@@ -159,11 +165,14 @@ mod tests {
     use crate::request::Feature;
 
     #[test]
-    fn what_is_lacking_is_told_with_what_needs_it() {
+    fn missing_features_are_listed_with_the_parts_that_need_them() {
         let names = |count| (1..=count).map(|n| format!("volume {n}")).collect::<Vec<_>>();
         let lacking = vec![
-            Lack { feature: Feature::Openvdb, needed_by: names(7) },
-            Lack { feature: Feature::Denoiser, needed_by: vec!["the compositor".to_owned()] },
+            MissingFeature { feature: Feature::Openvdb, needed_by: names(7) },
+            MissingFeature {
+                feature: Feature::Denoiser,
+                needed_by: vec!["the compositor".to_owned()],
+            },
         ];
         let cause = Cause::Lacking { lacking, running: "4.3.2".to_owned() };
         assert_eq!(
@@ -172,16 +181,16 @@ mod tests {
              volume 3, volume 4, volume 5 and 2 more; and no denoiser (Open Image Denoise), which \
              is needed by the compositor"
         );
-        assert!(!cause.may_pass());
+        assert!(!cause.is_retryable());
     }
 
     #[test]
-    fn failures_are_alike_if_they_are_of_one_kind() {
+    fn frames_that_are_not_whole_are_failures_of_the_same_kind() {
         let not_whole = |why: &str| Cause::from(Failure::NotWhole(why.to_owned()));
-        assert!(not_whole("is empty").is_like(&not_whole("ends at byte 7")));
-        assert!(!not_whole("is empty").is_like(&Failure::Crashed(11).into()));
-        assert!(!Cause::from(Failure::Crashed(6)).is_like(&Failure::Crashed(11).into()));
+        assert!(not_whole("is empty").is_same_kind(&not_whole("ends at byte 7")));
+        assert!(!not_whole("is empty").is_same_kind(&Failure::Crashed(11).into()));
+        assert!(!Cause::from(Failure::Crashed(6)).is_same_kind(&Failure::Crashed(11).into()));
         let killed = Cause::Failed { failure: Failure::Crashed(11), short_of_memory: true };
-        assert!(!killed.is_like(&Failure::Crashed(11).into()));
+        assert!(!killed.is_same_kind(&Failure::Crashed(11).into()));
     }
 }

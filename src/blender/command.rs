@@ -1,4 +1,4 @@
-//! One launch of Blender as a command line.
+//! The command line of one Blender process.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -7,22 +7,22 @@ use std::process::Command;
 use super::setup::{SETUP_EXIT_CODE, SETUP_SCRIPT};
 use crate::request::{Engine, FrameNumber, FrameSet, RenderJob};
 
-/// What one Blender process is to do.
+/// Everything that one Blender process is started with.
 #[derive(Clone, Copy, Debug)]
 pub struct Launch<'a> {
-    /// The program.
+    /// The Blender executable.
     pub blender: &'a Path,
     /// The scene file, absolute.
     pub scene: &'a Path,
     /// The folder with [`SETUP_FILES`](super::SETUP_FILES) and their settings, absolute.
     pub setup_dir: &'a Path,
-    /// The folder that the setup script answers in, absolute.
-    pub answer_dir: &'a Path,
+    /// The folder that the setup script writes its description of the scene to, absolute.
+    pub description_dir: &'a Path,
     /// The folder for the frames, absolute and empty.
     pub frames_dir: &'a Path,
     /// HOME and TMPDIR, absolute. Blender 3.4 crashes without a HOME.
     pub home: &'a Path,
-    /// The rest of its environment.
+    /// The rest of Blender's environment.
     pub environment: &'a [(String, String)],
     /// The frames to render; not empty.
     pub frames: &'a FrameSet,
@@ -31,20 +31,20 @@ pub struct Launch<'a> {
 }
 
 impl Launch<'_> {
-    /// The command. Blender works through its arguments in order, so everything that
-    /// configures stands before what renders.
+    /// Builds the command. Blender processes its arguments in order, so every option that
+    /// configures the render comes before the ones that start it.
     pub fn command(&self) -> Command {
         let mut command = Command::new(self.blender);
         command
             .env_clear()
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            // English, whatever the container speaks: the log is parsed.
+            // The log is parsed, so it must be in English whatever the container's locale is.
             .env("LC_ALL", "C.UTF-8")
             .env("LANG", "C.UTF-8")
             .env("HOME", self.home)
             .env("TMPDIR", self.home)
-            // Where it was built with PulseAudio, this makes a link in HOME otherwise, which
-            // the sandbox denies.
+            // Without this, a Blender built with PulseAudio creates a link in HOME, which the
+            // sandbox denies.
             .env("PULSE_RUNTIME_PATH", self.home)
             .arg("--background")
             .arg(if self.job.enable_autoexec { "--enable-autoexec" } else { "--disable-autoexec" })
@@ -59,17 +59,17 @@ impl Launch<'_> {
             .arg(self.setup_dir.join(SETUP_SCRIPT))
             .arg("--render-output")
             .arg(output_pattern(self.frames_dir));
-        self.render(&mut command);
+        self.add_frames(&mut command);
         if let Some(device) = &self.job.cycles_device {
-            // Cycles reads its own arguments behind the separator.
+            // Cycles reads only the arguments after the separator.
             command.args(["--", "--cycles-device", device.as_str()]);
         }
         command
     }
 
-    fn render(&self, command: &mut Command) {
+    fn add_frames(&self, command: &mut Command) {
         match self.frames.ranges().as_slice() {
-            // One run of frames, and the scene's own step must not thin it out.
+            // `--frame-jump` overrides the scene's own step, which would leave out frames.
             [range] => command
                 .args([OsStr::new("--frame-start"), &absolute(range.first)])
                 .args([OsStr::new("--frame-end"), &absolute(range.last)])
@@ -77,14 +77,12 @@ impl Launch<'_> {
             ranges => {
                 let terms: Vec<_> = ranges
                     .iter()
-                    .map(|range| match range {
-                        range if range.first == range.last => absolute_text(range.first),
-                        range => {
-                            format!("{}..{}", absolute_text(range.first), absolute_text(range.last))
-                        }
+                    .map(|range| {
+                        let (first, last) = (absolute_text(range.first), absolute_text(range.last));
+                        if first == last { first } else { format!("{first}..{last}") }
                     })
                     .collect();
-                for list in lists(&terms) {
+                for list in join_in_lists(&terms) {
                     command.arg("--render-frame").arg(list);
                 }
                 command
@@ -93,16 +91,16 @@ impl Launch<'_> {
     }
 }
 
-/// The longest list of frames in one argument; Linux takes 128 KiB (`MAX_ARG_STRLEN` in
-/// execve(2)). Several are rendered one after the other, in the same Blender.
-const LIST: usize = 100 * 1024;
+/// The longest list of frames in one argument, in bytes. Linux accepts 128 KiB
+/// (`MAX_ARG_STRLEN` in execve(2)). One Blender process renders several lists in turn.
+const MAX_LIST_LENGTH: usize = 100 * 1024;
 
-/// `terms`, separated by commas, in lists that are not too long.
-fn lists(terms: &[String]) -> Vec<String> {
+/// Joins `terms` with commas into as few lists as [`MAX_LIST_LENGTH`] allows.
+fn join_in_lists(terms: &[String]) -> Vec<String> {
     let mut lists: Vec<String> = Vec::new();
     for term in terms {
         match lists.last_mut() {
-            Some(list) if list.len() + term.len() < LIST => {
+            Some(list) if list.len() + term.len() < MAX_LIST_LENGTH => {
                 list.push(',');
                 list.push_str(term);
             }
@@ -112,7 +110,8 @@ fn lists(terms: &[String]) -> Vec<String> {
     lists
 }
 
-/// Blender appends number and extension to what ends in a slash.
+/// The output path for frames in `frames_dir`. Blender appends the frame's number and extension
+/// to a path that ends in a slash.
 fn output_pattern(frames_dir: &Path) -> OsString {
     let mut pattern = OsString::from(frames_dir);
     pattern.push("/");
@@ -123,8 +122,9 @@ fn absolute(frame: FrameNumber) -> OsString {
     absolute_text(frame).into()
 }
 
-/// A number that begins with a sign is relative to the scene's range; behind a
-/// space it is not (`parse_int_relative` in Blender's `creator_args.cc`).
+/// `frame` as an absolute number. Blender takes a number that begins with a sign as relative to
+/// the scene's range, but not one that begins with a space (`parse_int_relative` in its
+/// `creator_args.cc`).
 fn absolute_text(frame: FrameNumber) -> String {
     if frame.get() < 0 { format!(" {frame}") } else { frame.to_string() }
 }
@@ -140,7 +140,7 @@ mod tests {
             blender: Path::new("blender"),
             scene: Path::new("/in/a.blend"),
             setup_dir: Path::new("/s/setup"),
-            answer_dir: Path::new("/s/answer"),
+            description_dir: Path::new("/s/description"),
             frames_dir: Path::new("/s/frames"),
             home: Path::new("/s/home"),
             environment: &[("PATH".to_owned(), "/bin".to_owned())],
@@ -148,12 +148,12 @@ mod tests {
             job: &job,
         };
         let command = launch.command();
-        let words: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
-        words.join("|")
+        let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
+        arguments.join("|")
     }
 
     #[test]
-    fn everything_that_configures_stands_before_what_renders() {
+    fn options_that_configure_come_before_those_that_render() {
         assert_eq!(
             arguments("11-20", |_| ()),
             "--background|--disable-autoexec|/in/a.blend|--engine|CYCLES|--python-exit-code|86|\
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_asked_for_reaches_blender() {
+    fn settings_of_the_job_become_arguments() {
         assert!(arguments("1", |job| job.enable_autoexec = true).contains("|--enable-autoexec|"));
         assert!(!arguments("1", |job| job.engine = Engine::Scene).contains("--engine"));
         let gpu = arguments("1", |job| job.cycles_device = Some("CUDA".parse().unwrap()));
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_too_long_for_one_argument_is_given_in_several() {
+    fn a_list_too_long_for_one_argument_is_split() {
         let arguments = arguments("1-100001x2", |_| ());
         let lists: Vec<_> = arguments.split("|--render-frame|").skip(1).collect();
         assert!(lists.len() > 1 && lists.iter().all(|list| list.len() < 128 * 1024));
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_with_holes_are_listed_and_negative_ones_are_absolute() {
+    fn frames_with_gaps_are_listed_and_negative_ones_are_absolute() {
         assert!(arguments("1-3,7", |_| ()).ends_with("|--render-frame|1..3,7"));
         assert!(arguments("-3--2,5", |_| ()).ends_with("|--render-frame| -3.. -2,5"));
         assert!(

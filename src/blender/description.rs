@@ -1,4 +1,4 @@
-//! The scene as Blender sees it, once the file is open.
+//! The scene as Blender sees it: what the setup script reports once the file is open.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{AllowMissing, Feature, FrameNumber, FrameRange, FrameRate, ImageFormat};
 
-/// The scene, as the setup script found it in Blender.
+/// The scene that Blender renders, with the settings in force. The report contains it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SceneInfo {
-    /// The scene's name; empty in what was stored by versions that did not ask for it.
+    /// The scene's name; empty in reports of earlier versions of the worker.
     #[serde(default)]
     pub name: String,
     /// Blender's version: `4.3.2`.
     pub blender: String,
     /// The render engine in force.
     pub engine: String,
-    /// Frames in `fps_base` seconds.
+    /// The number of frames in `fps_base` seconds.
     pub fps: u32,
-    /// See `fps`; 1.001 for NTSC rates.
+    /// The seconds that `fps` frames take: 1.0, or 1.001 for NTSC rates.
     pub fps_base: f64,
     /// Width of a frame in pixels.
     pub width: u32,
@@ -28,91 +28,90 @@ pub struct SceneInfo {
     pub frame_start: i32,
     /// The scene's own last frame.
     pub frame_end: i32,
-    /// The extension of the frames, with its dot.
+    /// The file name extension of the frames, with its dot.
     pub extension: String,
-    /// What a person should know before looking at the pictures.
+    /// Warnings for the user, such as files that were not found.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// What this Blender lacks for the scene.
+    /// The features that the scene needs and this Blender lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lacking: Vec<Lack>,
+    pub lacking: Vec<MissingFeature>,
 }
 
 impl SceneInfo {
-    /// The scene's frame rate, if it is a usable one.
+    /// The scene's frame rate, if it is usable.
     pub fn frame_rate(&self) -> Option<FrameRate> {
         FrameRate::from_scene(self.fps, self.fps_base)
     }
 
-    /// The scene's own frame range.
+    /// The scene's own frame range, if it is valid.
     pub fn range(&self) -> Option<FrameRange> {
         let first = FrameNumber::new(self.frame_start.into())?;
         let last = FrameNumber::new(self.frame_end.into())?;
         Some(FrameRange { first, last })
     }
 
-    /// The format of the frames.
+    /// The format of the frames, if the worker supports it.
     pub fn format(&self) -> Option<ImageFormat> {
         ImageFormat::from_extension(self.extension.trim_start_matches('.'))
     }
 
-    /// What this Blender lacks and must have.
-    pub fn not_allowed(&self, allowed: &AllowMissing) -> Vec<Lack> {
+    /// The missing features that `allowed` does not allow to be missing.
+    pub fn not_allowed(&self, allowed: &AllowMissing) -> Vec<MissingFeature> {
         let lacking = self.lacking.iter();
-        lacking.filter(|lack| !allowed.0.contains(&lack.feature)).cloned().collect()
+        lacking.filter(|missing| !allowed.0.contains(&missing.feature)).cloned().collect()
     }
 }
 
-/// Something that the scene needs and this Blender does not have.
+/// A feature that the scene needs and this Blender lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lack {
-    /// What.
+pub struct MissingFeature {
+    /// The feature.
     pub feature: Feature,
-    /// What in the scene needs it: `volume Smoke`, in words of the setup script.
+    /// The parts of the scene that need it, as the setup script describes them: `volume Smoke`.
     pub needed_by: Vec<String>,
 }
 
-/// What lies outside of the scene file and goes into the pictures: textures, linked
-/// libraries, caches. A path begins with `//` for the folder that the scene file is in,
-/// or else with `/`.
+/// Files outside of the scene file that affect the pictures: textures, linked libraries,
+/// caches. A path is absolute, or begins with `//` for the folder of the scene file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ExternalFile {
-    /// A file.
+    /// One file.
     File(String),
-    /// The files directly in this folder: those of a sequence or of a picture in tiles.
+    /// The files directly in this folder: an image sequence, or an image in tiles.
     Folder(String),
     /// Everything in and below this folder: a cache.
     Tree(String),
 }
 
 impl ExternalFile {
-    /// Its path.
+    /// The path.
     pub fn name(&self) -> &str {
         let (Self::File(name) | Self::Folder(name) | Self::Tree(name)) = self;
         name
     }
 }
 
-/// Everything that the setup script answers.
+/// The setup script's description of a scene.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Answer {
-    /// The scene.
+pub struct SceneDescription {
+    /// The scene and its settings.
     pub scene: SceneInfo,
-    /// The files that it needs; `None` if a name of one is not Unicode.
+    /// The external files that the scene needs; `None` if a path is not valid Unicode.
     pub external: Option<BTreeSet<ExternalFile>>,
 }
 
-impl Answer {
-    /// Reads an answer.
+impl SceneDescription {
+    /// Parses the file that the setup script writes.
     ///
     /// # Errors
-    /// In words, if it is none.
+    /// A message, if the JSON is not a description, or a path in it is relative.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
-        let answer: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
-        match answer.external.iter().flatten().find(|file| !file.name().starts_with('/')) {
-            None => Ok(answer),
-            Some(file) => Err(format!("it names a file without its folder: {:?}", file.name())),
+        let description: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        match description.external.iter().flatten().find(|file| !file.name().starts_with('/')) {
+            None => Ok(description),
+            Some(file) => Err(format!("it contains a relative path: {:?}", file.name())),
         }
     }
 }
@@ -127,32 +126,33 @@ mod tests {
         "lacking":[{"feature":"denoiser","needed_by":["Cycles"]},{"feature":"osl","needed_by":[]}],
         "later":1}"#;
 
-    fn answer(external: &str) -> Result<Answer, String> {
-        Answer::parse(format!(r#"{{"scene":{SCENE},"external":{external}}}"#).as_bytes())
+    fn parse(external: &str) -> Result<SceneDescription, String> {
+        SceneDescription::parse(format!(r#"{{"scene":{SCENE},"external":{external}}}"#).as_bytes())
     }
 
     #[test]
-    fn an_answer_describes_the_scene() {
-        let scene = answer("[]").unwrap().scene;
+    fn the_scene_is_parsed() {
+        let scene = parse("[]").unwrap().scene;
         assert_eq!(scene.frame_rate().unwrap().to_string(), "24000/1001");
         assert_eq!(scene.range().unwrap().to_string(), "-5-5");
         assert_eq!(scene.format(), Some(ImageFormat::Png));
         assert_eq!(scene.warnings, ["w"]);
         let allowed = AllowMissing([Feature::Osl].into());
-        let left: Vec<_> = scene.not_allowed(&allowed).iter().map(|lack| lack.feature).collect();
-        assert_eq!(left, [Feature::Denoiser]);
+        let missing = scene.not_allowed(&allowed);
+        let features: Vec<_> = missing.iter().map(|missing| missing.feature).collect();
+        assert_eq!(features, [Feature::Denoiser]);
     }
 
     #[test]
-    fn an_answer_names_files_with_their_folders() {
+    fn paths_of_external_files_are_not_relative() {
         let files = r#"[{"file":"//tex/\u00fc.png"},{"folder":"/mnt/seq"},{"tree":"//"}]"#;
-        let named = answer(files).unwrap().external.unwrap();
-        assert!(named.contains(&ExternalFile::File("//tex/ü.png".to_owned())));
-        assert_eq!(named.len(), 3);
-        assert_eq!(answer("null").unwrap().external, None);
-        // The worker's own folder is not the scene's.
+        let external = parse(files).unwrap().external.unwrap();
+        assert!(external.contains(&ExternalFile::File("//tex/ü.png".to_owned())));
+        assert_eq!(external.len(), 3);
+        assert_eq!(parse("null").unwrap().external, None);
+        // They would be relative to the worker's folder, which is not the scene's.
         for bad in [r#"[{"file":"."}]"#, r#"[{"file":""}]"#, r#"[{"tree":"tex"}]"#] {
-            assert!(answer(bad).is_err(), "{bad}");
+            assert!(parse(bad).is_err(), "{bad}");
         }
     }
 }

@@ -1,44 +1,47 @@
-//! A line of Blender's log → what it means to us.
+//! A line of Blender's log → its meaning, an [`Event`].
 //!
-//! Relies on as little as possible, because the log changes with every version: `Saved:` and
-//! our own line are hints where to look, progress is taken where it is found. 2.8 to 4.x print bare lines; 5.x puts a clock and a category
-//! before them: `00:02.923  render           | Saved: '/tmp/0001.png'`.
+//! The parser relies on as little as possible, because the log changes with every version.
+//! `Saved:` and the setup script's own line are hints where to look. Progress is optional.
+//!
+//! Blender 2.8 to 4.x print bare lines. Blender 5.x puts a clock and a category before them:
+//! `00:02.923  render           | Saved: '/tmp/0001.png'`.
 
 use crate::request::FrameNumber;
 
-/// What a line says.
+/// The meaning of a line.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event<'a> {
-    /// The setup script has left its answer. A scene can print this, too: only the answer counts.
+    /// The setup script has written its description of the scene. A scene can print this line,
+    /// too: only the description counts.
     Described,
-    /// Blender says that it has written this file.
+    /// Blender reports that it has written this file.
     Saved(&'a str),
-    /// How far the frame in hand is.
+    /// Blender reports its progress with the current frame.
     Progress(Progress),
-    /// How long the frame before took.
+    /// Blender reports how long the frame that it has just finished took.
     Timing,
-    /// Blender reports an error: these are its words.
+    /// Blender reports an error with this message.
     Error(&'a str),
     /// Anything else.
     Other,
 }
 
-/// How far Blender is with a frame.
+/// Blender's progress with a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// The frame it is rendering, where the line says so.
+    /// The frame that Blender is rendering, if the line names it.
     pub frame: Option<FrameNumber>,
-    /// Samples done and to do, where the engine counts them.
+    /// Samples rendered so far and in all, if the engine counts them.
     pub samples: Option<(u32, u32)>,
 }
 
-/// What the setup script prints when its answer is there.
+/// The line that the setup script prints once its description of the scene is written.
 const DESCRIBED: &str = "render-worker: the scene is described";
 
-/// Errors that Blender prints when it quits, whatever was the matter.
+/// Beginnings of errors that Blender prints when it quits, whatever the cause.
 const NOT_A_CAUSE: [&str; 2] = ["Not freed memory blocks", "script failed, file:"];
 
-/// Reads one line.
+/// Parses one line.
 pub fn parse(line: &str) -> Event<'_> {
     let line = without_log_prefix(line).trim();
     if line == DESCRIBED {
@@ -52,15 +55,15 @@ pub fn parse(line: &str) -> Event<'_> {
     }
     // `Error: …` up to 4.x, `ERROR …` as a level in 5.x.
     let error = line.strip_prefix("Error: ").or_else(|| line.strip_prefix("ERROR "));
-    if let Some(words) = error
-        && !NOT_A_CAUSE.iter().any(|start| words.starts_with(start))
+    if let Some(message) = error
+        && !NOT_A_CAUSE.iter().any(|start| message.starts_with(start))
     {
-        return Event::Error(words);
+        return Event::Error(message);
     }
     progress(line).map_or(Event::Other, Event::Progress)
 }
 
-/// `00:02.923  render           | text` → `text`; other lines as they are.
+/// `00:02.923  render           | text` → `text`. Other lines are returned unchanged.
 fn without_log_prefix(line: &str) -> &str {
     let Some((prefix, text)) = line.split_once(" | ") else {
         return line;
@@ -73,7 +76,7 @@ fn without_log_prefix(line: &str) -> &str {
     if clock && words.clone().count() <= 2 { text } else { line }
 }
 
-/// 2.7x prints the path bare and the time behind it.
+/// `'/tmp/0001.png'` → the path. Blender 2.7x prints the path without quotes and a time after it.
 fn quoted(path: &str) -> &str {
     match path.strip_prefix('\'').and_then(|rest| rest.rsplit_once('\'')) {
         Some((path, _)) => path,
@@ -106,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_logs_of_all_versions_are_understood() {
+    fn lines_of_all_versions_are_parsed() {
         let table = [
             ("Saved: 'frames/0001.png'", Event::Saved("frames/0001.png")),
             ("Saved: '/tmp/it's/0001.png'", Event::Saved("/tmp/it's/0001.png")),

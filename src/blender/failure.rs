@@ -1,4 +1,4 @@
-//! Blender's ending and its last words → the [`Cause`] of its failure.
+//! Blender's exit status and log → the [`Cause`] of its failure.
 
 use std::collections::VecDeque;
 
@@ -7,28 +7,31 @@ use super::{Cause, Failure, SETUP_EXIT_CODE};
 use crate::ending::{Ending, Killer};
 use crate::request::{BlenderVersion, Engine, RenderJob};
 
-/// How many of its last lines are quoted.
-const TAIL: usize = 12;
+/// How many of the log's last lines are kept.
+const MAX_LINES: usize = 12;
 
-/// How many scenes are remembered whose render engine is missing.
-const ENGINES: usize = 64;
+/// How many reports of a missing render engine are kept.
+const MAX_MISSING_ENGINES: usize = 64;
 
-/// How many errors are remembered, the first ones: what comes later follows from them.
-const ERRORS: usize = 8;
+/// How many errors are kept. These are the first ones, because later errors follow from them.
+const MAX_ERRORS: usize = 8;
 
-/// What is known of a launch besides what Blender said.
+const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
+
+/// What the worker knows of a launch besides Blender's log.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {
-    /// Who killed it, if it was killed.
+    /// Who killed Blender, if it was killed.
     pub killer: Killer,
-    /// Which Blender saved the file, where the file tells.
+    /// The version of Blender that saved the scene file, if the file records it.
     pub saved_by: Option<BlenderVersion>,
-    /// What Blender was asked to do: only what it was asked for can be lacking.
+    /// The job. An engine or device can be unavailable only if the job names one.
     pub job: &'a RenderJob,
 }
 
-/// Words of Blender 3.4, 4.3 and 5.2 (see fixtures/transcripts) and what they mean
-/// until the scene is open; later they are about something else, such as a library.
+/// Messages of Blender 3.4, 4.3 and 5.2 (see fixtures/transcripts), and the causes that they
+/// name until the scene is open. Later they are about something else, such as a library.
 const WHILE_OPENING: [(&str, Cause); 5] = [
     (
         "created by a Big Endian version of Blender",
@@ -42,26 +45,27 @@ const WHILE_OPENING: [(&str, Cause); 5] = [
     ("Cannot read file", Cause::Scene("the file cannot be opened")),
 ];
 
-/// Words of an older Blender, of a file that it cannot read.
+/// Messages of an older Blender about a file that is too new for it.
 const TOO_NEW: [&str; 2] = ["incomplete header", "saved by a newer version"];
 
-/// What must be so for words to be believed, which scenes and add-ons can print, too.
+/// When a message counts. Scenes and add-ons can print the same text as Blender.
 #[derive(Clone, Copy, Debug)]
 enum If {
-    /// Nothing more.
-    Said,
-    /// Blender aborted.
+    /// Always.
+    Always,
+    /// Only if Blender aborted.
     Aborted,
-    /// It was told which render engine to take.
+    /// Only if the job names a render engine.
     EngineNamed,
-    /// It was told what to compute on.
+    /// Only if the job names a device for Cycles.
     DeviceNamed,
 }
 
-/// Words until a frame is saved: what has saved one lacked nothing. No word of any program is
-/// enough to blame the disk or the memory of this machine, which are looked at instead.
+/// Messages, and the causes that they name until a frame is saved: a Blender that has saved one
+/// lacked nothing. None of them blames the disk or the memory of this machine, which the worker
+/// checks itself.
 const BEFORE_A_FRAME: [(&str, If, Cause); 9] = [
-    ("no camera", If::Said, Cause::Scene("the scene has no camera")),
+    ("no camera", If::Always, Cause::Scene("the scene has no camera")),
     (
         "engine not found",
         If::EngineNamed,
@@ -72,13 +76,13 @@ const BEFORE_A_FRAME: [(&str, If, Cause); 9] = [
         If::DeviceNamed,
         Cause::Unavailable("no such device here (--cycles-device)"),
     ),
-    // The command over the wheel, deploy/image/blender.
+    // Printed by deploy/image/blender, which wraps the Python module.
     (
         "cannot load Blender from",
-        If::Said,
-        Cause::Unavailable("this Blender, or a library that it needs, is not there"),
+        If::Always,
+        Cause::Unavailable("this Blender, or a library that it needs, is missing"),
     ),
-    // Not any word of these: Mesa says `libGL error: …` where it then finds another driver.
+    // `libGL` alone is not enough: Mesa prints `libGL error: …` before it tries another driver.
     (
         "Couldn't open libEGL",
         If::Aborted,
@@ -89,46 +93,46 @@ const BEFORE_A_FRAME: [(&str, If, Cause); 9] = [
         If::Aborted,
         Cause::Unavailable("EEVEE and Workbench need libGL: install Debian's libgl1"),
     ),
-    // Debian 13's 4.3.2 aborts on every fluid domain, for want of Python in its Mantaflow.
+    // Debian 13's 4.3.2 aborts on every fluid domain: its Mantaflow lacks Python.
     (
         "PyImport_AppendInittab() may not be called after Py_Initialize()",
         If::Aborted,
-        Cause::Unavailable("this build of Blender cannot simulate fluids, which the scene has"),
+        Cause::Unavailable("this build of Blender cannot simulate fluids, which the scene needs"),
     ),
-    // Where denoising was switched on behind the setup script's back: by a driver, for example.
-    ("Failed to denoise, build has no OpenImageDenoise", If::Said, NO_DENOISER),
-    ("Build without OpenImageDenoise", If::Said, NO_DENOISER),
+    // Something switched denoising on after the setup script had run: a driver, for example.
+    ("Failed to denoise, build has no OpenImageDenoise", If::Always, NO_DENOISER),
+    ("Build without OpenImageDenoise", If::Always, NO_DENOISER),
 ];
 
 const NO_DENOISER: Cause = Cause::Unavailable("this Blender has no denoiser (Open Image Denoise)");
 const DAMAGED: Cause = Cause::Scene("the file is damaged or cut short");
 
-/// What Blender said: its first errors and its last lines, in bounded memory.
+/// The first errors and the last lines of Blender's log, in bounded memory.
 #[derive(Clone, Debug, Default)]
 pub struct LogTail {
     lines: VecDeque<String>,
     errors: Vec<String>,
-    /// Which Blender it is: the first thing it says.
+    /// The version that Blender prints before anything else.
     running: Option<BlenderVersion>,
-    /// Render engines that it does not have, and the scenes that are set to them.
+    /// Pairs of a render engine that Blender does not have and a scene that is set to it.
     missing_engines: Vec<(String, String)>,
-    /// Whether it has opened the scene.
-    opened: bool,
-    /// Whether it has saved a frame.
+    /// Whether Blender has opened the scene.
+    scene_open: bool,
+    /// Whether Blender has saved a frame.
     saved: bool,
 }
 
 impl LogTail {
-    /// Takes the next line of the log, and says what it means.
+    /// Adds the next line of the log, and returns its meaning.
     pub fn push<'a>(&mut self, line: &'a str) -> Event<'a> {
         let event = parse(line);
         match &event {
-            Event::Error(words) => {
-                if self.missing_engines.len() < ENGINES {
-                    self.missing_engines.extend(missing_engine(words));
+            Event::Error(message) => {
+                if self.missing_engines.len() < MAX_MISSING_ENGINES {
+                    self.missing_engines.extend(missing_engine(message));
                 }
-                if self.errors.len() < ERRORS {
-                    self.errors.push((*words).to_owned());
+                if self.errors.len() < MAX_ERRORS {
+                    self.errors.push((*message).to_owned());
                 }
                 self.keep(line);
             }
@@ -143,14 +147,14 @@ impl LogTail {
         if self.running.is_none() {
             self.running = line.strip_prefix("Blender ").and_then(BlenderVersion::parse);
         }
-        if self.lines.len() == TAIL {
+        if self.lines.len() == MAX_LINES {
             self.lines.pop_front();
         }
         self.lines.push_back(line.to_owned());
     }
 
-    /// Blender's own words, to be quoted: its errors, or else its last lines.
-    pub fn last_words(&self) -> Vec<String> {
+    /// The lines to quote: Blender's errors, or else its last lines.
+    pub fn excerpt(&self) -> Vec<String> {
         if self.errors.is_empty() {
             self.lines.iter().cloned().collect()
         } else {
@@ -158,73 +162,71 @@ impl LogTail {
         }
     }
 
-    /// Notes that it has opened the scene: it has described it.
-    pub fn scene_is_open(&mut self) {
-        self.opened = true;
+    /// Records that Blender has opened the scene: the setup script has described it.
+    pub fn mark_scene_open(&mut self) {
+        self.scene_open = true;
     }
 
-    /// Whether it has opened the scene and gone on to the frames.
-    pub fn opened(&self) -> bool {
-        self.opened
+    /// Whether Blender has opened the scene and gone on to the frames.
+    pub fn is_scene_open(&self) -> bool {
+        self.scene_open
     }
 
-    /// The render engine that the scene `name` is set to, if Blender said that it has no such
-    /// engine. It renders with another one then, and says nothing more of it.
+    /// The render engine that the scene `name` is set to, if Blender reported that it has no
+    /// such engine. Blender reports this once and renders with another engine.
     pub fn missing_engine(&self, name: &str) -> Option<&str> {
         let mut missing = self.missing_engines.iter();
         missing.find(|(_, scene)| scene == name).map(|(engine, _)| engine.as_str())
     }
 
-    /// Whether Blender said that it could not write for want of room. It may have said so of
-    /// any file.
-    pub fn speaks_of_full_disk(&self) -> bool {
-        self.said("No space left on device")
+    /// Whether Blender reported a full disk. Any file can be the one that did not fit.
+    pub fn reports_full_disk(&self) -> bool {
+        self.mentions("No space left on device")
     }
 
-    /// Why Blender failed.
+    /// The cause of Blender's failure.
     pub fn diagnose(&self, ending: Ending, context: &Context<'_>) -> Cause {
         let (saved_by, running) = (context.saved_by, self.running);
         let is_newer = saved_by.zip(running).is_some_and(|(file, program)| file > program);
-        let says_so = || TOO_NEW.iter().any(|words| self.said(words));
+        let reported = || TOO_NEW.iter().any(|message| self.mentions(message));
         match (ending, ending.signal(), self.known_cause(ending, context)) {
-            // Whatever it had said before, that is not what ended it.
-            (_, Some(9), _) => Cause::Killed(context.killer),
-            (_, _, None | Some(DAMAGED)) if !self.opened && (is_newer || says_so()) => {
+            // No earlier message explains a SIGKILL.
+            (_, Some(SIGKILL), _) => Cause::Killed(context.killer),
+            (_, _, None | Some(DAMAGED)) if !self.scene_open && (is_newer || reported()) => {
                 Cause::NewerFile { saved_by, running }
             }
             (_, _, Some(cause)) => cause,
-            (Ending::Code(SETUP_EXIT_CODE), ..) => Cause::Unprepared,
+            (Ending::Code(SETUP_EXIT_CODE), ..) => Cause::SetupFailed,
             (_, Some(signal), None) => Failure::Crashed(signal).into(),
             (ending, None, None) => Failure::Ended(ending).into(),
         }
     }
 
-    fn said(&self, text: &str) -> bool {
+    fn mentions(&self, text: &str) -> bool {
         self.errors.iter().chain(&self.lines).any(|line| line.contains(text))
     }
 
-    /// The cause, if Blender named one that is known.
+    /// The cause that a known message names, if there is such a message.
     fn known_cause(&self, ending: Ending, context: &Context<'_>) -> Option<Cause> {
-        const ABORT: i32 = 6;
         let holds = |condition| match condition {
-            If::Said => true,
-            If::Aborted => ending.signal() == Some(ABORT),
+            If::Always => true,
+            If::Aborted => ending.signal() == Some(SIGABRT),
             If::EngineNamed => matches!(context.job.engine, Engine::Named(_)),
             If::DeviceNamed => context.job.cycles_device.is_some(),
         };
-        let while_opening = WHILE_OPENING.into_iter().filter(|_| !self.opened);
+        let while_opening = WHILE_OPENING.into_iter().filter(|_| !self.scene_open);
         let before_a_frame = BEFORE_A_FRAME.into_iter().filter(|_| !self.saved);
         let before_a_frame = before_a_frame.filter(|(_, condition, _)| holds(*condition));
         while_opening
             .chain(before_a_frame.map(|(text, _, cause)| (text, cause)))
-            .find(|(text, _)| self.said(text))
+            .find(|(text, _)| self.mentions(text))
             .map(|(_, cause)| cause)
     }
 }
 
 /// `Engine 'LUXCORE' not available for scene 'Scene' (…)` → the engine, the scene.
-fn missing_engine(words: &str) -> Option<(String, String)> {
-    let rest = words.strip_prefix("Engine '")?;
+fn missing_engine(message: &str) -> Option<(String, String)> {
+    let rest = message.strip_prefix("Engine '")?;
     let (engine, rest) = rest.split_once("' not available for scene '")?;
     let (scene, _) = rest.rsplit_once('\'')?;
     Some((engine.to_owned(), scene.to_owned()))
@@ -242,7 +244,7 @@ mod tests {
         tail
     }
 
-    /// The cause, in a job that asked for a device, of a file that `saved_by` saved.
+    /// The cause, in a job that names a device, with a scene file that `saved_by` saved.
     fn diagnose(tail: &LogTail, ending: Ending, saved_by: Option<BlenderVersion>) -> Cause {
         let job =
             RenderJob { cycles_device: Some("CUDA".parse().unwrap()), ..RenderJob::example() };
@@ -256,10 +258,10 @@ mod tests {
     const CRASH: Ending = Ending::Signal(11);
 
     #[test]
-    fn an_ending_without_words_is_told_by_its_status() {
+    fn without_a_known_message_the_exit_status_names_the_cause() {
         assert_eq!(cause(Ending::Signal(9), &[]), Cause::Killed(Killer::Unknown));
         assert_eq!(cause(Ending::Code(137), &[]), Cause::Killed(Killer::Unknown));
-        assert_eq!(cause(Ending::Code(SETUP_EXIT_CODE), &["Blender quit"]), Cause::Unprepared);
+        assert_eq!(cause(Ending::Code(SETUP_EXIT_CODE), &["Blender quit"]), Cause::SetupFailed);
         for (ending, failure) in [
             (CRASH, Failure::Crashed(11)),
             (Ending::Code(139), Failure::Crashed(11)),
@@ -271,14 +273,14 @@ mod tests {
     }
 
     #[test]
-    fn a_wheel_that_lacks_a_library_is_told_as_that() {
-        let words = "Error: this Python (/usr/bin/python3.13) cannot load Blender from \
+    fn a_blender_that_lacks_a_library_is_unavailable() {
+        let message = "Error: this Python (/usr/bin/python3.13) cannot load Blender from \
                      /opt/blender/lib: libSM.so.6: cannot open shared object file";
-        assert!(matches!(cause(Ending::Code(1), &[words]), Cause::Unavailable(_)));
+        assert!(matches!(cause(Ending::Code(1), &[message]), Cause::Unavailable(_)));
     }
 
     #[test]
-    fn a_newer_file_is_named_as_such_however_blender_fails_on_it() {
+    fn a_newer_file_is_recognised_however_blender_fails_on_it() {
         let damaged = "Error: Failed to read blend file 'a.blend', not a blend file";
         let incomplete = "Error: Cannot read blend file 'a.blend', incomplete header";
         let is_newer = |ending, lines: &[&str], major| {
@@ -294,24 +296,24 @@ mod tests {
     }
 
     #[test]
-    fn a_big_endian_file_is_the_scenes_fault() {
-        let words = "Loading \"a.blend\" failed: Blend file 'a.blend' created by a Big Endian \
+    fn a_big_endian_file_is_blamed_on_the_scene() {
+        let message = "Loading \"a.blend\" failed: Blend file 'a.blend' created by a Big Endian \
                      version of Blender, support for these files has been removed";
-        assert!(matches!(cause(Ending::Code(1), &[words]), Cause::Scene(_)));
+        assert!(matches!(cause(Ending::Code(1), &[message]), Cause::Scene(_)));
     }
 
     #[test]
-    fn what_was_said_before_does_not_hide_what_ended_it() {
+    fn earlier_messages_do_not_hide_what_ended_blender() {
         let library = "Error: Failed to read blend file 'lib.blend': Missing DNA block";
         let mut tail = tail(&[library]);
         assert_eq!(diagnose(&tail, Ending::Code(1), None), DAMAGED);
         assert_eq!(diagnose(&tail, Ending::Signal(9), None), Cause::Killed(Killer::Unknown));
-        tail.scene_is_open();
+        tail.mark_scene_open();
         assert_eq!(diagnose(&tail, CRASH, None), Failure::Crashed(11).into());
     }
 
     #[test]
-    fn what_has_saved_a_frame_lacked_nothing() {
+    fn a_blender_that_has_saved_a_frame_lacked_nothing() {
         let saved = "Saved: '/tmp/0001.png'";
         let camera = "Error: Cannot render, no camera";
         assert!(matches!(cause(CRASH, &[camera]), Cause::Scene(_)));
@@ -319,50 +321,50 @@ mod tests {
     }
 
     #[test]
-    fn words_that_blame_the_machine_are_not_enough() {
-        for words in [
+    fn messages_that_blame_the_machine_are_not_enough() {
+        for message in [
             "No space left on device",
             "[Errno 30] Read-only file system: '/x'",
             "Error: Render error (Permission denied) cannot save: '/x/0001.png'",
             "libGL error: failed to load driver: swrast",
-            // It would have aborted.
+            // Without libEGL Blender aborts.
             "Couldn't open libEGL.so.1",
         ] {
-            assert_eq!(cause(CRASH, &[words]), Failure::Crashed(11).into(), "{words}");
+            assert_eq!(cause(CRASH, &[message]), Failure::Crashed(11).into(), "{message}");
         }
-        assert!(tail(&["No space left on device"]).speaks_of_full_disk());
-        let lacks = |words: &str, job: &RenderJob| {
+        assert!(tail(&["No space left on device"]).reports_full_disk());
+        let is_unavailable = |message: &str, job: &RenderJob| {
             let context = Context { killer: Killer::Unknown, saved_by: None, job };
-            matches!(tail(&[words]).diagnose(Ending::Code(1), &context), Cause::Unavailable(_))
+            matches!(tail(&[message]).diagnose(Ending::Code(1), &context), Cause::Unavailable(_))
         };
-        let asked =
+        let named =
             RenderJob { cycles_device: Some("CUDA".parse().unwrap()), ..RenderJob::example() };
-        let left_open = RenderJob { engine: Engine::Scene, ..RenderJob::example() };
+        let unnamed = RenderJob { engine: Engine::Scene, ..RenderJob::example() };
         let (device, engine) =
             ("Error: Found no Cycles device of the specified type", "Error: engine not found 'X'");
-        assert!(lacks(device, &asked) && !lacks(device, &left_open));
-        assert!(lacks(engine, &asked) && !lacks(engine, &left_open));
+        assert!(is_unavailable(device, &named) && !is_unavailable(device, &unnamed));
+        assert!(is_unavailable(engine, &named) && !is_unavailable(engine, &unnamed));
     }
 
     #[test]
-    fn a_scene_whose_engine_is_missing_is_known() {
-        let said = "Error: Engine 'LUXCORE' not available for scene 'It's one' (an add-on may need \
+    fn the_missing_engine_of_a_scene_is_remembered() {
+        let message = "Error: Engine 'LUXCORE' not available for scene 'It's one' (an add-on may need \
                     to be installed or enabled)";
-        let tail = tail(&[said]);
+        let tail = tail(&[message]);
         assert_eq!(tail.missing_engine("It's one"), Some("LUXCORE"));
         assert_eq!(tail.missing_engine("Another"), None);
     }
 
     #[test]
-    fn errors_are_quoted_before_last_lines_and_memory_is_bounded() {
+    fn errors_are_quoted_rather_than_last_lines_and_memory_is_bounded() {
         let mut tail = tail(&["Error: the first"]);
         for n in 0..10_000 {
             tail.push(&format!("Error: number {n}"));
             tail.push(&format!("line {n}"));
             tail.push("Fra:1 Mem:1M | Sample 1/2");
         }
-        assert_eq!(tail.last_words().len(), ERRORS);
-        assert_eq!(tail.last_words().first().map(String::as_str), Some("the first"));
-        assert_eq!(tail.lines.len(), TAIL);
+        assert_eq!(tail.excerpt().len(), MAX_ERRORS);
+        assert_eq!(tail.excerpt().first().map(String::as_str), Some("the first"));
+        assert_eq!(tail.lines.len(), MAX_LINES);
     }
 }

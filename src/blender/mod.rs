@@ -1,9 +1,9 @@
 //! Blender: its command line, its log, its failures and its files.
 //!
-//! Pure translation between our terms and Blender's. Starts no process and touches
-//! no storage. Nothing here trusts an exit status or a `Saved:` alone: Blender
-//! exits 0 on a full disk and after errors in scripts. Both are hints; what
-//! counts is the file, which the pipeline checks.
+//! This module translates between the worker's terms and Blender's. It starts no process and
+//! touches no storage. It trusts neither an exit status nor a `Saved:` line: Blender exits with 0
+//! on a full disk and after errors in scripts. Both are hints. What counts is the file, which
+//! `render::delivery` checks.
 
 mod cause;
 mod command;
@@ -19,10 +19,10 @@ mod version;
 
 pub use cause::{Cause, Failure};
 pub use command::Launch;
-pub use description::{Answer, ExternalFile, Lack, SceneInfo};
+pub use description::{ExternalFile, MissingFeature, SceneDescription, SceneInfo};
 pub use events::{Event, Progress, parse};
 pub use failure::{Context, LogTail};
-pub use scene_file::{ENOUGH, Flaw, Machine, Packing, Scene, SceneFile, SceneFileError};
+pub use scene_file::{Compression, Flaw, Machine, Scene, SceneFile, SceneFileError};
 pub use setup::{SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, setup_settings};
 pub use skipped::SkippedFrame;
-pub use version::{VersionAnswer, version_command};
+pub use version::{VersionOutput, version_command};

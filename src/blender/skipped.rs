@@ -1,21 +1,21 @@
-//! Frames that Blender was given up on.
+//! Frames that the worker gave up on.
 
 use super::Cause;
 use crate::request::{FrameNumber, FrameSet};
 
-/// A frame that is not tried any more.
+/// A frame that the worker does not try again in this attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedFrame {
     /// The frame.
     pub frame: FrameNumber,
-    /// What happened the last time.
+    /// The cause of the last failure.
     pub cause: Cause,
-    /// How often Blender failed at it.
+    /// How often Blender failed at the frame.
     pub times: u32,
 }
 
 impl SkippedFrame {
-    /// How often Blender failed at them: `once`, `3 times`, or `up to 3 times`.
+    /// How often Blender failed at these frames: `once`, `3 times`, or `up to 3 times`.
     pub fn how_often(skipped: &[Self]) -> String {
         let times = || skipped.iter().map(|skipped| skipped.times);
         let most = times().max().unwrap_or_default();
@@ -26,22 +26,22 @@ impl SkippedFrame {
         }
     }
 
-    /// Which frames are skipped and why, each reason once: `each of frames 1-3 (why)
-    /// and frame 7 (why)`.
+    /// The skipped frames, grouped by the cause of their failures: `each of frames 1-3 (CAUSE)
+    /// and frame 7 (CAUSE)`.
     pub fn reasons(skipped: &[Self]) -> String {
-        let mut reasons: Vec<(&Cause, Vec<FrameNumber>)> = Vec::new();
+        let mut groups: Vec<(&Cause, Vec<FrameNumber>)> = Vec::new();
         for Self { frame, cause, .. } in skipped {
-            match reasons.iter_mut().find(|(known, _)| *known == cause) {
+            match groups.iter_mut().find(|(known, _)| *known == cause) {
                 Some((_, frames)) => frames.push(*frame),
-                None => reasons.push((cause, vec![*frame])),
+                None => groups.push((cause, vec![*frame])),
             }
         }
-        let words = reasons.into_iter().map(|(cause, frames)| {
+        let reasons = groups.into_iter().map(|(cause, frames)| {
             let each = if frames.len() == 1 { "" } else { "each of " };
             let frames: FrameSet = frames.into_iter().collect();
             format!("{each}{} ({cause})", frames.named())
         });
-        words.collect::<Vec<_>>().join(" and ")
+        reasons.collect::<Vec<_>>().join(" and ")
     }
 }
 
@@ -56,15 +56,15 @@ mod tests {
     }
 
     #[test]
-    fn each_reason_is_told_once() {
+    fn each_cause_is_named_once() {
         let all = [skipped(1, "is empty", 3), skipped(7, "is cut", 3), skipped(2, "is empty", 3)];
-        let words = "each of frames 1-2 (not whole after Blender saved it: its file is empty) \
+        let reasons = "each of frames 1-2 (not whole after Blender saved it: its file is empty) \
                      and frame 7 (not whole after Blender saved it: its file is cut)";
-        assert_eq!(SkippedFrame::reasons(&all), words);
+        assert_eq!(SkippedFrame::reasons(&all), reasons);
     }
 
     #[test]
-    fn how_often_it_failed_is_told_for_all() {
+    fn the_number_of_failures_covers_all_frames() {
         let how_often = |times: &[u32]| {
             let all: Vec<_> = times.iter().map(|&times| skipped(1, "is empty", times)).collect();
             SkippedFrame::how_often(&all)

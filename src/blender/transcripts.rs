@@ -1,5 +1,5 @@
-//! What real Blenders said, recorded in `fixtures/transcripts`, against what we make
-//! of it.
+//! Tests of the log's interpretation against the logs of real Blenders in
+//! `fixtures/transcripts`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use super::{Cause, Context, Event, LogTail, parse};
 use crate::ending::{Ending, Killer};
 use crate::request::{BlenderVersion, RenderJob};
 
-/// A recorded run: the lines, and the exit status at the end.
+/// A recorded run: its log and its exit status, which is the last line of the file.
 struct Transcript {
     path: PathBuf,
     lines: Vec<String>,
     ending: Ending,
 }
 
-/// The recordings of a case, of every version that has one.
+/// The recordings of a case, from every version that has one.
 fn transcripts(case: &str) -> Vec<Transcript> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/transcripts");
     let read = |version: &str| {
@@ -36,7 +36,7 @@ impl Transcript {
         self.cause_of_file(None)
     }
 
-    /// The cause, if the file was saved by this Blender.
+    /// The cause of the failure, given the version that saved the scene file.
     fn cause_of_file(&self, saved_by: Option<BlenderVersion>) -> Cause {
         let mut tail = LogTail::default();
         for line in &self.lines {
@@ -58,7 +58,7 @@ impl Transcript {
 }
 
 #[test]
-fn every_version_tells_which_frames_it_saved() {
+fn saved_frames_are_found_in_the_log_of_every_version() {
     let cases: [(&str, &[&str]); 4] = [
         ("cycles", &["0001.png", "0002.png"]),
         ("eevee", &["0001.png", "0002.png"]),
@@ -74,7 +74,7 @@ fn every_version_tells_which_frames_it_saved() {
 }
 
 #[test]
-fn every_version_tells_the_samples_of_a_long_frame() {
+fn sample_counts_are_found_in_the_log_of_every_version() {
     for transcript in transcripts("cycles_samples") {
         let samples = transcript.lines.iter().filter_map(|line| match parse(line) {
             Event::Progress(progress) => progress.samples.zip(progress.frame),
@@ -87,20 +87,20 @@ fn every_version_tells_the_samples_of_a_long_frame() {
 }
 
 #[test]
-fn every_version_tells_why_it_failed() {
-    type Is = fn(&Cause) -> bool;
-    let scene: Is = |cause| matches!(cause, Cause::Scene(_));
-    let lacking: Is = |cause| matches!(cause, Cause::Unavailable(_));
-    let failed: Is = |cause| matches!(cause, Cause::Failed { .. });
+fn causes_of_failures_are_found_in_the_log_of_every_version() {
+    type Predicate = fn(&Cause) -> bool;
+    let scene: Predicate = |cause| matches!(cause, Cause::Scene(_));
+    let unavailable: Predicate = |cause| matches!(cause, Cause::Unavailable(_));
+    let failed: Predicate = |cause| matches!(cause, Cause::Failed { .. });
     for (case, expected) in [
         ("missing_file", scene),
         ("truncated_file", scene),
         ("garbage_file", scene),
         ("no_camera", scene),
-        ("bad_engine", lacking),
-        ("no_cycles_device", lacking),
-        ("no_libegl", lacking),
-        // What keeps it from writing is looked at, not read.
+        ("bad_engine", unavailable),
+        ("no_cycles_device", unavailable),
+        ("no_libegl", unavailable),
+        // The log does not decide why a file cannot be written: the worker checks the disk.
         ("unwritable_output", failed),
     ] {
         for transcript in transcripts(case) {
@@ -109,12 +109,12 @@ fn every_version_tells_why_it_failed() {
         }
     }
     for transcript in transcripts("no_libgl") {
-        assert!(lacking(&transcript.cause()), "{}", transcript.path.display());
+        assert!(unavailable(&transcript.cause()), "{}", transcript.path.display());
     }
 }
 
 #[test]
-fn a_file_of_a_newer_blender_is_the_files_fault() {
+fn a_file_saved_by_a_newer_blender_is_blamed_on_the_file() {
     let version = |major, minor| Some(BlenderVersion { major, minor });
     for transcript in transcripts("newer_file") {
         let cause = transcript.cause_of_file(version(9, 0));
@@ -124,7 +124,7 @@ fn a_file_of_a_newer_blender_is_the_files_fault() {
 }
 
 #[test]
-fn a_run_that_went_well_has_no_known_cause_in_it() {
+fn the_log_of_a_successful_run_names_no_known_cause() {
     for case in ["cycles", "eevee", "workbench", "missing_library", "missing_texture", "full_disk"]
     {
         for transcript in transcripts(case) {

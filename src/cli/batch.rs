@@ -1,4 +1,4 @@
-//! From what was given to what was meant, of those subcommands that turn to AWS Batch.
+//! The requests of `submit` and `status`, from flags and variables.
 
 use std::collections::BTreeMap;
 
@@ -12,23 +12,22 @@ use super::resolver::{Resolver, is_file};
 use super::setting::{Setting, UsageError};
 use crate::request::{
     Animation, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location, NamedFrames,
-    PollInterval, RequestPayer, StatusJob, SubmitJob, Then, whole_number,
+    PollInterval, RequestPayer, StatusJob, SubmitJob, SubmitMode, whole_number,
 };
 
-/// More processors than any instance has.
+/// An upper limit for processors, above that of any instance.
 const LARGEST_VCPUS: u32 = 10_000;
 
-/// MiB, in which Batch counts memory.
+/// The unit in which Batch counts memory, in bytes.
 const MIB: u64 = 1024 * 1024;
 
-/// Names and what they stand for: variables, or tags.
+/// Variables or tags: their names and values.
 type Variables = BTreeMap<String, String>;
 
-/// What `submit` is to do.
+/// The request of `submit`.
 ///
 /// # Errors
-/// If something is missing, contradictory or out of range, also if it is the containers
-/// that would find that out.
+/// If a setting is missing, contradictory or out of range.
 pub(super) fn submit_job(
     resolver: &Resolver<'_>,
     args: &SubmitArgs,
@@ -64,7 +63,7 @@ pub(super) fn submit_job(
         .ok_or_else(|| JOB_QUEUE.refuse("is required and not set"))?;
     let mut variables = variables(&args.env)?;
     if resolver.requester_pays(&args.store)? {
-        // The containers ask the same buckets.
+        // The containers use the same buckets.
         let name = REQUEST_PAYER.variable.to_owned();
         variables.entry(name).or_insert_with(|| RequestPayer::REQUESTER.to_owned());
     }
@@ -112,10 +111,10 @@ pub(super) fn submit_job(
         render,
         stitch,
         tags: tags(&args.tag)?,
-        then: match wait(resolver, &args.follow)? {
-            _ if args.dry_run => Then::Show,
-            Some(interval) => Then::Wait(interval),
-            None => Then::Submit,
+        mode: match wait(resolver, &args.follow)? {
+            _ if args.dry_run => SubmitMode::DryRun,
+            Some(interval) => SubmitMode::SubmitAndWait(interval),
+            None => SubmitMode::Submit,
         },
         json: args.follow.json,
         scene,
@@ -124,10 +123,10 @@ pub(super) fn submit_job(
     Ok(job)
 }
 
-/// What `status` is to do.
+/// The request of `status`.
 ///
 /// # Errors
-/// If something is not of its kind.
+/// If the job id or the interval is invalid.
 pub(super) fn status_job(
     resolver: &Resolver<'_>,
     args: &StatusArgs,
@@ -137,11 +136,12 @@ pub(super) fn status_job(
 }
 
 fn wait(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PollInterval>, UsageError> {
-    let interval = POLL_INTERVAL.value(args.poll_interval.as_deref(), resolver.environment)?;
-    Ok(args.wait.then(|| interval.unwrap_or_default()))
+    let interval =
+        POLL_INTERVAL.value_or_default(args.poll_interval.as_deref(), resolver.environment)?;
+    Ok(args.wait.then_some(interval))
 }
 
-/// What was given of how the scene is rendered, as the children are told it.
+/// The settings about the scene that are given, as variables for the children.
 fn scene_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variables, UsageError> {
     let allowed = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
     let mut variables = Variables::new();
@@ -152,7 +152,7 @@ fn scene_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variable
     Ok(variables)
 }
 
-/// What was given of how the video is made, as the stitch job is told it.
+/// The settings about the video that are given, as variables for the stitch job.
 fn video_variables(resolver: &Resolver<'_>, args: &VideoArgs) -> Result<Variables, UsageError> {
     let mut variables = Variables::new();
     for (setting, flag) in [
@@ -171,7 +171,7 @@ fn video_variables(resolver: &Resolver<'_>, args: &VideoArgs) -> Result<Variable
     Ok(variables)
 }
 
-/// What is given with `--tag`.
+/// The tags of `--tag`.
 fn tags(given: &[String]) -> Result<Variables, UsageError> {
     let mut tags = Variables::new();
     for given in given {
@@ -181,9 +181,9 @@ fn tags(given: &[String]) -> Result<Variables, UsageError> {
     Ok(tags)
 }
 
-/// What is given with `--env`.
+/// The variables of `--env`.
 fn variables(given: &[String]) -> Result<Variables, UsageError> {
-    /// What `submit` tells the containers itself.
+    /// The settings that `submit` itself passes to the containers.
     const OURS: [Setting; 6] =
         [INPUT_URI, OUTPUT_URI, FRAMES_PER_JOB, FIRST_FRAME, TOTAL_FRAMES, FRAMES];
 
@@ -204,7 +204,7 @@ fn variables(given: &[String]) -> Result<Variables, UsageError> {
     Ok(variables)
 }
 
-/// Adds what must be there once.
+/// Inserts a name that must not be there yet.
 fn insert(to: &mut Variables, flag: &str, name: String, value: String) -> Result<(), UsageError> {
     if to.contains_key(&name) {
         return Err(UsageError(format!("{flag}: {name} is given twice; leave one of them out")));

@@ -1,19 +1,19 @@
-//! What of the environment Blender and FFmpeg get: what is listed here, and nothing else.
-//! A scene can read it all.
+//! The variables that Blender and FFmpeg get: those listed here, and no others. A scene can read
+//! all of them.
 
 use std::path::{Path, PathBuf};
 
 use super::{Environment, UsageError};
-use crate::request::sounds_secret;
+use crate::request::is_secret_name;
 
-/// By name. HOME, TMPDIR and the language are the launch's own.
+/// Variables by name. HOME, TMPDIR and the language are set by each launch.
 const NAMES: [&str; 22] = [
     "PATH",
     "TZ",
     "LD_LIBRARY_PATH",
     // Colour management.
     "OCIO",
-    // How OpenGL is reached without a display, and with which driver.
+    // OpenGL without a display, and its driver.
     "EGL_PLATFORM",
     "DRI_PRIME",
     "GALLIUM_DRIVER",
@@ -21,7 +21,7 @@ const NAMES: [&str; 22] = [
     "VK_DRIVER_FILES",
     "VK_ICD_FILENAMES",
     "OCL_ICD_VENDORS",
-    // Which GPUs, and how. NVIDIA's container runtime sets the first ones.
+    // The choice of GPUs. NVIDIA's container runtime sets the first three.
     "NVIDIA_VISIBLE_DEVICES",
     "NVIDIA_DRIVER_CAPABILITIES",
     "NVIDIA_TF32_OVERRIDE",
@@ -30,14 +30,14 @@ const NAMES: [&str; 22] = [
     "ZE_AFFINITY_MASK",
     "ONEAPI_DEVICE_SELECTOR",
     "NEOReadDebugKeys",
-    // How many threads, and how much memory each may hoard.
+    // Threads, and the memory that each may hold.
     "GOMP_CPU_AFFINITY",
     "KMP_AFFINITY",
     "MALLOC_ARENA_MAX",
 ];
 
-/// By how they begin: for NVIDIA's, AMD's and Intel's GPUs, OpenGL and Vulkan, threads,
-/// where Blender looks for its own files.
+/// Variables by prefix: the GPUs of NVIDIA, AMD and Intel, OpenGL and Vulkan, threads, and the
+/// folders of Blender's own files.
 const PREFIXES: [&str; 15] = [
     "CUDA_",
     "ROCR_",
@@ -59,7 +59,7 @@ const PREFIXES: [&str; 15] = [
 /// The variables that a child gets, sorted by name: those listed here, and those in `passed`.
 ///
 /// # Errors
-/// If one of them is no text: without it, frames could look otherwise.
+/// If one of them is not UTF-8: without it, frames could look different.
 pub fn environment(
     all: &Environment,
     passed: &[String],
@@ -67,7 +67,7 @@ pub fn environment(
     let kept = |name: &str| {
         let listed = NAMES.contains(&name);
         let begins = PREFIXES.iter().any(|prefix| name.starts_with(prefix));
-        listed || begins && !sounds_secret(name) || passed.iter().any(|wanted| wanted == name)
+        listed || begins && !is_secret_name(name) || passed.iter().any(|wanted| wanted == name)
     };
     all.readable(kept)?;
     let kept = all.all().filter(|(name, _)| kept(name));
@@ -76,13 +76,13 @@ pub fn environment(
     Ok(kept)
 }
 
-/// What these variables say lies elsewhere and is to be read.
+/// The paths in these variables, which the programs must be able to read.
 pub fn named_paths(environment: &[(String, String)]) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for (name, value) in environment {
         let listed = value.split(':').map(Path::new).filter(|path| path.is_absolute());
         match name.as_str() {
-            // The tables that a configuration names lie beside it.
+            // A configuration names tables that lie beside it.
             "OCIO" => paths.extend(listed.filter_map(Path::parent).map(Path::to_owned)),
             "LD_LIBRARY_PATH" | "VK_DRIVER_FILES" | "VK_ICD_FILENAMES" | "OCL_ICD_VENDORS" => {
                 paths.extend(listed.map(Path::to_owned));
@@ -93,7 +93,7 @@ pub fn named_paths(environment: &[(String, String)]) -> Vec<PathBuf> {
             _ => {}
         }
     }
-    // Whoever names the root by mistake does not mean everything.
+    // A root folder is a mistake: it would open everything.
     paths.retain(|path| path.parent().is_some());
     paths
 }

@@ -14,58 +14,57 @@ use super::{batch, children, limits};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, Confinement, FrameSet, InspectJob, Limits, Location, Metrics,
-    MetricsFormat, Paths, RenderJob, StatusJob, StitchJob, StopGrace, SubmitJob, Then, Transfers,
-    VariableNames, is_ascending,
+    MetricsFormat, Paths, RenderJob, StatusJob, StitchJob, StopGrace, SubmitJob, SubmitMode,
+    Transfers, VariableNames, is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
 /// A validated command line.
 #[derive(Debug)]
 pub struct Command {
-    /// What to do.
+    /// The request.
     pub action: JobRequest,
-    /// Which run of the container this is.
+    /// The attempt of the container.
     pub attempt: Attempt,
-    /// What worker and image were built from.
+    /// The origin of worker and image.
     pub provenance: Provenance,
-    /// Where programs are looked for, as `PATH` has it.
+    /// The search path for programs, as in `PATH`.
     pub search_path: Option<String>,
-    /// What bounds the transfers from and to S3.
+    /// The limits of transfers from and to S3.
     pub transfers: Transfers,
-    /// The frames that are named one by one, where they are not taken in the order in which
-    /// they are written.
+    /// The frames of `--frames`, if they were not given in the order in which they are taken.
     pub sorted: Option<FrameSet>,
-    /// What the numbers of the attempt are grouped by, if they are told.
+    /// The dimensions of the metrics; `None` if no metrics are printed.
     pub metrics: Option<Metrics>,
-    /// Where temporary files go, if not to the system's folder for them.
+    /// The folder for temporary files; `None` is the system's.
     pub scratch_dir: Option<PathBuf>,
-    /// What the programs are given and may reach.
+    /// What the programs get and can reach.
     pub confinement: Confinement,
-    /// How long stopping may take.
+    /// The time for stopping.
     pub stop_grace: StopGrace,
-    /// Whether the instance may be asked if it goes: `AWS_EC2_METADATA_DISABLED` says no.
+    /// Whether to poll the instance for a Spot notice; not if `AWS_EC2_METADATA_DISABLED` is true.
     pub asks_instance: bool,
-    /// What bounds the attempt.
+    /// The time and failure limits of the attempt.
     pub limits: Limits,
-    /// How the log looks; `None` leaves it to what standard error is.
+    /// The format of the log; `None` depends on whether standard error is a terminal.
     pub log_format: Option<LogFormat>,
-    /// How much is logged.
+    /// The level of the log.
     pub log_level: LogLevel,
 }
 
-/// What to do.
+/// The request of a subcommand.
 #[derive(Debug)]
 pub enum JobRequest {
     /// Render frames.
     Render {
-        /// What was asked for.
+        /// The job.
         job: RenderJob,
         /// The Blender to use: a path, or a name to look for.
         blender: PathBuf,
     },
     /// Make a video.
     Stitch {
-        /// What was asked for.
+        /// The job.
         job: StitchJob,
         /// The FFmpeg to use: a path, or a name to look for.
         ffmpeg: PathBuf,
@@ -76,13 +75,12 @@ pub enum JobRequest {
     Inspect(InspectJob),
     /// Submit jobs to AWS Batch.
     Submit(Box<SubmitJob>),
-    /// See how jobs on AWS Batch are.
+    /// Show the state of jobs on AWS Batch.
     Status(StatusJob),
 }
 
 impl JobRequest {
-    /// Whether it is carried out by programs that are started and locked in, and leaves a
-    /// report.
+    /// Whether it runs Blender or FFmpeg, in a sandbox, and leaves a report.
     pub fn runs_programs(&self) -> bool {
         match self {
             Self::Render { .. } | Self::Stitch { .. } => true,
@@ -90,11 +88,11 @@ impl JobRequest {
         }
     }
 
-    /// Whether it waits for others to carry it out.
+    /// Whether it waits for jobs on AWS Batch.
     pub(super) fn waits(&self) -> bool {
         match self {
             Self::Render { .. } | Self::Stitch { .. } | Self::Inspect(_) => false,
-            Self::Submit(job) => matches!(job.then, Then::Wait(_)),
+            Self::Submit(job) => matches!(job.mode, SubmitMode::SubmitAndWait(_)),
             Self::Status(job) => job.wait.is_some(),
         }
     }
@@ -103,9 +101,9 @@ impl JobRequest {
 /// Why there is no [`Command`].
 #[derive(Debug)]
 pub enum Refusal {
-    /// Help or the version was asked for: this text, for standard output.
+    /// The command line asks for a text, such as help or the version, for standard output.
     Answer(String),
-    /// Something is wrong, to be logged in the format that was asked for, if one was.
+    /// The command line is wrong. The error is logged in this format, if one was given.
     Usage(UsageError, Option<LogFormat>),
 }
 
@@ -114,24 +112,24 @@ impl Resolver<'_> {
     /// If something is missing, contradictory or out of range.
     pub fn command(&self, action: &Action) -> Result<Command, UsageError> {
         let env = self.environment;
-        // The AWS SDK, too, takes what it cannot read for unset: it would ask another store.
+        // The AWS SDK ignores variables that are not UTF-8, and would ask another store.
         env.readable(|name| name.starts_with("AWS_") || name.starts_with("RENDER_WORKER_"))?;
         let attempt = self.attempt()?;
         let request = match action {
             Action::Render(args) => JobRequest::Render {
                 job: self.render_job(args, &attempt)?,
-                blender: self.program(BLENDER, args.blender.as_deref(), "blender")?,
+                blender: self.program(BLENDER, args.blender.as_deref())?,
             },
             Action::Stitch(args) => JobRequest::Stitch {
                 job: self.stitch_job(args)?,
-                ffmpeg: self.program(FFMPEG, args.ffmpeg.as_deref(), "ffmpeg")?,
-                ffprobe: self.program(FFPROBE, args.ffprobe.as_deref(), "ffprobe")?,
+                ffmpeg: self.program(FFMPEG, args.ffmpeg.as_deref())?,
+                ffprobe: self.program(FFPROBE, args.ffprobe.as_deref())?,
             },
             Action::Inspect(args) => JobRequest::Inspect(self.inspect_job(args)?),
             Action::Submit(args) => JobRequest::Submit(Box::new(batch::submit_job(self, args)?)),
             Action::Status(args) => JobRequest::Status(batch::status_job(self, args)?),
         };
-        // Whoever runs no program is not refused for what is set for those who do.
+        // Subcommands that run no program ignore the variables of those that do.
         let (nothing, nobody) = (CommonArgs::default(), Environment::default());
         let (common, settings) = match action.common() {
             Some(common) => (common, self),
@@ -152,9 +150,8 @@ impl Resolver<'_> {
             scratch_dir: settings.scratch_dir(common)?,
             confinement: settings.confinement(common)?,
             stop_grace: STOP_GRACE
-                .value(common.stop_grace.as_deref(), settings.environment)?
-                .unwrap_or_default(),
-            // Nothing is lost with the instance where there is nothing but an answer.
+                .value_or_default(common.stop_grace.as_deref(), settings.environment)?,
+            // Subcommands that only print lose nothing with the instance.
             asks_instance: request.runs_programs()
                 && !env
                     .get("AWS_EC2_METADATA_DISABLED")
@@ -162,7 +159,7 @@ impl Resolver<'_> {
             limits: limits::resolve(action, common, settings.environment)?,
             attempt,
             log_format: LOG_FORMAT.value(action.log().log_format.as_deref(), env)?,
-            // An answer is what matters, not how it was come to.
+            // Where the output is the result, the log only has what went wrong.
             log_level: log_level.unwrap_or(if answers {
                 LogLevel::WARN
             } else {
@@ -181,7 +178,7 @@ impl Resolver<'_> {
         }
     }
 
-    /// The frames that are named one by one, if not in the order in which they are taken.
+    /// The frames of `--frames`, if they were not given in ascending order.
     fn sorted(&self, action: &Action) -> Result<Option<FrameSet>, UsageError> {
         let work = match action {
             Action::Render(args) => &args.common.work,
@@ -218,15 +215,11 @@ impl Resolver<'_> {
 
     fn transfers(&self, common: &CommonArgs) -> Result<Transfers, UsageError> {
         let env = self.environment;
-        let defaults = Transfers::default();
-        let upload_buffer = UPLOAD_BUFFER.value(common.upload_buffer.as_deref(), env)?;
         Ok(Transfers {
             attempts: None,
             requester_pays: false,
-            at_once: MAX_TRANSFERS
-                .value(common.max_transfers.as_deref(), env)?
-                .unwrap_or(defaults.at_once),
-            upload_buffer: upload_buffer.unwrap_or(defaults.upload_buffer),
+            at_once: MAX_TRANSFERS.value_or_default(common.max_transfers.as_deref(), env)?,
+            upload_buffer: UPLOAD_BUFFER.value_or_default(common.upload_buffer.as_deref(), env)?,
         })
     }
 
@@ -242,7 +235,7 @@ impl Resolver<'_> {
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let mut readable: Vec<_> = paths.into_iter().map(absolute).collect();
         readable.extend(children::named_paths(&environment));
-        let sandbox = SANDBOX.value(common.sandbox.as_deref(), env)?.unwrap_or_default();
+        let sandbox = SANDBOX.value_or_default(common.sandbox.as_deref(), env)?;
         Ok(Confinement { environment, passed, readable, sandbox })
     }
 
@@ -259,7 +252,7 @@ impl Resolver<'_> {
     }
 }
 
-/// What the image says of itself.
+/// The origin of the image, from the variables that it sets.
 pub fn provenance(environment: &Environment) -> Provenance {
     let told = |variable| environment.get(variable).map(str::to_owned);
     Provenance::new(Image {

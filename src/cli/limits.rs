@@ -1,31 +1,31 @@
-//! What bounds an attempt.
+//! The time and failure limits of an attempt.
 
 use super::args::{Action, CommonArgs};
 use super::names::{BLENDER_ATTEMPTS, FRAME_TIMEOUT, JOB_TIMEOUT, STALL_TIMEOUT};
 use super::setting::{Environment, UsageError};
 use crate::request::Limits;
 
-/// The limits that were set, or else the usual ones.
+/// The limits that are set, or else their defaults.
 pub(super) fn resolve(
     action: &Action,
     common: &CommonArgs,
     environment: &Environment,
 ) -> Result<Limits, UsageError> {
-    let stall = STALL_TIMEOUT.value(common.stall_timeout.as_deref(), environment)?;
-    let job = JOB_TIMEOUT.value(common.job_timeout.as_deref(), environment)?;
-    let (attempts, frame) = match action {
-        Action::Render(args) => (
-            BLENDER_ATTEMPTS.value(args.blender_attempts.as_deref(), environment)?,
-            FRAME_TIMEOUT.value(args.frame_timeout.as_deref(), environment)?,
-        ),
-        Action::Stitch(_) | Action::Inspect(_) | Action::Submit(_) | Action::Status(_) => {
-            (None, None)
-        }
+    let limits = Limits {
+        stall: STALL_TIMEOUT.value_or_default(common.stall_timeout.as_deref(), environment)?,
+        job: JOB_TIMEOUT.value_or_default(common.job_timeout.as_deref(), environment)?,
+        ..Limits::default()
     };
-    Ok(Limits {
-        blender_attempts: attempts.unwrap_or_default(),
-        stall: stall.unwrap_or_default(),
-        frame: frame.unwrap_or_default(),
-        job: job.unwrap_or_default(),
-    })
+    match action {
+        Action::Render(args) => Ok(Limits {
+            blender_attempts: BLENDER_ATTEMPTS
+                .value_or_default(args.blender_attempts.as_deref(), environment)?,
+            frame: FRAME_TIMEOUT.value_or_default(args.frame_timeout.as_deref(), environment)?,
+            ..limits
+        }),
+        // They start no Blender, and are not refused for variables that are meant for render.
+        Action::Stitch(_) | Action::Inspect(_) | Action::Submit(_) | Action::Status(_) => {
+            Ok(limits)
+        }
+    }
 }

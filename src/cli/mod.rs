@@ -1,14 +1,14 @@
-//! From words to validated requests: argv and environment in, a [`Command`] out.
+//! The command line: argv and environment in, a validated [`Command`] out.
 //!
-//! Raw text never leaves this module. Everything unknown, contradictory or out of
-//! range is refused here, before anything is touched, in words that name the flag
-//! and the variable.
+//! Raw text never leaves this module. Unknown, contradictory and out-of-range values are refused
+//! here, before anything is touched. The message names the flag and the variable.
 
 mod args;
 mod batch;
 mod children;
 mod command;
 mod limits;
+mod manual;
 mod names;
 mod resolver;
 mod setting;
@@ -17,7 +17,7 @@ mod tests;
 
 use std::ffi::OsString;
 
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 pub use command::{Command, JobRequest, Refusal};
@@ -30,10 +30,10 @@ use names::LOG_FORMAT;
 use resolver::Resolver;
 use setting::unset_parameter;
 
-/// Reads a command line, the program's name first.
+/// Parses a command line, which begins with the program's name.
 ///
 /// # Errors
-/// If it is none that can be carried out, or if it asks for help or the version.
+/// [`Refusal::Usage`] if it is invalid, [`Refusal::Answer`] if it asks for help or another text.
 pub fn parse(
     arguments: impl IntoIterator<Item = OsString>,
     environment: &Environment,
@@ -46,17 +46,22 @@ pub fn parse(
             return Err(Refusal::Usage(error, format_unless_wrong(None)));
         }
     }
-    let cli = Cli::try_parse_from(arguments).map_err(|error| match error.kind() {
+    let refused = |error: clap::Error| match error.kind() {
         ErrorKind::DisplayHelp => Refusal::Answer(error.to_string()),
         ErrorKind::DisplayVersion => Refusal::Answer(format!("{}\n", provenance(environment))),
         _ => {
             let text = error.to_string();
             let text = text.strip_prefix("error: ").unwrap_or(&text);
-            // One event, one line.
+            // A log event is one line.
             let lines: Vec<_> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
             Refusal::Usage(UsageError(lines.join("; ")), format_unless_wrong(None))
         }
-    })?;
+    };
+    let matches = manual::command().try_get_matches_from(arguments).map_err(refused)?;
+    if let Some(text) = manual::print(&matches) {
+        return Err(Refusal::Answer(text));
+    }
+    let cli = Cli::from_arg_matches(&matches).map_err(refused)?;
     let log_format = format_unless_wrong(cli.action.log().log_format.as_deref());
     let refuse = |error| Refusal::Usage(error, log_format);
     let command = Resolver { environment }.command(&cli.action).map_err(refuse)?;
@@ -66,8 +71,8 @@ pub fn parse(
     Ok(command)
 }
 
-/// Reads what the containers would be given as they would: what they would refuse is not
-/// submitted.
+/// Parses the command lines and variables that the containers of a submission would get, so that
+/// nothing is submitted that they would refuse.
 fn try_on(job: &SubmitJob) -> Result<(), UsageError> {
     let per_job = job.frames_per_job.get().to_string();
     let (scene, output) = (job.scene.to_string(), job.output.to_string());

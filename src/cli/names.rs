@@ -1,56 +1,114 @@
-//! The name of each setting: its flag, and the variable behind it.
+//! The name of each setting: its flag, the variable behind it, and its default. `--help`, the
+//! manual pages and `docs/reference.md` take them from here.
 
 use super::setting::Setting;
 
-pub const INPUT_URI: Setting = Setting { flag: "--input-uri", variable: "INPUT_URI" };
-pub const OUTPUT_URI: Setting = Setting { flag: "--output-uri", variable: "OUTPUT_URI" };
-pub const FRAMES_PER_JOB: Setting = Setting { flag: "--frames-per-job", variable: "F_PER_JOB" };
-pub const TOTAL_FRAMES: Setting = Setting { flag: "--total-frames", variable: "TOTAL_FRAMES" };
-pub const FIRST_FRAME: Setting = Setting { flag: "--first-frame", variable: "FIRST_FRAME" };
-pub const FRAMES: Setting = Setting { flag: "--frames", variable: "FRAMES" };
-pub const SCRATCH_DIR: Setting = Setting { flag: "--scratch-dir", variable: "SCRATCH_DIR" };
-pub const SANDBOX: Setting = Setting { flag: "--sandbox", variable: "SANDBOX" };
-pub const ALLOW_READ: Setting = Setting { flag: "--allow-read", variable: "ALLOW_READ" };
-pub const PASS_ENV: Setting = Setting { flag: "--pass-env", variable: "PASS_ENV" };
-pub const STOP_GRACE: Setting = Setting { flag: "--stop-grace", variable: "STOP_GRACE" };
-pub const LOG_FORMAT: Setting = Setting { flag: "--log-format", variable: "LOG_FORMAT" };
-pub const METRICS: Setting = Setting { flag: "--metrics", variable: "METRICS" };
-pub const LOG_LEVEL: Setting = Setting { flag: "--log-level", variable: "LOG_LEVEL" };
-pub const ENGINE: Setting = Setting { flag: "--engine", variable: "ENGINE" };
-pub const CYCLES_DEVICE: Setting = Setting { flag: "--cycles-device", variable: "CYCLES_DEVICE" };
-pub const DENOISE: Setting = Setting { flag: "--denoise", variable: "DENOISE" };
-pub const ALLOW_MISSING: Setting = Setting { flag: "--allow-missing", variable: "ALLOW_MISSING" };
-pub const BLENDER_VERSION: Setting =
-    Setting { flag: "--blender-version", variable: "BLENDER_VERSION" };
-pub const ENABLE_AUTOEXEC: Setting =
-    Setting { flag: "--enable-autoexec", variable: "ENABLE_AUTOEXEC" };
-pub const MAX_BACKLOG: Setting = Setting { flag: "--max-backlog", variable: "MAX_BACKLOG" };
-pub const MAX_TRANSFERS: Setting = Setting { flag: "--max-transfers", variable: "MAX_TRANSFERS" };
-pub const UPLOAD_BUFFER: Setting = Setting { flag: "--upload-buffer", variable: "UPLOAD_BUFFER" };
-pub const REQUEST_PAYER: Setting = Setting { flag: "--request-payer", variable: "REQUEST_PAYER" };
-pub const MAX_PREFETCH: Setting = Setting { flag: "--max-prefetch", variable: "MAX_PREFETCH" };
-pub const NO_RESUME: Setting = Setting { flag: "--no-resume", variable: "NO_RESUME" };
-pub const START_JITTER: Setting = Setting { flag: "--start-jitter", variable: "START_JITTER" };
-pub const BLENDER: Setting = Setting { flag: "--blender", variable: "BLENDER" };
-pub const FPS: Setting = Setting { flag: "--fps", variable: "FPS" };
-pub const CODEC: Setting = Setting { flag: "--codec", variable: "CODEC" };
-pub const CRF: Setting = Setting { flag: "--crf", variable: "CRF" };
-pub const PRESET: Setting = Setting { flag: "--preset", variable: "PRESET" };
-pub const OUTPUT_NAME: Setting = Setting { flag: "--output-name", variable: "OUTPUT_NAME" };
-pub const ALLOW_GAPS: Setting = Setting { flag: "--allow-gaps", variable: "ALLOW_GAPS" };
-pub const FFMPEG: Setting = Setting { flag: "--ffmpeg", variable: "FFMPEG" };
-pub const FFPROBE: Setting = Setting { flag: "--ffprobe", variable: "FFPROBE" };
-pub const JOB_QUEUE: Setting = Setting { flag: "--job-queue", variable: "JOB_QUEUE" };
-pub const JOB_DEFINITION: Setting =
-    Setting { flag: "--job-definition", variable: "JOB_DEFINITION" };
+pub const INPUT_URI: Setting = Setting::new("--input-uri", "INPUT_URI").required();
+pub const OUTPUT_URI: Setting = Setting::new("--output-uri", "OUTPUT_URI").required();
+pub const FRAMES_PER_JOB: Setting = Setting::new("--frames-per-job", "F_PER_JOB");
+pub const TOTAL_FRAMES: Setting = Setting::new("--total-frames", "TOTAL_FRAMES");
+pub const FIRST_FRAME: Setting = Setting::new("--first-frame", "FIRST_FRAME");
+pub const FRAMES: Setting = Setting::new("--frames", "FRAMES");
+pub const SCRATCH_DIR: Setting =
+    Setting::new("--scratch-dir", "SCRATCH_DIR").or_what("the system's");
+pub const SANDBOX: Setting = Setting::new("--sandbox", "SANDBOX").or("auto");
+pub const ALLOW_READ: Setting = Setting::new("--allow-read", "ALLOW_READ");
+pub const PASS_ENV: Setting = Setting::new("--pass-env", "PASS_ENV");
+pub const STOP_GRACE: Setting = Setting::new("--stop-grace", "STOP_GRACE").or("25s");
+pub const LOG_FORMAT: Setting =
+    Setting::new("--log-format", "LOG_FORMAT").or_what("text on a terminal, else json");
+pub const METRICS: Setting =
+    Setting::new("--metrics", "METRICS").or_what("emf on AWS Batch, else off");
+pub const LOG_LEVEL: Setting = Setting::new("--log-level", "LOG_LEVEL")
+    .or_what("info; warn for inspect, and for submit and status without --wait");
+pub const ENGINE: Setting = Setting::new("--engine", "ENGINE").or("CYCLES");
+pub const CYCLES_DEVICE: Setting =
+    Setting::new("--cycles-device", "CYCLES_DEVICE").or_what("the scene's");
+pub const DENOISE: Setting = Setting::new("--denoise", "DENOISE").or("scene");
+pub const ALLOW_MISSING: Setting = Setting::new("--allow-missing", "ALLOW_MISSING");
+pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
+pub const ENABLE_AUTOEXEC: Setting = Setting::new("--enable-autoexec", "ENABLE_AUTOEXEC");
+pub const MAX_BACKLOG: Setting = Setting::new("--max-backlog", "MAX_BACKLOG").or("1GiB");
+pub const MAX_TRANSFERS: Setting = Setting::new("--max-transfers", "MAX_TRANSFERS").or("auto");
+pub const UPLOAD_BUFFER: Setting = Setting::new("--upload-buffer", "UPLOAD_BUFFER").or("32MiB");
+pub const REQUEST_PAYER: Setting = Setting::new("--request-payer", "REQUEST_PAYER");
+pub const MAX_PREFETCH: Setting = Setting::new("--max-prefetch", "MAX_PREFETCH").or("64MiB");
+pub const NO_RESUME: Setting = Setting::new("--no-resume", "NO_RESUME");
+pub const START_JITTER: Setting = Setting::new("--start-jitter", "START_JITTER")
+    .or_what("1 ms for each child of an array job, at most 10s; off for other jobs");
+pub const BLENDER: Setting = Setting::new("--blender", "BLENDER").or("blender");
+pub const FPS: Setting =
+    Setting::new("--fps", "FPS").or_what("the scene's; 25 for images that render did not make");
+pub const CODEC: Setting = Setting::new("--codec", "CODEC").or("h264");
+pub const CRF: Setting =
+    Setting::new("--crf", "CRF").or_what("the encoder's: 23 for h264, 28 for h265");
+pub const PRESET: Setting = Setting::new("--preset", "PRESET").or_what("medium");
+pub const OUTPUT_NAME: Setting =
+    Setting::new("--output-name", "OUTPUT_NAME").or_what("output.mp4; output.mov for prores");
+pub const ALLOW_GAPS: Setting = Setting::new("--allow-gaps", "ALLOW_GAPS");
+pub const FFMPEG: Setting = Setting::new("--ffmpeg", "FFMPEG").or("ffmpeg");
+pub const FFPROBE: Setting = Setting::new("--ffprobe", "FFPROBE").or("ffprobe");
+pub const JOB_QUEUE: Setting = Setting::new("--job-queue", "JOB_QUEUE").required();
+pub const JOB_DEFINITION: Setting = Setting::new("--job-definition", "JOB_DEFINITION").required();
 pub const STITCH_JOB_DEFINITION: Setting =
-    Setting { flag: "--stitch-job-definition", variable: "STITCH_JOB_DEFINITION" };
-pub const JOB_NAME: Setting = Setting { flag: "--job-name", variable: "JOB_NAME" };
-pub const SHARE_IDENTIFIER: Setting =
-    Setting { flag: "--share-identifier", variable: "SHARE_IDENTIFIER" };
-pub const POLL_INTERVAL: Setting = Setting { flag: "--poll-interval", variable: "POLL_INTERVAL" };
-pub const STALL_TIMEOUT: Setting = Setting { flag: "--stall-timeout", variable: "STALL_TIMEOUT" };
-pub const JOB_TIMEOUT: Setting = Setting { flag: "--job-timeout", variable: "JOB_TIMEOUT" };
-pub const FRAME_TIMEOUT: Setting = Setting { flag: "--frame-timeout", variable: "FRAME_TIMEOUT" };
+    Setting::new("--stitch-job-definition", "STITCH_JOB_DEFINITION")
+        .or_what("that of the array job");
+pub const JOB_NAME: Setting =
+    Setting::new("--job-name", "JOB_NAME").or_what("the name of the scene");
+pub const SHARE_IDENTIFIER: Setting = Setting::new("--share-identifier", "SHARE_IDENTIFIER");
+pub const POLL_INTERVAL: Setting = Setting::new("--poll-interval", "POLL_INTERVAL").or("10s");
+pub const STALL_TIMEOUT: Setting = Setting::new("--stall-timeout", "STALL_TIMEOUT").or("10m");
+pub const JOB_TIMEOUT: Setting = Setting::new("--job-timeout", "JOB_TIMEOUT").or("off");
+pub const FRAME_TIMEOUT: Setting = Setting::new("--frame-timeout", "FRAME_TIMEOUT").or("off");
 pub const BLENDER_ATTEMPTS: Setting =
-    Setting { flag: "--blender-attempts", variable: "BLENDER_ATTEMPTS" };
+    Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
+
+/// All settings.
+pub const ALL: [Setting; 46] = [
+    INPUT_URI,
+    OUTPUT_URI,
+    FRAMES_PER_JOB,
+    TOTAL_FRAMES,
+    FIRST_FRAME,
+    FRAMES,
+    SCRATCH_DIR,
+    SANDBOX,
+    ALLOW_READ,
+    PASS_ENV,
+    STOP_GRACE,
+    LOG_FORMAT,
+    METRICS,
+    LOG_LEVEL,
+    ENGINE,
+    CYCLES_DEVICE,
+    DENOISE,
+    ALLOW_MISSING,
+    BLENDER_VERSION,
+    ENABLE_AUTOEXEC,
+    MAX_BACKLOG,
+    MAX_TRANSFERS,
+    UPLOAD_BUFFER,
+    REQUEST_PAYER,
+    MAX_PREFETCH,
+    NO_RESUME,
+    START_JITTER,
+    BLENDER,
+    FPS,
+    CODEC,
+    CRF,
+    PRESET,
+    OUTPUT_NAME,
+    ALLOW_GAPS,
+    FFMPEG,
+    FFPROBE,
+    JOB_QUEUE,
+    JOB_DEFINITION,
+    STITCH_JOB_DEFINITION,
+    JOB_NAME,
+    SHARE_IDENTIFIER,
+    POLL_INTERVAL,
+    STALL_TIMEOUT,
+    JOB_TIMEOUT,
+    FRAME_TIMEOUT,
+    BLENDER_ATTEMPTS,
+];

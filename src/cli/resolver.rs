@@ -1,5 +1,4 @@
-//! From what was given to what was meant: flags, or the variables behind them, become the
-//! values of a [`Command`].
+//! The requests of `render`, `stitch` and `inspect`, from flags and variables.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -13,12 +12,12 @@ use super::names::{
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
-    AllowMissing, ArrayPosition, Attempt, ByteSize, Codec, Engine, FirstFrame, FrameSelection,
-    FrameSet, FramesPerJob, InspectJob, Location, OutputName, RenderJob, RequestPayer,
-    SequenceSelection, StartJitter, StitchJob, TotalFrames, VideoSettings,
+    AllowMissing, ArrayPosition, Attempt, Codec, FirstFrame, FrameSelection, FrameSet,
+    FramesPerJob, InspectJob, Location, OutputName, RenderJob, RequestPayer, SequenceSelection,
+    StartJitter, StitchJob, TotalFrames, VideoSettings,
 };
 
-/// Fills in variables and validates.
+/// Takes each setting from its flag or its variable, and validates it.
 pub(super) struct Resolver<'a> {
     pub environment: &'a Environment,
 }
@@ -42,16 +41,12 @@ impl Resolver<'_> {
             scene,
             output,
             frames: self.frame_selection(&args.common.work, attempt.array)?,
-            engine: ENGINE
-                .value(args.engine.as_deref(), env)?
-                .unwrap_or_else(|| Engine::Named("CYCLES".to_owned())),
+            engine: ENGINE.value_or_default(args.engine.as_deref(), env)?,
             cycles_device: CYCLES_DEVICE.value(args.cycles_device.as_deref(), env)?,
-            denoise: DENOISE.value(args.scene.denoise.as_deref(), env)?.unwrap_or_default(),
+            denoise: DENOISE.value_or_default(args.scene.denoise.as_deref(), env)?,
             allow_missing: self.allow_missing(&args.scene)?,
             enable_autoexec: self.switch(ENABLE_AUTOEXEC, args.enable_autoexec)?,
-            max_backlog: MAX_BACKLOG
-                .value(args.max_backlog.as_deref(), env)?
-                .unwrap_or(ByteSize::gib(1)),
+            max_backlog: MAX_BACKLOG.value_or_default(args.max_backlog.as_deref(), env)?,
             resume: !self.switch(NO_RESUME, args.no_resume)?,
             start_jitter: START_JITTER
                 .value(args.start_jitter.as_deref(), env)?
@@ -59,7 +54,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// What a scene may lack.
+    /// The features that a scene may lack.
     pub fn allow_missing(&self, args: &SceneArgs) -> Result<AllowMissing, UsageError> {
         let given = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
         Ok(ALLOW_MISSING.value(given.as_deref(), self.environment)?.unwrap_or_default())
@@ -73,16 +68,14 @@ impl Resolver<'_> {
             output,
             frames: self.sequence_selection(&args.common.work)?,
             allow_gaps: self.switch(ALLOW_GAPS, args.video.allow_gaps)?,
-            max_prefetch: MAX_PREFETCH
-                .value(args.max_prefetch.as_deref(), env)?
-                .unwrap_or(ByteSize::mib(64)),
+            max_prefetch: MAX_PREFETCH.value_or_default(args.max_prefetch.as_deref(), env)?,
             video: self.video_settings(&args.video)?,
         })
     }
 
     fn video_settings(&self, args: &VideoArgs) -> Result<VideoSettings, UsageError> {
         let env = self.environment;
-        let codec: Codec = CODEC.value(args.codec.as_deref(), env)?.unwrap_or_default();
+        let codec: Codec = CODEC.value_or_default(args.codec.as_deref(), env)?;
         let name: Option<String> = OUTPUT_NAME.value(args.output_name.as_deref(), env)?;
         let name = match name {
             None => OutputName::default_for(codec),
@@ -109,7 +102,7 @@ impl Resolver<'_> {
 
     pub fn inspect_job(&self, args: &InspectArgs) -> Result<InspectJob, UsageError> {
         let env = self.environment;
-        let scene = INPUT_URI.required(args.input_uri.as_deref(), env)?;
+        let scene = INPUT_URI.value_or_default(args.input_uri.as_deref(), env)?;
         is_file(&scene)?;
         let frames_per_job = FRAMES_PER_JOB.value(args.frames_per_job.as_deref(), env)?;
         let renderer = BLENDER_VERSION.value(args.renderer.blender_version.as_deref(), env)?;
@@ -117,12 +110,12 @@ impl Resolver<'_> {
     }
 
     pub fn locations(&self, work: &WorkArgs) -> Result<(Location, Location), UsageError> {
-        let input = INPUT_URI.required(work.input_uri.as_deref(), self.environment)?;
-        let output = OUTPUT_URI.required(work.output_uri.as_deref(), self.environment)?;
+        let input = INPUT_URI.value_or_default(work.input_uri.as_deref(), self.environment)?;
+        let output = OUTPUT_URI.value_or_default(work.output_uri.as_deref(), self.environment)?;
         Ok((input, output))
     }
 
-    /// Which frames `render` is to render.
+    /// The frames that `render` renders.
     fn frame_selection(
         &self,
         work: &WorkArgs,
@@ -150,9 +143,9 @@ impl Resolver<'_> {
         }
     }
 
-    /// Which frames `stitch` must find.
+    /// The frames that `stitch` requires.
     fn sequence_selection(&self, work: &WorkArgs) -> Result<SequenceSelection, UsageError> {
-        // Not used here, but a value that render would refuse is refused.
+        // stitch ignores the value, but refuses what render would refuse.
         let _: Option<FramesPerJob> =
             FRAMES_PER_JOB.value(work.frames_per_job.as_deref(), self.environment)?;
         let (frames, first, total) = self.frame_settings(work)?;
@@ -162,8 +155,7 @@ impl Resolver<'_> {
         })
     }
 
-    /// The frames that are named one by one, or else where the animation begins and how
-    /// many frames it has.
+    /// The frames of `--frames`, or else the first frame and the number of frames.
     #[expect(clippy::type_complexity, reason = "three settings, each given or not")]
     pub fn frame_settings(
         &self,
@@ -192,24 +184,19 @@ impl Resolver<'_> {
         })
     }
 
-    /// A flag without a value, whose variable says yes or no.
+    /// A flag without a value, whose variable is true or false.
     pub fn switch(&self, setting: Setting, flag: bool) -> Result<bool, UsageError> {
         let variable: Option<Switch> = setting.value(None, self.environment)?;
         Ok(flag || variable.is_some_and(|Switch(on)| on))
     }
 
-    pub fn program(
-        &self,
-        setting: Setting,
-        flag: Option<&str>,
-        name: &str,
-    ) -> Result<PathBuf, UsageError> {
-        let given = setting.value::<NonEmpty>(flag, self.environment)?;
-        Ok(given.map_or_else(|| name.into(), |NonEmpty(path)| path.into()))
+    pub fn program(&self, setting: Setting, flag: Option<&str>) -> Result<PathBuf, UsageError> {
+        let NonEmpty(path) = setting.value_or_default(flag, self.environment)?;
+        Ok(path.into())
     }
 }
 
-/// Whether `scene` can be a scene file.
+/// Refuses a location that cannot be a scene file.
 pub(super) fn is_file(scene: &Location) -> Result<(), UsageError> {
     if scene.is_root() {
         return Err(

@@ -1,23 +1,22 @@
-//! Flags and the variables behind them.
+//! Settings: flags, the variables behind them, and the environment.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
-/// What is wrong with a variable that has other bytes than those of text.
+/// The error for a variable that is not UTF-8.
 const NO_TEXT: &str = "its value is not UTF-8 text; set it again, or unset it";
 
-/// What the environment says: the one place where it is read.
+/// The variables of the environment. No other code reads the environment.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     variables: HashMap<String, String>,
-    /// Those whose values are no text, by name.
+    /// The names of variables whose values are not UTF-8.
     unreadable: BTreeSet<String>,
 }
 
 impl Environment {
-    /// The environment of this process. Names that are no Unicode are passed over: nothing of
-    /// ours is called so.
+    /// The environment of this process. Names that are not UTF-8 are ignored: no setting has one.
     pub fn current() -> Self {
         let mut environment = Self::default();
         #[expect(clippy::disallowed_methods, reason = "the one place where it is read")]
@@ -31,8 +30,8 @@ impl Environment {
         environment
     }
 
-    /// A variable that is set and not empty. One that is no text is passed over: it must be
-    /// of no consequence that it is.
+    /// A variable that is set and not empty. One that is not UTF-8 is ignored, so this is only for
+    /// variables where that does no harm.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
@@ -40,13 +39,13 @@ impl Environment {
     /// A variable that is set and not empty.
     ///
     /// # Errors
-    /// If it is not text: ignoring it would ignore what the user asked for.
+    /// If it is not UTF-8: ignoring it would ignore what the user asked for.
     pub(super) fn text(&self, name: &str) -> Result<Option<&str>, UsageError> {
         self.readable(|unreadable| unreadable == name)?;
         Ok(self.get(name))
     }
 
-    /// Whether all variables with certain names are text.
+    /// Checks that all variables with certain names are UTF-8.
     ///
     /// # Errors
     /// If one of them is not.
@@ -62,13 +61,12 @@ impl Environment {
         self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether the terminal, if there is one, can wipe a line: `TERM` names a kind of
-    /// terminal, and not `dumb`.
+    /// Whether the terminal can erase a line: `TERM` is set, and is not `dumb`.
     pub fn has_cursor(&self) -> bool {
         self.get("TERM").is_some_and(|kind| kind != "dumb")
     }
 
-    /// Whether a terminal may be written to in colours. Source: <https://no-color.org>.
+    /// Whether output to a terminal may have colours. Source: <https://no-color.org>.
     pub fn wants_colour(&self) -> bool {
         self.get("NO_COLOR").is_none()
     }
@@ -86,16 +84,76 @@ impl<const N: usize> From<[(&str, &str); N]> for Environment {
     }
 }
 
-/// A flag and the variable that stands in for it.
+/// A flag, and the variable that stands in for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// With its dashes.
     pub flag: &'static str,
     /// In the environment.
     pub variable: &'static str,
+    /// What applies where neither is given.
+    pub default: DefaultValue,
+}
+
+/// What applies where a setting is not given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// Nothing: the setting has no effect.
+    None,
+    /// Nothing: the setting must be given.
+    Required,
+    /// A value, as it could be typed.
+    Value(&'static str),
+    /// A value that depends on something else, in words.
+    Depends(&'static str),
 }
 
 impl Setting {
+    /// A setting that has no effect where it is not given.
+    pub const fn new(flag: &'static str, variable: &'static str) -> Self {
+        Self { flag, variable, default: DefaultValue::None }
+    }
+
+    /// The same setting, with the value that applies where it is not given.
+    #[must_use]
+    pub const fn or(self, value: &'static str) -> Self {
+        Self { default: DefaultValue::Value(value), ..self }
+    }
+
+    /// The same setting, whose default depends on something else.
+    #[must_use]
+    pub const fn or_what(self, words: &'static str) -> Self {
+        Self { default: DefaultValue::Depends(words), ..self }
+    }
+
+    /// The same setting, which must be given.
+    #[must_use]
+    pub const fn required(self) -> Self {
+        Self { default: DefaultValue::Required, ..self }
+    }
+
+    /// The value: of the flag, or else of the variable, or else the default.
+    ///
+    /// # Errors
+    /// If the value is not of its kind, or there is no default.
+    pub fn value_or_default<T>(
+        self,
+        flag: Option<&str>,
+        environment: &Environment,
+    ) -> Result<T, UsageError>
+    where
+        T: FromStr,
+        T::Err: Display,
+    {
+        match (self.value(flag, environment)?, self.default) {
+            (Some(value), _) => Ok(value),
+            (None, DefaultValue::Value(text)) => text.parse().map_err(|error| self.refuse(error)),
+            (None, DefaultValue::None | DefaultValue::Required | DefaultValue::Depends(_)) => {
+                Err(self.refuse("is required and not set"))
+            }
+        }
+    }
+
     /// The value: of the flag, or else of the variable.
     ///
     /// # Errors
@@ -121,19 +179,7 @@ impl Setting {
         text.parse().map(Some).map_err(|error| self.refuse(error))
     }
 
-    /// The value, which must be there.
-    ///
-    /// # Errors
-    /// If it is not there or not of its kind.
-    pub fn required<T>(self, flag: Option<&str>, environment: &Environment) -> Result<T, UsageError>
-    where
-        T: FromStr,
-        T::Err: Display,
-    {
-        self.value(flag, environment)?.ok_or_else(|| self.refuse("is required and not set"))
-    }
-
-    /// Says that the setting's value is wrong, and why.
+    /// The error for a wrong value, and why it is wrong.
     pub fn refuse(self, why: impl Display) -> UsageError {
         UsageError(format!("{self}: {why}"))
     }
@@ -145,7 +191,7 @@ impl Display for Setting {
     }
 }
 
-/// A value that Batch would have replaced, had it been given the parameter.
+/// The error for a literal `Ref::name`: a parameter that the Batch job was not given.
 pub(super) fn unset_parameter(text: &str, wherever: impl Display) -> UsageError {
     let name = text.trim_start_matches("Ref::");
     UsageError(format!(
@@ -154,7 +200,7 @@ pub(super) fn unset_parameter(text: &str, wherever: impl Display) -> UsageError 
     ))
 }
 
-/// What is wrong with flags or variables, for the person who set them.
+/// An error in flags or variables, in words for the person who set them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageError(pub(super) String);
 
@@ -166,7 +212,7 @@ impl Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
-/// Yes or no, for flags whose variable needs a value.
+/// The value of a variable whose flag has none.
 pub(super) struct Switch(pub(super) bool);
 
 impl FromStr for Switch {

@@ -1,226 +1,269 @@
-//! Everything that can end a job early, grouped by who must act, each with its exit
-//! code and what to do next.
+//! Everything that can end a job early, with its message, its exit code and advice on what to do
+//! next.
 //!
-//! To add one: a variant here, then the compiler names the three matches, one of them in
-//! `words`.
+//! To add an error, add a variant with its message to [`Error`], and an arm to [`Error::exit`].
+//! [`Error::advice`] follows from the exit code, unless `advice.rs` has something more specific.
 
 mod advice;
 
 use std::error::Error as StdError;
+use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
-use crate::batch::{BatchError, Refused};
+use crate::batch::{BatchError, BatchErrorKind};
 use crate::blender::{Flaw, SceneFileError, SkippedFrame};
+use crate::ending::Size;
+use crate::error_chain::chain;
 use crate::exit::Exit;
 use crate::process::sandbox::NoSandbox;
 use crate::process::shutdown::Interrupt;
-use crate::process::startup::resources::Lack;
+use crate::process::startup::resources::Shortage;
 use crate::process::supervisor::SpawnError;
-use crate::request::{FrameSet, FramesPerJob, JobId, Location, SelectionError};
+use crate::request::{
+    FRAMES_DIR, FrameSet, FramesPerJob, JobId, LARGEST_ARRAY, Location, SelectionError,
+};
 use crate::space::Space;
 use crate::storage::{Failure, StorageError};
 use crate::{blender, ffmpeg};
 
-/// Why a job did not reach its end.
-#[derive(Debug)]
+/// Why a job did not finish.
+#[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The frames that were asked for cannot exist.
+    /// The requested frames cannot exist.
+    #[error(transparent)]
     Selection(SelectionError),
-    /// The scene file is none.
+    /// The scene file is not a usable scene.
+    #[error("{scene} is not a usable scene")]
     SceneFile {
-        /// Where it came from.
+        /// The location of the scene.
         scene: Location,
-        /// What is wrong with it.
+        /// The problem.
         source: SceneFileError,
     },
-    /// The scene's frame range was asked for and cannot be read.
+    /// The job needs the scene's frame range, which is not known.
+    #[error("cannot determine the scene's frame range from {location}")]
     NoSceneRange {
-        /// Where the range was looked for.
-        source: Location,
-        /// Why it is not there, if the file stops making sense before.
+        /// The scene, or the output whose reports were searched.
+        location: Location,
+        /// Where the scene file is damaged, if that is why.
+        #[source]
         flaw: Option<Flaw>,
     },
-    /// Nothing tells how many frames a second the video has.
+    /// The frame rate of the video is not known.
+    #[error("cannot determine the scene's frame rate: it is in no report in {reports}")]
     NoFrameRate {
-        /// Where it was looked for.
+        /// The folder of the reports that were searched.
         reports: Location,
     },
-    /// A program is not there or cannot be executed.
+    /// A program does not exist or cannot be executed.
+    #[error("cannot start {} ({setting})", program.display())]
     Program {
-        /// Its name or path, as it was given.
+        /// The name or path, as it was given.
         program: PathBuf,
         /// The flag and variable that choose it.
         setting: &'static str,
-        /// What the system says.
+        /// The error of the system or of the search on `PATH`.
         source: Box<dyn StdError + Send + Sync>,
     },
-    /// Programs cannot be locked in, and must be.
+    /// A sandbox is required, and this system does not support it.
+    #[error(transparent)]
     Sandbox(NoSandbox),
-    /// The system does not grant what the worker itself needs.
-    Machine(Lack),
-    /// Blender did not deliver all frames.
+    /// The system grants the worker too few resources.
+    #[error(transparent)]
+    Machine(Shortage),
+    /// Blender did not render all frames.
+    #[error("{scene}: {} not rendered: {cause}", frames_are(missing))]
     Blender {
-        /// Why.
+        /// The cause.
         cause: blender::Cause,
         /// The frames that are not stored.
         missing: FrameSet,
-        /// Where the scene came from.
+        /// The location of the scene.
         scene: Location,
-        /// Blender's own words.
-        said: Vec<String>,
+        /// An excerpt of Blender's output.
+        excerpt: Vec<String>,
     },
     /// Blender kept failing at some frames.
+    #[error(
+        "{scene}: {} not rendered: {}",
+        frames_are(missing),
+        skipped_frames(skipped, missing, *rest)
+    )]
     FramesSkipped {
-        /// Where the scene came from.
+        /// The location of the scene.
         scene: Location,
         /// The frames that are not stored.
         missing: FrameSet,
-        /// Those of them that Blender failed at, again and again.
+        /// The missing frames that Blender failed at repeatedly.
         skipped: Vec<SkippedFrame>,
-        /// Why the others are not rendered, if there are others.
+        /// Why the other missing frames are not rendered, if there are any.
         rest: Rest,
-        /// Blender's own words when it failed the last time.
-        said: Vec<String>,
+        /// An excerpt of Blender's output at its last failure.
+        excerpt: Vec<String>,
     },
     /// The scratch disk is full, or too small for the frames.
+    #[error("{scene}: {} not rendered: {}", frames_are(missing), scratch_full(space, *needed))]
     ScratchFull {
-        /// Where the scene came from.
+        /// The location of the scene.
         scene: Location,
         /// The frames that are not stored.
         missing: FrameSet,
-        /// The room there is.
+        /// The free space.
         space: Space,
-        /// The room that is needed in bytes, where that is why.
+        /// The space in bytes that the frames need, if the disk is too small for them.
         needed: Option<u64>,
     },
-    /// The folder that Blender writes frames to does not take anything.
+    /// The folder that Blender writes frames to is not writable.
+    #[error("{scene}: {} not rendered: cannot write to {}", frames_are(missing), path.display())]
     ScratchUnwritable {
-        /// Where the scene came from.
+        /// The location of the scene.
         scene: Location,
         /// The frames that are not stored.
         missing: FrameSet,
         /// The folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Frames that were rendered could not be stored.
+    /// Frames were rendered, but could not be stored.
+    #[error("{} not stored", frames_are(missing))]
     NotStored {
         /// The frames that are not stored.
         missing: FrameSet,
-        /// What happened to the first of them.
+        /// The error of the first of them, which names its location.
         source: StorageError,
     },
     /// There are no frames to stitch.
+    #[error("{}", no_frames(folder, unnumbered))]
     NoFrames {
-        /// Where they were looked for, or what has no folder of them.
+        /// The folder that was searched.
         folder: Location,
-        /// Images whose names have no number at their end.
+        /// Images whose names do not end in a number.
         unnumbered: Vec<String>,
     },
-    /// Frames of the sequence are not there.
+    /// Frames of the sequence are missing.
+    #[error("{} missing in {folder}", frames_are(frames))]
     MissingFrames {
-        /// Where they should be.
+        /// The folder of the frames.
         folder: Location,
         /// The frames.
         frames: FrameSet,
     },
-    /// Frames of the sequence cannot be in one video.
+    /// Frames of the sequence cannot be part of one video.
+    #[error("cannot make a video of the frames in {folder}: {}", problems.join("; "))]
     UnusableFrames {
-        /// Where they are.
+        /// The folder of the frames.
         folder: Location,
-        /// What is wrong with which.
+        /// The names of the frames, each with its problem.
         problems: Vec<String>,
     },
-    /// FFmpeg or `FFprobe` did not deliver a video that holds every frame.
+    /// FFmpeg or `FFprobe` did not produce a video that contains every frame.
+    #[error("cannot make {video} from {}: {cause}", frames.named())]
     Ffmpeg {
-        /// Why.
+        /// The cause.
         cause: ffmpeg::Cause,
-        /// Where the video should be.
+        /// The location of the video.
         video: Location,
-        /// The frames it should be made of.
+        /// The frames of the video.
         frames: FrameSet,
-        /// Its own words.
-        said: Vec<String>,
+        /// An excerpt of the program's output.
+        excerpt: Vec<String>,
     },
     /// Storage failed.
-    Storage(StorageError),
-    /// The scratch space failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The scratch folder cannot be created or used.
+    #[error("cannot use {} for temporary files", path.display())]
     Scratch {
-        /// Where it is.
+        /// The folder.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
-    /// Told to stop.
+    /// The job was stopped.
+    #[error("stopped by {by}: {left}")]
     Interrupted {
-        /// By whom.
+        /// The signal or event.
         by: Interrupt,
-        /// What is left to do.
+        /// The work that is left.
         left: String,
     },
-    /// AWS Batch does not do what was asked.
-    Batch(BatchError),
-    /// Of the jobs to be submitted the first one is, and the second one is not.
+    /// A request to AWS Batch failed.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// The render job was submitted, but the stitch job was not.
+    #[error("the render job {render} is submitted, but its stitch job is not")]
     HalfSubmitted {
-        /// The id of the job that renders.
+        /// The id of the render job.
         render: JobId,
-        /// Why the other one is not.
+        /// Why the stitch job was not submitted.
         source: BatchError,
     },
-    /// More children than an array job can have.
+    /// The array job would have more children than AWS Batch allows.
+    #[error(
+        "{frames} frames would need {children} children, but an array job can have at most \
+         {LARGEST_ARRAY}: --frames-per-job (F_PER_JOB) {} fits",
+        fits.get()
+    )]
     ArrayTooLarge {
-        /// The frames of all of them.
+        /// The number of frames of the whole array.
         frames: u32,
-        /// How many there would be.
+        /// The number of children that it would need.
         children: u32,
-        /// With how many frames each they are few enough.
+        /// The smallest number of frames per job that fits.
         fits: FramesPerJob,
     },
-    /// AWS Batch knows no such job.
+    /// AWS Batch has no such job.
+    #[error("AWS Batch in {region} has no job {job}")]
     NoSuchJob {
-        /// Its id.
+        /// The id.
         job: JobId,
-        /// Where it was looked for.
+        /// The region that was searched.
         region: String,
     },
-    /// Jobs that were followed to their end failed.
+    /// Jobs that were followed until they ended failed.
+    #[error("{jobs}")]
     JobsFailed {
-        /// Which, and how far they came.
+        /// The jobs, with the states of their children.
         jobs: String,
     },
-    /// Jobs were followed and are no longer. They go on.
+    /// The worker stopped following jobs that continue to run.
+    #[error("{}; the jobs continue; to follow them: {command}", chain(why.as_ref()))]
     NoLongerFollowed {
-        /// Why.
+        /// The reason.
         why: Box<Error>,
-        /// What follows them again.
+        /// The command that follows the jobs again.
         command: String,
     },
-    /// Standard output does not take an answer.
-    Answer {
-        /// What was to be told.
+    /// The output cannot be written to standard output.
+    #[error("cannot write to standard output: {:?}", text.trim_end())]
+    Output {
+        /// The output.
         text: String,
-        /// What the system says.
+        /// The error of the system.
         source: io::Error,
     },
     /// A bug in render-worker.
+    #[error("{0}")]
     Internal(String),
 }
 
 impl Error {
-    /// How the worker ends.
+    /// Returns the exit code.
     pub fn exit(&self) -> Exit {
         match self {
             Self::Selection(_) | Self::ArrayTooLarge { .. } => Exit::Usage,
-            Self::Batch(error) => match error.refused() {
-                Refused::Request | Refused::Settings => Exit::Usage,
-                Refused::Machine => Exit::Unavailable,
-                Refused::Identity | Refused::Access => Exit::Denied,
-                Refused::NoIdentity | Refused::ForNow | Refused::Throttled => Exit::Transient,
-                Refused::Unknown => Exit::ChildFailed,
+            Self::Batch(error) => match error.kind() {
+                BatchErrorKind::InvalidRequest | BatchErrorKind::Misconfigured => Exit::Usage,
+                BatchErrorKind::Machine => Exit::Unavailable,
+                BatchErrorKind::InvalidCredentials | BatchErrorKind::AccessDenied => Exit::Denied,
+                BatchErrorKind::NoCredentials
+                | BatchErrorKind::Transient
+                | BatchErrorKind::Throttled => Exit::Transient,
+                BatchErrorKind::OutcomeUnknown => Exit::ChildFailed,
             },
-            // None of them may look as if the same once more were right: the first job is there.
+            // Never transient: a retry would submit or follow the same jobs again.
             Self::HalfSubmitted { .. } | Self::JobsFailed { .. } => Exit::ChildFailed,
             Self::NoLongerFollowed { why, .. } => match why.exit() {
                 Exit::Transient => Exit::ChildFailed,
@@ -230,14 +273,14 @@ impl Error {
             | Self::ScratchFull { .. }
             | Self::ScratchUnwritable { .. }
             | Self::Scratch { .. }
-            | Self::Answer { .. } => Exit::LocalIo,
+            | Self::Output { .. } => Exit::LocalIo,
             Self::SceneFile { .. } | Self::NoSceneRange { .. } | Self::UnusableFrames { .. } => {
                 Exit::Unusable
             }
             Self::Program { .. } | Self::Sandbox(_) | Self::Machine(_) => Exit::Unavailable,
-            Self::Blender { cause, .. } => of_blender(cause),
+            Self::Blender { cause, .. } => blender_exit(cause),
             Self::FramesSkipped { skipped, .. } => {
-                let mut exits = skipped.iter().map(|skipped| of_blender(&skipped.cause));
+                let mut exits = skipped.iter().map(|skipped| blender_exit(&skipped.cause));
                 if exits.all(|exit| exit == Exit::ChildKilled) {
                     Exit::ChildKilled
                 } else {
@@ -275,92 +318,93 @@ impl Error {
         }
     }
 
-    /// The failed program's own words.
-    pub fn said(&self) -> &[String] {
-        if let Self::Blender { said, .. }
-        | Self::FramesSkipped { said, .. }
-        | Self::Ffmpeg { said, .. } = self
+    /// Returns an excerpt of the output of the program that failed.
+    pub fn excerpt(&self) -> &[String] {
+        if let Self::Blender { excerpt, .. }
+        | Self::FramesSkipped { excerpt, .. }
+        | Self::Ffmpeg { excerpt, .. } = self
         {
-            said
+            excerpt
         } else {
             &[]
         }
     }
 }
 
-/// Why frames are not rendered that Blender did not fail at.
+/// Why frames are not rendered although Blender did not fail at them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {
     /// Blender no longer opened the scene.
     NotOpened,
-    /// It failed in the same way at every frame that was tried.
+    /// Blender failed in the same way at every frame that was tried.
     NotTried,
 }
 
-/// What an end of Blender's means.
-fn of_blender(cause: &blender::Cause) -> Exit {
+/// Returns the exit code for a failure of Blender.
+fn blender_exit(cause: &blender::Cause) -> Exit {
     match cause {
         blender::Cause::Scene(_) | blender::Cause::NewerFile { .. } => Exit::Unusable,
         blender::Cause::Lacking { .. } | blender::Cause::Unavailable(_) => Exit::Unavailable,
         blender::Cause::Killed(_) => Exit::ChildKilled,
-        blender::Cause::Unprepared | blender::Cause::Failed { .. } => Exit::ChildFailed,
+        blender::Cause::SetupFailed | blender::Cause::Failed { .. } => Exit::ChildFailed,
     }
 }
 
-/// `frame 7 is`, `frames 7-9,12 are`.
-pub(crate) fn frames(set: &FrameSet) -> String {
-    format!("{} {}", set.named(), if set.len() == 1 { "is" } else { "are" })
+/// Formats a subject and verb: `frame 7 is`, `frames 7-9,12 are`.
+pub(crate) fn frames_are(frames: &FrameSet) -> String {
+    format!("{} {}", frames.named(), if frames.len() == 1 { "is" } else { "are" })
 }
 
-impl StdError for Error {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        match self {
-            Self::SceneFile { source, .. } => Some(source),
-            Self::NoSceneRange { flaw, .. } => flaw.as_ref().map(|flaw| flaw as _),
-            Self::Program { source, .. } => Some(source.as_ref()),
-            // The operation and its location are in its own words.
-            Self::NotStored { source, .. } => Some(source),
-            Self::Storage(error) => error.source(),
-            Self::ScratchUnwritable { source, .. }
-            | Self::Scratch { source, .. }
-            | Self::Answer { source, .. } => Some(source),
-            Self::HalfSubmitted { source, .. } => Some(source),
-            Self::Batch(_)
-            | Self::ArrayTooLarge { .. }
-            | Self::NoSuchJob { .. }
-            | Self::JobsFailed { .. }
-            | Self::NoLongerFollowed { .. }
-            | Self::Selection(_)
-            | Self::Sandbox(_)
-            | Self::Machine(_)
-            | Self::Blender { .. }
-            | Self::FramesSkipped { .. }
-            | Self::ScratchFull { .. }
-            | Self::NoFrames { .. }
-            | Self::NoFrameRate { .. }
-            | Self::MissingFrames { .. }
-            | Self::UnusableFrames { .. }
-            | Self::Ffmpeg { .. }
-            | Self::Interrupted { .. }
-            | Self::Internal(_) => None,
+/// Whether a folder is one that `render` stores frames in, rather than a folder of other images.
+fn is_frames_folder(folder: &Location) -> bool {
+    match folder {
+        Location::Local(path) => path.file_name().is_some_and(|name| name == FRAMES_DIR),
+        Location::S3 { key, .. } => key.rsplit('/').next() == Some(FRAMES_DIR),
+    }
+}
+
+fn skipped_frames(skipped: &[SkippedFrame], missing: &FrameSet, rest: Rest) -> String {
+    let (times, reasons) = (SkippedFrame::how_often(skipped), SkippedFrame::reasons(skipped));
+    let rest = match rest {
+        _ if skipped.len() == missing.len() => "",
+        Rest::NotOpened => "; then it no longer opened the scene",
+        Rest::NotTried => {
+            "; no frame was ever stored, so the others were not tried: they would fail in the same \
+             way"
+        }
+    };
+    format!("Blender failed {times} at {reasons}{rest}")
+}
+
+fn scratch_full(space: &Space, needed: Option<u64>) -> String {
+    match needed {
+        None => format!("the scratch disk is full: {space}"),
+        Some(needed) => format!(
+            "the scratch disk is too small: {space}, and {} are needed for frames of this size",
+            Size(needed)
+        ),
+    }
+}
+
+fn no_frames(folder: &Location, unnumbered: &[String]) -> String {
+    let mut text = format!("there are no numbered images in {folder}");
+    if !is_frames_folder(folder) {
+        _ = write!(text, ", nor in its subfolder {FRAMES_DIR}");
+    }
+    match unnumbered {
+        [] => {}
+        [name] => _ = write!(text, "; the name of {name} does not end in a number"),
+        [name, more @ ..] => {
+            let more = more.len();
+            _ = write!(text, "; the names of {name} and {more} more images do not end in a number");
         }
     }
-}
-
-impl From<BatchError> for Error {
-    fn from(error: BatchError) -> Self {
-        Self::Batch(error)
-    }
-}
-
-impl From<StorageError> for Error {
-    fn from(error: StorageError) -> Self {
-        Self::Storage(error)
-    }
+    text
 }
 
 impl Error {
-    /// `program` was chosen by `setting` and could not be started.
+    /// Creates the error of a program that could not be started; `setting` names the flag and
+    /// variable that chose it.
     pub fn spawn(error: SpawnError, program: PathBuf, setting: &'static str) -> Self {
         Self::Program { program, setting, source: error.into() }
     }

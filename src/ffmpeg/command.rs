@@ -5,35 +5,35 @@ use std::process::Command;
 
 use crate::request::{Codec, FrameRate, ImageFormat, VideoSettings};
 
-/// One encode: frames as IVF on standard input, a video file out.
+/// One run of FFmpeg: frames as IVF on standard input, a video file as output.
 #[derive(Clone, Copy, Debug)]
 pub struct Encode<'a> {
-    /// The program.
+    /// The FFmpeg executable.
     pub ffmpeg: &'a Path,
-    /// What the frames are.
+    /// The format of the frames.
     pub format: ImageFormat,
-    /// The layer of multilayer `OpenEXR` frames that is the picture.
+    /// The layer of multilayer `OpenEXR` frames that holds the picture.
     pub layer: Option<&'a str>,
-    /// Frames a second.
+    /// The frame rate of the video.
     pub fps: FrameRate,
     /// Codec and quality.
     pub video: &'a VideoSettings,
-    /// The video file; its extension chooses the container.
+    /// The video file. Its extension chooses the container.
     pub output: &'a Path,
-    /// Its environment.
+    /// The whole environment of FFmpeg.
     pub environment: &'a [(String, String)],
 }
 
 impl Encode<'_> {
-    /// The command.
+    /// Builds the command.
     pub fn command(&self) -> Command {
-        let mut command = start(self.ffmpeg, self.environment);
+        let mut command = isolated(self.ffmpeg, self.environment);
         command.args(["-hide_banner", "-loglevel", "level+error", "-nostats", "-y"]);
-        // A frame that cannot be decoded is an error, not a frame less.
+        // FFmpeg fails at a frame that it cannot decode. By default it would leave the frame out.
         command.arg("-xerror");
         match self.format {
-            // Here it would refuse every tag that FFmpeg does not know, and Blender
-            // writes one (ResolutionUnit) into each file.
+            // `explode` would refuse every tag that FFmpeg does not know. Blender writes such a
+            // tag (ResolutionUnit) into each TIFF file.
             ImageFormat::Tiff => {}
             ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::OpenExr | ImageFormat::WebP => {
                 command.args(["-err_detect", "explode"]);
@@ -46,10 +46,10 @@ impl Encode<'_> {
             .args(["-f", "ivf", "-c:v", decoder(self.format), "-r", &self.fps.to_string()])
             .args(["-i", "pipe:0", "-an", "-vf", &self.filters()])
             .args(self.encoder())
-            // What players assume of HD video, written down for those that do not.
+            // The colours that most players assume for HD video, for players that do not.
             .args(["-color_range", "tv", "-colorspace", "bt709"])
             .args(["-color_primaries", "bt709", "-color_trc", "bt709"])
-            // The index at the front: a browser plays before it has everything.
+            // With the index at the front, a browser can play the video while it loads.
             .args(["-movflags", "+faststart"])
             .args(["-progress", "pipe:1"])
             .arg(self.output);
@@ -62,16 +62,16 @@ impl Encode<'_> {
             Codec::ProRes => "yuv422p10le",
         };
         let light = match self.format {
-            // OpenEXR is linear light, and would be shown too dark. (The decoder's own
-            // option for this, -apply_trc, is gone in FFmpeg 9.)
+            // OpenEXR stores linear light, which would look too dark. (FFmpeg 9 has removed the
+            // decoder's own option for this, -apply_trc.)
             ImageFormat::OpenExr => "zscale=transferin=linear:transfer=iec61966-2-1,",
             ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Tiff | ImageFormat::WebP => "",
         };
         [
-            // RGB becomes BT.709 (the scaler's own default is BT.601).
+            // The scaler converts RGB to BT.601 by default.
             &format!("{light}scale=out_color_matrix=bt709:out_range=tv"),
             &format!("format={pixels}"),
-            // Halved chroma needs even sizes.
+            // Subsampled chroma needs an even width and height.
             "pad=ceil(iw/2)*2:ceil(ih/2)*2",
             "setsar=1",
             "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709",
@@ -80,11 +80,11 @@ impl Encode<'_> {
     }
 
     fn encoder(&self) -> Vec<String> {
-        let mut words: Vec<String> = Vec::new();
-        let mut push = |more: &[&str]| words.extend(more.iter().map(|&word| word.to_owned()));
+        let mut arguments: Vec<String> = Vec::new();
+        let mut push = |more: &[&str]| arguments.extend(more.iter().map(|&arg| arg.to_owned()));
         match self.video.codec {
             Codec::H264 => push(&["-c:v", "libx264"]),
-            // Apple's players open H.265 under this tag only.
+            // Apple's players open H.265 only with this tag.
             Codec::H265 => {
                 push(&["-c:v", "libx265", "-tag:v", "hvc1", "-x265-params", "log-level=error"]);
             }
@@ -98,7 +98,7 @@ impl Encode<'_> {
                 push(&["-crf", &crf.get().to_string()]);
             }
         }
-        words
+        arguments
     }
 }
 
@@ -112,17 +112,17 @@ fn decoder(format: ImageFormat) -> &'static str {
     }
 }
 
-/// A program that is given this environment and none of ours.
-fn start(program: &Path, environment: &[(String, String)]) -> Command {
+/// A command with exactly this environment.
+fn isolated(program: &Path, environment: &[(String, String)]) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     command
 }
 
-/// Counts the frames that are really in a video, and says what they are; the answer
-/// is for [`VideoInfo::parse`](super::VideoInfo::parse).
+/// Builds the `FFprobe` command that describes a video and counts its frames.
+/// [`VideoInfo::parse`](super::VideoInfo::parse) reads the output.
 pub fn count_frames(ffprobe: &Path, video: &Path, environment: &[(String, String)]) -> Command {
-    let mut command = start(ffprobe, environment);
+    let mut command = isolated(ffprobe, environment);
     command
         .args(["-v", "error", "-show_program_version", "-count_packets"])
         .args(["-select_streams", "v:0"])
@@ -156,12 +156,12 @@ mod tests {
             environment: &[("PATH".to_owned(), "/bin".to_owned())],
         };
         let command = encode.command();
-        let words: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
-        words.join(" ")
+        let arguments: Vec<_> = command.get_args().map(|a| a.to_string_lossy()).collect();
+        arguments.join(" ")
     }
 
     #[test]
-    fn options_of_the_input_stand_before_it() {
+    fn input_options_come_before_the_input() {
         let all = arguments(ImageFormat::OpenExr, Codec::H264, Some("L.Combined"));
         let (before, after) = all.split_once(" -i pipe:0 ").unwrap();
         for option in ["-layer L.Combined", "-c:v exr", "-r 24000/1001"] {
@@ -178,13 +178,13 @@ mod tests {
     }
 
     #[test]
-    fn unknown_tags_of_tiff_are_no_errors() {
+    fn decoding_is_strict_for_every_format_but_tiff() {
         let strict = |format| arguments(format, Codec::H264, None).contains("explode");
         assert!(!strict(ImageFormat::Tiff) && strict(ImageFormat::Png));
     }
 
     #[test]
-    fn each_codec_gets_what_makes_it_play() {
+    fn each_codec_gets_the_options_that_players_need() {
         assert!(arguments(ImageFormat::Png, Codec::H264, None).contains("format=yuv420p"));
         assert!(arguments(ImageFormat::Png, Codec::H265, None).contains("-tag:v hvc1"));
         let prores = arguments(ImageFormat::Png, Codec::ProRes, None);

@@ -1,41 +1,37 @@
-//! Why FFmpeg did not deliver: its ending and its last words → the cause.
+//! FFmpeg's exit status and last log lines → the [`Cause`] of its failure.
 
 use std::collections::VecDeque;
-use std::fmt;
+
+use thiserror::Error;
 
 use crate::ending::{Ending, Killer};
 
-/// How many of its last lines are quoted.
-const TAIL: usize = 12;
+/// How many of the log's last lines are kept.
+const MAX_LINES: usize = 12;
 
-/// The decoders of images, as FFmpeg names them where they speak.
+const SIGKILL: i32 = 9;
+
+/// How the log lines of image decoders begin.
 const DECODERS: [&str; 6] = ["[png @", "[mjpeg @", "[exr @", "[tiff @", "[webp @", "[vp8 @"];
 
-/// Why FFmpeg failed, in terms of who must act.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why FFmpeg failed. The variants differ in who must act, and so in the exit code.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Cause {
     /// This FFmpeg lacks an encoder, decoder or filter.
+    #[error("this FFmpeg lacks an encoder, decoder or filter")]
     Lacking,
     /// The scratch disk is full or cannot be written.
+    #[error("the scratch disk is full or cannot be written")]
     Disk,
-    /// A frame cannot be decoded.
+    /// FFmpeg cannot decode a frame.
+    #[error("FFmpeg cannot decode a frame")]
     Frames,
-    /// It was killed from outside.
+    /// FFmpeg was killed from outside.
+    #[error("FFmpeg was {0}")]
     Killed(Killer),
-    /// It failed otherwise.
+    /// FFmpeg failed in another way, described here.
+    #[error("{0}")]
     Failed(String),
-}
-
-impl fmt::Display for Cause {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lacking => f.write_str("this FFmpeg lacks an encoder, decoder or filter"),
-            Self::Disk => f.write_str("the scratch disk is full or cannot be written"),
-            Self::Frames => f.write_str("FFmpeg cannot decode a frame"),
-            Self::Killed(killer) => write!(f, "FFmpeg was {killer}"),
-            Self::Failed(why) => f.write_str(why),
-        }
-    }
 }
 
 /// The last lines that FFmpeg printed on standard error, in bounded memory.
@@ -43,46 +39,48 @@ impl fmt::Display for Cause {
 pub struct LogTail(VecDeque<String>);
 
 impl LogTail {
-    /// Takes the next line.
+    /// Adds the next line.
     pub fn push(&mut self, line: &str) {
-        if self.0.len() == TAIL {
+        if self.0.len() == MAX_LINES {
             self.0.pop_front();
         }
         self.0.push_back(line.to_owned());
     }
 
-    /// FFmpeg's own words, to be quoted.
-    pub fn last_words(&self) -> Vec<String> {
+    /// The lines to quote.
+    pub fn excerpt(&self) -> Vec<String> {
         self.0.iter().cloned().collect()
     }
 
-    /// Why FFmpeg failed. `killer` is who did it if it was killed.
+    /// The cause of FFmpeg's failure. `killer` applies if FFmpeg ended by SIGKILL.
     pub fn diagnose(&self, ending: Ending, killer: Killer) -> Cause {
-        let said = |text: &str| self.0.iter().any(|line| line.contains(text));
+        let mentions = |text: &str| self.0.iter().any(|line| line.contains(text));
         let lacking =
             ["Unknown encoder", "Unknown decoder", "No such filter", "Unrecognized option"];
-        if lacking.into_iter().any(said) {
+        if lacking.into_iter().any(mentions) {
             return Cause::Lacking;
         }
-        if said("No space left on device") || said("Read-only file system") {
+        if mentions("No space left on device") || mentions("Read-only file system") {
             return Cause::Disk;
         }
-        // "Error submitting packet to decoder" (7), "Error while decoding stream" (5).
-        if said("Error submitting packet to decoder") || said("Error while decoding") {
+        // FFmpeg 7 prints the first message, FFmpeg 5 the second.
+        if mentions("Error submitting packet to decoder") || mentions("Error while decoding") {
             return Cause::Frames;
         }
         match (ending, ending.signal()) {
-            (_, Some(9)) => Cause::Killed(killer),
+            (_, Some(SIGKILL)) => Cause::Killed(killer),
             (_, Some(signal)) => Cause::Failed(format!("FFmpeg crashed (signal {signal})")),
-            (Ending::Code(0), None) => Cause::Failed("FFmpeg ended as if all was well".to_owned()),
-            // Version 5 leaves it at what the decoder said.
-            (_, None) if self.decoder_complained() => Cause::Frames,
+            (Ending::Code(0), None) => {
+                Cause::Failed("FFmpeg ended with exit status 0, but without a result".to_owned())
+            }
+            // FFmpeg 5 sometimes prints nothing but the decoder's message.
+            (_, None) if self.ends_with_decoder_error() => Cause::Frames,
             (ending, None) => Cause::Failed(format!("FFmpeg ended with {ending}")),
         }
     }
 
-    /// Whether the decoder of the frames had the last word.
-    fn decoder_complained(&self) -> bool {
+    /// Whether the last line comes from the decoder of the frames.
+    fn ends_with_decoder_error(&self) -> bool {
         let last = self.0.back();
         last.is_some_and(|line| DECODERS.iter().any(|name| line.starts_with(name)))
     }
@@ -93,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_ffmpeg_says_goes_before_how_it_ended() {
+    fn messages_explain_more_than_the_exit_status() {
         let table = [
             (Ending::Code(1), "[error] Unknown encoder 'libx264'", Cause::Lacking),
             (Ending::Code(8), "[error] Unrecognized option 'apply_trc'.", Cause::Lacking),

@@ -1,17 +1,17 @@
-//! How frames reach FFmpeg: whole images in a stream with lengths.
+//! FFmpeg's input: image files in an IVF stream, which states the length of each.
 //!
-//! `image2pipe` has to find where one image ends and the next begins; it cannot at
-//! all for `OpenEXR` and TIFF, and a damaged PNG swallows those behind it. IVF is
-//! the simplest container there is that tells the lengths: 32 bytes at the
-//! beginning, 12 before each frame. (Layout: FFmpeg's `libavformat/ivfdec.c`.)
+//! FFmpeg's `image2pipe` must find where one image ends and the next begins. It cannot do that
+//! for `OpenEXR` and TIFF, and a damaged PNG swallows the images after it. IVF is the simplest
+//! container that states lengths: 32 bytes at the beginning, 12 before each frame. (Layout:
+//! FFmpeg's `libavformat/ivfdec.c`.)
 
-/// The beginning of the stream. Rate and size are left blank: the rate is given to
-/// FFmpeg as an option and the decoder knows the size.
+/// The header of the stream. Rate and size are left blank: FFmpeg takes the rate from an option,
+/// and the size from the decoder.
 ///
-/// The codec's mark must be `MPNG` whatever the images are, because FFmpeg's PNG
-/// decoder takes images that are not marked as key frames, which IVF cannot do, for
-/// changes of the one before unless it sees that mark (`decode_frame_common` in
-/// `libavcodec/pngdec.c`). Other decoders do not look at it: `-c:v` chooses them.
+/// The codec must be `MPNG`, whatever the format of the images is. With any other, FFmpeg's PNG
+/// decoder takes an image that is not marked as a key frame for a change to the previous one
+/// (`decode_frame_common` in `libavcodec/pngdec.c`), and IVF has no such mark. Other decoders
+/// ignore the codec here: `-c:v` chooses them.
 #[rustfmt::skip]
 pub const FILE_HEADER: [u8; 32] = [
     b'D', b'K', b'I', b'F',
@@ -24,8 +24,8 @@ pub const FILE_HEADER: [u8; 32] = [
     0, 0, 0, 0,
 ];
 
-/// What precedes the `index`-th image, from 0. `None` for an image too large for the
-/// container, 4 GiB.
+/// The header of the image with this index, from 0, and this length in bytes; `None` for an image
+/// of 4 GiB or more, which IVF cannot hold.
 pub fn packet_header(index: u64, length: usize) -> Option<[u8; 12]> {
     let mut header = [0; 12];
     let (size, position) = header.split_at_mut(4);
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stream_is_laid_out_as_ffmpeg_reads_it() {
+    fn headers_have_the_layout_that_ffmpeg_reads() {
         assert_eq!(FILE_HEADER.get(..12), Some(&b"DKIF\0\0\x20\0MPNG"[..]));
         assert_eq!(packet_header(3, 258), Some([2, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0]));
         assert_eq!(packet_header(0, usize::MAX), None);

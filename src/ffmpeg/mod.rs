@@ -1,10 +1,9 @@
-//! FFmpeg: how frames reach it, its command line, its progress, its failures, and
-//! what `FFprobe` says of the result.
+//! FFmpeg: its input stream, its command line, its progress and its failures, and `FFprobe`'s
+//! description of the result.
 //!
-//! Pure translation, as [`blender`](crate::blender). FFmpeg's exit status proves
-//! little: it is 0 for a video that stops at a damaged frame, and a valid but short
-//! file can be left by one that was stopped. What counts is the number of frames in
-//! the result.
+//! This module translates, as [`blender`](crate::blender) does. FFmpeg's exit status proves
+//! little: it is 0 for a video that ends at a damaged frame, and an FFmpeg that was stopped can
+//! leave a valid but short file. What counts is the number of frames in the result.
 
 mod command;
 mod failure;

@@ -1,30 +1,31 @@
-//! What `FFprobe` says of a video.
+//! `FFprobe`'s description of a video.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// A video, as it was measured after it was written.
+/// The properties of a finished video.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VideoInfo {
-    /// `h264`, `hevc`, `prores`.
+    /// The codec, as FFmpeg names it: `h264`, `hevc`, `prores`.
     pub codec: String,
-    /// Width in pixels.
+    /// The width in pixels.
     pub width: u32,
-    /// Height in pixels.
+    /// The height in pixels.
     pub height: u32,
     /// The pixel format: `yuv420p`.
     pub pixels: String,
-    /// Frames a second, as FFmpeg writes it: `24/1`.
+    /// The frame rate in frames per second, as FFmpeg writes it: `24/1`.
     pub fps: String,
-    /// How many frames there are: counted, not read from a header.
+    /// The number of frames: counted, not read from a header.
     pub frames: u64,
     /// The version of FFmpeg.
     pub ffmpeg: String,
 }
 
 impl VideoInfo {
-    /// Reads the output of [`count_frames`](super::count_frames).
+    /// Parses the output of [`count_frames`](super::count_frames); `None` if it describes no
+    /// video.
     pub fn parse(json: &str) -> Option<Self> {
         let output: Output = serde_json::from_str(json).ok()?;
         let stream = output.streams.into_iter().next()?;
@@ -76,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_answer_of_ffprobe_is_understood() {
+    fn the_output_of_ffprobe_is_parsed() {
         let json = r#"{"program_version": {"version": "5.1.9"}, "streams": [{"codec_name": "h264", "width": 66,
             "height": 50, "pix_fmt": "yuv420p", "avg_frame_rate": "24000/1001",
             "nb_read_packets": "6"}]}"#;

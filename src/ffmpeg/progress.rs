@@ -1,24 +1,24 @@
-//! FFmpeg's `-progress` lines: `key=value`, a block every half second.
+//! FFmpeg's `-progress` output: blocks of `key=value` lines, one block every half second.
 
-/// How far the encode is, at the end of a block.
+/// The progress of an encode, at the end of a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
-    /// Frames encoded.
+    /// Frames encoded so far.
     pub frames: u64,
-    /// Frames that FFmpeg invented to keep the rate; must stay 0.
+    /// Frames that FFmpeg duplicated to keep the frame rate; must stay 0.
     pub duplicated: u64,
-    /// Frames that FFmpeg left out; must stay 0.
+    /// Frames that FFmpeg dropped to keep the frame rate; must stay 0.
     pub dropped: u64,
 }
 
-/// Collects the lines of a block.
+/// Parser of the output, line by line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProgressParser {
     block: Progress,
 }
 
 impl ProgressParser {
-    /// Takes the next line; the last one of a block gives the progress.
+    /// Parses the next line. Returns the progress after the last line of a block.
     pub fn push(&mut self, line: &str) -> Option<Progress> {
         let (key, value) = line.split_once('=')?;
         let value = value.trim();

@@ -1,9 +1,9 @@
-//! The HTTP client below the AWS SDK: TLS by rustls, names resolved in Rust.
+//! The HTTP client below the AWS SDK: TLS by rustls, host names resolved in Rust.
 //!
-//! `getaddrinfo` of a static glibc loads the NSS modules that the root file
-//! system's `nsswitch.conf` names, built for another glibc, and can die of it
-//! (rust-lang/rust issue 100711). A container's root file system is somebody
-//! else's, so names are resolved from `/etc/hosts` and `/etc/resolv.conf` alone.
+//! `getaddrinfo` of a static glibc loads the NSS modules that `nsswitch.conf` of the root file
+//! system names. They are built for another glibc, and loading them can crash the process
+//! (rust-lang/rust issue 100711). The root file system belongs to the container, so names are
+//! resolved from `/etc/hosts` and `/etc/resolv.conf` alone.
 
 mod watched;
 
@@ -21,26 +21,27 @@ use hickory_resolver::{Resolver, TokioResolver};
 pub use watched::Meter;
 use watched::watched;
 
-/// How long an idle connection is kept. Frames can be minutes apart, and S3 closes
-/// idle connections after some seconds: one that is reused just then stalls the
-/// upload (aws-sdk-rust issue 1417).
-const IDLE: Duration = Duration::from_secs(5);
+/// How long an idle connection is kept. Frames can be minutes apart, and S3 closes idle
+/// connections after some seconds. An upload that reuses a connection at that moment stalls
+/// (aws-sdk-rust issue 1417).
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A client for the SDK and its credential providers.
+/// Creates the client of the SDK and its credential providers.
 pub fn client() -> SharedHttpClient {
-    let builder =
-        Builder::new().pool_idle_timeout(IDLE).tls_provider(Provider::Rustls(CryptoMode::Ring));
+    let builder = Builder::new()
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .tls_provider(Provider::Rustls(CryptoMode::Ring));
     watched(builder.build_with_resolver(Dns::from_system()))
 }
 
-/// A client for `http:` alone: it looks for no certificate authorities, which takes time,
-/// and a warning where the system has none.
+/// Creates a client for `http:` alone. It loads no certificate authorities: that takes time, and
+/// logs a warning on a system without any.
 pub fn plain_client() -> SharedHttpClient {
     let builder = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
-    let nobody = TlsContext::builder().with_trust_store(TrustStore::empty()).build();
-    let builder = match nobody {
-        Ok(nobody) => builder.tls_context(nobody),
-        // Nothing was configured that could be wrong; with authorities it works as well.
+    let no_authorities = TlsContext::builder().with_trust_store(TrustStore::empty()).build();
+    let builder = match no_authorities {
+        Ok(no_authorities) => builder.tls_context(no_authorities),
+        // Cannot happen: an empty trust store is valid. The default one would work as well.
         Err(_) => builder,
     };
     watched(builder.build_with_resolver(Dns::from_system()))
@@ -53,7 +54,7 @@ impl Dns {
     fn from_system() -> Self {
         let provider = TokioConnectionProvider::default();
         let builder = TokioResolver::builder(provider.clone()).unwrap_or_else(|error| {
-            // A root file system without resolv.conf: addresses and hosts still work.
+            // Without resolv.conf, IP addresses and names in /etc/hosts still work.
             tracing::debug!(%error, "no DNS servers: /etc/resolv.conf cannot be read");
             Resolver::builder_with_config(ResolverConfig::new(), provider)
         });

@@ -1,11 +1,10 @@
-//! What passes through the HTTP client, bounded on its way in and counted on its way out.
+//! Limits the size of responses, and counts how much of a request has been sent.
 //!
-//! The SDK gathers every answer in memory that is not an object's content, whatever its size:
-//! a store that never stops sending would take all memory. And it hands a request over in one
-//! piece and knows no more of it until there is an answer, so that an upload which moves slowly
-//! looks like one that hangs.
+//! The SDK collects every response in memory, whatever its size, unless it is the content of an
+//! object. A store that never stops sending would take all memory. The SDK also hands over the body
+//! of a request in one piece, and reports nothing until the response arrives. A slow upload would
+//! look like one that hangs.
 
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -14,39 +13,39 @@ use aws_sdk_s3::primitives::SdkBody;
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use tokio::sync::watch;
 
-/// More than any answer has that is no object, in bytes. The largest are pages of a listing,
-/// with a thousand keys of a kilobyte each, in which every byte can take three letters.
-const LARGEST_ANSWER: u64 = 16 * 1024 * 1024;
+/// The largest response without the content of an object, in bytes. The largest real ones are pages
+/// of a listing: a thousand keys of a kilobyte each, with up to three characters for each byte.
+const MAX_RESPONSE: u64 = 16 * 1024 * 1024;
 
-/// More than any answer has that says why nothing was done. What follows tells nothing.
-const LARGEST_REFUSAL: u64 = 256 * 1024;
+/// How much of an error response is read, in bytes. No real one is longer.
+const MAX_ERROR_RESPONSE: u64 = 256 * 1024;
 
-/// How much of a request is handed over at once, and how exactly it is known how much was.
-const PIECE: usize = 128 * 1024;
+/// The largest piece of a body that is passed on at once, in bytes. A [`Meter`] is this precise.
+const MAX_PIECE: usize = 128 * 1024;
 
-/// Counts how much of a request's body the connection has taken.
+/// Counts the bytes of a request's body that the connection has taken.
 #[derive(Clone, Debug, Default)]
 pub struct Meter(watch::Sender<u64>);
 
 impl Meter {
-    /// How many bytes were taken, now and whenever these are more.
+    /// The number of bytes taken so far. The receiver is notified of changes.
     pub fn taken(&self) -> watch::Receiver<u64> {
         self.0.subscribe()
     }
 
-    /// So many more were taken.
+    /// Adds `bytes` to those taken.
     pub fn add(&self, bytes: u64) {
         self.0.send_modify(|taken| *taken += bytes);
     }
 }
 
-/// `client` with what passes through it bounded and counted. A request is counted whose
-/// extensions have a [`Meter`].
+/// Wraps `client`: the size of responses is limited, and the bodies of requests that carry a
+/// [`Meter`] as an extension are counted.
 pub(super) fn watched(client: SharedHttpClient) -> SharedHttpClient {
     SharedHttpClient::new(Watched(client))
 }
@@ -67,66 +66,111 @@ impl HttpClient for Watched<SharedHttpClient> {
 impl HttpConnector for Watched<SharedHttpConnector> {
     fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
         if let Some(meter) = request.extension::<Meter>().cloned() {
-            let metered = Metered { body: request.take_body(), rest: Bytes::new(), meter };
-            *request.body_mut() = SdkBody::from_body_1_x(metered);
+            let body = WatchedBody::new(request.take_body(), meter);
+            *request.body_mut() = SdkBody::from_body_1_x(body);
         }
-        // The content of an object is read piece by piece, and its size is known before.
+        // The caller reads the content of an object piece by piece, and knows its size.
         let query = request.uri().split_once('?').map_or("", |(_, query)| query);
         let is_object = query.split('&').any(|pair| pair == "x-id=GetObject");
-        let answer = self.0.call(request);
+        let response = self.0.call(request);
         HttpConnectorFuture::new(async move {
-            let answer = answer.await?;
-            let bound = match answer.status().is_success() {
-                true if is_object => return Ok(answer),
-                true => Bound { left: LARGEST_ANSWER, beyond: Beyond::Fail },
-                false => Bound { left: LARGEST_REFUSAL, beyond: Beyond::End },
+            let response = response.await?;
+            let limit = match response.status().is_success() {
+                true if is_object => return Ok(response),
+                true => SizeLimit { left: MAX_RESPONSE, excess: Excess::Fail },
+                false => SizeLimit { left: MAX_ERROR_RESPONSE, excess: Excess::Truncate },
             };
-            Ok(bound.put_on(answer))
+            Ok(response.map(|body| SdkBody::from_body_1_x(WatchedBody::new(body, limit))))
         })
     }
 }
 
-/// How much of an answer is read.
-#[derive(Clone, Copy, Debug)]
-struct Bound {
-    left: u64,
-    beyond: Beyond,
+/// What is done with each piece of a body before it is passed on.
+trait Watch: Unpin {
+    /// Admits a piece of `length` bytes.
+    ///
+    /// # Errors
+    /// If the body is too long.
+    fn admit(&mut self, length: u64) -> Result<(), TooLong>;
+
+    /// Whether the rest of the body is dropped.
+    fn is_closed(&self) -> bool;
+
+    /// The size of what is passed on, given that of the whole body.
+    fn size_hint(&self, body: SizeHint) -> SizeHint;
 }
 
-/// What happens to what is longer.
-#[derive(Clone, Copy, Debug)]
-enum Beyond {
-    /// It is no answer.
-    Fail,
-    /// The rest is left out.
-    End,
-}
+impl Watch for Meter {
+    fn admit(&mut self, length: u64) -> Result<(), TooLong> {
+        self.add(length);
+        Ok(())
+    }
 
-impl Bound {
-    fn put_on(self, answer: HttpResponse) -> HttpResponse {
-        answer.map(|body| SdkBody::from_body_1_x(Bounded { body, bound: self }))
+    fn is_closed(&self) -> bool {
+        false
+    }
+
+    fn size_hint(&self, body: SizeHint) -> SizeHint {
+        body
     }
 }
 
-/// The body of an answer.
-struct Bounded {
-    body: SdkBody,
-    bound: Bound,
+/// Limits the size of a body.
+#[derive(Clone, Copy, Debug)]
+struct SizeLimit {
+    /// The bytes that may still be read.
+    left: u64,
+    excess: Excess,
 }
 
-/// An answer that is too long.
-#[derive(Debug)]
+/// What happens to a body that is longer than its limit.
+#[derive(Clone, Copy, Debug)]
+enum Excess {
+    /// Reading it fails.
+    Fail,
+    /// Its rest is dropped.
+    Truncate,
+}
+
+/// A response that is longer than any real one.
+#[derive(Debug, thiserror::Error)]
+#[error("the response is longer than {MAX_RESPONSE} bytes, the most that a store may send")]
 struct TooLong;
 
-impl fmt::Display for TooLong {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the answer is longer than any can be, {LARGEST_ANSWER} bytes")
+impl Watch for SizeLimit {
+    fn admit(&mut self, length: u64) -> Result<(), TooLong> {
+        if length > self.left && matches!(self.excess, Excess::Fail) {
+            return Err(TooLong);
+        }
+        self.left = self.left.saturating_sub(length);
+        Ok(())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.left == 0 && matches!(self.excess, Excess::Truncate)
+    }
+
+    /// Unknown: the body may be truncated.
+    fn size_hint(&self, _: SizeHint) -> SizeHint {
+        SizeHint::default()
     }
 }
 
-impl std::error::Error for TooLong {}
+/// A body that is passed on in pieces of [`MAX_PIECE`] bytes at most, under a [`Watch`].
+struct WatchedBody<W> {
+    body: SdkBody,
+    /// The part of `body` that was read but not yet passed on.
+    rest: Bytes,
+    watch: W,
+}
 
-impl Body for Bounded {
+impl<W> WatchedBody<W> {
+    fn new(body: SdkBody, watch: W) -> Self {
+        Self { body, rest: Bytes::new(), watch }
+    }
+}
+
+impl<W: Watch> Body for WatchedBody<W> {
     type Data = Bytes;
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -134,42 +178,9 @@ impl Body for Bounded {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        if self.bound.left == 0 && matches!(self.bound.beyond, Beyond::End) {
+        if self.watch.is_closed() {
             return Poll::Ready(None);
         }
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        let length = match &frame {
-            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
-            Some(Err(_)) | None => 0,
-        };
-        if length > self.bound.left && matches!(self.bound.beyond, Beyond::Fail) {
-            return Poll::Ready(Some(Err(TooLong.into())));
-        }
-        self.bound.left = self.bound.left.saturating_sub(length);
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-}
-
-/// The body of a request, handed over piece by piece.
-struct Metered {
-    body: SdkBody,
-    /// What has come out of it and is not handed over.
-    rest: Bytes,
-    meter: Meter,
-}
-
-impl Body for Metered {
-    type Data = Bytes;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.rest.is_empty() {
             match ready!(Pin::new(&mut self.body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {
@@ -179,10 +190,10 @@ impl Body for Metered {
                 end => return Poll::Ready(end),
             }
         }
-        let length = self.rest.len().min(PIECE);
+        let length = self.rest.len().min(MAX_PIECE);
         let piece = self.rest.split_to(length);
-        self.meter.add(length as u64);
-        Poll::Ready(Some(Ok(Frame::data(piece))))
+        let admitted = self.watch.admit(length as u64);
+        Poll::Ready(Some(admitted.map(|()| Frame::data(piece)).map_err(Into::into)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -191,12 +202,12 @@ impl Body for Metered {
 
     fn size_hint(&self) -> SizeHint {
         let (rest, hint) = (self.rest.len() as u64, self.body.size_hint());
-        let mut sum = SizeHint::new();
-        sum.set_lower(hint.lower() + rest);
+        let mut whole = SizeHint::new();
+        whole.set_lower(hint.lower() + rest);
         if let Some(upper) = hint.upper() {
-            sum.set_upper(upper + rest);
+            whole.set_upper(upper + rest);
         }
-        sum
+        self.watch.size_hint(whole)
     }
 }
 
@@ -204,7 +215,8 @@ impl Body for Metered {
 mod tests {
     use super::*;
 
-    async fn read<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Result<Vec<usize>, B::Error> {
+    /// The lengths of a body's pieces.
+    async fn pieces<B: Body<Data = Bytes> + Unpin>(mut body: B) -> Result<Vec<usize>, B::Error> {
         let mut pieces = Vec::new();
         while let Some(frame) =
             std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await
@@ -214,33 +226,34 @@ mod tests {
         Ok(pieces)
     }
 
-    /// An answer of so many bytes, of which so many are read at most.
-    fn answer(length: usize, left: u64, beyond: Beyond) -> Bounded {
-        Bounded { body: SdkBody::from(vec![b'x'; length]), bound: Bound { left, beyond } }
+    /// A response of `length` bytes, of which `left` may be read.
+    fn response(length: usize, left: u64, excess: Excess) -> WatchedBody<SizeLimit> {
+        WatchedBody::new(SdkBody::from(vec![b'x'; length]), SizeLimit { left, excess })
     }
 
     #[tokio::test]
-    async fn an_answer_that_is_too_long_is_none_and_a_refusal_is_cut_short() {
-        for beyond in [Beyond::Fail, Beyond::End] {
-            assert_eq!(read(answer(10, 10, beyond)).await.unwrap(), [10]);
+    async fn a_response_that_is_too_long_fails_and_an_error_response_is_truncated() {
+        for excess in [Excess::Fail, Excess::Truncate] {
+            assert_eq!(pieces(response(10, 10, excess)).await.unwrap(), [10]);
         }
-        let error = read(answer(11, 10, Beyond::Fail)).await.unwrap_err();
-        assert!(error.to_string().contains("longer than any can be"), "{error}");
-        assert_eq!(read(answer(11, 0, Beyond::End)).await.unwrap(), [0; 0]);
+        let error = pieces(response(11, 10, Excess::Fail)).await.unwrap_err();
+        assert!(error.to_string().contains("longer than"), "{error}");
+        assert_eq!(pieces(response(11, 0, Excess::Truncate)).await.unwrap(), [0; 0]);
+        let long = response(MAX_PIECE * 2, MAX_PIECE as u64, Excess::Truncate);
+        assert_eq!(pieces(long).await.unwrap(), [MAX_PIECE]);
     }
 
     #[tokio::test]
-    async fn a_request_is_counted_as_it_is_taken() {
+    async fn a_request_is_counted_as_the_connection_takes_it() {
         let meter = Meter::default();
-        let (length, taken) = (PIECE * 2 + 7, meter.taken());
-        let (body, rest) = (SdkBody::from(vec![b'x'; length]), Bytes::new());
-        let mut body = Metered { body, rest, meter };
+        let (length, taken) = (MAX_PIECE * 2 + 7, meter.taken());
+        let mut body = WatchedBody::new(SdkBody::from(vec![b'x'; length]), meter);
         assert_eq!(body.size_hint().exact(), Some(length as u64));
         let first = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await;
-        assert_eq!(first.unwrap().unwrap().data_ref().unwrap().len(), PIECE);
-        assert_eq!(*taken.borrow(), PIECE as u64);
-        assert_eq!(body.size_hint().exact(), Some((PIECE + 7) as u64));
-        assert_eq!(read(body).await.unwrap(), [PIECE, 7]);
+        assert_eq!(first.unwrap().unwrap().data_ref().unwrap().len(), MAX_PIECE);
+        assert_eq!(*taken.borrow(), MAX_PIECE as u64);
+        assert_eq!(body.size_hint().exact(), Some((MAX_PIECE + 7) as u64));
+        assert_eq!(pieces(body).await.unwrap(), [MAX_PIECE, 7]);
         assert_eq!(*taken.borrow(), length as u64);
     }
 }

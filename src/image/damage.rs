@@ -1,4 +1,4 @@
-//! What keeps a file from being a whole image.
+//! Reasons why a file is not a whole image.
 
 use std::fmt;
 use std::io;
@@ -8,25 +8,25 @@ use thiserror::Error;
 use crate::placeholder::Placeholder;
 use crate::request::ImageFormat;
 
-/// Why a file is not a whole image. Continues the name of the file:
-/// "`0001.png` ends after 8192 bytes, ...".
+/// Why a file is not a whole image. The messages continue the name of the file: "`0001.png` ends
+/// after 8192 bytes, ...".
 #[derive(Debug, Error)]
 pub enum Damage {
     /// The file has no bytes.
     #[error("is empty (0 bytes)")]
     Empty,
-    /// The file begins like something else.
+    /// The file does not begin like an image of the expected format.
     #[error("is not a {expected} image: it {}", beginning(*found))]
-    NotThisFormat {
-        /// The format that its name promises.
+    WrongFormat {
+        /// The format that the file's name promises.
         expected: ImageFormat,
-        /// The format that its first bytes are of.
+        /// The format that the first bytes indicate, if they indicate one.
         found: Option<ImageFormat>,
     },
-    /// The file is something that lies in the place of an image.
+    /// The file is a placeholder, such as a Git LFS pointer.
     #[error("is {0}")]
-    Instead(Placeholder),
-    /// The file has several images, to be shown one after the other.
+    Placeholder(Placeholder),
+    /// The file is an animation of several images.
     #[error("is an animation, and a frame is one image")]
     Animation,
     /// The file ends before the image does.
@@ -46,7 +46,7 @@ pub enum Damage {
     Corrupt {
         /// The contradiction.
         what: &'static str,
-        /// Its place, in bytes from the beginning.
+        /// Its offset in bytes, from 0.
         offset: u64,
     },
     /// The file could not be read.
@@ -54,7 +54,7 @@ pub enum Damage {
     Io(#[from] io::Error),
 }
 
-/// How a file begins, to follow "it".
+/// How the file begins, to follow "it".
 fn beginning(found: Option<ImageFormat>) -> impl fmt::Display {
     fmt::from_fn(move |f| match found {
         Some(found) => write!(f, "begins like {found}"),

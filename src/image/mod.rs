@@ -1,22 +1,20 @@
-//! Proves that an image file is whole.
+//! Checks whether an image file is whole.
 //!
-//! Blender can report `Saved:` and exit with 0 although the disk is full. Seen
-//! in Blender 3.4: OpenEXR, TIFF and WebP files that were empty or cut. FFmpeg
-//! is no judge of them either: it makes a picture of a cut OpenEXR file and
-//! reports no error. So each frame is walked from its first structure to its
-//! last before it is delivered, and again before it becomes part of a video.
+//! Blender can report `Saved:` and exit with 0 although the disk is full. Blender 3.4 was seen to
+//! leave OpenEXR, TIFF and WebP files that were empty or cut short. FFmpeg does not notice,
+//! either: it decodes a picture from an OpenEXR file that is cut short, and reports no error. So
+//! the worker walks each frame's file from its first structure to its last, before it delivers
+//! the frame and again before it adds the frame to a video.
 //!
-//! *Whole* means: everything the file says it holds is there. Pixels are not
-//! decoded. Only PNG carries checksums, and they are verified; in the other
-//! formats, a changed byte in the middle of compressed pixels stays unseen.
+//! *Whole* means that everything that the file's headers promise is there. Pixels are not
+//! decoded. PNG carries checksums, which are verified. In the other formats, a changed byte in
+//! the middle of compressed pixels goes unnoticed.
 //!
-//! Bytes after the end of an image are accepted in every format: the image
-//! itself is whole, and decoders stop where it ends. To refuse such a frame
-//! would mean to render a good one again.
+//! Bytes after the end of an image are accepted in every format: the image itself is whole, and
+//! decoders stop where it ends. Refusing such a frame would only render a good frame again.
 //!
-//! Invariants, whatever the bytes are: a check never panics, takes time in
-//! proportion to the length of the file, and holds at most a few hundred
-//! kilobytes.
+//! Invariants, whatever the bytes are: a check never panics, takes time in proportion to the
+//! length of the file, and holds at most a few hundred kilobytes.
 
 mod damage;
 mod exr;
@@ -49,28 +47,27 @@ fn format_of(head: [u8; SIGNATURE_LENGTH]) -> Option<ImageFormat> {
     }
 }
 
-/// What is known of a frame that was found whole.
+/// The properties of an image that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
-    /// Width in pixels, never 0. In OpenEXR this is the display window, the
-    /// size of the picture FFmpeg makes of it.
+    /// The width in pixels, never 0. For OpenEXR this is the width of the display window, which
+    /// FFmpeg decodes.
     pub width: u32,
-    /// Height in pixels, never 0.
+    /// The height in pixels, never 0.
     pub height: u32,
-    /// The layer that holds the rendered picture when it is not in plain
-    /// channels: `ViewLayer.Combined` in a multilayer OpenEXR file by Blender.
-    /// FFmpeg finds the picture only when told (`-layer`).
+    /// The layer that holds the rendered picture, if it is not in plain channels:
+    /// `ViewLayer.Combined` in Blender's multilayer OpenEXR files. FFmpeg needs it for `-layer`.
     pub layer: Option<String>,
     /// The part of a multipart OpenEXR file that holds the picture, from 0.
     ///
-    /// FFmpeg decodes only part 0 correctly. With `-part 1` it takes the header
-    /// of the second part and the pixels of the first, and reports no error
-    /// (seen in FFmpeg 5.1; the source of FFmpeg 7 is no different).
+    /// FFmpeg decodes only part 0 correctly. With `-part 1` it combines the header of the second
+    /// part with the pixels of the first, and reports no error (seen in FFmpeg 5.1; the source of
+    /// FFmpeg 7 is no different).
     pub part: u32,
 }
 
 impl Frame {
-    /// A frame in plain channels; its size was read at `offset`.
+    /// A frame in plain channels, whose size was read at `offset`.
     fn plain(width: u32, height: u32, offset: u64) -> Result<Self, Damage> {
         if width == 0 || height == 0 {
             return Err(Damage::Corrupt { what: "the image has a width or height of 0", offset });
@@ -79,14 +76,13 @@ impl Frame {
     }
 }
 
-/// Long enough for the longest signature, and shorter than any image.
+/// The length of the longest signature, in bytes. Every image is longer.
 const SIGNATURE_LENGTH: usize = 12;
 
-/// Says whether `reader` is, from its first byte, one whole image of `format`.
+/// Checks that `reader` holds, from its first byte on, one whole image of `format`.
 ///
 /// # Errors
-///
-/// [`Damage`] tells what is missing or wrong.
+/// The [`Damage`]: the first thing that is missing or wrong.
 pub fn check<R: BufRead + Seek>(format: ImageFormat, reader: R) -> Result<Frame, Damage> {
     let mut source = Source::new(reader)?;
     let found = format_of(source.bytes("the signature")?);
@@ -94,11 +90,11 @@ pub fn check<R: BufRead + Seek>(format: ImageFormat, reader: R) -> Result<Frame,
         source.seek(0, "the signature")?;
         let start = source.bytes::<{ Placeholder::ENOUGH }>("the signature").unwrap_or_default();
         if let Some(placeholder) = Placeholder::of(&start) {
-            return Err(Damage::Instead(placeholder));
+            return Err(Damage::Placeholder(placeholder));
         }
     }
     if found != Some(format) {
-        return Err(Damage::NotThisFormat { expected: format, found });
+        return Err(Damage::WrongFormat { expected: format, found });
     }
     source.seek(0, "the signature")?;
     match format {

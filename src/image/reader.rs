@@ -1,6 +1,5 @@
-//! Reading with the end of the file in view: every read and every step says
-//! what it is inside of, and fails as [`Damage::Truncated`] if the file ends
-//! first.
+//! Reading of a file whose length is known. Every read and every step names the structure that
+//! it is inside of, and fails with [`Damage::Truncated`] if the file ends first.
 
 use std::io::{self, BufRead, Read, Seek, SeekFrom};
 
@@ -18,6 +17,7 @@ pub(super) struct Source<R> {
 }
 
 impl<R: BufRead + Seek> Source<R> {
+    /// A source at the first byte of `inner`, which must not be empty.
     pub(super) fn new(mut inner: R) -> Result<Self, Damage> {
         let length = inner.seek(SeekFrom::End(0))?;
         if length == 0 {
@@ -27,7 +27,7 @@ impl<R: BufRead + Seek> Source<R> {
         Ok(Self { inner, position: 0, length })
     }
 
-    /// Offset of the next byte.
+    /// The offset of the next byte.
     pub(super) fn position(&self) -> u64 {
         self.position
     }
@@ -61,7 +61,7 @@ impl<R: BufRead + Seek> Source<R> {
         self.bytes::<1>(inside).map(|[byte]| byte)
     }
 
-    /// Hands the next `count` bytes to `sink`, a block at a time.
+    /// Passes the next `count` bytes to `sink`, a block at a time.
     pub(super) fn feed(
         &mut self,
         count: u64,
@@ -81,19 +81,18 @@ impl<R: BufRead + Seek> Source<R> {
         Ok(())
     }
 
-    /// Goes to the byte after the next `delimiter`, which must not be the last
-    /// of the file, and returns how many bytes came before the delimiter.
+    /// Moves to the byte after the next `delimiter`, which must not be the last byte of the file.
+    /// Returns how many bytes came before the delimiter.
     pub(super) fn skip_past(&mut self, delimiter: u8, inside: &'static str) -> Result<u64, Damage> {
         let passed = self.inner.skip_until(delimiter)? as u64;
         self.position += passed;
-        // At the end of the file, a delimiter that is the last byte cannot be
-        // told from none. Something has to follow it in any case.
+        // At the end of the file, `skip_until` does not tell whether it found the delimiter.
+        // Something must follow the delimiter in any case.
         self.require(self.position, 1, inside)?;
         Ok(passed.saturating_sub(1))
     }
 
-    /// The bytes up to the next 0, which is passed over; `None` when that is
-    /// more than `limit`.
+    /// The bytes up to the next 0, which is skipped; `None` if there are more than `limit`.
     pub(super) fn text(
         &mut self,
         limit: u64,
@@ -112,13 +111,15 @@ impl<R: BufRead + Seek> Source<R> {
         Err(self.ended(1, inside))
     }
 
+    /// Skips the next `count` bytes.
     pub(super) fn skip(&mut self, count: u64, inside: &'static str) -> Result<(), Damage> {
         self.seek(self.position.saturating_add(count), inside)
     }
 
+    /// Moves to the byte at `position`.
     pub(super) fn seek(&mut self, position: u64, inside: &'static str) -> Result<(), Damage> {
         self.require(position, 0, inside)?;
-        // A relative step lets a `BufReader` keep what it has read already.
+        // A relative step lets a `BufReader` keep its buffer.
         match position.checked_signed_diff(self.position) {
             Some(step) => self.inner.seek_relative(step)?,
             None => {
@@ -133,7 +134,7 @@ impl<R: BufRead + Seek> Source<R> {
         let count = buffer.len() as u64;
         self.require(self.position, count, inside)?;
         self.inner.read_exact(buffer).map_err(|error| match error.kind() {
-            // The file was cut after its length was taken.
+            // The file was cut after its length was determined.
             io::ErrorKind::UnexpectedEof => self.ended(count, inside),
             _ => Damage::Io(error),
         })?;

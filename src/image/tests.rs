@@ -50,7 +50,7 @@ fn a_frame_is_of_no_other_format() {
             let result = check(format, Cursor::new(sample.bytes));
             match result {
                 Ok(_) => assert_eq!(format, sample.format),
-                Err(Damage::NotThisFormat { expected, found }) => {
+                Err(Damage::WrongFormat { expected, found }) => {
                     assert_eq!((expected, found), (format, Some(sample.format)));
                     assert_ne!(format, sample.format);
                 }
@@ -64,7 +64,7 @@ fn a_frame_is_of_no_other_format() {
 fn a_file_of_zeros_is_of_no_format() {
     for format in ImageFormat::ALL {
         let result = check(format, Cursor::new([0; 4096]));
-        assert!(matches!(result, Err(Damage::NotThisFormat { found: None, .. })));
+        assert!(matches!(result, Err(Damage::WrongFormat { found: None, .. })));
     }
 }
 
@@ -93,7 +93,7 @@ fn a_format_is_known_by_its_extension() {
 
 #[test]
 fn damage_reads_on_from_the_name_of_the_file() {
-    let not_this = |found| Damage::NotThisFormat { expected: ImageFormat::Png, found };
+    let not_this = |found| Damage::WrongFormat { expected: ImageFormat::Png, found };
     for (damage, words) in [
         (Damage::Empty, "is empty (0 bytes)"),
         (not_this(Some(ImageFormat::WebP)), "is not a PNG image: it begins like WebP"),

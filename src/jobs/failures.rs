@@ -1,5 +1,4 @@
-//! Why jobs on AWS Batch failed: how their last attempts ended, and what these left in their
-//! reports.
+//! Why jobs on AWS Batch failed: the exit code of their last attempt, and the cause in its report.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
@@ -15,22 +14,22 @@ use crate::exit::Exit;
 use crate::printable::printable;
 use crate::request::{JobId, Location, REPORTS_DIR};
 use crate::storage::Storage;
-use crate::worker::report::{Action, LARGEST_REPORT, of_attempt};
+use crate::worker::report::{Action, LARGEST_REPORT, batch_file_name};
 
-/// So many are told of one by one, with what their reports say: whole arrays fail of one
-/// cause.
-const ONE_BY_ONE: usize = 100;
+/// How many failed jobs are listed one by one, with the causes in their reports. The others are
+/// counted by exit code, because often a whole array fails for one cause.
+const MAX_LISTED: usize = 100;
 
-/// Reports that are read at once.
-const AT_ONCE: usize = 8;
+/// How many reports are read in parallel.
+const CONCURRENCY: usize = 8;
 
-/// How much is told of a cause, in characters: more than any has that is ours.
-const LONGEST_CAUSE: usize = 4000;
+/// The most characters of a cause that are shown: more than any cause that the worker writes.
+const MAX_CAUSE_CHARS: usize = 4000;
 
-/// How long a report may take. It is of use, not needed.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time limit for reading a report, which is useful but not required.
+const REPORT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// All jobs that have failed, as far as they have been looked at.
+/// All failed jobs that have been examined so far.
 #[derive(Debug, Default)]
 pub struct Failures {
     all: Vec<FailedJob>,
@@ -38,54 +37,55 @@ pub struct Failures {
 }
 
 impl Failures {
-    /// How many there are.
+    /// Returns the number of failed jobs.
     pub fn count(&self) -> usize {
         self.all.len()
     }
 
-    /// All of them.
+    /// Returns all failed jobs, including those that are not listed one by one.
     pub fn all(&self) -> &[FailedJob] {
         &self.all
     }
 
-    /// Of those after the first `known`: the ones that are told of one by one, and how the
-    /// others ended, if there are others.
-    pub fn beyond(&self, known: usize) -> (&[FailedJob], Option<String>) {
+    /// Splits the jobs after the first `known` into those that are listed one by one and a
+    /// summary of the others, if there are any.
+    pub fn after(&self, known: usize) -> (&[FailedJob], Option<String>) {
         let jobs = self.all.get(known..).unwrap_or_default();
-        let one_by_one = ONE_BY_ONE.saturating_sub(known).min(jobs.len());
-        let (first, others) = jobs.split_at(one_by_one);
-        let mut ends = BTreeMap::new();
+        let (listed, others) = jobs.split_at(MAX_LISTED.saturating_sub(known).min(jobs.len()));
+        let mut counts = BTreeMap::new();
         for job in others {
-            *ends.entry(job.end()).or_insert(0) += 1;
+            *counts.entry(job.result()).or_insert(0) += 1;
         }
-        let ends: Vec<_> = ends.iter().map(|(end, count)| format!("{count} with {end}")).collect();
+        let counts: Vec<_> =
+            counts.iter().map(|(result, count)| format!("{count} with {result}")).collect();
         let others =
-            (!others.is_empty()).then(|| format!("{} more: {}", others.len(), ends.join("; ")));
-        (first, others)
+            (!others.is_empty()).then(|| format!("{} more: {}", others.len(), counts.join("; ")));
+        (listed, others)
     }
 
-    /// Looks at those among `jobs` that are new.
+    /// Looks up the jobs among `jobs` that are not known yet, and reads their reports.
     ///
     /// # Errors
-    /// If Batch does not tell. That a report cannot be had is no error.
+    /// A [`BatchError`] if Batch does not describe the jobs. A report that cannot be read is not
+    /// an error.
     pub async fn examine(
         &mut self,
         storage: &Storage,
         batch: &Batch,
         jobs: Vec<JobId>,
     ) -> Result<(), BatchError> {
-        let before = self.all.len();
+        let examined = self.all.len();
         let new: Vec<_> = jobs.into_iter().filter(|job| !self.known.contains(job)).collect();
         let jobs = batch.describe(&new).await?;
         self.known.extend(jobs.iter().map(|job| job.id.clone()));
-        let mut failed = stream::iter(jobs.into_iter().zip(before..))
-            .map(|(job, place)| async move {
+        let mut failed = stream::iter(jobs.into_iter().zip(examined..))
+            .map(|(job, index)| async move {
                 let cause =
-                    async { if place < ONE_BY_ONE { cause(storage, &job).await } else { None } };
-                let cause = timeout(PATIENCE, cause).await.ok().flatten();
+                    async { if index < MAX_LISTED { cause(storage, &job).await } else { None } };
+                let cause = timeout(REPORT_TIMEOUT, cause).await.ok().flatten();
                 FailedJob::new(job, cause)
             })
-            .buffered(AT_ONCE);
+            .buffered(CONCURRENCY);
         while let Some(job) = failed.next().await {
             self.all.push(job);
         }
@@ -93,27 +93,27 @@ impl Failures {
     }
 }
 
-/// A job that has failed.
+/// A failed job.
 #[derive(Debug, Serialize)]
 pub struct FailedJob {
     job_id: String,
     job_name: String,
-    /// Which child of an array it is.
+    /// The array index, if the job is the child of an array.
     pub index: Option<u32>,
     attempts: usize,
-    /// How the last attempt ended, if its container did.
+    /// The exit code of the last attempt; `None` if its container never exited.
     pub exit_code: Option<u8>,
     meaning: Option<&'static str>,
-    /// What Batch and the container engine say of it.
+    /// The reasons that Batch and the container engine give.
     reasons: Vec<String>,
     log_group: String,
-    /// Where the last attempt logged.
+    /// The log stream of the last attempt.
     pub log_stream: Option<String>,
-    /// What the last attempt said in its report.
+    /// The cause in the report of the last attempt.
     cause: Option<String>,
 }
 
-/// What the report of the last attempt says.
+/// Returns the cause in the report of the last attempt.
 async fn cause(storage: &Storage, job: &Job) -> Option<String> {
     #[derive(Deserialize)]
     struct Excerpt {
@@ -121,32 +121,32 @@ async fn cause(storage: &Storage, job: &Job) -> Option<String> {
     }
 
     let number = u32::try_from(job.attempts.len()).ok().filter(|&number| number > 0)?;
-    // A job definition can have the one or the other.
-    let told = |parameter, variable| {
+    // A job definition can set either.
+    let parameter_or_variable = |parameter, variable| {
         job.parameters.get(parameter).or_else(|| job.environment.get(variable))
     };
-    let output: Location = told("outputUri", "OUTPUT_URI")?.parse().ok()?;
-    let action = job.parameters.get("action").map(String::as_str);
-    for kind in [Action::Render, Action::Stitch] {
-        if action.is_some_and(|action| action != kind.name()) {
+    let output: Location = parameter_or_variable("outputUri", "OUTPUT_URI")?.parse().ok()?;
+    let requested = job.parameters.get("action").map(String::as_str);
+    for action in [Action::Render, Action::Stitch] {
+        if requested.is_some_and(|requested| requested != action.name()) {
             continue;
         }
-        let name = of_attempt(kind, &job.id.to_string(), number);
+        let name = batch_file_name(action, &job.id.to_string(), number);
         let report = output.join(REPORTS_DIR).join(&name);
         match storage.read_up_to(&report, LARGEST_REPORT).await {
             Ok(content) => {
                 let excerpt: Option<Excerpt> = serde_json::from_slice(&content?).ok();
-                return Some(beginning(excerpt?.cause?, &report));
+                return Some(truncated(excerpt?.cause?, &report));
             }
-            Err(error) => tracing::debug!("no report: {}", chain(&error)),
+            Err(error) => tracing::debug!("cannot read a report: {}", chain(&error)),
         }
     }
     None
 }
 
-/// As much of a cause as anybody reads; whoever can write the report decides how long it is.
-fn beginning(mut cause: String, report: &Location) -> String {
-    if let Some((end, _)) = cause.char_indices().nth(LONGEST_CAUSE) {
+/// Shortens a cause to [`MAX_CAUSE_CHARS`]: a report may hold text of any length.
+fn truncated(mut cause: String, report: &Location) -> String {
+    if let Some((end, _)) = cause.char_indices().nth(MAX_CAUSE_CHARS) {
         cause.truncate(end);
         _ = write!(cause, "… (the rest is in {report})");
     }
@@ -160,9 +160,9 @@ impl FailedJob {
         let Attempt { exit_code, reason, status_reason, log_stream } = last;
         let mut reasons: Vec<_> =
             [reason, status_reason, job.reason].into_iter().flatten().collect();
-        // What is said of every container that ends by itself tells nobody anything.
-        let usual = "Essential container in task exited";
-        reasons.retain(|reason| exit_code.is_none() || reason != usual);
+        // Batch says this of every container that exits.
+        let generic = "Essential container in task exited";
+        reasons.retain(|reason| exit_code.is_none() || reason != generic);
         reasons.dedup();
         Self {
             job_id: job.id.to_string(),
@@ -170,7 +170,7 @@ impl FailedJob {
             index: job.index,
             attempts,
             exit_code,
-            meaning: exit_code.and_then(Exit::of_code).map(Exit::meaning),
+            meaning: exit_code.and_then(Exit::from_code).map(Exit::meaning),
             reasons,
             log_group: job.log_group,
             log_stream,
@@ -178,33 +178,33 @@ impl FailedJob {
         }
     }
 
-    /// How it ended.
-    fn end(&self) -> String {
+    /// Describes how the last attempt ended.
+    fn result(&self) -> String {
         let code = self.exit_code.map(|code| match self.meaning {
             Some(meaning) => format!("exit code {code} ({meaning})"),
-            None => format!("exit code {code}, which is none of render-worker's"),
+            None => format!("exit code {code}, which is not one of render-worker's"),
         });
         let reasons = self.reasons.iter().map(|reason| printable(reason));
-        let words: Vec<_> = code.into_iter().chain(reasons).collect();
-        if words.is_empty() { "no word of why".to_owned() } else { words.join(", ") }
+        let parts: Vec<_> = code.into_iter().chain(reasons).collect();
+        if parts.is_empty() { "no reason given".to_owned() } else { parts.join(", ") }
     }
 
-    /// Which job it is, and how it ended.
+    /// Describes the job and its result in one line.
     pub fn summary(&self) -> String {
         let name = printable(&self.job_name);
         let child = self.index.map_or(String::new(), |index| format!(", child {index}"));
-        let times = match self.attempts {
+        let attempts = match self.attempts {
             0 => "never ran".to_owned(),
             1 => "1 attempt".to_owned(),
             attempts => format!("{attempts} attempts"),
         };
-        format!("{name}{child}: {}, {times}", self.end())
+        format!("{name}{child}: {}, {attempts}", self.result())
     }
 
-    /// Where to read on, and why it ended.
+    /// Returns the log stream and the cause, as far as they are known, each with its label.
     pub fn details(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
         let log = self.log_stream.as_ref().map(|stream| format!("{} {stream}", self.log_group));
         let details = [("log", log), ("cause", self.cause.clone())];
-        details.into_iter().filter_map(|(what, said)| Some((what, printable(&said?))))
+        details.into_iter().filter_map(|(label, text)| Some((label, printable(&text?))))
     }
 }

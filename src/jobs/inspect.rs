@@ -1,52 +1,53 @@
-//! `inspect`: which frames a scene has, and how large an array renders them, from the first
-//! bytes of its file.
+//! `inspect`: the frame range of a scene and the array size that renders it, read from the first
+//! bytes of the scene file.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 use super::output::{Print, Table, json};
-use crate::blender::{ENOUGH, Packing, SceneFile, SceneFileError};
+use crate::blender::{Compression, SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::request::{
     BlenderVersion, FrameRange, FramesPerJob, InspectJob, LARGEST_ARRAY, Location,
 };
 use crate::worker::Worker;
 
-/// How much of a file is read: enough to unpack the beginning of nearly all. Where it is
-/// not, [`ENOUGH`] is read.
+/// How many bytes of a file are read first: enough for nearly all scenes. If they are not enough,
+/// [`SceneFile::PREFIX_LENGTH`] bytes are read.
 const START: u64 = 64 * 1024;
 
-/// Looks at the scene file that `job` names, and tells what it is.
+/// Reads the scene file of `job`, and prints its frame range and array size.
 ///
 /// # Errors
-/// If it cannot be read, is no .blend file or is damaged where its scenes are told of.
+/// [`Error::Storage`] if the file cannot be read, [`Error::SceneFile`] if it is not a .blend file
+/// or its list of scenes is damaged, [`Error::NoSceneRange`] if it has no frame range.
 pub async fn inspect(worker: &Worker, job: &InspectJob, print: impl Print) -> Result<(), Error> {
     let (file, range) = scene_file(worker, &job.scene).await?;
     let per_job = job.frames_per_job.unwrap_or(FramesPerJob::ONE);
     print(&if job.json {
-        json(&Answer::new(job, &file, range, per_job))?
+        json(&Output::new(job, &file, range, per_job))?
     } else {
-        told(job, &file, range.len(), per_job)
+        table(job, &file, range.len(), per_job)
     })
 }
 
-/// What the beginning of a scene file tells, and the frames of the scene that is rendered.
+/// Reads the beginning of a scene file, and the frame range of the scene that is rendered.
 ///
 /// # Errors
-/// If it cannot be read, is no .blend file or is damaged where its scenes are told of.
+/// The same as [`inspect`].
 pub async fn scene_file(
     worker: &Worker,
     scene: &Location,
 ) -> Result<(SceneFile, FrameRange), Error> {
     let mut read = Ok(None);
-    for length in [START, ENOUGH] {
+    for length in [START, SceneFile::PREFIX_LENGTH] {
         let opened = worker.storage.open_start(scene, length);
         let opened = worker.unless_stopped(opened).await?;
         read = SceneFile::from_start(&opened.start, opened.is_whole());
         if !matches!(read, Ok(None)) {
-            // What came whole came with its checksum. Of a part there is none, and a bit that
-            // is wrong must not make a scene unusable, nor choose other frames.
+            // A whole file was checked against its checksum, but a part has none. A flipped bit
+            // must not make a scene unusable or change the frame range.
             if !opened.is_whole() {
                 worker.unless_stopped(worker.storage.confirm(&opened)).await?;
             }
@@ -60,21 +61,21 @@ pub async fn scene_file(
     };
     let file = file.map_err(|source| Error::SceneFile { scene: scene.clone(), source })?;
     let range = file.range();
-    let unknown = || Error::NoSceneRange { source: scene.clone(), flaw: None };
+    let unknown = || Error::NoSceneRange { location: scene.clone(), flaw: None };
     Ok((file, range.ok_or_else(unknown)?))
 }
 
-/// What is told to programs.
+/// The JSON output.
 #[derive(Serialize)]
-struct Answer {
+struct Output {
     uri: String,
     blender_version: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     renderer_version: Option<String>,
-    /// Whether the Blender that is to render the scene is older than the one that saved it.
+    /// Whether the Blender that will render the scene is older than the one that saved it.
     #[serde(skip_serializing_if = "Option::is_none")]
     renderer_is_older: Option<bool>,
-    compression: Packing,
+    compression: Compression,
     pointer_bits: Option<u8>,
     byte_order: Option<&'static str>,
     scenes: Vec<Scene>,
@@ -93,7 +94,7 @@ struct Scene {
     frames: u32,
 }
 
-impl Answer {
+impl Output {
     fn new(job: &InspectJob, file: &SceneFile, range: FrameRange, per_job: FramesPerJob) -> Self {
         let scenes = file.scenes.iter().map(|scene| Scene {
             name: scene.name.clone(),
@@ -106,7 +107,7 @@ impl Answer {
             blender_version: file.saved_by.map(|version| version.to_string()),
             renderer_version: job.renderer.map(|version| version.to_string()),
             renderer_is_older: is_older(job.renderer, file),
-            compression: file.packing,
+            compression: file.compression,
             pointer_bits: file.machine.map(|machine| machine.pointer_bits),
             byte_order: file
                 .machine
@@ -121,22 +122,22 @@ impl Answer {
     }
 }
 
-/// Whether the Blender that is to render a scene is older than the one that saved it, as far as
-/// both are known.
+/// Whether the Blender that will render a scene is older than the one that saved it; `None` unless
+/// both versions are known.
 pub fn is_older(renderer: Option<BlenderVersion>, file: &SceneFile) -> Option<bool> {
     Some(renderer? < file.saved_by?)
 }
 
-/// The same in words.
-fn told(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) -> String {
+/// The output for people.
+fn table(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) -> String {
     let mut lines = Table::default();
     lines.row("file", &job.scene);
     if let Some((version, machine)) = file.saved_by.zip(file.machine) {
-        lines.row("saved by", format!("Blender {version} ({machine}, {})", file.packing));
+        lines.row("saved by", format!("Blender {version} ({machine}, {})", file.compression));
     }
     if let Some((renderer, older)) = job.renderer.zip(is_older(job.renderer, file)) {
         let verdict = if older {
-            "; it is older than the Blender that saved the file: take a newer image"
+            "; it is older than the Blender that saved the file: use a newer image"
         } else {
             ""
         };

@@ -1,4 +1,4 @@
-//! The subcommands that render nothing: they look at scenes and at jobs on AWS Batch.
+//! The subcommands that render nothing: `inspect`, `submit` and `status`.
 
 mod failures;
 mod inspect;

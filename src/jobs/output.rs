@@ -1,4 +1,4 @@
-//! What those subcommands print that were asked something: words in two columns, or JSON.
+//! The output of these subcommands: a table of two columns for people, or JSON for programs.
 
 use std::fmt::{Display, Write as _};
 
@@ -7,45 +7,45 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::printable::printable;
 
-/// Who is told: standard output.
+/// Prints to standard output.
 pub trait Print: Fn(&str) -> Result<(), Error> {}
 
 impl<F: Fn(&str) -> Result<(), Error>> Print for F {}
 
-/// Words for people: what each line is of, and what is said.
+/// A table for people: a label and a text in each row.
 #[derive(Debug, Default)]
 pub struct Table(String);
 
 impl Table {
-    /// Adds a line, and no more than one, whatever the names in it are.
-    pub fn row(&mut self, of: &str, said: impl Display) {
-        _ = writeln!(self.0, "{of:<12}{}", printable(&said.to_string()));
+    /// Adds a row, which stays on one line even if names in `text` contain line breaks.
+    pub fn row(&mut self, label: &str, text: impl Display) {
+        _ = writeln!(self.0, "{label:<12}{}", printable(&text.to_string()));
     }
 
-    /// All of them.
+    /// Returns all rows.
     pub fn text(self) -> String {
         self.0
     }
 }
 
-/// An answer for programs.
+/// Formats `value` as JSON, on several lines.
 ///
 /// # Errors
-/// If the answer is none that JSON has: a bug.
-pub fn json(answer: &impl Serialize) -> Result<String, Error> {
-    let json = serde_json::to_string_pretty(answer);
-    json.map(|json| json + "\n").map_err(no_json)
+/// [`Error::Internal`] if JSON cannot represent the value.
+pub fn json(value: &impl Serialize) -> Result<String, Error> {
+    let json = serde_json::to_string_pretty(value);
+    json.map(|json| json + "\n").map_err(not_json)
 }
 
-/// JSON on one line, for a command.
+/// Formats `value` as JSON on one line, as an argument of a command.
 ///
 /// # Errors
-/// As those of [`json`].
+/// The same as [`json`].
 pub fn compact_json(value: &impl Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(no_json)
+    serde_json::to_string(value).map_err(not_json)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
-fn no_json(error: serde_json::Error) -> Error {
+#[expect(clippy::needless_pass_by_value, reason = "map_err passes it by value")]
+fn not_json(error: serde_json::Error) -> Error {
     Error::Internal(error.to_string())
 }

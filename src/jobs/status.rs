@@ -1,4 +1,4 @@
-//! `status`: how jobs on AWS Batch are, now or until they have ended.
+//! `status`: shows the state of jobs on AWS Batch, once or until they have ended.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::failures::{FailedJob, Failures};
 use super::output::{Print, Table, json};
-use crate::batch::{Batch, Children, Job, Refused, State};
+use crate::batch::{Batch, BatchErrorKind, Children, Job, State};
 use crate::error::Error;
 use crate::printable::printable;
 use crate::request::{JobId, PollInterval, StatusJob};
@@ -18,75 +18,79 @@ use crate::storage::Storage;
 use crate::telemetry::progress;
 use crate::worker::Worker;
 
-/// For how long Batch may be out of reach while jobs are followed: they go on all the same.
-const UNREACHABLE: Duration = Duration::from_mins(15);
+/// How long AWS Batch may be unreachable while jobs are followed. The jobs themselves continue.
+const MAX_OUTAGE: Duration = Duration::from_mins(15);
 
-/// How often it is said how far the jobs are, for whom no bar shows it.
-const WORD: Duration = Duration::from_mins(1);
+/// The shortest time between two log lines about the progress of the jobs.
+const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Tells how the job that `job` names is, and those that it depends on.
+/// Prints the state of a job and of the jobs that it depends on, and waits for them if asked to.
 ///
 /// # Errors
-/// If Batch does not tell, or there is no such job; if they are waited for and fail.
+/// [`Error::Batch`] if Batch cannot be queried, [`Error::NoSuchJob`] if it has no such job;
+/// [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs.
 pub async fn status(worker: &Worker, job: &StatusJob, print: impl Print) -> Result<(), Error> {
     let batch = worker.unless_stopped(Batch::connect()).await?;
     match job.wait {
         None => {
-            let mut picture = Picture::default();
-            let look = picture.look(&worker.storage, &batch, &job.job);
-            worker.unless_stopped(look).await?;
-            picture.print(job.json, print)
+            let mut overview = Overview::default();
+            let refresh = overview.refresh(&worker.storage, &batch, &job.job);
+            worker.unless_stopped(refresh).await?;
+            overview.print(job.json, print)
         }
         Some(interval) => {
-            let picture = follow(worker, &batch, &job.job, interval, None).await?;
-            picture.print(job.json, print)?;
-            picture.outcome()
+            let overview = follow(worker, &batch, &job.job, interval, None).await?;
+            overview.print(job.json, print)?;
+            overview.outcome()
         }
     }
 }
 
-/// How a job is followed from wherever somebody is.
+/// Returns the command that follows a job, from any machine.
 pub fn command(job: &JobId) -> String {
     format!("render-worker status {job} --wait")
 }
 
-/// Follows a job, and those that it depends on, until all of them have ended; tells of
-/// failures as they happen. Where Batch was reached before, as `reached` says, it may be out
-/// of reach for a while, and know nothing yet of a job that it has just taken.
+/// Follows a job, and the jobs that it depends on, until all of them have ended. Logs failures as
+/// they happen.
+///
+/// `last_contact` is the time of the last successful request to Batch, if there was one. From then
+/// on, Batch may be unreachable for a while, and may not know a job that it has just accepted.
 ///
 /// # Errors
-/// If Batch does not tell, or we are told to stop. The jobs go on.
+/// [`Error::NoSuchJob`] if Batch has no such job; [`Error::NoLongerFollowed`] if Batch cannot be
+/// queried, or the worker is stopped. The jobs continue.
 pub async fn follow(
     worker: &Worker,
     batch: &Batch,
     last: &JobId,
     interval: PollInterval,
-    mut reached: Option<Instant>,
-) -> Result<Picture, Error> {
+    mut last_contact: Option<Instant>,
+) -> Result<Overview, Error> {
     let following = async {
-        let mut picture = Picture::default();
-        let mut said: Option<(Instant, String)> = None;
+        let mut overview = Overview::default();
+        let mut logged: Option<(Instant, String)> = None;
         loop {
-            let known = picture.failures.count();
-            match picture.look(&worker.storage, batch, last).await {
+            let known = overview.failures.count();
+            match overview.refresh(&worker.storage, batch, last).await {
                 Ok(()) => {
-                    picture.log_failures(known);
-                    reached = Some(Instant::now());
-                    let (words, over) = (picture.words(), picture.has_ended());
-                    progress::show(picture.part_ended(), &words);
-                    let due = |(when, before): &(Instant, String)| {
-                        over || when.elapsed() >= WORD && *before != words
+                    overview.log_failures(known);
+                    last_contact = Some(Instant::now());
+                    let (summary, ended) = (overview.summary(), overview.has_ended());
+                    progress::show(overview.part_ended(), &summary);
+                    let is_due = |(when, before): &(Instant, String)| {
+                        ended || when.elapsed() >= LOG_INTERVAL && *before != summary
                     };
-                    if said.as_ref().is_none_or(due) {
-                        tracing::info!("{words}");
-                        said = Some((Instant::now(), words));
+                    if logged.as_ref().is_none_or(is_due) {
+                        tracing::info!("{summary}");
+                        logged = Some((Instant::now(), summary));
                     }
-                    if over {
-                        return Ok(picture);
+                    if ended {
+                        return Ok(overview);
                     }
                 }
-                Err(error) if may_pass(&error, reached) => {
-                    tracing::warn!("{error}; the jobs go on, and are looked up again");
+                Err(error) if is_transient(&error, last_contact) => {
+                    tracing::warn!("{error}; the jobs continue, and are looked up again");
                 }
                 Err(error) => return Err(error),
             }
@@ -101,27 +105,34 @@ pub async fn follow(
     })
 }
 
-/// Whether what went wrong may be otherwise soon.
-fn may_pass(error: &Error, reached: Option<Instant>) -> bool {
-    let passes = match error {
-        Error::Batch(error) => matches!(error.refused(), Refused::ForNow | Refused::Throttled),
+/// Whether an error may disappear on its own, and has not lasted for too long.
+fn is_transient(error: &Error, last_contact: Option<Instant>) -> bool {
+    let may_pass = match error {
+        Error::Batch(error) => {
+            matches!(error.kind(), BatchErrorKind::Transient | BatchErrorKind::Throttled)
+        }
         Error::NoSuchJob { .. } => true,
         _ => false,
     };
-    passes && reached.is_some_and(|reached| reached.elapsed() < UNREACHABLE)
+    may_pass && last_contact.is_some_and(|contact| contact.elapsed() < MAX_OUTAGE)
 }
 
-/// How a job is, and those that it depends on.
+/// The state of a job and of the jobs that it depends on.
 #[derive(Debug, Default)]
-pub struct Picture {
-    /// The one that was asked for is the last one.
+pub struct Overview {
+    /// The requested job comes last.
     jobs: Vec<Job>,
     failures: Failures,
 }
 
-impl Picture {
-    /// Looks once more.
-    async fn look(&mut self, storage: &Storage, batch: &Batch, last: &JobId) -> Result<(), Error> {
+impl Overview {
+    /// Queries the state again, and examines new failures.
+    async fn refresh(
+        &mut self,
+        storage: &Storage,
+        batch: &Batch,
+        last: &JobId,
+    ) -> Result<(), Error> {
         let mut jobs = batch.describe(std::slice::from_ref(last)).await?;
         let Some(job) = jobs.first() else {
             let region = batch.region().to_owned();
@@ -133,38 +144,38 @@ impl Picture {
             jobs = all;
         }
         for job in &mut jobs {
-            if job.children.as_ref().is_some_and(Children::wait) {
+            if job.children.as_ref().is_some_and(Children::are_stuck) {
                 job.reason = batch.waiting_reason(&job.id).await?;
             }
         }
         self.jobs = jobs;
-        if self.jobs.iter().map(failed).sum::<usize>() == self.failures.count() {
+        if self.jobs.iter().map(failure_count).sum::<usize>() == self.failures.count() {
             return Ok(());
         }
-        let mut all = Vec::new();
+        let mut failed = Vec::new();
         for job in &self.jobs {
-            let is_array = job.children.as_ref().is_some_and(|it| it.count(State::Failed) > 0);
-            if is_array {
-                all.extend(batch.failed_children(&job.id).await?);
-            } else if failed(job) > 0 {
-                all.push(job.id.clone());
+            let children = job.children.as_ref();
+            if children.is_some_and(|children| children.count(State::Failed) > 0) {
+                failed.extend(batch.failed_children(&job.id).await?);
+            } else if failure_count(job) > 0 {
+                failed.push(job.id.clone());
             }
         }
-        self.failures.examine(storage, batch, all).await.map_err(Error::Batch)
+        self.failures.examine(storage, batch, failed).await.map_err(Error::Batch)
     }
 
-    /// Logs what has failed beyond the first `known` ones.
+    /// Logs the failures after the first `known` ones.
     fn log_failures(&self, known: usize) {
-        let (failed, others) = self.failures.beyond(known);
+        let (failed, others) = self.failures.after(known);
         for job in failed {
-            let details = job.details().map(|(what, said)| format!("{what}: {said}"));
-            let words: Vec<_> = iter::once(job.summary()).chain(details).collect();
+            let details = job.details().map(|(label, text)| format!("{label}: {text}"));
+            let parts: Vec<_> = iter::once(job.summary()).chain(details).collect();
             tracing::warn!(
                 exit_code = job.exit_code,
                 array_index = job.index,
                 log_stream = job.log_stream,
                 "{}",
-                words.join("; ")
+                parts.join("; ")
             );
         }
         if let Some(others) = others {
@@ -176,55 +187,55 @@ impl Picture {
         self.jobs.iter().all(|job| job.state.is_final())
     }
 
-    /// That they have succeeded.
+    /// Returns the result of jobs that have ended.
     ///
     /// # Errors
-    /// Which of them failed.
+    /// [`Error::JobsFailed`] if any of them failed.
     pub fn outcome(&self) -> Result<(), Error> {
         let failed = self.jobs.iter().filter(|job| job.state == State::Failed);
         let failed: Vec<_> = failed.map(summary).collect();
         if failed.is_empty() { Ok(()) } else { Err(Error::JobsFailed { jobs: failed.join("; ") }) }
     }
 
-    /// Which part of the work has ended, from 0 to 1.
+    /// Returns the fraction of jobs and children that have ended, from 0 to 1.
     fn part_ended(&self) -> f64 {
-        let (mut all, mut ended): (u32, u32) = (0, 0);
+        let (mut total, mut ended): (u32, u32) = (0, 0);
         for job in &self.jobs {
-            let (of, done) = match &job.children {
+            let (size, done) = match &job.children {
                 Some(Children { size, states }) => {
                     let done = states.iter().filter(|(state, _)| state.is_final());
                     (*size, done.map(|(_, count)| count).sum::<u32>())
                 }
                 None => (1, job.state.is_final().into()),
             };
-            all += of;
+            total += size;
             ended += done;
         }
-        f64::from(ended) / f64::from(all.max(1))
+        f64::from(ended) / f64::from(total.max(1))
     }
 
-    /// How all of them are, in one line.
-    fn words(&self) -> String {
+    /// Describes the state of all jobs in one line.
+    fn summary(&self) -> String {
         self.jobs.iter().map(summary).collect::<Vec<_>>().join("; ")
     }
 
-    /// Tells how all of them are, and what has failed.
+    /// Prints the state of all jobs, and their failures.
     ///
     /// # Errors
-    /// If nobody can be told.
+    /// The errors of `print`.
     pub fn print(&self, as_json: bool, print: impl Print) -> Result<(), Error> {
         if as_json {
-            return print(&json(&Answer::new(self))?);
+            return print(&json(&Output::new(self))?);
         }
         let mut lines = Table::default();
         for job in &self.jobs {
             lines.row("job", format_args!("{} ({})", summary(job), job.id));
         }
-        let (failed, others) = self.failures.beyond(0);
+        let (failed, others) = self.failures.after(0);
         for job in failed {
             lines.row("failed", job.summary());
-            for (what, said) in job.details() {
-                lines.row(&format!("  {what}"), said);
+            for (label, text) in job.details() {
+                lines.row(&format!("  {label}"), text);
             }
         }
         if let Some(others) = others {
@@ -234,15 +245,16 @@ impl Picture {
     }
 }
 
-/// How many have failed: of an array its children, if not it alone.
-fn failed(job: &Job) -> usize {
+/// Returns the number of failures of a job: its failed children, or 1 if only the job itself
+/// failed.
+fn failure_count(job: &Job) -> usize {
     let children = job.children.as_ref().map_or(0, |array| array.count(State::Failed));
     let itself = u32::from(job.state == State::Failed);
     usize::try_from(children.max(itself)).unwrap_or(usize::MAX)
 }
 
-/// How a job is: of an array how many children are in which state. And why, if Batch says so
-/// and it is no good sign.
+/// Describes the state of a job, with the states of its children, and the reason unless it
+/// succeeded.
 fn summary(job: &Job) -> String {
     let mut text = format!("{}: {}", printable(&job.name), job.state.name());
     if let Some(Children { size, states }) = &job.children {
@@ -259,15 +271,15 @@ fn summary(job: &Job) -> String {
     text
 }
 
-/// What is told to programs.
+/// The JSON output.
 #[derive(Serialize)]
-struct Answer<'a> {
-    jobs: Vec<JobAnswer<'a>>,
+struct Output<'a> {
+    jobs: Vec<JobOutput<'a>>,
     failed: &'a [FailedJob],
 }
 
 #[derive(Serialize)]
-struct JobAnswer<'a> {
+struct JobOutput<'a> {
     job_id: String,
     job_name: &'a str,
     state: State,
@@ -276,9 +288,9 @@ struct JobAnswer<'a> {
     children: Option<&'a BTreeMap<State, u32>>,
 }
 
-impl<'a> Answer<'a> {
-    fn new(picture: &'a Picture) -> Self {
-        let jobs = picture.jobs.iter().map(|job| JobAnswer {
+impl<'a> Output<'a> {
+    fn new(overview: &'a Overview) -> Self {
+        let jobs = overview.jobs.iter().map(|job| JobOutput {
             job_id: job.id.to_string(),
             job_name: &job.name,
             state: job.state,
@@ -286,6 +298,6 @@ impl<'a> Answer<'a> {
             array_size: job.children.as_ref().map(|array| array.size),
             children: job.children.as_ref().map(|array| &array.states),
         });
-        Self { jobs: jobs.collect(), failed: picture.failures.all() }
+        Self { jobs: jobs.collect(), failed: overview.failures.all() }
     }
 }

@@ -1,7 +1,7 @@
-//! `submit`: an array job that renders, and a job that waits for it and stitches.
+//! `submit`: submits an array job that renders, and a dependent job that stitches.
 //!
-//! What the jobs are given is all that is known here of the frames: where the scene must
-//! tell them, it is asked now, and all children count from the same.
+//! A frame range that depends on the scene is read here, once, and passed to the jobs, so that all
+//! children count from the same first frame.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -20,77 +20,80 @@ use crate::blender::{SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::process::shutdown::Stage;
 use crate::request::{
-    AnimationFrames, FramesPerJob, JobId, JobName, JobTemplate, LARGEST_ARRAY, SubmitJob, Then,
+    AnimationFrames, FramesPerJob, JobId, JobName, JobTemplate, LARGEST_ARRAY, SubmitJob,
+    SubmitMode,
 };
 use crate::worker::Worker;
 
-/// What stands for the id of the array job as long as it has none.
+/// The placeholder for the id of the render job in a dry run.
 const RENDER_JOB_ID: &str = "RENDER_JOB_ID";
 
-/// Submits what `job` asks for, and tells the ids.
+/// Submits the jobs of `job`, prints their ids, and waits for them if asked to.
 ///
 /// # Errors
-/// If the frames cannot be told, or not in one array; if Batch does not take the jobs; if
-/// they are waited for and fail.
+/// - [`Error::Selection`], [`Error::SceneFile`] or [`Error::NoSceneRange`] if the frames cannot be
+///   determined.
+/// - [`Error::ArrayTooLarge`] if they do not fit in one array job.
+/// - [`Error::Batch`] if no job is submitted, [`Error::HalfSubmitted`] if only the first one is.
+/// - [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs.
 pub async fn submit(worker: &Worker, job: &SubmitJob, print: impl Print) -> Result<(), Error> {
-    let Submissions { render, stitch } = put_together(worker, job).await?;
-    if job.then == Then::Show {
+    let Submissions { render, stitch } = prepare(worker, job).await?;
+    if job.mode == SubmitMode::DryRun {
         let stitch = stitch.map(|stitch| after(stitch, RENDER_JOB_ID));
         return print(&json(&Submissions { render, stitch })?);
     }
     let batch = worker.unless_stopped(Batch::connect()).await?;
-    let (answer, error) = to_the_end(worker, all(worker, &batch, &render, stitch)).await?;
-    let told = print(&if job.json { json(&answer)? } else { answer.told()? });
-    error.map_or(told, Err)?;
-    match job.then {
-        Then::Show | Then::Submit => Ok(()),
-        Then::Wait(interval) => {
-            let reached = Some(Instant::now());
-            let last = answer.last();
-            let picture = status::follow(worker, &batch, last, interval, reached).await?;
-            picture.print(job.json, print)?;
-            picture.outcome()
+    let submitting = submit_all(worker, &batch, &render, stitch);
+    let (output, error) = uninterrupted(worker, submitting).await?;
+    let printed = print(&if job.json { json(&output)? } else { output.table()? });
+    error.map_or(printed, Err)?;
+    match job.mode {
+        SubmitMode::DryRun | SubmitMode::Submit => Ok(()),
+        SubmitMode::SubmitAndWait(interval) => {
+            let (last, contact) = (output.last(), Some(Instant::now()));
+            let overview = status::follow(worker, &batch, last, interval, contact).await?;
+            overview.print(job.json, print)?;
+            overview.outcome()
         }
     }
 }
 
-/// Does what cannot be given up in its middle: whether it was done would not be known. Where
-/// there is no time to wait for the answer, it says so itself.
-async fn to_the_end<T>(worker: &Worker, work: impl Future<Output = T>) -> T {
+/// Completes `work` even after a stop was requested: a submission that is dropped halfway has an
+/// unknown outcome. [`Batch::submit`] itself gives up when time runs out.
+async fn uninterrupted<T>(worker: &Worker, work: impl Future<Output = T>) -> T {
     let mut work = pin!(work);
     tokio::select! {
         biased;
         result = &mut work => result,
         _ = worker.shutdown.beyond(Stage::Working) => {
-            tracing::warn!("told to stop; what is being submitted is submitted first");
+            tracing::warn!("stop requested; finishing the submission first");
             work.await
         }
     }
 }
 
-/// Submits the jobs. If the second one is not taken, there is an answer of the first, and
-/// why.
-async fn all(
+/// Submits the jobs. If only the second submission fails, returns the first job with the error.
+async fn submit_all(
     worker: &Worker,
     batch: &Batch,
     render: &Submission,
     stitch: Option<Submission>,
-) -> Result<(Answer, Option<Error>), Error> {
-    let render = Submitted::by(worker, batch, render).await?;
+) -> Result<(Output, Option<Error>), Error> {
+    let render = SubmittedJob::submit(worker, batch, render).await?;
     let Some(stitch) = stitch else {
-        return Ok((Answer { render, stitch: None, not_submitted: None }, None));
+        return Ok((Output { render, stitch: None, not_submitted: None }, None));
     };
     let stitch = after(stitch, &render.job_id.to_string());
-    Ok(match Submitted::by(worker, batch, &stitch).await {
-        Ok(done) => (Answer { render, stitch: Some(done), not_submitted: None }, None),
+    Ok(match SubmittedJob::submit(worker, batch, &stitch).await {
+        Ok(done) => (Output { render, stitch: Some(done), not_submitted: None }, None),
         Err(source) => {
             let error = Error::HalfSubmitted { render: render.job_id.clone(), source };
-            (Answer { render, stitch: None, not_submitted: Some(stitch) }, Some(error))
+            (Output { render, stitch: None, not_submitted: Some(stitch) }, Some(error))
         }
     })
 }
 
-/// The jobs.
+/// The jobs to submit.
 #[derive(Serialize)]
 struct Submissions {
     render: Submission,
@@ -98,46 +101,47 @@ struct Submissions {
     stitch: Option<Submission>,
 }
 
-async fn put_together(worker: &Worker, job: &SubmitJob) -> Result<Submissions, Error> {
+async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Submissions, Error> {
     let scene = if job.frames.needs_scene_range() || job.renderer.is_some() {
         let (file, range) = scene_file(worker, &job.scene).await?;
-        not_newer(job, &file)?;
+        check_version(job, &file)?;
         Some(range)
     } else {
         None
     };
     let frames = job.frames.resolve(scene).map_err(Error::Selection)?;
-    let (per_job, children) = share_out(job, frames.count())?;
+    let (per_job, children) = split(job, frames.count())?;
     let variables = variables(&frames);
-    let of = |name: &JobName, action: &str, input: String, template: &JobTemplate| Submission {
-        job_name: name.to_string(),
-        job_queue: job.queue.clone(),
-        job_definition: template.definition.clone(),
-        share_identifier: job.share_identifier.clone(),
-        array_properties: None,
-        depends_on: Vec::new(),
-        parameters: BTreeMap::from([
-            ("action".to_owned(), action.to_owned()),
-            ("inputUri".to_owned(), input),
-            ("outputUri".to_owned(), job.output.to_string()),
-            ("framesPerJob".to_owned(), per_job.get().to_string()),
-        ]),
-        container_overrides: overrides(template, &variables),
-        tags: job.tags.clone(),
-    };
+    let submission =
+        |name: &JobName, action: &str, input: String, template: &JobTemplate| Submission {
+            job_name: name.to_string(),
+            job_queue: job.queue.clone(),
+            job_definition: template.definition.clone(),
+            share_identifier: job.share_identifier.clone(),
+            array_properties: None,
+            depends_on: Vec::new(),
+            parameters: BTreeMap::from([
+                ("action".to_owned(), action.to_owned()),
+                ("inputUri".to_owned(), input),
+                ("outputUri".to_owned(), job.output.to_string()),
+                ("framesPerJob".to_owned(), per_job.get().to_string()),
+            ]),
+            container_overrides: overrides(template, &variables),
+            tags: job.tags.clone(),
+        };
     let render = Submission {
-        // Batch has no arrays of one.
+        // AWS Batch does not allow arrays of one child.
         array_properties: (children > 1).then_some(ArrayProperties { size: children }),
-        ..of(&job.name, "render", job.scene.to_string(), &job.render)
+        ..submission(&job.name, "render", job.scene.to_string(), &job.render)
     };
     let stitch = job.stitch.as_ref().map(|template| {
-        of(&job.name.with_suffix("-stitch"), "stitch", job.output.to_string(), template)
+        submission(&job.name.with_suffix("-stitch"), "stitch", job.output.to_string(), template)
     });
     Ok(Submissions { render, stitch })
 }
 
-/// Refuses a scene that every container would refuse, as far as that is known.
-fn not_newer(job: &SubmitJob, file: &SceneFile) -> Result<(), Error> {
+/// Rejects a scene that the Blender in the image would reject, if both versions are known.
+fn check_version(job: &SubmitJob, file: &SceneFile) -> Result<(), Error> {
     match file.saved_by.zip(job.renderer) {
         Some((saved_by, renderer)) if renderer < saved_by => Err(Error::SceneFile {
             scene: job.scene.clone(),
@@ -147,10 +151,10 @@ fn not_newer(job: &SubmitJob, file: &SceneFile) -> Result<(), Error> {
     }
 }
 
-/// How many frames a child renders, and how many children there are.
-fn share_out(job: &SubmitJob, frames: u32) -> Result<(FramesPerJob, u32), Error> {
-    let (asked, fits) = (job.frames_per_job, FramesPerJob::fitting(frames));
-    let per_job = if job.auto && asked.get() < fits.get() { fits } else { asked };
+/// Returns the number of frames per child and the number of children.
+fn split(job: &SubmitJob, frames: u32) -> Result<(FramesPerJob, u32), Error> {
+    let (requested, fits) = (job.frames_per_job, FramesPerJob::fitting(frames));
+    let per_job = if job.auto && requested.get() < fits.get() { fits } else { requested };
     let children = per_job.jobs(frames);
     if children > LARGEST_ARRAY {
         return Err(Error::ArrayTooLarge { frames, children, fits });
@@ -158,7 +162,7 @@ fn share_out(job: &SubmitJob, frames: u32) -> Result<(FramesPerJob, u32), Error>
     Ok((per_job, children))
 }
 
-/// What tells the containers which frames there are.
+/// Returns the environment variables that pass the frames to the containers.
 fn variables(frames: &AnimationFrames) -> Vec<(&'static str, String)> {
     match frames {
         AnimationFrames::Exactly(named) => vec![("FRAMES", named.text.clone())],
@@ -185,23 +189,23 @@ fn overrides(template: &JobTemplate, frames: &[(&str, String)]) -> Overrides {
     }
 }
 
-/// The same once another job has succeeded.
-fn after(submission: Submission, other: &str) -> Submission {
-    Submission { depends_on: vec![Dependency { job_id: other.to_owned() }], ..submission }
+/// Makes a submission depend on the success of another job.
+fn after(submission: Submission, job_id: &str) -> Submission {
+    Submission { depends_on: vec![Dependency { job_id: job_id.to_owned() }], ..submission }
 }
 
-/// What is told of jobs that are submitted.
+/// The output: the submitted jobs.
 #[derive(Serialize)]
-struct Answer {
-    render: Submitted,
-    stitch: Option<Submitted>,
-    /// The request for the second job, if that was not taken.
+struct Output {
+    render: SubmittedJob,
+    stitch: Option<SubmittedJob>,
+    /// The request for the stitch job, if it could not be submitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_submitted: Option<Submission>,
 }
 
 #[derive(Serialize)]
-struct Submitted {
+struct SubmittedJob {
     #[serde(serialize_with = "as_text")]
     job_id: JobId,
     job_name: String,
@@ -212,8 +216,8 @@ fn as_text<S: Serializer>(id: &JobId, to: S) -> Result<S::Ok, S::Error> {
     to.collect_str(id)
 }
 
-impl Submitted {
-    async fn by(
+impl SubmittedJob {
+    async fn submit(
         worker: &Worker,
         batch: &Batch,
         submission: &Submission,
@@ -226,25 +230,26 @@ impl Submitted {
     }
 }
 
-impl Answer {
-    /// The job that depends on the others.
+impl Output {
+    /// Returns the id of the job that depends on the other, or of the only job.
     fn last(&self) -> &JobId {
         &self.stitch.as_ref().unwrap_or(&self.render).job_id
     }
 
-    /// The same in words.
-    fn told(&self) -> Result<String, Error> {
+    /// The output for people.
+    fn table(&self) -> Result<String, Error> {
         let mut lines = Table::default();
-        let Submitted { job_id, job_name, array_size, .. } = &self.render;
+        let SubmittedJob { job_id, job_name, array_size } = &self.render;
         let children = array_size.map_or(String::new(), |size| format!(", {size} children"));
         lines.row("render", format_args!("{job_id} ({job_name}{children})"));
-        if let Some(Submitted { job_id, job_name, .. }) = &self.stitch {
+        if let Some(SubmittedJob { job_id, job_name, .. }) = &self.stitch {
             lines.row("stitch", format_args!("{job_id} ({job_name}, when all is rendered)"));
         }
         lines.row("follow", status::command(self.last()));
-        if let Some(left) = &self.not_submitted {
-            let words = ["aws", "batch", "submit-job", "--cli-input-json", &compact_json(left)?];
-            lines.row("left to do", shell_words::join(words));
+        if let Some(request) = &self.not_submitted {
+            let command =
+                ["aws", "batch", "submit-job", "--cli-input-json", &compact_json(request)?];
+            lines.row("left to do", shell_words::join(command));
         }
         Ok(lines.text())
     }

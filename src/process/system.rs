@@ -1,5 +1,5 @@
-//! What the kernel offers and no crate has as a safe function: each call once, with why it
-//! is safe.
+//! System calls without a safe wrapper in any crate. Each one is wrapped once, with the reason
+//! why it is safe.
 
 #![expect(unsafe_code, reason = "system calls that no crate wraps")]
 
@@ -14,70 +14,72 @@ use nix::sys::signal::{SigHandler, Signal, signal};
 use nix::unistd::{Pid, getpid, getppid};
 use seccompiler::sock_filter;
 
-/// Sends a signal by its number: real-time signals have no name in [`Signal`].
+/// Sends a signal by number: [`Signal`] has no names for real-time signals.
 pub(crate) fn kill(process: Pid, signal: c_int) -> io::Result<()> {
     // SAFETY: takes two numbers.
     Errno::result(unsafe { libc::kill(process.as_raw(), signal) }).map(drop).map_err(Into::into)
 }
 
-/// Gives a signal its default action, or has it ignored; the result is whether it was ignored.
+/// Ignores a signal or restores its default action. Returns whether it was ignored before, or
 /// `None` for signals whose action cannot be set.
 ///
 /// Must run before handlers exist.
 pub(crate) fn set_action(which: Signal, ignored: bool) -> Option<bool> {
     let action = if ignored { SigHandler::SigIgn } else { SigHandler::SigDfl };
-    // SAFETY: neither action runs code of ours, and no handler was installed yet that
-    // anybody could rely on.
+    // SAFETY: neither action runs code of this program, and no handler is installed yet.
     let before = unsafe { signal(which, action) }.ok()?;
     Some(matches!(before, SigHandler::SigIgn))
 }
 
-/// Has this process get `signal` when the thread that started it ends
+/// Sets the signal that the kernel sends to this process when the thread that started it ends
 /// (`PR_SET_PDEATHSIG` in `prctl(2)`).
-pub(crate) fn on_parents_death(signal: c_int) -> io::Result<()> {
+pub(crate) fn set_parent_death_signal(signal: c_int) -> io::Result<()> {
     let signal = c_ulong::from(signal.unsigned_abs());
     // SAFETY: takes two numbers.
     let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal, 0, 0, 0) };
     Errno::result(result).map(drop).map_err(Into::into)
 }
 
-/// Has the kernel kill the child when the calling thread ends.
-pub(crate) fn dies_with_this_thread(command: &mut Command) {
+/// Makes the kernel kill the child when the calling thread ends.
+pub(crate) fn kill_with_this_thread(command: &mut Command) {
     let us = getpid();
     let before_exec = move || {
-        on_parents_death(libc::SIGKILL)?;
-        // It may have ended before that.
+        set_parent_death_signal(libc::SIGKILL)?;
+        // The parent may have ended before the signal was set.
         if getppid() == us { Ok(()) } else { Err(Errno::ESRCH.into()) }
     };
-    // SAFETY: two system calls, which is what may be done after a fork in a program with
-    // threads; nothing is allocated and no lock is taken.
+    // SAFETY: two system calls, which are allowed after a fork in a program with threads;
+    // nothing is allocated and no lock is taken.
     unsafe { command.pre_exec(before_exec) };
 }
 
-/// A child that has ended and was not waited for yet, whatever ended it: nix knows no signal
-/// without a name.
+/// A child that has ended and has not been waited for. It stays a zombie.
+///
+/// `waitid` of nix fails for a child that a real-time signal killed.
 pub(crate) fn ended_child() -> Option<Pid> {
     let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: all zeros is a `siginfo_t`.
+    // SAFETY: all zeros is a valid `siginfo_t`.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `info` is ours to be written to.
+    // SAFETY: `info` is a local variable that the call may write to.
     Errno::result(unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, flags) }).ok()?;
-    // SAFETY: what waitid() has written, or the zeros where it had nothing to write.
+    // SAFETY: waitid() has filled in `info`, or left the zeros.
     let id = unsafe { info.si_pid() };
     (id != 0).then_some(Pid::from_raw(id))
 }
 
-/// Has every descriptor from `first` on closed when a program is executed; false where the
-/// kernel cannot (Linux before 5.11).
+/// Marks all descriptors from `first` on close-on-exec. Returns false if the kernel cannot do
+/// this (Linux before 5.11).
 pub(crate) fn close_on_exec_from(first: RawFd) -> bool {
     let flags = c_long::from(libc::CLOSE_RANGE_CLOEXEC);
     // SAFETY: takes three numbers, and closes nothing.
     unsafe { libc::syscall(libc::SYS_close_range, c_long::from(first), c_long::MAX, flags) == 0 }
 }
 
-/// Puts up a filter of system calls for the calling thread and what it starts, for good.
-/// With `listens`, the result is the descriptor at which calls that the filter hands over
-/// are answered.
+/// Installs a seccomp filter for the calling thread and everything that it starts. The filter
+/// cannot be removed.
+///
+/// With `listens`, returns the listener: the descriptor from which [`receive_call`] reads the
+/// calls that the filter reports.
 pub(crate) fn install_filter(
     program: &[sock_filter],
     listens: bool,
@@ -89,8 +91,8 @@ pub(crate) fn install_filter(
     };
     // SAFETY: takes numbers.
     Errno::result(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })?;
-    // SAFETY: the kernel copies the filter, which outlives the call, and checks it. Both
-    // types are `struct sock_filter`, laid out as C has it.
+    // SAFETY: the kernel checks and copies the filter, which outlives the call. Both types are
+    // `struct sock_filter` in C layout.
     let result = Errno::result(unsafe {
         libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const filter)
     })?;
@@ -98,33 +100,34 @@ pub(crate) fn install_filter(
         return Ok(None);
     }
     let descriptor = RawFd::try_from(result).map_err(io::Error::other)?;
-    // SAFETY: the kernel has just made it, for us.
+    // SAFETY: the kernel has just opened this descriptor for us.
     Ok(Some(unsafe { OwnedFd::from_raw_fd(descriptor) }))
 }
 
-/// A call that a filter handed over.
+/// A system call that a filter reports (`seccomp_unotify(2)`). The calling thread waits for the
+/// response.
 #[derive(Debug)]
-pub(crate) struct HandedOver {
+pub(crate) struct ReportedCall {
     id: u64,
-    /// Its number.
+    /// The number of the system call.
     pub number: c_int,
 }
 
-/// The next call that the filter of this listener hands over.
-pub(crate) fn next_call(listener: &OwnedFd) -> io::Result<HandedOver> {
-    // SAFETY: all zeros is a `struct seccomp_notif`, and what the kernel wants to be handed.
+/// Receives the next call that this listener's filter reports.
+pub(crate) fn receive_call(listener: &OwnedFd) -> io::Result<ReportedCall> {
+    // SAFETY: all zeros is a valid `struct seccomp_notif`, and the kernel requires zeros.
     let mut call: libc::seccomp_notif = unsafe { std::mem::zeroed() };
     let request = libc::SECCOMP_IOCTL_NOTIF_RECV;
-    // SAFETY: the request writes one such structure, which is ours.
+    // SAFETY: the request writes one such structure, a local variable.
     Errno::result(unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw mut call) })?;
-    Ok(HandedOver { id: call.id, number: call.data.nr })
+    Ok(ReportedCall { id: call.id, number: call.data.nr })
 }
 
-/// Has it fail.
-pub(crate) fn answer_call(listener: &OwnedFd, call: &HandedOver, errno: c_int) {
-    let mut answer = libc::seccomp_notif_resp { id: call.id, val: 0, error: -errno, flags: 0 };
+/// Makes a reported call fail with `errno`.
+pub(crate) fn fail_call(listener: &OwnedFd, call: &ReportedCall, errno: c_int) {
+    let mut response = libc::seccomp_notif_resp { id: call.id, val: 0, error: -errno, flags: 0 };
     let request = libc::SECCOMP_IOCTL_NOTIF_SEND;
-    // SAFETY: the request reads one such structure. It fails if whoever made the call has
-    // ended, and then nobody waits for an answer.
-    _ = unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw mut answer) };
+    // SAFETY: the request reads one such structure. A failure is ignored: the calling thread
+    // has ended, and nothing waits for the response.
+    _ = unsafe { libc::ioctl(listener.as_raw_fd(), request, &raw mut response) };
 }

@@ -1,25 +1,25 @@
-//! The processes there are, as `/proc/PID/stat` tells of them. Its layout is a promise of
-//! the kernel (`proc_pid_stat(5)`): four numbers out of it are wanted, which is less than
-//! a crate for all of `/proc`.
+//! The process table, from `/proc/PID/stat`. The kernel guarantees the layout of these files
+//! (`proc_pid_stat(5)`), and only five fields are needed: not enough for a crate that parses all
+//! of `/proc`.
 
 use std::fs;
 
 use nix::unistd::getpid;
 
-/// One process, as far as it matters here.
+/// The fields of one process that this crate uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Process {
     pub id: i32,
     pub parent: i32,
-    /// Its process group.
+    /// The process group.
     pub group: i32,
-    /// The CPU time that it has used, in clock ticks.
+    /// CPU time used, user and system, in clock ticks.
     pub cpu: u64,
 }
 
 impl Process {
-    /// Reads `/proc/PID/stat`. The name, in parentheses, may hold anything, also what is
-    /// no text.
+    /// Parses `/proc/PID/stat`. The name, in parentheses, may contain any bytes, invalid UTF-8
+    /// and parentheses included.
     fn parse(stat: &[u8]) -> Option<Self> {
         let stat = String::from_utf8_lossy(stat);
         let (id, rest) = stat.split_once(" (")?;
@@ -36,8 +36,8 @@ impl Process {
     }
 }
 
-/// Every process that can be seen. None where there is no `/proc` to tell, or only that of
-/// another PID namespace, where our ids are those of others.
+/// Lists every visible process. Empty without `/proc`, or if `/proc` belongs to another PID
+/// namespace: our ids mean other processes there.
 pub(crate) fn processes() -> Vec<Process> {
     let us = fs::read("/proc/self/stat").ok().and_then(|stat| Process::parse(&stat));
     if us.is_none_or(|us| us.id != getpid().as_raw()) {
@@ -47,7 +47,7 @@ pub(crate) fn processes() -> Vec<Process> {
     entries
         .filter_map(Result::ok)
         .filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit))
-        // One that ends meanwhile cannot be read.
+        // A process that has ended since cannot be read.
         .filter_map(|entry| fs::read(entry.path().join("stat")).ok())
         .filter_map(|stat| Process::parse(&stat))
         .collect()
@@ -58,12 +58,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_is_read_whatever_its_name_is() {
+    fn stat_is_parsed_for_any_process_name() {
         let numbers = "S 17 4710 4709 0 -1 4194560 7 0 0 0 250 13 99 98 20 0 1 0 5 6 7 1844\n";
         for name in [&b"(sh)"[..], b"(a) (R 1 2 (b)", b"(\xff)", b"()"] {
             let stat = [&b"4711 ("[..], name, b") ", numbers.as_bytes()].concat();
-            let read = Process { id: 4711, parent: 17, group: 4710, cpu: 263 };
-            assert_eq!(Process::parse(&stat), Some(read), "{name:?}");
+            let parsed = Process { id: 4711, parent: 17, group: 4710, cpu: 263 };
+            assert_eq!(Process::parse(&stat), Some(parsed), "{name:?}");
         }
         for broken in ["", "1", "1 (a", "1 (a) S 1 2 3", "x (a) S 1 2 3 4 5 6 7 8 9 0 1 2 3"] {
             assert_eq!(Process::parse(broken.as_bytes()), None, "{broken}");
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn we_are_among_them() {
+    fn the_list_contains_this_process() {
         let id = i32::try_from(std::process::id()).unwrap();
         let group = nix::unistd::getpgrp().as_raw();
         assert!(processes().iter().any(|process| (process.id, process.group) == (id, group)));

@@ -1,7 +1,7 @@
-//! `render`: the scene comes in, Blender renders, each frame goes out.
+//! `render`: fetches the scene, renders its frames with Blender, and stores each of them.
 //!
 //! The job succeeds when every planned frame is stored, whatever Blender's exit status says.
-//! Otherwise the error names the frames that are not.
+//! Otherwise it fails with an error that says why.
 
 mod delivery;
 mod launches;
@@ -25,10 +25,10 @@ use reuse::fingerprint_task::FingerprintTask;
 use scratch_dirs::ScratchDirs;
 use survey::Survey;
 
-/// Renders what `job` asks for, and leaves a report of it.
+/// Renders the frames of `job`, and stores a report.
 ///
 /// # Errors
-/// If not every frame is stored in the end.
+/// The error that kept a frame from being stored. The report contains it, too.
 pub async fn render(worker: &Worker, job: &RenderJob, blender: &Path) -> Result<(), Error> {
     start_jitter::wait(worker, job).await?;
     let (attempt, provenance) = (&worker.attempt, &worker.provenance);
@@ -45,8 +45,8 @@ async fn attempt_job(
     report: &mut Report,
 ) -> Result<(), Error> {
     let blender = worker.programs.find(blender, BLENDER)?;
-    worker.sandbox.suffices().map_err(Error::Sandbox)?;
-    let scratch = Scratch::make(worker)?;
+    worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
+    let scratch = Scratch::create(worker)?;
     let dirs = ScratchDirs::prepare(&scratch, job)?;
 
     let mut survey = Survey::take(worker, job, report).await?;
@@ -69,7 +69,7 @@ async fn attempt_job(
 
     let scene = worker.storage.localise(&survey.scene, &dirs.scene);
     let scene = worker.unless_stopped(scene).await?;
-    log_begin(job, &plan.pending);
+    log_start(job, &plan.pending);
     survey.warn_if_outside(&plan.pending);
     let assignment = Assignment {
         worker,
@@ -79,7 +79,7 @@ async fn attempt_job(
             blender: &blender,
             scene: &scene,
             setup_dir: &dirs.setup,
-            answer_dir: &dirs.answer,
+            description_dir: &dirs.description,
             frames_dir: &dirs.frames,
             home: &dirs.home,
             environment: &worker.confinement.environment,
@@ -101,7 +101,7 @@ async fn attempt_job(
     result
 }
 
-fn log_begin(job: &RenderJob, frames: &FrameSet) {
+fn log_start(job: &RenderJob, frames: &FrameSet) {
     let (from, to) = (&job.scene, &job.output);
     let what = match frames.len() {
         1 => frames.named(),

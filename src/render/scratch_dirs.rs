@@ -1,57 +1,57 @@
-//! The folders and files of an attempt in scratch.
+//! The layout of the scratch folder.
 
 use std::fs;
 use std::io;
 use std::path::PathBuf;
 
-use super::launches::ANSWER;
+use super::launches::DESCRIPTION_FILE;
 use crate::blender::{SETUP_FILES, SETUP_SETTINGS, setup_settings};
 use crate::error::Error;
 use crate::request::RenderJob;
 use crate::worker::scratch::Scratch;
 
-/// Where everything lies in scratch.
+/// The paths in the scratch folder of an attempt.
 #[derive(Debug)]
 pub struct ScratchDirs {
     /// The scene file, if it has to be downloaded.
     pub scene: PathBuf,
-    /// The setup script and its settings.
+    /// The folder of the setup script and its settings.
     pub setup: PathBuf,
-    /// The answer of the setup script.
-    pub answer: PathBuf,
-    /// The frames that Blender writes.
+    /// The folder that the setup script writes the description of the scene to.
+    pub description: PathBuf,
+    /// The folder that Blender writes frames to.
     pub frames: PathBuf,
-    /// Blender's home, and its folder for temporary files.
+    /// Blender's home and folder for temporary files.
     pub home: PathBuf,
 }
 
 impl ScratchDirs {
-    /// Makes the folders, and writes the setup script for `job`.
+    /// Creates the folders, and writes the setup script for `job`.
     ///
     /// # Errors
-    /// [`Error::Scratch`] if the scratch disk takes none of it.
+    /// [`Error::Scratch`] if a folder or file cannot be written.
     pub fn prepare(scratch: &Scratch, job: &RenderJob) -> Result<Self, Error> {
         let base = scratch.path();
         let dirs = Self {
             scene: base.join("scene.blend"),
             setup: base.join("setup"),
-            answer: base.join("answer"),
+            description: base.join("description"),
             frames: base.join("frames"),
             home: base.join("home"),
         };
-        let made = dirs.make(job);
-        made.map_err(|source| Error::Scratch { path: base.to_owned(), source })?;
+        let created = dirs.create(job);
+        created.map_err(|source| Error::Scratch { path: base.to_owned(), source })?;
         Ok(dirs)
     }
 
-    fn make(&self, job: &RenderJob) -> io::Result<()> {
-        for folder in [&self.setup, &self.answer, &self.frames, &self.home] {
+    fn create(&self, job: &RenderJob) -> io::Result<()> {
+        for folder in [&self.setup, &self.description, &self.frames, &self.home] {
             fs::create_dir(folder)?;
         }
         for (name, content) in SETUP_FILES {
             fs::write(self.setup.join(name), content)?;
         }
-        let answer = self.answer.join(ANSWER);
-        fs::write(self.setup.join(SETUP_SETTINGS), setup_settings(job, &answer))
+        let description = self.description.join(DESCRIPTION_FILE);
+        fs::write(self.setup.join(SETUP_SETTINGS), setup_settings(job, &description))
     }
 }

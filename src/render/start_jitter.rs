@@ -1,4 +1,5 @@
-//! When an attempt turns to storage: not in the same moment as all the others.
+//! A random delay before the first request to S3, so that workers that start together do not send
+//! their requests together.
 
 use std::time::Duration;
 
@@ -9,35 +10,35 @@ use crate::error::Error;
 use crate::request::{Location, RenderJob};
 use crate::worker::Worker;
 
-/// What a person would wonder about who reads the log.
-const WORTH_TELLING: Duration = Duration::from_secs(1);
+/// A delay this long is logged at level info: a reader of the log would wonder about the pause.
+const NOTICEABLE: Duration = Duration::from_secs(1);
 
-/// Waits as `job` asks for, if anything of it lies on S3. Before the first report too: an
-/// attempt that is told to stop meanwhile leaves nothing.
+/// Waits for a random part of the start jitter of `job`, if the scene or the output is on S3. Call
+/// it before storing the first report: an attempt that is stopped meanwhile leaves nothing behind.
 ///
 /// # Errors
-/// If we were told to stop.
+/// [`Error::Interrupted`] if the job is stopped meanwhile.
 pub async fn wait(worker: &Worker, job: &RenderJob) -> Result<(), Error> {
     let wait = job.start_jitter.wait(fastrand::f64());
     let on_s3 = |location: &Location| matches!(location, Location::S3 { .. });
     if wait.is_zero() || !(on_s3(&job.scene) || on_s3(&job.output)) {
         return Ok(());
     }
-    // The level must be known when this is compiled.
-    macro_rules! say {
+    // `tracing` needs the level at compile time.
+    macro_rules! log {
         ($level:ident) => {
             tracing::$level!(
-                "S3 is first asked in {} ms, so that workers that start together do not ask \
-                 together (--start-jitter, START_JITTER: up to {})",
+                "waiting {} ms before the first request to S3, so that workers that start \
+                 together do not send it together (--start-jitter, START_JITTER: up to {})",
                 wait.as_millis(),
                 job.start_jitter
             )
         };
     }
-    if wait < WORTH_TELLING {
-        say!(debug);
+    if wait < NOTICEABLE {
+        log!(debug);
     } else {
-        say!(info);
+        log!(info);
     }
     worker.unless_stopped(sleep(wait).map(Ok::<_, Error>)).await
 }

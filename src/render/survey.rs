@@ -1,36 +1,39 @@
-//! The survey before the rendering: which scene it is, which frames are asked for, and what the
-//! output has of them.
+//! The survey before rendering: the scene, the frames of this job, and which of them the output
+//! already has.
 
 use futures_util::{join, try_join};
 
 use super::reuse::plan::Found;
 use crate::blender::{SceneFile, SceneFileError};
-use crate::error::Error;
+use crate::error::{Error, frames_are};
 use crate::request::{FRAMES_DIR, FrameSet, RenderJob};
 use crate::storage::Opened;
 use crate::worker::Worker;
 use crate::worker::report::Report;
 
-/// What is known before anything is rendered.
+/// The result of the survey.
 #[derive(Debug)]
 pub struct Survey {
-    /// The scene file, of which only the beginning is read.
+    /// The scene file. Only its beginning has been read.
     pub scene: Opened,
     /// The header of the scene file.
     pub header: SceneFile,
-    /// The frames that are asked for; none if the animation ends before them.
+    /// The requested frames; empty if the animation ends before them.
     pub frames: FrameSet,
-    /// What the output has of these frames; `None` if the job renders them in any case.
+    /// The files of these frames in the output; `None` if the job renders all frames regardless.
     pub found: Option<Found>,
 }
 
 impl Survey {
-    /// Opens the scene, and looks at the output. Both at once, if the frames are known without
-    /// the scene: far from storage, most of the time goes into waiting for answers.
+    /// Opens the scene and lists the output. If the frames are known without the scene, it does
+    /// both concurrently: far from storage, waiting for responses takes most of the time.
     ///
     /// # Errors
-    /// If the scene cannot be read or is no scene, if the frames depend on a range that it does
-    /// not tell, or if the output cannot be written or listed.
+    /// - [`Error::Storage`] if the scene cannot be read, or the output not be written or listed.
+    /// - [`Error::SceneFile`] if the file is not a scene.
+    /// - [`Error::NoSceneRange`] if the frames depend on a range that the scene does not contain.
+    /// - [`Error::Selection`] if the requested frames cannot exist.
+    /// - [`Error::Interrupted`] if the job is stopped meanwhile.
     pub async fn take(
         worker: &Worker,
         job: &RenderJob,
@@ -41,36 +44,37 @@ impl Survey {
             let scene = scene.await?;
             let header = read_scene_header(worker, job, &scene).await?;
             let Some(range) = header.range() else {
-                return Err(Error::NoSceneRange { source: job.scene.clone(), flaw: header.flaw });
+                return Err(Error::NoSceneRange { location: job.scene.clone(), flaw: header.flaw });
             };
             let frames = job.frames.resolve(Some(range)).map_err(Error::Selection)?;
-            let found = look_at_output(worker, job, &frames, report).await?;
+            let found = survey_output(worker, job, &frames, report).await?;
             return Ok(Self { scene, header, frames, found });
         }
         let frames = job.frames.resolve(None).map_err(Error::Selection)?;
         // A scene that cannot be opened is reported before an output that cannot be written.
-        let found = async { Ok(look_at_output(worker, job, &frames, report).await) };
+        let found = async { Ok(survey_output(worker, job, &frames, report).await) };
         let (scene, found) = try_join!(scene, found)?;
         let header = read_scene_header(worker, job, &scene).await?;
         Ok(Self { scene, header, frames, found: found? })
     }
 
-    /// Warns of frames that lie outside of the scene's own range.
+    /// Warns about frames that lie outside of the scene's own range.
     pub fn warn_if_outside(&self, frames: &FrameSet) {
         let Some(range) = self.header.range() else { return };
         let outside: FrameSet =
             frames.iter().filter(|&frame| frame < range.first || frame > range.last).collect();
         if !outside.is_empty() {
             tracing::warn!(
-                "frames {outside} lie outside of the scene's own range, {range}; they are rendered \
-                 all the same (--first-frame, --total-frames)"
+                "{} outside of the scene's own range, {range}, and rendered all the same \
+                 (--first-frame, --total-frames)",
+                frames_are(&outside)
             );
         }
     }
 }
 
-/// Reads the header of the scene from the beginning of its file, so that a scene that is not
-/// rendered is not downloaded.
+/// Parses the header from the beginning of the file. The rest is only downloaded if there are
+/// frames to render.
 async fn read_scene_header(
     worker: &Worker,
     job: &RenderJob,
@@ -78,22 +82,22 @@ async fn read_scene_header(
 ) -> Result<SceneFile, Error> {
     let header = SceneFile::from_start(&scene.start, scene.is_whole());
     let header = header.and_then(|header| header.ok_or(SceneFileError::NotABlend));
-    // A bit that was flipped on its way must neither spoil a scene nor choose other frames.
+    // A bit that flipped in transit must neither reject the scene nor change the frames.
     if header.is_err() || (job.frames.needs_scene_range() && !scene.is_whole()) {
         worker.unless_stopped(worker.storage.confirm(scene)).await?;
     }
     header.map_err(|source| Error::SceneFile { scene: job.scene.clone(), source })
 }
 
-/// Proves that frames can be stored in the output, and lists those of `frames` that are there;
-/// `None` if the job renders them in any case.
-async fn look_at_output(
+/// Proves that frames can be stored in the output, and lists the `frames` that it already has;
+/// `None` if the job renders all frames regardless.
+async fn survey_output(
     worker: &Worker,
     job: &RenderJob,
     frames: &FrameSet,
     report: &mut Report,
 ) -> Result<Option<Found>, Error> {
-    report.asked(frames);
+    report.set_requested_frames(frames);
     if frames.is_empty() {
         return Ok(None);
     }
@@ -104,7 +108,7 @@ async fn look_at_output(
     }
     let list = worker.unless_stopped(Found::list(&worker.storage, &job.output, frames));
     let (prepared, found) = join!(prepare, list);
-    // Where neither is possible, the error is about writing.
+    // If both fail, the error about writing is the more useful one.
     prepared?;
     found.map(Some)
 }

@@ -1,9 +1,8 @@
-//! Which run of the container this is, as AWS Batch tells it.
+//! The identity of this run of the container, as AWS Batch provides it.
 
-use std::error::Error;
-use std::fmt;
+use thiserror::Error;
 
-/// One run of the container. All unset outside of AWS Batch.
+/// One run of the container. Outside of AWS Batch every field is `None`.
 ///
 /// Source: "Job environment variables" in the AWS Batch user guide.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,24 +11,24 @@ pub struct Attempt {
     pub job_id: Option<String>,
     /// `AWS_BATCH_JOB_ATTEMPT`, from 1.
     pub number: Option<u32>,
-    /// Which child of an array job this is.
+    /// The child's position, in an array job.
     pub array: Option<ArrayPosition>,
 }
 
-/// Where a child stands in its array job.
+/// The position of a child in its array job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArrayPosition {
     /// `AWS_BATCH_JOB_ARRAY_INDEX`, from 0.
     pub index: u32,
-    /// `AWS_BATCH_JOB_ARRAY_SIZE`; not known to every runner that sets the index.
+    /// `AWS_BATCH_JOB_ARRAY_SIZE`. Some runners set only the index.
     pub size: Option<u32>,
 }
 
 impl ArrayPosition {
-    /// A position in an array.
+    /// The position `index` in an array of `size` children, if the size is known.
     ///
     /// # Errors
-    /// If the index lies outside of the array.
+    /// [`AttemptError`], if the index lies outside of the array.
     pub fn new(index: u32, size: Option<u32>) -> Result<Self, AttemptError> {
         match size {
             Some(size) if index >= size => Err(AttemptError { index, size }),
@@ -39,31 +38,22 @@ impl ArrayPosition {
 }
 
 /// An array index that its array does not have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error(
+    "index {index} lies outside of an array of {size}, whose indices are 0 to {}",
+    i64::from(*size) - 1
+)]
 pub struct AttemptError {
     index: u32,
     size: u32,
 }
-
-impl fmt::Display for AttemptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { index, size } = self;
-        write!(
-            f,
-            "index {index} lies outside of an array of {size}, whose indices are 0 to {}",
-            i64::from(*size) - 1
-        )
-    }
-}
-
-impl Error for AttemptError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_index_lies_inside_of_its_array() {
+    fn an_index_outside_of_its_array_is_rejected() {
         assert!(ArrayPosition::new(0, Some(2)).is_ok());
         assert!(ArrayPosition::new(1, Some(2)).is_ok());
         assert!(ArrayPosition::new(7, None).is_ok());

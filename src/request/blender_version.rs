@@ -5,29 +5,29 @@ use std::str::FromStr;
 
 use super::ValueError;
 
-/// Blender's version, as far as files tell it.
+/// A version of Blender, without the patch level: files do not record it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BlenderVersion {
-    /// 4 of 4.3.
+    /// The 4 in 4.3.
     pub major: u32,
-    /// 3 of 4.3.
+    /// The 3 in 4.3.
     pub minor: u32,
 }
 
 impl BlenderVersion {
-    /// From the number in file headers: 279, 304, 403, 0502.
+    /// The version with this number in file headers: 279, 304, 403, 502.
     pub fn from_header(number: u32) -> Self {
-        // Up to 2.83 the last two digits were the minor version as well.
+        // This holds for 2.7x and 2.8x, too: 279 is 2.79.
         Self { major: number / 100, minor: number % 100 }
     }
 
-    /// The same from its digits.
+    /// The version with these digits in file headers: `279`, `0502`.
     pub fn from_digits(digits: &[u8]) -> Option<Self> {
         let number = str::from_utf8(digits).ok()?.parse().ok()?;
         Some(Self::from_header(number))
     }
 
-    /// From what Blender calls itself: `4.3.2`, `5.2.0 Beta`.
+    /// The version in a text that begins with it, as Blender prints it: `4.3.2`, `5.2.0 Beta`.
     pub fn parse(text: &str) -> Option<Self> {
         let mut numbers = text.split(|c: char| !c.is_ascii_digit());
         let mut next = || numbers.next()?.parse().ok();
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_numbers() {
+    fn release_numbers_are_parsed() {
         let version = |text: &str| text.parse::<BlenderVersion>().map(|it| it.to_string());
         assert_eq!(version("5.2"), Ok("5.2".to_owned()));
         assert_eq!(version("4.5.15"), Ok("4.5".to_owned()));

@@ -1,4 +1,4 @@
-//! What the programs that open a stranger's file are given, and what they may reach.
+//! The environment of programs that open untrusted files, and the files that they may read.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,29 +6,29 @@ use std::str::FromStr;
 
 use super::ValueError;
 
-/// What Blender, FFmpeg and `FFprobe` are given and may reach.
+/// The environment of Blender, FFmpeg and `FFprobe`, and the files that they may read.
 #[derive(Clone, Debug, Default)]
 pub struct Confinement {
-    /// The whole environment they start with, but for what a launch adds.
+    /// Their whole environment, except for the variables that a launch adds.
     pub environment: Vec<(String, String)>,
-    /// The variables of it that the user named, beside those that are always handed over.
+    /// The names of the variables that the user passes on, besides those that always are.
     pub passed: Vec<String>,
-    /// What they may read beside their own files, absolute.
+    /// The absolute paths that they may read besides their own files.
     pub readable: Vec<PathBuf>,
-    /// Whether they are locked in.
+    /// Whether they run in the sandbox.
     pub sandbox: SandboxMode,
 }
 
 impl Confinement {
-    /// The variables among these that are secrets, by their names.
+    /// The names in the environment that look like those of secrets.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         let names = self.environment.iter().map(|(name, _)| name.as_str());
-        names.filter(|name| sounds_secret(name))
+        names.filter(|name| is_secret_name(name))
     }
 
-    /// The variables that pictures can depend on: colours, Blender's own files, and what
-    /// the user passes on for whatever reason. The others are about the machine's hardware,
-    /// which is another one in the next attempt.
+    /// The variables that pictures can depend on: colour management, Blender's own files, and
+    /// all that the user passes on. The others describe the machine's hardware, which differs
+    /// between attempts.
     pub fn settings(&self) -> impl Iterator<Item = &(String, String)> {
         self.environment.iter().filter(|(name, _)| {
             name == "OCIO" || name.starts_with("BLENDER_") || self.passed.contains(name)
@@ -36,21 +36,21 @@ impl Confinement {
     }
 }
 
-/// Whether a variable of this name holds, or leads to, what only its owner should have:
+/// Whether a variable of this name seems to hold a secret, or lead to one:
 /// `AWS_SECRET_ACCESS_KEY`, `AWS_CONTAINER_CREDENTIALS_FULL_URI`, `NVIDIA_API_KEY`.
-pub fn sounds_secret(name: &str) -> bool {
+pub fn is_secret_name(name: &str) -> bool {
     ["KEY", "TOKEN", "SECRET", "PASSWORD", "CREDENTIAL"].iter().any(|word| name.contains(word))
 }
 
-/// Whether programs are locked in.
+/// Whether programs run in the sandbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SandboxMode {
-    /// As far as the kernel can.
+    /// In as much of the sandbox as the kernel supports.
     #[default]
     Auto,
-    /// Wholly, or nothing is started.
+    /// In the whole sandbox, or not at all: without it, the job fails.
     Require,
-    /// No.
+    /// Without the sandbox.
     Off,
 }
 
@@ -107,7 +107,7 @@ impl FromStr for Paths {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let paths: Vec<_> = text.split(':').map(PathBuf::from).collect();
         if text.contains("://") {
-            return Err(ValueError::new(text, "paths on this machine, and no URIs"));
+            return Err(ValueError::new(text, "paths on this machine, not URIs"));
         }
         if paths.iter().any(|path| path.as_os_str().is_empty()) {
             return Err(ValueError::new(text, "paths, separated by colons"));
@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_names_of_variables() {
+    fn variable_names_are_validated() {
         let names = |text: &str| text.parse().map(|VariableNames(names)| names);
         assert_eq!(names("A"), Ok(vec!["A".to_owned()]));
         assert_eq!(names("_a1,LD_PRELOAD"), Ok(vec!["_a1".to_owned(), "LD_PRELOAD".to_owned()]));
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mode_is_one_of_three() {
+    fn every_mode_is_parsed_as_it_is_printed() {
         for mode in [SandboxMode::Auto, SandboxMode::Require, SandboxMode::Off] {
             assert_eq!(mode.to_string().parse(), Ok(mode));
         }

@@ -1,4 +1,4 @@
-//! What a scene can need of a Blender that not every Blender has.
+//! Features that a scene can need and that not every Blender has.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,44 +8,44 @@ use serde::{Deserialize, Serialize};
 
 use super::ValueError;
 
-/// Something that a Blender can be built or installed without. The names are those of the
-/// setup script's `features.py`, and of `--allow-missing`.
+/// A feature that a Blender can be built or installed without. The setup script's `features.py`
+/// and `--allow-missing` use the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
-    /// Open Image Denoise, for Cycles and the compositor.
+    /// Open Image Denoise, used by Cycles and the compositor.
     Denoiser,
     /// Alembic caches.
     Alembic,
     /// Universal Scene Description caches.
     Usd,
-    /// Open Shading Language: Script nodes.
+    /// Open Shading Language, used by Script nodes.
     Osl,
     /// `OpenVDB` volumes.
     Openvdb,
-    /// Mantaflow: fluid and smoke.
+    /// Mantaflow, the simulation of fluids and smoke.
     Fluid,
     /// The Ocean modifier.
     Ocean,
     /// The Remesh modifier.
     Remesh,
-    /// `OpenSubdiv`: subdivision surfaces.
+    /// `OpenSubdiv`, used for subdivision surfaces.
     Opensubdiv,
-    /// Lines drawn by Freestyle.
+    /// Freestyle, which draws lines.
     Freestyle,
-    /// Rigid bodies.
+    /// Bullet, the physics of rigid bodies.
     Bullet,
     /// Movies as textures.
     Movies,
-    /// The render engine that the scene is set to, which an add-on brings.
+    /// The render engine that the scene is set to, which comes with an add-on.
     Engine,
-    /// A Blender as new as the one that saved the file. An older one opens it, if at all,
-    /// without what it does not know.
+    /// A Blender as new as the one that saved the file. An older one opens the file, if at all,
+    /// without the data that it does not know.
     NewerBlender,
 }
 
 impl Feature {
-    /// All of them.
+    /// All features.
     pub const ALL: [Self; 14] = [
         Self::Denoiser,
         Self::Alembic,
@@ -63,7 +63,7 @@ impl Feature {
         Self::NewerBlender,
     ];
 
-    /// As it is typed.
+    /// The name, as in `--allow-missing`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Denoiser => "denoiser",
@@ -83,7 +83,7 @@ impl Feature {
         }
     }
 
-    /// What it is, to follow "has no".
+    /// A description, to follow "has no".
     pub fn described(self) -> &'static str {
         match self {
             Self::Denoiser => "denoiser (Open Image Denoise)",
@@ -97,9 +97,9 @@ impl Feature {
             Self::Opensubdiv => "OpenSubdiv",
             Self::Freestyle => "Freestyle",
             Self::Bullet => "rigid body physics",
-            Self::Movies => "reader of movies (FFmpeg)",
+            Self::Movies => "support for movie files (FFmpeg)",
             Self::Engine => "such render engine",
-            Self::NewerBlender => "knowledge of what newer ones save",
+            Self::NewerBlender => "support for files of newer versions",
         }
     }
 }
@@ -110,7 +110,7 @@ impl fmt::Display for Feature {
     }
 }
 
-/// The features that a scene may lack and is rendered all the same.
+/// The features without which a scene is rendered all the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AllowMissing(pub BTreeSet<Feature>);
 
@@ -127,10 +127,10 @@ impl FromStr for AllowMissing {
     }
 }
 
-/// Whether rendered pictures are denoised.
+/// Whether pictures are denoised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Denoise {
-    /// As the scene says.
+    /// As the scene is set.
     #[default]
     Scene,
     /// Neither by Cycles nor in the compositor.
@@ -154,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn features_are_allowed_by_name() {
+    fn allowed_features_are_parsed_by_name() {
         let allowed = |text: &str| text.parse::<AllowMissing>().map(|allowed| allowed.0);
         assert_eq!(allowed("osl"), Ok([Feature::Osl].into()));
         assert_eq!(
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn one_name_serves_the_command_line_and_the_setup_script() {
+    fn command_line_and_setup_script_use_the_same_names() {
         for feature in Feature::ALL {
             let json = serde_json::to_value(feature).unwrap();
             assert_eq!(json, feature.name());

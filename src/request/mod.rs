@@ -1,8 +1,8 @@
-//! What was asked for: validated once, then never questioned again.
+//! The validated requests: frames, shards, locations, jobs and limits.
 //!
-//! Everything here is pure: no I/O, no clock, no environment. A value of one of
-//! these types is proof that it was checked; each constructor is the one place
-//! where its rule is written down, with a table test beside it.
+//! Everything here is pure: no I/O, no clock, no environment. A value of one of these types is
+//! valid by construction, so no other code validates it again. Each constructor is the only place
+//! that knows its rule, with a table test beside it.
 
 mod attempt;
 mod blender_version;
@@ -16,7 +16,7 @@ mod value;
 
 pub use attempt::{ArrayPosition, Attempt, AttemptError};
 pub use blender_version::BlenderVersion;
-pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, sounds_secret};
+pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, is_secret_name};
 pub use feature::{AllowMissing, Denoise, Feature};
 pub use frame::{
     FRAMES_DIR, FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSelection, FrameSet,
@@ -26,11 +26,11 @@ pub use frame::{
 pub use job::{
     Animation, AnimationFrames, Codec, Crf, CyclesDevice, Engine, FrameRate, InspectJob, JobId,
     JobName, JobTemplate, Metrics, MetricsFormat, NamedFrames, OutputName, PollInterval, Preset,
-    RenderJob, SequenceSelection, StatusJob, StitchJob, SubmitJob, Then, VideoSettings,
+    RenderJob, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, VideoSettings,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,
     StopGrace, Timeout, Transfers, TransfersAtOnce,
 };
-pub use location::{Location, LocationError, Slip};
+pub use location::{Location, LocationError, Mistake};
 pub use value::{ValueError, whole_number};

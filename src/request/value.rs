@@ -1,28 +1,28 @@
-//! A value that was given as text, and why it is refused.
+//! Values given as text, and the error of an invalid one.
 
 use thiserror::Error;
 
-/// A value that is not of its kind.
+/// The error of an invalid value.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("`{given}` is refused; give {wanted}")]
 pub struct ValueError {
-    /// What was given.
+    /// The text that was given.
     pub given: String,
-    /// What would be right, to follow "give".
+    /// A description of valid values, to follow "give".
     pub wanted: String,
 }
 
 impl ValueError {
-    /// `given` was found where `wanted` is expected.
+    /// The error of `given`, where `wanted` describes valid values.
     pub fn new(given: &str, wanted: &str) -> Self {
         Self { given: given.to_owned(), wanted: wanted.to_owned() }
     }
 }
 
-/// A whole number of plain digits from `min` to `max`.
+/// Parses a whole number from `min` to `max`, written in plain digits.
 ///
 /// # Errors
-/// If the text is anything else, or the number is out of range.
+/// [`ValueError`], if the text is anything else or the number is out of range.
 pub fn whole_number(text: &str, min: u32, max: u32) -> Result<u32, ValueError> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let number = text.parse().ok().filter(|n| digits && (min..=max).contains(n));

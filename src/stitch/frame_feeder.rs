@@ -1,5 +1,5 @@
-//! Frames on their way into FFmpeg: inspected one by one, gaps bridged, all problems
-//! of the sequence collected before it is refused.
+//! Feeds frames to FFmpeg: verifies each one and bridges gaps. If a frame is unusable, it verifies
+//! the rest of the sequence as well, to report all problems at once.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,36 +17,36 @@ use crate::image::Frame;
 use crate::request::{FrameNumber, FrameSet, Location};
 use crate::storage::StorageError;
 
-/// Damaged frames that are described one by one; the rest is only named.
-const DESCRIBED: usize = 10;
+/// How many unusable frames an error describes; the others are only named.
+const MAX_DESCRIBED: usize = 10;
 
-/// The frames of a sequence, inspected.
+/// Verifies the frames of a sequence and writes them to FFmpeg.
 #[derive(Debug)]
 pub struct FrameFeeder {
     folder: Location,
     frames: Prefetch,
-    /// Whether FFmpeg waits for a frame that is not here yet.
+    /// Whether the next frame is still being fetched.
     fetching: Arc<AtomicBool>,
     allow_gaps: bool,
-    /// Frames by their size in pixels: there must be one size only.
+    /// The frames by width and height in pixels. A video has a single size.
     sizes: BTreeMap<(u32, u32), Vec<FrameNumber>>,
-    /// Frames that cannot be used, and why.
-    refused: Vec<(FrameNumber, String)>,
+    /// The unusable frames, and why they are.
+    unusable: Vec<(FrameNumber, String)>,
 }
 
-/// The first frame that can be shown.
+/// The first usable frame.
 #[derive(Debug)]
 pub struct First {
-    /// The file.
+    /// The content of the file.
     content: Bytes,
-    /// What it shows.
+    /// The properties of the image.
     pub frame: Frame,
-    /// How many frames are missing before it, for which it stands in.
+    /// How many gaps before it this frame fills.
     leading_gaps: usize,
 }
 
 impl FrameFeeder {
-    /// The frames that arrive from `folder`.
+    /// A feeder for `frames`, which are fetched from `folder`.
     pub fn new(folder: Location, frames: Prefetch, allow_gaps: bool) -> Self {
         Self {
             folder,
@@ -54,11 +54,11 @@ impl FrameFeeder {
             fetching: Arc::default(),
             allow_gaps,
             sizes: BTreeMap::new(),
-            refused: Vec::new(),
+            unusable: Vec::new(),
         }
     }
 
-    /// Tells whether the next frame is still on its way to us.
+    /// A flag that is true while FFmpeg waits for a frame that is still being fetched.
     pub fn fetching(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.fetching)
     }
@@ -70,30 +70,33 @@ impl FrameFeeder {
         next
     }
 
-    /// The first frame that can be shown.
+    /// Fetches frames up to the first usable one.
     ///
     /// # Errors
-    /// If a frame cannot be read, or cannot be used and not be bridged.
+    /// - [`Error::Storage`] if a frame cannot be read.
+    /// - [`Error::UnusableFrames`] if a frame is unusable and cannot be bridged, or no frame is
+    ///   usable.
     pub async fn first(&mut self) -> Result<First, Error> {
         let mut leading_gaps = 0;
         while let Some(Fetched { number, image }) = self.next().await.transpose()? {
-            match self.inspect(number, image) {
-                Some((content, frame)) if self.is_sound() => {
+            match self.verify(number, image) {
+                Some((content, frame)) if self.is_usable() => {
                     return Ok(First { content, frame, leading_gaps });
                 }
-                _ if self.is_sound() => leading_gaps += 1,
-                _ => return Err(self.refuse().await),
+                _ if self.is_usable() => leading_gaps += 1,
+                _ => return Err(self.collect_problems().await),
             }
         }
-        Err(self.refuse().await)
+        Err(self.collect_problems().await)
     }
 
-    /// Writes `first` and all frames behind it to FFmpeg's standard input. Ends early,
-    /// without an error, when FFmpeg no longer reads: its own end tells why.
+    /// Writes `first` and all frames after it to FFmpeg's standard input. It returns early, without
+    /// an error, if FFmpeg stops reading: FFmpeg's own end explains why.
     ///
     /// # Errors
-    /// If a frame cannot be read, or cannot be used and not be bridged. Then all
-    /// frames have been inspected, and the error names every one that is at fault.
+    /// - [`Error::Storage`] if a frame cannot be read.
+    /// - [`Error::UnusableFrames`] if a frame is unusable and cannot be bridged. The error names
+    ///   all unusable frames of the sequence.
     pub async fn feed(mut self, first: First, mut ffmpeg: ChildStdin) -> Result<(), Error> {
         let mut shown = first.content;
         let mut index = 0;
@@ -107,30 +110,31 @@ impl FrameFeeder {
             index += 1;
         }
         while let Some(Fetched { number, image }) = self.next().await.transpose()? {
-            if let Some((content, _)) = self.inspect(number, image) {
+            if let Some((content, _)) = self.verify(number, image) {
                 shown = content;
             }
-            if !self.is_sound() {
-                return Err(self.refuse().await);
+            if !self.is_usable() {
+                return Err(self.collect_problems().await);
             }
             if write(&mut ffmpeg, index, &shown).await.is_err() {
                 return Ok(());
             }
             index += 1;
         }
-        // Dropping the pipe tells FFmpeg that this was all.
+        // Dropping the pipe signals the end of the input.
         Ok(())
     }
 
-    /// The image to show for a frame; `None` holds the one before.
-    fn inspect(&mut self, number: FrameNumber, image: Image) -> Option<(Bytes, Frame)> {
+    /// Records the size or the problem of a frame. The result is its content; `None` repeats the
+    /// frame before.
+    fn verify(&mut self, number: FrameNumber, image: Image) -> Option<(Bytes, Frame)> {
         match image {
             Image::Whole { content, frame } => {
                 self.sizes.entry((frame.width, frame.height)).or_default().push(number);
                 if frame.part != 0 {
-                    // FFmpeg reads the pixels of part 0 whatever it is told.
+                    // FFmpeg always reads the pixels of part 0.
                     let why = "its picture is not in the first part of a multipart file".to_owned();
-                    self.refused.push((number, why));
+                    self.unusable.push((number, why));
                 }
                 Some((content, frame))
             }
@@ -138,26 +142,26 @@ impl FrameFeeder {
             Image::Damaged(why) if self.allow_gaps => {
                 tracing::warn!(
                     frame = number.get(),
-                    "frame {number} is damaged, the one before is held (--allow-gaps): {why}"
+                    "frame {number} is damaged, repeating the frame before (--allow-gaps): {why}"
                 );
                 None
             }
             Image::Damaged(why) => {
-                self.refused.push((number, why));
+                self.unusable.push((number, why));
                 None
             }
         }
     }
 
-    fn is_sound(&self) -> bool {
-        self.refused.is_empty() && self.sizes.len() <= 1
+    fn is_usable(&self) -> bool {
+        self.unusable.is_empty() && self.sizes.len() <= 1
     }
 
-    /// Inspects what is left and says everything that is wrong with the sequence.
-    async fn refuse(&mut self) -> Error {
+    /// Verifies the remaining frames. The result is an error with all problems of the sequence.
+    async fn collect_problems(&mut self) -> Error {
         while let Some(fetched) = self.next().await {
             match fetched {
-                Ok(fetched) => _ = self.inspect(fetched.number, fetched.image),
+                Ok(fetched) => _ = self.verify(fetched.number, fetched.image),
                 Err(error) => return error.into(),
             }
         }
@@ -169,12 +173,12 @@ impl FrameFeeder {
             });
             problems.push(format!("their sizes differ: {}", sizes.collect::<Vec<_>>().join(", ")));
         }
-        let described = self.refused.iter().take(DESCRIBED);
+        let described = self.unusable.iter().take(MAX_DESCRIBED);
         problems.extend(described.map(|(number, why)| format!("frame {number}: {why}")));
         let more: FrameSet =
-            self.refused.iter().skip(DESCRIBED).map(|(number, _)| *number).collect();
+            self.unusable.iter().skip(MAX_DESCRIBED).map(|(number, _)| *number).collect();
         if !more.is_empty() {
-            problems.push(format!("likewise frames {more}"));
+            problems.push(format!("{} cannot be used either", more.named()));
         }
         if problems.is_empty() {
             problems.push("none of them is whole".to_owned());
@@ -185,6 +189,6 @@ impl FrameFeeder {
 
 async fn write(ffmpeg: &mut ChildStdin, index: u64, content: &Bytes) -> io::Result<()> {
     let header = packet_header(index, content.len()).ok_or(io::ErrorKind::FileTooLarge)?;
-    // Together: FFmpeg is not woken for twelve bytes.
+    // One write for both, so as not to wake FFmpeg for the twelve bytes of the header.
     ffmpeg.write_all_buf(&mut header.chain(content.as_ref())).await
 }

@@ -1,5 +1,5 @@
-//! `stitch`: frames flow in order out of storage into FFmpeg; the video goes out
-//! when it is proven to hold every one of them.
+//! `stitch`: fetches the frames in order, encodes them with FFmpeg, and stores the video once it is
+//! proven to hold every one of them.
 
 mod frame_feeder;
 mod prefetch;
@@ -33,16 +33,17 @@ use crate::worker::scratch::Scratch;
 use crate::worker::{CHILD_GRACE, Worker, sandbox_policy};
 use frame_feeder::FrameFeeder;
 use prefetch::Prefetch;
-use render_reports::Rendered;
-use video_check::{Goal, probe, words};
+use render_reports::RenderReports;
+use video_check::{Goal, describe_alarm, probe};
 
-/// How often progress is told.
+/// How often progress is logged.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Stitches what `job` asks for, and leaves a report of it.
+/// Makes the video of `job`, and stores a report.
 ///
 /// # Errors
-/// If the video is not stored, with every frame in it, in the end.
+/// The error that kept the video from being stored with every frame in it. The report contains it,
+/// too.
 pub async fn stitch(
     worker: &Worker,
     job: &StitchJob,
@@ -65,29 +66,29 @@ async fn attempt(
 ) -> Result<(), Error> {
     let ffmpeg = worker.programs.find(ffmpeg, FFMPEG)?;
     let ffprobe = worker.programs.find(ffprobe, FFPROBE)?;
-    worker.sandbox.suffices().map_err(Error::Sandbox)?;
-    let scratch = Scratch::make(worker)?;
+    worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
+    let scratch = Scratch::create(worker)?;
     let found = async {
-        let (frames, rendered) = tokio::join!(find_frames(worker, job), find_scene(worker, job));
-        // Where neither can be listed, it is said of the frames.
-        Ok::<_, Error>((frames?, rendered?))
+        let (frames, reports) = tokio::join!(find_frames(worker, job), read_reports(worker, job));
+        // If both fail, the error about the frames is the more useful one.
+        Ok::<_, Error>((frames?, reports?))
     };
-    let ((folder, entries), rendered) = worker.unless_stopped(found).await?;
-    let range = rendered.scene.as_ref().and_then(SceneInfo::range);
+    let ((folder, entries), reports) = worker.unless_stopped(found).await?;
+    let range = reports.scene.as_ref().and_then(SceneInfo::range);
     let sequence = Sequence::arrange(&folder, entries, &job.frames, range, job.allow_gaps)?;
-    let fps = frame_rate(job, &rendered, &sequence)?;
+    let fps = frame_rate(job, &reports, &sequence)?;
     let frames: FrameSet = sequence.slots.iter().map(|slot| slot.number).collect();
-    report.asked(&frames);
+    report.set_requested_frames(&frames);
     let goal = Goal { video: job.output.join(job.video.name.as_str()), frames };
-    // The first frames come while the report goes.
+    // Fetch the first frames while the report is being stored.
     let window = job.max_prefetch;
     let (format, left_out) = (sequence.format, sequence.left_out);
     let frames = Prefetch::start(worker.storage.clone(), folder.clone(), sequence, window);
     worker.prepare_output(&job.output, report).await?;
-    let given = goal.frames.len() as u64;
+    let frame_count = goal.frames.len() as u64;
     tracing::info!(
         frames = goal.frames.to_string(),
-        "stitching {given} {format} frames, {}, of {folder} at {fps} frames a second",
+        "stitching {frame_count} {format} frames, {}, of {folder} at {fps} frames a second",
         goal.frames
     );
     if left_out > 0 {
@@ -104,14 +105,14 @@ async fn attempt(
         output: &video,
         environment: &worker.confinement.environment,
     };
-    let supply = FrameFeeder::new(folder, frames, job.allow_gaps);
-    let tail = encode_sequence(worker, encode, supply, &goal).await?;
+    let feeder = FrameFeeder::new(folder, frames, job.allow_gaps);
+    let tail = encode_sequence(worker, encode, feeder, &goal).await?;
     let found = probe(worker, &ffprobe, &video, &goal, &tail).await?;
-    if found.frames != given {
-        return Err(goal.wrong(&found.to_string(), &tail));
+    if found.frames != frame_count {
+        return Err(goal.wrong_result(&found.to_string(), &tail));
     }
     let bytes = upload(worker, video, &goal.video).await?;
-    tracing::info!(bytes, frames = given, "stored {}: {found}, {bytes} bytes", goal.video);
+    tracing::info!(bytes, frames = frame_count, "stored {}: {found}, {bytes} bytes", goal.video);
     report.video = Some(VideoReport {
         file: job.video.name.as_str().to_owned(),
         bytes,
@@ -125,70 +126,74 @@ async fn attempt(
     Ok(())
 }
 
-/// Stores the video. It is whole, so after a signal it is stored as long as there is time.
+/// Stores the video. It is whole, so a stop request does not abort the upload while time is left.
 async fn upload(worker: &Worker, path: PathBuf, video: &Location) -> Result<u64, Error> {
     let file = File::open(&path).map_err(|source| Error::Scratch { path, source })?;
     tokio::select! {
         stored = worker.storage.upload(file, video, None) => Ok(stored?),
         () = worker.shutdown.no_time_to_store() => match worker.shutdown.requested() {
-            Some(by) => Err(Error::Interrupted { by, left: format!("{video} is made and not stored") }),
-            None => Err(Error::Internal("time was up, and nobody set a time".to_owned())),
+            Some(by) => {
+                Err(Error::Interrupted { by, left: format!("{video} is made, but not stored") })
+            }
+            None => Err(Error::Internal("out of time without a stop request".to_owned())),
         }
     }
 }
 
-/// The folder that holds the frames, and what lies in it: `frames/` below the input,
-/// or the input itself where that is a folder of images.
+/// The folder that holds the frames, and its entries: `frames/` below the input, or else the input
+/// itself.
 async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<Entry>), Error> {
     let frames = job.input.join(FRAMES_DIR);
     let entries = worker.storage.list(&frames).await?;
     if entries.is_empty() {
-        // Where there is nothing either, it is this folder that was named.
-        let beside = worker.storage.list(&job.input).await?;
-        return Ok((job.input.clone(), beside));
+        // If this folder is empty, too, the error names it: it is the one that the user gave.
+        let entries = worker.storage.list(&job.input).await?;
+        return Ok((job.input.clone(), entries));
     }
     Ok((frames, entries))
 }
 
-/// What is known of the scene that the frames were rendered from, where that is needed.
-async fn find_scene(worker: &Worker, job: &StitchJob) -> Result<Rendered, Error> {
+/// Reads the reports beside the frames, unless the job needs nothing from them.
+async fn read_reports(worker: &Worker, job: &StitchJob) -> Result<RenderReports, Error> {
     if job.video.fps.is_some() && !sequence::needs_scene_range(&job.frames) {
-        return Ok(Rendered::default());
+        return Ok(RenderReports::default());
     }
-    Ok(Rendered::find(&worker.storage, &job.input).await?)
+    Ok(RenderReports::find(&worker.storage, &job.input).await?)
 }
 
-/// How many frames a second the video has. Of images from anywhere that is guessed, with a
-/// warning; of what we have rendered it is known, or a mistake to be told of.
+/// The frame rate of the video: that of the job, or else that of the scene. If neither is known,
+/// images from elsewhere get a default and a warning. For frames of `render`, it is an error: their
+/// reports should contain it.
 fn frame_rate(
     job: &StitchJob,
-    rendered: &Rendered,
+    reports: &RenderReports,
     sequence: &Sequence,
 ) -> Result<FrameRate, Error> {
-    let scene = rendered.scene.as_ref();
+    let scene = reports.scene.as_ref();
     let known = job.video.fps.or_else(|| scene.and_then(SceneInfo::frame_rate));
     if let Some(fps) = known {
         return Ok(fps);
     }
-    if rendered.has_reports && sequence.is_named_by_blender() {
+    if reports.has_reports && sequence.is_named_by_blender() {
         return Err(Error::NoFrameRate { reports: job.input.join(REPORTS_DIR) });
     }
     let fps = FrameRate::FALLBACK;
     tracing::warn!(
-        "no report of render tells the scene's frame rate: taking {fps} frames a second (--fps, FPS)"
+        "no report of render contains the scene's frame rate: taking {fps} frames a second \
+         (--fps, FPS)"
     );
     Ok(fps)
 }
 
-/// Encodes the sequence to a file in scratch; the result is what FFmpeg said.
+/// Encodes the sequence to a file in scratch. The result is the end of FFmpeg's log.
 async fn encode_sequence(
     worker: &Worker,
     mut encode: Encode<'_>,
-    mut supply: FrameFeeder,
+    mut feeder: FrameFeeder,
     goal: &Goal,
 ) -> Result<LogTail, Error> {
-    // Looked at before FFmpeg starts: it tells which layer is the picture.
-    let first = worker.unless_stopped(supply.first()).await?;
+    // FFmpeg's command line depends on the first frame: it selects the layer with the picture.
+    let first = worker.unless_stopped(feeder.first()).await?;
     let layer = first.frame.layer.clone();
     encode.layer = layer.as_deref();
     let command = encode.command();
@@ -203,25 +208,25 @@ async fn encode_sequence(
     let limits = worker.limits;
     let folders = encode.output.parent().map(Path::to_owned).into_iter().collect();
     let mut watchdog = Watchdog::watch(child.group(), folders, limits.stall.get(), None);
-    let fetching = supply.fetching();
-    let mut feeding = std::pin::pin!(supply.feed(first, stdin));
+    let fetching = feeder.fetching();
+    let mut feeding = std::pin::pin!(feeder.feed(first, stdin));
     let mut fed = None;
     let mut stage = Stage::Working;
     let mut stalled = None;
-    let mut watch = Watch::begin(goal.frames.len());
+    let mut output = OutputMonitor::new(goal.frames.len());
     let end = loop {
-        // FFmpeg, that waits for a frame that is still on its way to us, is not to blame.
+        // An FFmpeg that waits for a frame has not stalled if that is still being fetched.
         let starved = fed.is_none() && fetching.load(Ordering::Relaxed);
         let stopping = stalled.is_some() || stage >= Stage::Stopping;
         tokio::select! {
             event = child.next() => match event {
                 Event::Line(stream, line) => {
                     watchdog.sign_of_life();
-                    watch.line(stream, &line);
+                    output.line(stream, &line);
                 }
                 Event::Ended(end) => break end,
             },
-            () = watchdog.look(), if !stopping => {}
+            () = watchdog.sample(), if !stopping => {}
             result = &mut feeding, if fed.is_none() => {
                 if result.is_err() {
                     child.stop(CHILD_GRACE);
@@ -235,44 +240,44 @@ async fn encode_sequence(
         }
         watchdog.time_passes(starved);
         if let Some(alarm) = watchdog.alarm().filter(|_| !stopping) {
-            let why = words("FFmpeg", alarm);
+            let why = describe_alarm("FFmpeg", alarm);
             tracing::warn!("{why}: stopping it");
             stalled = Some(why);
             child.stop(CHILD_GRACE);
         }
     };
-    watch.flood.end();
+    output.log.end();
     if let (Some(why), None) = (stalled, worker.shutdown.requested()) {
-        return Err(goal.failed(Cause::Failed(why), &watch.tail));
+        return Err(goal.failed(Cause::Failed(why), &output.tail));
     }
     match (fed, end) {
-        // A frame that cannot be had or used explains FFmpeg's end, not the reverse.
+        // A frame that cannot be read or used is the cause of FFmpeg's end, not the reverse.
         (Some(Err(error)), _) => Err(error),
-        (_, End::Own(Ending::Code(0))) => match watch.unfaithful() {
-            None => Ok(watch.tail),
-            Some(found) => Err(goal.wrong(&found, &watch.tail)),
+        (_, End::Own(Ending::Code(0))) => match output.frame_mismatch() {
+            None => Ok(output.tail),
+            Some(found) => Err(goal.wrong_result(&found, &output.tail)),
         },
-        _ => Err(goal.missed(worker, end, memory.killer(), &watch.tail)),
+        _ => Err(goal.no_result(worker, end, memory.killer(), &output.tail)),
     }
 }
 
-/// What FFmpeg tells while it encodes.
-struct Watch {
+/// Handles the output of FFmpeg while it encodes.
+struct OutputMonitor {
     parser: ProgressParser,
     reached: ffmpeg::Progress,
     progress: Progress,
     tail: LogTail,
-    flood: LogRateLimiter,
+    log: LogRateLimiter,
 }
 
-impl Watch {
-    fn begin(total: usize) -> Self {
+impl OutputMonitor {
+    fn new(total: usize) -> Self {
         Self {
             parser: ProgressParser::default(),
             reached: ffmpeg::Progress::default(),
             progress: Progress::begin(total),
             tail: LogTail::default(),
-            flood: LogRateLimiter::of("ffmpeg"),
+            log: LogRateLimiter::new("ffmpeg"),
         }
     }
 
@@ -281,7 +286,7 @@ impl Watch {
             Stream::Stdout => {
                 if let Some(reached) = self.parser.push(line) {
                     self.reached = reached;
-                    self.progress.reached(usize::try_from(reached.frames).unwrap_or(usize::MAX));
+                    self.progress.set_done(usize::try_from(reached.frames).unwrap_or(usize::MAX));
                     if self.progress.is_due(HEARTBEAT) {
                         tracing::info!("encoded {}", self.progress);
                     }
@@ -289,13 +294,13 @@ impl Watch {
             }
             Stream::Stderr => {
                 self.tail.push(line);
-                self.flood.pass(|| tracing::error!(program = "ffmpeg", "{line}"));
+                self.log.pass(|| tracing::error!(program = "ffmpeg", "{line}"));
             }
         }
     }
 
-    /// The frames that FFmpeg says it invented or left out, if there are any.
-    fn unfaithful(&self) -> Option<String> {
+    /// The frames that FFmpeg reports as duplicated or dropped, if there are any.
+    fn frame_mismatch(&self) -> Option<String> {
         let ffmpeg::Progress { duplicated, dropped, .. } = self.reached;
         (duplicated > 0 || dropped > 0)
             .then(|| format!("it duplicated {duplicated} and dropped {dropped} of them"))

@@ -1,5 +1,4 @@
-//! Frames out of storage in their order, later ones fetched while earlier ones are
-//! still being used, in bounded memory.
+//! Fetches frames from storage in order and ahead of their use, in bounded memory.
 
 use std::io::Cursor;
 use std::sync::Arc;
@@ -15,52 +14,52 @@ use crate::image::Frame;
 use crate::request::{ByteSize, FrameNumber, ImageFormat, Location};
 use crate::storage::{Failure, Storage, StorageError};
 
-/// What the window is counted in, in bytes: permits are 32 bit. A frame takes one at least.
-const UNIT: u64 = 4 * 1024;
+/// How many bytes of the window a permit stands for: the number of permits is limited to 32 bits.
+/// Every frame takes at least one.
+const BYTES_PER_PERMIT: u64 = 4 * 1024;
 
-/// Frames that are fetched ahead at most, however small they are. Enough for a thousand a
-/// second where an answer takes a quarter of one; how many requests are under way at once
-/// is the storage's affair.
-const FRAMES: usize = 256;
+/// How many frames are fetched ahead at most, however small they are. Enough for a thousand frames
+/// a second if S3 responds within a quarter of a second. Storage limits concurrent requests itself.
+const MAX_FRAMES: usize = 256;
 
 /// A frame that was fetched.
 #[derive(Debug)]
 pub struct Fetched {
     /// Its number.
     pub number: FrameNumber,
-    /// What it is.
+    /// Its image.
     pub image: Image,
 }
 
-/// What was fetched for a frame.
+/// The image of a frame.
 #[derive(Debug)]
 pub enum Image {
     /// A whole image.
     Whole {
-        /// The file.
+        /// The content of the file.
         content: Bytes,
-        /// What it shows.
+        /// The properties of the image.
         frame: Frame,
     },
-    /// There is no file.
+    /// The sequence has no file for the frame.
     Gap,
-    /// The file is not whole, and why.
+    /// The file is not whole, for this reason.
     Damaged(String),
 }
 
-/// A frame that is on its way, and its share of the window.
-type Coming = (JoinHandle<Result<Fetched, StorageError>>, Option<OwnedSemaphorePermit>);
+/// A frame that is being fetched, and its permits.
+type Pending = (JoinHandle<Result<Fetched, StorageError>>, Option<OwnedSemaphorePermit>);
 
-/// The frames of a sequence, in order. Dropping it begins no further fetches.
+/// The frames of a sequence, in order. Dropping it stops further fetches.
 #[derive(Debug)]
 pub struct Prefetch {
-    queue: mpsc::Receiver<Coming>,
+    queue: mpsc::Receiver<Pending>,
     producer: JoinHandle<()>,
 }
 
 impl Prefetch {
-    /// Begins to fetch the frames of `sequence` from `folder`, those that wait to be asked
-    /// for in no more than `window` of memory.
+    /// Starts to fetch the frames of `sequence` from `folder`. Frames that have not been taken yet
+    /// use `window` of memory at most.
     pub fn start(
         storage: Arc<Storage>,
         folder: Location,
@@ -68,20 +67,20 @@ impl Prefetch {
         window: ByteSize,
     ) -> Self {
         let Sequence { format, slots, left_out: _ } = sequence;
-        let (sender, queue) = mpsc::channel(FRAMES);
-        let whole = units(window.bytes());
-        let window = Arc::new(Semaphore::new(whole as usize));
+        let (sender, queue) = mpsc::channel(MAX_FRAMES);
+        let total = permits_for(window.bytes());
+        let permits = Arc::new(Semaphore::new(total as usize));
         let producer = tokio::spawn(async move {
             for slot in slots {
-                // Taken in order, so that the frame that is needed next always gets
-                // its share. One that is larger than the window gets all of it.
+                // Acquire permits in order, so that the frame that is needed next always gets its
+                // permits. A frame larger than the window takes all of them.
                 let size = slot.file.as_ref().map_or(0, |file| file.size);
-                let share = units(size).min(whole);
-                let share = Arc::clone(&window).acquire_many_owned(share).await.ok();
+                let count = permits_for(size).min(total);
+                let permits = Arc::clone(&permits).acquire_many_owned(count).await.ok();
                 let (storage, folder) = (Arc::clone(&storage), folder.clone());
                 let fetching =
                     tokio::spawn(async move { fetch(&storage, &folder, slot, format).await });
-                if sender.send((fetching, share)).await.is_err() {
+                if sender.send((fetching, permits)).await.is_err() {
                     return;
                 }
             }
@@ -89,18 +88,18 @@ impl Prefetch {
         Self { queue, producer }
     }
 
-    /// The next frame; `None` after the last one. It no longer counts for the window, so
-    /// that another one is fetched while this one is used, however large they are.
+    /// The next frame; `None` after the last one. Its permits are released, so that the next fetch
+    /// can start while this frame is in use, however large the frames are.
     ///
     /// # Errors
-    /// If it cannot be read from storage.
+    /// If the frame cannot be read from storage.
     pub async fn next(&mut self) -> Option<Result<Fetched, StorageError>> {
-        let (fetching, _share) = self.queue.recv().await?;
+        let (fetching, _permits) = self.queue.recv().await?;
         match fetching.await {
             Ok(result) => Some(result),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // Cancelled: the runtime is going down, and nobody waits for an answer.
+                // Cancelled: the runtime is shutting down.
                 Err(_) => None,
             },
         }
@@ -123,8 +122,8 @@ async fn fetch(
         None => Image::Gap,
         Some(file) => {
             let content = match storage.read(&folder.join(&file.name), file.size).await {
-                // A folder, or a link to nowhere, in the place of a frame.
-                Err(error) if is_no_file(&error) => {
+                // A folder or a dangling link with the name of a frame.
+                Err(error) if is_unreadable_entry(&error) => {
                     let why = format!("{} cannot be read: {}", file.name, chain(&error));
                     return Ok(Fetched { number: slot.number, image: Image::Damaged(why) });
                 }
@@ -139,12 +138,12 @@ async fn fetch(
     Ok(Fetched { number: slot.number, image })
 }
 
-/// Whether what was listed on this machine is nothing that can be read.
-fn is_no_file(error: &StorageError) -> bool {
+/// Whether an error means that a local folder lists an entry that is not a readable file.
+fn is_unreadable_entry(error: &StorageError) -> bool {
     matches!((error.location(), error.failure()), (Location::Local(_), Failure::Missing(_)))
 }
 
-/// What so many bytes take of a window.
-fn units(bytes: u64) -> u32 {
-    u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX).max(1)
+/// The number of permits that a frame of this size needs.
+fn permits_for(bytes: u64) -> u32 {
+    u32::try_from(bytes.div_ceil(BYTES_PER_PERMIT)).unwrap_or(u32::MAX).max(1)
 }

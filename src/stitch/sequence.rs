@@ -1,4 +1,4 @@
-//! What lies in a folder → the ordered frames of a video, gaps and strangers named.
+//! File names → the ordered frames of a video. Gaps, duplicates and several sequences are reported.
 
 use std::collections::BTreeMap;
 
@@ -14,28 +14,33 @@ use crate::storage::Entry;
 pub struct Slot {
     /// Its number.
     pub number: FrameNumber,
-    /// Its file; `None` holds the frame before.
+    /// Its file; `None` repeats the frame before.
     pub file: Option<Entry>,
 }
 
-/// The frames of a video in their order. Not empty, and at least one has a file.
+/// The frames of a video, in order. At least one of them has a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
-    /// What they all are.
+    /// The format of all files.
     pub format: ImageFormat,
     /// The frames.
     pub slots: Vec<Slot>,
-    /// How many frames there are that do not belong to the video.
+    /// How many frames of the folder are not part of the video.
     pub left_out: usize,
 }
 
 impl Sequence {
-    /// The frames of `selection` among `entries`. `scene` is the scene's own range,
-    /// needed if `needs_scene_range` says so.
+    /// Arranges the frames of `selection` among the `entries` of `folder`. `scene` is the scene's
+    /// own range, required if `needs_scene_range`. With `allow_gaps`, a missing frame repeats the
+    /// one before.
     ///
     /// # Errors
-    /// If there are no frames, if there are images of several kinds or names, or if
-    /// frames are missing and `allow_gaps` is not set.
+    /// - [`Error::NoFrames`] if there are no numbered images.
+    /// - [`Error::UnusableFrames`] if a frame has several files, or files differ in format or
+    ///   prefix.
+    /// - [`Error::MissingFrames`] if a selected frame is missing, or with `allow_gaps` all of them.
+    /// - [`Error::NoSceneRange`] if the scene's range is required and not known.
+    /// - [`Error::Selection`] if the selected frames cannot exist.
     pub fn arrange(
         folder: &Location,
         entries: Vec<Entry>,
@@ -54,7 +59,7 @@ impl Sequence {
             SequenceSelection::Range { first, total } => {
                 range(*first, *total, scene, lowest, highest).map_err(|error| match error {
                     SelectionError::SceneRangeUnknown => {
-                        Error::NoSceneRange { source: folder.clone(), flaw: None }
+                        Error::NoSceneRange { location: folder.clone(), flaw: None }
                     }
                     SelectionError::OutOfRange { .. } | SelectionError::PastTheEnd { .. } => {
                         Error::Selection(error)
@@ -69,7 +74,7 @@ impl Sequence {
         if !missing.is_empty() {
             tracing::warn!(
                 missing = missing.to_string(),
-                "frames {missing} are missing: the frame before each is held (--allow-gaps)"
+                "frames {missing} are missing: repeating the frame before each (--allow-gaps)"
             );
         }
         let slots: Vec<_> =
@@ -80,7 +85,7 @@ impl Sequence {
         Ok(Self { format, slots, left_out: files.len() })
     }
 
-    /// Whether its files have the names that Blender gives to frames, and so do we.
+    /// Whether its files have the names that Blender and `render` give to frames.
     pub fn is_named_by_blender(&self) -> bool {
         self.slots.iter().all(|Slot { number, file }| {
             let name = || FrameFile::name(*number, self.format);
@@ -89,7 +94,7 @@ impl Sequence {
     }
 }
 
-/// Whether the scene's own range must be known to arrange the frames.
+/// Whether the selection depends on the scene's own range.
 pub fn needs_scene_range(selection: &SequenceSelection) -> bool {
     match selection {
         SequenceSelection::Exactly(_) => false,
@@ -111,12 +116,12 @@ fn range(
         (Some(FirstFrame::Number(number)), _) => number,
         (Some(FirstFrame::Scene), _) => scene.ok_or(unknown)?.first,
         (None, None) => lowest,
-        // With a total, a first frame that is missing must not be taken for the
-        // beginning: the animation begins where render begins it.
+        // With a total, the animation begins where `render` begins it. The lowest number would hide
+        // a missing first frame.
         (None, Some(_)) => FrameNumber::ONE,
     };
     let last = match total {
-        // At least one: a beginning behind the end is a frame that is missing.
+        // At least one frame: if the first is beyond the highest number, it is reported as missing.
         None => highest.max(first),
         Some(total) => {
             let last = i64::from(first.get()) + total.count(scene).ok_or(unknown)? - 1;
@@ -127,7 +132,8 @@ fn range(
     Ok(FrameSet::from_bounds(first, last))
 }
 
-/// The numbered images by number, if they are all of one format and one name.
+/// The numbered images by number, and their format. They must have the same format and prefix, and
+/// different numbers.
 fn frames_of_one_kind(
     folder: &Location,
     entries: Vec<Entry>,
@@ -136,7 +142,7 @@ fn frames_of_one_kind(
     type Kind = BTreeMap<FrameNumber, Entry>;
 
     let mut kinds: BTreeMap<(String, ImageFormat), Kind> = BTreeMap::new();
-    let (mut twice, mut unnumbered) = (Vec::new(), Vec::new());
+    let (mut duplicates, mut unnumbered) = (Vec::new(), Vec::new());
     for entry in entries {
         let Some(frame) = FrameFile::parse(&entry.name) else {
             let extension = entry.name.rsplit_once('.').map(|(_, extension)| extension);
@@ -148,21 +154,22 @@ fn frames_of_one_kind(
         let kind = kinds.entry((frame.prefix, frame.format)).or_default();
         let name = entry.name.clone();
         if let Some(other) = kind.insert(frame.number, entry) {
-            twice.push(format!("frame {} is there twice, {} and {name}", frame.number, other.name));
+            duplicates
+                .push(format!("frame {} is there twice, {} and {name}", frame.number, other.name));
         }
     }
     let unusable = |problems| Error::UnusableFrames { folder: folder.clone(), problems };
-    if !twice.is_empty() {
-        return Err(unusable(twice));
+    if !duplicates.is_empty() {
+        return Err(unusable(duplicates));
     }
     if kinds.len() > 1 {
-        let sorts = kinds.iter().map(|((_, format), kind)| {
+        let descriptions = kinds.iter().map(|((_, format), kind)| {
             let frames: FrameSet = kind.keys().copied().collect();
             let example = kind.values().next().map_or("", |entry| entry.name.as_str());
             format!("{format} images like {example}: frames {frames}")
         });
         let mut problems = vec!["there are several sequences".to_owned()];
-        problems.extend(sorts);
+        problems.extend(descriptions);
         return Err(unusable(problems));
     }
     let only = kinds.pop_first().map(|((_, format), kind)| (format, kind));
@@ -198,7 +205,7 @@ mod tests {
         }
     }
 
-    /// The names in order, `-` where the frame before is held.
+    /// The names in order, with `-` where the frame before is repeated.
     fn arranged(
         names: &[&str],
         selection: &SequenceSelection,
@@ -215,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_put_in_the_order_of_their_numbers() {
+    fn frames_are_ordered_by_number() {
         let table: &[(&[&str], SequenceSelection, &str)] = &[
             (&["0002.png", "0001.png"], all(), "0001.png 0002.png"),
             (&["10000.png", "9999.png"], all(), "9999.png 10000.png"),
@@ -237,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_frames_are_named() {
+    fn missing_frames_are_reported() {
         let table: &[(&[&str], SequenceSelection, &str)] = &[
             (&["0001.png", "0004.png", "0006.png"], all(), "2-3,5"),
             (&["0002.png", "0003.png"], from(None, Some("4")), "1,4"),
@@ -256,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn gaps_can_be_held_but_not_everything() {
+    fn gaps_can_be_bridged_unless_all_frames_are_missing() {
         assert_eq!(arranged(&["1.png", "3.png"], &all(), true).unwrap(), "1.png - 3.png");
         assert_eq!(arranged(&["2.png"], &exactly("1-2"), true).unwrap(), "- 2.png");
         assert!(matches!(
@@ -266,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sequence_is_refused() {
+    fn duplicates_several_sequences_and_empty_folders_are_errors() {
         let several: &[&[&str]] = &[
             &["0001.png", "0002.jpg"],
             &["a_1.png", "b_1.png"],

@@ -1,4 +1,5 @@
-//! What a video is to be, what it turned out to be, and what it means when that is not the same.
+//! Checks that a video is what it should be, and turns the failures of FFmpeg and `FFprobe` into
+//! errors.
 
 use std::path::Path;
 
@@ -13,50 +14,56 @@ use crate::request::{FrameSet, Location};
 use crate::worker::programs::FFPROBE;
 use crate::worker::{CHILD_GRACE, Worker, sandbox_policy};
 
-/// Longer than any answer of `FFprobe` is.
-const LONGEST_ANSWER: usize = 1024 * 1024;
+/// How much of `FFprobe`'s output is kept, in bytes. It is always much shorter.
+const MAX_OUTPUT: usize = 1024 * 1024;
 
-/// What is to be made, for errors to name.
+/// The video to make; errors name it.
 #[derive(Debug)]
 pub struct Goal {
-    /// Where it goes.
+    /// The location of the video.
     pub video: Location,
-    /// What it is made of.
+    /// The frames that it must hold.
     pub frames: FrameSet,
 }
 
 impl Goal {
-    /// What it means that FFmpeg or `FFprobe` ended without a result.
-    pub fn missed(&self, worker: &Worker, end: End, killer: Killer, tail: &LogTail) -> Error {
+    /// The error when FFmpeg or `FFprobe` ended without a result.
+    pub fn no_result(&self, worker: &Worker, end: End, killer: Killer, tail: &LogTail) -> Error {
         match (end, worker.shutdown.requested()) {
             (_, Some(by)) => Error::Interrupted { by, left: format!("{} is not made", self.video) },
             (End::Own(ending), None) => self.failed(tail.diagnose(ending, killer), tail),
             (End::Stopped, None) => {
-                Error::Internal("FFmpeg was stopped, and nobody asked for it".to_owned())
+                Error::Internal("FFmpeg was stopped without a reason".to_owned())
             }
         }
     }
 
-    /// What it means that FFmpeg ended as if all was well, and made `found`.
-    pub fn wrong(&self, found: &str, tail: &LogTail) -> Error {
+    /// The error when FFmpeg ended with success, but made `found`.
+    pub fn wrong_result(&self, found: &str, tail: &LogTail) -> Error {
         let cause = match tail.diagnose(Ending::Code(0), Killer::Unknown) {
-            // A full disk may be no failure to FFmpeg 5.
+            // FFmpeg 5 may end with success on a full disk.
             cause @ (Cause::Lacking | Cause::Disk | Cause::Frames | Cause::Killed(_)) => cause,
             Cause::Failed(_) => Cause::Failed(format!(
-                "FFmpeg was given {} frames and made something else: {found}",
+                "FFmpeg was given {} frames, but made something else: {found}",
                 self.frames.len()
             )),
         };
         self.failed(cause, tail)
     }
 
+    /// The error when FFmpeg or `FFprobe` failed for a known cause.
     pub fn failed(&self, cause: Cause, tail: &LogTail) -> Error {
         let (video, frames) = (self.video.clone(), self.frames.clone());
-        Error::Ffmpeg { cause, video, frames, said: tail.last_words() }
+        Error::Ffmpeg { cause, video, frames, excerpt: tail.excerpt() }
     }
 }
 
-/// Measures a video, of which FFmpeg said `tail`.
+/// Measures a video with `FFprobe`. `tail` is the end of FFmpeg's log.
+///
+/// # Errors
+/// - [`Error::Program`] if `FFprobe` cannot be started.
+/// - [`Error::Ffmpeg`] if it fails, stalls, or finds no video.
+/// - [`Error::Interrupted`] if the job is stopped meanwhile.
 pub async fn probe(
     worker: &Worker,
     ffprobe: &Path,
@@ -70,7 +77,7 @@ pub async fn probe(
     let memory = MemoryWatch::begin();
     let mut child = Running::start(command, Stdin::Null, &worker.sandbox, policy)
         .map_err(|error| Error::spawn(error, ffprobe.to_owned(), FFPROBE))?;
-    let (mut answer, mut tail) = (String::new(), tail.clone());
+    let (mut output, mut tail) = (String::new(), tail.clone());
     let mut watchdog = Watchdog::watch(child.group(), Vec::new(), worker.limits.stall.get(), None);
     let mut stage = Stage::Working;
     let mut stalled = None;
@@ -81,15 +88,15 @@ pub async fn probe(
                 Event::Line(stream, line) => {
                     watchdog.sign_of_life();
                     match stream {
-                        // The answer is short; a video cannot make it long.
-                        Stream::Stdout if answer.len() <= LONGEST_ANSWER => answer.push_str(&line),
+                        // The limit keeps a hostile video from filling the memory.
+                        Stream::Stdout if output.len() <= MAX_OUTPUT => output.push_str(&line),
                         Stream::Stdout => {}
                         Stream::Stderr => tail.push(&line),
                     }
                 }
                 Event::Ended(end) => break end,
             },
-            () = watchdog.look(), if !stopping => {}
+            () = watchdog.sample(), if !stopping => {}
             reached = worker.shutdown.beyond(stage) => {
                 stage = reached;
                 worker.stop_child(&child, stage);
@@ -97,7 +104,7 @@ pub async fn probe(
         }
         watchdog.time_passes(false);
         if let Some(alarm) = watchdog.alarm().filter(|_| !stopping) {
-            let why = words("FFprobe", alarm);
+            let why = describe_alarm("FFprobe", alarm);
             tracing::warn!("{why}: stopping it");
             stalled = Some(why);
             child.stop(CHILD_GRACE);
@@ -106,17 +113,17 @@ pub async fn probe(
     if let (Some(why), None) = (stalled, worker.shutdown.requested()) {
         return Err(goal.failed(Cause::Failed(why), &tail));
     }
-    match (VideoInfo::parse(&answer), end) {
+    match (VideoInfo::parse(&output), end) {
         (Some(found), _) => Ok(found),
         (None, End::Own(ending @ Ending::Code(_))) if ending.signal().is_none() => {
-            Err(goal.wrong(&format!("no video that FFprobe can read ({ending})"), &tail))
+            Err(goal.wrong_result(&format!("no video that FFprobe can read ({ending})"), &tail))
         }
-        (None, end) => Err(goal.missed(worker, end, memory.killer(), &tail)),
+        (None, end) => Err(goal.no_result(worker, end, memory.killer(), &tail)),
     }
 }
 
-/// What an alarm of a program means.
-pub fn words(program: &str, alarm: Alarm) -> String {
+/// Describes a stall of a program for logs and errors.
+pub fn describe_alarm(program: &str, alarm: Alarm) -> String {
     let (Alarm::Stalled(span) | Alarm::Overtime(span)) = alarm;
     format!(
         "{program} stalled: no line printed, no CPU time used and no file written for {} \

@@ -1,4 +1,4 @@
-//! Why storage failed, in terms of who must act.
+//! Storage errors, classified by who must act.
 
 use std::error::Error;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::io;
 use crate::aws::Misconfigured;
 use crate::request::Location;
 
-/// What was being done.
+/// The kind of operation that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// Reading or downloading.
@@ -28,50 +28,42 @@ impl fmt::Display for Operation {
     }
 }
 
-/// The kinds of failure, each with the words of whoever reported it.
-#[derive(Debug)]
+/// Why an operation failed. Each kind holds the underlying error, and is displayed like it.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
 pub enum Failure {
-    /// The file, object or bucket is not there.
+    /// The file, object or bucket does not exist.
     Missing(Box<dyn Error + Send + Sync>),
-    /// The object is in an archive, and cannot be read before it is restored.
+    /// The object is in an archive, and must be restored before it can be read.
     Archived(Box<dyn Error + Send + Sync>),
-    /// We may not.
+    /// The worker lacks a permission.
     Denied(Box<dyn Error + Send + Sync>),
-    /// Our credentials are not accepted.
+    /// The store does not accept the worker's credentials.
     Unrecognised(Box<dyn Error + Send + Sync>),
-    /// The store cannot do what it was asked, or finds no sense in it.
+    /// The store does not support the request, or considers it invalid.
     Refused(Box<dyn Error + Send + Sync>),
-    /// What variables, flags or a profile say of the store makes no sense.
+    /// A setting for the store, from a variable, a flag or the profile, is invalid.
     Misconfigured(Box<dyn Error + Send + Sync>),
-    /// This machine lacks something: the authority behind the store's certificate, or a working
+    /// This machine lacks something, such as the certificate authority of the store or a working
     /// helper for credentials.
     Lacking(Box<dyn Error + Send + Sync>),
-    /// The store cannot be reached, is overloaded or failing, or our credentials are
-    /// not there (any more): later it may work.
+    /// The store cannot be reached, is overloaded or failing, or no valid credentials are available
+    /// at the moment. A later attempt may succeed.
     Transient(Box<dyn Error + Send + Sync>),
-    /// A local disk or mounted volume is full or failing.
+    /// A local disk or a mounted volume is full or failing.
     Io(Box<dyn Error + Send + Sync>),
 }
 
 impl Failure {
-    /// In whoever's words.
-    pub(crate) fn cause(&self) -> &(dyn Error + Send + Sync + 'static) {
-        match self {
-            Self::Missing(e)
-            | Self::Archived(e)
-            | Self::Denied(e)
-            | Self::Unrecognised(e)
-            | Self::Refused(e)
-            | Self::Misconfigured(e)
-            | Self::Lacking(e)
-            | Self::Transient(e)
-            | Self::Io(e) => e.as_ref(),
-        }
-    }
-
-    /// Whether it may be otherwise soon. What does not pass is the same each time.
+    /// Whether a later attempt may succeed. All other failures are permanent.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Transient(_))
+    }
+
+    /// The failure of reading a file that has become larger than `size` bytes.
+    pub(crate) fn grown(size: u64) -> Self {
+        let text = format!("its size was {size} bytes, but it grew while it was being read");
+        Self::Transient(text.into())
     }
 }
 
@@ -81,15 +73,7 @@ impl From<Misconfigured> for Failure {
     }
 }
 
-impl Failure {
-    /// A file was found larger than it was said to be, `size` bytes.
-    pub(crate) fn grown(size: u64) -> Self {
-        let text = format!("it was {size} bytes large, and became larger while it was being read");
-        Self::Transient(text.into())
-    }
-}
-
-/// Sorts what the operating system says of a file.
+/// Classifies an error of the file system.
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
@@ -102,39 +86,29 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// An operation on a location that failed.
-#[derive(Debug)]
+/// The failure of an operation on a file, object or folder.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {location}")]
 pub struct StorageError {
     operation: Operation,
     location: Location,
+    #[source]
     failure: Failure,
 }
 
 impl StorageError {
-    /// `operation` on `location` ended in `failure`.
+    /// The error that `operation` on `location` ended in `failure`.
     pub fn new(operation: Operation, location: &Location, failure: Failure) -> Self {
         Self { operation, location: location.clone(), failure }
     }
 
-    /// On what.
+    /// The file, object or folder.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
-    /// Who must act.
+    /// Why the operation failed.
     pub fn failure(&self) -> &Failure {
         &self.failure
-    }
-}
-
-impl fmt::Display for StorageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot {} {}", self.operation, self.location)
-    }
-}
-
-impl Error for StorageError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(self.failure.cause())
     }
 }

@@ -1,15 +1,13 @@
-//! Files and objects by their [`Location`]: list, read, fetch, store.
+//! Files and objects by their [`Location`]: list, read, download, upload.
 //!
-//! Invariants, the same for every kind of location and held by one contract suite
-//! (`tests/storage.rs`):
+//! These invariants hold for every kind of location. One contract suite (`tests/storage.rs`) checks
+//! them:
 //!
-//! - Nothing is ever visible half written: an object or file is there whole, under
-//!   its final name, or not at all.
-//! - A name out of a listing is data. It never becomes a path that is written to.
-//! - Memory is bounded whatever the size of a file, and whatever a store sends.
-//! - Transient faults have been retried before an error is returned.
-//! - A [`Fingerprint`] that is found with a file is the one that this very file was
-//!   stored with.
+//! - A partly written file is never visible: under its final name, a file or object is whole.
+//! - A name in a listing is data. It never becomes a path that is written to.
+//! - Memory is bounded, whatever the size of a file and whatever a store sends.
+//! - Transient failures are retried before an error is returned.
+//! - A [`Fingerprint`] is returned only for the content that it was stored with.
 
 mod crc;
 mod error;
@@ -27,82 +25,82 @@ use bytes::Bytes;
 
 pub use error::{Failure, Operation, StorageError};
 pub use fingerprint::Fingerprint;
-use opened::START;
+use opened::START_LENGTH;
 pub use opened::{Opened, Version};
 pub use transfer_progress::TransferProgress;
 
 use crate::request::{Location, Transfers};
 
-/// What a listing tells of one file or object.
+/// A file or object in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name below the folder that was listed; contains no slash.
+    /// Its name in the listed folder; contains no slash.
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
-    /// When it was last written.
+    /// The time of the last write.
     pub modified: SystemTime,
 }
 
-/// Names between two others, in the order of their bytes, which is that of listings.
+/// A range of names in byte order, the order of listings.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Names {
-    /// What comes before the first one; empty for all there are.
+pub struct NameRange {
+    /// The lower bound, itself excluded; empty for no bound.
     pub after: String,
-    /// What comes after the last one; `None` for all there are.
+    /// The upper bound, itself excluded; `None` for no bound.
     pub before: Option<String>,
-    /// How many a listing asks for first, if it is known how many it takes to have them all.
-    /// They are all found in any case.
+    /// The number of names to request first, if the range has a known size. A wrong number costs
+    /// more requests, but no names are missed.
     pub expected: Option<u32>,
 }
 
-impl Names {
-    /// All names.
+impl NameRange {
+    /// The range of all names.
     pub fn all() -> Self {
         Self::default()
     }
 
-    /// Whether `name` is one of them.
-    pub fn contain(&self, name: &str) -> bool {
-        name > self.after.as_str() && !self.end_before(name)
+    /// Whether `name` is in the range.
+    pub fn contains(&self, name: &str) -> bool {
+        name > self.after.as_str() && !self.ends_before(name)
     }
 
-    /// Whether none of them can follow in a listing that has come to `name`.
-    fn end_before(&self, name: &str) -> bool {
+    /// Whether `name` and all names that follow it in a listing are beyond the range.
+    fn ends_before(&self, name: &str) -> bool {
         self.before.as_deref().is_some_and(|before| name >= before)
     }
 }
 
-/// All storage there is: the file system and every S3 bucket.
+/// Access to the file system and to all S3 buckets.
 #[derive(Debug)]
 pub struct Storage {
     s3: s3::Buckets,
 }
 
 impl Storage {
-    /// Storage whose transfers are bounded like this.
+    /// Storage with these settings for transfers to and from S3.
     pub fn new(transfers: Transfers) -> Self {
         Self { s3: s3::Buckets::new(transfers) }
     }
 
-    /// What lies directly in `folder`, in no particular order. A folder that is not
-    /// there is empty: S3 knows no folders.
+    /// Lists the files directly in `folder`, in no particular order. A folder that does not exist
+    /// counts as empty, because S3 has no folders.
     ///
     /// # Errors
-    /// If the listing cannot be had, for example for want of a right.
+    /// If `folder` cannot be listed, for example [`Failure::Denied`].
     pub async fn list(&self, folder: &Location) -> Result<Vec<Entry>, StorageError> {
-        self.list_names(folder, Names::all()).await
+        self.list_names(folder, NameRange::all()).await
     }
 
-    /// The same, of these names only. Costs no more than they do, however many others
-    /// there are.
+    /// Lists the files in `folder` whose names are in a range. The cost does not depend on how many
+    /// others there are.
     ///
     /// # Errors
-    /// As those of [`Storage::list`].
+    /// The same as [`Storage::list`].
     pub async fn list_names(
         &self,
         folder: &Location,
-        names: Names,
+        names: NameRange,
     ) -> Result<Vec<Entry>, StorageError> {
         let result = async {
             match folder {
@@ -115,11 +113,11 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::List, folder, failure))
     }
 
-    /// The whole content of a file that is known to have `size` bytes at most, in memory.
+    /// Reads a whole file into memory. `size` is its size from a listing, in bytes.
     ///
     /// # Errors
-    /// If it is not there or cannot be read, or if it is larger by now (that is
-    /// [`Failure::Transient`]).
+    /// [`Failure::Missing`] if the file does not exist, [`Failure::Transient`] if it has become
+    /// larger than `size`, and others if it cannot be read.
     pub async fn read(&self, file: &Location, size: u64) -> Result<Bytes, StorageError> {
         let result = async {
             match file {
@@ -130,38 +128,37 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
     }
 
-    /// The same of a file of any size, if it is no larger than `most` bytes; `None` if it is.
+    /// Reads a whole file of unknown size into memory; `None` if it is larger than `max` bytes.
     ///
     /// # Errors
-    /// As those of [`Storage::read`].
+    /// The same as [`Storage::read`].
     pub async fn read_up_to(
         &self,
         file: &Location,
-        most: u64,
+        max: u64,
     ) -> Result<Option<Bytes>, StorageError> {
         let opened = self.open(file).await?;
-        if opened.is_whole() && opened.size <= most {
+        if opened.is_whole() && opened.size <= max {
             return Ok(Some(opened.start));
         }
-        if opened.size > most {
+        if opened.size > max {
             return Ok(None);
         }
         self.read(file, opened.size).await.map(Some)
     }
 
-    /// The beginning of a file, and what tells this version of it from others. Of S3
-    /// that takes one request.
+    /// Reads the beginning and the version of a file. On S3, this takes one request.
     ///
     /// # Errors
-    /// If it is not there or cannot be read.
+    /// [`Failure::Missing`] if the file does not exist, and others if it cannot be read.
     pub async fn open(&self, file: &Location) -> Result<Opened, StorageError> {
-        self.open_start(file, START).await
+        self.open_start(file, START_LENGTH).await
     }
 
-    /// The same, with no more than `length` bytes of the beginning, 1 and up.
+    /// The same as [`Storage::open`], with `length` bytes of the beginning, at least 1.
     ///
     /// # Errors
-    /// As those of [`Storage::open`].
+    /// The same as [`Storage::open`].
     pub async fn open_start(&self, file: &Location, length: u64) -> Result<Opened, StorageError> {
         let result = async {
             match file {
@@ -174,12 +171,12 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
     }
 
-    /// Makes sure of the beginning of a file before something is decided by it that nothing
-    /// later would put right: [`Storage::localise`] compares it as well, where the store
-    /// keeps checksums.
+    /// Checks the beginning of a file by reading it again. Call this before a decision that depends
+    /// on the beginning and cannot be corrected later. [`Storage::localise`] also checks it, if the
+    /// store has a checksum.
     ///
     /// # Errors
-    /// If it cannot be read, or is not the same (of S3; that is [`Failure::Transient`]).
+    /// If the file cannot be read. On S3, also [`Failure::Transient`] if its beginning differs.
     pub async fn confirm(&self, file: &Opened) -> Result<(), StorageError> {
         let (Version::S3 { etag }, Location::S3 { bucket, key }) = (&file.version, &file.location)
         else {
@@ -193,12 +190,12 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, location, failure))
     }
 
-    /// Where a file that was opened can be read on this machine: the file itself, or
-    /// `copy`, to which it was downloaded.
+    /// Makes an opened file available on this machine. Downloads an object to `copy`. Returns the
+    /// path of the copy, or of the file itself if it is local.
     ///
     /// # Errors
-    /// If it cannot be read, if it is another version by now (of S3; that is
-    /// [`Failure::Transient`]), or if `copy` cannot be written.
+    /// [`Failure::Transient`] if an object was replaced by another version, [`Failure::Io`] if
+    /// `copy` cannot be written, and others if the file cannot be read.
     pub async fn localise(&self, file: &Opened, copy: &Path) -> Result<PathBuf, StorageError> {
         let result = async {
             match (&file.version, &file.location) {
@@ -214,11 +211,11 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, location, failure))
     }
 
-    /// The fingerprint that a file was stored with. `None` if it has none or is not
-    /// there, or if the file is not (any more) the one that was stored with it.
+    /// The fingerprint that a file was stored with. `None` if the file does not exist, has no
+    /// fingerprint, or has other content than the fingerprint was stored for.
     ///
     /// # Errors
-    /// If that cannot be told, for example for want of a right.
+    /// If that cannot be determined, for example [`Failure::Denied`].
     pub async fn fingerprint(&self, file: &Location) -> Result<Option<Fingerprint>, StorageError> {
         let result = async {
             match file {
@@ -231,11 +228,11 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
     }
 
-    /// Proves that files can be written to `folder`, as far as that can be told before
-    /// there is one: of S3, the first object tells.
+    /// Creates a local `folder`, and checks that files can be written to it. Does nothing on S3:
+    /// only the first upload can show that.
     ///
     /// # Errors
-    /// If they cannot.
+    /// If no files can be written to it.
     pub async fn prepare(&self, folder: &Location) -> Result<(), StorageError> {
         let result = match folder {
             Location::Local(path) => local::prepare(path.clone()).await,
@@ -244,10 +241,10 @@ impl Storage {
         result.map_err(|failure| StorageError::new(Operation::Write, folder, failure))
     }
 
-    /// Stores `content` as `file`, in place of what was there.
+    /// Writes `content` to `file`, replacing an existing file.
     ///
     /// # Errors
-    /// If it cannot be written. What was there before is then still there.
+    /// If `file` cannot be written. An existing file is then unchanged.
     pub async fn write(&self, file: &Location, content: Bytes) -> Result<(), StorageError> {
         let result = async {
             match file {
@@ -260,28 +257,27 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Write, file, failure))
     }
 
-    /// Stores the open file `source`, from its beginning, as `file`, in place of what was
-    /// there, and says how many bytes that were. What is found at its name by then does
-    /// not matter: this very file is stored. With it goes `fingerprint`; one that was
-    /// stored with what was there before is gone.
+    /// Copies the open file `source`, from its beginning, to `file`, replacing an existing file and
+    /// its fingerprint. Returns the size in bytes. The path of `source` is not used, so it does not
+    /// matter if another file has taken its place.
     ///
     /// # Errors
-    /// If `source` cannot be read or `file` cannot be written. What was there before
-    /// is then still there, but perhaps without its fingerprint.
+    /// If `source` cannot be read or `file` cannot be written. An existing file is then unchanged,
+    /// but may have lost its fingerprint.
     pub async fn upload(
         &self,
         source: File,
         file: &Location,
         fingerprint: Option<Fingerprint>,
     ) -> Result<u64, StorageError> {
-        self.upload_watched(source, file, fingerprint, &TransferProgress::default()).await
+        self.upload_with_progress(source, file, fingerprint, &TransferProgress::default()).await
     }
 
-    /// The same, telling how far that has come, as far as it is stored piece by piece.
+    /// The same as [`Storage::upload`], reporting progress with each part of a multipart upload.
     ///
     /// # Errors
-    /// As those of [`Storage::upload`].
-    pub async fn upload_watched(
+    /// The same as [`Storage::upload`].
+    pub async fn upload_with_progress(
         &self,
         source: File,
         file: &Location,
@@ -299,13 +295,13 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Write, file, failure))
     }
 
-    /// How many requests were tried again up to now.
+    /// The number of retried requests so far.
     pub fn retries(&self) -> u64 {
         self.s3.retries()
     }
 
-    /// Waits until nothing is left of what was given up half way: uploads in parts that
-    /// nobody completes would lie in a bucket for ever, unseen.
+    /// Waits until cancelled uploads are aborted. The parts of an upload that is neither completed
+    /// nor aborted would stay in the bucket, invisible.
     pub async fn settle(&self) {
         self.s3.settle().await;
     }

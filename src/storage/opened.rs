@@ -1,4 +1,4 @@
-//! A file whose beginning is known.
+//! A file whose beginning has been read.
 
 use std::path::PathBuf;
 
@@ -6,40 +6,39 @@ use bytes::Bytes;
 
 use crate::request::Location;
 
-/// How much of a file is read to begin with. A .blend file says what it is in far less
-/// (`ENOUGH` in `src/blender/scene_file.rs`), but files no larger than this come whole in
-/// this one request, with their checksum. Of large ones it is all that is read where no
-/// frame is missing: more would be for nothing.
-pub(crate) const START: u64 = 1024 * 1024 + 64 * 1024;
+/// How many bytes of a file are read first. The header of a .blend file is far smaller
+/// (`SceneFile::PREFIX_LENGTH` in `src/blender`), but a file up to this size arrives whole in this
+/// one request, with its checksum. Of a larger file nothing more is read if no frame is missing.
+pub(crate) const START_LENGTH: u64 = 1024 * 1024 + 64 * 1024;
 
-/// The beginning of a file, and what tells this version of it from others.
+/// The beginning of a file, and the version of the file that it belongs to.
 #[derive(Clone, Debug)]
 pub struct Opened {
-    /// Where it lies.
+    /// Where the file is.
     pub location: Location,
     /// Its first bytes.
     pub start: Bytes,
-    /// Its size in bytes.
+    /// The size of the whole file, in bytes.
     pub size: u64,
-    /// Which version of it that is.
+    /// The version of the file.
     pub version: Version,
 }
 
 impl Opened {
-    /// Whether the first bytes are all there are.
+    /// Whether `start` is the whole file.
     pub fn is_whole(&self) -> bool {
         self.start.len() as u64 == self.size
     }
 }
 
-/// What tells one version of a file from others.
+/// Identifies a version of a file.
 #[derive(Clone, Debug)]
 pub enum Version {
-    /// Only its content does: it is to be found at this absolute path.
+    /// A local file, by its absolute path. Only its content distinguishes versions.
     Local(PathBuf),
-    /// S3 names each version.
+    /// An object.
     S3 {
-        /// The name, with its quotes; there are stores that have none.
+        /// The `ETag` of the version, with its quotes. Some stores have none.
         etag: Option<String>,
     },
 }

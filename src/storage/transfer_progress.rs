@@ -1,20 +1,20 @@
-//! How far a file has come that is being stored.
+//! The progress of an upload.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The most of a file that storage has taken so far, in any attempt at it. Clones are the same.
-/// What one attempt after the other takes again and again is no progress.
+/// The largest number of bytes of a file that any attempt has stored so far. An attempt that only
+/// repeats an earlier one makes no progress. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub struct TransferProgress(Arc<AtomicU64>);
 
 impl TransferProgress {
-    /// In bytes.
+    /// The progress in bytes.
     pub fn bytes(&self) -> u64 {
         self.0.load(Relaxed)
     }
 
-    /// An attempt has come so far.
+    /// Records that an attempt has stored `bytes` bytes.
     pub fn reached(&self, bytes: u64) {
         self.0.fetch_max(bytes, Relaxed);
     }

@@ -1,17 +1,15 @@
-//! The log: one event a line on standard error, for people or for machines.
+//! The log: one line for each event on standard error, as text or JSON.
 //!
-//! A message stands alone: whatever a person needs is in its words. Fields repeat
-//! what a query needs (`frame`, `bytes`, …) and appear in JSON only, beside the
-//! fields that tell which attempt of which job is speaking.
+//! A message is complete without its fields. Fields repeat values for queries (`frame`, `bytes`,
+//! …) and appear only in JSON, beside fields that identify the job and its attempt.
 //!
-//! No line is longer than every log driver takes in one piece, and none commands the
-//! terminal that shows it, whatever the words in it come from.
+//! Lines are short enough that no log driver splits them. Control characters are replaced, so that
+//! text from a scene cannot control the terminal that shows the log.
 //!
-//! On a terminal that can do it, levels have colours and a progress bar stands beneath.
+//! On a capable terminal, levels have colours, and a progress bar stays beneath the log.
 //!
-//! Writing happens on a thread of its own behind a queue: a log driver that does
-//! not keep up fills the pipe, and a worker that blocks there would miss SIGTERM.
-//! Lines that the queue cannot hold are lost.
+//! A separate thread writes the lines from a queue. Otherwise a slow log driver would fill the
+//! pipe, and a blocked worker would miss SIGTERM. Lines are dropped when the queue is full.
 
 use std::fmt;
 use std::io::{self, Write as _};
@@ -37,15 +35,17 @@ use super::screen::{Bar, CHANGED, Screen};
 use crate::printable::printable;
 use crate::request::{Attempt, ValueError};
 
-/// The longest message and the longest other field that are written whole, in bytes.
-/// JSON can double each, and Docker's json-file driver splits lines at 16 KiB.
-const LONGEST_MESSAGE: usize = 6 * 1024;
-const LONGEST_FIELD: usize = 512;
+/// The longest message in bytes that is not shortened. JSON escapes can double its length, and
+/// Docker's json-file driver splits lines at 16 KiB.
+const MAX_MESSAGE_BYTES: usize = 6 * 1024;
 
-/// Lines that may wait to be written. Bounds memory when nobody reads the log.
+/// The longest other field in bytes that is not shortened.
+const MAX_FIELD_BYTES: usize = 512;
+
+/// The capacity of the queue in lines. It bounds memory when nobody reads the log.
 const QUEUED_LINES: usize = 4096;
 
-/// How a line looks.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
     /// Time, level and message.
@@ -66,12 +66,12 @@ impl FromStr for LogFormat {
     }
 }
 
-/// How much is told.
+/// The least severe level that is logged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LogLevel(Level);
 
 impl LogLevel {
-    /// Only what asks for attention.
+    /// Only warnings and errors.
     pub const WARN: Self = Self(Level::WARN);
 }
 
@@ -97,46 +97,45 @@ impl FromStr for LogLevel {
     }
 }
 
-/// What whoever reads standard error can do.
+/// The capabilities of standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reader {
+pub enum LogOutput {
     /// A file, a pipe, or a terminal that only prints.
     Plain,
-    /// A terminal on which a line can be wiped and drawn again.
+    /// A terminal that can erase and redraw a line.
     Terminal {
-        /// Whether its user wants colours.
+        /// Whether the user wants colours.
         colour: bool,
     },
 }
 
-/// Begins to log. Lines still queued are written when the guard is dropped. Where there may
-/// be no thread for it, each line is written at once instead.
+/// Starts logging. Queued lines are written when the guard is dropped. Without `has_threads`, the
+/// calling thread writes each line itself.
 pub fn start(
     format: LogFormat,
     level: LogLevel,
-    reader: Reader,
+    output: LogOutput,
     attempt: &Attempt,
     has_threads: bool,
 ) -> Option<WorkerGuard> {
-    // JSON is for machines, wherever it goes.
-    let reader = match format {
-        LogFormat::Text => reader,
-        LogFormat::Json => Reader::Plain,
+    // JSON is for programs, even on a terminal.
+    let output = match format {
+        LogFormat::Text if has_threads => output,
+        LogFormat::Text | LogFormat::Json => LogOutput::Plain,
     };
-    let reader = if has_threads { reader } else { Reader::Plain };
     let bar = Bar::default();
-    let queue = has_threads.then(|| match reader {
-        Reader::Terminal { colour } => queue(Screen::new(io::stderr(), bar.clone(), colour)),
-        Reader::Plain => queue(io::stderr()),
+    let queue = has_threads.then(|| match output {
+        LogOutput::Terminal { colour } => queue(Screen::new(io::stderr(), bar.clone(), colour)),
+        LogOutput::Plain => queue(io::stderr()),
     });
     let (stderr, guard) = queue.unzip();
     let writer = match &stderr {
         Some(queue) => BoxMakeWriter::new(queue.clone()),
         None => BoxMakeWriter::new(io::stderr),
     };
-    // Libraries speak up only when something is wrong.
+    // Libraries log only problems.
     let libraries = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
-    // What it says of credentials that are not to be had is told as the cause of a failure.
+    // The SDK warns about missing credentials, which our own error reports, too.
     let sdk = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::ERROR };
     let levels = Targets::new()
         .with_default(libraries)
@@ -146,16 +145,16 @@ pub fn start(
     let lines = tracing_subscriber::fmt::layer()
         .event_format(Lines {
             format,
-            colour: reader == Reader::Terminal { colour: true },
+            colour: output == LogOutput::Terminal { colour: true },
             context: context(attempt),
         })
         .with_writer(writer)
         .with_filter(levels);
-    let drawing = stderr.filter(|_| reader != Reader::Plain).map(|stderr| {
+    let drawing = stderr.filter(|_| output != LogOutput::Plain).map(|stderr| {
         let progress = Targets::new().with_target(progress::TARGET, LevelFilter::INFO);
         Drawing { bar, stderr }.with_filter(progress)
     });
-    // Fails only if logging has begun already, and then it goes on as it was.
+    // Fails only if logging was started before. The existing log stays in use.
     _ = tracing_subscriber::registry().with(lines).with(drawing).try_init();
     guard
 }
@@ -164,7 +163,7 @@ fn queue(writer: impl io::Write + Send + 'static) -> (NonBlocking, WorkerGuard) 
     NonBlockingBuilder::default().buffered_lines_limit(QUEUED_LINES).finish(writer)
 }
 
-/// Has the bar show how far the job is.
+/// Passes progress events to the bar.
 struct Drawing {
     bar: Bar,
     stderr: NonBlocking,
@@ -176,7 +175,7 @@ impl<S: Subscriber> Layer<S> for Drawing {
         event.record(&mut fields);
         let part = fields.rest.get(progress::PART).and_then(Value::as_f64);
         if self.bar.show(part.map(|part| (part, fields.message))) {
-            // Where the queue is full, the lines in it will bring the bar up to date.
+            // If the queue is full, the bar is redrawn with the lines in it.
             _ = self.stderr.clone().write(CHANGED);
         }
     }
@@ -185,12 +184,12 @@ impl<S: Subscriber> Layer<S> for Drawing {
 /// The fields that every JSON line carries.
 fn context(attempt: &Attempt) -> Map<String, Value> {
     let fields = [
-        ("job_id", attempt.job_id.as_ref().map(|id| presentable(id, LONGEST_FIELD).into())),
+        ("job_id", attempt.job_id.as_ref().map(|id| sanitized(id, MAX_FIELD_BYTES).into())),
         ("attempt", attempt.number.map(Value::from)),
         ("array_index", attempt.array.map(|array| array.index.into())),
     ];
-    let set = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
-    set.collect()
+    let known = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    known.collect()
 }
 
 struct Lines {
@@ -283,21 +282,21 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         let text = format!("{value:?}");
         if field.name() == "message" {
-            self.message = presentable(&text, LONGEST_MESSAGE);
+            self.message = sanitized(&text, MAX_MESSAGE_BYTES);
         } else {
-            self.insert(field, presentable(&text, LONGEST_FIELD).into());
+            self.insert(field, sanitized(&text, MAX_FIELD_BYTES).into());
         }
     }
 }
 
-/// The text without what would command a terminal or begin a line of its own, and with its middle left out if it
-/// is longer than `longest` bytes: a message ends in what to do.
-fn presentable(text: &str, longest: usize) -> String {
+/// Makes a text [`printable`], and omits its middle if it is longer than `max_bytes`: the advice at
+/// the end of a message stays.
+fn sanitized(text: &str, max_bytes: usize) -> String {
     let text = printable(text);
-    if text.len() <= longest {
+    if text.len() <= max_bytes {
         return text;
     }
-    let (head, rest) = text.split_at(text.floor_char_boundary(longest / 2));
-    let (middle, tail) = rest.split_at(rest.ceil_char_boundary(rest.len() - longest / 2));
+    let (head, rest) = text.split_at(text.floor_char_boundary(max_bytes / 2));
+    let (middle, tail) = rest.split_at(rest.ceil_char_boundary(rest.len() - max_bytes / 2));
     format!("{head} [… {} bytes more …] {tail}", middle.len())
 }

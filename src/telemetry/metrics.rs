@@ -1,23 +1,22 @@
-//! Numbers for Amazon CloudWatch: lines in its Embedded Metric Format, which CloudWatch Logs
-//! turns into metrics by itself where it receives them as log events ("Specification:
-//! Embedded metric format" in the Amazon CloudWatch user guide). No agent, no request, no
-//! right is needed.
+//! Metrics for Amazon CloudWatch, as lines in its Embedded Metric Format. CloudWatch Logs turns
+//! such log events into metrics ("Specification: Embedded metric format" in the Amazon CloudWatch
+//! user guide). They need no agent, no request and no permission.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-/// Where the metrics are found in CloudWatch.
+/// The namespace of the metrics in CloudWatch.
 const NAMESPACE: &str = "RenderWorker";
 
-/// The longest text in a line, in bytes. With it no line is longer than log drivers take in
-/// one piece, 16 KiB, though JSON may write a byte as six.
-const LONGEST_TEXT: usize = 1024;
+/// The longest text in a line, in bytes. It keeps lines below 16 KiB, where log drivers split them,
+/// even if JSON escapes every byte as six.
+const MAX_TEXT_BYTES: usize = 1024;
 
-/// What a number counts, as CloudWatch calls it.
+/// The unit of a metric.
 #[derive(Clone, Copy, Debug)]
 pub enum Unit {
-    /// Things.
+    /// A number of things.
     Count,
     /// Seconds.
     Seconds,
@@ -35,7 +34,7 @@ impl Unit {
     }
 }
 
-/// A line that is being put together.
+/// A builder for one line.
 #[derive(Debug, Default)]
 pub struct MetricsLine {
     dimensions: Vec<&'static str>,
@@ -44,43 +43,43 @@ pub struct MetricsLine {
 }
 
 impl MetricsLine {
-    /// What the numbers can be grouped by. Each combination of values is a metric of its own
-    /// that is paid for: no ids.
+    /// Adds a dimension that metrics can be grouped by. Never use ids: each combination of values
+    /// is billed as a separate metric.
     pub fn dimension(&mut self, name: &'static str, value: &str) {
         self.dimensions.push(name);
         self.property(name, value);
     }
 
-    /// A whole number.
-    #[expect(clippy::cast_precision_loss, reason = "what is grouped and averaged needs no more")]
+    /// Adds a metric with a whole number.
+    #[expect(clippy::cast_precision_loss, reason = "metrics need no more precision")]
     pub fn whole(&mut self, name: &'static str, unit: Unit, value: u64) {
         self.number(name, unit, value as f64);
     }
 
-    /// A number.
+    /// Adds a metric.
     pub fn number(&mut self, name: &'static str, unit: Unit, value: f64) {
         self.definitions.push(json!({ "Name": name, "Unit": unit.name() }));
         self.members.insert(name.to_owned(), json!(value));
     }
 
-    /// What is only to be found in the log.
+    /// Adds a field that appears only in the log.
     pub fn property(&mut self, name: &str, value: impl Into<Value>) {
         let mut value = value.into();
         if let Value::String(text) = &mut value {
-            text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+            text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
         }
         self.members.insert(name.to_owned(), value);
     }
 
-    /// The line, of this moment, with its end.
+    /// Formats the line with the time `now`, and a line break.
     pub fn finish(mut self, now: SystemTime) -> String {
-        let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
         let directive = json!({
             "Namespace": NAMESPACE,
             "Dimensions": [self.dimensions],
             "Metrics": self.definitions,
         });
-        let milliseconds = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let milliseconds = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
         let metadata = json!({ "Timestamp": milliseconds, "CloudWatchMetrics": [directive] });
         self.members.insert("_aws".to_owned(), metadata);
         Value::Object(self.members).to_string() + "\n"
@@ -93,7 +92,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_line_is_what_cloudwatch_expects() {
+    fn lines_follow_the_embedded_metric_format() {
         let mut line = MetricsLine::default();
         line.dimension("JobQueue", "spot");
         line.number("FramesRendered", Unit::Count, 10.0);
@@ -122,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn no_text_makes_it_too_long() {
+    fn long_texts_do_not_make_lines_too_long() {
         let mut line = MetricsLine::default();
         line.property("cause", "\u{1}ü".repeat(100_000));
         line.dimension("JobQueue", &"\"".repeat(100_000));

@@ -1,4 +1,4 @@
-//! What a run tells: the log, on a terminal a progress bar beneath it, and numbers.
+//! The log, a progress bar on terminals, and metrics.
 
 pub mod logging;
 pub mod metrics;

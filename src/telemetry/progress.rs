@@ -1,20 +1,20 @@
-//! How far a job is, for the progress bar of a terminal.
+//! Progress events for the bar on a terminal.
 //!
-//! It is an event of its own target, and drawn by the thread that writes the log: a
-//! terminal that is stopped (ctrl-S) blocks whoever draws on it.
+//! They are `tracing` events with their own target. The thread that writes the log draws the bar,
+//! because a terminal that is paused (ctrl-S) blocks the thread that writes to it.
 
-/// The target of these events. Where there is no bar, nobody listens to it.
+/// The target of progress events. They are ignored when there is no bar.
 pub const TARGET: &str = "progress";
 
-/// The field that holds the part that is done.
+/// The field for the finished fraction.
 pub(super) const PART: &str = "part";
 
-/// Shows that `part` of the job is done, from 0 to 1, and says it in words.
-pub fn show(part: f64, words: impl std::fmt::Display) {
-    tracing::info!(target: TARGET, part, "{words}");
+/// Shows the finished fraction of the job, from 0 to 1, with a text beside the bar.
+pub fn show(part: f64, text: impl std::fmt::Display) {
+    tracing::info!(target: TARGET, part, "{text}");
 }
 
-/// Takes the bar away.
+/// Removes the bar.
 pub fn clear() {
     tracing::info!(target: TARGET, "");
 }

@@ -1,76 +1,78 @@
-//! What a program prints is passed on to our log, but not without end.
+//! Limits how many lines of a program's output are copied to the log.
 //!
-//! Blender says ten lines a frame; a scene with a script can say a gigabyte. All of it is
-//! read and understood, so that nothing that counts is missed. This is about what is
-//! *shown*: the log is paid for by the byte, and a person must find something in it.
+//! Blender prints about ten lines a frame, but a scene with a script can print a gigabyte. The
+//! worker still parses every line, so no event is missed. The limit applies only to the log,
+//! which is paid for by the byte and must stay readable.
 
 use std::time::{Duration, Instant};
 
-/// Lines that are passed on however fast they come: more than a scene with a thousand
-/// missing textures says at once.
+/// Lines that pass at once, however fast they come: more than Blender prints for a scene with a
+/// thousand missing textures.
 const BURST: u32 = 4000;
 
-/// Lines a second that are passed on after that.
+/// Lines a second that pass after that.
 const RATE: u32 = 50;
 
-/// What a line costs, and how much can be saved up.
-const LINE: Duration = Duration::from_secs(1);
-const FULL: Duration = Duration::from_secs(BURST as u64);
+/// The credit that a line costs.
+const LINE_COST: Duration = Duration::from_secs(1);
 
-/// How often it is said how many were left out.
-const NOTICE: Duration = Duration::from_secs(30);
+/// The most credit that can be saved up.
+const MAX_CREDIT: Duration = Duration::from_secs(BURST as u64);
 
-/// Passes on the lines of one program.
+/// The shortest time between two warnings about omitted lines.
+const WARNING_INTERVAL: Duration = Duration::from_secs(30);
+
+/// Copies the lines of one program to the log, up to a rate limit (a token bucket).
 #[derive(Debug)]
 pub struct LogRateLimiter {
     program: &'static str,
-    /// What may be passed on: a line costs [`LINE`], and each second earns [`RATE`] lines.
+    /// A line costs [`LINE_COST`], and each second earns [`RATE`] lines.
     credit: Duration,
-    counted: Instant,
-    left_out: u64,
-    noticed: Option<Instant>,
+    updated: Instant,
+    omitted: u64,
+    warned: Option<Instant>,
 }
 
 impl LogRateLimiter {
-    /// For a program that begins to speak.
-    pub fn of(program: &'static str) -> Self {
+    /// Creates a limiter with full credit; `program` is named in its warnings.
+    pub fn new(program: &'static str) -> Self {
         let now = Instant::now();
-        Self { program, credit: FULL, counted: now, left_out: 0, noticed: None }
+        Self { program, credit: MAX_CREDIT, updated: now, omitted: 0, warned: None }
     }
 
-    /// Passes a line on, if there is still room for it.
-    pub fn pass(&mut self, say: impl FnOnce()) {
+    /// Calls `log` for a line if the limit allows it; otherwise counts the line as omitted.
+    pub fn pass(&mut self, log: impl FnOnce()) {
         let now = Instant::now();
-        if self.has_room(now) {
-            say();
-        } else if self.noticed.is_none_or(|noticed| now - noticed >= NOTICE) {
-            self.noticed = Some(now);
-            self.notice();
+        if self.admits(now) {
+            log();
+        } else if self.warned.is_none_or(|warned| now - warned >= WARNING_INTERVAL) {
+            self.warned = Some(now);
+            self.warn();
         }
     }
 
-    /// It has ended: says what was left out.
+    /// Logs the number of omitted lines, if any, once the program has exited.
     pub fn end(&mut self) {
-        if self.left_out > 0 {
-            self.notice();
+        if self.omitted > 0 {
+            self.warn();
         }
     }
 
-    fn has_room(&mut self, now: Instant) -> bool {
-        let earned = now.saturating_duration_since(self.counted) * RATE;
-        self.credit = (self.credit + earned).min(FULL);
-        self.counted = now;
-        let rest = self.credit.checked_sub(LINE);
+    fn admits(&mut self, now: Instant) -> bool {
+        let earned = now.saturating_duration_since(self.updated) * RATE;
+        self.credit = (self.credit + earned).min(MAX_CREDIT);
+        self.updated = now;
+        let rest = self.credit.checked_sub(LINE_COST);
         self.credit = rest.unwrap_or(self.credit);
-        self.left_out += u64::from(rest.is_none());
+        self.omitted += u64::from(rest.is_none());
         rest.is_some()
     }
 
-    fn notice(&self) {
+    fn warn(&self) {
         tracing::warn!(
             program = self.program,
-            "{} lines so far are left out: more than {RATE} a second",
-            self.left_out
+            "{} lines omitted so far: more than {RATE} a second",
+            self.omitted
         );
     }
 }
@@ -80,23 +82,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_burst_passes_and_then_so_many_a_second() {
-        let mut flood = LogRateLimiter::of("blender");
-        let began = flood.counted;
+    fn a_burst_passes_and_then_a_fixed_rate() {
+        let mut limiter = LogRateLimiter::new("blender");
+        let began = limiter.updated;
         let mut passed = |after: Duration, lines: u32| {
-            (0..lines).map(|_| u32::from(flood.has_room(began + after))).sum::<u32>()
+            (0..lines).map(|_| u32::from(limiter.admits(began + after))).sum::<u32>()
         };
         let seconds = Duration::from_secs;
         assert_eq!(passed(seconds(0), 1_000_000), BURST);
         assert_eq!(passed(seconds(1), 1_000_000), RATE);
         assert_eq!(passed(seconds(1), 10), 0);
         assert_eq!(passed(seconds(3), 10), 10);
-        // What is saved up is no more than at the beginning.
+        // Credit never exceeds the initial burst.
         assert_eq!(passed(seconds(1_000_000), 1_000_000), BURST);
-        // And what came out of order in time costs nothing.
+        // A time in the past earns nothing.
         assert_eq!(passed(seconds(5), 10), 0);
         assert_eq!(
-            flood.left_out,
+            limiter.omitted,
             1_000_000 - u64::from(BURST) + 1_000_000 - u64::from(RATE) + 10 + 1_000_000
                 - u64::from(BURST)
                 + 10

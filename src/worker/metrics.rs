@@ -1,4 +1,4 @@
-//! What an attempt did, in numbers for CloudWatch: one line on standard output at its end.
+//! The CloudWatch metrics of an attempt: one line on standard output when it ends.
 
 use std::io::{self, Write as _};
 use std::time::SystemTime;
@@ -11,12 +11,12 @@ use crate::exit::Exit;
 use crate::telemetry::metrics::{MetricsLine, Unit};
 
 impl Worker {
-    /// Tells the numbers of an attempt that ends, if they are wanted. Waits as long as whoever
-    /// reads the log does.
+    /// Prints the metrics of an attempt that ends, unless metrics are off. Blocks as long as
+    /// standard output does; the caller sets a time limit.
     pub(crate) async fn print_metrics(&self, report: &Report, result: Result<(), &Error>) {
         let Some(line) = self.metrics_line(report, result) else { return };
         let written = tokio::task::spawn_blocking(move || io::stdout().write_all(line.as_bytes()));
-        // Nobody reads it where that fails.
+        // A failure is ignored: nobody reads standard output.
         drop(written.await);
     }
 
@@ -29,18 +29,19 @@ impl Worker {
         if let Some(definition) = &settings.job_definition {
             line.dimension("JobDefinition", definition);
         }
-        let of = |state| report.frames.values().filter(move |frame| frame.state == state);
-        let (rendered, there) = (of(FrameState::Rendered), of(FrameState::AlreadyThere));
+        let in_state = |state| report.frames.values().filter(move |frame| frame.state == state);
+        let (rendered, reused) =
+            (in_state(FrameState::Rendered), in_state(FrameState::AlreadyThere));
         let seconds: Vec<f64> = rendered.clone().filter_map(|frame| frame.seconds).collect();
         let bytes: u64 = rendered.clone().map(|frame| frame.bytes).sum();
         let video = report.video.as_ref();
         line.whole("FramesRendered", Unit::Count, rendered.count() as u64);
-        line.whole("FramesAlreadyThere", Unit::Count, there.count() as u64);
+        line.whole("FramesAlreadyThere", Unit::Count, reused.count() as u64);
         if let Some(video) = video {
             line.whole("FramesStitched", Unit::Count, video.frames);
         }
         if !seconds.is_empty() {
-            #[expect(clippy::cast_precision_loss, reason = "there are not that many frames")]
+            #[expect(clippy::cast_precision_loss, reason = "frame counts are small")]
             let mean = seconds.iter().sum::<f64>() / seconds.len() as f64;
             line.number("SecondsPerFrame", Unit::Seconds, mean);
         }
@@ -54,12 +55,12 @@ impl Worker {
         let exit = result.map_or_else(Error::exit, |()| Exit::Success);
         let succeeded = exit == Exit::Success;
         let interrupted = matches!(exit, Exit::Terminated | Exit::Keyboard);
-        for (name, is) in [
+        for (name, applies) in [
             ("Succeeded", succeeded),
             ("Interrupted", interrupted),
             ("Failed", !succeeded && !interrupted),
         ] {
-            line.whole(name, Unit::Count, is.into());
+            line.whole(name, Unit::Count, applies.into());
         }
         line.property("action", report.action.name());
         line.property("exit_code", exit.code());

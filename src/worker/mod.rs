@@ -1,4 +1,5 @@
-//! What happens, top to bottom: a file a subcommand, and what the two share.
+//! What the subcommands share: programs and their sandbox, scratch space, progress, metrics and
+//! the report.
 
 pub mod log_rate_limiter;
 pub mod metrics;
@@ -28,56 +29,57 @@ use report::Report;
 pub use programs::Programs;
 pub use storage_timeouts::StorageTimeouts;
 
-/// How long a child that is no longer needed may take to end. Blender and FFmpeg take milliseconds.
+/// How long a child that is no longer needed may take to exit. Blender and FFmpeg need
+/// milliseconds.
 pub const CHILD_GRACE: Duration = Duration::from_secs(5);
 
-/// How long undoing unfinished uploads may take after a second signal.
-const LAST_MOMENT: Duration = Duration::from_millis(200);
+/// How long aborting unfinished uploads may take after a second signal.
+const FINAL_CLEANUP: Duration = Duration::from_millis(200);
 
-/// What every job works with.
+/// The services and settings that every job uses.
 #[derive(Debug)]
 pub struct Worker {
-    /// All storage.
+    /// Local files and S3.
     pub storage: Arc<Storage>,
-    /// Whether we were told to stop.
+    /// Stop requests: signals, Spot notices and the job's time limit.
     pub shutdown: Shutdown,
-    /// Which run of the container this is.
+    /// The attempt of the job that this run is.
     pub attempt: Attempt,
-    /// What worker and image were built from.
+    /// The versions of worker and image.
     pub provenance: Provenance,
-    /// Where programs are found.
+    /// Finds programs.
     pub programs: Programs,
-    /// What they are given and may reach.
+    /// The environment variables and files that programs are given.
     pub confinement: Confinement,
-    /// What keeps them from the rest.
+    /// Keeps programs from everything else.
     pub sandbox: Sandbox,
-    /// What bounds the attempt.
+    /// The limits of the attempt.
     pub limits: Limits,
-    /// How long it waits for storage.
+    /// How long the worker waits for storage.
     pub timeouts: StorageTimeouts,
-    /// What the numbers of the attempt are grouped by, if they are told.
+    /// The dimensions of the attempt's metrics; `None` if metrics are off.
     pub metrics: Option<Metrics>,
-    /// Where temporary files go, if not to the system's folder.
+    /// The parent of the scratch folder; `None` for the system's temporary folder.
     pub scratch_dir: Option<PathBuf>,
 }
 
 impl Worker {
-    /// Does `work`, unless the job was told to stop or the Spot instance will be taken away:
-    /// then nothing new is begun.
+    /// Does `work`, unless a stop was requested or a Spot interruption was announced: then
+    /// nothing new is started.
     ///
     /// # Errors
-    /// Those of `work`, or [`Error::Interrupted`].
+    /// [`Error::Interrupted`], or the errors of `work`.
     pub async fn unless_stopped<T, E: Into<Error>>(
         &self,
         work: impl Future<Output = Result<T, E>>,
     ) -> Result<T, Error> {
-        match self.shutdown.or(work).await {
+        match self.shutdown.run_until_stopped(work).await {
             Ok(result) => result.map_err(Into::into),
-            Err(by) => Err(Error::Interrupted { by, left: "the job is not done".to_owned() }),
+            Err(by) => Err(Error::Interrupted { by, left: "the job is not finished".to_owned() }),
         }
     }
 
-    /// Ends a child as fast as `stage` asks for.
+    /// Stops a child as quickly as `stage` requires.
     pub fn stop_child(&self, child: &Running, stage: Stage) {
         match stage {
             Stage::Working | Stage::Noticed => {}
@@ -86,59 +88,59 @@ impl Worker {
         }
     }
 
-    /// Proves, before any work is done, that results can be written to `folder` and the report
-    /// to its own.
+    /// Proves, before any work is done, that `folder` and the report can be written.
     ///
     /// # Errors
-    /// If either cannot be written, or the job was told to stop.
+    /// [`Error::Storage`] if either cannot be written; [`Error::Interrupted`] if the job is
+    /// stopped meanwhile.
     pub async fn prepare_output(&self, folder: &Location, report: &Report) -> Result<(), Error> {
         self.unless_stopped(self.storage.prepare(folder)).await?;
         self.unless_stopped(report.store(&self.storage)).await
     }
 
-    /// Stores the last report of an attempt, and waits for uploads that were given up to be
-    /// undone. It never changes how the attempt ends.
+    /// Stores the final report of an attempt, prints its metrics, and waits until abandoned
+    /// uploads are aborted. A failure here never changes the result of the attempt.
     pub async fn conclude(&self, mut report: Report, result: Result<(), &Error>) {
         report.finish(result);
-        // Where storage has just failed at length, one short try must do.
+        // Storage that has just failed after all its retries gets only a short try.
         let storage_failed = matches!(result, Err(Error::Storage(_) | Error::NotStored { .. }));
         let StorageTimeouts { report: long, short_report: short, .. } = self.timeouts;
         let timeout = if storage_failed { short } else { long };
         let stored = report.store(&self.storage);
         match in_time(stored, self.shutdown.no_time_to_report(), timeout).await {
             Ok(()) => tracing::info!("report: {}", report.location()),
-            Err(why) => tracing::warn!("the report is not stored: {why}"),
+            Err(why) => tracing::warn!("cannot store the report {}: {why}", report.location()),
         }
-        let no_time = async {
+        let out_of_time = async {
             self.shutdown.no_time_to_report().await;
-            sleep(LAST_MOMENT).await;
+            sleep(FINAL_CLEANUP).await;
         };
-        let rest = async {
+        let cleanup = async {
             self.print_metrics(&report, result).await;
             self.storage.settle().await;
         };
         tokio::select! {
-            () = rest => {}
-            () = no_time => {}
+            () = cleanup => {}
+            () = out_of_time => {}
             () = sleep(short) => {}
         }
     }
 }
 
-/// Waits for something to be stored that is useful but not required: no longer than `timeout`,
-/// and not once `no_time` is over.
+/// Waits for an upload that is useful but not required: for `timeout` at most, and only until
+/// `out_of_time` completes.
 ///
 /// # Errors
-/// In words, why it is not stored.
+/// The reason why nothing was stored, as text.
 pub async fn in_time(
     stored: impl Future<Output = Result<(), StorageError>>,
-    no_time: impl Future<Output = ()>,
+    out_of_time: impl Future<Output = ()>,
     timeout: Duration,
 ) -> Result<(), String> {
     tokio::select! {
         biased;
-        () = no_time => Err("there is no time left".to_owned()),
-        () = sleep(timeout) => Err("no answer in time".to_owned()),
+        () = out_of_time => Err("there is no time left".to_owned()),
+        () = sleep(timeout) => Err("storage did not respond in time".to_owned()),
         stored = stored => stored.map_err(|error| chain(&error)),
     }
 }
@@ -152,13 +154,13 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_of_use_only_is_not_waited_for_without_end() {
+    async fn optional_uploads_time_out() {
         let timeout = StorageTimeouts::default();
         let waits = [timeout.report, timeout.short_report, timeout.crash_file];
         for (timeout, seconds) in waits.into_iter().zip([60, 4, 15]) {
             let began = Instant::now();
             let stored = in_time(pending(), pending(), timeout).await;
-            assert_eq!(stored, Err("no answer in time".to_owned()));
+            assert_eq!(stored, Err("storage did not respond in time".to_owned()));
             assert_eq!(began.elapsed().as_secs(), seconds);
             assert_eq!(in_time(ready(Ok(())), pending(), timeout).await, Ok(()));
             let stored = in_time(pending(), ready(()), timeout).await;

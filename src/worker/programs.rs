@@ -1,4 +1,4 @@
-//! Where Blender, FFmpeg and `FFprobe` are.
+//! Finds Blender, FFmpeg and `FFprobe`.
 
 use std::path::{Path, PathBuf};
 
@@ -13,24 +13,24 @@ pub const FFMPEG: &str = "--ffmpeg, FFMPEG";
 /// The flag and variable that choose `FFprobe`.
 pub const FFPROBE: &str = "--ffprobe, FFPROBE";
 
-/// Looks for programs as a shell would.
+/// Finds programs as a shell does.
 #[derive(Debug)]
 pub struct Programs {
-    /// `PATH`, as the environment has it.
+    /// The `PATH` variable of the worker's environment.
     pub search_path: Option<String>,
 }
 
 impl Programs {
-    /// The program's absolute path: of `name` itself if it is a path, or as found on
-    /// `PATH`. `setting` is the flag and variable that chose it.
+    /// Returns the absolute path of a program: `name` itself if it is a path, otherwise the
+    /// first match on `PATH`. `setting` names the flag and variable that chose it.
     ///
     /// # Errors
-    /// If there is no such program, or it may not be executed.
+    /// [`Error::Program`] if there is no such program, or it cannot be executed.
     pub fn find(&self, name: &Path, setting: &'static str) -> Result<PathBuf, Error> {
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         which::which_in(name, self.search_path.as_deref(), here).map_err(|source| {
             let why = if name.is_absolute() && name.exists() {
-                "it is no program that can be executed".to_owned()
+                "it is not an executable program".to_owned()
             } else {
                 source.to_string()
             };

@@ -1,8 +1,8 @@
-//! The report: what one attempt was asked, did and left undone, for machines.
+//! The report: a JSON record of what one attempt was asked to do, did and left undone.
 //!
-//! Written when the attempt begins, which proves that the output can be written
-//! before anything is rendered, and again when it ends. A report that still says
-//! `running` was left by an attempt that was killed.
+//! The worker writes it when the attempt begins, which proves that the output is writable
+//! before anything is rendered, and again when it ends. A report whose status is still `running`
+//! is that of an attempt that was killed.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,7 +20,7 @@ use crate::provenance::Provenance;
 use crate::request::{Attempt, FrameSet, Location, REPORTS_DIR};
 use crate::storage::{Storage, StorageError};
 
-/// The version of this layout. Raised when a field changes its meaning.
+/// The version of the format, raised when a field changes its meaning.
 const SCHEMA: u32 = 1;
 
 /// The report of one attempt.
@@ -29,7 +29,7 @@ pub struct Report {
     schema: u32,
     #[serde(flatten)]
     provenance: Provenance,
-    /// What the attempt does.
+    /// The subcommand.
     pub action: Action,
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<String>,
@@ -46,29 +46,31 @@ pub struct Report {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     exit_code: Option<u8>,
+    /// The error and its causes, if the attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
+    /// An excerpt of the output of the program that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     said: Vec<String>,
-    /// The frames that were asked for, as `--frames` takes them, once that is known.
+    /// The requested frames in the syntax of `--frames`, once they are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     frames_asked: Option<String>,
-    /// The scene as Blender saw it.
+    /// The scene as Blender describes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scene: Option<SceneInfo>,
     /// The launches of Blender, in order.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub launches: Vec<LaunchReport>,
-    /// The frames of `render` that were given up, by number, and why.
+    /// The frames that `render` skips because Blender keeps failing at them: number and cause.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub set_aside: BTreeMap<i32, String>,
-    /// The most memory that any one process held that this attempt started.
+    /// The peak memory of the largest process that this attempt started.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_bytes: Option<u64>,
-    /// The most memory that the container may use.
+    /// The memory limit of the container.
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_limit_bytes: Option<u64>,
-    /// The frames of `render` that are stored, by number.
+    /// The stored frames of `render`, by number.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub frames: BTreeMap<i32, FrameReport>,
     /// The video of `stitch`.
@@ -80,21 +82,21 @@ pub struct Report {
     begun: Instant,
 }
 
-/// Larger than any report, in bytes: a frame takes a hundred.
+/// A size in bytes that no report exceeds: a frame takes about a hundred.
 pub const LARGEST_REPORT: u64 = 32 * 1024 * 1024;
 
-/// What the attempt does.
+/// The subcommands that write a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
-    /// Rendering.
+    /// `render`.
     Render,
-    /// Stitching.
+    /// `stitch`.
     Stitch,
 }
 
 impl Action {
-    /// As it is typed.
+    /// Returns the name as it is typed on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Render => "render",
@@ -103,74 +105,74 @@ impl Action {
     }
 }
 
-/// How a frame came to be stored.
+/// Where a stored frame came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FrameState {
     /// This attempt rendered and stored it.
     Rendered,
-    /// It was there, made from the same.
+    /// An earlier attempt stored it, rendered from the same inputs.
     AlreadyThere,
 }
 
-/// A frame that is stored.
+/// A stored frame.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FrameReport {
-    /// How it came there.
+    /// Where it came from.
     pub state: FrameState,
-    /// Its file name in `frames/`.
+    /// The file name in `frames/`.
     pub file: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub bytes: u64,
-    /// How long Blender took for it, from the frame before (or its own start) on; `None`
-    /// if it was there.
+    /// The rendering time in seconds, from the end of the previous frame, or from Blender's start;
+    /// `None` if the frame was already there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
 }
 
-/// One launch of Blender, from its start until what it had saved was stored.
+/// One launch of Blender, from its start until the frames that it saved are stored.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LaunchReport {
-    /// The frames it was started for, as `--frames` takes them.
+    /// The frames that it was started for, in the syntax of `--frames`.
     pub frames: String,
-    /// How long it took.
+    /// The duration in seconds.
     pub seconds: f64,
-    /// How it ended: its exit status or signal, or why it was stopped.
+    /// The exit status or signal, or why Blender was stopped.
     pub ended: String,
-    /// If it failed: the frame that was in hand.
+    /// The frame that Blender was rendering, if the launch failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frame_in_hand: Option<i32>,
-    /// If it failed and was not the end of the attempt: why.
+    /// The cause, if the launch failed and the attempt went on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// The file that Blender wrote of its crash, beside the report.
+    /// The name of Blender's crash file, stored beside the report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crash_file: Option<String>,
 }
 
-/// The video that was made and stored.
+/// The stored video.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct VideoReport {
-    /// Its file name.
+    /// The file name.
     pub file: String,
-    /// Its size in bytes.
+    /// The size in bytes.
     pub bytes: u64,
-    /// How many frames it holds: counted in the file.
+    /// The number of frames, counted in the file.
     pub frames: u64,
-    /// Frames a second.
+    /// The frame rate.
     pub fps: String,
-    /// Its codec, as FFmpeg calls it.
+    /// FFmpeg's name for the codec.
     pub codec: String,
-    /// Its width in pixels.
+    /// The width in pixels.
     pub width: u32,
-    /// Its height in pixels.
+    /// The height in pixels.
     pub height: u32,
     /// The version of FFmpeg.
     pub ffmpeg: String,
 }
 
 impl Report {
-    /// The report of an attempt that begins now.
+    /// Creates the report of an attempt that begins now.
     pub fn begin(
         action: Action,
         attempt: &Attempt,
@@ -180,7 +182,7 @@ impl Report {
     ) -> Self {
         let started = SystemTime::now();
         let array_index = attempt.array.map(|array| array.index);
-        let name = name(action, attempt, started, std::process::id());
+        let name = file_name(action, attempt, started, std::process::id());
         Self {
             schema: SCHEMA,
             provenance: provenance.clone(),
@@ -209,12 +211,12 @@ impl Report {
         }
     }
 
-    /// Notes which frames are asked for.
-    pub fn asked(&mut self, frames: &FrameSet) {
+    /// Records the requested frames.
+    pub fn set_requested_frames(&mut self, frames: &FrameSet) {
         self.frames_asked = Some(frames.to_string());
     }
 
-    /// Notes how the attempt ends.
+    /// Records the result of the attempt.
     pub fn finish(&mut self, result: Result<(), &Error>) {
         self.finished = Some(timestamp(SystemTime::now()));
         self.peak_memory_bytes = memory::peak();
@@ -228,48 +230,49 @@ impl Report {
                 self.status = "failed";
                 self.exit_code = Some(error.exit().code());
                 self.cause = Some(chain(error));
-                self.said = error.said().to_vec();
+                self.said = error.excerpt().to_vec();
             }
         }
     }
 
-    /// The most memory that any one process held, as soon as the attempt has ended.
+    /// Returns the peak memory of the largest process in bytes; `None` before
+    /// [`finish`](Self::finish).
     pub fn peak_memory(&self) -> Option<u64> {
         self.peak_memory_bytes
     }
 
-    /// How long ago the attempt began.
+    /// Returns the time since the attempt began.
     pub fn age(&self) -> Duration {
         self.begun.elapsed()
     }
 
-    /// Where the report lies.
+    /// Returns the location of the report.
     pub fn location(&self) -> &Location {
         &self.location
     }
 
-    /// Its file name without the extension, for what lies beside it.
+    /// Returns the file name without the extension, for related files in the same folder.
     pub fn stem(&self) -> String {
         let location = self.location.to_string();
         let name = location.rsplit('/').next().unwrap_or_default();
         name.trim_end_matches(".json").to_owned()
     }
 
-    /// Stores the report as it is now.
+    /// Stores the report in its present state.
     ///
     /// # Errors
-    /// If the output location cannot be written.
+    /// A [`StorageError`] if the output location cannot be written.
     pub async fn store(&self, storage: &Storage) -> Result<(), StorageError> {
-        // Strings, numbers and maps with integer keys: nothing that JSON cannot hold.
+        // Cannot fail: strings, numbers and maps with integer keys are valid JSON.
         let json = serde_json::to_vec_pretty(self).unwrap_or_default();
         storage.write(&self.location, Bytes::from(json)).await
     }
 }
 
-/// One name an attempt; unique also where Batch gives us nothing to tell attempts by.
-fn name(action: Action, attempt: &Attempt, started: SystemTime, process: u32) -> String {
+/// Returns a file name that is unique to the attempt, also outside of AWS Batch.
+fn file_name(action: Action, attempt: &Attempt, started: SystemTime, process: u32) -> String {
     if let Some(job) = &attempt.job_id {
-        return of_attempt(action, job, attempt.number.unwrap_or(1));
+        return batch_file_name(action, job, attempt.number.unwrap_or(1));
     }
     let action = action.name();
     let stamp = timestamp(started).replace([':', '-', '.'], "");
@@ -277,9 +280,9 @@ fn name(action: Action, attempt: &Attempt, started: SystemTime, process: u32) ->
     format!("{action}-{index}{stamp}-{process}.json")
 }
 
-/// The name of the report of an attempt, of 1, at a job of AWS Batch.
-pub fn of_attempt(action: Action, job: &str, number: u32) -> String {
-    // `parent:index` in the child of an array.
+/// Returns the file name of the report of an attempt of an AWS Batch job. Attempts count from 1.
+pub fn batch_file_name(action: Action, job: &str, number: u32) -> String {
+    // The id of an array's child is `parent:index`.
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let job: String = job.chars().map(plain).take(128).collect();
     format!("{}-{job}-attempt-{number}.json", action.name())
@@ -295,14 +298,14 @@ mod tests {
     use crate::request::ArrayPosition;
 
     #[test]
-    fn every_attempt_has_a_name_of_its_own() {
+    fn file_names_are_unique_to_the_attempt() {
         let attempt = |job: Option<&str>, number, index: Option<u32>| Attempt {
             job_id: job.map(str::to_owned),
             number,
             array: index.map(|index| ArrayPosition { index, size: None }),
         };
         let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
-        let name = |attempt| name(Action::Render, &attempt, at, 17);
+        let name = |attempt| file_name(Action::Render, &attempt, at, 17);
         assert_eq!(
             name(attempt(Some("0a1b-2c:7"), Some(2), Some(7))),
             "render-0a1b-2c-7-attempt-2.json"

@@ -1,10 +1,10 @@
-//! The folder for temporary files, and its removal.
+//! The scratch folder for temporary files, and its removal.
 //!
-//! A scene may have put anything there: folders in folders, deeper than a path can name or a
-//! stack can follow; folders that nobody may enter; links to elsewhere; millions of files.
-//! So nothing here recurses, names a path or follows a link. Each folder that is found in
-//! another is moved up to the top first, under a number, and then it is that one's turn: two
-//! descriptors are enough for any tree, and each step is as quick as the first.
+//! A scene may have put anything there: folders nested deeper than a path can be long or a stack
+//! can recurse, folders without permissions, links to other places, millions of files. So removal
+//! never recurses, never builds a long path and never follows a link. Each nested folder is first
+//! moved to the top under a numbered name, and emptied later. Two file descriptors are enough for
+//! any tree, and the cost of a step does not grow with the depth.
 
 use std::ffi::CStr;
 use std::io;
@@ -21,7 +21,7 @@ use super::{Worker, sandbox_policy};
 use crate::error::Error;
 use crate::process::shutdown::Shutdown;
 
-/// A fresh folder for temporary files, removed when dropped.
+/// A new folder for temporary files, removed when dropped.
 #[derive(Debug)]
 pub struct Scratch {
     path: PathBuf,
@@ -29,11 +29,11 @@ pub struct Scratch {
 }
 
 impl Scratch {
-    /// Makes one.
+    /// Creates a scratch folder.
     ///
     /// # Errors
-    /// If it cannot be made.
-    pub fn make(worker: &Worker) -> Result<Self, Error> {
+    /// [`Error::Scratch`] if it cannot be created.
+    pub fn create(worker: &Worker) -> Result<Self, Error> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(sandbox_policy::SCRATCH_PREFIX);
         let folder = match &worker.scratch_dir {
@@ -47,7 +47,7 @@ impl Scratch {
         Ok(Self { path: folder.keep(), shutdown: worker.shutdown.clone() })
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -56,59 +56,60 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         let began = Instant::now();
-        let removed = remove(&self.path, || self.shutdown.has_time_to_tidy(began));
+        let removed = remove(&self.path, || self.shutdown.has_time_to_clean_up(began));
         if let Err(why) = removed {
             let path = self.path.display();
             tracing::warn!(
-                "the scratch folder {path} is still there: {why}; remove it: rm -r {path}"
+                "cannot remove the scratch folder {path}: {why}; remove it by hand: rm -r {path}"
             );
         }
     }
 }
 
-/// Removes a folder and all that is in it, as long as it `may_go_on`.
+/// Removes a folder and its content, for as long as `has_time` returns true.
 ///
 /// # Errors
-/// Why something is left.
-fn remove(folder: &Path, may_go_on: impl Fn() -> bool) -> io::Result<()> {
+/// The first reason why something is left.
+fn remove(folder: &Path, has_time: impl Fn() -> bool) -> io::Result<()> {
     let top = match open(CWD, folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         top => top?,
     };
-    // A name that nobody can have prepared.
-    let moved = format!("removed-{:016x}-", fastrand::u64(..));
+    // Random, so that a scene cannot have created the name before.
+    let prefix = format!("removed-{:016x}-", fastrand::u64(..));
     let mut removal =
-        Removal { top: &top, may_go_on, moved, numbers: 0, found: vec![], failed: None };
+        Removal { top: &top, has_time, prefix, moved: 0, pending: vec![], first_error: None };
     removal.empty(Dir::read_from(&top)?, true)?;
-    removal.rest()?;
-    // What failed may have gone later. If not, the first failure is the cause of the others.
-    std::fs::remove_dir(folder).map_err(|error| removal.failed.map_or(error, Into::into))
+    removal.remove_pending()?;
+    // An entry that failed may have been removed later. If not, the first error explains the rest.
+    std::fs::remove_dir(folder).map_err(|error| removal.first_error.map_or(error, Into::into))
 }
 
+/// The removal of one scratch folder.
 struct Removal<'a, F> {
     top: &'a OwnedFd,
-    may_go_on: F,
-    /// How the names of folders begin that were moved to the top; a number follows.
-    moved: String,
-    /// How many numbers are taken.
-    numbers: u64,
-    /// The numbers of folders that are to come.
-    found: Vec<u64>,
+    has_time: F,
+    /// The prefix of the names of folders that were moved to the top; a number follows.
+    prefix: String,
+    /// How many folders were moved to the top.
+    moved: u64,
+    /// The numbers of moved folders that are not removed yet.
+    pending: Vec<u64>,
     /// Why an entry could not be removed, the first time.
-    failed: Option<Errno>,
+    first_error: Option<Errno>,
 }
 
 impl<F: Fn() -> bool> Removal<'_, F> {
-    /// Removes the folders that were found, and those that are found in them.
-    fn rest(&mut self) -> io::Result<()> {
-        while let Some(number) = self.found.pop() {
-            let name = format!("{}{number}", self.moved);
+    /// Removes the folders that were moved to the top, and the folders in them.
+    fn remove_pending(&mut self) -> io::Result<()> {
+        while let Some(number) = self.pending.pop() {
+            let name = format!("{}{number}", self.prefix);
             match open(self.top, Path::new(&name)).and_then(|folder| Ok(Dir::new(folder)?)) {
                 Ok(entries) => self.empty(entries, false)?,
-                Err(error) => self.fails(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
+                Err(error) => self.note_error(Errno::from_io_error(&error).unwrap_or(Errno::IO)),
             }
             if let Err(error) = unlinkat(self.top, &name, AtFlags::REMOVEDIR) {
-                self.fails(error);
+                self.note_error(error);
             }
         }
         Ok(())
@@ -116,35 +117,36 @@ impl<F: Fn() -> bool> Removal<'_, F> {
 
     /// Removes the files in a folder, and moves the folders in it to the top.
     fn empty(&mut self, mut folder: Dir, is_top: bool) -> io::Result<()> {
-        // Entries may be passed over while others go: until a look brings nothing new.
+        // Reading can skip entries while others are removed: repeat until a pass removes nothing.
         loop {
-            let mut gone = false;
+            let mut removed_any = false;
             while let Some(entry) = folder.read() {
-                if !(self.may_go_on)() {
+                if !(self.has_time)() {
                     return Err(io::Error::other("there was no time left to remove all of it"));
                 }
                 let entry = entry?;
                 let name = entry.file_name();
-                let is_to_come = is_top && name.to_bytes().starts_with(self.moved.as_bytes());
-                if name == c"." || name == c".." || is_to_come {
+                let is_pending = is_top && name.to_bytes().starts_with(self.prefix.as_bytes());
+                if name == c"." || name == c".." || is_pending {
                     continue;
                 }
                 match self.remove(folder.fd()?, name, entry.file_type()) {
-                    Ok(()) => gone = true,
-                    Err(error) => self.fails(error),
+                    Ok(()) => removed_any = true,
+                    Err(error) => self.note_error(error),
                 }
             }
-            if !gone {
+            if !removed_any {
                 return Ok(());
             }
             folder.rewind();
         }
     }
 
+    /// Removes an entry of a folder, or moves it to the top if it is a folder that is not empty.
     fn remove(&mut self, folder: impl AsFd, name: &CStr, kind: FileType) -> Result<(), Errno> {
         if kind != FileType::Directory {
             match unlinkat(&folder, name, AtFlags::empty()) {
-                // Some file systems do not say what is a folder.
+                // Some file systems do not report the type of an entry.
                 Err(Errno::ISDIR | Errno::PERM) if kind == FileType::Unknown => {}
                 result => return result,
             }
@@ -152,26 +154,26 @@ impl<F: Fn() -> bool> Removal<'_, F> {
         if unlinkat(&folder, name, AtFlags::REMOVEDIR).is_ok() {
             return Ok(());
         }
-        let new = format!("{}{}", self.moved, self.numbers);
+        let new = format!("{}{}", self.prefix, self.moved);
         match renameat(&folder, name, self.top, &new) {
-            // To move a folder elsewhere is to change what its `..` is.
+            // Moving a folder changes its `..`, which needs write permission on the folder itself.
             Err(Errno::ACCESS) => {
                 chmodat(&folder, name, Mode::RWXU, AtFlags::empty())?;
                 renameat(&folder, name, self.top, &new)?;
             }
             result => result?,
         }
-        self.found.push(self.numbers);
-        self.numbers += 1;
+        self.pending.push(self.moved);
+        self.moved += 1;
         Ok(())
     }
 
-    fn fails(&mut self, error: Errno) {
-        self.failed = self.failed.or(Some(error));
+    fn note_error(&mut self, error: Errno) {
+        self.first_error = self.first_error.or(Some(error));
     }
 }
 
-/// Opens a folder, no link to one, so that what is in it can be removed.
+/// Opens a folder, but not a link to one, and makes its entries removable.
 fn open(at: impl AsFd, folder: &Path) -> io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let opened = match openat(&at, folder, flags, Mode::empty()) {
@@ -181,7 +183,7 @@ fn open(at: impl AsFd, folder: &Path) -> io::Result<OwnedFd> {
         }
         opened => opened?,
     };
-    // Where it cannot be changed, what is in it may be removed all the same.
+    // A failure is ignored: the present permissions may suffice.
     _ = fchmod(&opened, Mode::RWXU);
     Ok(opened)
 }
@@ -192,7 +194,7 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-    /// Makes folders in each other, so many, and enters the last one: deeper than any path.
+    /// Nests `depth` folders, with a file in the innermost one.
     fn nest(top: &Path, depth: usize) {
         let mut folder = open(CWD, top).unwrap();
         for _ in 0..depth {
@@ -203,9 +205,9 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_in_it_goes_and_nothing_else() {
-        let place = tempfile::tempdir().unwrap();
-        let (folder, beside) = (place.path().join("scratch"), place.path().join("beside"));
+    fn everything_inside_is_removed_and_nothing_outside() {
+        let temp = tempfile::tempdir().unwrap();
+        let (folder, beside) = (temp.path().join("scratch"), temp.path().join("beside"));
         fs::create_dir(&beside).unwrap();
         fs::write(beside.join("file"), "stays").unwrap();
         let make = |name: &str| fs::create_dir_all(folder.join(name)).unwrap();
@@ -234,14 +236,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_given_up_when_time_is_over() {
-        let place = tempfile::tempdir().unwrap();
-        let folder = place.path().join("scratch");
+    fn removal_stops_when_time_is_up() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = temp.path().join("scratch");
         fs::create_dir(&folder).unwrap();
         nest(&folder, 50);
         let steps = std::cell::Cell::new(0);
-        let few = || steps.replace(steps.get() + 1) < 20;
-        assert!(remove(&folder, few).unwrap_err().to_string().contains("no time left"));
+        let has_time = || steps.replace(steps.get() + 1) < 20;
+        assert!(remove(&folder, has_time).unwrap_err().to_string().contains("no time left"));
         assert!(folder.exists());
         remove(&folder, || true).unwrap();
         assert!(!folder.exists());

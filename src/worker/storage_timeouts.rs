@@ -1,22 +1,22 @@
-//! How long is waited for storage that may never answer: all of it in one place, so that tests
-//! need not wait for minutes.
+//! Timeouts for storage that may never respond, in one place so that tests can shorten them.
 
 use std::time::Duration;
 
-/// How long is waited.
+/// How long the worker waits for storage.
 #[derive(Clone, Copy, Debug)]
 pub struct StorageTimeouts {
-    /// For how long no saved frame gets through that is tried before none is expected to:
-    /// more than all attempts at one request take.
+    /// How long uploads of saved frames may all fail before storage counts as
+    /// lost. Longer than all
+    /// retries of one request together.
     pub storing: Duration,
-    /// How long a saved frame waits for what is kept of its scene, which makes its fingerprint
-    /// worth something.
+    /// How long a saved frame waits for its fingerprint, which is only of use once the list of
+    /// the scene's external files is stored.
     pub fingerprint: Duration,
-    /// How long the last report of an attempt has to be stored.
+    /// The time limit for storing the final report of an attempt.
     pub report: Duration,
-    /// The same where storage has just failed at length.
+    /// The same limit after storage has failed despite all retries.
     pub short_report: Duration,
-    /// How long each file of a crash has to be stored.
+    /// The time limit for storing each crash file.
     pub crash_file: Duration,
 }
 

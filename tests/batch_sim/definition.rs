@@ -1,5 +1,5 @@
-//! A job definition, as `aws batch register-job-definition --cli-input-json` takes it: what
-//! of it a container engine can do is done, and no member of it is unknown.
+//! Job definitions in the format of `aws batch register-job-definition --cli-input-json`. The
+//! simulator uses what a container engine supports, and rejects unknown members.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,10 +10,10 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct JobDefinition {
-    #[expect(dead_code, reason = "read so that it is known")]
+    #[expect(dead_code, reason = "accepted and not simulated")]
     #[serde(rename = "jobDefinitionName")]
     name: String,
-    #[expect(dead_code, reason = "there is one")]
+    #[expect(dead_code, reason = "there is only one kind")]
     #[serde(rename = "type")]
     kind: Kind,
     #[serde(default)]
@@ -22,10 +22,10 @@ pub struct JobDefinition {
     #[serde(default)]
     pub retry_strategy: RetryStrategy,
     pub container_properties: ContainerProperties,
-    /// Where it runs and how it is billed: nothing to an engine.
-    #[expect(dead_code, reason = "read so that it is known")]
+    /// Not simulated: where the job runs, and how it is billed.
+    #[expect(dead_code, reason = "accepted and not simulated")]
     platform_capabilities: Option<Vec<String>>,
-    #[expect(dead_code, reason = "read so that it is known")]
+    #[expect(dead_code, reason = "accepted and not simulated")]
     propagate_tags: Option<bool>,
 }
 
@@ -41,7 +41,7 @@ pub struct Timeout {
     pub attempt_duration_seconds: u64,
 }
 
-/// How often, and after which ends, a job is tried again.
+/// The number of attempts, and the rules for another one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RetryStrategy {
@@ -65,7 +65,7 @@ struct Rule {
     on_status_reason: Option<String>,
 }
 
-/// What happens next.
+/// What happens after a failed attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Action {
@@ -81,7 +81,7 @@ pub struct ContainerProperties {
     pub environment: Vec<Variable>,
     #[serde(default)]
     resource_requirements: Vec<ResourceRequirement>,
-    /// The older way to say that.
+    /// The older form of resource requirements.
     vcpus: Option<u64>,
     memory: Option<u64>,
     pub user: Option<String>,
@@ -93,14 +93,14 @@ pub struct ContainerProperties {
     pub volumes: Vec<Volume>,
     #[serde(default)]
     pub mount_points: Vec<MountPoint>,
-    /// The image, the roles and the log are this simulator's own.
-    #[expect(dead_code, reason = "read so that it is known")]
+    /// Not simulated: image, roles and log.
+    #[expect(dead_code, reason = "accepted and not simulated")]
     image: String,
-    #[expect(dead_code, reason = "read so that it is known")]
+    #[expect(dead_code, reason = "accepted and not simulated")]
     job_role_arn: Option<String>,
-    #[expect(dead_code, reason = "read so that it is known")]
+    #[expect(dead_code, reason = "accepted and not simulated")]
     execution_role_arn: Option<String>,
-    #[expect(dead_code, reason = "read so that it is known")]
+    #[expect(dead_code, reason = "accepted and not simulated")]
     log_configuration: Option<serde_json::Value>,
 }
 
@@ -125,7 +125,7 @@ pub enum Resource {
     Gpu,
 }
 
-/// Without a path on the host: the engine makes one.
+/// A volume without a path on the host: the engine chooses one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Volume {
@@ -141,27 +141,27 @@ pub struct MountPoint {
     pub read_only: bool,
 }
 
-/// How an attempt ended, as Batch sees it.
+/// The end of an attempt, as Batch reports it.
 #[derive(Clone, Debug)]
 pub struct End {
-    /// Of the container; a host that is lost takes it along.
+    /// The exit code of the container; none if the host was lost.
     pub exit_code: Option<i32>,
-    /// Of the container: `OutOfMemoryError: …`.
+    /// The reason of the container, such as `OutOfMemoryError: …`.
     pub reason: String,
-    /// Of the job: `Host EC2 (instance i-0123) terminated.`.
+    /// The status reason of the job, such as `Host EC2 (instance i-0123) terminated.`.
     pub status_reason: String,
 }
 
 impl JobDefinition {
-    /// Reads a file of the project: `deploy/batch/render`.
+    /// Reads a file of the project, such as `deploy/batch/render`.
     pub fn of(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name).with_extension("json");
         let text = std::fs::read(&path).expect("a job definition");
         serde_json::from_slice(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
-    /// The command, with what parameters stand for; those of the job win over the
-    /// definition's own. What has no value stays as it is, as Batch leaves it.
+    /// Returns the command with parameters replaced. Those of the job override those of the
+    /// definition. Parameters without a value are left unchanged, as Batch does.
     pub fn command(&self, parameters: &BTreeMap<String, String>) -> Vec<String> {
         let value = |word: &String| {
             let name = word.strip_prefix("Ref::")?;
@@ -171,7 +171,7 @@ impl JobDefinition {
         words.map(|word| value(word).unwrap_or_else(|| word.clone())).collect()
     }
 
-    /// How much of a resource there is.
+    /// Returns the amount of a resource.
     pub fn resource(&self, kind: Resource) -> Option<u64> {
         let properties = &self.container_properties;
         let mut all = properties.resource_requirements.iter();
@@ -187,9 +187,9 @@ impl JobDefinition {
 }
 
 impl RetryStrategy {
-    /// What Batch does after the attempt `number`, of 1, has failed: the first rule decides
-    /// all of whose conditions hold, and without such a rule it is tried again ("Automated
-    /// job retries" in the AWS Batch user guide).
+    /// Decides what happens after attempt `number`, counted from 1, has failed. The first rule with
+    /// all conditions satisfied applies; without one, there is another attempt ("Automated job
+    /// retries" in the AWS Batch user guide).
     pub fn decide(&self, number: u32, end: &End) -> Action {
         if number >= self.attempts {
             return Action::Exit;
@@ -208,7 +208,7 @@ impl RetryStrategy {
     }
 }
 
-/// Whether a text is what a pattern says, which may end in `*`.
+/// Returns whether a text matches a pattern, which may end in `*`.
 fn matches(pattern: &str, text: &str) -> bool {
     match pattern.strip_suffix('*') {
         Some(start) => text.starts_with(start),

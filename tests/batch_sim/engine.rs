@@ -11,16 +11,16 @@ pub struct Container {
     name: Name,
 }
 
-/// How a container ended.
+/// The end of a container.
 pub struct Ending {
     pub exit_code: i32,
-    /// Whether something in it was killed for want of memory.
+    /// Whether the kernel killed a process in it for lack of memory.
     pub out_of_memory: bool,
 }
 
 impl Container {
-    /// Starts it as a definition says, with as much memory, in MiB, and on the network of
-    /// this machine, where S3 is.
+    /// Starts a container according to a definition, with this much memory in MiB, on the network of
+    /// this machine, where the S3 server is.
     pub fn start(
         name: String,
         definition: &JobDefinition,
@@ -29,16 +29,16 @@ impl Container {
         memory: u64,
     ) -> Self {
         let properties = &definition.container_properties;
-        assert!(!properties.privileged, "no job needs that");
-        assert_eq!(definition.resource(Resource::Gpu), None, "there are none here");
+        assert!(!properties.privileged, "no job needs privileges");
+        assert_eq!(definition.resource(Resource::Gpu), None, "GPUs are not simulated");
         let name = Name(name);
         let mut run = name.docker_run();
         run.args(["--detach", "--network", "host"]);
         run.arg(format!("--memory={memory}m")).arg(format!("--memory-swap={memory}m"));
-        // No limit of its own, for `take_memory`.
+        // Without a smaller limit, for `take_memory`.
         run.arg(format!("--shm-size={memory}m"));
         let vcpus = definition.resource(Resource::Vcpu).expect("processors");
-        // A share of them, which matters where several want them.
+        // A weight, which matters only when processors are scarce.
         run.arg(format!("--cpu-shares={}", vcpus * 1024));
         if let Some(user) = &properties.user {
             run.args(["--user", user]);
@@ -57,41 +57,41 @@ impl Container {
             run.arg(format!("--env={name}={value}"));
         }
         run.arg(image()).args(command);
-        printed(run.output().expect("docker is there"));
+        printed(run.output().expect("docker starts"));
         Self { name }
     }
 
-    /// Waits for its end.
+    /// Waits for the end of the container.
     pub fn wait(&self) -> Ending {
         let exit_code = self.engine(&["wait"]).trim().parse().expect("an exit code");
         let out_of_memory = self.state("OOMKilled");
         Ending { exit_code, out_of_memory }
     }
 
-    /// SIGTERM, and SIGKILL so many seconds later.
+    /// Sends SIGTERM, and SIGKILL after this many seconds.
     pub fn stop(&self, seconds: u64) {
         self.engine(&["stop", "-t", &seconds.to_string()]);
     }
 
-    /// SIGKILL, to everything in it.
+    /// Sends SIGKILL to all processes in it.
     pub fn kill(&self) {
-        // It may have ended by itself just now.
+        // Fails if the container has just ended by itself.
         docker(["kill", &self.name.0]);
     }
 
-    /// Takes so much of its memory, in MiB, for a moment. What lies in /dev/shm is no
-    /// process's: where there is too little then, the largest one is killed.
+    /// Uses this much of its memory, in MiB, for a moment. A file in /dev/shm belongs to no process,
+    /// so the kernel kills the largest process if memory runs out.
     pub fn take_memory(&self, memory: u64) {
         let script = format!("head -c {memory}M /dev/zero >/dev/shm/taken; rm /dev/shm/taken");
         printed(docker(["exec", &self.name.0, "sh", "-c", &script]));
     }
 
-    /// Whether it runs.
+    /// Returns whether the container is running.
     pub fn is_running(&self) -> bool {
         self.state("Running")
     }
 
-    /// Sends a signal to every process of that name in it; whether there was one.
+    /// Sends a signal to every process with this name. Returns whether there is one.
     pub fn signal(&self, process: &str, signal: &str) -> bool {
         let script = format!(
             "sent=1; for process in /proc/[0-9]*; do \
@@ -102,11 +102,11 @@ impl Container {
         docker(["exec", &self.name.0, "sh", "-c", &script]).status.success()
     }
 
-    /// Waits until it has logged a line that contains `text`; not so if it ends before.
+    /// Waits for a log line that contains `text`. Returns false if the container ends before.
     pub fn wait_for_log(&self, text: &str) -> bool {
         let mut follow = Command::new("docker");
         follow.args(["logs", "--follow", &self.name.0]).stdin(Stdio::null()).stdout(Stdio::null());
-        let mut follow = follow.stderr(Stdio::piped()).spawn().expect("docker is there");
+        let mut follow = follow.stderr(Stdio::piped()).spawn().expect("docker starts");
         let mut lines = BufReader::new(follow.stderr.take().expect("a pipe")).lines();
         let logged = lines.any(|line| line.expect("UTF-8").contains(text));
         follow.kill().expect("a child of ours");
@@ -114,7 +114,7 @@ impl Container {
         logged
     }
 
-    /// Its log.
+    /// Returns the log.
     pub fn log(&self) -> String {
         let output = docker(["logs", &self.name.0]);
         [output.stdout, output.stderr]

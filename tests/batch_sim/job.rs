@@ -1,4 +1,4 @@
-//! A job, or a child of an array job: attempts, until it has succeeded or is given up.
+//! A job or a child of an array job: attempts until one succeeds or the retry rules end it.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -9,44 +9,43 @@ use crate::definition::{Action, End, JobDefinition, Resource};
 use crate::engine::{Container, Ending};
 use crate::support::wait_until;
 
-/// From SIGTERM to SIGKILL, in seconds, where Batch ends an attempt.
+/// The seconds from SIGTERM to SIGKILL when Batch ends an attempt.
 const GRACE: u64 = 30;
 
-/// How much memory there is, in MiB, where it is to be taken: enough for Blender, which wants
-/// 120 with the scene, and for the 200 that it reads of its program. Where these do not fit it
-/// is not killed at once, but reads them again and again: of a busy disk for minutes.
+/// The memory in MiB for [`Mishap::OutOfMemory`]. Blender needs 120 with the scene, and 200 for the
+/// pages of its program. Without room for these it is not killed at once, but reads them again and
+/// again, from a busy disk for minutes.
 const ENOUGH: u64 = 512;
 
-/// What is left of it then: less than Blender wants, more than all else that runs there.
+/// The memory in MiB that is left then: less than Blender needs, more than all other processes.
 const LITTLE: u64 = 64;
 
-/// What happens to the first attempt, to be outlived.
+/// A mishap of the first attempt, from which the job must recover.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Mishap {
-    /// Spot takes the instance back, so long after the start: its containers are told to
-    /// stop.
+    /// EC2 reclaims the Spot instance this long after the start, and its containers are stopped.
     Reclaimed { after: Duration },
-    /// The instance is gone, so long after the start, and what ran on it.
-    Gone { after: Duration },
+    /// The instance is lost this long after the start, with everything on it.
+    Lost { after: Duration },
     /// Blender crashes.
     Crash,
-    /// Something takes Blender's memory.
+    /// The container runs out of memory, and Blender is killed.
     OutOfMemory,
 }
 
-/// A job, as it is submitted.
+/// A submitted job.
 pub struct Job<'a> {
     pub id: String,
     pub definition: &'a JobDefinition,
     pub parameters: BTreeMap<String, String>,
-    /// Index and size, of the child of an array.
+    /// Index and size for the child of an array.
     pub array: Option<(u32, u32)>,
-    /// What else is in its environment.
+    /// Additional environment variables.
     pub environment: Vec<(String, String)>,
     pub mishap: Option<Mishap>,
 }
 
-/// One attempt, as it is told.
+/// The result of an attempt.
 pub struct Attempt {
     pub number: u32,
     pub mishap: Option<Mishap>,
@@ -57,7 +56,7 @@ pub struct Attempt {
 }
 
 impl Job<'_> {
-    /// Runs it to its end; whether it succeeded, and its attempts.
+    /// Runs the job to its end. Returns whether it succeeded, and its attempts.
     pub fn run(&self) -> (bool, Vec<Attempt>) {
         let mut attempts = Vec::new();
         for number in 1.. {
@@ -65,7 +64,7 @@ impl Job<'_> {
             let started = Instant::now();
             let (end, log, timed_out) = self.attempt(number, mishap);
             let succeeded = end.exit_code == Some(0);
-            // What has timed out is never tried again.
+            // Batch never retries an attempt that timed out.
             let next = (!succeeded).then(|| {
                 let strategy = &self.definition.retry_strategy;
                 if timed_out { Action::Exit } else { strategy.decide(number, &end) }
@@ -105,7 +104,7 @@ impl Job<'_> {
                     timed_out
                 })
             });
-            let lost = mishap.and_then(|mishap| befall(&container, mishap));
+            let lost = mishap.and_then(|mishap| cause(&container, mishap));
             let ending = container.wait();
             drop(running);
             let timed_out = watch.is_some_and(|watch| watch.join().expect("no panic"));
@@ -128,7 +127,8 @@ impl Job<'_> {
         (end, log, timed_out)
     }
 
-    /// "Job environment variables" in the AWS Batch user guide, and the job's own.
+    /// Returns the variables of Batch ("Job environment variables" in the AWS Batch user guide), and
+    /// those of the job.
     fn environment(&self, number: u32) -> Vec<(String, String)> {
         let mut variables = vec![
             ("AWS_BATCH_JOB_ID", self.id.clone()),
@@ -145,9 +145,8 @@ impl Job<'_> {
     }
 }
 
-/// Lets it happen; the reason of the status where the host is lost, and with it the exit
-/// code.
-fn befall(container: &Container, mishap: Mishap) -> Option<String> {
+/// Makes a mishap happen. Returns the status reason if the host, and so the exit code, is lost.
+fn cause(container: &Container, mishap: Mishap) -> Option<String> {
     let lost = || Some("Host EC2 (instance i-0123456789abcdef0) terminated.".to_owned());
     match mishap {
         Mishap::Reclaimed { after } => {
@@ -155,10 +154,10 @@ fn befall(container: &Container, mishap: Mishap) -> Option<String> {
             if container.is_running() {
                 container.stop(GRACE);
             }
-            // The agent still tells how the container ended.
+            // The agent still reports the exit code.
             None
         }
-        Mishap::Gone { after } => {
+        Mishap::Lost { after } => {
             std::thread::sleep(after);
             if !container.is_running() {
                 return None;
@@ -176,7 +175,7 @@ fn befall(container: &Container, mishap: Mishap) -> Option<String> {
             assert!(container.wait_for_log("Read blend"), "Blender did not start");
             container.take_memory(ENOUGH - LITTLE);
             let killed = container.wait_for_log("Blender was killed, out of memory");
-            assert!(killed, "there was enough: {}", container.log());
+            assert!(killed, "Blender was not killed: {}", container.log());
             None
         }
     }

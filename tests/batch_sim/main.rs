@@ -1,18 +1,17 @@
-//! `make batch-sim`: the job definitions of `deploy/batch` on a real container engine, as AWS
-//! Batch would run them. 48 frames of a scene are rendered by the 24 children of an array
-//! job, a third of which lose their instance at a random moment; in one Blender crashes, in
-//! another it is killed for want of memory. Then the job runs that waited for all of them, and
-//! makes the video. Both are what `submit` asks for. Then the same with the job definition and the
-//! state machine of the reference pipeline, without mishaps.
+//! `make batch-sim`: simulates AWS Batch with the job definitions of `deploy/batch` on a container
+//! engine. The 24 children of an array job render 48 frames. A third of them lose their instance at
+//! a random moment; in one, Blender crashes; in another, Blender is killed for lack of memory. Then
+//! the dependent job stitches the video. The jobs are those of `submit`. A second pipeline uses the
+//! job definition and the state machine of the reference pipeline, without mishaps.
 //!
-//! What Batch does is after its user guide: parameters, variables, attempts and the rules
-//! for another one, the dependency, the time-out, SIGTERM and SIGKILL, memory, user and root
-//! file system. Prices, queues and instances are not simulated.
+//! The simulation follows the user guide of AWS Batch: parameters, variables, attempts and retry
+//! rules, the dependency, the timeout, SIGTERM and SIGKILL, memory, user and root file system.
+//! Prices, queues and instances are not simulated.
 //!
 //! | variable | meaning |
 //! | --- | --- |
-//! | `BATCH_SIM_SEED` | chooses who loses an instance, and when (random) |
-//! | `BATCH_SIM_AT_ONCE` | how many children run at once (4) |
+//! | `BATCH_SIM_SEED` | the seed for the children that lose their instance, and when (random) |
+//! | `BATCH_SIM_AT_ONCE` | the children that run at once (4) |
 //! | `RENDER_WORKER_IMAGE` | the image (`render-worker:latest`) |
 #![allow(
     clippy::disallowed_methods,
@@ -21,16 +20,16 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test ends by panicking, has an environment of its own, and this one tells how it goes"
+    reason = "a test may panic and reads its environment; this one prints its progress"
 )]
 
-mod definition; // a job definition, and its rules for another attempt
+mod definition; // job definitions and their retry rules
 mod engine; // a container as Batch's agent starts it
-mod job; // a job's attempts, and what happens to them
-mod request; // what `submit` asks for, and what a state machine does
+mod job; // the attempts of a job, and their mishaps
+mod request; // the jobs of `submit`, and those of a state machine
 #[path = "../support/mod.rs"]
 mod support; // shared with the tests of single behaviours
-mod video; // whether it is the right one
+mod video; // the check of the video
 
 use std::collections::{BTreeMap, VecDeque};
 use std::str::FromStr;
@@ -49,8 +48,8 @@ use crate::support::scene;
 const FRAMES: u32 = 48;
 const CHILDREN: u32 = 24;
 
-/// By when an instance is lost: before a child can have ended, of four on two cores.
-const LONGEST: Duration = Duration::from_secs(18);
+/// The latest moment of a loss: no child has ended by then if four share two cores.
+const LATEST_LOSS: Duration = Duration::from_secs(18);
 
 fn main() {
     let seed = variable("BATCH_SIM_SEED").unwrap_or_else(|| fastrand::u64(0..100_000_000));
@@ -74,7 +73,7 @@ fn main() {
     println!("\nbatch-sim: both videos have every frame");
 }
 
-/// S3 with a scene, for one pipeline.
+/// An S3 server with a scene, for one pipeline.
 struct Store {
     s3: S3Server,
     scene: String,
@@ -90,7 +89,7 @@ impl Store {
     }
 }
 
-/// An array job that renders, and a job that waits for all of its children, and stitches.
+/// An array job that renders, and a dependent job that stitches.
 struct Pipeline<'a> {
     definitions: [&'a JobDefinition; 2],
     requests: [Request; 2],
@@ -98,7 +97,7 @@ struct Pipeline<'a> {
 }
 
 impl Pipeline<'_> {
-    /// Runs it, so many children at once, and looks at the video.
+    /// Runs the pipeline, `at_once` children at a time, and checks the video.
     fn run(&self, store: &Store, mishaps: &BTreeMap<u32, Mishap>, at_once: usize) {
         let [render, stitch] = self.definitions;
         let [rendering, stitching] = &self.requests;
@@ -124,12 +123,12 @@ impl Pipeline<'_> {
         }
         let failed = results.iter().filter(|(_, (done, _))| !done).map(|(index, _)| index);
         let failed: Vec<_> = failed.collect();
-        assert!(failed.is_empty(), "children failed, and the stitch job with them: {failed:?}");
+        assert!(failed.is_empty(), "children failed: {failed:?}");
 
         let job = job(format!("{id}-stitch"), stitch, stitching, None, None);
         let (done, attempts) = job.run();
         print("stitch", &attempts);
-        assert!(done, "there is no video");
+        assert!(done, "the stitch job failed");
         video::check(&store.s3, "renders/demo", self.frames);
         let attempts: usize = results.values().map(|(_, attempts)| attempts.len()).sum();
         let stored = store.s3.history("renders/demo/frames/").len();
@@ -140,24 +139,24 @@ impl Pipeline<'_> {
     }
 }
 
-/// What happens to whom: a third lose their instance, of two others one crashes and one runs
-/// out of memory.
+/// Chooses the mishaps: a third of the children lose their instance, one crashes, and one runs out
+/// of memory.
 fn mishaps(seed: u64) -> BTreeMap<u32, Mishap> {
-    let mut dice = fastrand::Rng::with_seed(seed);
+    let mut rng = fastrand::Rng::with_seed(seed);
     let mut indices: Vec<u32> = (0..CHILDREN).collect();
-    dice.shuffle(&mut indices);
+    rng.shuffle(&mut indices);
     let mut indices = indices.into_iter();
     let mut mishaps = BTreeMap::new();
     for index in indices.by_ref().take(CHILDREN as usize / 3) {
-        let after = LONGEST.mul_f64(dice.f64());
-        let mishap = if dice.bool() { Mishap::Reclaimed { after } } else { Mishap::Gone { after } };
+        let after = LATEST_LOSS.mul_f64(rng.f64());
+        let mishap = if rng.bool() { Mishap::Reclaimed { after } } else { Mishap::Lost { after } };
         mishaps.insert(index, mishap);
     }
     mishaps.extend(indices.zip([Mishap::Crash, Mishap::OutOfMemory]));
     mishaps
 }
 
-/// Runs the children, so many at once; by index.
+/// Runs the children, `at_once` at a time. Returns the results by index.
 fn run_all(children: VecDeque<Job>, at_once: usize) -> BTreeMap<u32, (bool, Vec<Attempt>)> {
     let waiting = Mutex::new(children);
     let results = Mutex::new(BTreeMap::new());
@@ -176,26 +175,26 @@ fn run_all(children: VecDeque<Job>, at_once: usize) -> BTreeMap<u32, (bool, Vec<
     results.into_inner().expect("no panic")
 }
 
-/// What the worker said last of how it ended.
-fn last_words(log: &str) -> String {
+/// Returns the last error in a log.
+fn final_error(log: &str) -> String {
     let lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let mut last = lines.filter(|line| line["level"] == "ERROR");
-    let words = last.next().map(|line| line["message"].as_str().unwrap_or_default().to_owned());
-    words.unwrap_or_else(|| "it had not begun to speak".to_owned())
+    let error = last.next().map(|line| line["message"].as_str().unwrap_or_default().to_owned());
+    error.unwrap_or_else(|| "no error in the log".to_owned())
 }
 
-/// One line an attempt.
+/// Prints one line per attempt.
 fn print(name: &str, attempts: &[Attempt]) {
     for attempt in attempts {
         let Attempt { number, mishap, end, next, took, log } = attempt;
         let mishap = match mishap {
             None => String::new(),
             Some(Mishap::Reclaimed { after }) => {
-                format!("told to stop after {:.1} s", after.as_secs_f64())
+                format!("stopped after {:.1} s", after.as_secs_f64())
             }
-            Some(Mishap::Gone { after }) => format!("gone after {:.1} s", after.as_secs_f64()),
+            Some(Mishap::Lost { after }) => format!("lost after {:.1} s", after.as_secs_f64()),
             Some(Mishap::Crash) => "Blender crashes".to_owned(),
-            Some(Mishap::OutOfMemory) => "memory is taken".to_owned(),
+            Some(Mishap::OutOfMemory) => "out of memory".to_owned(),
         };
         let code = end.exit_code.map_or("-".to_owned(), |code| code.to_string());
         let stored = log.lines().filter(|line| line.contains(" stored: ")).count();
@@ -207,12 +206,12 @@ fn print(name: &str, attempts: &[Attempt]) {
             end.reason
         );
         if !matches!(end.exit_code, None | Some(0)) {
-            println!("{:9} {}", "", last_words(log));
+            println!("{:9} {}", "", final_error(log));
         }
     }
 }
 
-/// A variable; empty counts as unset.
+/// Reads a number from a variable; empty counts as unset.
 fn variable<T: FromStr>(name: &str) -> Option<T> {
     let text = std::env::var(name).ok().filter(|text| !text.is_empty())?;
     Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))

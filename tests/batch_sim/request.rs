@@ -1,4 +1,4 @@
-//! What is asked of Batch: the job that renders, and the one that makes the video.
+//! The requests to Batch: the render job and the stitch job.
 
 use std::path::Path;
 
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 use crate::support::s3_server::S3Server;
 use crate::support::worker;
 
-/// What is asked for a job beyond its definition.
+/// The request for a job, in addition to its definition.
 pub struct Request {
     pub parameters: Vec<(String, String)>,
     pub environment: Vec<(String, String)>,
-    /// How many children it has; 1 if it is no array.
+    /// The number of children; 1 for a single job.
     pub size: u32,
 }
 
-/// What `render-worker submit` asks for.
+/// Returns the requests of `render-worker submit`.
 pub fn of_submit(server: &S3Server, scene: &str, output: &str, arguments: &str) -> [Request; 2] {
     let run = worker("submit").input(scene).output(output).args(arguments).s3(server);
     let run = run.args("--job-queue simulated --job-definition render --dry-run").run().exits(0);
@@ -34,15 +34,15 @@ pub fn of_submit(server: &S3Server, scene: &str, output: &str, arguments: &str) 
     })
 }
 
-/// What the state machine of the reference pipeline asks for
-/// (`fixtures/batch/state_machine.json`): parameters with `.$` are paths into its input
+/// Returns the requests of the state machine of the reference pipeline
+/// (`fixtures/batch/state_machine.json`). Parameters with `.$` are paths into its input
 /// ("Parameters" in the Step Functions developer guide).
 pub fn of_state_machine(scene: &str, output: &str, per_job: u32, size: u32) -> [Request; 2] {
     let input = json!({
         "inputUri": scene,
         "outputUri": output,
         "framesPerJob": per_job.to_string(),
-        // Of the function that counts the frames.
+        // The output of the function that counts the frames.
         "output": {"Payload": {"body": {"arrayJobSize": size}}},
     });
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/batch/state_machine.json");
@@ -72,5 +72,5 @@ pub fn of_state_machine(scene: &str, output: &str, per_job: u32, size: u32) -> [
 }
 
 fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not text")).to_owned()
 }

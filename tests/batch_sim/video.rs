@@ -1,15 +1,15 @@
-//! Whether a video is the right one: it has every frame, in order.
+//! The check of a video: it shows every frame, in order.
 
 use std::process::{Command, Stdio};
 
 use crate::support::s3_server::S3Server;
 
-/// How alike a frame and its picture in the video are at least, of 1: compression and
-/// colours of half the resolution leave 0.93, and the next frame comes to 0.88 at most. From
-/// frame 28 on nothing moves in the scene, and all are alike.
-const ALIKE: f64 = 0.9;
+/// The minimum similarity (SSIM) of a frame and its picture in the video. After compression and
+/// chroma subsampling it is 0.93; that of a neighbouring frame is 0.88 at most. From frame 28 on
+/// nothing moves in the scene, and all frames are equal.
+const MIN_SIMILARITY: f64 = 0.9;
 
-/// Compares the video below `prefix` with the frames that are stored there.
+/// Compares the video below `prefix` with the stored frames.
 pub fn check(server: &S3Server, prefix: &str, frames: u32) {
     let expected: Vec<_> =
         (1..=frames).map(|frame| format!("{prefix}/frames/{frame:04}.png")).collect();
@@ -17,7 +17,7 @@ pub fn check(server: &S3Server, prefix: &str, frames: u32) {
     let folder = tempfile::tempdir().expect("a folder");
     for key in expected.iter().chain([&format!("{prefix}/output.mp4")]) {
         let name = key.rsplit('/').next().expect("a name");
-        std::fs::write(folder.path().join(name), server.get(key).expect("it is stored"))
+        std::fs::write(folder.path().join(name), server.get(key).expect("an object"))
             .expect("a file");
     }
     let output = Command::new("ffmpeg")
@@ -39,11 +39,11 @@ pub fn check(server: &S3Server, prefix: &str, frames: u32) {
         .stdin(Stdio::null())
         .output()
         .expect("FFmpeg runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let alike =
-        said.lines().filter_map(|line| line.split("All:").nth(1)?.split(' ').next()?.parse().ok());
-    let alike: Vec<f64> = alike.collect();
-    assert_eq!(alike.len(), frames as usize, "frames in the video: {output:?}");
-    let least = alike.iter().copied().fold(1.0, f64::min);
-    assert!(least > ALIKE, "frames are not in the video, or not in their order: {alike:?}");
+    let lines = String::from_utf8_lossy(&output.stdout);
+    let similarities =
+        lines.lines().filter_map(|line| line.split("All:").nth(1)?.split(' ').next()?.parse().ok());
+    let similarities: Vec<f64> = similarities.collect();
+    assert_eq!(similarities.len(), frames as usize, "frames in the video: {output:?}");
+    let least = similarities.iter().copied().fold(1.0, f64::min);
+    assert!(least > MIN_SIMILARITY, "missing frames or a wrong order: {similarities:?}");
 }

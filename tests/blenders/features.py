@@ -1,4 +1,4 @@
-# Prints what this Blender is and what it lacks of all that scenes may need.
+# Prints the version of this Blender, and the features for scenes that it lacks.
 import bpy
 import _cycles
 

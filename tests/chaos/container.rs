@@ -1,5 +1,5 @@
-//! The worker as PID 1 of a PID namespace: what it is in a container. When it is killed,
-//! everything in there is.
+//! The worker as PID 1 of a PID namespace, as in a container. If it is killed, the kernel kills all
+//! processes in the namespace.
 
 use std::fs::{self, File};
 use std::process::{Child, ExitStatus, Stdio};
@@ -13,35 +13,35 @@ use tempfile::TempDir;
 
 use crate::support::{Worker, names};
 
-/// From SIGTERM to SIGKILL on Batch.
+/// The time from SIGTERM to SIGKILL on AWS Batch.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// How often it is looked at whether something has happened.
+/// The interval at which the end of the process is polled.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Longer than any attempt takes.
-const FOR_EVER: Duration = Duration::from_mins(15);
+/// The limit for an attempt: longer than any takes.
+const LIMIT: Duration = Duration::from_mins(15);
 
 /// The name of the log in the folder for temporary files.
 const LOG: &str = "log";
 
-/// One attempt, running.
+/// A running attempt.
 pub struct Container {
     unshare: Child,
     started: Instant,
-    /// The folder for temporary files, with the log.
+    /// The folder for temporary files, which also holds the log.
     folder: TempDir,
 }
 
-/// How an attempt ended.
+/// The result of an attempt.
 pub struct Attempt {
-    /// Its exit code; none if it was killed.
+    /// The exit code; `None` if it was killed.
     pub exit: Option<i32>,
-    /// Whether it was killed or told to stop while it ran.
-    pub struck: bool,
-    /// How long it ran.
+    /// Whether it was interrupted by a signal.
+    pub interrupted: bool,
+    /// The duration.
     pub took: Duration,
-    /// Its log.
+    /// The log.
     pub log: String,
 }
 
@@ -55,40 +55,48 @@ impl Container {
         Self { unshare, started, folder }
     }
 
-    /// Waits for the end. At a moment after the start it is killed, or told to stop and
-    /// killed when Batch would do so.
-    pub fn finish(mut self, strike: Option<(Signal, Duration)>) -> Attempt {
-        let deadline = strike.map_or(FOR_EVER, |(_, moment)| moment);
+    /// Waits for the end. With `interruption`, sends the signal that long after the start, unless
+    /// the attempt has ended before.
+    ///
+    /// # Panics
+    /// If the attempt hangs, or needs longer to stop than AWS Batch allows.
+    pub fn finish(mut self, interruption: Option<(Signal, Duration)>) -> Attempt {
+        let deadline = interruption.map_or(LIMIT, |(_, moment)| moment);
         let exit = self.wait(self.started + deadline);
-        let struck = exit.is_none();
+        let interrupted = exit.is_none();
         let exit = exit.or_else(|| {
-            let (signal, _) = strike.unwrap_or_else(|| panic!("hangs:\n{}", essence(&self.log())));
-            self.strike(signal)
+            let interruption = interruption.map(|(signal, _)| signal);
+            let signal = interruption.unwrap_or_else(|| panic!("hangs:\n{}", tail(&self.log())));
+            self.interrupt(signal)
         });
         let took = self.started.elapsed();
         let log = self.log();
         if exit.is_some() {
             let left = names(self.folder.path());
-            assert_eq!(left, [LOG], "temporary files are left:\n{}", essence(&log));
+            assert_eq!(left, [LOG], "temporary files are left:\n{}", tail(&log));
         }
-        Attempt { exit: exit.and_then(|status| status.code()), struck, took, log }
+        Attempt { exit: exit.and_then(|status| status.code()), interrupted, took, log }
     }
 
-    /// How it ends if it ends by itself.
-    fn strike(&mut self, signal: Signal) -> Option<ExitStatus> {
+    /// Sends the signal, and returns the exit status if the worker ends by itself.
+    fn interrupt(&mut self, signal: Signal) -> Option<ExitStatus> {
         let unshare = Pid::from_raw(self.unshare.id().try_into().expect("a process id"));
         let init = children(unshare).first().copied();
-        // The kernel gives PID 1 no signal that it has no handler for; an engine kills it
-        // in the end, and nothing has begun yet.
-        let heard = init.filter(|init| signal != Signal::SIGKILL && listens(*init, signal));
-        if let Some(init) = heard {
+        // The kernel drops signals that PID 1 has no handler for. The worker then has not begun to
+        // work, and the engine would kill it in the end.
+        let handles = |init: &Pid| signal != Signal::SIGKILL && handles(*init, signal);
+        if let Some(init) = init.filter(handles) {
             send(init, signal);
             let status = self.wait(Instant::now() + GRACE);
-            assert!(status.is_some(), "killed after {GRACE:?} of grace:\n{}", essence(&self.log()));
+            assert!(
+                status.is_some(),
+                "still running {GRACE:?} after {signal}:\n{}",
+                tail(&self.log())
+            );
             return status;
         }
         send(init.unwrap_or(unshare), Signal::SIGKILL);
-        // What unshare makes of it says nothing.
+        // The exit status of `unshare` does not matter.
         self.unshare.wait().expect("a child of ours");
         None
     }
@@ -111,8 +119,8 @@ impl Container {
     }
 }
 
-/// The last lines of a log that matter.
-pub fn essence(log: &str) -> String {
+/// Returns the last lines of a log without debug messages.
+pub fn tail(log: &str) -> String {
     let lines: Vec<_> = log.lines().filter(|line| !line.contains(r#""level":"DEBUG""#)).collect();
     lines[lines.len().saturating_sub(15)..].join("\n")
 }
@@ -122,16 +130,16 @@ fn send(process: Pid, signal: Signal) {
     assert!(matches!(sent, Ok(()) | Err(Errno::ESRCH)), "{signal}: {sent:?}");
 }
 
-/// The children of a process, by the ids that we see.
+/// Returns the children of a process, in the PID namespace of the test.
 fn children(process: Pid) -> Vec<Pid> {
     let text = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
     let ids = text.unwrap_or_default();
     ids.split_whitespace().map(|id| Pid::from_raw(id.parse().expect("an id"))).collect()
 }
 
-/// Whether PID 1 has a handler for a signal, or keeps it until it asks for it. While it
-/// asks, the mask does not show that: but then it has started the worker.
-fn listens(init: Pid, signal: Signal) -> bool {
+/// Returns whether PID 1 has a handler for a signal, or blocks the signal to wait for it. During
+/// `sigwait` the mask does not show the signal, but then PID 1 has already started the worker.
+fn handles(init: Pid, signal: Signal) -> bool {
     let status = fs::read_to_string(format!("/proc/{init}/status")).unwrap_or_default();
     let has = |field: &str| {
         let mask = status.lines().find_map(|line| line.strip_prefix(field)).unwrap_or("0");

@@ -1,4 +1,4 @@
-//! Frames to render: started again until they are there.
+//! A job, which is started again until it is done.
 
 use std::cell::RefCell;
 use std::fs;
@@ -9,42 +9,42 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::container::Container;
-use crate::marks::{Marks, Noted};
+use crate::marks::{Marks, Record};
 use crate::output::Output;
 use crate::support::{Worker, ordered_scene, scene, worker};
 
-/// Who renders.
+/// The renderer.
 #[derive(Clone, Copy)]
 pub enum Renderer {
-    /// The stand-in, which takes so long for a frame.
+    /// The stand-in, with this time per frame.
     StandIn(Duration),
-    /// The same, with frames of tens of megabytes.
+    /// The stand-in with frames of tens of megabytes.
     LargeStandIn(Duration),
-    /// The real Blender: a scene of ours.
+    /// The real Blender with a test scene.
     Blender(&'static str),
 }
 
-/// One job: the frames 1 to `frames`.
+/// A job with the frames 1 to `frames`.
 pub struct Job<'a> {
     pub name: String,
     pub frames: i32,
     output: &'a Output,
     renderer: Renderer,
-    /// With the file of the marks, and the scene where it is not on S3.
+    /// A folder for the stand-in's record, and for the scene if it is not on S3.
     folder: TempDir,
-    /// What logs have told, where there are no marks.
-    told: RefCell<Noted>,
+    /// The record from the logs, for the real Blender.
+    logged: RefCell<Record>,
 }
 
 impl<'a> Job<'a> {
     pub fn new(output: &'a Output, name: String, frames: i32, renderer: Renderer) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let job = Self { name, frames, output, renderer, folder, told: RefCell::default() };
+        let job = Self { name, frames, output, renderer, folder, logged: RefCell::default() };
         let bytes = match renderer {
-            Renderer::StandIn(pace) => ordered_scene(1, frames, &job.marks().orders(pace)),
-            Renderer::LargeStandIn(pace) => {
+            Renderer::StandIn(time) => ordered_scene(1, frames, &job.marks().orders(time)),
+            Renderer::LargeStandIn(time) => {
                 let mut orders = large();
-                orders["steps"] = job.marks().orders(pace);
+                orders["steps"] = job.marks().orders(time);
                 ordered_scene(1, frames, &orders)
             }
             Renderer::Blender(name) => fs::read(scene(name)).expect("a scene"),
@@ -79,30 +79,32 @@ impl<'a> Job<'a> {
             Renderer::Blender(_) => worker,
         };
         Container::start(match self.output {
-            Output::S3(server) => patient(worker.s3(server)).input(server.uri(&self.scene_key())),
+            Output::S3(server) => {
+                with_default_retries(worker.s3(server)).input(server.uri(&self.scene_key()))
+            }
             Output::Folder(_) => worker.input(self.scene_file()),
         })
     }
 
-    /// Which frames were rendered in all attempts, the last one of which left this log.
-    pub fn noted(&self, log: &str) -> Noted {
+    /// Returns the record of all attempts. `log` is the log of the last one.
+    pub fn record(&self, log: &str) -> Record {
         match self.renderer {
             Renderer::StandIn(_) | Renderer::LargeStandIn(_) => self.marks().read(),
             Renderer::Blender(_) => {
-                self.told.borrow_mut().add_log(log);
-                self.told.borrow().clone()
+                self.logged.borrow_mut().add_log(log);
+                self.logged.borrow().clone()
             }
         }
     }
 }
 
-/// Orders for frames of 33 MB, as nothing in them is compressed.
+/// Returns orders for uncompressed frames of 33 MB.
 pub fn large() -> Value {
     json!({"size": [4000, 2750], "level": 0})
 }
 
-/// As patient with storage as it is by itself.
-fn patient(worker: Worker) -> Worker {
+/// Removes the limit of attempts per request that tests have.
+fn with_default_retries(worker: Worker) -> Worker {
     worker.with(|command| {
         command.env_remove("AWS_MAX_ATTEMPTS");
     })

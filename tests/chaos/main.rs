@@ -1,23 +1,22 @@
-//! `make chaos`: a job is killed at random moments, again and again, on a storage that
-//! fails at random, and nothing may be lost, be wrong, or be rendered more often than it
-//! has to be.
+//! `make chaos`: kills jobs at random moments, again and again, on storage that fails at random.
+//! No frame may be lost or wrong, or be rendered more often than necessary.
 //!
-//! The worker is the built program as PID 1 of a PID namespace, which dies as a whole when
-//! it is killed: as a container does. Storage is a real S3 server that spoils a share of
-//! the requests, or a folder. The stand-in for Blender renders a frame in some milliseconds
-//! and notes which ones; the last scenario is with the real Blender.
+//! The worker is the built program as PID 1 of a PID namespace. As in a container, all processes
+//! die when it is killed. Storage is an S3 server with injected faults, or a folder. The stand-in
+//! for Blender renders a frame in some milliseconds and records which ones; the last scenario uses
+//! the real Blender.
 //!
-//! Everything random comes from one seed, which is printed first. The same seed gives the
-//! same moments and faults; how far the worker is by then is up to the machine.
+//! All randomness comes from one seed, which is printed first. The same seed gives the same
+//! moments and faults; how far the worker is at these moments depends on the machine.
 //!
 //! | variable | meaning |
 //! | --- | --- |
 //! | `CHAOS_SEED` | the seed of an earlier run |
-//! | `CHAOS_KILLS` | how often each job is killed (100) |
-//! | `CHAOS_FRAMES` | frames of a job (200) |
-//! | `CHAOS_FAULTS` | percent of the requests to S3 that go wrong where jobs are killed (10) |
-//! | `CHAOS_SPEED` | bytes a second that go out where the network is slow (120000) |
-//! | `CHAOS_ROUNDS` | jobs with the real Blender (10) |
+//! | `CHAOS_KILLS` | the number of kills in a scenario (100) |
+//! | `CHAOS_FRAMES` | the frames of a job (200) |
+//! | `CHAOS_FAULTS` | the percentage of failing S3 requests in scenarios with kills (10) |
+//! | `CHAOS_SPEED` | the bandwidth of the slow network in bytes per second (120000) |
+//! | `CHAOS_ROUNDS` | the jobs with the real Blender (10) |
 //! | `CHAOS_ONLY` | names of scenarios, separated by spaces |
 #![allow(
     clippy::disallowed_methods,
@@ -27,20 +26,20 @@
     clippy::print_stdout,
     clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "a test ends by panicking, has an environment of its own, and this one tells how it goes"
+    reason = "a test may panic and reads its environment; this one prints its progress"
 )]
 
-mod container; // the worker as PID 1, and the end of everything in there
-mod job; // frames to render, started again until they are there
-mod killing; // when to kill, and what that must not do
-mod marks; // what the stand-in noted: which frames, how often
-mod output; // where frames go, and everything that was ever visible there
+mod container; // the worker as PID 1 of a PID namespace
+mod job; // a job, which is started again until it is done
+mod killing; // the moments of kills, and the invariants
+mod marks; // the stand-in's record: which frames, how often
+mod output; // the output, and everything that was ever visible in it
 mod scenarios; // the scenarios
-mod settings; // what the variables say
+mod settings; // the environment variables
 #[path = "../support/mod.rs"]
 mod support; // shared with the tests of single behaviours
-mod tally; // what happened, in a table
-mod truth; // what each frame has to be
+mod tally; // the counts, as a table
+mod truth; // the expected content of each frame
 
 use std::time::Instant;
 
@@ -52,10 +51,10 @@ fn main() {
     let settings = Settings::from_environment();
     let seed = settings.seed;
     println!("chaos: CHAOS_SEED={seed}; {settings}");
-    let tell = std::panic::take_hook();
+    let default_hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        tell(panic);
-        eprintln!("chaos: failed; to run it again: CHAOS_SEED={seed} make chaos");
+        default_hook(panic);
+        eprintln!("chaos: failed; to repeat: CHAOS_SEED={seed} make chaos");
     }));
     let started = Instant::now();
     let mut tallies = Vec::new();
@@ -65,7 +64,7 @@ fn main() {
             tallies.push(run(&settings, settings.seed_of(name)));
         }
     }
-    assert!(!tallies.is_empty(), "CHAOS_ONLY names none of the scenarios");
+    assert!(!tallies.is_empty(), "CHAOS_ONLY names no scenario");
     println!("\n{}", table(&tallies));
     println!("chaos: nothing lost in {:.0} s; CHAOS_SEED={seed}", started.elapsed().as_secs_f64());
 }

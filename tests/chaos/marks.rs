@@ -1,5 +1,4 @@
-//! What the stand-in noted while it rendered: which frames it began, and of which ones it
-//! wrote the whole file.
+//! The stand-in's record: which frames it has begun, and which files it has written completely.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,16 +7,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// The file with the notes of all launches of one job.
+/// The file with the marks of all launches of one job.
 pub struct Marks(PathBuf);
 
-/// What it says, of all launches up to now.
+/// The counts of all launches so far.
 #[derive(Clone, Default)]
-pub struct Noted {
+pub struct Record {
     pub launches: usize,
-    /// How often each frame was begun.
+    /// How often Blender has begun each frame.
     pub begun: BTreeMap<i32, usize>,
-    /// How often the whole file of each frame was written.
+    /// How often Blender has written each frame completely.
     pub saved: BTreeMap<i32, usize>,
 }
 
@@ -26,11 +25,19 @@ impl Marks {
         Self(path)
     }
 
-    /// The orders that make the stand-in leave marks, and take `pace` for a frame. A
-    /// quarter of that time, half of the file is there.
-    pub fn orders(&self, pace: Duration) -> Value {
-        let mark = |at: &str, when: &str, text: &str| json!({"at": at, "when": when, "do": "append", "path": self.0, "text": text});
-        let delay = |when: &str, share: f64| json!({"at": "every", "when": when, "do": "delay", "seconds": pace.as_secs_f64() * share});
+    /// Returns orders that make the stand-in write marks, and take `time` per frame. During the last
+    /// quarter of that time, half of the file is written.
+    pub fn orders(&self, time: Duration) -> Value {
+        let mark = |at: &str, when: &str, text: &str| {
+            json!({
+                "at": at, "when": when, "do": "append", "path": self.0, "text": text,
+            })
+        };
+        let delay = |when: &str, share: f64| {
+            json!({
+                "at": "every", "when": when, "do": "delay", "seconds": time.as_secs_f64() * share,
+            })
+        };
         json!([
             mark("start", "before", "launched"),
             mark("every", "before", "begun {frame}"),
@@ -40,27 +47,27 @@ impl Marks {
         ])
     }
 
-    pub fn read(&self) -> Noted {
-        let mut noted = Noted::default();
+    pub fn read(&self) -> Record {
+        let mut record = Record::default();
         for line in fs::read_to_string(&self.0).unwrap_or_default().lines() {
             let (what, frame) = line.split_once(' ').unwrap_or((line, ""));
             let count = match what {
-                "launched" => &mut noted.launches,
-                "begun" => noted.begun.entry(frame.parse().expect("a frame")).or_default(),
-                "saved" => noted.saved.entry(frame.parse().expect("a frame")).or_default(),
-                _ => panic!("no mark: {line:?}"),
+                "launched" => &mut record.launches,
+                "begun" => record.begun.entry(frame.parse().expect("a frame")).or_default(),
+                "saved" => record.saved.entry(frame.parse().expect("a frame")).or_default(),
+                _ => panic!("not a mark: {line:?}"),
             };
             *count += 1;
         }
-        noted
+        record
     }
 }
 
-impl Noted {
-    /// Adds what the log of an attempt tells of a Blender that leaves no marks. What it said
-    /// last may not have reached the log.
+impl Record {
+    /// Adds the frames in the log of an attempt with the real Blender, which writes no marks.
+    /// Blender's last lines may be missing in the log.
     pub fn add_log(&mut self, log: &str) {
-        let mut at_work = None;
+        let mut current = None;
         for line in log.lines() {
             let line: Value = serde_json::from_str(line).unwrap_or_default();
             let message = line["message"].as_str().unwrap_or_default();
@@ -75,8 +82,8 @@ impl Noted {
                 continue;
             }
             let begun = message.strip_prefix("Fra:").and_then(number);
-            if let Some(frame) = begun.filter(|_| begun != at_work) {
-                at_work = begun;
+            if let Some(frame) = begun.filter(|_| begun != current) {
+                current = begun;
                 *self.begun.entry(frame).or_default() += 1;
             }
             let saved = message.strip_prefix("Saved: ").and_then(|path| path.rsplit_once('/'));
@@ -86,7 +93,7 @@ impl Noted {
         }
     }
 
-    /// How many files were written of frames of which there had been one already.
+    /// Returns the number of frames written although they had been written before.
     pub fn twice(&self) -> usize {
         self.saved.values().map(|count| count - 1).sum()
     }

@@ -1,4 +1,4 @@
-//! Where frames go, and everything that was ever visible there.
+//! The output, and everything that was ever visible in it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,14 +14,14 @@ use tempfile::TempDir;
 use crate::support::names;
 use crate::support::s3_server::S3Server;
 
-/// Where the frames of jobs go.
+/// The output of jobs.
 pub enum Output {
     S3(S3Server),
     Folder(TempDir),
 }
 
 impl Output {
-    /// The output location of a job.
+    /// Returns the output location of a job.
     pub fn uri(&self, job: &str) -> String {
         match self {
             Self::S3(server) => server.uri(job),
@@ -29,7 +29,7 @@ impl Output {
         }
     }
 
-    /// How many frames of a job are stored.
+    /// Returns the number of stored frames of a job.
     pub fn stored(&self, job: &str) -> usize {
         match self {
             Self::S3(server) => server.keys(&format!("{job}/frames/")).len(),
@@ -37,7 +37,7 @@ impl Output {
         }
     }
 
-    /// The frames of a job.
+    /// Returns the stored frames of a job.
     pub fn frames(&self, job: &str) -> BTreeMap<String, Vec<u8>> {
         match self {
             Self::S3(server) => {
@@ -57,7 +57,7 @@ impl Output {
         }
     }
 
-    /// Begins to look at everything that becomes visible among the frames of a job.
+    /// Starts to record everything that becomes visible among the frames of a job.
     pub fn observe(&self, job: &str) -> Observer<'_> {
         match self {
             Self::S3(server) => Observer::S3(server, format!("{job}/frames/")),
@@ -67,7 +67,7 @@ impl Output {
         }
     }
 
-    /// How many requests were made, and how many of them were spoiled.
+    /// Returns the number of requests, and of those with an injected fault.
     pub fn requests(&self) -> (usize, usize) {
         match self {
             Self::S3(server) => (server.requests().len(), server.faults()),
@@ -76,15 +76,15 @@ impl Output {
     }
 }
 
-/// Sees everything that is ever visible among the frames of a job.
+/// Records everything that is ever visible among the frames of a job.
 pub enum Observer<'a> {
     S3(&'a S3Server, String),
     Folder(Watch),
 }
 
 impl Observer<'_> {
-    /// All that was seen, in the order in which it came: names and contents.
-    pub fn all_that_was_visible(self) -> Vec<(String, Vec<u8>)> {
+    /// Returns all recorded names and contents in order.
+    pub fn everything_visible(self) -> Vec<(String, Vec<u8>)> {
         match self {
             Self::S3(server, prefix) => {
                 let history = server.history(&prefix).into_iter();
@@ -95,7 +95,7 @@ impl Observer<'_> {
     }
 }
 
-/// The kernel's word on what happens in a folder (`inotify(7)`): nothing is missed.
+/// Watches a folder with `inotify(7)`, which misses no change.
 pub struct Watch {
     stop: Arc<AtomicBool>,
     watching: JoinHandle<Vec<(String, Vec<u8>)>>,
@@ -129,25 +129,25 @@ impl Watch {
 
     fn end(self) -> Vec<(String, Vec<u8>)> {
         self.stop.store(true, Ordering::Release);
-        self.watching.join().expect("nothing was written under a final name")
+        self.watching.join().expect("no file is written under its final name")
     }
 }
 
-/// What an event has made visible.
+/// Returns the file that an event has made visible.
 fn look(folder: &Path, event: &InotifyEvent) -> Option<(String, Vec<u8>)> {
-    assert!(!event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW), "events are lost");
+    assert!(!event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW), "inotify has lost events");
     let name = event.name.as_ref()?.to_str().expect("UTF-8").to_owned();
     if name.starts_with('.') {
         return None;
     }
-    // Written under its final name, a frame is there before it is whole.
+    // A frame that is written under its final name is visible before it is complete.
     let moved = event.mask.contains(AddWatchFlags::IN_MOVED_TO);
-    assert!(moved, "{name} was not put there by a rename: {:?}", event.mask);
-    let bytes = fs::read(folder.join(&name)).expect("a frame that is there");
+    assert!(moved, "{name} does not come from a rename: {:?}", event.mask);
+    let bytes = fs::read(folder.join(&name)).expect("a visible frame");
     Some((name, bytes))
 }
 
-/// The names that a listing shows.
+/// Returns the visible names of a folder.
 fn visible(folder: &Path) -> Vec<String> {
     names(folder).into_iter().filter(|name| !name.starts_with('.')).collect()
 }

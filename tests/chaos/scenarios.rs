@@ -7,25 +7,25 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use crate::job::{Renderer, large};
-use crate::killing::{Campaign, Pace, logs};
+use crate::killing::{Campaign, Timing, logs};
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::support::s3_server::S3Server;
 use crate::tally::Tally;
 use crate::truth::Truth;
 
-/// One of them.
+/// A scenario.
 pub struct Scenario {
     pub name: &'static str,
     pub about: &'static str,
     pub run: fn(&Settings, u64) -> Tally,
 }
 
-/// All of them, in the order in which they are played.
+/// All scenarios, in the order in which they run.
 pub const SCENARIOS: [Scenario; 8] = [
     Scenario {
         name: "sigkill",
-        about: "killed by SIGKILL; some S3 requests go wrong",
+        about: "jobs killed by SIGKILL; some S3 requests fail",
         run: |settings, seed| {
             let tally = killed(
                 "sigkill",
@@ -39,7 +39,7 @@ pub const SCENARIOS: [Scenario; 8] = [
     },
     Scenario {
         name: "sigterm",
-        about: "told to stop by SIGTERM; some S3 requests go wrong",
+        about: "jobs stopped by SIGTERM; some S3 requests fail",
         run: |settings, seed| {
             let tally = killed(
                 "sigterm",
@@ -48,13 +48,13 @@ pub const SCENARIOS: [Scenario; 8] = [
                 seed,
                 &[Signal::SIGTERM],
             );
-            assert_eq!(tally.twice, 0, "what was saved is rendered again");
+            assert_eq!(tally.twice, 0, "saved frames are rendered again");
             tally
         },
     },
     Scenario {
         name: "folder",
-        about: "killed by SIGKILL; frames go to a mounted folder",
+        about: "jobs killed by SIGKILL; the output is a local folder",
         run: |settings, seed| {
             let folder = Output::Folder(tempfile::tempdir().expect("a folder"));
             at_most_one_twice_a_kill(killed("folder", &folder, settings, seed, &[Signal::SIGKILL]))
@@ -62,33 +62,33 @@ pub const SCENARIOS: [Scenario; 8] = [
     },
     Scenario {
         name: "faults-10",
-        about: "nobody kills; 10 % of all S3 requests go wrong",
-        run: |settings, seed| left_alone("faults-10", 10, settings, seed),
+        about: "no kills; 10 % of all S3 requests fail",
+        run: |settings, seed| undisturbed("faults-10", 10, settings, seed),
     },
     Scenario {
         name: "faults-30",
-        about: "nobody kills; 30 % of all S3 requests go wrong",
-        run: |settings, seed| left_alone("faults-30", 30, settings, seed),
+        about: "no kills; 30 % of all S3 requests fail",
+        run: |settings, seed| undisturbed("faults-30", 30, settings, seed),
     },
     Scenario {
         name: "faults-50",
-        about: "nobody kills; 50 % of all S3 requests go wrong",
-        run: |settings, seed| left_alone("faults-50", 50, settings, seed),
+        about: "no kills; 50 % of all S3 requests fail",
+        run: |settings, seed| undisturbed("faults-50", 50, settings, seed),
     },
     Scenario {
         name: "slow",
-        about: "nobody kills; large frames go out over a slow network",
+        about: "no kills; large frames over a slow network",
         run: |settings, _| slow(settings.speed),
     },
     Scenario {
         name: "blender",
-        about: "the real Blender, killed by SIGKILL and told to stop by SIGTERM in turn",
+        about: "the real Blender; SIGKILL and SIGTERM in turn",
         run: real_blender,
     },
 ];
 
-/// How long the stand-in takes for a frame: longer than it takes to store one.
-const FRAME: Duration = Duration::from_millis(40);
+/// The stand-in's time per frame, longer than the time to store one.
+const FRAME_TIME: Duration = Duration::from_millis(40);
 
 fn on_s3(percent: u8, seed: u64) -> Output {
     let server = S3Server::start();
@@ -96,7 +96,7 @@ fn on_s3(percent: u8, seed: u64) -> Output {
     Output::S3(server)
 }
 
-/// Jobs until there were enough kills.
+/// Runs jobs until there are enough kills.
 fn killed(
     name: &'static str,
     output: &Output,
@@ -104,7 +104,7 @@ fn killed(
     seed: u64,
     signals: &'static [Signal],
 ) -> Tally {
-    let renderer = Renderer::StandIn(FRAME);
+    let renderer = Renderer::StandIn(FRAME_TIME);
     let truth = Truth::of_the_stand_in(settings.frames, &json!([]));
     let mut campaign = Campaign {
         name,
@@ -113,18 +113,18 @@ fn killed(
         renderer,
         frames: settings.frames,
         signals,
-        dice: Rng::with_seed(seed),
-        pace: Pace::measure(output, renderer),
+        rng: Rng::with_seed(seed),
+        timing: Timing::measure(output, renderer),
     };
     let mut tally = begin(name);
     while tally.kills < settings.kills {
-        campaign.play(tally.jobs + 1, settings.kills, &mut tally);
+        campaign.run(tally.jobs + 1, settings.kills, &mut tally);
     }
     end(tally, output)
 }
 
-/// One job that nobody kills, on a storage that fails.
-fn left_alone(name: &'static str, percent: u8, settings: &Settings, seed: u64) -> Tally {
+/// Runs one job without kills on storage with faults.
+fn undisturbed(name: &'static str, percent: u8, settings: &Settings, seed: u64) -> Tally {
     let output = on_s3(percent, seed);
     let truth = Truth::of_the_stand_in(settings.frames, &json!([]));
     let mut campaign = Campaign {
@@ -134,15 +134,15 @@ fn left_alone(name: &'static str, percent: u8, settings: &Settings, seed: u64) -
         renderer: Renderer::StandIn(Duration::from_millis(5)),
         frames: settings.frames,
         signals: &[],
-        dice: Rng::with_seed(seed),
-        pace: Pace { start: Duration::ZERO, frame: Duration::ZERO },
+        rng: Rng::with_seed(seed),
+        timing: Timing { start: Duration::ZERO, frame: Duration::ZERO },
     };
     let mut tally = begin(name);
-    campaign.play(1, 0, &mut tally);
+    campaign.run(1, 0, &mut tally);
     end(tally, &output)
 }
 
-/// One job of large frames, each of which takes minutes to store.
+/// Runs one job of large frames, each of which takes minutes to store.
 fn slow(speed: u32) -> Tally {
     const FRAMES: i32 = 2;
 
@@ -157,19 +157,23 @@ fn slow(speed: u32) -> Tally {
         renderer: Renderer::LargeStandIn(Duration::from_millis(5)),
         frames: FRAMES,
         signals: &[],
-        dice: Rng::with_seed(0),
-        pace: Pace { start: Duration::ZERO, frame: Duration::ZERO },
+        rng: Rng::with_seed(0),
+        timing: Timing { start: Duration::ZERO, frame: Duration::ZERO },
     };
     let mut tally = begin("slow");
-    campaign.play(1, 0, &mut tally);
-    assert_eq!((tally.attempts, tally.begun), (1, tally.frames), "slow is taken for failing");
+    campaign.run(1, 0, &mut tally);
+    assert_eq!(
+        (tally.attempts, tally.begun),
+        (1, tally.frames),
+        "slow storage is mistaken for failing storage"
+    );
     end(tally, &output)
 }
 
 fn real_blender(settings: &Settings, seed: u64) -> Tally {
-    /// The scene, and all of its frames.
+    /// The scene and the number of its frames.
     const SCENE: (&str, i32) = ("tiny", 12);
-    /// Of each job.
+    /// The kills of each job.
     const KILLS: usize = 4;
 
     let output = on_s3(settings.faults, seed);
@@ -182,18 +186,18 @@ fn real_blender(settings: &Settings, seed: u64) -> Tally {
         renderer,
         frames: SCENE.1,
         signals: &[Signal::SIGKILL, Signal::SIGTERM],
-        dice: Rng::with_seed(seed),
-        pace: Pace::measure(&output, renderer),
+        rng: Rng::with_seed(seed),
+        timing: Timing::measure(&output, renderer),
     };
     let mut tally = begin("blender");
     for round in 1..=settings.rounds {
-        campaign.play(round, KILLS * round, &mut tally);
+        campaign.run(round, KILLS * round, &mut tally);
     }
     at_most_one_twice_a_kill(end(tally, &output))
 }
 
 fn begin(name: &'static str) -> Tally {
-    // Logs of an earlier run would only confuse.
+    // Remove the logs of an earlier run.
     drop(std::fs::remove_dir_all(logs(name)));
     Tally { name, ..Tally::default() }
 }

@@ -1,19 +1,19 @@
-//! What the variables say.
+//! The settings, from environment variables.
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::SystemTime;
 
-/// How much is to be done.
+/// The extent of the test.
 pub struct Settings {
     pub seed: u64,
-    /// How often each job is killed.
+    /// The number of kills in a scenario.
     pub kills: usize,
     /// The frames of a job.
     pub frames: i32,
-    /// How many percent of the S3 requests go wrong where jobs are killed.
+    /// The percentage of failing S3 requests in scenarios with kills.
     pub faults: u8,
-    /// Bytes a second that go out where the network is slow.
+    /// The bandwidth of the slow network in bytes per second.
     pub speed: u32,
     /// Jobs with the real Blender.
     pub rounds: usize,
@@ -35,14 +35,14 @@ impl Settings {
         }
     }
 
-    /// The seed of one scenario: the same, whichever others are played.
+    /// Returns the seed of a scenario, which does not depend on the others.
     pub fn seed_of(&self, name: &str) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.seed, name).hash(&mut hasher);
         hasher.finish()
     }
 
-    /// Whether the scenario of this name is to be played.
+    /// Returns whether the scenario with this name is to run.
     pub fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| only == name)
     }
@@ -59,7 +59,7 @@ impl fmt::Display for Settings {
     }
 }
 
-/// A variable; empty counts as unset.
+/// Reads a number from a variable; empty counts as unset.
 fn number<T: std::str::FromStr>(name: &str, default: T) -> T {
     match std::env::var(name).unwrap_or_default().as_str() {
         "" => default,

@@ -1,32 +1,32 @@
-//! What happened, in a table.
+//! The counts, as a table.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-/// What happened in a scenario.
+/// The counts of a scenario.
 #[derive(Default)]
 pub struct Tally {
     pub name: &'static str,
     pub jobs: usize,
-    /// Frames asked for, in all jobs.
+    /// The requested frames of all jobs.
     pub frames: usize,
     pub kills: usize,
     pub attempts: usize,
-    /// Attempts that ended with 75 by themselves.
+    /// The attempts that ended with 75 by themselves.
     pub out_of_reach: usize,
-    /// Frames that Blender began.
+    /// The frames that Blender has begun.
     pub begun: usize,
-    /// Frames that Blender wrote whole.
+    /// The frames that Blender has written completely.
     pub rendered: usize,
-    /// Those of them that it had written whole before.
+    /// Those that it had written completely before.
     pub twice: usize,
-    /// The most of these in one attempt.
+    /// The maximum of these in one attempt.
     pub worst: usize,
     pub requests: usize,
     pub faults: usize,
     pub took: Duration,
-    /// What the worker was at when it was killed.
+    /// The phases of the worker when it was killed.
     pub phases: BTreeMap<Phase, usize>,
 }
 
@@ -41,21 +41,21 @@ impl fmt::Display for Tally {
     }
 }
 
-/// What the worker is at when it is killed.
+/// A phase of the worker.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Phase {
-    /// Before it starts Blender.
+    /// The worker has not started Blender.
     Preparing,
     /// Blender opens the scene.
     Opening,
-    /// Frames are rendered and stored.
+    /// Blender renders, and frames are stored.
     Rendering,
-    /// Every frame was stored before.
+    /// Every frame is stored.
     Done,
 }
 
 impl Phase {
-    /// From the log, and how many frames were left.
+    /// Determines the phase from the log. Before the attempt, `left` frames were missing.
     pub fn of(log: &str, left: usize) -> Self {
         if left == 0 || log.contains("frames are stored") {
             Self::Done
@@ -69,7 +69,7 @@ impl Phase {
     }
 }
 
-/// The tallies as a table.
+/// Formats the tallies as a table.
 pub fn table(tallies: &[Tally]) -> String {
     let head = [
         "scenario",

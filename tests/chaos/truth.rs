@@ -1,4 +1,4 @@
-//! What each frame has to be: rendered once without the worker.
+//! The expected content of each frame, rendered without the worker.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,16 +9,16 @@ use serde_json::Value;
 
 use crate::support::{fixture, frames, names, ordered_scene, pixel_hashes, scene};
 
-/// The frames of a job as they have to be, by file name.
+/// The expected frames of a job, by file name.
 pub enum Truth {
-    /// Their bytes.
+    /// The bytes of the files.
     Bytes(BTreeMap<String, Vec<u8>>),
-    /// The hashes of their pixels: Blender writes the date into its files.
+    /// The hashes of the pixels, because Blender writes the date into its files.
     Pixels(BTreeMap<String, Vec<String>>),
 }
 
 impl Truth {
-    /// The frames 1 to `last` of the stand-in, with these orders.
+    /// Renders the frames 1 to `last` with the stand-in and these orders.
     pub fn of_the_stand_in(last: i32, orders: &Value) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let scene = folder.path().join("scene.blend");
@@ -29,7 +29,7 @@ impl Truth {
         Self::Bytes(images(folder.path()).map(read).collect())
     }
 
-    /// The frames 1 to `last` of a real scene.
+    /// Renders the frames 1 to `last` of a real scene.
     pub fn of_blender(name: &str, last: i32) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         render(Path::new("blender"), &scene(name), folder.path(), last);
@@ -37,7 +37,7 @@ impl Truth {
         Self::Pixels(images(folder.path()).map(hash).collect())
     }
 
-    /// The names of all frames.
+    /// Returns the file names of all frames.
     pub fn names(&self) -> Vec<String> {
         match self {
             Self::Bytes(frames) => frames.keys().cloned().collect(),
@@ -45,14 +45,14 @@ impl Truth {
         }
     }
 
-    /// Whether that is what this frame has to be.
-    pub fn holds(&self, name: &str, bytes: &[u8]) -> bool {
+    /// Returns whether a file has the expected content.
+    pub fn matches(&self, name: &str, bytes: &[u8]) -> bool {
         match self {
             Self::Bytes(frames) => frames.get(name).is_some_and(|frame| frame == bytes),
             Self::Pixels(frames) => {
                 let file = tempfile::NamedTempFile::with_suffix(name).expect("a file");
                 fs::write(file.path(), bytes).expect("a frame");
-                // FFmpeg makes a picture of less than the whole file.
+                // FFmpeg also decodes a truncated file.
                 bytes.ends_with(b"\0\0\0\0IEND\xae\x42\x60\x82")
                     && frames.get(name).is_some_and(|frame| *frame == pixel_hashes(file.path()))
             }

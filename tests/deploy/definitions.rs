@@ -1,4 +1,4 @@
-//! What Batch makes of the job definitions: which attempts are repeated, which command runs.
+//! The meaning of the job definitions: their retry rules and their commands.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ const NOT_PULLED: &str = "CannotPullContainerError: pull access denied";
 const KILLED: &str = "OutOfMemoryError: Container killed due to memory usage";
 
 #[test]
-fn another_attempt_is_made_where_it_can_help() {
+fn attempts_are_retried_only_if_it_can_help() {
     let table: [(u32, Option<i32>, &str, &str, Action); 12] = [
         (1, None, "", LOST, Retry),
         (1, None, NOT_PULLED, "Task failed to start", Retry),
@@ -39,7 +39,7 @@ fn another_attempt_is_made_where_it_can_help() {
 }
 
 #[test]
-fn the_command_has_the_values_of_the_parameters() {
+fn parameters_are_replaced_in_the_command() {
     let command = |definition, parameters: &[(&str, &str)]| {
         let pairs = parameters.iter().map(|&(name, value)| (name.to_owned(), value.to_owned()));
         JobDefinition::of(definition).command(&pairs.collect::<BTreeMap<_, _>>()).join(" ")
@@ -51,7 +51,7 @@ fn the_command_has_the_values_of_the_parameters() {
             format!("{action} -i s3://b/a.blend -o s3://b/out -f 1")
         );
     }
-    // What a job is given wins, and what nobody gives is left to the worker to refuse.
+    // Parameters of the job override defaults. The worker refuses those without a value.
     assert_eq!(
         command("deploy/batch/render", &[("framesPerJob", "7"), ("inputUri", "s3://b/a.blend")]),
         "render -i s3://b/a.blend -o Ref::outputUri -f 7"

@@ -1,25 +1,24 @@
-//! `deploy/batch`: the template is sound, moto makes a stack of it in all its
-//! variants, and its job definitions are those that lie beside it as JSON, and mean
-//! what they are to mean. With such a stack `submit` and `status` do what they are to
-//! do, and so do the commands of `docs/aws-batch.md`.
+//! `deploy/batch`: cfn-lint accepts the template, moto creates its stack in all variants, and its
+//! job definitions equal the JSON files beside it and have the right meaning. `submit`, `status`
+//! and the commands of `docs/aws-batch.md` work with such a stack.
 //!
-//! `make test-deploy` installs what is needed and runs this.
+//! `make test-deploy` installs the tools and runs these tests.
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test ends by panicking, and has an environment of its own"
+    reason = "a test may panic and reads its environment"
 )]
 
 #[allow(dead_code, reason = "the simulator uses the rest")]
 #[path = "../batch_sim/definition.rs"]
 mod definition; // shared with the simulator of Batch
-mod definitions; // which attempts are repeated, which command runs
-mod document; // the commands of docs/aws-batch.md, as they stand there
-mod jobs; // submit and status, with a stack of the template
-mod moto; // an account on AWS, which has the stack
+mod definitions; // retry rules and commands of the job definitions
+mod document; // the commands of docs/aws-batch.md
+mod jobs; // submit and status with a stack of the template
+mod moto; // a fake AWS account with the stack
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -35,39 +34,40 @@ fn project(path: &str) -> PathBuf {
 
 const TOOLS: &str = "target/deploy-tools/venv/bin";
 
-/// A program of the tools.
+/// Starts a command line of one of the tools.
 fn tool(program: &str) -> Command {
     let mut command = Command::new(project(TOOLS).join(program));
     command.current_dir(project(""));
     command
 }
 
-/// What a command prints, which succeeds.
+/// Runs a command with success, and returns its standard output.
 #[track_caller]
-fn said(command: &mut Command) -> String {
+fn output_of(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let [said, wrong] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-    assert!(output.status.success(), "{command:?}: {said}{wrong}");
-    said
+    let [stdout, stderr] =
+        [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(output.status.success(), "{command:?}: {stdout}{stderr}");
+    stdout
 }
 
 const TEMPLATE: &str = "deploy/batch/template.yaml";
 
-/// What `template.py` says.
+/// Runs `template.py` and parses its output.
 #[track_caller]
 fn template(action: &str, arguments: &[&str]) -> Value {
     let words = [&["tests/deploy/template.py", action, TEMPLATE][..], arguments].concat();
-    serde_json::from_str(&said(tool("python").args(words))).expect("JSON")
+    serde_json::from_str(&output_of(tool("python").args(words))).expect("JSON")
 }
 
 #[test]
-fn the_template_has_no_flaws() {
+fn cfn_lint_finds_nothing_in_the_template() {
     let arguments = ["--include-checks", "I", "--", TEMPLATE];
-    assert_eq!(said(tool("cfn-lint").args(arguments)), "");
+    assert_eq!(output_of(tool("cfn-lint").args(arguments)), "");
 }
 
 #[test]
-fn stacks_are_made_of_it() {
+fn every_variant_of_the_stack_can_be_created() {
     let plain = template("create", &[]);
     assert_eq!(plain["status"], "CREATE_COMPLETE");
     assert_eq!(plain["definitions"], json!(["render-render", "render-stitch"]));
@@ -91,7 +91,7 @@ fn stacks_are_made_of_it() {
 }
 
 #[test]
-fn the_job_definitions_beside_it_are_its_own() {
+fn the_job_definitions_in_json_equal_those_of_the_template() {
     let template = template("read", &[]);
     for (resource, name) in [
         ("RenderJobDefinition", "render"),
@@ -101,12 +101,12 @@ fn the_job_definitions_beside_it_are_its_own() {
         let properties = &template["Resources"][resource]["Properties"];
         let file = project("deploy/batch").join(name).with_extension("json");
         let file: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-        assert_eq!(as_typed(properties, &template["Parameters"]), file, "{name}");
+        assert_eq!(as_cli_input(properties, &template["Parameters"]), file, "{name}");
     }
 }
 
 #[test]
-fn roles_may_do_no_more_than_they_must() {
+fn roles_have_no_wildcards_in_actions_or_resources() {
     let template = template("read", &[]);
     let mut statements = 0;
     for (name, resource) in template["Resources"].as_object().unwrap() {
@@ -119,7 +119,7 @@ fn roles_may_do_no_more_than_they_must() {
                 statements += 1;
                 let actions = &statement["Action"];
                 assert!(!actions.to_string().contains('*'), "{name}: {statement}");
-                // What has no resource.
+                // This action has no resource.
                 if actions != "ecr:GetAuthorizationToken" {
                     assert_ne!(statement["Resource"], "*", "{name}: {statement}");
                 }
@@ -129,28 +129,30 @@ fn roles_may_do_no_more_than_they_must() {
     assert_eq!(statements, 6);
 }
 
-/// A value of the template as the command line of AWS takes it: names begin with a small
-/// letter, and what only a stack knows is what the files have in its place.
-fn as_typed(value: &Value, parameters: &Value) -> Value {
+/// Converts a value of the template to the input of the AWS CLI: names begin with a lower-case
+/// letter, and references are replaced by the placeholders of the JSON files.
+fn as_cli_input(value: &Value, parameters: &Value) -> Value {
     if let Some(object) = value.as_object() {
-        if let Some(known) = reference(object, parameters) {
-            return known;
+        if let Some(placeholder) = placeholder(object, parameters) {
+            return placeholder;
         }
         let members = object.iter().map(|(name, value)| {
             let keeps_case = name.starts_with("awslogs") || name.chars().all(char::is_uppercase);
             let name = if keeps_case { name.clone() } else { uncapitalised(name) };
-            (name, as_typed(value, parameters))
+            (name, as_cli_input(value, parameters))
         });
         return Value::Object(members.collect());
     }
     match value {
-        Value::Array(values) => values.iter().map(|value| as_typed(value, parameters)).collect(),
+        Value::Array(values) => {
+            values.iter().map(|value| as_cli_input(value, parameters)).collect()
+        }
         other => other.clone(),
     }
 }
 
-/// What stands in the files for a reference.
-fn reference(object: &Map<String, Value>, parameters: &Value) -> Option<Value> {
+/// Returns the placeholder for a reference.
+fn placeholder(object: &Map<String, Value>, parameters: &Value) -> Option<Value> {
     let (kind, target) = object.iter().next().filter(|_| object.len() == 1)?;
     let target = match (kind.as_str(), target) {
         ("Ref" | "Fn::Sub", Value::String(target)) => target.clone(),
@@ -166,7 +168,7 @@ fn reference(object: &Map<String, Value>, parameters: &Value) -> Option<Value> {
         name if name.starts_with("${AWS::StackName}-") => {
             json!(name.trim_start_matches("${AWS::StackName}-"))
         }
-        // Amounts of resources are text.
+        // Resource requirements are strings.
         "JobVcpus" | "JobMemory" => json!(parameters[&target]["Default"].to_string()),
         parameter => parameters[parameter]["Default"].clone(),
     })

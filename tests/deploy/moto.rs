@@ -1,9 +1,9 @@
-//! An account on AWS, as moto has it: the stack `render` is in it, and a scene in its bucket.
+//! A fake AWS account: moto with the stack `render`, and a scene in its bucket.
 //!
-//! Nothing runs: jobs end as they are submitted, all of them the same way, and none waits for
-//! another. What moto is given of a job it tells again, but for processors and memory, the share
-//! and retries; it tells neither log configurations nor exit codes nor reasons, and of the
-//! children of an array their ids, but not their indices. Nobody is refused for want of rights.
+//! No job runs. Jobs end when they are submitted, all in the same way, and without waiting for
+//! dependencies. moto returns the settings of a job except processors, memory, share and retries.
+//! It returns neither log configurations, exit codes nor reasons, and no indices of array children.
+//! It does not check permissions.
 
 use std::env;
 use std::fs::File;
@@ -16,33 +16,33 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use crate::support::scene;
-use crate::{TEMPLATE, TOOLS, project, said, tool};
+use crate::{TEMPLATE, TOOLS, output_of, project, tool};
 
 pub struct Moto {
     server: Child,
-    /// What `template.py` tells of it.
-    told: Value,
+    /// The output of `template.py serve`.
+    description: Value,
 }
 
 impl Moto {
-    /// The one for all tests, whose jobs succeed.
+    /// Returns the account that all tests share, in which jobs succeed.
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Moto> = OnceLock::new();
         SHARED.get_or_init(|| Self::start(""))
     }
 
-    /// One of its own, whose jobs fail.
+    /// Starts an account in which jobs fail.
     pub fn with_failing_jobs() -> Self {
         Self::start("0")
     }
 
-    /// Its jobs fail after so many seconds; if that is empty, they succeed.
+    /// Starts an account. Jobs fail after this many seconds; if it is empty, they succeed.
     fn start(fail_after: &str) -> Self {
         let mut command = tool("python");
-        // The repository of the default name is left to a stack that a test makes.
+        // A test creates another stack with the default repository name.
         command.args(["tests/deploy/template.py", "serve", TEMPLATE, "RepositoryName=of-render"]);
         command.env("MOTO_SIMPLE_BATCH_FAIL_AFTER", fail_after);
-        // Beside errors it warns of each resource that it does not know.
+        // The log has many warnings about unsupported resources.
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("moto{fail_after}.log"));
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         command.stderr(File::create(&log).expect("a log"));
@@ -50,51 +50,51 @@ impl Moto {
         let mut line = String::new();
         let mut output = BufReader::new(server.stdout.take().expect("standard output"));
         output.read_line(&mut line).expect("a line");
-        let told = serde_json::from_str::<Value>(&line);
-        let told = told.unwrap_or_else(|_| panic!("moto does not start: see {}", log.display()));
-        assert_eq!(told["status"], "CREATE_COMPLETE");
-        let moto = Self { server, told };
+        let description: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|_| panic!("moto does not start: see {}", log.display()));
+        assert_eq!(description["status"], "CREATE_COMPLETE");
+        let moto = Self { server, description };
         let demo = scene("demo");
         moto.aws(&["s3", "cp", demo.to_str().unwrap(), &moto.scene()]);
         moto
     }
 
-    /// An output of the stack, if it has it.
+    /// Returns an output of the stack, if it exists.
     pub fn output(&self, name: &str) -> Option<&str> {
-        self.told["outputs"][name].as_str()
+        self.description["outputs"][name].as_str()
     }
 
-    /// An output that it has.
+    /// Returns an output of the stack.
     #[track_caller]
-    pub fn known(&self, name: &str) -> &str {
+    pub fn expect_output(&self, name: &str) -> &str {
         self.output(name).expect("an output")
     }
 
-    /// The scene.
+    /// Returns the URI of the scene.
     pub fn scene(&self) -> String {
-        format!("{}demo.blend", self.known("SceneUri"))
+        format!("{}demo.blend", self.expect_output("SceneUri"))
     }
 
-    /// Where results go of what has this name.
+    /// Returns the URI for the results of a job with this name.
     pub fn results(&self, name: &str) -> String {
-        format!("{}{name}", self.known("OutputUri"))
+        format!("{}{name}", self.expect_output("OutputUri"))
     }
 
-    /// What makes it a command's AWS.
+    /// Returns the environment that makes a program use this account.
     pub fn env(&self) -> [(&'static str, &str); 6] {
-        let endpoint = self.told["endpoint"].as_str().expect("an endpoint");
+        let endpoint = self.description["endpoint"].as_str().expect("an endpoint");
         [
             ("AWS_ENDPOINT_URL", endpoint),
             ("AWS_ACCESS_KEY_ID", "test"),
             ("AWS_SECRET_ACCESS_KEY", "test"),
             ("AWS_REGION", "eu-central-1"),
-            // Version 1 of the AWS CLI heeds only this.
+            // Version 1 of the AWS CLI reads only this variable.
             ("AWS_DEFAULT_REGION", "eu-central-1"),
             ("AWS_MAX_ATTEMPTS", "3"),
         ]
     }
 
-    /// A script that finds the tools, and ends at its first error.
+    /// A command line that runs a script with the tools on PATH. It ends at the first error.
     pub fn shell(&self, script: &str) -> Command {
         let before = env::var_os("PATH").unwrap_or_default();
         let folders = iter::once(project(TOOLS)).chain(env::split_paths(&before));
@@ -104,23 +104,23 @@ impl Moto {
         command
     }
 
-    /// What `aws` prints.
+    /// Runs `aws` and returns its output.
     #[track_caller]
     fn aws(&self, arguments: &[&str]) -> String {
-        said(tool("aws").args(arguments).envs(self.env()))
+        output_of(tool("aws").args(arguments).envs(self.env()))
     }
 
-    /// What `aws batch` answers.
+    /// Runs `aws batch` and parses its output.
     #[track_caller]
     pub fn batch(&self, arguments: &[&str]) -> Value {
-        let answer = self.aws(&[&["batch"], arguments].concat());
-        serde_json::from_str(&answer).expect("JSON")
+        let output = self.aws(&[&["batch"], arguments].concat());
+        serde_json::from_str(&output).expect("JSON")
     }
 }
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        // It goes on until its standard input ends.
+        // The server runs until its standard input ends.
         drop(self.server.stdin.take());
         drop(self.server.wait());
     }

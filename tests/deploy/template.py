@@ -1,10 +1,11 @@
-"""What is in the template, as JSON on standard output, for the tests.
+"""Prints information about the template as JSON, for the tests.
 
-    template.py read TEMPLATE               its resources; !Ref and the like in their long form
-    template.py adapt TEMPLATE              the same as moto can make a stack of it
-    template.py create TEMPLATE NAME=VALUE  a stack of it in moto: its status and its resources
-    template.py serve TEMPLATE NAME=VALUE   the same with its address: moto as a server, which
-                                            goes on until standard input ends
+    template.py read TEMPLATE               prints the template; !Ref and the like in long form
+    template.py adapt TEMPLATE              prints the template as moto supports it
+    template.py create TEMPLATE NAME=VALUE  creates a stack in moto, and prints its status and
+                                            resources
+    template.py serve TEMPLATE NAME=VALUE   the same with moto as a server, until standard input
+                                            ends; also prints the address
 """
 
 import json
@@ -28,7 +29,7 @@ def adapt(path):
     resources = template["Resources"]
     for resource in list(resources.values()):
         if resource["Type"] == "AWS::Batch::ComputeEnvironment":
-            # AWS Batch has one of its own where none is named; moto does not.
+            # AWS Batch has a default service role; moto has none.
             resource["Properties"]["ServiceRole"] = {"Fn::GetAtt": ["BatchRole", "Arn"]}
     resources["BatchRole"] = {
         "Type": "AWS::IAM::Role",
@@ -48,7 +49,7 @@ def serve(path, *parameters):
     server.start()
     endpoint = "http://{}:{}".format(*server.get_host_and_port())
     os.environ["AWS_ENDPOINT_URL"] = endpoint
-    # Jobs end as they are submitted, rather than as containers on the engine of this machine.
+    # Jobs end when they are submitted, instead of running on this machine's container engine.
     config = {"batch": {"use_docker": False}}
     requests.post(endpoint + "/moto-api/config", json=config).raise_for_status()
     print(json.dumps({"endpoint": endpoint, **stack(path, *parameters)}), flush=True)

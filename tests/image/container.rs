@@ -1,5 +1,5 @@
-//! Containers of the image under test. Each has a name of its own, and is removed when
-//! the test is done with it, however that ends.
+//! Containers of the image under test. Each has a unique name, and is removed at the end of the
+//! test, even if the test fails.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -9,18 +9,18 @@ use std::time::Duration;
 use crate::support::engine::{LABEL, Name, docker, image, printed};
 use crate::support::{Run, Running, Worker};
 
-/// Longer than any container runs that ends at all: EEVEE compiles its shaders, without
-/// a GPU, on a busy machine.
-const LONGEST: Duration = Duration::from_mins(10);
+/// The limit for a container: longer than EEVEE takes to compile its shaders without a GPU on a
+/// busy machine.
+const LIMIT: Duration = Duration::from_mins(10);
 
-/// A name that nothing else has.
+/// Returns a unique name.
 pub fn unique_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("{LABEL}-{}-{count}", std::process::id())
 }
 
-/// A container that is being put together.
+/// The command line of a container.
 pub struct Container {
     name: Name,
     image: String,
@@ -28,12 +28,12 @@ pub struct Container {
     arguments: Vec<String>,
 }
 
-/// A container of the image under test.
+/// Begins the command line of a container of the image under test.
 pub fn container() -> Container {
     container_of(image())
 }
 
-/// A container of some image, which does what the image does by itself.
+/// Begins the command line of a container of any image.
 pub fn container_of(image: &str) -> Container {
     let (name, image) = (Name(unique_name()), image.to_owned());
     let mut run = name.docker_run();
@@ -60,13 +60,13 @@ impl Container {
         self
     }
 
-    /// Adds arguments for the program in it, split at spaces.
+    /// Adds arguments for the program in the container, split at spaces.
     pub fn args(mut self, arguments: &str) -> Self {
         self.arguments.extend(arguments.split_whitespace().map(str::to_owned));
         self
     }
 
-    /// Adds an argument for the program in it.
+    /// Adds an argument for the program in the container.
     pub fn arg(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
@@ -75,31 +75,31 @@ impl Container {
     /// Runs the worker to its end.
     pub fn run(self) -> Run {
         let Contained { running, name: _name } = self.start();
-        running.finish_within(LONGEST)
+        running.finish_within(LIMIT)
     }
 
     /// Starts the worker.
     pub fn start(self) -> Contained {
         let (command, name) = self.into_command();
-        Contained { running: Worker::within(command).start(), name }
+        Contained { running: Worker::from_command(command).start(), name }
     }
 
-    /// Runs the worker to its end on a terminal, and says what that was sent.
+    /// Runs the worker to its end on a terminal. Returns the bytes that the terminal received.
     #[track_caller]
     pub fn run_on_a_terminal(self, exit_code: i32) -> String {
         let (mut command, _name) = self.options("--tty").into_command();
-        // The terminal's programs get nothing but what they are told.
+        // `script` starts with an empty environment otherwise, and docker may need its variables.
         command.envs(std::env::vars_os());
-        Worker::within(command).run_on_a_terminal(exit_code)
+        Worker::from_command(command).run_on_a_terminal(exit_code)
     }
 
     /// Runs a program of the image instead of the worker.
     pub fn output_of(self, program: &str) -> Output {
         let (mut command, _name) = self.options(&format!("--entrypoint {program}")).into_command();
-        command.output().expect("docker is there")
+        command.output().expect("docker starts")
     }
 
-    /// The command line as it is, and the name that removes the container when dropped.
+    /// Returns the command, and the name that removes the container when dropped.
     pub fn into_command(mut self) -> (Command, Name) {
         self.run.arg(self.image).args(self.arguments);
         (self.run, self.name)
@@ -113,24 +113,24 @@ pub struct Contained {
 }
 
 impl Contained {
-    /// Waits until it has logged a line that contains `text`.
+    /// Waits for a log line that contains `text`, and returns it.
     pub fn wait_for_log(&self, text: &str) -> String {
         self.running.wait_for_log(text)
     }
 
-    /// Has the engine do something with this container: `stop`, `kill --signal HUP`.
+    /// Runs a command of the engine with this container, such as `stop` or `kill --signal HUP`.
     #[track_caller]
     pub fn engine(&self, words: &str) {
         printed(docker(words.split_whitespace().chain([self.name.0.as_str()])));
     }
 
-    /// What a command prints that is run in this container.
+    /// Runs a command in this container and returns its output.
     #[track_caller]
     pub fn exec(&self, words: &str) -> String {
         printed(docker(["exec", &self.name.0].into_iter().chain(words.split_whitespace())))
     }
 
-    /// Waits for its end, which has to be near.
+    /// Waits for the end of the container.
     pub fn finish(self) -> Run {
         self.running.finish()
     }

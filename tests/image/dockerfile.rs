@@ -1,7 +1,7 @@
-//! The arguments that the Dockerfile takes: other places for Blender to come from.
+//! The build arguments of the Dockerfile: other sources of Blender.
 //!
-//! These build parts of the image, on the network of this machine, from which they fetch
-//! what takes the place of a release of Blender.
+//! These tests build stages of the image on the network of this machine, where a server provides
+//! a fake release of Blender.
 
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
@@ -16,16 +16,16 @@ use crate::container::{Container, container_of, unique_name};
 use crate::support::engine::{docker, image, printed};
 use crate::support::fixture;
 
-/// An image that a test builds, which is removed with it.
+/// An image that a test builds. Dropping it removes the image.
 struct Built(String);
 
 impl Built {
-    /// Not built yet.
+    /// Chooses a name; the image is not built yet.
     fn new() -> Self {
         Self(unique_name())
     }
 
-    /// Builds it as the Dockerfile says.
+    /// Builds the image with the Dockerfile.
     fn build(&self, options: &str, arguments: &[(&str, &str)]) -> Output {
         let mut words = vec!["build".to_owned(), "--network=host".to_owned()];
         words.extend(["--force-rm".to_owned(), "--tag".to_owned(), self.0.clone()]);
@@ -46,8 +46,8 @@ impl Drop for Built {
     }
 }
 
-/// A mirror of blender.org on this machine, with one release on it: 9.9.9, a shell script
-/// that says so.
+/// A mirror of blender.org on this machine with one release, 9.9.9: a shell script that prints its
+/// version.
 struct Mirror {
     url: String,
     sha256: String,
@@ -72,7 +72,7 @@ impl Mirror {
         Self { url, sha256, _folder: folder }
     }
 
-    /// Builds a stage that has it.
+    /// Builds a stage that fetches the release.
     fn fetch(&self, stage: &str, image: &Built, sha256: &str) -> Output {
         let sum = ("BLENDER_SHA256", sha256);
         let mirror = ("BLENDER_MIRROR", self.url.as_str());
@@ -81,7 +81,7 @@ impl Mirror {
     }
 }
 
-/// Serves one file over HTTP for as long as the tests run.
+/// Serves one file over HTTP until the test process ends. Returns the URL of the server.
 fn serve(path: String, content: Vec<u8>) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let address = listener.local_addr().expect("the address of the listener");
@@ -89,7 +89,7 @@ fn serve(path: String, content: Vec<u8>) -> String {
         for stream in listener.incoming().map_while(Result::ok) {
             let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
             let request = lines.next().unwrap_or_default();
-            // Until the empty line that ends the request.
+            // The head of a request ends with an empty line.
             while lines.next().is_some_and(|line| !line.is_empty()) {}
             let found = request.split(' ').nth(1) == Some(&path);
             let (status, body) =
@@ -98,7 +98,7 @@ fn serve(path: String, content: Vec<u8>) -> String {
                 "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
                 body.len()
             );
-            // Whoever hangs up asks again if it wants to.
+            // Fails if the client has closed the connection.
             _ = (&stream).write_all(head.as_bytes()).and_then(|()| (&stream).write_all(body));
         }
     });
@@ -106,17 +106,17 @@ fn serve(path: String, content: Vec<u8>) -> String {
 }
 
 #[track_caller]
-fn refused(output: &Output, words: &[&str]) {
+fn refused(output: &Output, texts: &[&str]) {
     let text = [&output.stdout[..], &output.stderr].concat();
     let text = String::from_utf8_lossy(&text);
     assert!(!output.status.success(), "{text}");
-    for word in words {
-        assert!(text.contains(word), "{word:?} is not in:\n{text}");
+    for part in texts {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
 }
 
 #[test]
-fn a_release_of_blender_takes_the_place_of_debians_if_its_checksum_is_right() {
+fn an_official_release_with_the_right_checksum_replaces_debians_blender() {
     let (mirror, image) = (Mirror::start(), Built::new());
     printed(mirror.fetch("runtime", &image, &mirror.sha256));
     assert_eq!(printed(image.container().output_of("blender")), "Blender 9.9.9\n");
@@ -126,20 +126,20 @@ fn a_release_of_blender_takes_the_place_of_debians_if_its_checksum_is_right() {
 }
 
 #[test]
-fn a_release_of_blender_with_another_checksum_is_refused_and_both_are_named() {
+fn a_release_with_a_wrong_checksum_is_refused_and_both_checksums_are_named() {
     let (mirror, image) = (Mirror::start(), Built::new());
     let wrong = "0123456789abcdef".repeat(4);
     refused(&mirror.fetch("blender", &image, &wrong), &[&wrong, &mirror.sha256, "BLENDER_SHA256"]);
 }
 
 #[test]
-fn a_release_of_blender_without_a_checksum_is_refused() {
+fn a_release_without_a_checksum_is_refused() {
     let (mirror, image) = (Mirror::start(), Built::new());
     refused(&mirror.fetch("blender", &image, ""), &["BLENDER_SHA256 is not set"]);
 }
 
 #[test]
-fn arguments_that_do_not_fit_are_refused_and_what_fits_is_named() {
+fn invalid_build_arguments_are_refused_with_the_valid_ones() {
     let image = Built::new();
     let stage = |arguments: &[(&str, &str)]| image.build("--target blender", arguments);
     refused(&stage(&[("BLENDER", "blender.org")]), &["BLENDER=blender.org", "wheel, official"]);
@@ -152,7 +152,7 @@ fn arguments_that_do_not_fit_are_refused_and_what_fits_is_named() {
 }
 
 #[test]
-fn a_wheel_on_a_debian_without_its_python_is_refused_and_the_right_one_is_named() {
+fn a_wheel_on_a_debian_without_its_python_is_refused_with_the_right_base() {
     let image = Built::new();
     let built = image.build("--target packages", &[("BLENDER_VERSION", "4.5.15")]);
     refused(&built, &["python3.11", "BASE=debian:bookworm-slim"]);
@@ -161,7 +161,7 @@ fn a_wheel_on_a_debian_without_its_python_is_refused_and_the_right_one_is_named(
 /// A program that is a shell script.
 type Script<'a> = (&'a str, &'a str);
 
-/// An image like another one, with scripts as programs.
+/// Builds an image from another one, with scripts as additional programs.
 fn with_scripts(base: &str, scripts: &[Script]) -> Built {
     let context = tempfile::tempdir().unwrap();
     let mut file = format!("FROM {base}\nUSER root\n");
@@ -178,8 +178,8 @@ fn with_scripts(base: &str, scripts: &[Script]) -> Built {
 }
 
 #[test]
-fn the_worker_is_put_on_any_image_that_has_blender_and_ffmpeg() {
-    // Compiles nothing: the worker that it makes is the one of the image under test.
+fn the_runtime_can_be_any_image_with_blender_and_ffmpeg() {
+    // A fake cargo that installs the worker of the image under test.
     let rust = with_scripts(
         image(),
         &[
@@ -193,5 +193,5 @@ fn the_worker_is_put_on_any_image_that_has_blender_and_ffmpeg() {
     printed(built.build("", &[("RUST", &rust.0), ("RUNTIME", &runtime.0)]));
     let render = built.container().volume(&fixture("scenes"), "/scenes:ro");
     let run = render.args("render -i /scenes/tiny.blend -o /tmp/out -f 1").run();
-    run.exits(70).says(&["Blender 9.9.9 of another image"]);
+    run.exits(70).logs(&["Blender 9.9.9 of another image"]);
 }

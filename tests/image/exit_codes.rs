@@ -1,46 +1,46 @@
-//! Each exit code passes through PID 1 and the engine. Being told to stop is in
-//! `signals`, being killed for memory in `memory`.
+//! Each exit code passes through PID 1 and the engine. Those of signals are in `signals`, that of
+//! memory is in `memory`.
 
 use crate::container::Container;
 use crate::stage::Stage;
 use crate::support::Run;
 
 #[track_caller]
-fn ends(container: Container, code: i32, words: &[&str]) -> Run {
-    container.run().exits(code).says(words)
+fn ends(container: Container, code: i32, texts: &[&str]) -> Run {
+    container.run().exits(code).logs(texts)
 }
 
 #[test]
-fn success() {
+fn exit_code_0_for_success() {
     let stage = Stage::new();
     ends(stage.render("tiny").args("-f 1"), 0, &["the frame is stored"]);
 }
 
 #[test]
-fn wrong_arguments() {
+fn exit_code_2_for_invalid_arguments() {
     ends(Stage::new().render("tiny").args("-f 0"), 2, &["--frames-per-job (F_PER_JOB)"]);
 }
 
 #[test]
-fn a_scene_that_is_unusable() {
+fn exit_code_65_for_an_unusable_scene() {
     ends(Stage::new().render("no_camera").args("-f 1"), 65, &["the scene has no camera"]);
 }
 
 #[test]
-fn what_is_not_there() {
+fn exit_code_66_for_missing_input() {
     ends(Stage::new().render("none").args("-f 1"), 66, &["/scenes/none.blend"]);
     ends(Stage::new().stitch(), 66, &["no numbered images in /work/out"]);
 }
 
 #[test]
-fn a_program_that_is_not_there_or_lacks_something() {
+fn exit_code_69_for_a_missing_program_or_feature() {
     let stage = Stage::new();
     ends(stage.render("tiny").args("-f 1 --blender /none/blender"), 69, &["/none/blender"]);
     ends(stage.render("tiny").args("-f 1 --engine NONE"), 69, &["no such render engine"]);
 }
 
 #[test]
-fn a_blender_that_fails() {
+fn exit_code_70_for_a_failure_of_blender() {
     let stage = Stage::scripted("import os; os._exit(3)");
     ends(stage.render_scripted().args("-f 1"), 70, &["exit status 3"]);
     let stage = Stage::scripted("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)");
@@ -48,14 +48,14 @@ fn a_blender_that_fails() {
 }
 
 #[test]
-fn a_scratch_disk_that_is_too_small() {
+fn exit_code_74_for_a_scratch_disk_that_is_too_small() {
     let stage = Stage::new();
     let small = stage.render("demo").options("--read-only --tmpfs /tmp:size=64k").args("-f 1");
     ends(small, 74, &["frame 1 is not", "--scratch-dir"]);
 }
 
 #[test]
-fn a_store_that_cannot_be_reached() {
+fn exit_code_75_for_unreachable_storage() {
     let stage = Stage::new();
     let render = stage
         .container()
@@ -69,7 +69,7 @@ fn a_store_that_cannot_be_reached() {
 }
 
 #[test]
-fn access_denied() {
+fn exit_code_77_for_missing_permissions() {
     let stage = Stage::new();
     let render = stage.container().args("render -i /scenes/tiny.blend -o /root/out -f 1");
     ends(render, 77, &["Permission denied"]);

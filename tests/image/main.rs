@@ -1,28 +1,28 @@
-//! The container image, as whoever has it runs it: every test is a `docker run` of what
-//! the Dockerfile made, with the Blender and FFmpeg that are in it.
+//! The container image: every test runs it with `docker run`, and so with its own Blender and
+//! FFmpeg.
 //!
-//! `RENDER_WORKER_IMAGE` names the image. Without an engine or without the image these
-//! tests fail: they are never skipped.
+//! `RENDER_WORKER_IMAGE` names the image. Without a container engine or the image, these tests
+//! fail; they are never skipped.
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a test ends by panicking, and has an environment of its own"
+    reason = "a test may panic and reads its environment"
 )]
 
-mod container; // starting containers, and being rid of them
-mod dockerfile; // its arguments: a release of Blender, another runtime
-mod exit_codes; // each exit code passes through the engine
-mod memory; // too little memory: 137, and it is called by its name
-mod metadata; // what the image says of itself: labels, variables, --version
-mod privileges; // any user, no capability, nothing writable but what has to be
+mod container; // starting and removing containers
+mod dockerfile; // build arguments: a release of Blender, another runtime
+mod exit_codes; // exit codes pass through the engine
+mod memory; // too little memory: exit code 137 and an explanation
+mod metadata; // labels, variables and --version
+mod privileges; // any user, no capability, read-only file systems
 mod s3; // from S3 to S3
-mod scenes; // every render engine, every image format, every codec
-mod signals; // PID 1: told to stop, in every way an engine has; orphans
+mod scenes; // every render engine, image format and codec
+mod signals; // stopping a container in every way; orphans
 mod stage; // a folder that is mounted into containers
 #[path = "../support/mod.rs"]
 mod support; // shared with the tests of the program outside of a container
-mod terminal; // docker run -t: the bar, the colours, and neither where they are not wanted
-mod usage; // no arguments, help, wrong arguments
+mod terminal; // docker run -t: progress bar and colours
+mod usage; // no arguments, --version, invalid arguments

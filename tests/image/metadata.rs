@@ -1,5 +1,4 @@
-//! What the image says of itself: in labels, in variables, in `--version`, in the log
-//! and in reports it is the same.
+//! The metadata of the image: it is the same in labels, variables, `--version`, log and report.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +7,7 @@ use crate::stage::Stage;
 use crate::support::engine::{docker, image, printed};
 use crate::support::report;
 
-/// What a build is told about itself: the label, the variable, the word before it in
-/// `--version`, the field of the report.
+/// The metadata of a build: label, variable, the word before it in `--version`, report field.
 const FACTS: [(&str, &str, &str, &str); 4] = [
     ("version", "RENDER_WORKER_VERSION", "image", "version"),
     ("revision", "RENDER_WORKER_REVISION", "revision", "revision"),
@@ -29,26 +27,25 @@ fn variables() -> BTreeMap<String, String> {
     text.lines().filter_map(pair).collect()
 }
 
-/// The value of a label, which has to be there.
+/// Returns the value of a label, which must exist.
 #[track_caller]
 fn label(name: &str) -> String {
     let label = format!("org.opencontainers.image.{name}");
     labels().remove(&label).unwrap_or_else(|| panic!("there is no label {label}"))
 }
 
-/// Whether `text` tells each fact that is known: a commit that is checked out by itself
-/// has no branch.
+/// Asserts that `text` has all metadata that is known. A detached commit has no branch.
 #[track_caller]
-fn tells_the_facts(text: &str) {
+fn assert_has_metadata(text: &str) {
     for (name, _, word, _) in FACTS {
         let value = label(name);
-        let told = text.contains(&format!("{word} {value}"));
-        assert!(told || value.is_empty(), "{name}, {value}, is not in: {text}");
+        let found = text.contains(&format!("{word} {value}"));
+        assert!(found || value.is_empty(), "{name}, {value}, is not in: {text}");
     }
 }
 
 #[test]
-fn labels_and_variables_say_the_same() {
+fn labels_and_variables_agree() {
     let variables = variables();
     for (name, variable, ..) in FACTS {
         assert_eq!(Some(&label(name)), variables.get(variable), "{variable}");
@@ -60,15 +57,15 @@ fn labels_and_variables_say_the_same() {
 }
 
 #[test]
-fn the_version_names_what_the_image_was_made_of() {
-    tells_the_facts(&container().args("--version").run().exits(0).stdout);
+fn the_version_has_the_metadata() {
+    assert_has_metadata(&container().args("--version").run().exits(0).stdout);
 }
 
 #[test]
-fn the_first_line_of_the_log_and_the_report_name_it_too() {
+fn the_first_line_of_the_log_and_the_report_have_the_metadata() {
     let stage = Stage::new();
     let run = stage.render("tiny").args("-f 1").run().exits(0);
-    tells_the_facts(&run.messages()[0]);
+    assert_has_metadata(&run.messages()[0]);
     let report = report(&stage.path("out"), "render");
     for (name, _, _, field) in FACTS {
         assert_eq!(report["image"][field].as_str().unwrap_or_default(), label(name), "{name}");

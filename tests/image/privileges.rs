@@ -1,5 +1,5 @@
-//! Least privilege: any user, no capability, no network, nothing writable but what has
-//! to be. And what cannot be written is named before anything is rendered.
+//! Least privilege: any user, no capability, no network, read-only file systems. A location that
+//! cannot be written is an error before Blender starts.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
@@ -21,37 +21,40 @@ fn works(options: &str) -> Stage {
     stage
 }
 
-/// Everything that lies below a folder is this user's and group's.
+/// Asserts that everything in a folder belongs to this user and group.
 #[track_caller]
-fn belongs_to(folder: &Path, user: u32, group: u32) {
+fn assert_owner(folder: &Path, user: u32, group: u32) {
     for name in names(folder) {
         let path = folder.join(name);
         let metadata = fs::symlink_metadata(&path).unwrap();
         assert_eq!((metadata.uid(), metadata.gid()), (user, group), "{}", path.display());
         if metadata.is_dir() {
-            belongs_to(&path, user, group);
+            assert_owner(&path, user, group);
         }
     }
 }
 
-/// What cannot be written is named, and Blender is not even started.
+/// Asserts that the final error names a location, and that Blender was not started: its first line
+/// of output is not in the log.
 #[track_caller]
-fn names_before_rendering(run: Run, code: i32, what: &str) {
-    let run = run.exits(code).never_says(&["starting "]);
-    let words = run.last_words();
-    assert!(words.contains(what), "{what} is not in: {words}");
-    assert!(words.contains("what to do: "), "{words}");
+fn fails_before_rendering(run: Run, code: i32, location: &str) {
+    let run = run.exits(code);
+    let error = run.final_error();
+    assert!(error.contains(location), "{location} is not in: {error}");
+    assert!(error.contains("what to do: "), "{error}");
+    let of_blender = run.json().into_iter().find(|line| line["program"] == "blender");
+    assert_eq!(of_blender, None);
 }
 
 #[test]
-fn by_itself_it_is_not_root_nor_is_blender() {
+fn by_default_neither_the_worker_nor_blender_is_root() {
     let user = printed(container().arg("-u").output_of("id"));
     assert_ne!(user.trim(), "0");
 
     let stage = Stage::scripted(
         "import os
 def user(process):
-    # The owner of /proc/1 is root whoever runs it, once its memory is closed to others.
+    # The owner of /proc/PID is root if the process has made its memory unreadable for others.
     with open(f'/proc/{process}/status') as status:
         return next(line.split()[1] for line in status if line.startswith('Uid:'))
 with open('/work/users', 'w') as file:
@@ -65,8 +68,8 @@ with open('/work/users', 'w') as file:
 }
 
 #[test]
-fn run_as_a_person_does_it_files_belong_to_the_caller() {
-    // As in the README: the scene in one folder, the results in another.
+fn with_the_user_option_files_belong_to_the_caller() {
+    // As in the README: the scene in one folder, the results in another one.
     let stage = Stage::new();
     fs::copy(scene("tiny"), stage.path("scene.blend")).unwrap();
     let caller = fs::metadata(stage.path("")).unwrap();
@@ -85,11 +88,11 @@ fn run_as_a_person_does_it_files_belong_to_the_caller() {
     run("stitch -i /output -o /output");
     assert_eq!(names(&out), ["frames", "output.mp4", "reports"]);
     assert_eq!(names(&out.join("frames")).len(), 10);
-    belongs_to(&out, user, group);
+    assert_owner(&out, user, group);
 }
 
 #[test]
-fn any_user_will_do_and_blender_has_a_home() {
+fn any_user_id_works_and_blender_has_a_writable_home() {
     let stage = Stage::scripted(
         "import os, tempfile
 tempfile.TemporaryFile(dir=os.environ['HOME']).close()
@@ -105,19 +108,19 @@ print('home is writable')
             .args("render -i /work/scene.blend --enable-autoexec -f 1 -o")
             .arg(&output)
             .run();
-        run.exits(0).says(&["home is writable"]);
+        run.exits(0).logs(&["home is writable"]);
     }
-    belongs_to(&stage.path("12345"), 12345, 0);
-    belongs_to(&stage.path("12345-54321"), 12345, 54321);
+    assert_owner(&stage.path("12345"), 12345, 0);
+    assert_owner(&stage.path("12345-54321"), 12345, 54321);
 }
 
 #[test]
-fn with_an_init_of_the_engine_it_works_as_without() {
+fn the_init_of_the_engine_may_be_used() {
     works("--init");
 }
 
 #[test]
-fn it_needs_no_capability_and_no_new_privilege() {
+fn no_capabilities_and_no_new_privileges_are_needed() {
     works("--cap-drop ALL --security-opt no-new-privileges");
 }
 
@@ -127,22 +130,22 @@ fn mounted_folders_need_no_network() {
 }
 
 #[test]
-fn read_only_with_a_tmpfs_is_enough() {
+fn a_read_only_root_with_a_tmpfs_is_enough() {
     works("--read-only --tmpfs /tmp");
 }
 
 #[test]
-fn all_of_it_at_once_is_enough() {
+fn all_restrictions_together_are_possible() {
     let strict = "--read-only --tmpfs /tmp --network none --cap-drop ALL --security-opt \
                   no-new-privileges --user 12345:54321";
     for init in ["", "--init"] {
         let stage = works(&format!("{strict} {init}"));
-        belongs_to(&stage.path("out"), 12345, 54321);
+        assert_owner(&stage.path("out"), 12345, 54321);
     }
 }
 
 #[test]
-fn read_only_with_one_scratch_volume_is_enough() {
+fn a_read_only_root_with_a_scratch_volume_is_enough() {
     let stage = Stage::new();
     let scratch = stage.folder("scratch", 0o777);
     let render = || stage.render("tiny").options("--read-only").volume(&scratch, "/scratch");
@@ -152,29 +155,29 @@ fn read_only_with_one_scratch_volume_is_enough() {
     let stitch = stage.stitch().options("--read-only").volume(&scratch, "/scratch");
     stitch.env("SCRATCH_DIR", "/scratch").run().exits(0);
     assert_eq!(stage.probe("out/output.mp4")["nb_read_frames"], "2");
-    assert_eq!(names(&scratch), [""; 0], "nothing is left in scratch");
+    assert_eq!(names(&scratch), [""; 0], "files are left in scratch");
 }
 
 #[test]
-fn scratch_that_cannot_be_written_is_named_before_rendering() {
+fn a_scratch_folder_that_cannot_be_written_is_an_error_before_rendering() {
     let stage = Stage::new();
     let render = || stage.render("tiny").options("--read-only").args("-f 1");
-    names_before_rendering(render().run(), 74, "/tmp");
+    fails_before_rendering(render().run(), 74, "/tmp");
     let named = render().args("--scratch-dir /var/cache").run();
-    names_before_rendering(named, 74, "/var/cache");
+    fails_before_rendering(named, 74, "/var/cache");
     assert_eq!(stage.frames("out"), [""; 0]);
-    names_before_rendering(stage.stitch().options("--read-only").run(), 74, "/tmp");
+    fails_before_rendering(stage.stitch().options("--read-only").run(), 74, "/tmp");
 }
 
 #[test]
-fn an_output_that_cannot_be_written_is_named_before_rendering() {
+fn an_output_that_cannot_be_written_is_an_error_before_rendering() {
     let stage = Stage::new();
     let closed = stage.folder("closed", 0o555);
     let render = || stage.container().args("render -i /scenes/tiny.blend -o /closed/out -f 1");
     let denied = render().options("--user 12345").volume(&closed, "/closed").run();
-    names_before_rendering(denied, 77, "/closed/out");
+    fails_before_rendering(denied, 77, "/closed/out");
     let read_only = render().volume(&closed, "/closed:ro").run();
-    names_before_rendering(read_only, 74, "/closed/out");
-    // No volume at all: in the image, the default user may not make folders.
-    names_before_rendering(render().run(), 77, "/closed/out");
+    fails_before_rendering(read_only, 74, "/closed/out");
+    // Without a volume: the default user may not create folders in the image.
+    fails_before_rendering(render().run(), 77, "/closed/out");
 }

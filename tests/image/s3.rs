@@ -1,4 +1,4 @@
-//! From S3 to S3: the server runs on this machine, whose network the container shares.
+//! From S3 to S3. The server runs on this machine; the container uses the host network.
 
 use std::fs;
 
@@ -7,6 +7,7 @@ use crate::stage::Stage;
 use crate::support::s3_server::S3Server;
 use crate::support::scene;
 
+/// Begins the command line of a container with access to a server.
 fn with(server: &S3Server) -> Container {
     let mut container = container().options("--network host --read-only --tmpfs /tmp");
     for (name, value) in server.env() {
@@ -23,7 +24,7 @@ fn a_scene_on_s3_becomes_a_video_on_s3() {
     for (index, first) in [("0", 1), ("1", 4)] {
         let render = with(&server).args(&format!("render -i {scene} -o {out} -f 3"));
         let run = render.env("AWS_BATCH_JOB_ARRAY_INDEX", index).run();
-        run.exits(0).says(&[&format!("frame {first} stored")]);
+        run.exits(0).logs(&[&format!("frame {first} stored")]);
     }
     let frames: Vec<_> = (1..=6).map(|frame| format!("out/frames/{frame:04}.png")).collect();
     assert_eq!(server.keys("out/frames/"), frames);
@@ -35,12 +36,11 @@ fn a_scene_on_s3_becomes_a_video_on_s3() {
 }
 
 #[test]
-fn certificates_are_checked_against_the_roots_in_the_image() {
-    // Nobody has signed this one, so it is the image's roots that refuse it: had it
-    // none, that would be said instead.
+fn certificates_are_verified_with_the_roots_in_the_image() {
+    // A self-signed certificate has an unknown issuer. Without roots, the error would be another.
     let server = S3Server::start_tls();
     let out = server.uri("out");
     let render = with(&server).args(&format!("render -i {} -o {out} -f 1", server.uri("a.blend")));
-    let run = render.env("AWS_MAX_ATTEMPTS", "1").run().exits(69).says(&["UnknownIssuer"]);
-    assert!(run.last_words().contains("certificate"), "{}", run.last_words());
+    let run = render.env("AWS_MAX_ATTEMPTS", "1").run().exits(69).logs(&["UnknownIssuer"]);
+    assert!(run.final_error().contains("certificate"), "{}", run.final_error());
 }

@@ -1,97 +1,88 @@
-//! PID 1, in every way an engine tells it to stop: saved frames stay, what is left is
-//! named. And the orphans that nobody else waits for.
+//! Stopping a container in every way that an engine has: saved frames are kept, missing ones are
+//! named. And orphans, which PID 1 must reap.
 
 use std::fs;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use crate::container::Contained;
 use crate::stage::{Stage, WAITS_IN_FRAME_3};
 use crate::support::{Run, report, wait_until};
 
-/// What ends at once, on a machine that has other things to do.
-const SOON: Duration = Duration::from_secs(8);
+/// A grace that is longer than any wait of a test. A worker that waits for its end fails the test.
+const LONG_GRACE: &str = "--stop-grace 2h";
 
-/// From SIGTERM to SIGKILL, if `docker stop` is not told otherwise.
-const GRACE: Duration = Duration::from_secs(10);
-
-/// Starts the rendering of frames 1 to 5; waits until 1 and 2 are stored and Blender is
-/// in frame 3.
+/// Starts to render frames 1 to 5, and waits until 1 and 2 are stored and Blender is in frame 3.
 fn in_frame_3(options: &str) -> (Stage, Contained) {
     let stage = Stage::scripted(WAITS_IN_FRAME_3);
-    let container = stage.render_scripted().options(options).args("-f 5").start();
+    let render = stage.render_scripted().options(options);
+    let container = render.args("-f 5").args(LONG_GRACE).start();
     container.wait_for_log("frame 2 stored");
     wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
     (stage, container)
 }
 
-/// What every stop must leave behind: frames 1 and 2, the last words and a report.
+/// Asserts the result of a stop in frame 3: the final error, frames 1 and 2, and a report.
 #[track_caller]
-fn is_left_in_order(stage: &Stage, run: Run, code: i32) {
+fn assert_stopped_in_order(stage: &Stage, run: Run, code: i32) {
     let run = run.exits(code);
-    let words = run.last_words();
-    assert!(words.contains("3 of 5 frames are left: 3-5; frames 1-2 are stored in "), "{words}");
+    let error = run.final_error();
+    assert!(error.contains("3 of 5 frames are left: 3-5; frames 1-2 are stored in "), "{error}");
     assert_eq!(stage.frames("out"), ["0001.png", "0002.png"]);
     let report = report(&stage.path("out"), "render");
     assert_eq!((&report["status"], &report["exit_code"]), (&"failed".into(), &code.into()));
 }
 
 #[track_caller]
-fn signal_stops(signal: &str, options: &str, code: i32) {
+fn check_stop_by(signal: &str, options: &str, code: i32) {
     let (stage, container) = in_frame_3(options);
-    let told = Instant::now();
     container.engine(&format!("kill --signal {signal}"));
     let run = container.finish();
-    let took = told.elapsed();
-    assert!(took < SOON, "{signal} took {took:?}\n{}", run.text());
-    is_left_in_order(&stage, run.says(&[&format!("SIG{signal}")]), code);
+    assert_stopped_in_order(&stage, run.logs(&[&format!("SIG{signal}")]), code);
 }
 
 #[test]
-fn term_stops_it() {
-    signal_stops("TERM", "", 143);
+fn sigterm_stops_the_worker() {
+    check_stop_by("TERM", "", 143);
 }
 
 #[test]
-fn term_stops_it_behind_an_init_of_the_engine() {
-    signal_stops("TERM", "--init", 143);
+fn sigterm_stops_the_worker_behind_the_init_of_the_engine() {
+    check_stop_by("TERM", "--init", 143);
 }
 
 #[test]
-fn hup_stops_it_as_term_does() {
-    signal_stops("HUP", "", 143);
+fn sighup_stops_the_worker_like_sigterm() {
+    check_stop_by("HUP", "", 143);
 }
 
 #[test]
-fn int_stops_it() {
-    signal_stops("INT", "", 130);
+fn sigint_stops_the_worker() {
+    check_stop_by("INT", "", 130);
 }
 
 #[test]
-fn usr1_is_forwarded_and_changes_nothing() {
+fn sigusr1_is_forwarded_and_ignored() {
     let (stage, container) = in_frame_3("");
     container.engine("kill --signal USR1");
     container.wait_for_log("SIGUSR1 received: it has no meaning");
     container.engine("kill --signal TERM");
-    is_left_in_order(&stage, container.finish(), 143);
+    assert_stopped_in_order(&stage, container.finish(), 143);
 }
 
 #[test]
-fn docker_stop_keeps_the_saved_frames_and_says_so() {
+fn docker_stop_keeps_saved_frames_and_does_not_need_sigkill() {
     let (stage, container) = in_frame_3("");
-    let told = Instant::now();
     container.engine("stop");
-    let took = told.elapsed();
-    let run = container.finish();
-    assert!(took < GRACE, "{took:?}\n{}", run.text());
-    is_left_in_order(&stage, run, 143);
+    // SIGKILL, ten seconds later, would be 137.
+    assert_stopped_in_order(&stage, container.finish(), 143);
 }
 
 #[test]
-fn ctrl_c_on_a_terminal_stops_it_at_once_and_says_what_is_kept() {
+fn ctrl_c_on_a_terminal_stops_the_worker_and_names_the_stored_frames() {
     let stage = Stage::scripted(WAITS_IN_FRAME_3);
     let render = stage.render_scripted().options("--interactive --tty").args("-f 5");
+    let render = render.args(LONG_GRACE);
     let (command, _name) = render.into_command();
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let line = shell_words::join(words.map(|word| word.to_str().unwrap()));
@@ -105,22 +96,19 @@ fn ctrl_c_on_a_terminal_stops_it_at_once_and_says_what_is_kept() {
     wait_until("frame 2 is stored", || stage.path("out/frames/0002.png").exists());
     wait_until("Blender is in frame 3", || stage.path("in-frame-3").exists());
 
-    let told = Instant::now();
     keyboard.write_all(b"\x03").unwrap();
     wait_until("the container ends", || terminal.try_wait().unwrap().is_some());
-    let took = told.elapsed();
     let output = terminal.wait_with_output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(130), "{text}");
-    assert!(took < SOON, "{took:?}\n{text}");
-    for words in ["stopped by SIGINT", "3 of 5 frames are left: 3-5; frames 1-2 are stored in "] {
-        assert!(text.contains(words), "{words:?} is not in:\n{text}");
+    for part in ["stopped by SIGINT", "3 of 5 frames are left: 3-5; frames 1-2 are stored in "] {
+        assert!(text.contains(part), "{part:?} is not in:\n{text}");
     }
     assert_eq!(stage.frames("out"), ["0001.png", "0002.png"]);
 }
 
-/// Blender starts a shell that leaves behind 100 processes, each of which writes its id
-/// to a file and ends.
+/// A script in which Blender starts a shell that leaves behind 100 processes. Each writes its id to
+/// a file and ends.
 const LEAVES_ORPHANS: &str = "
 import subprocess
 subprocess.run(['sh', '-c', '''
@@ -131,7 +119,7 @@ subprocess.run(['sh', '-c', '''
 ";
 
 #[track_caller]
-fn orphans_are_reaped(options: &str) {
+fn check_orphans_are_reaped(options: &str) {
     let stage = Stage::scripted(&format!("{LEAVES_ORPHANS}{WAITS_IN_FRAME_3}"));
     let container = stage.render_scripted().options(options).args("-f 3").start();
     container.wait_for_log("frame 2 stored");
@@ -141,8 +129,8 @@ fn orphans_are_reaped(options: &str) {
         orphans = text.lines().map(str::to_owned).collect();
         orphans.len() == 100
     });
-    // A zombie would still be listed.
-    wait_until("all of them are gone", || {
+    // A zombie is still listed.
+    wait_until("all orphans are reaped", || {
         let there = container.exec("ls /proc");
         !there.lines().any(|process| orphans.iter().any(|orphan| orphan == process))
     });
@@ -152,11 +140,11 @@ fn orphans_are_reaped(options: &str) {
 }
 
 #[test]
-fn a_hundred_orphans_are_reaped_by_pid_1() {
-    orphans_are_reaped("");
+fn pid_1_reaps_a_hundred_orphans() {
+    check_orphans_are_reaped("");
 }
 
 #[test]
-fn a_hundred_orphans_are_reaped_by_an_init_of_the_engine() {
-    orphans_are_reaped("--init");
+fn the_init_of_the_engine_reaps_a_hundred_orphans() {
+    check_orphans_are_reaped("--init");
 }

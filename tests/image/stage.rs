@@ -1,4 +1,4 @@
-//! A folder that is mounted into containers as `/work`, and what is run on it.
+//! A folder that is mounted into containers as `/work`, and the command lines on it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,7 +11,7 @@ use crate::container::{Container, container};
 use crate::support::engine::printed;
 use crate::support::{fixture, names, scene};
 
-/// For `Stage::scripted`: in frame 3 Blender waits for ever, or for the file `go`.
+/// A script for `Stage::scripted`: in frame 3, Blender waits for the file `go`.
 pub const WAITS_IN_FRAME_3: &str = "
 import os, time
 
@@ -24,7 +24,7 @@ def wait(scene, _=None):
 bpy.app.handlers.render_pre.append(wait)
 ";
 
-/// A folder of the test's own, which any user may write into.
+/// A folder of the test that any user may write to.
 pub struct Stage {
     folder: TempDir,
 }
@@ -36,7 +36,7 @@ impl Stage {
         stage
     }
 
-    /// With a scene that runs a script when real Blender opens it, `scene.blend`.
+    /// Creates a folder with a scene, `scene.blend`, that runs a script when Blender opens it.
     pub fn scripted(script: &str) -> Self {
         let stage = Self::new();
         fs::copy(scene("scripted"), stage.path("scene.blend")).expect("a writable folder");
@@ -51,7 +51,7 @@ impl Stage {
         self.folder.path().join(name)
     }
 
-    /// Makes a folder in it, with these permissions.
+    /// Creates a subfolder with these permissions.
     pub fn folder(&self, name: &str, mode: u32) -> PathBuf {
         fs::create_dir(self.path(name)).expect("a writable folder");
         self.mode(name, mode);
@@ -62,35 +62,36 @@ impl Stage {
         fs::set_permissions(self.path(name), Permissions::from_mode(mode)).expect("our own file");
     }
 
-    /// The names of the frames below an output folder.
+    /// Returns the names of the frames in an output folder.
     pub fn frames(&self, output: &str) -> Vec<String> {
         names(&self.path(output).join("frames"))
     }
 
-    /// A container that has this folder as `/work` and our scenes as `/scenes`.
+    /// Begins the command line of a container with this folder as `/work` and the test scenes as
+    /// `/scenes`.
     pub fn container(&self) -> Container {
         container().volume(self.folder.path(), "/work").volume(&fixture("scenes"), "/scenes:ro")
     }
 
-    /// Renders a scene of ours to `out`.
+    /// A command line that renders a test scene to `out`.
     pub fn render(&self, name: &str) -> Container {
         self.container().args(&format!("render -i /scenes/{name}.blend -o /work/out"))
     }
 
-    /// Renders the scene with the script to `out`. The script tells the test what happens by
-    /// files in `/work`, which no sandbox would let it write.
+    /// A command line that renders the scene with the script to `out`. The sandbox is off because
+    /// the script writes files of the test in `/work`.
     pub fn render_scripted(&self) -> Container {
         let arguments = "render -i /work/scene.blend -o /work/out --enable-autoexec";
         self.container().args(arguments).env("SANDBOX", "off")
     }
 
-    /// Stitches what lies in `out`.
+    /// A command line that stitches the frames in `out`.
     pub fn stitch(&self) -> Container {
         self.container().args("stitch -i /work/out -o /work/out")
     }
 
-    /// What the image's `FFprobe` says of the video stream of a file here. Frames are
-    /// decoded and counted.
+    /// Returns the image's `FFprobe` output for the video stream of a file. Its frames are decoded
+    /// and counted.
     #[track_caller]
     pub fn probe(&self, file: &str) -> Value {
         let probe = self
@@ -103,8 +104,7 @@ impl Stage {
         found["streams"][0].take()
     }
 
-    /// The pixels of each frame of a video here, as the image's FFmpeg decodes them:
-    /// red, green and blue of one after the other.
+    /// Decodes a video with the image's FFmpeg to the pixels of its frames: red, green, blue.
     #[track_caller]
     pub fn pixels(&self, file: &str, (width, height): (usize, usize)) -> Vec<Vec<u8>> {
         let decoded = self
@@ -123,7 +123,7 @@ impl Stage {
 }
 
 impl Drop for Stage {
-    /// What other users made in folders of their own, only root may remove.
+    /// Only root may remove the files of other users.
     fn drop(&mut self) {
         if fs::remove_dir_all(self.folder.path()).is_err() {
             self.container().options("--user 0").arg("-c").arg("rm -rf /work/*").output_of("sh");

@@ -1,13 +1,13 @@
-//! What somebody sees who has just got the image.
+//! The first contact with the image: no arguments, `--version`, invalid arguments.
 
 use crate::container::container;
 use crate::support::engine::printed;
 
 #[test]
-fn without_arguments_the_manual_is_printed() {
+fn without_arguments_the_help_is_printed() {
     let run = container().run().exits(0);
-    for word in ["Usage:", "render", "stitch", "Exit codes:"] {
-        assert!(run.stdout.contains(word), "{word:?} is not in:\n{}", run.stdout);
+    for text in ["Usage:", "render", "stitch", "Exit codes:"] {
+        assert!(run.stdout.contains(text), "{text:?} is not in:\n{}", run.stdout);
     }
     assert!(run.lines.is_empty(), "{}", run.text());
 }
@@ -20,14 +20,14 @@ fn the_version_is_printed() {
 }
 
 #[test]
-fn wrong_arguments_are_refused_in_words() {
+fn invalid_arguments_are_refused_with_an_explanation() {
     let run = container().args("render -o /tmp/out -f 1").run().exits(2);
-    run.says(&["--input-uri", "INPUT_URI"]);
-    container().args("render -i a.blend -o /tmp/out -f 0").run().exits(2).says(&["F_PER_JOB"]);
+    run.logs(&["--input-uri", "INPUT_URI"]);
+    container().args("render -i a.blend -o /tmp/out -f 0").run().exits(2).logs(&["F_PER_JOB"]);
 }
 
 #[test]
-fn the_worker_is_found_by_its_name() {
+fn the_worker_is_on_path() {
     let version = container().args("--version").output_of("render-worker");
     assert!(printed(version).starts_with("render-worker "));
 }

@@ -1,5 +1,5 @@
-//! A git repository with the scripts of this one and an image that takes no time, and
-//! runs of the scripts in it.
+//! A git repository with the scripts of this project and a minimal Dockerfile, and runs of the
+//! scripts in it.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::cloud::{self, Cloud};
 
-/// As the real one in what the scripts give to it.
+/// A Dockerfile with the build arguments of the real one.
 const DOCKERFILE: &str = "\
 FROM scratch
 ARG VERSION
@@ -21,23 +21,23 @@ LABEL version=$VERSION revision=$REVISION branch=$BRANCH created=$CREATED
 COPY Cargo.toml /
 ";
 
-/// Which `docker buildx` there is.
+/// The installed `docker buildx`.
 pub enum Buildx {
     /// None.
     Missing,
-    /// The real one, with the builder of the engine.
+    /// The real one with the builder of the engine.
     OfTheEngine,
-    /// A stand-in for a builder that makes one image for both architectures.
+    /// A stand-in for a builder of images for both architectures.
     ForBoth,
 }
 
-/// The repository, with the home of the user beside it.
+/// The repository, in the user's home.
 pub struct Checkout {
     folder: TempDir,
 }
 
 impl Checkout {
-    /// One commit on the branch `main`, and no docker buildx.
+    /// Creates a repository with one commit on the branch `main`, without docker buildx.
     pub fn new() -> Self {
         let checkout = Self { folder: tempfile::tempdir().expect("a folder") };
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -55,7 +55,7 @@ impl Checkout {
         checkout
     }
 
-    /// Where the files are: a name that a shell has to be given in quotes.
+    /// Returns the path of the repository, which needs quotes in a shell.
     pub fn root(&self) -> std::path::PathBuf {
         self.folder.path().join("the checkout")
     }
@@ -65,7 +65,7 @@ impl Checkout {
         fs::write(self.root().join(name), text).expect("a file");
     }
 
-    /// Runs git; gives what it prints.
+    /// Runs git and returns its output.
     pub fn git(&self, words: &str) -> String {
         let output = Command::new("git")
             .current_dir(self.root())
@@ -77,52 +77,52 @@ impl Checkout {
         String::from_utf8(output.stdout).expect("text").trim().to_owned()
     }
 
-    /// Commits everything; gives the revision.
+    /// Commits everything and returns the revision.
     pub fn commit(&self) -> String {
         self.git("add --all");
         self.git("commit --quiet --allow-empty --message step");
         self.revision()
     }
 
-    /// The hash of the commit.
+    /// Returns the hash of the commit.
     pub fn revision(&self) -> String {
         self.git("rev-parse HEAD")
     }
 
-    /// The tag of the commit.
+    /// Returns the image tag of the commit.
     pub fn tag(&self) -> String {
         self.revision()[..12].to_owned()
     }
 
-    /// Changes which docker buildx there is.
+    /// Changes the installed docker buildx.
     pub fn buildx(&self, which: &Buildx) {
         let plugins = self.folder.path().join("docker/cli-plugins");
         fs::create_dir_all(&plugins).expect("a folder");
         let stand_ins = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/publish/stand-ins");
         let target = match which {
-            // One further down the search path is not found behind one that is broken.
+            // A broken plugin hides another one further down the search path.
             Buildx::Missing => "/bin/false".into(),
             Buildx::OfTheEngine => cloud::tools().join("bin/docker-buildx"),
             Buildx::ForBoth => stand_ins.join("docker-buildx"),
         };
         let plugin = plugins.join("docker-buildx");
         if plugin.is_symlink() {
-            fs::remove_file(&plugin).expect("a link that goes");
+            fs::remove_file(&plugin).expect("a removable link");
         }
         symlink(target, plugin).expect("a link");
     }
 
-    /// `deploy/publish`, by somebody without any credentials.
+    /// A command line of `deploy/publish` without credentials.
     pub fn publish_as_nobody(&self, words: &str) -> Script {
         self.script("deploy/publish").args(words)
     }
 
-    /// `deploy/publish`, by somebody with rights to an account.
+    /// A command line of `deploy/publish` with credentials for an account.
     pub fn publish(&self, cloud: &Cloud, words: &str) -> Script {
         self.publish_as_nobody(words).envs(cloud.env())
     }
 
-    /// Lines pasted into a shell, which is at home.
+    /// A command line of lines pasted into a shell in the user's home.
     pub fn shell(&self, lines: &str) -> Script {
         let mut command = Command::new("bash");
         command.args(["-c", lines]);
@@ -131,12 +131,12 @@ impl Checkout {
         script
     }
 
-    /// A script of this checkout.
+    /// A command line of a script of this repository.
     pub fn script(&self, name: &str) -> Script {
         self.prepared(Command::new(self.root().join(name)))
     }
 
-    /// In an environment with nothing but a path and a home.
+    /// Sets an environment with only the necessary variables.
     fn prepared(&self, mut command: Command) -> Script {
         command
             .current_dir(self.root())
@@ -153,7 +153,7 @@ impl Checkout {
     }
 }
 
-/// A run of a script that is being put together.
+/// The command line of a script.
 pub struct Script {
     command: Command,
 }
@@ -187,7 +187,7 @@ impl Script {
     }
 }
 
-/// How a run of a script went.
+/// The result of a run of a script.
 pub struct Run {
     exit: i32,
     pub stdout: String,
@@ -198,24 +198,25 @@ impl Run {
     /// Asserts the exit code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.exit, code, "exit code; it said:\n{}{}", self.stdout, self.stderr);
+        assert_eq!(self.exit, code, "wrong exit code; the output:\n{}{}", self.stdout, self.stderr);
         self
     }
 
-    /// Asserts that it said each of these.
+    /// Asserts that standard error contains each of these texts.
     #[track_caller]
-    pub fn says(self, texts: &[&str]) -> Self {
+    pub fn prints(self, texts: &[&str]) -> Self {
         for text in texts {
-            assert!(self.stderr.contains(text), "never said {text:?}; it said:\n{}", self.stderr);
+            assert!(self.stderr.contains(text), "{text:?} is not in:\n{}", self.stderr);
         }
         self
     }
 
-    /// Asserts that it said none of these.
+    /// Asserts that standard error contains none of these texts. The script prints each command
+    /// before it runs it, so a text can be a command that was not run.
     #[track_caller]
-    pub fn never_says(self, texts: &[&str]) -> Self {
+    pub fn never_prints(self, texts: &[&str]) -> Self {
         for text in texts {
-            assert!(!self.stderr.contains(text), "said {text:?}; it said:\n{}", self.stderr);
+            assert!(!self.stderr.contains(text), "{text:?} is in:\n{}", self.stderr);
         }
         self
     }

@@ -1,4 +1,4 @@
-//! An account on Amazon ECR, of a test's own: moto, a registry, and `front` before them.
+//! A fake Amazon ECR account for one test: moto, a registry, and `front` as their proxy.
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
@@ -11,40 +11,40 @@ use tempfile::TempDir;
 
 use crate::front::{Front, REGION};
 
-/// Longer than anything takes that ends at all, even on a busy machine.
+/// The limit for every wait: longer than any event takes, even on a busy machine.
 pub const LONG: Duration = Duration::from_mins(2);
 
-/// The user AWS with the password that moto gives for every account
-/// (`123456789012-auth-token`), and with another one.
+/// The user AWS with moto's password for every account (`123456789012-auth-token`), and with
+/// another one.
 const LOGIN: &str = "AWS:$2b$04$ELXaMtASu6b5gaPr6zAfQ..yb3i4iBpGJpw95r6DpgP8GG3TSMnPG";
 const OTHER_LOGIN: &str = "AWS:$2b$04$zPetsktwkTuJBVdxIocKK.XPK0GtuZkxghcsHFyy8nfZTrIXY7bXa";
 
-/// What `.ci/tools-publish` has installed.
+/// Returns the folder of the tools that `.ci/tools-publish` installs.
 pub fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("target/publish-tools")
 }
 
-/// `PATH` with Amazon's command line first.
+/// Returns `PATH` with the AWS CLI first.
 pub fn path() -> String {
     let path = std::env::var("PATH").expect("a path");
     format!("{}:{path}", tools().join("venv/bin").display())
 }
 
-/// The account, until it is dropped.
+/// The account. Dropping it stops its servers.
 pub struct Cloud {
     pub front: Front,
-    /// Kept until the account goes.
+    /// Dropped with the account.
     _servers: [Service; 2],
     _folder: TempDir,
 }
 
 impl Cloud {
-    /// An account with nothing in it.
+    /// Starts an empty account.
     pub fn start() -> Self {
         Self::with_login(LOGIN)
     }
 
-    /// One whose registry does not take the password that the API gives.
+    /// Starts an account with a registry that rejects the password of the API.
     pub fn that_refuses_the_login() -> Self {
         Self::with_login(OTHER_LOGIN)
     }
@@ -74,7 +74,7 @@ impl Cloud {
         Self { front, _servers: [moto, registry], _folder: folder }
     }
 
-    /// The variables of somebody with rights to this account.
+    /// Returns the environment that gives a program access to this account.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
@@ -84,16 +84,17 @@ impl Cloud {
         ]
     }
 
-    /// What the API says of a repository.
+    /// Returns the API's description of a repository.
     pub fn repository(&self, region: &str, name: &str) -> Value {
-        let asked = json!({"repositoryNames": [name]});
-        self.front.elsewhere().ask(region, "DescribeRepositories", &asked)["repositories"][0].take()
+        let request = json!({"repositoryNames": [name]});
+        let mut found = self.front.other_user().call(region, "DescribeRepositories", &request);
+        found["repositories"][0].take()
     }
 
-    /// The digest of a tag in the API; none if there is no such tag.
+    /// Returns the digest of a tag in the API; `None` if the tag does not exist.
     pub fn digest(&self, repository: &str, tag: &str) -> Option<String> {
-        let asked = json!({"repositoryName": repository});
-        let images = self.front.elsewhere().ask(REGION, "DescribeImages", &asked);
+        let request = json!({"repositoryName": repository});
+        let images = self.front.other_user().call(REGION, "DescribeImages", &request);
         let images = images["imageDetails"].as_array().expect("a list").clone();
         let found = images.iter().find(|image| {
             image["imageTags"].as_array().is_some_and(|tags| tags.contains(&tag.into()))
@@ -101,13 +102,13 @@ impl Cloud {
         found.map(|image| image["imageDigest"].as_str().expect("a digest").to_owned())
     }
 
-    /// A manifest in the registry and its digest.
+    /// Returns the digest and content of a manifest in the registry.
     pub fn manifest(&self, repository: &str, reference: &str) -> (String, Value) {
         let (digest, manifest) = self.front.stored(&format!("{repository}/manifests/{reference}"));
         (digest, serde_json::from_slice(&manifest).expect("JSON"))
     }
 
-    /// The labels of an image in the registry.
+    /// Returns the labels of an image in the registry.
     pub fn labels(&self, repository: &str, manifest: &Value) -> Value {
         let config = manifest["config"]["digest"].as_str().expect("a config");
         let (_, config) = self.front.stored(&format!("{repository}/blobs/{config}"));
@@ -115,12 +116,12 @@ impl Cloud {
         config["config"]["Labels"].clone()
     }
 
-    /// The requests that change what is in the account.
+    /// Returns all requests that change the account.
     pub fn changes(&self) -> Vec<String> {
         let changing = |request: &String| {
             let verb = request.split(' ').next().expect("a word");
             ["CreateRepository", "PutImage", "POST", "PUT", "PATCH"].contains(&verb)
-                // STS is asked with a POST.
+                // Requests to STS are POSTs as well.
                 && request != "POST /"
         };
         self.front.log().into_iter().filter(changing).collect()
@@ -142,34 +143,34 @@ impl Drop for Cloud {
     }
 }
 
-/// A server in a process of its own.
+/// A server process.
 struct Service {
     child: Child,
     address: SocketAddr,
 }
 
 impl Service {
-    /// Starts it, and waits until its log tells where it listens.
-    fn start(command: &mut Command, log: &Path, announces: &str) -> Self {
+    /// Starts the server, and waits until its log has the address.
+    fn start(command: &mut Command, log: &Path, announcement: &str) -> Self {
         let file = File::create(log).expect("a file");
         let child = command
             .stdin(Stdio::null())
             .stdout(file.try_clone().expect("a file"))
             .stderr(file)
             .spawn()
-            .expect("make test-publish has installed it");
+            .expect("a server that make test-publish installs");
         let mut service = Self { child, address: ([127, 0, 0, 1], 0).into() };
         let deadline = Instant::now() + LONG;
         loop {
-            let said = fs::read_to_string(log).expect("a log");
-            let place = said.split(announces).nth(1).and_then(|rest| {
+            let text = fs::read_to_string(log).expect("a log");
+            let address = text.split(announcement).nth(1).and_then(|rest| {
                 rest.split_once(|end: char| end != '.' && end != ':' && !end.is_ascii_digit())
             });
-            if let Some((place, _)) = place {
-                service.address = place.parse().expect("an address");
+            if let Some((address, _)) = address {
+                service.address = address.parse().expect("an address");
                 return service;
             }
-            assert!(Instant::now() < deadline, "never listened:\n{said}");
+            assert!(Instant::now() < deadline, "the server does not listen:\n{text}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }

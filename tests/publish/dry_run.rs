@@ -1,11 +1,11 @@
-//! `--dry-run`: what it prints is what has to be done, and it does nothing.
+//! `--dry-run` prints the commands that publish an image, and runs none of them.
 
 use crate::checkout::{Buildx, Checkout};
 use crate::cloud::Cloud;
 use crate::front::ALIAS;
 
 #[test]
-fn it_needs_no_credentials_and_no_engine_and_touches_nothing() {
+fn a_dry_run_needs_neither_credentials_nor_an_engine() {
     let checkout = Checkout::new();
     let printed = checkout
         .publish_as_nobody("--dry-run --region eu-central-1 --platforms linux/amd64,linux/arm64")
@@ -28,11 +28,11 @@ fn it_needs_no_credentials_and_no_engine_and_touches_nothing() {
     ] {
         assert!(printed.stdout.contains(command), "no {command:?} in:\n{}", printed.stdout);
     }
-    printed.says(&["nothing was run"]);
+    printed.prints(&["nothing was run"]);
 }
 
 #[test]
-fn what_it_prints_publishes_when_it_is_pasted_into_a_shell() {
+fn the_printed_commands_publish_when_pasted_into_a_shell() {
     let public = format!("{ALIAS}/render-worker");
     for (options, repository) in [("", "render-worker"), ("--public", &public)] {
         let (cloud, checkout) = (Cloud::start(), Checkout::new());

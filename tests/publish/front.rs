@@ -1,8 +1,7 @@
-//! ECR is one service with two faces, and moto's API and Debian's registry are two that
-//! know nothing of each other. This stands in front of both: what is pushed becomes
-//! known to the API, what the API tags is tagged in the registry, and a tag that cannot
-//! be moved is refused to either. It also gives moto, which has no ECR Public, that
-//! service's names. Whatever else it lets through as it is.
+//! A proxy that turns moto's API and Debian's registry into one ECR. Images that are pushed are
+//! added to the API, tags of the API are added to the registry, and immutable tags are rejected in
+//! both. It also translates requests for ECR Public, which moto does not have. All other requests
+//! are forwarded unchanged.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::{Arc, Mutex};
@@ -18,16 +17,16 @@ use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Handle, Runtime};
 
-/// Where the private repositories are.
+/// The region of the private repositories.
 pub const REGION: &str = "eu-central-1";
-/// Where ECR Public is.
+/// The region of ECR Public.
 pub const PUBLIC_REGION: &str = "us-east-1";
-/// The name that ECR Public has given to the account.
+/// The alias of the account in ECR Public.
 pub const ALIAS: &str = "a1b2c3d4";
-/// What moto makes the login with; `cloud` tells it to the registry.
+/// The Authorization header for moto's login, which `cloud` configures in the registry.
 const LOGIN: &str = "Basic QVdTOjEyMzQ1Njc4OTAxMi1hdXRoLXRva2Vu";
 
-/// The manifests that the registry may answer with.
+/// The accepted manifest types.
 const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, \
     application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json";
@@ -35,12 +34,12 @@ const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
 const ECR: &str = "AmazonEC2ContainerRegistry_V20150921";
 const ECR_PUBLIC: &str = "SpencerFrontendService";
 
-type Answer = Response<Full<Bytes>>;
-type Errand = Box<dyn FnOnce() + Send>;
+type Reply = Response<Full<Bytes>>;
+type Hook = Box<dyn FnOnce() + Send>;
 
-/// The stand-in, which serves until it is dropped.
+/// The proxy. Dropping it stops it.
 pub struct Front {
-    /// Where both services are reached.
+    /// The address of both services.
     pub address: SocketAddr,
     state: Arc<State>,
     runtime: Option<Runtime>,
@@ -51,7 +50,7 @@ struct State {
     moto: SocketAddr,
     registry: SocketAddr,
     log: Mutex<Vec<String>>,
-    errands: Mutex<Vec<(String, Errand)>>,
+    hooks: Mutex<Vec<(String, Hook)>>,
     denied: Mutex<Vec<String>>,
 }
 
@@ -66,22 +65,22 @@ impl Front {
             moto,
             registry,
             log: Mutex::default(),
-            errands: Mutex::default(),
+            hooks: Mutex::default(),
             denied: Mutex::default(),
         });
         runtime.spawn(accept(listener, Arc::clone(&state)));
         Self { address, state, runtime: Some(runtime) }
     }
 
-    /// Every request so far: `CreateRepository` of the API, `PUT /v2/…` of the registry.
+    /// Returns all requests so far, such as `CreateRepository` (API) or `PUT /v2/…` (registry).
     pub fn log(&self) -> Vec<String> {
         self.state.log.lock().expect("no panic").clone()
     }
 
-    /// Does something when a request that ends so has come, before it is carried out.
-    pub fn just_before(&self, request: &str, errand: impl FnOnce() + Send + 'static) {
-        let errand = (request.to_owned(), Box::new(errand) as Errand);
-        self.state.errands.lock().expect("no panic").push(errand);
+    /// Runs a hook before the next request that ends with `request` is forwarded.
+    pub fn just_before(&self, request: &str, hook: impl FnOnce() + Send + 'static) {
+        let hook = (request.to_owned(), Box::new(hook) as Hook);
+        self.state.hooks.lock().expect("no panic").push(hook);
     }
 
     /// Denies these requests from now on.
@@ -89,59 +88,59 @@ impl Front {
         self.state.denied.lock().expect("no panic").push(request.to_owned());
     }
 
-    /// Somebody else with rights to the account, who can act in an errand.
-    pub fn elsewhere(&self) -> Elsewhere {
-        let runtime = self.runtime.as_ref().expect("a runtime until now");
-        Elsewhere { state: Arc::clone(&self.state), runtime: runtime.handle().clone() }
+    /// Returns another user of the account, who can act in a hook.
+    pub fn other_user(&self) -> OtherUser {
+        let runtime = self.runtime.as_ref().expect("a runtime until the drop");
+        OtherUser { state: Arc::clone(&self.state), runtime: runtime.handle().clone() }
     }
 
-    /// What the registry has at a place below `/v2/`, and its digest.
-    pub fn stored(&self, place: &str) -> (String, Bytes) {
-        let request = Request::get(format!("/v2/{place}"))
+    /// Returns the digest and content of a path below `/v2/` in the registry.
+    pub fn stored(&self, path: &str) -> (String, Bytes) {
+        let request = Request::get(format!("/v2/{path}"))
             .header(HOST, self.state.registry.to_string())
             .header(AUTHORIZATION, LOGIN)
             .header(ACCEPT, MANIFESTS)
             .body(Bytes::new())
             .expect("a request");
-        let runtime = self.runtime.as_ref().expect("a runtime until now");
+        let runtime = self.runtime.as_ref().expect("a runtime until the drop");
         let registry = self.state.registry;
         runtime.block_on(async {
-            let (head, body) = forward(registry, request).await.expect("an answer").into_parts();
-            assert!(head.status.is_success(), "{place}: {}", head.status);
+            let (head, body) = forward(registry, request).await.expect("a response").into_parts();
+            assert!(head.status.is_success(), "{path}: {}", head.status);
             (text(&head.headers["docker-content-digest"]), whole(body).await)
         })
     }
 
-    /// Denies nothing any more.
+    /// Denies no more requests.
     pub fn allow_all(&self) {
         self.state.denied.lock().expect("no panic").clear();
     }
 }
 
-/// Somebody else with rights to the account.
-pub struct Elsewhere {
+/// Another user of the account.
+pub struct OtherUser {
     state: Arc<State>,
     runtime: Handle,
 }
 
-impl Elsewhere {
-    /// Asks the API for something, which must go well.
-    pub fn ask(&self, region: &str, operation: &str, asked: &Value) -> Value {
-        let asking = self.state.ask_moto(region, operation, asked);
-        let (status, answer) = self.runtime.block_on(asking).expect("an answer");
-        assert!(status.is_success(), "{operation}: {answer}");
-        answer
+impl OtherUser {
+    /// Calls an operation of the API with success.
+    pub fn call(&self, region: &str, operation: &str, request: &Value) -> Value {
+        let call = self.state.call_moto(region, operation, request);
+        let (status, response) = self.runtime.block_on(call).expect("a response");
+        assert!(status.is_success(), "{operation}: {response}");
+        response
     }
 
-    /// Makes a repository.
-    pub fn make_repository(&self, name: &str) {
-        self.ask(REGION, "CreateRepository", &json!({"repositoryName": name}));
+    /// Creates a repository.
+    pub fn create_repository(&self, name: &str) {
+        self.call(REGION, "CreateRepository", &json!({"repositoryName": name}));
     }
 
-    /// Puts a tag on an image.
+    /// Adds a tag to an image.
     pub fn tag(&self, repository: &str, digest: &str, tag: &str) {
-        let asked = json!({"repositoryName": repository, "imageIds": [{"imageDigest": digest}]});
-        let found = self.ask(REGION, "BatchGetImage", &asked);
+        let request = json!({"repositoryName": repository, "imageIds": [{"imageDigest": digest}]});
+        let found = self.call(REGION, "BatchGetImage", &request);
         let manifest = found["images"][0]["imageManifest"].as_str().expect("a manifest");
         let parsed: Value = serde_json::from_str(manifest).expect("JSON");
         let image = json!({
@@ -151,15 +150,15 @@ impl Elsewhere {
             "imageManifest": manifest,
             "imageManifestMediaType": parsed["mediaType"],
         });
-        self.ask(REGION, "PutImage", &image);
+        self.call(REGION, "PutImage", &image);
         let tagging = self.state.tag_in_registry(false, &image);
-        self.runtime.block_on(tagging).expect("an answer");
+        self.runtime.block_on(tagging).expect("a response");
     }
 }
 
 impl Drop for Front {
     fn drop(&mut self) {
-        self.runtime.take().expect("a runtime until now").shutdown_background();
+        self.runtime.take().expect("a runtime until the drop").shutdown_background();
     }
 }
 
@@ -168,25 +167,25 @@ async fn accept(listener: StdListener, state: Arc<State>) {
     while let Ok((stream, _)) = listener.accept().await {
         let state = Arc::clone(&state);
         tokio::spawn(async move {
-            let answer = service_fn(|request| State::answer(Arc::clone(&state), request));
+            let respond = service_fn(|request| State::respond(Arc::clone(&state), request));
             let http = hyper::server::conn::http1::Builder::new();
-            // A client may go when it likes.
-            drop(http.serve_connection(TokioIo::new(stream), answer).await);
+            // Fails if the client closes the connection.
+            drop(http.serve_connection(TokioIo::new(stream), respond).await);
         });
     }
 }
 
 impl State {
-    async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, hyper::Error> {
+    async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Result<Reply, hyper::Error> {
         let (head, body) = request.into_parts();
         let body = body.collect().await?.to_bytes();
         let request = Request::from_parts(head, body);
         let name = name_of(&request);
         self.log.lock().expect("no panic").push(name.clone());
-        self.run_errands(&name).await;
+        self.run_hooks(&name).await;
         if self.denied.lock().expect("no panic").contains(&name) {
-            let body = json!({"__type": "AccessDeniedException", "message": "no, says the test"});
-            return Ok(answer(StatusCode::BAD_REQUEST, &body));
+            let body = json!({"__type": "AccessDeniedException", "message": "denied by the test"});
+            return Ok(reply(StatusCode::BAD_REQUEST, &body));
         }
         if request.uri().path().starts_with("/v2/") {
             self.registry(request).await
@@ -195,19 +194,19 @@ impl State {
         }
     }
 
-    /// Each in a thread where it may take its time, and send requests of its own.
-    async fn run_errands(&self, name: &str) {
-        let mine: Vec<_> = {
-            let mut errands = self.errands.lock().expect("no panic");
-            errands.extract_if(.., |(request, _)| name.ends_with(request.as_str())).collect()
+    /// Runs the hooks of a request, on threads where they may block and send requests.
+    async fn run_hooks(&self, name: &str) {
+        let matching: Vec<_> = {
+            let mut hooks = self.hooks.lock().expect("no panic");
+            hooks.extract_if(.., |(request, _)| name.ends_with(request.as_str())).collect()
         };
-        for (_, errand) in mine {
-            tokio::task::spawn_blocking(errand).await.expect("an errand that goes well");
+        for (_, hook) in matching {
+            tokio::task::spawn_blocking(hook).await.expect("a hook without a panic");
         }
     }
 
-    /// A request to the registry. A manifest that is put under a tag is one to ECR, too.
-    async fn registry(&self, request: Request<Bytes>) -> Result<Answer, hyper::Error> {
+    /// Handles a request to the registry. A tagged manifest is also added to the API.
+    async fn registry(&self, request: Request<Bytes>) -> Result<Reply, hyper::Error> {
         let path = request.uri().path().to_owned();
         let tagged = path
             .strip_prefix("/v2/")
@@ -219,8 +218,8 @@ impl State {
         let public = repository.strip_prefix(&format!("{ALIAS}/"));
         let region = if public.is_some() { PUBLIC_REGION } else { REGION };
         let repository = public.unwrap_or(repository);
-        if let Some(refusal) = self.refusal(region, repository, tag).await? {
-            return Ok(refusal);
+        if let Some(rejection) = self.rejection(region, repository, tag).await? {
+            return Ok(rejection);
         }
         let manifest = request.body().clone();
         let media_type = request.headers()[CONTENT_TYPE].clone();
@@ -234,29 +233,29 @@ impl State {
                 "imageManifest": std::str::from_utf8(&manifest).expect("JSON"),
                 "imageManifestMediaType": text(&media_type),
             });
-            let (status, answer) = self.ask_moto(region, "PutImage", &image).await?;
-            assert!(status.is_success(), "moto does not take an image: {answer}");
+            let (status, response) = self.call_moto(region, "PutImage", &image).await?;
+            assert!(status.is_success(), "moto rejects an image: {response}");
         }
         Ok(stored)
     }
 
-    /// How ECR refuses an image that is pushed: where there is no repository for it,
-    /// or the tag is there and cannot be moved.
-    async fn refusal(
+    /// Returns ECR's error for a push if the repository does not exist, or if the tag exists and is
+    /// immutable.
+    async fn rejection(
         &self,
         region: &str,
         repository: &str,
         tag: &str,
-    ) -> Result<Option<Answer>, hyper::Error> {
-        let asked = json!({"repositoryNames": [repository]});
-        let (status, found) = self.ask_moto(region, "DescribeRepositories", &asked).await?;
+    ) -> Result<Option<Reply>, hyper::Error> {
+        let request = json!({"repositoryNames": [repository]});
+        let (status, found) = self.call_moto(region, "DescribeRepositories", &request).await?;
         if !status.is_success() {
             let message = format!("The repository with name '{repository}' does not exist");
             let errors = json!({"errors": [{"code": "NAME_UNKNOWN", "message": message}]});
-            return Ok(Some(answer(StatusCode::NOT_FOUND, &errors)));
+            return Ok(Some(reply(StatusCode::NOT_FOUND, &errors)));
         }
-        let asked = json!({"repositoryName": repository, "imageIds": [{"imageTag": tag}]});
-        let (status, _) = self.ask_moto(region, "DescribeImages", &asked).await?;
+        let request = json!({"repositoryName": repository, "imageIds": [{"imageTag": tag}]});
+        let (status, _) = self.call_moto(region, "DescribeImages", &request).await?;
         if !status.is_success() || found["repositories"][0]["imageTagMutability"] == "MUTABLE" {
             return Ok(None);
         }
@@ -265,21 +264,21 @@ impl State {
              cannot be overwritten because the tag is immutable."
         );
         let errors = json!({"errors": [{"code": "TAG_INVALID", "message": message}]});
-        Ok(Some(answer(StatusCode::BAD_REQUEST, &errors)))
+        Ok(Some(reply(StatusCode::BAD_REQUEST, &errors)))
     }
 
-    /// A request to the API. An image that is put there is put into the registry, too.
-    async fn api(&self, mut request: Request<Bytes>) -> Result<Answer, hyper::Error> {
-        let public = speaks_public(&mut request);
+    /// Handles a request to the API. An image that is tagged there is also tagged in the registry.
+    async fn api(&self, mut request: Request<Bytes>) -> Result<Reply, hyper::Error> {
+        let public = translate_public(&mut request);
         let name = name_of(&request);
-        let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let image: Value = serde_json::from_slice(request.body()).unwrap_or_default();
         let (mut head, body) = forward(self.moto, request).await?.into_parts();
         if name == "PutImage" && head.status.is_success() {
-            self.tag_in_registry(public, &asked).await?;
+            self.tag_in_registry(public, &image).await?;
         }
         let mut body = whole(body).await;
         if public && name == "GetAuthorizationToken" {
-            // There the one login is not in a list.
+            // ECR Public returns the login itself, ECR a list with one.
             let mut login: Value = serde_json::from_slice(&body).expect("JSON");
             login["authorizationData"] = login["authorizationData"][0].take();
             body = login.to_string().into();
@@ -297,41 +296,40 @@ impl State {
     async fn tag_in_registry(&self, public: bool, image: &Value) -> Result<(), hyper::Error> {
         let field = |name: &str| image[name].as_str().expect("a field of an image").to_owned();
         let path = if public { format!("{ALIAS}/") } else { String::new() };
-        let place =
-            format!("/v2/{path}{}/manifests/{}", field("repositoryName"), field("imageTag"));
-        let request = Request::put(place)
+        let path = format!("/v2/{path}{}/manifests/{}", field("repositoryName"), field("imageTag"));
+        let request = Request::put(path)
             .header(HOST, self.registry.to_string())
             .header(AUTHORIZATION, LOGIN)
             .header(CONTENT_TYPE, field("imageManifestMediaType"))
             .body(Bytes::from(field("imageManifest")))
             .expect("a request");
         let stored = forward(self.registry, request).await?;
-        assert!(stored.status().is_success(), "the registry does not take {image}");
+        assert!(stored.status().is_success(), "the registry rejects {image}");
         assert_eq!(text(&stored.headers()["docker-content-digest"]), field("imageDigest"));
         Ok(())
     }
 
-    async fn ask_moto(
+    async fn call_moto(
         &self,
         region: &str,
         operation: &str,
-        asked: &Value,
+        request: &Value,
     ) -> Result<(StatusCode, Value), hyper::Error> {
         let signature =
             format!("AWS4-HMAC-SHA256 Credential=TEST/20260101/{region}/ecr/aws4_request");
-        let request = Request::post("/")
+        let call = Request::post("/")
             .header(HOST, self.moto.to_string())
             .header(AUTHORIZATION, signature)
             .header(CONTENT_TYPE, "application/x-amz-json-1.1")
             .header("x-amz-target", format!("{ECR}.{operation}"))
-            .body(Bytes::from(asked.to_string()))
+            .body(Bytes::from(request.to_string()))
             .expect("a request");
-        let (head, body) = forward(self.moto, request).await?.into_parts();
+        let (head, body) = forward(self.moto, call).await?.into_parts();
         Ok((head.status, serde_json::from_slice(&whole(body).await).unwrap_or_default()))
     }
 }
 
-/// What a request is called in the log.
+/// Returns the name of a request in the log.
 fn name_of(request: &Request<Bytes>) -> String {
     match request.headers().get("x-amz-target") {
         Some(target) => text(target).rsplit('.').next().expect("a name").to_owned(),
@@ -339,8 +337,8 @@ fn name_of(request: &Request<Bytes>) -> String {
     }
 }
 
-/// Whether a request is to ECR Public; it is made one to ECR.
-fn speaks_public(request: &mut Request<Bytes>) -> bool {
+/// Turns a request for ECR Public into one for ECR. Returns whether it was one.
+fn translate_public(request: &mut Request<Bytes>) -> bool {
     let mut rename = |header: &'static str, from: &str, to: &str| {
         let headers: &mut HeaderMap = request.headers_mut();
         let Some(value) = headers.get(header).map(text) else { return false };
@@ -360,9 +358,9 @@ fn text(value: &HeaderValue) -> String {
     value.to_str().expect("text").to_owned()
 }
 
-/// Sends a request on to another server.
-async fn forward(server: SocketAddr, request: Request<Bytes>) -> Result<Answer, hyper::Error> {
-    let stream = TcpStream::connect(server).await.expect("a server that is there");
+/// Forwards a request to another server.
+async fn forward(server: SocketAddr, request: Request<Bytes>) -> Result<Reply, hyper::Error> {
+    let stream = TcpStream::connect(server).await.expect("a running server");
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
     let serving = tokio::spawn(connection);
@@ -377,10 +375,10 @@ async fn forward(server: SocketAddr, request: Request<Bytes>) -> Result<Answer, 
     Ok(Response::from_parts(head, Full::new(body)))
 }
 
-fn answer(status: StatusCode, body: &Value) -> Answer {
+fn reply(status: StatusCode, body: &Value) -> Reply {
     Response::builder()
         .status(status)
         .header(CONTENT_TYPE, "application/json")
         .body(Full::new(body.to_string().into()))
-        .expect("an answer")
+        .expect("a response")
 }

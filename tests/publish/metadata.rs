@@ -1,10 +1,10 @@
-//! `deploy/metadata`: where an image comes from.
+//! `deploy/metadata`: the origin of an image.
 
 use std::fs;
 
 use crate::checkout::Checkout;
 
-/// What it prints, with these variables.
+/// Returns the lines that it prints with these variables.
 fn metadata(checkout: &Checkout, variables: &[(&'static str, &str)]) -> Vec<String> {
     let mut script = checkout.script("deploy/metadata");
     for (name, value) in variables {
@@ -14,11 +14,11 @@ fn metadata(checkout: &Checkout, variables: &[(&'static str, &str)]) -> Vec<Stri
 }
 
 #[test]
-fn git_and_the_package_tell_it() {
+fn the_metadata_comes_from_git_and_cargo_toml() {
     let checkout = Checkout::new();
-    let told = metadata(&checkout, &[("SOURCE_DATE_EPOCH", "1700000000")]);
+    let printed = metadata(&checkout, &[("SOURCE_DATE_EPOCH", "1700000000")]);
     assert_eq!(
-        told,
+        printed,
         [
             "VERSION=0.1.0",
             &format!("REVISION={}", checkout.revision()),
@@ -29,7 +29,7 @@ fn git_and_the_package_tell_it() {
 }
 
 #[test]
-fn a_revision_is_dirty_when_tracked_files_differ() {
+fn a_revision_is_dirty_if_tracked_files_are_modified() {
     let checkout = Checkout::new();
     checkout.git("tag v0.1.0");
     assert_eq!(metadata(&checkout, &[])[1], format!("REVISION={}", checkout.revision()));
@@ -40,9 +40,9 @@ fn a_revision_is_dirty_when_tracked_files_differ() {
 }
 
 #[test]
-fn a_revision_is_dirty_when_untracked_files_would_be_in_the_image() {
+fn a_revision_is_dirty_if_untracked_files_would_be_in_the_image() {
     let checkout = Checkout::new();
-    // Somebody who does not care to see such files cares about the image nevertheless.
+    // This setting only hides untracked files in `git status`.
     checkout.git("config status.showUntrackedFiles no");
     for (file, dirt) in [
         ("notes", ""),
@@ -55,14 +55,14 @@ fn a_revision_is_dirty_when_untracked_files_would_be_in_the_image() {
         let path = checkout.root().join(file);
         fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
         fs::write(&path, "not tracked").expect("a file");
-        let told = metadata(&checkout, &[]);
-        assert_eq!(told[1], format!("REVISION={}{dirt}", checkout.revision()), "{file}");
-        fs::remove_file(path).expect("a file that goes");
+        let printed = metadata(&checkout, &[]);
+        assert_eq!(printed[1], format!("REVISION={}{dirt}", checkout.revision()), "{file}");
+        fs::remove_file(path).expect("a removable file");
     }
 }
 
 #[test]
-fn ci_knows_the_branch_of_a_bare_commit() {
+fn the_branch_of_a_detached_commit_comes_from_variables_of_ci() {
     let checkout = Checkout::new();
     checkout.git("checkout --quiet --detach");
     for (variables, branch) in [
@@ -79,21 +79,21 @@ fn ci_knows_the_branch_of_a_bare_commit() {
 }
 
 #[test]
-fn what_is_set_in_the_environment_wins() {
+fn variables_override_the_metadata() {
     let set = [("VERSION", "9.9.9"), ("REVISION", "r"), ("BRANCH", "b"), ("CREATED", "c")];
-    let told = metadata(&Checkout::new(), &set);
-    assert_eq!(told, ["VERSION=9.9.9", "REVISION=r", "BRANCH=b", "CREATED=c"]);
+    let printed = metadata(&Checkout::new(), &set);
+    assert_eq!(printed, ["VERSION=9.9.9", "REVISION=r", "BRANCH=b", "CREATED=c"]);
 }
 
 #[test]
-fn outside_of_a_git_checkout_it_says_what_to_set() {
+fn outside_of_a_git_checkout_the_error_names_the_variables_to_set() {
     let checkout = Checkout::new();
-    fs::remove_dir_all(checkout.root().join(".git")).expect("a folder that goes");
+    fs::remove_dir_all(checkout.root().join(".git")).expect("a removable folder");
     let ceiling = checkout.root().parent().expect("a parent").display().to_string();
     let script = || checkout.script("deploy/metadata").env("GIT_CEILING_DIRECTORIES", &ceiling);
-    script().run().exits(1).says(&["not a git repository", "set REVISION", "BRANCH"]);
+    script().run().exits(1).prints(&["not a git repository", "set REVISION", "BRANCH"]);
 
-    let told = script().env("REVISION", "r").run().exits(0);
-    assert!(told.stdout.contains("\nREVISION=r\nBRANCH=\n"), "{}", told.stdout);
-    assert_eq!(told.stderr, "");
+    let run = script().env("REVISION", "r").run().exits(0);
+    assert!(run.stdout.contains("\nREVISION=r\nBRANCH=\n"), "{}", run.stdout);
+    assert_eq!(run.stderr, "");
 }

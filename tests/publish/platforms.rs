@@ -1,4 +1,4 @@
-//! Which builder makes the image, and for which architectures.
+//! The builder and the architectures of an image.
 
 use crate::checkout::{Buildx, Checkout};
 use crate::cloud::Cloud;
@@ -6,7 +6,7 @@ use crate::cloud::Cloud;
 const NAME: &str = "render-worker";
 
 #[test]
-fn a_builder_for_both_architectures_makes_one_image_of_them() {
+fn a_builder_for_both_architectures_makes_one_multi_platform_image() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     checkout.buildx(&Buildx::ForBoth);
     let published = checkout.publish(&cloud, "").run().exits(0);
@@ -29,12 +29,12 @@ fn a_builder_for_both_architectures_makes_one_image_of_them() {
     }
     let before = cloud.changes();
     let refused = checkout.publish(&cloud, "--platforms linux/arm64 --version 0.1.7").run();
-    refused.exits(3).says(&[&digest, "is for linux/amd64,linux/arm64, not for linux/arm64"]);
+    refused.exits(3).prints(&[&digest, "is for linux/amd64,linux/arm64, not for linux/arm64"]);
     assert_eq!(cloud.changes(), before);
 }
 
 #[test]
-fn without_one_the_image_is_for_this_machine_and_that_is_said() {
+fn without_such_a_builder_the_image_is_for_this_machine_with_a_note() {
     for which in [Buildx::Missing, Buildx::OfTheEngine] {
         let (cloud, checkout) = (Cloud::start(), Checkout::new());
         checkout.buildx(&which);
@@ -42,48 +42,48 @@ fn without_one_the_image_is_for_this_machine_and_that_is_said() {
             .publish(&cloud, "")
             .run()
             .exits(0)
-            .says(&["for this machine's architecture alone", "+ docker build --tag"]);
+            .prints(&["for this machine's architecture only", "+ docker build --tag"]);
         let (_, manifest) = cloud.manifest(NAME, "0.1.0");
         assert!(manifest["config"].is_object(), "{manifest}");
     }
 }
 
 #[test]
-fn platforms_that_were_asked_for_are_built_or_it_is_refused() {
+fn requested_platforms_are_built_or_refused() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     checkout.buildx(&Buildx::OfTheEngine);
-    // One that the engine's builder does not know, and two that it makes one at a time.
+    // An unsupported platform, and two that the engine's builder cannot build together.
     for platforms in ["linux/mips", "linux/amd64,linux/386"] {
         let refused = checkout.publish(&cloud, &format!("--platforms {platforms}")).run();
-        refused.exits(2).says(&[&format!("cannot build for {platforms} here"), "QEMU"]);
+        refused.exits(2).prints(&[&format!("cannot build for {platforms} here"), "QEMU"]);
     }
     assert!(cloud.front.log().is_empty(), "{:?}", cloud.front.log());
 
     let own = match std::env::consts::ARCH {
         "x86_64" => "linux/amd64",
         "aarch64" => "linux/arm64",
-        other => panic!("no such runner yet: {other}"),
+        other => panic!("unsupported architecture: {other}"),
     };
     let published = checkout.publish(&cloud, "").env("PLATFORMS", own).run().exits(0);
-    published.says(&[&format!("+ docker buildx build --platform {own} --tag")]);
+    published.prints(&[&format!("+ docker buildx build --platform {own} --tag")]);
     let (digest, manifest) = cloud.manifest(NAME, "0.1.0");
     assert_eq!(cloud.manifest(NAME, &checkout.tag()).0, digest);
     assert_eq!(cloud.labels(NAME, &manifest)["version"], "0.1.0");
 
     let again = checkout.publish(&cloud, "").env("PLATFORMS", own).run().exits(0);
-    again.says(&["is there already"]);
+    again.prints(&["already exists"]);
 }
 
 #[test]
-fn what_the_user_gives_after_two_hyphens_goes_to_the_build() {
+fn arguments_after_two_hyphens_are_passed_to_the_build() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     checkout.publish(&cloud, "-- --label studio=ours").run().exits(0);
     let (_, manifest) = cloud.manifest(NAME, "0.1.0");
     assert_eq!(cloud.labels(NAME, &manifest)["studio"], "ours");
 
-    // The image that is there may have been built without them.
+    // The existing image may have been built without these arguments.
     let before = cloud.changes();
     let refused = checkout.publish(&cloud, "--version 0.1.7 -- --label studio=theirs").run();
-    refused.exits(3).says(&["without --label studio=theirs", "--repository", "make a commit"]);
+    refused.exits(3).prints(&["without --label studio=theirs", "--repository", "make a commit"]);
     assert_eq!(cloud.changes(), before);
 }

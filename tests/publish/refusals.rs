@@ -1,4 +1,4 @@
-//! What is refused before anything is touched, and what fails at the gate.
+//! Errors before anything is changed.
 
 use std::os::unix::fs::symlink;
 
@@ -6,25 +6,25 @@ use crate::checkout::Checkout;
 use crate::cloud::Cloud;
 
 #[test]
-fn options_and_variables_that_mean_nothing() {
+fn invalid_options_and_variables_are_refused() {
     let checkout = Checkout::new();
-    for (words, said) in [
+    for (options, message) in [
         ("--tag latest", "unknown option: --tag"),
         ("--region", "--region needs a value"),
         ("--dry-run --version 1.0.0+build5 --region eu-west-1", "'1.0.0+build5' cannot be a tag"),
         ("--dry-run", "no region is set"),
     ] {
-        checkout.publish_as_nobody(words).run().exits(2).says(&[said]);
+        checkout.publish_as_nobody(options).run().exits(2).prints(&[message]);
     }
     let perhaps = checkout.publish_as_nobody("").env("DRY_RUN", "perhaps").run();
-    perhaps.exits(2).says(&["DRY_RUN is 'perhaps', which is neither true nor false"]);
+    perhaps.exits(2).prints(&["DRY_RUN is 'perhaps', which is neither true nor false"]);
 }
 
 #[test]
-fn the_manual_names_every_option_and_exit_code() {
+fn the_help_lists_every_option_and_exit_code() {
     let checkout = Checkout::new();
-    let manual = checkout.publish_as_nobody("--help").run().exits(0);
-    for word in [
+    let help = checkout.publish_as_nobody("--help").run().exits(0);
+    for text in [
         "--repository",
         "--region",
         "--public",
@@ -37,12 +37,12 @@ fn the_manual_names_every_option_and_exit_code() {
         "\n  2  ",
         "\n  3  ",
     ] {
-        assert!(manual.stdout.contains(word), "{word:?}");
+        assert!(help.stdout.contains(text), "{text:?}");
     }
 }
 
 #[test]
-fn programs_that_are_missing_are_named_all_at_once() {
+fn all_missing_programs_are_named() {
     let checkout = Checkout::new();
     let bin = tempfile::tempdir().expect("a folder");
     for program in ["bash", "cat", "dirname", "env", "git", "mktemp", "rm", "sed"] {
@@ -53,41 +53,41 @@ fn programs_that_are_missing_are_named_all_at_once() {
         .publish_as_nobody("--region eu-west-1")
         .env("PATH", bin.path().to_str().expect("UTF-8"))
         .run();
-    missing.exits(2).says(&["not installed, or not in PATH: aws docker"]);
+    missing.exits(2).prints(&["not installed, or not in PATH: aws docker"]);
 }
 
 #[test]
-fn an_engine_that_does_not_answer() {
+fn an_engine_that_does_not_respond_is_an_error() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     let refused = checkout.publish(&cloud, "").env("DOCKER_HOST", "unix:///nowhere").run();
-    refused.exits(2).says(&["Docker does not answer", "/nowhere"]);
+    refused.exits(2).prints(&["Docker does not answer", "/nowhere"]);
     assert!(cloud.front.log().is_empty(), "{:?}", cloud.front.log());
 }
 
 #[test]
-fn ecr_public_without_buildx() {
+fn ecr_public_requires_buildx() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
-    checkout.publish(&cloud, "--public").run().exits(2).says(&["docker buildx is not installed"]);
+    checkout.publish(&cloud, "--public").run().exits(2).prints(&["docker buildx is not installed"]);
     assert!(cloud.front.log().is_empty(), "{:?}", cloud.front.log());
 }
 
 #[test]
-fn nobody_is_told_that_aws_does_not_know_them() {
+fn missing_credentials_are_explained() {
     let checkout = Checkout::new();
     let nobody = checkout.publish_as_nobody("--region eu-west-1");
     let nobody = nobody.env("AWS_EC2_METADATA_DISABLED", "true").run();
-    nobody.exits(1).says(&["AWS does not know who asks", "credentials"]);
+    nobody.exits(1).prints(&["AWS does not accept the credentials", "credentials"]);
 }
 
 #[test]
-fn a_login_that_the_registry_refuses() {
+fn a_login_that_the_registry_rejects_is_an_error() {
     let (cloud, checkout) = (Cloud::that_refuses_the_login(), Checkout::new());
     let registry = cloud.front.address.to_string();
     checkout
         .publish(&cloud, "")
         .run()
         .exits(1)
-        .says(&[&format!("cannot log in to {registry}"), "401"])
-        .never_says(&["+ docker build"]);
+        .prints(&[&format!("cannot log in to {registry}"), "401"])
+        .never_prints(&["+ docker build"]);
     assert_eq!(cloud.changes(), ["CreateRepository"]);
 }

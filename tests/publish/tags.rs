@@ -1,23 +1,23 @@
-//! The two tags of an image, the revision and the version: put once, never moved, and
-//! the same wherever a run was broken off and whoever else publishes.
+//! The two tags of an image, revision and version. They are set once and never moved, even if a run
+//! is interrupted or another user publishes at the same time.
 
 use crate::checkout::{Buildx, Checkout};
 use crate::cloud::Cloud;
 
 const NAME: &str = "render-worker";
 
-/// What a run that succeeds prints: one line.
+/// Returns the output of a successful run.
 fn image(cloud: &Cloud, digest: &str) -> String {
     format!("{}/{NAME}@{digest}\n", cloud.front.address)
 }
 
-/// Somebody else who puts a tag on an image in the same moment.
+/// Returns a hook in which another user adds a tag to an image.
 fn tagging(cloud: &Cloud, digest: &str, tag: &str) -> impl FnOnce() + Send + 'static {
-    let (somebody, digest, tag) = (cloud.front.elsewhere(), digest.to_owned(), tag.to_owned());
-    move || somebody.tag(NAME, &digest, &tag)
+    let (other_user, digest, tag) = (cloud.front.other_user(), digest.to_owned(), tag.to_owned());
+    move || other_user.tag(NAME, &digest, &tag)
 }
 
-/// A second commit of which somebody publishes an image as version 0.2.0; its digest.
+/// Publishes an image of a second commit as version 0.2.0. Returns its digest.
 fn another_image(cloud: &Cloud, checkout: &Checkout) -> String {
     checkout.commit();
     checkout.publish(cloud, "--version 0.2.0").run().exits(0);
@@ -27,7 +27,7 @@ fn another_image(cloud: &Cloud, checkout: &Checkout) -> String {
 }
 
 #[test]
-fn the_first_time_an_image_gets_both_and_tells_where_it_comes_from() {
+fn a_new_image_gets_both_tags_and_the_metadata() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     let published = checkout.publish(&cloud, "").env("SOURCE_DATE_EPOCH", "0").run().exits(0);
 
@@ -45,7 +45,7 @@ fn the_first_time_an_image_gets_both_and_tells_where_it_comes_from() {
 }
 
 #[test]
-fn the_revision_is_put_first_and_the_version_last() {
+fn the_revision_tag_is_set_before_the_version_tag() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     checkout.publish(&cloud, "").run().exits(0);
     let changes = cloud.changes();
@@ -54,18 +54,18 @@ fn the_revision_is_put_first_and_the_version_last() {
 }
 
 #[test]
-fn the_password_is_seen_nowhere() {
+fn the_password_is_not_printed() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     checkout
         .publish(&cloud, "")
         .run()
         .exits(0)
-        .says(&["aws ecr get-login-password --region eu-central-1 | docker login"])
-        .never_says(&["auth-token"]);
+        .prints(&["aws ecr get-login-password --region eu-central-1 | docker login"])
+        .never_prints(&["auth-token"]);
 }
 
 #[test]
-fn the_second_time_nothing_is_built_or_changed() {
+fn publishing_again_neither_builds_nor_changes_anything() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     let first = checkout.publish(&cloud, "").run().exits(0);
     let before = cloud.changes();
@@ -73,7 +73,7 @@ fn the_second_time_nothing_is_built_or_changed() {
     assert_eq!(again.stdout, first.stdout);
     assert_eq!(cloud.changes(), before);
     let digest = cloud.digest(NAME, "0.1.0").expect("an image");
-    again.says(&[&format!("0.1.0 is there already: {digest}")]).never_says(&[
+    again.prints(&[&format!("0.1.0 already exists: {digest}")]).never_prints(&[
         "+ docker build",
         "+ docker push",
         "+ aws ecr put-image",
@@ -81,7 +81,7 @@ fn the_second_time_nothing_is_built_or_changed() {
 }
 
 #[test]
-fn a_version_that_is_the_tag_of_its_revision_is_put_once_and_found_again() {
+fn a_version_that_equals_the_revision_tag_is_set_once() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     let words = format!("--version {}", checkout.tag());
     let first = checkout.publish(&cloud, &words).run().exits(0);
@@ -92,7 +92,7 @@ fn a_version_that_is_the_tag_of_its_revision_is_put_once_and_found_again() {
 }
 
 #[test]
-fn a_version_of_another_revision_is_refused_before_anything_is_built() {
+fn a_version_of_another_revision_is_refused_before_the_build() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     checkout.publish(&cloud, "").run().exits(0);
     let theirs = (cloud.digest(NAME, "0.1.0").expect("an image"), checkout.tag());
@@ -102,79 +102,79 @@ fn a_version_of_another_revision_is_refused_before_anything_is_built() {
         .publish(&cloud, "")
         .run()
         .exits(3)
-        .says(&[
-            "0.1.0 is there already and is another image",
+        .prints(&[
+            "0.1.0 already exists and is another image",
             &theirs.0,
             &theirs.1,
             &format!("revision {}, which is not published", checkout.tag()),
             "use --version",
         ])
-        .never_says(&["+ docker build"]);
+        .never_prints(&["+ docker build"]);
     assert_eq!(cloud.changes(), before);
     assert_eq!(cloud.digest(NAME, "0.1.0"), Some(theirs.0));
 }
 
 #[test]
-fn a_version_on_another_image_is_refused_with_both_digests() {
+fn a_version_of_another_published_image_is_refused_with_both_digests() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     let theirs = another_image(&cloud, &checkout);
     checkout.publish(&cloud, "").run().exits(0);
     let ours = cloud.digest(NAME, "0.1.0").expect("an image");
     let before = cloud.changes();
-    checkout.publish(&cloud, "--version 0.2.0").run().exits(3).says(&[&theirs, &ours]);
+    checkout.publish(&cloud, "--version 0.2.0").run().exits(3).prints(&[&theirs, &ours]);
     assert_eq!(cloud.changes(), before);
     assert_eq!(cloud.manifest(NAME, "0.2.0").0, theirs);
 }
 
 #[test]
-fn another_version_of_a_revision_is_put_on_the_same_image() {
+fn another_version_of_a_revision_is_a_tag_of_the_same_image() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     let first = checkout.publish(&cloud, "").run().exits(0);
     let second = checkout.publish(&cloud, "").env("VERSION", "0.1.7").run().exits(0);
     assert_eq!(first.stdout, second.stdout);
     assert_eq!(cloud.manifest(NAME, "0.1.7"), cloud.manifest(NAME, "0.1.0"));
-    second.says(&["is there already"]).never_says(&["+ docker build", "+ docker push"]);
+    second.prints(&["already exists"]).never_prints(&["+ docker build", "+ docker push"]);
 }
 
 #[test]
-fn a_run_that_was_broken_off_is_gone_on_with() {
+fn an_interrupted_run_can_be_continued() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     cloud.front.deny("PutImage");
-    checkout.publish(&cloud, "").run().exits(1).says(&[
+    checkout.publish(&cloud, "").run().exits(1).prints(&[
         "AccessDeniedException",
-        "cannot put tag 0.1.0 on",
+        "cannot set tag 0.1.0 on",
         "Run this again",
     ]);
     let digest = cloud.digest(NAME, &checkout.tag()).expect("an image");
     assert_eq!(cloud.digest(NAME, "0.1.0"), None);
 
     cloud.front.allow_all();
-    let again = checkout.publish(&cloud, "").run().exits(0).never_says(&["+ docker build"]);
+    let again = checkout.publish(&cloud, "").run().exits(0).never_prints(&["+ docker build"]);
     assert_eq!(again.stdout, image(&cloud, &digest));
     assert_eq!(cloud.manifest(NAME, "0.1.0").0, digest);
 }
 
 #[test]
-fn a_build_that_fails_leaves_no_tag() {
+fn a_failed_build_sets_no_tag() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     checkout.write("Dockerfile", "FROM scratch\nCOPY nothing /\n");
     checkout.commit();
-    checkout.publish(&cloud, "").run().exits(1).says(&["no tag was put"]);
+    checkout.publish(&cloud, "").run().exits(1).prints(&["no tag was set"]);
     assert_eq!(cloud.changes(), ["CreateRepository"]);
 }
 
 #[test]
-fn a_push_that_is_denied_leaves_no_tag() {
+fn a_denied_push_sets_no_tag() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     let push = format!("PUT /v2/{NAME}/manifests/{}", checkout.tag());
     cloud.front.deny(&push);
-    checkout.publish(&cloud, "").run().exits(1).says(&["no tag was put"]);
+    checkout.publish(&cloud, "").run().exits(1).prints(&["no tag was set"]);
     assert_eq!(cloud.digest(NAME, &checkout.tag()), None);
     assert_eq!(cloud.digest(NAME, "0.1.0"), None);
 }
 
 #[test]
-fn a_revision_that_somebody_else_pushes_meanwhile_is_taken_as_it_is() {
+fn a_revision_that_another_user_pushes_concurrently_is_used() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     let theirs = another_image(&cloud, &checkout);
     let push = format!("/manifests/{}", checkout.tag());
@@ -183,22 +183,22 @@ fn a_revision_that_somebody_else_pushes_meanwhile_is_taken_as_it_is() {
     assert_eq!(published.stdout, image(&cloud, &theirs));
     assert_eq!(cloud.manifest(NAME, "0.1.0").0, theirs);
     assert_eq!(cloud.manifest(NAME, &checkout.tag()).0, theirs);
-    published.says(&["tag is immutable", "another publisher has put revision", &theirs]);
+    published.prints(&["tag is immutable", "another publisher has pushed revision", &theirs]);
 }
 
 #[test]
-fn a_version_that_somebody_else_puts_on_another_image_meanwhile_is_not_moved() {
+fn a_version_that_another_user_sets_on_another_image_concurrently_is_not_moved() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     let theirs = another_image(&cloud, &checkout);
     cloud.front.just_before("PutImage", tagging(&cloud, &theirs, "0.1.0"));
     let refused = checkout.publish(&cloud, "").run().exits(3);
     let ours = cloud.digest(NAME, &checkout.tag()).expect("an image");
     assert_eq!(cloud.manifest(NAME, "0.1.0").0, theirs);
-    refused.says(&[&theirs, &ours, "never moved"]);
+    refused.prints(&[&theirs, &ours, "never moved"]);
 }
 
 #[test]
-fn a_version_that_somebody_else_puts_on_this_image_meanwhile_is_success() {
+fn a_version_that_another_user_sets_on_this_image_concurrently_is_success() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     cloud.front.deny("PutImage");
     checkout.publish(&cloud, "").run().exits(1);
@@ -210,14 +210,14 @@ fn a_version_that_somebody_else_puts_on_this_image_meanwhile_is_success() {
 }
 
 #[test]
-fn uncommitted_changes_are_published_under_the_version_alone_and_only_if_asked() {
+fn uncommitted_changes_are_published_only_on_request_and_without_a_revision_tag() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     checkout.write("Cargo.toml", "[package]\nname = \"worker\"\nversion = \"0.1.1\"\n");
     let words = format!(
         "uncommitted changes, and the image would not be that of revision {}",
         checkout.tag()
     );
-    checkout.publish(&cloud, "").run().exits(2).says(&[&words, "--allow-dirty"]);
+    checkout.publish(&cloud, "").run().exits(2).prints(&[&words, "--allow-dirty"]);
     assert!(cloud.front.log().is_empty(), "{:?}", cloud.front.log());
 
     checkout.publish(&cloud, "--allow-dirty").run().exits(0);
@@ -226,14 +226,14 @@ fn uncommitted_changes_are_published_under_the_version_alone_and_only_if_asked()
     assert_eq!(labels["revision"], format!("{}-dirty", checkout.revision()));
     assert_eq!(cloud.digest(NAME, &checkout.tag()), None);
 
-    // Another build of uncommitted changes is another image, whatever was changed.
+    // Every build of uncommitted changes counts as another image.
     let again = checkout.publish(&cloud, "").env("ALLOW_DIRTY", "true").run();
-    again.exits(3).says(&[&digest, "a build of uncommitted changes"]);
+    again.exits(3).prints(&[&digest, "a build of uncommitted changes"]);
     assert_eq!(cloud.manifest(NAME, "0.1.1").0, digest);
 }
 
 #[test]
-fn the_real_buildx_leaves_them_as_they_should_be_as_well() {
+fn the_real_buildx_sets_the_same_tags() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
     checkout.buildx(&Buildx::OfTheEngine);
     let published = checkout.publish(&cloud, "").run().exits(0);

@@ -1,64 +1,64 @@
-//! How many requests there were, and how many there may be.
+//! The number of requests and its limit.
 
 use std::collections::BTreeMap;
 
-use crate::fleet::Asked;
+use crate::fleet::Arrival;
 use crate::support::s3_server::Operation;
 
-/// What each worker asks for: these operations so often, and one of these for each frame.
+/// The requests that a worker may make: fixed counts, and one request for each frame.
 pub struct Budget {
     once: &'static [(Kind, usize)],
     each_frame: Kind,
 }
 
-/// What is asked for, by what that costs.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Kind {
-    /// The beginning of the scene file, or the rest.
+    /// Fetches the beginning or the rest of the scene file.
     GetScene,
-    /// The checksum that the store keeps of the whole.
+    /// Reads the checksum of the whole scene file.
     HeadScene,
-    /// Which frames are there?
+    /// Lists existing frames.
     List,
-    /// What did Blender say of the scene in an earlier attempt?
+    /// Fetches the list of the scene's files from an earlier attempt.
     GetDescription,
-    /// What was this frame made from?
+    /// Reads the fingerprint of a frame.
     HeadFrame,
     PutFrame,
-    /// What Blender says of the scene.
+    /// Stores the list of the scene's files.
     PutDescription,
     PutReport,
-    /// What no worker should ask for.
+    /// Anything else, which no worker should need.
     Other,
 }
 
-/// To render everything.
+/// The requests to render all frames.
 pub const FRESH: Budget = Budget {
     once: &[
-        // Its beginning first: often that is enough to know that there is nothing to do.
+        // The beginning first: it is enough if nothing is to be rendered.
         (Kind::GetScene, 2),
         (Kind::HeadScene, 1),
         (Kind::List, 1),
         (Kind::PutDescription, 1),
-        // When the attempt begins and when it ends.
+        // At the beginning and at the end of the attempt.
         (Kind::PutReport, 2),
     ],
     each_frame: Kind::PutFrame,
 };
 
-/// To find that everything is there.
+/// The requests if every frame is already stored.
 pub const RESUMED: Budget = Budget {
     once: &[(Kind::GetScene, 1), (Kind::List, 1), (Kind::GetDescription, 1), (Kind::PutReport, 2)],
     each_frame: Kind::HeadFrame,
 };
 
 impl Kind {
-    fn of(asked: &Asked) -> Self {
-        let key = asked.request.key.as_str();
+    fn of(arrival: &Arrival) -> Self {
+        let key = arrival.request.key.as_str();
         let frame = key.starts_with("out/frames/");
         let description = key.starts_with("out/reports/scene-");
         let report = key.starts_with("out/reports/render-");
-        match asked.request.operation {
+        match arrival.request.operation {
             Operation::ListObjectsV2 => Self::List,
             Operation::GetObject if key == "scene.blend" => Self::GetScene,
             Operation::HeadObject if key == "scene.blend" => Self::HeadScene,
@@ -72,39 +72,39 @@ impl Kind {
     }
 }
 
-/// Asserts that every worker, with so many frames, asked for exactly what it may, and that
-/// no two requests were about the same frame.
-pub fn check(requests: &[Asked], budget: &Budget, frames: usize) {
+/// Asserts that every worker with `frames` frames made exactly the requests of the budget, and that
+/// no frame was requested twice.
+pub fn check(requests: &[Arrival], budget: &Budget, frames: usize) {
     let mut wanted: BTreeMap<Kind, usize> = budget.once.iter().copied().collect();
     wanted.insert(budget.each_frame, frames);
     let mut workers: BTreeMap<usize, BTreeMap<Kind, usize>> = BTreeMap::new();
     let mut of_frames: BTreeMap<&str, usize> = BTreeMap::new();
-    for asked in requests {
-        let kind = Kind::of(asked);
-        *workers.entry(asked.by).or_default().entry(kind).or_default() += 1;
+    for arrival in requests {
+        let kind = Kind::of(arrival);
+        *workers.entry(arrival.worker).or_default().entry(kind).or_default() += 1;
         if kind == budget.each_frame {
-            *of_frames.entry(&asked.request.key).or_default() += 1;
+            *of_frames.entry(&arrival.request.key).or_default() += 1;
         }
     }
     for (index, counts) in &workers {
         assert_eq!(*counts, wanted, "worker {index}");
     }
-    assert_eq!(of_frames.len(), workers.len() * frames, "a frame that nobody asked for");
+    assert_eq!(of_frames.len(), workers.len() * frames, "frames without a request");
 }
 
-/// Prints what was asked for, in all, by a worker and for a frame, and what travelled.
-pub fn print(requests: &[Asked], frames: usize) {
-    let workers = requests.iter().map(|asked| asked.by).max().map_or(1, |last| last + 1);
+/// Prints the requests by purpose: in total, per worker and per frame, and their size.
+pub fn print(requests: &[Arrival], frames: usize) {
+    let workers = requests.iter().map(|arrival| arrival.worker).max().map_or(1, |last| last + 1);
     let mut rows: BTreeMap<Kind, (usize, u64)> = BTreeMap::new();
     let mut all = (0, 0);
-    for asked in requests {
-        let bytes = asked.request.bytes_in + asked.request.bytes_out;
-        for row in [rows.entry(Kind::of(asked)).or_default(), &mut all] {
+    for arrival in requests {
+        let bytes = arrival.request.bytes_in + arrival.request.bytes_out;
+        for row in [rows.entry(Kind::of(arrival)).or_default(), &mut all] {
             row.0 += 1;
             row.1 += bytes;
         }
     }
-    println!("  {:16}{:>8}{:>10}{:>9}{:>13}", "", "in all", "a worker", "a frame", "bytes each");
+    println!("  {:16}{:>8}{:>10}{:>9}{:>13}", "", "total", "per worker", "per frame", "bytes each");
     let line = |name: &str, (count, bytes): (usize, u64)| {
         let share = |of: usize| ratio(count as u64, of as u64);
         let (worker, frame) = (share(workers), share(workers * frames));
@@ -117,7 +117,7 @@ pub fn print(requests: &[Asked], frames: usize) {
     line("all", all);
 }
 
-#[expect(clippy::cast_precision_loss, reason = "to be read by people")]
+#[expect(clippy::cast_precision_loss, reason = "the figures are approximate")]
 fn ratio(count: u64, of: u64) -> f64 {
     count as f64 / of as f64
 }

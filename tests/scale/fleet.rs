@@ -1,4 +1,4 @@
-//! The workers of one array job, all at once.
+//! The workers of one array job.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -15,11 +15,11 @@ use crate::settings::Settings;
 use crate::support::s3_server::{Request, S3Server};
 use crate::support::{frames, ordered_scene, worker};
 
-/// More than is read of a scene file before it is known to be needed, so that fetching the
-/// rest of it is a request of its own.
+/// The size of the scene file in bytes: larger than the first request for it, so that the rest
+/// needs another one.
 const SCENE_BYTES: usize = 1536 * 1024;
 
-/// Waits to be continued, and becomes the program that is named then.
+/// A command that stops itself, and becomes the program in its arguments when continued.
 const GATE: [&str; 4] = ["sh", "-c", r#"kill -STOP $$; exec "$@""#, "gate"];
 
 /// The name of the log in a worker's folder for temporary files.
@@ -31,21 +31,21 @@ pub struct Fleet {
     server: S3Server,
 }
 
-/// When the workers turn to storage.
+/// When the workers make their first request.
 #[derive(Clone, Copy)]
 pub enum Start {
-    /// In the same moment.
+    /// At the same moment.
     Together,
-    /// As children of an array of that size do by themselves.
+    /// With the default jitter of an array of this size.
     Spread { array: usize },
 }
 
-/// A request, and who made it when.
-pub struct Asked {
+/// A request with its worker and its arrival time.
+pub struct Arrival {
     pub request: Request,
     /// The index of the worker.
-    pub by: usize,
-    /// Since the workers were let go.
+    pub worker: usize,
+    /// The time since the workers were started.
     pub after: Duration,
 }
 
@@ -53,7 +53,7 @@ impl Fleet {
     pub fn new(settings: &Settings) -> Self {
         let server = S3Server::start();
         let delay = json!([
-            {"at": "every", "do": "delay", "seconds": settings.pace.as_secs_f64()}
+            {"at": "every", "do": "delay", "seconds": settings.frame_time.as_secs_f64()}
         ]);
         let last = settings.workers * settings.frames;
         let mut scene = ordered_scene(1, last.try_into().expect("not so many frames"), &delay);
@@ -62,9 +62,9 @@ impl Fleet {
         Self { settings: *settings, server }
     }
 
-    /// Starts every worker in the same moment, and waits for the last one. Gives what they
-    /// asked for, in the order in which it arrived.
-    pub fn run(&self, start: Start) -> Vec<Asked> {
+    /// Starts all workers at the same moment, and waits for the last one. Returns their requests in
+    /// order of arrival.
+    pub fn run(&self, start: Start) -> Vec<Arrival> {
         let before = self.server.requests().len();
         let workers: Vec<_> =
             (0..self.settings.workers).map(|index| self.start_at_gate(index, start)).collect();
@@ -74,7 +74,7 @@ impl Fleet {
         }
         let began = Instant::now();
         for (child, _) in &workers {
-            kill(id(child), Signal::SIGCONT).expect("a child that waits");
+            kill(id(child), Signal::SIGCONT).expect("a stopped child");
         }
         for (mut child, folder) in workers {
             let status = child.wait().expect("a child of ours");
@@ -83,11 +83,11 @@ impl Fleet {
         }
         println!("  done after {:.1} s", began.elapsed().as_secs_f64());
         let requests = self.server.requests().into_iter().skip(before);
-        let asked = |request: Request| {
-            let (by, after) = (author(&request), request.started - began);
-            Asked { request, by, after }
+        let arrival = |request: Request| {
+            let (worker, after) = (worker_of(&request), request.started - began);
+            Arrival { request, worker, after }
         };
-        requests.map(asked).collect()
+        requests.map(arrival).collect()
     }
 
     fn start_at_gate(&self, index: usize, start: Start) -> (Child, TempDir) {
@@ -98,26 +98,27 @@ impl Fleet {
             .arg("-f")
             .arg(self.settings.frames.to_string())
             .stand_in_blender()
-            // Python itself, not a wrapper that costs more than all the rest.
+            // The system's Python: a wrapper on PATH may cost more than all the rest.
             .env("PATH", "/usr/bin:/bin")
             .env("AWS_BATCH_JOB_ID", format!("0a1b2c3d-feed:{index}"))
             .env("AWS_BATCH_JOB_ARRAY_INDEX", index.to_string())
-            // The SDK puts it into each request.
+            // The SDK sends it in the User-Agent header.
             .env("AWS_SDK_UA_APP_ID", index.to_string());
         let worker = match start {
             Start::Together => worker.env("START_JITTER", "off"),
             Start::Spread { array } => worker.env("AWS_BATCH_JOB_ARRAY_SIZE", array.to_string()),
         };
-        // Elsewhere each would look through the processes of all.
-        let (mut command, folder) = worker.in_pid_namespace().behind(GATE).into_command();
+        // Otherwise each worker would look through the processes of all workers.
+        let (mut command, folder) = worker.in_pid_namespace().wrapped_in(GATE).into_command();
         let log = File::create(folder.path().join(LOG)).expect("a file for the log");
         let child = command.stdout(Stdio::null()).stderr(log).spawn().expect("a shell");
         (child, folder)
     }
 
-    /// Every frame must be there, and nothing else among them.
+    /// Asserts that exactly the frames of all workers are stored.
     pub fn check_frames(&self) {
-        let last = i32::try_from(self.settings.workers * self.settings.frames).expect("few frames");
+        let last = i32::try_from(self.settings.workers * self.settings.frames)
+            .expect("not so many frames");
         let wanted: BTreeSet<_> =
             (1..=last).map(|frame| format!("out/frames/{}", frames::name(frame))).collect();
         let there: BTreeSet<_> = self.server.keys("out/frames/").into_iter().collect();
@@ -129,10 +130,10 @@ fn id(child: &Child) -> Pid {
     Pid::from_raw(child.id().try_into().expect("a process id"))
 }
 
-/// The worker that made a request, by the application's name in `User-Agent`.
-fn author(request: &Request) -> usize {
+/// Returns the worker of a request, from the application name in `User-Agent`.
+fn worker_of(request: &Request) -> usize {
     let agent = request.header("user-agent").unwrap_or_default();
     let mut words = agent.split(' ').filter_map(|word| word.strip_prefix("app/"));
     let index = words.next().and_then(|index| index.parse().ok());
-    index.unwrap_or_else(|| panic!("whose request is that? {agent:?}"))
+    index.unwrap_or_else(|| panic!("a request without a worker: {agent:?}"))
 }

@@ -1,21 +1,18 @@
-//! `make scale`: many workers of one array job start in the same moment on one S3 server,
-//! and what they ask of it is counted: each frame is stored with one request, and a worker
-//! needs a fixed number beside its frames. When they come is shown with and without their
-//! waiting a random time before they begin.
+//! `make scale`: starts many workers of one array job at the same moment on one S3 server, and
+//! counts their requests: one for each frame, and a fixed number for each worker. It prints the
+//! arrival of the requests over time, with and without the start jitter.
 //!
-//! The worker is the built program, all of them at once; the stand-in for Blender sleeps
-//! where Blender would render. Requests are told apart by the name that each worker gives
-//! its AWS SDK.
+//! The workers are the built program. The stand-in for Blender sleeps instead of rendering. Each
+//! worker's AWS SDK has an application name of its own, which identifies its requests.
 //!
-//! How steep the herd is says less than it seems: so many programs that start on a few
-//! cores wait for these. On machines of their own they would be closer together. Counts do
-//! not depend on that, and only counts are asserted.
+//! The printed peaks are lower than in reality: here the workers share a few cores, while each has
+//! a machine of its own on AWS Batch. Only counts are asserted, which do not depend on that.
 //!
 //! | variable | meaning |
 //! | --- | --- |
-//! | `SCALE_WORKERS` | how many workers (200) |
-//! | `SCALE_FRAMES_PER_JOB` | frames of each (10) |
-//! | `SCALE_FRAME_MILLISECONDS` | how long a frame takes (500) |
+//! | `SCALE_WORKERS` | the number of workers (200) |
+//! | `SCALE_FRAMES_PER_JOB` | the frames of each worker (10) |
+//! | `SCALE_FRAME_MILLISECONDS` | the time per frame in milliseconds (500) |
 #![allow(
     clippy::disallowed_methods,
     clippy::expect_used,
@@ -23,13 +20,13 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test ends by panicking, has an environment of its own, and this one tells how it goes"
+    reason = "a test may panic and reads its environment; this one prints its progress"
 )]
 
-mod arrivals; // when requests came
-mod economy; // how many there were, and how many there may be
-mod fleet; // the workers, all at once
-mod settings; // what the variables say
+mod arrivals; // the arrival times of requests
+mod economy; // the number of requests and its limit
+mod fleet; // the workers
+mod settings; // the environment variables
 #[path = "../support/mod.rs"]
 mod support; // shared with the tests of single behaviours
 
@@ -46,20 +43,20 @@ fn main() {
     allow_many_connections();
     let alone = Fleet::new(&Settings { workers: 1, ..settings });
 
-    println!("\nOne worker alone:");
+    println!("\nOne worker:");
     let requests = alone.run(Start::Together);
     arrivals::print_each(&requests);
     economy::check(&requests, &FRESH, frames);
 
     let fleet = Fleet::new(&settings);
-    println!("\nAll {workers} at once, nobody waits (START_JITTER=off):");
+    println!("\nAll {workers} workers at once, without start jitter (START_JITTER=off):");
     let requests = fleet.run(Start::Together);
     economy::check(&requests, &FRESH, frames);
     economy::print(&requests, frames);
     arrivals::print(&requests);
     fleet.check_frames();
 
-    println!("\nThe same again, with every frame stored:");
+    println!("\nThe same with every frame already stored:");
     let requests = fleet.run(Start::Together);
     economy::check(&requests, &RESUMED, frames);
     economy::print(&requests, frames);
@@ -67,18 +64,18 @@ fn main() {
     fleet.check_frames();
 
     for array in [workers, 10_000.max(workers)] {
-        println!("\nAs {workers} of {array} children, each waits up to 1 ms a child:");
+        println!("\n{workers} of {array} children, with a start jitter of up to 1 ms per child:");
         let fleet = Fleet::new(&settings);
         let requests = fleet.run(Start::Spread { array });
         economy::check(&requests, &FRESH, frames);
         arrivals::print(&requests);
         fleet.check_frames();
     }
-    println!("\nscale: every frame is there, and no request was made that need not be");
+    println!("\nscale: every frame is stored, and there were no unnecessary requests");
 }
 
-/// Each worker has some connections, and the server in this process has as many.
+/// Raises the limit of open files: the server in this process has many connections.
 fn allow_many_connections() {
     let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("a limit");
-    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("a limit that is allowed");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("an allowed limit");
 }

@@ -1,16 +1,16 @@
-//! What the variables say.
+//! The settings, from environment variables.
 
 use std::fmt;
 use std::time::Duration;
 
-/// How much is to be done.
+/// The extent of the test.
 #[derive(Clone, Copy)]
 pub struct Settings {
     pub workers: usize,
-    /// Of each worker.
+    /// The frames of each worker.
     pub frames: usize,
-    /// How long one takes.
-    pub pace: Duration,
+    /// The time per frame.
+    pub frame_time: Duration,
 }
 
 impl Settings {
@@ -18,19 +18,19 @@ impl Settings {
         Self {
             workers: number("SCALE_WORKERS", 200),
             frames: number("SCALE_FRAMES_PER_JOB", 10),
-            pace: Duration::from_millis(number("SCALE_FRAME_MILLISECONDS", 500)),
+            frame_time: Duration::from_millis(number("SCALE_FRAME_MILLISECONDS", 500)),
         }
     }
 }
 
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { workers, frames, pace } = self;
-        write!(f, "{workers} workers, {frames} frames each, {pace:?} a frame")
+        let Self { workers, frames, frame_time } = self;
+        write!(f, "{workers} workers, {frames} frames each, {frame_time:?} per frame")
     }
 }
 
-/// A variable, 1 or more; empty counts as unset.
+/// Reads a number of 1 or more from a variable; empty counts as unset.
 fn number<T: std::str::FromStr + Default + PartialEq>(name: &str, default: T) -> T {
     match std::env::var(name).unwrap_or_default().as_str() {
         "" => default,

@@ -1,5 +1,5 @@
-//! A service of the machine, as containers and instances have them: it hands out
-//! credentials, or tells of the instance.
+//! A fake local HTTP service, such as the credentials endpoint of a container or the metadata
+//! service of an instance.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -7,15 +7,15 @@ use std::sync::mpsc::{Receiver, channel};
 
 use super::LONG;
 
-/// A service on this machine that answers each request, by its first line, with a body
-/// or with 404. Gives its address and the heads of the requests, in lower case.
+/// Starts a service. `answer` maps the first line of a request to the body of the response, or to
+/// 404. Returns the address, and a channel of request heads in lower case.
 pub fn agent(
     answer: impl Fn(&str) -> Option<String> + Send + 'static,
 ) -> (String, Receiver<String>) {
     agent_at("127.0.0.1:0", answer)
 }
 
-/// The same at an address that is known before there is a service.
+/// Starts a service at a given address.
 pub fn agent_at(
     address: &str,
     answer: impl Fn(&str) -> Option<String> + Send + 'static,
@@ -45,7 +45,7 @@ fn serve(mut stream: TcpStream, answer: impl Fn(&str) -> Option<String>) -> Stri
         None => ("404 Not Found", String::new()),
     };
     let length = body.len();
-    // Whoever asked may have gone away.
+    // Fails if the client has closed the connection.
     drop(write!(
         stream,
         "HTTP/1.1 {status}\r\nContent-Length: {length}\r\nX-aws-ec2-metadata-token-ttl-seconds: \

@@ -1,6 +1,6 @@
-//! AWS Batch as the tests need it: it takes jobs, tells of those it has been given to tell of,
-//! and notes what it was asked. Its answers have the shape of those in the AWS Batch API
-//! reference (`SubmitJob`, `DescribeJobs`, `ListJobs`); nothing runs.
+//! A fake AWS Batch: it accepts jobs, describes the jobs that a test has set, and records all
+//! requests. Its responses follow the AWS Batch API reference (`SubmitJob`, `DescribeJobs`,
+//! `ListJobs`). No job runs.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 
 use super::LONG;
 
-/// How many jobs a page of a list has.
+/// The number of jobs on a page of a list.
 const PAGE: usize = 2;
 
-/// The server. It goes on until the tests end.
+/// The server. It runs until the test process ends.
 pub struct BatchServer {
     address: String,
     shared: Arc<(Mutex<State>, Condvar)>,
@@ -23,21 +23,21 @@ pub struct BatchServer {
 
 #[derive(Default)]
 struct State {
-    /// What was asked, by operation, in order.
+    /// All requests in order: operation and body.
     requests: Vec<(String, Value)>,
-    /// As `DescribeJobs` tells of them, by id.
+    /// The jobs by id, in the form that `DescribeJobs` returns.
     jobs: BTreeMap<String, Value>,
-    /// Of which the first one counts that is of the operation.
-    refusals: Vec<Refusal>,
+    /// Errors to return. Of those for an operation, the first one applies.
+    rejections: Vec<Rejection>,
     submitted: u32,
-    /// Whether answers wait.
+    /// Whether responses are held back.
     holds: bool,
 }
 
-/// A request that is not done.
-struct Refusal {
+/// An error to return once.
+struct Rejection {
     operation: &'static str,
-    /// How many requests for it are done before.
+    /// How many requests succeed first.
     after: usize,
     status: u16,
     body: Value,
@@ -58,7 +58,7 @@ impl BatchServer {
         server
     }
 
-    /// What makes it the program's AWS Batch.
+    /// Returns the environment that makes a program use this server.
     pub fn env(&self) -> [(&'static str, String); 4] {
         [
             ("AWS_ENDPOINT_URL_BATCH", format!("http://{}", self.address)),
@@ -68,49 +68,49 @@ impl BatchServer {
         ]
     }
 
-    /// Has it know a job, or know better.
-    pub fn tells(&self, job: Value) {
+    /// Sets the description of a job.
+    pub fn set_job(&self, job: Value) {
         let id = job["jobId"].as_str().expect("an id").to_owned();
         self.state().jobs.insert(id, job);
     }
 
-    /// Has it refuse the next request for an operation that is not refused yet.
-    pub fn refuses(&self, operation: &'static str, status: u16, body: Value) {
-        self.refuses_later(operation, 0, status, body);
+    /// Rejects one request for an operation. Called repeatedly, it rejects as many.
+    pub fn reject_next(&self, operation: &'static str, status: u16, body: Value) {
+        self.reject_after(operation, 0, status, body);
     }
 
-    /// The same, after so many others that are done.
-    pub fn refuses_later(&self, operation: &'static str, after: usize, status: u16, body: Value) {
-        self.state().refusals.push(Refusal { operation, after, status, body });
+    /// Rejects one request for an operation after `after` others have succeeded.
+    pub fn reject_after(&self, operation: &'static str, after: usize, status: u16, body: Value) {
+        self.state().rejections.push(Rejection { operation, after, status, body });
     }
 
-    /// Has all answers wait that are not given yet, or no longer.
-    pub fn holds(&self, holds: bool) {
+    /// Holds back all responses, or releases them.
+    pub fn hold_responses(&self, holds: bool) {
         self.state().holds = holds;
         self.shared.1.notify_all();
     }
 
-    /// What was asked of an operation, in order.
-    pub fn asked(&self, operation: &str) -> Vec<Value> {
+    /// Returns the bodies of the requests for an operation, in order.
+    pub fn requests_for(&self, operation: &str) -> Vec<Value> {
         let state = self.state();
-        let requests = state.requests.iter().filter(|(asked, _)| asked == operation);
+        let requests = state.requests.iter().filter(|(name, _)| name == operation);
         requests.map(|(_, body)| body.clone()).collect()
     }
 
-    /// Every operation that was asked for, in order.
+    /// Returns the operations of all requests, in order.
     pub fn operations(&self) -> Vec<String> {
         self.state().requests.iter().map(|(operation, _)| operation.clone()).collect()
     }
 
-    /// Waits until an operation was asked for once more from now on.
+    /// Waits for the next request for an operation.
     #[track_caller]
-    pub fn is_asked(&self, operation: &str) {
+    pub fn wait_for_request(&self, operation: &str) {
         let deadline = Instant::now() + LONG;
-        let before = self.asked(operation).len();
+        let before = self.requests_for(operation).len();
         let mut state = self.state();
-        while state.requests.iter().filter(|(asked, _)| asked == operation).count() == before {
+        while state.requests.iter().filter(|(name, _)| name == operation).count() == before {
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(!left.is_zero(), "{operation} was never asked for");
+            assert!(!left.is_zero(), "no request for {operation} came");
             state = self.shared.1.wait_timeout(state, left).expect("no panic").0;
         }
     }
@@ -135,28 +135,28 @@ fn serve(mut stream: TcpStream, shared: &(Mutex<State>, Condvar)) {
     let body: Value = serde_json::from_slice(&body).expect("JSON");
     let operation = path.trim_start_matches("/v1/").to_owned();
     let mut state = shared.0.lock().expect("no panic");
-    let (status, answer) = state.answer(&operation, &body);
+    let (status, response) = state.respond(&operation, &body);
     state.requests.push((operation, body));
     shared.1.notify_all();
     drop(shared.1.wait_while(state, |state| state.holds).expect("no panic"));
-    let answer = answer.to_string();
-    // Whoever asked may have gone away.
+    let response = response.to_string();
+    // Fails if the client has closed the connection.
     drop(write!(
         stream,
         "HTTP/1.1 {status} -\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{answer}",
-        answer.len()
+         Connection: close\r\n\r\n{response}",
+        response.len()
     ));
 }
 
 impl State {
-    fn answer(&mut self, operation: &str, body: &Value) -> (u16, Value) {
-        if let Some(place) = self.refusals.iter().position(|it| it.operation == operation) {
-            if self.refusals[place].after == 0 {
-                let Refusal { status, body, .. } = self.refusals.remove(place);
+    fn respond(&mut self, operation: &str, body: &Value) -> (u16, Value) {
+        if let Some(index) = self.rejections.iter().position(|it| it.operation == operation) {
+            if self.rejections[index].after == 0 {
+                let Rejection { status, body, .. } = self.rejections.remove(index);
                 return (status, body);
             }
-            self.refusals[place].after -= 1;
+            self.rejections[index].after -= 1;
         }
         match operation {
             "submitjob" => {
@@ -167,16 +167,16 @@ impl State {
             }
             "describejobs" => {
                 let ids = body["jobs"].as_array().expect("ids");
-                assert!(ids.len() <= 100, "Batch takes no more at once");
+                assert!(ids.len() <= 100, "AWS Batch accepts up to 100 ids");
                 let jobs = ids.iter().filter_map(|id| self.jobs.get(id.as_str()?));
                 (200, json!({"jobs": jobs.collect::<Vec<_>>()}))
             }
             "listjobs" => (200, self.list(body)),
-            other => panic!("{other} is nothing that the program should ask for"),
+            other => panic!("the program has no reason to call {other}"),
         }
     }
 
-    /// The children of an array in a state, a page at a time and the last one first.
+    /// Lists the children of an array in a state, one page at a time, the last child first.
     fn list(&self, body: &Value) -> Value {
         let array = format!("{}:", body["arrayJobId"].as_str().expect("an array job"));
         let children = self
@@ -193,7 +193,7 @@ impl State {
     }
 }
 
-/// A job as a list has it.
+/// Returns the entry of a job in a list.
 fn summary(job: &Value) -> Value {
     json!({
         "jobArn": job["jobArn"],

@@ -1,4 +1,4 @@
-//! Frames that can be told apart, and what a video shows of them.
+//! Distinguishable frames, and the order in which a video shows them.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,10 +11,10 @@ use flate2::write::ZlibEncoder;
 /// Red, green, blue.
 pub type Rgb = [u8; 3];
 
-/// The size of frames, unless said otherwise.
+/// The default size of frames.
 pub const SIZE: (u32, u32) = (64, 48);
 
-/// A PNG of `size`, each pixel as `colour` says of its column and row.
+/// Creates a PNG of `size`. `colour` maps column and row of a pixel to its colour.
 pub fn png(size: (u32, u32), colour: impl Fn(u32, u32) -> Rgb) -> Vec<u8> {
     let (width, height) = size;
     let mut pixels = ZlibEncoder::new(Vec::new(), Compression::fast());
@@ -36,31 +36,31 @@ pub fn png(size: (u32, u32), colour: impl Fn(u32, u32) -> Rgb) -> Vec<u8> {
     file
 }
 
-/// The colour that stands for a frame: 625 of them, far enough apart to be told apart
-/// in a compressed video.
+/// Returns the colour that encodes a frame number, modulo 625. Compression leaves the colours
+/// distinguishable.
 fn shade(frame: i32) -> Rgb {
     let code = frame.rem_euclid(625);
     let level = |n: i32| u8::try_from(n * 10).expect("at most 240");
     [level(code % 25), level(code / 25), 128]
 }
 
-/// The frame of this number, of one colour.
+/// Creates the frame with this number, of one colour.
 pub fn frame(number: i32) -> Vec<u8> {
     png(SIZE, |_, _| shade(number))
 }
 
-/// The name Blender gives it.
+/// Returns the file name that Blender gives a frame.
 pub fn name(number: i32) -> String {
     let sign = if number < 0 { "-" } else { "" };
     format!("{sign}{:04}.png", number.unsigned_abs())
 }
 
-/// How many the frames from 1 to `last` are.
+/// Returns the number of frames from 1 to `last`.
 pub fn count(last: i32) -> usize {
     usize::try_from(last).expect("not negative")
 }
 
-/// Writes the frames of these numbers into a folder.
+/// Writes the frames with these numbers into a folder.
 pub fn write(folder: &Path, numbers: impl IntoIterator<Item = i32>) {
     fs::create_dir_all(folder).expect("a writable folder");
     for number in numbers {
@@ -68,7 +68,7 @@ pub fn write(folder: &Path, numbers: impl IntoIterator<Item = i32>) {
     }
 }
 
-/// What no encoder can make small.
+/// Creates a PNG of noise, which does not compress.
 pub fn noise(size: (u32, u32), seed: u32) -> Vec<u8> {
     png(size, |x, y| {
         let mixed = (x ^ (y << 12) ^ (seed << 24)).wrapping_mul(0x9E37_79B1);
@@ -78,7 +78,7 @@ pub fn noise(size: (u32, u32), seed: u32) -> Vec<u8> {
     })
 }
 
-/// Converts an image with FFmpeg; `options` stand before the output.
+/// Converts an image with FFmpeg. `options` are output options.
 pub fn convert(source: &Path, options: &str, target: &Path) {
     let mut command = Command::new("ffmpeg");
     command.args(["-v", "error", "-y", "-i"]).arg(source).args(options.split_whitespace());
@@ -86,7 +86,7 @@ pub fn convert(source: &Path, options: &str, target: &Path) {
     assert!(status.success(), "{}", target.display());
 }
 
-/// The pixels of every frame of a video, read as BT.709 whatever it says of itself.
+/// Decodes a video to the pixels of its frames. The video counts as BT.709, whatever its metadata.
 pub fn pixels(video: &Path, (width, height): (u32, u32)) -> Vec<Vec<Rgb>> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
@@ -113,10 +113,10 @@ pub fn assert_shows(video: &Path, numbers: impl IntoIterator<Item = i32>) {
     assert_eq!(shown, expected);
 }
 
-/// How far apart two pictures are: the mean difference of a colour's share, of 255.
+/// Returns the mean difference between the colour channels of two pictures, from 0 to 255.
 pub fn difference(a: &[Rgb], b: &[Rgb]) -> f64 {
     assert_eq!(a.len(), b.len());
-    let shares = a.as_flattened().iter().zip(b.as_flattened());
-    let sum: u32 = shares.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
+    let channels = a.as_flattened().iter().zip(b.as_flattened());
+    let sum: u32 = channels.map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
     f64::from(sum) / f64::from(u32::try_from(a.len() * 3).expect("a small image"))
 }

@@ -1,5 +1,5 @@
-//! What the tests stand on: starting the program and reading what it says.
-#![allow(dead_code, reason = "every test file uses its own part of it")]
+//! The foundation of the tests: starting the program, reading its log, scenes, servers.
+#![allow(dead_code, reason = "each test binary uses a part of this")]
 
 pub mod agent;
 pub mod batch_server;
@@ -26,70 +26,70 @@ use tempfile::TempDir;
 use batch_server::BatchServer;
 use s3_server::S3Server;
 
-/// Longer than anything takes that ends at all, even on a busy machine.
+/// The limit for every wait: longer than any event takes, even on a busy machine.
 pub const LONG: Duration = Duration::from_mins(2);
 
-/// The program under test.
+/// Returns the path of the program under test.
 pub fn program() -> PathBuf {
     std::env::var_os("RENDER_WORKER_BIN")
         .map_or_else(|| env!("CARGO_BIN_EXE_render-worker").into(), PathBuf::from)
 }
 
-/// A file below `fixtures/`.
+/// Returns the path of a file below `fixtures/`.
 pub fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path)
 }
 
-/// A real scene of ours: `tiny` is `fixtures/scenes/tiny.blend`.
+/// Returns the path of a real scene: `tiny` is `fixtures/scenes/tiny.blend`.
 pub fn scene(name: &str) -> PathBuf {
     fixture("scenes").join(name).with_extension("blend")
 }
 
-/// A run of the program that is being put together. Its environment has nothing but
-/// `PATH` and a `TMPDIR` of its own, and no instance to ask; its log is JSON.
+/// A command line of the program. Its environment has only `PATH`, a `TMPDIR` of its own, and
+/// the setting that disables the EC2 metadata service; the log is JSON.
 pub struct Worker {
     command: Command,
     scratch: TempDir,
 }
 
-/// Has the program hear SIGHUP and SIGINT: it ignores what the tests ignore, which are run in
-/// the background (`cargo test &`) or behind `nohup`.
-fn listen() {
+/// Resets SIGHUP and SIGINT to their default. Children inherit ignored signals, and `nohup` and
+/// background jobs (`cargo test &`) ignore these two.
+fn reset_signals() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         for which in [Signal::SIGHUP, Signal::SIGINT] {
             #[expect(unsafe_code, reason = "the one way to change a disposition")]
-            // SAFETY: SIG_DFL runs no code of ours.
+            // SAFETY: SIG_DFL installs no handler.
             let result = unsafe { signal(which, SigHandler::SigDfl) };
             result.expect("a signal that can be handled");
         }
     });
 }
 
-/// The program with a subcommand.
+/// Starts a command line with a subcommand.
 pub fn worker(action: &str) -> Worker {
     let scratch = tempfile::tempdir().expect("a folder for temporary files");
-    listen();
+    reset_signals();
     let mut command = Command::new(program());
     command
         .arg(action)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("TMPDIR", scratch.path())
-        // The machine that the tests run on may be a Spot instance itself.
+        // The tests may run on an EC2 instance.
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(Stdio::null());
     if action == "render" && !blender::can_denoise() {
-        // The scenes are as people have them: denoised.
+        // Denoising is on in the scenes, as it is by default in Blender.
         command.env("DENOISE", "off");
     }
     Worker { command, scratch }
 }
 
 impl Worker {
-    /// The program, started by a command that does so in a way of its own: it says what
-    /// the program says, and ends as the program ends.
-    pub fn within(mut command: Command) -> Self {
+    /// Wraps a command that runs the program in its own way, such as `docker run`, and passes on
+    /// its output and its exit code.
+    pub fn from_command(mut command: Command) -> Self {
         command.stdin(Stdio::null());
         Self { command, scratch: tempfile::tempdir().expect("a folder for temporary files") }
     }
@@ -122,33 +122,33 @@ impl Worker {
         self
     }
 
-    /// Makes `server` its S3. A request is tried three times only, so that a test that
-    /// wants a failure gets it soon.
+    /// Uses `server` as S3. The limit of three attempts per request lets tests of failures end
+    /// soon.
     pub fn s3(mut self, server: &S3Server) -> Self {
         self.command.env("AWS_MAX_ATTEMPTS", "3").envs(server.env());
         self
     }
 
-    /// Makes `server` its AWS Batch.
+    /// Uses `server` as AWS Batch.
     pub fn batch(mut self, server: &BatchServer) -> Self {
         self.command.envs(server.env());
         self
     }
 
-    /// Uses the stand-in for Blender, which takes its orders from the scene file. It tells
-    /// the test what it does by files beside that, which no sandbox would let it write.
+    /// Uses the stand-in for Blender, which takes its orders from the scene file. The sandbox is
+    /// off because the stand-in writes files of the test.
     pub fn stand_in_blender(self) -> Self {
         self.arg("--blender").arg(fixture("stand-ins/blender")).env("SANDBOX", "off")
     }
 
-    /// Changes the command in ways that nothing above does.
+    /// Changes the command.
     pub fn with(mut self, change: impl FnOnce(&mut Command)) -> Self {
         change(&mut self.command);
         self
     }
 
-    /// Has it started by another program, which is given its command line.
-    pub fn behind<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(mut self, words: I) -> Self {
+    /// Puts another program in front of the command line, such as `prlimit`.
+    pub fn wrapped_in<I: IntoIterator<Item: AsRef<std::ffi::OsStr>>>(mut self, words: I) -> Self {
         let mut words = words.into_iter();
         let mut command = Command::new(words.next().expect("a program"));
         command.args(words).arg(self.command.get_program()).args(self.command.get_args());
@@ -158,33 +158,33 @@ impl Worker {
         self
     }
 
-    /// Has it started as PID 1 of a PID namespace, which is what it is in a container: it
-    /// sees no processes but its own, and when it is killed, all of them are.
+    /// Starts the program as PID 1 of a PID namespace, as a container engine does. It sees only
+    /// its own processes, and the kernel kills them all when PID 1 ends.
     pub fn in_pid_namespace(self) -> Self {
         let user: &[&str] = if is_root() { &[] } else { &["-r"] };
         let unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
-        self.behind(unshare.iter().chain(user))
+        self.wrapped_in(unshare.iter().chain(user))
     }
 
-    /// The folder that the program uses for temporary files.
+    /// Returns the `TMPDIR` of the program.
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// The command as it is, to be started in ways that [`Worker::start`] does not, and
-    /// the folder for temporary files, which must outlive it.
+    /// Returns the command, and the folder for temporary files, which must outlive it. For tests
+    /// that cannot use [`Worker::start`].
     pub fn into_command(self) -> (Command, TempDir) {
         (self.command, self.scratch)
     }
 
-    /// Runs the program to its end on a terminal, and says what that was sent.
+    /// Runs the program to its end on a terminal. Returns the bytes that the terminal received.
     #[track_caller]
     pub fn run_on_a_terminal(self, exit_code: i32) -> String {
         self.run_watched_on_a_terminal(exit_code, &[])
     }
 
-    /// The same; and as soon as the terminal was sent one of these texts, the file beside
-    /// it is made.
+    /// Runs the program to its end on a terminal. For each pair in `marks`, creates the file as
+    /// soon as the terminal has received the text.
     #[track_caller]
     pub fn run_watched_on_a_terminal(self, exit_code: i32, marks: &[(&str, PathBuf)]) -> String {
         let words = std::iter::once(self.command.get_program()).chain(self.command.get_args());
@@ -199,16 +199,16 @@ impl Worker {
             .spawn()
             .expect("script runs");
         let mut terminal = script.stdout.take().expect("standard output");
-        let (mut sent, mut buffer) = (Vec::new(), [0; 4096]);
+        let (mut received, mut buffer) = (Vec::new(), [0; 4096]);
         while let Ok(length @ 1..) = terminal.read(&mut buffer) {
-            sent.extend_from_slice(&buffer[..length]);
-            let so_far = String::from_utf8_lossy(&sent);
+            received.extend_from_slice(&buffer[..length]);
+            let so_far = String::from_utf8_lossy(&received);
             for (_, file) in marks.iter().filter(|(text, _)| so_far.contains(text)) {
-                fs::write(file, "").expect("a file is made");
+                fs::write(file, "").expect("a writable folder");
             }
         }
         let status = script.wait().expect("script ends");
-        let text = String::from_utf8(sent).expect("UTF-8");
+        let text = String::from_utf8(received).expect("UTF-8");
         assert_eq!(status.code(), Some(exit_code), "{text}");
         text
     }
@@ -221,27 +221,26 @@ impl Worker {
     /// Starts the program.
     pub fn start(mut self) -> Running {
         self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let started = Instant::now();
         let mut child = self.command.spawn().expect("the program starts");
         let mut stdout = child.stdout.take().expect("standard output");
         let stderr = child.stderr.take().expect("standard error");
         let log: Arc<(Mutex<Log>, Condvar)> = Arc::default();
-        let said = Arc::clone(&log);
+        let shared = Arc::clone(&log);
         let reader = std::thread::spawn(move || {
             for line in BufReader::new(stderr).split(b'\n') {
                 let line = String::from_utf8(line.expect("a readable pipe")).expect("UTF-8");
-                said.0.lock().expect("no panic").lines.push(line);
-                said.1.notify_all();
+                shared.0.lock().expect("no panic").lines.push(line);
+                shared.1.notify_all();
             }
-            said.0.lock().expect("no panic").ended = true;
-            said.1.notify_all();
+            shared.0.lock().expect("no panic").ended = true;
+            shared.1.notify_all();
         });
         let printer = std::thread::spawn(move || {
             let mut text = String::new();
             stdout.read_to_string(&mut text).expect("UTF-8");
             text
         });
-        Running { child, log, reader, printer, scratch: self.scratch, started }
+        Running { child, log, reader, printer, scratch: self.scratch }
     }
 }
 
@@ -258,21 +257,20 @@ pub struct Running {
     reader: JoinHandle<()>,
     printer: JoinHandle<String>,
     scratch: TempDir,
-    started: Instant,
 }
 
 impl Running {
-    /// Its process id.
+    /// Returns the process id.
     pub fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().try_into().expect("a process id"))
     }
 
-    /// The folder that it uses for temporary files.
+    /// Returns the `TMPDIR` of the program.
     pub fn scratch(&self) -> &Path {
         self.scratch.path()
     }
 
-    /// Waits until it has logged a line that contains `text`.
+    /// Waits for a log line that contains `text`, and returns it.
     pub fn wait_for_log(&self, text: &str) -> String {
         let deadline = Instant::now() + LONG;
         let (log, news) = &*self.log;
@@ -284,24 +282,25 @@ impl Running {
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(
                 !log.ended && !left.is_zero(),
-                "never said {text:?}:\n{}",
+                "{text:?} was never logged:\n{}",
                 log.lines.join("\n")
             );
             log = news.wait_timeout(log, left).expect("no panic").0;
         }
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the program.
     pub fn signal(&self, signal: Signal) {
-        kill(self.pid(), signal).expect("the program is there to be signalled");
+        kill(self.pid(), signal).expect("the program is running");
     }
 
-    /// Waits for its end. Fails if it takes very long, or leaves temporary files.
+    /// Waits for the end of the program. Panics if it leaves temporary files, or runs longer than
+    /// [`LONG`].
     pub fn finish(self) -> Run {
         self.finish_within(LONG)
     }
 
-    /// The same, for what may take longer than most.
+    /// Waits for the end of the program for up to `limit`.
     pub fn finish_within(mut self, limit: Duration) -> Run {
         let deadline = Instant::now() + limit;
         let status = loop {
@@ -310,16 +309,16 @@ impl Running {
             }
             if Instant::now() > deadline {
                 drop(self.child.kill());
-                panic!("did not end:\n{}", self.log.0.lock().expect("no panic").lines.join("\n"));
+                let log = self.log.0.lock().expect("no panic").lines.join("\n");
+                panic!("the program did not end:\n{log}");
             }
             std::thread::sleep(Duration::from_millis(5));
         };
-        let took = self.started.elapsed();
         self.reader.join().expect("the log is read");
         let stdout = self.printer.join().expect("the output is read");
         let lines = std::mem::take(&mut self.log.0.lock().expect("no panic").lines);
         let exit = status.code().unwrap_or_else(|| -status.signal().expect("code or signal"));
-        let run = Run { exit, stdout, lines, took };
+        let run = Run { exit, stdout, lines };
         if status.signal().is_none() {
             let left = names(self.scratch.path());
             assert!(left.is_empty(), "temporary files are left: {left:?}\n{}", run.text());
@@ -328,70 +327,87 @@ impl Running {
     }
 }
 
-/// How a run of the program went.
+/// The result of a run of the program.
 pub struct Run {
-    /// Its exit code; a negative signal number if it was killed.
+    /// The exit code; the negative signal number if a signal killed the program.
     pub exit: i32,
-    /// What it printed on standard output.
+    /// The standard output.
     pub stdout: String,
-    /// Its log, line by line.
+    /// The log, line by line.
     pub lines: Vec<String>,
-    /// How long it took.
-    pub took: Duration,
 }
 
 impl Run {
     /// Asserts the exit code.
     #[track_caller]
     pub fn exits(self, code: i32) -> Self {
-        assert_eq!(self.exit, code, "exit code; the log:\n{}", self.text());
+        assert_eq!(self.exit, code, "wrong exit code; the log:\n{}", self.text());
         self
     }
 
     /// Asserts that the log contains each of these texts.
     #[track_caller]
-    pub fn says(self, texts: &[&str]) -> Self {
+    pub fn logs(self, texts: &[&str]) -> Self {
         for text in texts {
-            let said = self.messages().iter().any(|message| message.contains(text));
-            assert!(said, "never said {text:?}; the log:\n{}", self.text());
+            let logged = self.messages().iter().any(|message| message.contains(text));
+            assert!(logged, "{text:?} was never logged; the log:\n{}", self.text());
         }
         self
     }
 
-    /// Asserts that the log contains none of these texts.
+    /// Asserts that the log contains none of these texts. Prefer a fact: words change.
     #[track_caller]
-    pub fn never_says(self, texts: &[&str]) -> Self {
+    pub fn never_logs(self, texts: &[&str]) -> Self {
         for text in texts {
-            assert!(!self.text().contains(text), "said {text:?}; the log:\n{}", self.text());
+            assert!(!self.text().contains(text), "{text:?} was logged; the log:\n{}", self.text());
         }
         self
     }
 
-    /// The log as it was written.
+    /// Returns the messages of the level WARN.
+    #[track_caller]
+    pub fn warnings(&self) -> Vec<String> {
+        self.at_level("WARN")
+    }
+
+    /// Asserts that no line of the log is a warning or an error.
+    #[track_caller]
+    pub fn logs_no_warnings(self) -> Self {
+        let found = [self.at_level("WARN"), self.at_level("ERROR")].concat();
+        assert!(found.is_empty(), "{found:#?}; the log:\n{}", self.text());
+        self
+    }
+
+    fn at_level(&self, level: &str) -> Vec<String> {
+        let lines = self.json().into_iter().filter(|line| line["level"] == level);
+        lines.map(|line| line["message"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// Returns the log as written.
     pub fn text(&self) -> String {
         self.lines.join("\n")
     }
 
-    /// The lines of a JSON log.
+    /// Returns the lines of a JSON log.
     #[track_caller]
     pub fn json(&self) -> Vec<Value> {
         let parse = |line: &String| {
             serde_json::from_str(line)
-                .unwrap_or_else(|_| panic!("no JSON: {line:?}\n{}", self.text()))
+                .unwrap_or_else(|_| panic!("not JSON: {line:?}\n{}", self.text()))
         };
         self.lines.iter().map(parse).collect()
     }
 
-    /// The messages of a JSON log.
+    /// Returns the messages of a JSON log.
     #[track_caller]
     pub fn messages(&self) -> Vec<String> {
         let message = |line: &Value| line["message"].as_str().unwrap_or_default().to_owned();
         self.json().iter().map(message).collect()
     }
 
-    /// The last line of a failed run, in words.
+    /// Returns the message of the last error, the one with the exit code; empty if there is none.
     #[track_caller]
-    pub fn last_words(&self) -> String {
+    pub fn final_error(&self) -> String {
         let errors = self.json();
         let last =
             errors.iter().rfind(|line| line["level"] == "ERROR" && line["exit_code"].is_u64());
@@ -399,13 +415,13 @@ impl Run {
     }
 }
 
-/// Whether the tests run as root.
+/// Returns whether the tests run as root.
 pub fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt as _;
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-/// Waits until something is the case that tells nobody when it happens.
+/// Polls until `holds` returns true: for events that cannot be waited for otherwise.
 #[track_caller]
 pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     let deadline = Instant::now() + LONG;
@@ -415,8 +431,8 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// The names in a folder, sorted; none if it is not there. Passes over where the program
-/// keeps fingerprints.
+/// Returns the names in a folder, sorted; none if it does not exist. Leaves out the folder in
+/// which the program keeps fingerprints.
 pub fn names(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let name = |entry: fs::DirEntry| entry.file_name().into_string().expect("UTF-8");
@@ -426,7 +442,7 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The only report of `action` (`render` or `stitch`) below an output folder.
+/// Returns the only report of `action` (`render` or `stitch`) in an output folder.
 #[track_caller]
 pub fn report(output: &Path, action: &str) -> Value {
     let folder = output.join("reports");
@@ -439,8 +455,8 @@ pub fn report(output: &Path, action: &str) -> Value {
     serde_json::from_slice(&text).expect("JSON")
 }
 
-/// Writes a scene file for the stand-in for Blender: frames `first` to `last` as its
-/// own range, and its orders (see `fixtures/README.md`).
+/// Creates a scene file for the stand-in for Blender, with the frame range `first` to `last` and
+/// orders (see `fixtures/README.md`).
 pub fn ordered_scene(first: i32, last: i32, orders: &Value) -> Vec<u8> {
     let mut bytes = b"BLENDER-v304REND".to_vec();
     bytes.extend(72i32.to_le_bytes());
@@ -453,8 +469,7 @@ pub fn ordered_scene(first: i32, last: i32, orders: &Value) -> Vec<u8> {
     bytes
 }
 
-/// The decoded pixels of an image or of every frame of a video, as FFmpeg's hashes,
-/// one a frame.
+/// Decodes an image or a video with FFmpeg, and returns a hash of the pixels of each frame.
 pub fn pixel_hashes(file: &Path) -> Vec<String> {
     let output = Command::new("ffmpeg")
         .args(["-v", "error", "-i"])
@@ -468,7 +483,7 @@ pub fn pixel_hashes(file: &Path) -> Vec<String> {
     text.lines().filter(|line| !line.starts_with('#')).map(hash).collect()
 }
 
-/// What `FFprobe` says of a video: frames are decoded and counted.
+/// Returns `FFprobe`'s description of a video. Its frames are decoded and counted.
 pub fn probe(video: &Path) -> Value {
     let output = Command::new("ffprobe")
         .args(["-v", "error", "-count_frames", "-show_streams", "-show_format", "-of", "json"])

@@ -1,9 +1,9 @@
 //! The rows of the table.
 
-mod objects; // many small objects, one large one
+mod objects; // many small objects, and one large one
 mod render; // a render from and to S3
-mod resume; // everything is stored already
-mod start; // how soon it begins
+mod resume; // all frames are already stored
+mod start; // start-up time
 mod stitch; // a video from frames on S3
 
 use std::time::Duration;
@@ -11,14 +11,14 @@ use std::time::Duration;
 use crate::bench::Bench;
 use crate::finding::Outcome;
 
-/// One of them.
+/// A row of the table.
 pub struct Row {
     pub name: &'static str,
     pub about: &'static str,
     pub run: fn(&Bench) -> Outcome,
 }
 
-/// All of them, in the order in which they are run.
+/// All rows, in the order in which they run.
 pub const ROWS: [Row; 9] = [
     Row {
         name: "start",
@@ -27,42 +27,42 @@ pub const ROWS: [Row; 9] = [
     },
     Row {
         name: "resume",
-        about: "another attempt at 100 frames that are stored",
+        about: "another attempt at 100 frames that are already stored",
         run: |bench| resume::run(bench, "resume"),
     },
     Row {
         name: "objects",
-        about: "2,000 objects of 300 kB up, and down",
+        about: "2,000 objects of 300 kB, up and down",
         run: |bench| objects::many(bench, "objects", None),
     },
     Row {
         name: "objects-25ms",
-        about: "the same, 25 ms away",
+        about: "the same with a round trip of 25 ms",
         run: |bench| objects::many(bench, "objects-25ms", Some(Duration::from_millis(25))),
     },
     Row {
         name: "large",
-        about: "one object of 512 MiB up, and down",
+        about: "one object of 512 MiB, up and down",
         run: |bench| objects::large(bench, "large"),
     },
     Row {
         name: "render",
-        about: "10 frames from and to S3, beside Blender on local files",
+        about: "10 frames from and to S3, compared with Blender on local files",
         run: |bench| render::run(bench, "render", None),
     },
     Row {
         name: "render-50ms",
-        about: "the same, 50 ms away",
+        about: "the same with a round trip of 50 ms",
         run: |bench| render::run(bench, "render-50ms", Some(Duration::from_millis(50))),
     },
     Row {
         name: "stitch",
-        about: "300 frames 1280x720 from S3, beside FFmpeg on local files",
+        about: "300 frames of 1280x720 from S3, compared with FFmpeg on local files",
         run: |bench| stitch::run(bench, "stitch"),
     },
     Row {
         name: "stitch-many",
-        about: "10,000 small frames beside 500: memory and scratch space",
+        about: "10,000 small frames compared with 500: memory and scratch space",
         run: |bench| stitch::many(bench, "stitch-many"),
     },
 ];

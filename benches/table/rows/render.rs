@@ -1,15 +1,16 @@
-//! A render from and to S3 beside Blender alone, which is the floor, and beside the steps
-//! of a script: fetch the scene, render everything, store everything.
+//! A render from and to S3, compared with Blender alone, which is the lower bound, and with the
+//! steps of a script: fetch the scene, render all frames, store all frames.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::bench::{Bench, content};
+use crate::bench::Bench;
+use crate::files::content;
 use crate::finding::{Finding, Outcome, Target};
 use crate::measuring::Step;
 use crate::rounds::{Contender, cpu, in_turn, own_cpu, own_peak, wall};
-use crate::store::{Store, way};
+use crate::store::{Store, latency};
 use crate::support::worker;
 
 const FRAMES: usize = 10;
@@ -18,7 +19,7 @@ pub fn run(bench: &Bench, row: &'static str, round_trip: Option<Duration>) -> Ou
     let folder = bench.folder();
     let scene = scene(bench, folder.path());
     let bytes = std::fs::read(&scene).expect("a scene");
-    // A server of its own for each run: nothing is there already.
+    // A server for each run, so that no frame is already stored.
     let store = || {
         let store = Store::start(round_trip);
         store.server.put("scene.blend", &bytes);
@@ -46,7 +47,7 @@ pub fn run(bench: &Bench, row: &'static str, round_trip: Option<Duration>) -> Ou
     let steps = || {
         let (store, folder) = (store(), bench.folder());
         let copy = |arguments: &[&str], from: &str, to: &str| {
-            let mut command = bench.aws(&store).expect("it is there");
+            let mut command = bench.aws(&store).expect("the AWS CLI");
             command.args(["s3", "cp", "--only-show-errors"]).args(arguments).args([from, to]);
             Step::new(command).run()
         };
@@ -71,11 +72,11 @@ pub fn run(bench: &Bench, row: &'static str, round_trip: Option<Duration>) -> Ou
     let target = Target::Ratio(if far { 1.06 } else { 1.03 });
     let mut outcome = Outcome::default();
     let mut add = |finding| outcome.findings.push(finding);
-    add(Finding::beside(row, ("wall", "s"), (ours, wall), (blender, wall), target));
+    add(Finding::compared(row, ("wall", "s"), (ours, wall), (blender, wall), target));
     for steps in &others[1..] {
         let (what, target) = (("wall", "s"), Target::None);
-        add(Finding::beside(row, what, (ours, wall), (steps, wall), target));
-        add(Finding::beside(
+        add(Finding::compared(row, what, (ours, wall), (steps, wall), target));
+        add(Finding::compared(
             row,
             ("wall of the steps", "s"),
             (steps, wall),
@@ -84,9 +85,9 @@ pub fn run(bench: &Bench, row: &'static str, round_trip: Option<Duration>) -> Ou
         ));
     }
     let target = Target::Ratio(0.01);
-    add(Finding::beside(row, ("own CPU", "s"), (ours, own_cpu), (blender, cpu), target));
+    add(Finding::compared(row, ("own CPU", "s"), (ours, own_cpu), (blender, cpu), target));
     add(Finding::below(row, ("own peak memory", "MiB"), (ours, own_peak), 32.0));
-    outcome.notes.extend(round_trip.map(|round_trip| format!("{row}: {}", way(round_trip))));
+    outcome.notes.extend(round_trip.map(|round_trip| format!("{row}: {}", latency(round_trip))));
     let settings = &bench.settings;
     outcome.notes.push(format!(
         "{row}: {} at {} %, {} samples",
@@ -98,7 +99,7 @@ pub fn run(bench: &Bench, row: &'static str, round_trip: Option<Duration>) -> Ou
     outcome
 }
 
-/// A copy of the scene that is rendered as the settings say.
+/// Saves a copy of the scene with the resolution and samples of the settings.
 fn scene(bench: &Bench, folder: &Path) -> PathBuf {
     let settings = &bench.settings;
     let copy = folder.join("scene.blend");
@@ -119,7 +120,7 @@ fn scene(bench: &Bench, folder: &Path) -> PathBuf {
     copy
 }
 
-/// Blender alone, as scripts have it.
+/// Blender alone, with the command line of a typical script.
 fn blender(bench: &Bench, scene: &Path, output: &Path) -> Command {
     let mut command = bench.program("blender");
     command.arg("-b").arg(scene).args(["-E", "CYCLES", "-o"]).arg(output.join("frames/"));

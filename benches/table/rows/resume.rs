@@ -1,4 +1,4 @@
-//! Another attempt at frames that are all there: nothing is fetched, nothing is rendered.
+//! Another attempt at frames that are all stored: nothing is fetched, nothing is rendered.
 
 use std::collections::BTreeMap;
 
@@ -10,14 +10,14 @@ use crate::store::Store;
 use crate::support::s3_server::{Operation, Request};
 use crate::support::{scene, worker};
 
-/// The frames, and the size of the scene in bytes, of which only the beginning is wanted.
+/// The number of frames, and the size of the scene in bytes. Only its beginning is needed.
 const FRAMES: usize = 100;
 const SCENE: usize = 32 << 20;
 
 pub fn run(bench: &Bench, row: &'static str) -> Outcome {
     let store = Store::start(None);
     let mut content = std::fs::read(scene("tiny")).expect("a scene");
-    // Blender stops reading where the file says that it ends.
+    // Blender ignores bytes after the file's end marker.
     content.resize(SCENE, b' ');
     store.server.put("scene.blend", &content);
 
@@ -43,11 +43,11 @@ pub fn run(bench: &Bench, row: &'static str) -> Outcome {
     };
     let prefix = "out/frames/";
     let aws = || {
-        let mut command = bench.aws(&store).expect("it is there");
+        let mut command = bench.aws(&store).expect("the AWS CLI");
         command.args(["s3", "ls", &store.server.uri(prefix)]);
         Step::new(command).run()
     };
-    let s5cmd = || Step::new(bench.s5cmd_lists(&store, prefix).expect("it is there")).run();
+    let s5cmd = || Step::new(bench.s5cmd_lists(&store, prefix).expect("s5cmd")).run();
     let mut contenders = vec![Contender::new("render-worker", ours)];
     if bench.peers.s5cmd.is_some() {
         contenders.push(Contender::new("s5cmd ls", s5cmd));
@@ -62,7 +62,7 @@ pub fn run(bench: &Bench, row: &'static str) -> Outcome {
     outcome.findings.push(Finding::below(row, ("wall", "s"), (ours, wall), 0.3));
     for peer in others {
         let (what, target) = (("wall", "s"), Target::None);
-        outcome.findings.push(Finding::beside(row, what, (ours, wall), (peer, wall), target));
+        outcome.findings.push(Finding::compared(row, what, (ours, wall), (peer, wall), target));
     }
     outcome.keep(row, series);
     let before = store.server.requests().len();
@@ -72,13 +72,13 @@ pub fn run(bench: &Bench, row: &'static str) -> Outcome {
     outcome
 }
 
-/// How many bytes of the scene were sent.
+/// Returns how many bytes of the scene were sent.
 fn scene_bytes(requests: &[Request]) -> u64 {
     let of_scene = |request: &&Request| request.key == "scene.blend";
     requests.iter().filter(of_scene).map(|request| request.bytes_out).sum()
 }
 
-/// How many requests of which kind.
+/// Lists the requests by operation.
 fn counted(requests: &[Request]) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for Request { operation, .. } in requests {

@@ -1,4 +1,4 @@
-//! How soon the worker begins.
+//! The start-up time.
 
 use std::time::Instant;
 
@@ -9,10 +9,10 @@ use crate::rounds::{Contender, in_turn, wall};
 use crate::store::Store;
 use crate::support::{program, worker};
 
-/// What the worker ends with if there is no scene.
+/// The exit code if the scene does not exist.
 const NOT_THERE: i32 = 66;
 
-/// How often what takes a millisecond is run within one round, which counts as one run.
+/// The repetitions of a program that takes a millisecond. Together they count as one run.
 const TIMES: u32 = 100;
 
 pub fn run(bench: &Bench, row: &'static str) -> Outcome {
@@ -21,7 +21,7 @@ pub fn run(bench: &Bench, row: &'static str) -> Outcome {
     outcome
 }
 
-/// From before the start of the process until its first request is at the server.
+/// Measures from before the process starts until its first request arrives.
 fn first_request(bench: &Bench, row: &'static str) -> Outcome {
     let store = Store::start(None);
     let arrived = |step: Step| {
@@ -38,11 +38,11 @@ fn first_request(bench: &Bench, row: &'static str) -> Outcome {
     };
     let list = store.server.uri("");
     let aws = || {
-        let mut command = bench.aws(&store).expect("it is there");
+        let mut command = bench.aws(&store).expect("the AWS CLI");
         command.args(["s3", "ls", &list]);
         arrived(Step::new(command))
     };
-    let s5cmd = || arrived(Step::new(bench.s5cmd_lists(&store, "").expect("it is there")));
+    let s5cmd = || arrived(Step::new(bench.s5cmd_lists(&store, "").expect("s5cmd")));
 
     let mut contenders = vec![Contender::new("first request: render-worker", ours)];
     if bench.peers.aws.is_some() {
@@ -57,22 +57,22 @@ fn first_request(bench: &Bench, row: &'static str) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.findings.push(Finding::below(row, what, (ours, wall), 0.03));
     for peer in others {
-        let finding = Finding::beside(row, what, (ours, wall), (peer, wall), Target::None);
+        let finding = Finding::compared(row, what, (ours, wall), (peer, wall), Target::None);
         outcome.findings.push(finding);
     }
     outcome.keep(row, series);
     outcome
 }
 
-/// Until `--version` is said.
+/// Measures `--version`.
 fn version(bench: &Bench, row: &'static str) -> Outcome {
-    let say = |program: &std::path::Path| {
-        let said = |_| {
+    let measure = |program: &std::path::Path| {
+        let once = |_| {
             let mut command = bench.program(program);
             command.arg("--version");
             Step::new(command).run()
         };
-        let all = (0..TIMES).map(said).fold(Run::default(), Run::then);
+        let all = (0..TIMES).map(once).fold(Run::default(), Run::then);
         Run {
             wall: all.wall / TIMES,
             cpu: all.cpu / TIMES,
@@ -82,9 +82,9 @@ fn version(bench: &Bench, row: &'static str) -> Outcome {
         }
     };
     let ours = program();
-    let mut contenders = vec![Contender::new("--version: render-worker", || say(&ours))];
+    let mut contenders = vec![Contender::new("--version: render-worker", || measure(&ours))];
     if let Some(tini) = &bench.peers.tini {
-        contenders.push(Contender::new("--version: tini", || say(tini)));
+        contenders.push(Contender::new("--version: tini", || measure(tini)));
     }
     let series = in_turn(bench.settings.rounds, contenders);
     let (ours, others) = series.split_first().expect("ours");
@@ -92,7 +92,7 @@ fn version(bench: &Bench, row: &'static str) -> Outcome {
     let mut outcome = Outcome::default();
     outcome.findings.push(Finding::below(row, what, (ours, wall), 0.003));
     for peer in others {
-        let finding = Finding::beside(row, what, (ours, wall), (peer, wall), Target::None);
+        let finding = Finding::compared(row, what, (ours, wall), (peer, wall), Target::None);
         outcome.findings.push(finding);
     }
     outcome.keep(row, series);

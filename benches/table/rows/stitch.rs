@@ -1,6 +1,6 @@
-//! A video from frames on S3 beside FFmpeg alone, which is the floor, and beside the steps
-//! of a script: fetch the frames, encode, store the video. And how memory and scratch space
-//! grow with the number of frames.
+//! A video from frames on S3, compared with FFmpeg alone, which is the lower bound, and with the
+//! steps of a script: fetch the frames, encode, store the video. A second row compares memory and
+//! scratch space of many frames with those of few.
 
 use std::path::Path;
 use std::process::Command;
@@ -21,14 +21,14 @@ pub fn run(bench: &Bench, row: &'static str) -> Outcome {
     let folder = frames(bench, 300, "mandelbrot=size=1280x720:rate=24");
     let store = Store::start(None);
     store.put_files(&folder.path().join("frames"), "in/frames");
-    let (_, said) = stitch(&store, "in", 300);
+    let (_, log) = stitch(&store, "in", 300);
 
     let ours = || stitch(&store, "in", 300).0;
-    let bare = || Step::new(encode(bench, &said, folder.path())).run();
+    let bare = || Step::new(encode(bench, &log, folder.path())).run();
     let steps = || {
         let folder = bench.folder();
         let copy = |arguments: &[&str], from: &str, to: &str| {
-            let mut command = bench.aws(&store).expect("it is there");
+            let mut command = bench.aws(&store).expect("the AWS CLI");
             command.args(["s3", "cp", "--only-show-errors"]).args(arguments).args([from, to]);
             Step::new(command).run()
         };
@@ -50,12 +50,12 @@ pub fn run(bench: &Bench, row: &'static str) -> Outcome {
     let ffmpeg = others.first().expect("FFmpeg");
     let mut outcome = Outcome::default();
     let mut add = |finding| outcome.findings.push(finding);
-    add(Finding::beside(row, ("wall", "s"), (ours, wall), (ffmpeg, wall), Target::Ratio(1.0)));
+    add(Finding::compared(row, ("wall", "s"), (ours, wall), (ffmpeg, wall), Target::Ratio(1.0)));
     for steps in &others[1..] {
         let (what, target) = (("wall", "s"), Target::None);
-        add(Finding::beside(row, what, (ours, wall), (steps, wall), target));
+        add(Finding::compared(row, what, (ours, wall), (steps, wall), target));
         let what = ("wall of the steps", "s");
-        add(Finding::beside(row, what, (steps, wall), (ffmpeg, wall), target));
+        add(Finding::compared(row, what, (steps, wall), (ffmpeg, wall), target));
     }
     outcome.keep(row, series);
     outcome
@@ -80,7 +80,7 @@ pub fn many(bench: &Bench, row: &'static str) -> Outcome {
     let mut outcome = Outcome::default();
     let mut add = |finding| outcome.findings.push(finding);
     let (what, target) = (("own peak memory", "MiB"), Target::Same(0.1));
-    add(Finding::beside(row, what, (many, own_peak), (few, own_peak), target));
+    add(Finding::compared(row, what, (many, own_peak), (few, own_peak), target));
     add(Finding::below(row, ("scratch space", "MiB"), (many, scratch), 64.0));
     let what = ("scratch space of 500", "MiB");
     add(Finding::below(row, what, (few, scratch), 64.0));
@@ -88,7 +88,7 @@ pub fn many(bench: &Bench, row: &'static str) -> Outcome {
     outcome
 }
 
-/// So many frames of a source of FFmpeg's, as `frames/0001.png` and so on.
+/// Creates frames from one of FFmpeg's test sources: `frames/0001.png` and so on.
 fn frames(bench: &Bench, count: usize, source: &str) -> TempDir {
     let folder = bench.folder();
     std::fs::create_dir(folder.path().join("frames")).expect("a folder");
@@ -101,8 +101,7 @@ fn frames(bench: &Bench, count: usize, source: &str) -> TempDir {
     folder
 }
 
-/// The worker makes a video of the frames below a key, which is there in the end; and what
-/// it said.
+/// Makes a video of the frames below a key. Returns the figures and the worker's log.
 fn stitch(store: &Store, key: &str, count: usize) -> (Run, String) {
     let (mut command, folder) = worker("stitch")
         .input(store.server.uri(key))
@@ -114,15 +113,15 @@ fn stitch(store: &Store, key: &str, count: usize) -> (Run, String) {
         .into_command();
     command.envs(store.env());
     let scratch = folder.path().to_owned();
-    let Ended { run, said, .. } = Step::new(command).watching(&scratch).keeping(folder).end();
+    let Ended { run, output, .. } = Step::new(command).watching(&scratch).keeping(folder).end();
     assert_eq!(store.server.keys("out/output.mp4").len(), 1, "a video is stored");
-    (run, said)
+    (run, output)
 }
 
-/// FFmpeg alone, from the files of a folder: as the worker said that it starts it, with
-/// another input and another output.
-fn encode(bench: &Bench, said: &str, folder: &Path) -> Command {
-    let line = said.lines().find(|line| line.contains("pipe:0")).expect("FFmpeg is started");
+/// FFmpeg alone, from the files of a folder: the command line in the worker's log, with another
+/// input and another output.
+fn encode(bench: &Bench, log: &str, folder: &Path) -> Command {
+    let line = log.lines().find(|line| line.contains("pipe:0")).expect("FFmpeg is started");
     let line: Value = serde_json::from_str(line).expect("JSON");
     let line = line["message"].as_str().and_then(|message| message.strip_prefix("starting "));
     let words = shell_words::split(line.expect("a command line")).expect("a command line");

@@ -1,33 +1,33 @@
-//! Where a file stops making sense.
+//! The first flaw in a file.
 
 use std::error::Error;
 use std::fmt;
 
-/// Where a file stops making sense.
+/// The first place where a file is damaged or cut short.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Flaw {
-    /// At which byte, counted from 0, of what was unpacked.
+    /// The offset in bytes from 0, after decompression.
     pub offset: usize,
-    /// Why; `None` if it ends there.
-    pub(super) what: Option<String>,
+    /// What is wrong there; `None` if the file ends there.
+    pub(super) reason: Option<String>,
 }
 
 impl Flaw {
-    pub(super) fn new(offset: usize, what: String) -> Self {
-        Self { offset, what: Some(what) }
+    pub(super) fn new(offset: usize, reason: String) -> Self {
+        Self { offset, reason: Some(reason) }
     }
 
-    /// The bytes end there, and more were expected.
+    /// The file ends at `offset`, where more bytes were expected.
     pub(super) fn cut(offset: usize) -> Self {
-        Self { offset, what: None }
+        Self { offset, reason: None }
     }
 }
 
 impl fmt::Display for Flaw {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.what {
-            Some(what) => write!(f, "at byte {} it stops making sense: {what}", self.offset),
-            None => write!(f, "it ends at byte {}, in the middle of something", self.offset),
+        match &self.reason {
+            Some(reason) => write!(f, "it is damaged at byte {}: {reason}", self.offset),
+            None => write!(f, "it is cut short at byte {}", self.offset),
         }
     }
 }

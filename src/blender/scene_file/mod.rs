@@ -1,17 +1,18 @@
-//! The beginning of a .blend file: who saved it, and the frame ranges of its scenes.
+//! The beginning of a .blend file: the version that saved it, and its scenes' frame ranges.
 //!
-//! A file is `BLENDER`, pointer size, byte order and version in 12 bytes, then blocks of a
-//! header and data; from 5.0 on the file header is 17 bytes and block headers are larger
-//! ([`layout`]). `REND` blocks come first, so that render managers find the range of the
-//! scene that is active without reading on. All of it may be compressed ([`packing`]).
+//! A file begins with a header of 12 bytes: `BLENDER`, pointer size, byte order and version.
+//! Blocks follow, each of a header and data. From Blender 5.0 on, the file header has 17 bytes
+//! and block headers are larger ([`layout`]). `REND` blocks come first, so that render managers
+//! find the range of the active scene without reading on. The whole file may be compressed
+//! ([`packing`]).
 
 mod flaw;
 mod layout;
 mod packing;
 
-use std::error::Error;
-use std::fmt;
 use std::io;
+
+use thiserror::Error;
 
 use self::layout::{Layout, MAGIC};
 use self::packing::unpack;
@@ -20,99 +21,80 @@ use crate::request::{BlenderVersion, FrameRange};
 
 pub use self::flaw::Flaw;
 pub use self::layout::{Machine, Scene};
-pub use self::packing::Packing;
+pub use self::packing::Compression;
 
-/// What the beginning of a .blend file tells.
+/// The beginning of a .blend file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SceneFile {
-    /// How it is compressed.
-    pub packing: Packing,
-    /// Which Blender saved it.
+    /// How the file is compressed.
+    pub compression: Compression,
+    /// The version of Blender that saved it; `None` if the header is of an unknown kind.
     pub saved_by: Option<BlenderVersion>,
-    /// What it was saved on.
+    /// The kind of machine that it was saved on; `None` if the header is of an unknown kind.
     pub machine: Option<Machine>,
-    /// The scenes that its first blocks tell of: the one that is active. (Blender 2.4 and
-    /// older also told of those that were marked to be rendered together with it.)
+    /// The scenes in the first blocks. Blender writes only the active one there; Blender 2.4 and
+    /// older also wrote those that were marked to be rendered with it.
     pub scenes: Vec<Scene>,
-    /// Where it stops making sense, if that is here.
+    /// The first flaw, if it is in the part that was read.
     pub flaw: Option<Flaw>,
 }
 
-/// Why a file is no .blend file.
-#[derive(Debug)]
+/// Why a file is not a usable scene file. In messages, "it" is the file.
+#[derive(Debug, Error)]
 pub enum SceneFileError {
-    /// It does not begin as one, compressed or not.
+    /// The file does not begin like a .blend file, compressed or not.
+    #[error("it does not begin like a .blend file")]
     NotABlend,
-    /// It is empty.
+    /// The file is empty.
+    #[error("it is empty")]
     Empty,
-    /// It is something that lies in its place.
-    Instead(Placeholder),
-    /// It begins as one.
+    /// The file is a placeholder, such as a Git LFS pointer.
+    #[error("it is {0}")]
+    Placeholder(Placeholder),
+    /// The file begins like a .blend file, but its beginning is damaged.
+    #[error("{0}")]
     Damaged(Flaw),
-    /// It was saved by a newer Blender than the one that is to render it.
+    /// The file was saved by a newer Blender than the one that is to render it.
+    #[error("it was saved by Blender {saved_by}, and Blender {renderer} is to render it")]
     Newer {
-        /// The Blender that saved it.
+        /// The version that saved it.
         saved_by: BlenderVersion,
-        /// The one that is to render it.
+        /// The version that is to render it.
         renderer: BlenderVersion,
     },
-    /// It cannot be read.
-    Io(io::Error),
+    /// The file cannot be read.
+    #[error("it cannot be read")]
+    Io(#[source] io::Error),
 }
 
-impl fmt::Display for SceneFileError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotABlend => f.write_str("it does not begin like a .blend file"),
-            Self::Empty => f.write_str("it is empty"),
-            Self::Instead(placeholder) => write!(f, "it is {placeholder}"),
-            Self::Damaged(flaw) => write!(f, "{flaw}"),
-            Self::Newer { saved_by, renderer } => write!(
-                f,
-                "it was saved by Blender {saved_by}, and Blender {renderer} is to render it"
-            ),
-            Self::Io(_) => f.write_str("it cannot be read"),
-        }
-    }
-}
-
-impl Error for SceneFileError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Io(error) => Some(error),
-            Self::NotABlend
-            | Self::Empty
-            | Self::Instead(_)
-            | Self::Damaged(_)
-            | Self::Newer { .. } => None,
-        }
-    }
-}
-
-/// As much of the unpacked beginning as is looked at. The blocks of scenes are the first
-/// ones, at most 304 bytes each.
+/// The length of the decompressed beginning that is read, in bytes. The blocks of scenes come
+/// first and have at most 304 bytes each.
 const BEGINNING: usize = 16 * 1024;
 
-/// How many bytes of any file are enough to unpack that: a block of zstd has 128 KiB at most.
-pub const ENOUGH: u64 = 160 * 1024;
-
 impl SceneFile {
-    /// Reads the first bytes of a file, or the `whole` of it. `None` if they are too few
-    /// to tell; [`ENOUGH`] always do. What is of an unknown layout behind the magic word is
-    /// left to Blender: it may know better.
+    /// How many bytes of a file [`SceneFile::from_start`] needs at most: a block of zstd has up
+    /// to 128 KiB.
+    pub const PREFIX_LENGTH: u64 = 160 * 1024;
+
+    /// Reads the first bytes of a file, or all of them if `whole`. Returns `None` if they are too
+    /// few to decide; [`SceneFile::PREFIX_LENGTH`] bytes are always enough.
+    ///
+    /// A file of an unknown layout is no error: Blender may know that layout. Its `flaw` tells
+    /// where it differs.
     ///
     /// # Errors
-    /// If the file is certainly no .blend file.
+    /// [`SceneFileError::Empty`], [`SceneFileError::Placeholder`] or
+    /// [`SceneFileError::NotABlend`], if the file is certainly not a .blend file.
     pub fn from_start(start: &[u8], whole: bool) -> Result<Option<Self>, SceneFileError> {
         if let Some(placeholder) = Placeholder::of(start) {
-            return Err(SceneFileError::Instead(placeholder));
+            return Err(SceneFileError::Placeholder(placeholder));
         }
         let unpacked = unpack(start, BEGINNING);
         let bytes = unpacked.bytes.as_slice();
         if !bytes.starts_with(MAGIC) {
-            return match unpacked.packing {
+            return match unpacked.compression {
                 _ if !whole && MAGIC.starts_with(bytes) => Ok(None),
-                Packing::None if bytes.is_empty() => Err(SceneFileError::Empty),
+                Compression::None if bytes.is_empty() => Err(SceneFileError::Empty),
                 _ => Err(SceneFileError::NotABlend),
             };
         }
@@ -122,14 +104,14 @@ impl SceneFile {
             Err(flaw) => (Vec::new(), Some(flaw.clone())),
         };
         let flaw = match flaw {
-            Some(Flaw { what: None, .. }) if bytes.len() == BEGINNING => None,
-            Some(Flaw { what: None, .. }) if !whole => return Ok(None),
-            Some(Flaw { what: None, offset }) => Some(Flaw { offset, what: unpacked.damage }),
+            Some(Flaw { reason: None, .. }) if bytes.len() == BEGINNING => None,
+            Some(Flaw { reason: None, .. }) if !whole => return Ok(None),
+            Some(Flaw { reason: None, offset }) => Some(Flaw { offset, reason: unpacked.damage }),
             flaw => flaw,
         };
         let layout = layout.ok();
         Ok(Some(Self {
-            packing: unpacked.packing,
+            compression: unpacked.compression,
             saved_by: layout.map(|layout| layout.version),
             machine: layout.map(|layout| layout.machine),
             scenes,
@@ -137,7 +119,7 @@ impl SceneFile {
         }))
     }
 
-    /// The frame range of the scene that is active.
+    /// The frame range of the active scene.
     pub fn range(&self) -> Option<FrameRange> {
         self.scenes.first().map(|scene| scene.range)
     }
@@ -149,7 +131,7 @@ mod tests {
     use proptest::prelude::*;
     use std::io::Write as _;
 
-    /// A file of the old layout, as far as it is read.
+    /// The beginning of a file in the layout of Blender 4.5 and older.
     fn file(header: &str, first: i32, last: i32) -> Vec<u8> {
         let big = header.contains('V');
         let int = |n: i32| if big { n.to_be_bytes() } else { n.to_le_bytes() };
@@ -164,7 +146,7 @@ mod tests {
         bytes
     }
 
-    /// A file of the layout of Blender 5.
+    /// The beginning of a file in the layout of Blender 5.
     fn file_5(first: i32, last: i32) -> Vec<u8> {
         let mut bytes = b"BLENDER17-01v0502REND".to_vec();
         bytes.extend([0; 12]);
@@ -210,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_blend_file_is_refused() {
+    fn other_files_are_rejected() {
         assert!(matches!(read(b""), Err(SceneFileError::Empty)));
         for bytes in [
             b"BLEND".to_vec(),
@@ -225,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_bytes_tell_or_do_not() {
+    fn more_bytes_are_requested_until_they_are_enough() {
         let plain = file("BLENDER-v304", 1, 9);
         let whole = zstd(&file("BLENDER-v304", 1, 199));
         let from = |start, whole| SceneFile::from_start(start, whole);
@@ -238,42 +220,42 @@ mod tests {
         let cut = &whole[..whole.len() / 2];
         assert_eq!(from(cut, false).unwrap(), None);
         assert!(matches!(from(cut, true), Err(SceneFileError::NotABlend)));
-        assert!(matches!(from(b"<html>", false), Err(SceneFileError::Instead(_))));
+        assert!(matches!(from(b"<html>", false), Err(SceneFileError::Placeholder(_))));
     }
 
     #[test]
-    fn every_scene_is_told_of_by_its_name() {
+    fn every_scene_is_read_with_its_name() {
         let mut bytes = file("BLENDER-v304", 1, 9);
         bytes[44..49].copy_from_slice("Weiß".as_bytes());
         bytes.truncate(12 + 24 + 72);
         bytes.extend_from_slice(&file("BLENDER-v304", 5, 7)[12..]);
         let scenes = read(&bytes).unwrap().scenes;
-        let told: Vec<_> =
+        let described: Vec<_> =
             scenes.iter().map(|scene| format!("{}: {}", scene.name, scene.range)).collect();
-        assert_eq!(told, ["Weiß: 1-9", ": 5-7"]);
+        assert_eq!(described, ["Weiß: 1-9", ": 5-7"]);
     }
 
     #[test]
-    fn a_damaged_file_says_where() {
+    fn a_flaw_names_its_place() {
         let with = |at: usize, wrong: &[u8]| {
             let mut bytes = file("BLENDER-v304", 1, 9);
             bytes.splice(at..at + wrong.len(), wrong.iter().copied());
             bytes
         };
         let table = [
-            (with(7, b"+"), 7, "no size of pointers: `+`"),
-            (with(8, b"w"), 8, "no byte order: `w`"),
-            (with(9, b"3x4"), 9, "no version: `3x4`"),
-            (with(12, b"\x01END"), 12, "no block begins with `\\x01END`"),
+            (with(7, b"+"), 7, "`+` is not a pointer size"),
+            (with(8, b"w"), 8, "`w` is not a byte order"),
+            (with(9, b"3x4"), 9, "`3x4` is not a version"),
+            (with(12, b"\x01END"), 12, "`\\x01END` is not the code of a block"),
             (with(16, &[4, 0, 0, 0]), 16, "a scene's block cannot be 4 bytes long"),
             (with(16, &[0xff; 4]), 16, "a scene's block cannot be -1 bytes long"),
-            (with(36, &[10]), 36, "no scene has frames 10 to 9"),
-            (b"BLENDER99-99x9999".to_vec(), 7, "a header of an unknown kind: `99-99x`"),
+            (with(36, &[10]), 36, "a scene cannot have frames 10 to 9"),
+            (b"BLENDER99-99x9999".to_vec(), 7, "unknown kind of header: `99-99x`"),
         ];
-        for (bytes, offset, what) in table {
+        for (bytes, offset, reason) in table {
             for bytes in [gzip(&bytes), zstd(&bytes), bytes] {
                 let flaw = read(&bytes).unwrap().flaw.unwrap();
-                assert_eq!(flaw, Flaw::new(offset, what.to_owned()));
+                assert_eq!(flaw, Flaw::new(offset, reason.to_owned()));
             }
         }
         for length in [7, 9, 12, 15, 35, 50] {
@@ -281,17 +263,17 @@ mod tests {
             let flaw = read(cut).unwrap().flaw.unwrap();
             assert_eq!(flaw, Flaw::cut(length));
         }
-        // What follows the scenes is not looked at, and what is beyond is not missed.
+        // The blocks after the scenes are not read, so they may be missing.
         assert_eq!(read(&with(108, b"GLOB")).unwrap().flaw, None);
     }
 
     #[test]
-    fn what_only_blender_can_judge_is_left_to_it() {
+    fn files_of_an_unknown_layout_are_left_to_blender() {
         for bytes in [&b"BLENDER"[..], b"BLENDER99-99x9999", b"BLENDER-v", b"BLENDER-v304REND"] {
             let file = read(bytes).unwrap();
             assert_eq!(file.range(), None);
         }
-        // A range that makes no sense is none.
+        // An invalid range is ignored.
         let file = read(&file("BLENDER-v304", 9, 1)).unwrap();
         assert_eq!(file.range(), None);
     }

@@ -1,5 +1,4 @@
-//! The beginning of a file that may be compressed: by gzip (Blender to 2.93) or zstd (from
-//! 3.0 on).
+//! Decompression of the beginning of a file: gzip (up to Blender 2.93) or zstd (from 3.0 on).
 
 use std::fmt;
 use std::io::Read as _;
@@ -14,16 +13,17 @@ const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Packing {
+pub enum Compression {
     /// Not at all.
     None,
-    /// By gzip.
+    /// With gzip.
     Gzip,
-    /// By zstd.
+    /// With zstd.
     Zstd,
 }
 
-impl Packing {
+impl Compression {
+    /// The compression of a file that begins with `start`.
     fn of(start: &[u8]) -> Self {
         if start.starts_with(GZIP) {
             Self::Gzip
@@ -35,7 +35,7 @@ impl Packing {
     }
 }
 
-impl fmt::Display for Packing {
+impl fmt::Display for Compression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::None => "not compressed",
@@ -45,36 +45,36 @@ impl fmt::Display for Packing {
     }
 }
 
-/// What lies in the beginning of a file.
+/// The decompressed beginning of a file.
 pub(super) struct Unpacked {
-    pub packing: Packing,
+    pub compression: Compression,
     pub bytes: Vec<u8>,
-    /// What is wrong with the compressed data behind that.
+    /// What is wrong with the compressed data after `bytes`, if anything.
     pub damage: Option<String>,
 }
 
-/// Unpacks the first bytes of a file: `most` bytes, or as many as are in them.
-pub(super) fn unpack(start: &[u8], most: usize) -> Unpacked {
-    let packing = Packing::of(start);
+/// Decompresses the first bytes of a file, to at most `max` bytes.
+pub(super) fn unpack(start: &[u8], max: usize) -> Unpacked {
+    let compression = Compression::of(start);
     let mut bytes = Vec::new();
-    let limit = most as u64;
-    let read = match packing {
-        Packing::None => start.take(limit).read_to_end(&mut bytes),
-        Packing::Gzip => GzDecoder::new(start).take(limit).read_to_end(&mut bytes),
-        Packing::Zstd => {
+    let limit = max as u64;
+    let read = match compression {
+        Compression::None => start.take(limit).read_to_end(&mut bytes),
+        Compression::Gzip => GzDecoder::new(start).take(limit).read_to_end(&mut bytes),
+        Compression::Zstd => {
             let whole = whole_blocks(start);
             StreamingDecoder::new(whole.as_slice())
                 .map_err(std::io::Error::other)
                 .and_then(|decoder| decoder.take(limit).read_to_end(&mut bytes))
         }
     };
-    Unpacked { packing, bytes, damage: read.err().map(|error| error.to_string()) }
+    Unpacked { compression, bytes, damage: read.err().map(|error| error.to_string()) }
 }
 
-/// The blocks of the first frame that are there from their beginning to their end, as a
-/// frame of their own: what is in a frame cannot be had before its last block is (ruzstd
-/// keeps as much as later blocks may refer to). "Zstandard Compression and the
-/// 'application/zstd' Media Type", RFC 8878, sections 3.1.1.1 and 3.1.1.2.
+/// The complete blocks of the first zstd frame, as a frame of their own. This is needed because
+/// ruzstd holds data back, as much as later blocks may refer to, until it has seen the frame's
+/// last block. Source: "Zstandard Compression and the 'application/zstd' Media Type", RFC 8878,
+/// sections 3.1.1.1 and 3.1.1.2.
 fn whole_blocks(start: &[u8]) -> Vec<u8> {
     let mut frame = start.to_vec();
     let Some(mut at) = frame_header(start) else { return frame };
@@ -102,17 +102,17 @@ fn whole_blocks(start: &[u8]) -> Vec<u8> {
             *header |= 1;
         }
         if let Some(descriptor) = frame.get_mut(ZSTD.len()) {
-            // The checksum is behind the true last block.
+            // The checksum follows the true last block, which was cut off.
             *descriptor &= !CHECKSUM;
         }
     }
     frame
 }
 
-/// In the descriptor of a frame: a checksum of the content comes last.
+/// The bit of a frame's descriptor that announces a checksum at the end of the frame.
 const CHECKSUM: u8 = 0b100;
 
-/// The length of the header of a frame.
+/// The length of a frame's header, in bytes.
 fn frame_header(start: &[u8]) -> Option<usize> {
     let descriptor = *start.get(ZSTD.len())?;
     let single_segment = descriptor & 0b10_0000 != 0;
@@ -137,14 +137,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_blocks_of_a_frame_are_enough() {
-        // Two blocks: one holds 128 KiB at most.
+    fn complete_blocks_of_an_incomplete_frame_are_decompressed() {
+        // Several blocks: one holds 128 KiB at most.
         let content: Vec<u8> = (0..200_000u32).flat_map(|n| (n % 7919).to_le_bytes()).collect();
         let packed = zstd(&content);
         for length in [packed.len() - 1, packed.len() - 1000] {
             let unpacked = unpack(&packed[..length], 1000);
             assert_eq!(unpacked.damage, None);
-            assert_eq!((unpacked.packing, &*unpacked.bytes), (Packing::Zstd, &content[..1000]));
+            assert_eq!(
+                (unpacked.compression, &*unpacked.bytes),
+                (Compression::Zstd, &content[..1000])
+            );
         }
         let nothing = unpack(&packed[..1000], 1000);
         assert!(nothing.bytes.is_empty() && nothing.damage.is_some());

@@ -1,4 +1,4 @@
-# The files outside of the scene file that go into its pictures: which, and whether they are there.
+# The files outside of the scene file that affect its pictures.
 import os
 
 import bpy
@@ -8,13 +8,13 @@ def absolute(block):
     return bpy.path.abspath(block.filepath, library=block.library)
 
 
-def trouble(path, library=None):
-    """What is wrong with a file, and what can be done about it; nothing if it can be read."""
+def problem(path, library=None):
+    """The problem with a file, and its details in parentheses; None if the file can be read."""
     path = bpy.path.abspath(path, library=library)
     if not os.path.exists(path):
         return "not found", ""
     try:
-        # Not to wait for a writer where it is a pipe.
+        # O_NONBLOCK: opening a named pipe would wait for a writer.
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
     except OSError as error:
         return "cannot be read", " (%s; --allow-read)" % error.strerror
@@ -22,25 +22,25 @@ def trouble(path, library=None):
 
 
 def warnings():
-    """A line for each file that Blender will render without."""
+    """A line for each file that Blender cannot read. It renders without them."""
     lines = []
     for library in bpy.data.libraries:
-        wrong = trouble(library.filepath)
-        if wrong and not is_blenders_own(absolute(library)):
-            lines.append("linked library %s: %s%s" % (wrong[0], library.filepath, wrong[1]))
+        found = problem(library.filepath)
+        if found and not is_blenders_own(absolute(library)):
+            lines.append("linked library %s: %s%s" % (found[0], library.filepath, found[1]))
     for texture in bpy.data.images:
         if texture.source in {"FILE", "MOVIE"} and texture.filepath and not texture.packed_file:
-            wrong = trouble(texture.filepath, texture.library)
-            if wrong:
+            found = problem(texture.filepath, texture.library)
+            if found:
                 lines.append(
-                    "image %s %s, its surfaces will be pink or black: %s%s"
-                    % (texture.name, wrong[0], texture.filepath, wrong[1])
+                    "image %s %s, surfaces that use it will be pink or black: %s%s"
+                    % (texture.name, found[0], texture.filepath, found[1])
                 )
     return lines
 
 
 def sequences():
-    """Files that stand for others beside them: numbered ones, or the tiles of a picture."""
+    """Blocks whose file stands for others beside it: numbered files, or the tiles of an image."""
     for block in bpy.data.images:
         if block.source in {"SEQUENCE", "TILED"} and not block.packed_file:
             yield block
@@ -62,30 +62,30 @@ def image_strips():
 
 
 def caches():
-    """Where simulations are kept on disk: a folder beside the .blend that they are in."""
+    """The folders that hold cached simulations: one beside each .blend file."""
     for blend in [bpy.data.filepath] + [absolute(library) for library in bpy.data.libraries]:
         folder, name = os.path.split(blend)
         yield os.path.join(folder, "blendcache_" + os.path.splitext(name)[0])
 
 
 def is_blenders_own(path):
-    """Whether a file came with Blender: its brushes are linked from a library of its own."""
+    """Whether a file came with Blender, such as its library of brushes."""
     own = bpy.utils.system_resource("DATAFILES")
     return bool(own) and os.path.normpath(path).startswith(os.path.normpath(own) + os.sep)
 
 
-def named(path):
-    """A path as the worker is told it: `//` is the folder that the scene file is in."""
+def described(path):
+    """A path as the description contains it: `//` is the folder of the scene file."""
     path = os.path.normpath(path)
     beside = os.path.join(os.path.normpath(os.path.dirname(bpy.data.filepath)), "")
-    # The folder itself is no prefix of its own name with a slash.
+    # The slash makes the folder of the scene file count as inside of itself.
     inside = os.path.join(path, "").startswith(beside)
     return "//" + path[len(beside) :] if inside else path
 
 
-def leads_to_scene(folder):
-    """Whether the scene file lies somewhere in a folder. Nobody keeps a cache there, but empty
-    paths, `//` and `/` mean such folders."""
+def contains_scene(folder):
+    """Whether the scene file lies in or below a folder. Such a folder is no cache, but empty
+    paths, `//` and `/` lead to one."""
     folder = os.path.join(os.path.normpath(folder), "")
     return os.path.normpath(bpy.data.filepath).startswith(folder)
 
@@ -95,25 +95,25 @@ def files():
     and below a `tree`."""
     found = set()
     for path in bpy.utils.blend_paths(absolute=True):
-        # The path of a cache on disk is empty, and means the folder below.
+        # The path of a cache on disk is empty. caches() finds its folder.
         if not os.path.isabs(path) or is_blenders_own(path):
             continue
-        is_tree = os.path.isdir(path) and not leads_to_scene(path)
-        found.add(("tree" if is_tree else "file", named(path)))
-    found |= {("tree", named(path)) for path in caches()}
+        is_tree = os.path.isdir(path) and not contains_scene(path)
+        found.add(("tree" if is_tree else "file", described(path)))
+    found |= {("tree", described(path)) for path in caches()}
     for block in sequences():
         if block.filepath:
-            found.add(("folder", named(os.path.dirname(absolute(block)))))
+            found.add(("folder", described(os.path.dirname(absolute(block)))))
     for each, strip in image_strips():
         if strip.directory:
             folder = bpy.path.abspath(strip.directory, library=each.library)
-            found.add(("folder", named(folder)))
-    # One whose folder cannot be told (a file that was never saved has none) is not to be found.
+            found.add(("folder", described(folder)))
+    # A scene that was never saved has no folder, so its relative paths lead nowhere.
     return {(kind, path) for kind, path in found if path.startswith("/")}
 
 
-def answer():
-    """The files as the worker is told them; None if a name is no text, so that they cannot be."""
+def description():
+    """The files as the worker expects them; None if a path is not valid Unicode."""
     found = sorted(files())
     try:
         "".join(path for _, path in found).encode()

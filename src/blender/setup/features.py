@@ -1,4 +1,4 @@
-# What a scene needs of Blender, compared with what this Blender can do.
+# The features that a scene needs, compared with those that this Blender has.
 import sys
 
 import bpy
@@ -7,7 +7,7 @@ import render_worker_nodes as nodes
 
 
 def lacking(scene):
-    """What this Blender lacks for the scene: a list of
+    """The features that the scene needs and this Blender lacks: a list of
     {"feature": NAME, "needed_by": [what in the scene, ...]}. The names are those of `Feature` in
     the worker's request/feature.rs."""
     found = {}
@@ -33,8 +33,8 @@ def needs(scene):
 
 
 def has(option):
-    """Whether Blender was built with something; where this Blender has no such option, it cannot
-    be built without."""
+    """Whether Blender was built with an option. A Blender that has no such option cannot be built
+    without the feature."""
     return getattr(bpy.app.build_options, option, True)
 
 
@@ -55,7 +55,7 @@ def of_render_settings(scene):
         for tree, node in nodes.shader_nodes("SCRIPT"):
             yield "osl", cycles_has("with_osl"), "Script node %s of %s" % (node.name, tree)
     for tree, node in nodes.compositor_nodes(scene, "DENOISE"):
-        # Built in for both at once.
+        # Cycles and the compositor are built with the same denoiser.
         used_by = "Denoise node %s of %s" % (node.name, tree)
         yield "denoiser", cycles_has("with_openimagedenoise"), used_by
     if render.use_freestyle:
@@ -65,7 +65,7 @@ def of_render_settings(scene):
         yield "bullet", has("bullet"), "the rigid bodies of scene %s" % scene.name
 
 
-# Modifiers that a Blender can be built without.
+# Modifiers that a Blender can be built without: their features and build options.
 MODIFIERS = {
     "FLUID": ("fluid", "fluid"),
     "OCEAN": ("ocean", "mod_oceansim"),
@@ -76,7 +76,7 @@ MODIFIERS = {
 
 
 def of_object(thing):
-    # What a Blender does not know at all has neither type nor settings.
+    # Modifiers and constraints of a type that this Blender does not know lack these attributes.
     for modifier in thing.modifiers:
         if not getattr(modifier, "show_render", False):
             continue
@@ -101,7 +101,7 @@ def of_cache_file(block):
 
 
 def rendered_objects(scene):
-    """The objects of a scene that are rendered, those of instanced collections included."""
+    """The objects of a scene that are rendered, including those of instanced collections."""
     seen = set()
     todo = list(scene.collection.all_objects)
     if scene.background_set:
@@ -132,20 +132,20 @@ def switch_denoising_off(scene):
 
 
 def warnings(scene):
-    """What renders in another way than the scene says, and gives the same picture."""
+    """A line for each setting of the scene that this Blender does not follow."""
     lines = []
-    # Blender 5 no longer converts what such files call an IPO.
+    # Blender 5 no longer converts the animation curves of such files (IPO).
     if bpy.data.version < (2, 50, 0) and bpy.app.version >= (5, 0, 0):
         lines.append(
             "the file was saved by Blender %d.%d, whose animation this Blender does not load: "
-            "nothing moves that was animated. Save it again with Blender 4.5, or render it with "
-            "that" % bpy.data.version[:2]
+            "nothing that was animated moves. Save it again with Blender 4.5, or render it with "
+            "Blender 4.5" % bpy.data.version[:2]
         )
     if scene.render.engine == "CYCLES":
         if scene.cycles.shading_system and not cycles_has("with_osl"):
             lines.append(
                 "the scene asks for Open Shading Language, which this Blender was built without; "
-                "it has no Script node, so Cycles renders the same materials by itself"
+                "it has no Script node, so Cycles renders its materials the same without"
             )
         preferences = bpy.context.preferences.addons["cycles"].preferences
         if (

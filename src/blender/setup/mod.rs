@@ -1,8 +1,8 @@
 //! The script that Blender runs between loading the scene and rendering.
 //!
-//! It changes the settings that would lose frames, and answers what the worker needs to know
-//! of the scene: an [`Answer`](super::Answer), in a file. A scene that needs what this Blender
-//! lacks is not rendered.
+//! The script changes the settings that would lose frames, and writes a file that describes the
+//! scene to the worker: a [`SceneDescription`](super::SceneDescription). It refuses a scene that
+//! needs a feature which this Blender lacks.
 
 use std::path::Path;
 
@@ -10,30 +10,31 @@ use serde_json::json;
 
 use crate::request::{Denoise, RenderJob};
 
-/// The script and the modules that it imports: file names, to lie in one folder, and contents.
+/// The script and the modules that it imports, as file names and contents. They belong in one
+/// folder.
 pub const SETUP_FILES: [(&str, &str); 5] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
-    // Modules of add-ons must not be taken for these.
+    // The prefix keeps Python from importing modules of add-ons instead.
     ("render_worker_external.py", include_str!("external.py")),
     ("render_worker_features.py", include_str!("features.py")),
     ("render_worker_nodes.py", include_str!("nodes.py")),
     ("render_worker_output.py", include_str!("output.py")),
 ];
 
-/// The one of them that Blender is told to run.
+/// The name of the file that Blender runs.
 pub const SETUP_SCRIPT: &str = "setup.py";
 
-/// What the script is told, beside it.
+/// The name of the file beside the script that holds its settings.
 pub const SETUP_SETTINGS: &str = "settings.json";
 
 /// Blender's exit status when the script fails, or refuses the scene.
 pub const SETUP_EXIT_CODE: i32 = 86;
 
-/// The content of [`SETUP_SETTINGS`]: how to prepare the scene for `job`, and where the answer
-/// goes.
-pub fn setup_settings(job: &RenderJob, answer: &Path) -> String {
+/// The content of [`SETUP_SETTINGS`]: how to prepare the scene for `job`, and the path to write
+/// the description to.
+pub fn setup_settings(job: &RenderJob, description: &Path) -> String {
     let settings = json!({
-        "answer": answer,
+        "description": description,
         "denoise": job.denoise != Denoise::Off,
         "allow_missing": job.allow_missing.0,
     });
@@ -47,7 +48,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn every_module_is_imported_by_another_and_is_there() {
+    fn every_module_exists_and_is_imported_by_another() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/blender/setup");
         let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let scripts = files.filter(|file| file.extension() == Some("py".as_ref()));
@@ -59,24 +60,24 @@ mod tests {
     }
 
     #[test]
-    fn the_script_knows_every_feature_that_it_can_find_by_its_name() {
+    fn the_script_uses_the_names_of_all_features() {
         let (_, script) =
             SETUP_FILES.into_iter().find(|(name, _)| name.contains("features")).unwrap();
-        // The log tells of this one.
+        // A missing engine is found in the log instead.
         for feature in Feature::ALL.into_iter().filter(|&feature| feature != Feature::Engine) {
             assert!(script.contains(&format!("\"{feature}\"")), "{feature}");
         }
     }
 
     #[test]
-    fn the_script_is_told_what_was_asked_for() {
+    fn settings_of_the_script_follow_the_job() {
         let mut job = RenderJob::example();
         job.denoise = Denoise::Off;
         job.allow_missing = AllowMissing([Feature::Osl, Feature::NewerBlender].into());
-        let settings = setup_settings(&job, Path::new("/s/answer/scene.json"));
+        let settings = setup_settings(&job, Path::new("/s/description/scene.json"));
         assert_eq!(
             settings,
-            r#"{"answer":"/s/answer/scene.json","denoise":false,"allow_missing":["osl","newer-blender"]}"#
+            r#"{"description":"/s/description/scene.json","denoise":false,"allow_missing":["osl","newer-blender"]}"#
         );
     }
 }

@@ -1,9 +1,9 @@
-# The nodes of a scene that have a part in its pictures.
+# The nodes of a scene that affect its pictures.
 import bpy
 
 
 def compositor_nodes(scene, kind):
-    """Pairs of a place and a node of the compositor that is in use and not muted."""
+    """Pairs of a place and a node: the compositor's nodes of this kind that are not muted."""
     if not scene.render.use_compositing:
         return
     # Blender 5 keeps the compositor in a node group.
@@ -15,7 +15,7 @@ def compositor_nodes(scene, kind):
 
 
 def shader_nodes(kind):
-    """The same of the materials, worlds and lights that are in use."""
+    """The same for the materials, worlds and lights that are in use."""
     for kinds, name in (
         (bpy.data.materials, "material"),
         (bpy.data.worlds, "world"),

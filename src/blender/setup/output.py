@@ -1,19 +1,19 @@
-# What the scene saves, changed where the worker could not deliver it.
+# The scene's output settings, changed where the worker could not deliver the frames.
 import bpy
 
-# What the worker can verify, deliver and stitch. Everything else, video above all, is rendered
-# as PNG.
+# The formats that the worker can verify, deliver and stitch. A scene that is set to any other
+# format, such as video, is rendered as PNG.
 STILLS = {"PNG", "JPEG", "OPEN_EXR", "OPEN_EXR_MULTILAYER", "TIFF", "WEBP"}
 
 
 def make_deliverable(scene):
-    """Changes the scene's output settings, and returns what a person should know of that."""
+    """Changes the scene's output settings, and returns warnings about these changes."""
     render = scene.render
     image = render.image_settings
     warnings = []
 
     if image.file_format not in STILLS:
-        # Empty: one of a movie that this Blender no longer knows.
+        # The name of a movie format that this Blender no longer knows is empty.
         name = image.file_format or "unknown to this Blender"
         warnings.append(
             "the scene's output format is %s; only still images can be verified: rendering PNG "
@@ -34,8 +34,8 @@ def make_deliverable(scene):
         )
         render.use_multiview = False
 
-    # With these two as a scene may have them, junk or empty files would be taken for frames. The
-    # extension is how a frame is found.
+    # Files of other programs and Blender's empty placeholders would be taken for frames. The worker
+    # recognises a frame by its extension.
     render.use_overwrite = True
     render.use_placeholder = False
     render.use_file_extension = True

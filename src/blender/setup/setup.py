@@ -1,11 +1,11 @@
-# Run by Blender between loading the scene and rendering (see ../setup.rs).
+# Blender runs this script between loading the scene and rendering (see mod.rs).
 # Works in every Blender from 2.93 on.
 #
 # Reads settings.json beside it:
-#   {"answer": PATH, "denoise": bool, "allow_missing": [FEATURE, ...]}
-# Leaves at PATH, whole or not at all, what the worker needs to know of the scene:
+#   {"description": PATH, "denoise": bool, "allow_missing": [FEATURE, ...]}
+# Writes a description of the scene to PATH, atomically:
 #   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...]}
-# The log would not do for that: a scene can print, too, and lines have a limit.
+# The log cannot carry the description: a scene can print, too, and the worker cuts long lines.
 import json
 import os
 import sys
@@ -19,7 +19,7 @@ import render_worker_external as external
 import render_worker_features as features
 import render_worker_output as output
 
-# The exit status for a scene that must not be rendered; the worker knows why by the answer.
+# The exit status for a scene that must not be rendered. The description tells the worker why.
 REFUSED = 86
 
 with open(os.path.join(HERE, "settings.json"), encoding="utf-8") as file:
@@ -33,12 +33,12 @@ if not settings["denoise"]:
 lacking = features.lacking(scene)
 refused = [lack for lack in lacking if lack["feature"] not in settings["allow_missing"]]
 if any(lack["feature"] == "denoiser" for lack in lacking) and not refused:
-    # Asked to denoise, a Blender that cannot renders nothing.
+    # A Blender that is asked to denoise and cannot do so renders nothing.
     features.switch_denoising_off(scene)
 warnings += external.warnings()
 warnings += features.warnings(scene)
 
-answer = {
+description = {
     "scene": {
         "name": scene.name,
         "blender": bpy.app.version_string,
@@ -53,16 +53,16 @@ answer = {
         "warnings": warnings,
         "lacking": lacking,
     },
-    "external": external.answer(),
+    "external": external.description(),
 }
-partial = settings["answer"] + ".partial"
+partial = settings["description"] + ".partial"
 with open(partial, "w", encoding="utf-8", errors="replace") as file:
-    json.dump(answer, file, ensure_ascii=False)
-os.replace(partial, settings["answer"])
+    json.dump(description, file, ensure_ascii=False)
+os.replace(partial, settings["description"])
 
-# The worker looks for the answer whenever a line arrives.
+# The worker looks for the description whenever a line arrives.
 print("\nrender-worker: the scene is described", flush=True)
 
 if refused:
-    # At once: a Blender that quits in the ordinary way would render first.
+    # Exit at once: a Blender that quits in the ordinary way renders first.
     os._exit(REFUSED)

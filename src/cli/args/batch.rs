@@ -1,4 +1,4 @@
-//! Those subcommands that turn to AWS Batch.
+//! The arguments of `submit` and `status`.
 
 use clap::Args;
 
@@ -9,33 +9,33 @@ pub(in crate::cli) struct SubmitArgs {
     #[command(flatten)]
     pub work: WorkArgs,
 
-    /// Have a child render more frames than -f says, where there would be too many children
+    /// Raise the frames of a child as far as the largest array requires
     ///
-    /// An array job has 10,000 children at most. Without -f a child renders one frame, or as
-    /// many as it takes.
+    /// An array job has at most 10,000 children. Without -f, a child renders one frame, or as many
+    /// as that limit requires.
     #[arg(long)]
     pub auto: bool,
 
-    /// The job queue: a name or an ARN [env: JOB_QUEUE]
+    /// The job queue: a name or an ARN
     #[arg(long, value_name = "QUEUE")]
     pub job_queue: Option<String>,
 
-    /// The job definition: a name, NAME:REVISION or an ARN [env: JOB_DEFINITION]
+    /// The job definition: a name, NAME:REVISION or an ARN
     ///
-    /// Its command takes the parameters action, inputUri, outputUri and framesPerJob, as that of
-    /// deploy/batch and that of the reference script do.
+    /// Its command must take the parameters action, inputUri, outputUri and framesPerJob, as those
+    /// of deploy/batch and of the reference script do.
     #[arg(long, value_name = "DEFINITION")]
     pub job_definition: Option<String>,
 
-    /// Another job definition for the stitch job [env: STITCH_JOB_DEFINITION] [default: the same]
+    /// Another job definition for the stitch job
     #[arg(long, value_name = "DEFINITION")]
     pub stitch_job_definition: Option<String>,
 
-    /// What the array job is called; the stitch job is NAME-stitch [env: JOB_NAME] [default: as the scene]
+    /// The name of the array job; the stitch job is NAME-stitch
     #[arg(long, value_name = "NAME")]
     pub job_name: Option<String>,
 
-    /// The share that the jobs count for, where the queue has a scheduling policy [env: SHARE_IDENTIFIER]
+    /// The share identifier of the jobs, for queues with a scheduling policy
     #[arg(long, value_name = "SHARE")]
     pub share_identifier: Option<String>,
 
@@ -45,16 +45,16 @@ pub(in crate::cli) struct SubmitArgs {
 
     /// A variable for the containers of both jobs; can be given several times
     ///
-    /// Every flag of render and stitch has one: ENGINE=scene, BLENDER_ATTEMPTS=5. What is set
-    /// here stays here, but for the variables of the flags of submit.
+    /// Every flag of render and stitch has a variable: ENGINE=scene, BLENDER_ATTEMPTS=5. Variables
+    /// of this machine are not passed on, except for those of the flags of submit.
     #[arg(long, value_name = "NAME=VALUE")]
     pub env: Vec<String>,
 
-    /// How many processors a child has [default: as the job definition says]
+    /// The number of processors of a child, instead of what the job definition says
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub vcpus: Option<String>,
 
-    /// How much memory a child has, like 16GiB [default: as the job definition says]
+    /// The memory of a child, like 16GiB, instead of what the job definition says
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub memory: Option<String>,
 
@@ -75,8 +75,8 @@ pub(in crate::cli) struct SubmitArgs {
 
     /// Print the requests as JSON, and submit nothing
     ///
-    /// Each is what `aws batch submit-job --cli-input-json` takes; RENDER_JOB_ID stands for the
-    /// id that the array job will have.
+    /// Each is an input of `aws batch submit-job --cli-input-json`. RENDER_JOB_ID stands for the id
+    /// of the array job.
     #[arg(long, conflicts_with = "wait")]
     pub dry_run: bool,
 
@@ -90,29 +90,29 @@ pub(in crate::cli) struct SubmitArgs {
     pub log: LogArgs,
 }
 
-// How jobs are followed, and told of.
+// Following jobs, and printing their state.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct FollowArgs {
-    /// Follow the jobs to their end: 0 if they have succeeded, 70 if not
+    /// Follow the jobs to their end: the exit code is 0 if they succeed, and 70 if not
     ///
-    /// Failures are told as they happen. Ctrl-C leaves the jobs running.
+    /// Failures are printed as they happen. Ctrl-C leaves the jobs running.
     #[arg(long)]
     pub wait: bool,
 
-    /// How often the jobs are looked up meanwhile: 1s to 1h [env: POLL_INTERVAL] [default: 10s]
+    /// The time between two looks at the jobs, 1s to 1h
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub poll_interval: Option<String>,
 
-    /// Tell it as JSON; with --wait, what is told at the end as well
+    /// Print JSON; with --wait, a second document at the end
     #[arg(long)]
     pub json: bool,
 }
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StatusArgs {
-    /// The job: what submit has printed last
+    /// The id of the job, which submit prints last
     ///
-    /// Those that it depends on are told of as well.
+    /// The jobs that it depends on are shown as well.
     #[arg(value_name = "JOB-ID")]
     pub job: String,
 
@@ -127,24 +127,24 @@ pub(in crate::cli) struct StatusArgs {
 }
 
 pub(super) const SUBMIT_EXAMPLES: &str = "\
-An array job whose children render the frames, and a job that waits for all of them and makes the
-video. Which frames there are is read from the scene file, unless --frames or -t says it. Region
-and credentials are those of the environment, the profile or the instance.
+Submits an array job whose children render the frames, and a job that waits for all of them and
+makes the video. The frame range is that of the scene file, unless --frames or -t is given. Region
+and credentials come from the environment, the profile or the instance.
 
 Examples:
   The whole scene, 10 frames a child, until the video is there:
     render-worker submit -i s3://bucket/scene.blend -o s3://bucket/out -f 10 \\
       --job-queue QUEUE --job-definition DEFINITION --wait
-  What would be submitted:
+  Show the requests without submitting them:
     render-worker submit -i s3://bucket/scene.blend -o s3://bucket/out --auto \\
       --job-queue QUEUE --job-definition DEFINITION --dry-run | jq .render";
 
 pub(super) const STATUS_EXAMPLES: &str = "\
-Each child that has failed is told of: its exit code in words, its log stream, and the cause out of
-its report, where that can be read.
+Shows for each failed child its exit code in words, its log stream, and the cause from its report,
+if that can be read.
 
 Examples:
-  Where the jobs are:
+  Show the state of the jobs:
     render-worker status JOB-ID
-  Follow them to their end:
+  Follow the jobs to their end:
     render-worker status JOB-ID --wait";

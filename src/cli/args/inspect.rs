@@ -8,18 +8,18 @@ use super::shared::{LogArgs, RendererArgs, StoreArgs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InspectArgs {
-    /// The .blend file: s3://BUCKET/KEY, file:///PATH or a path [env: INPUT_URI]
+    /// The .blend file: s3://BUCKET/KEY, file:///PATH or a path
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
 
-    /// For how many frames a job the array size is told [env: F_PER_JOB] [default: 1]
+    /// The number of frames that one container renders, for the array size; 1 by default
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     pub frames_per_job: Option<String>,
 
     #[command(flatten)]
     pub renderer: RendererArgs,
 
-    /// Tell it as JSON
+    /// Print JSON
     #[arg(long)]
     pub json: bool,
 
@@ -31,10 +31,10 @@ pub(in crate::cli) struct InspectArgs {
 }
 
 pub(super) const INSPECT_EXAMPLES: &str = "\
-Of the file only the first 64 KiB are read, more where they do not tell; Blender is not needed.
+Reads the first 64 KiB of the file, or more if they do not suffice. Blender is not needed.
 
 Examples:
-  What is in a scene file:
+  Show what is in a scene file:
     render-worker inspect -i s3://bucket/scene.blend
-  How large an array job must be in which every child renders 10 frames:
+  Print the size of an array job whose children render 10 frames each:
     render-worker inspect -i scene.blend -f 10 --json | jq .array_size";

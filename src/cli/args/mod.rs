@@ -1,6 +1,6 @@
 //! The command line as it is typed, and the manual that `--help` prints.
 //!
-//! Every value is optional text here: [`super`] fills in variables and validates.
+//! Every value is optional text here. [`super`] adds the variables and validates.
 
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help, not Markdown")]
 
@@ -46,25 +46,25 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
-    /// Render frames of a scene; each is stored as soon as it is finished
+    /// Render frames of a scene, and store each as soon as it is finished
     #[command(after_long_help = RENDER_EXAMPLES)]
     Render(RenderArgs),
-    /// Make a video of the frames that were rendered
+    /// Make a video of rendered frames
     #[command(after_long_help = STITCH_EXAMPLES)]
     Stitch(StitchArgs),
-    /// Tell which frames a scene has, and how large an array renders them
+    /// Show a scene's frame range, and the size of the array job that renders it
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
-    /// Submit the jobs that render a scene and make the video to AWS Batch
+    /// Submit to AWS Batch the jobs that render a scene and make the video
     #[command(after_long_help = SUBMIT_EXAMPLES)]
     Submit(SubmitArgs),
-    /// Tell how jobs on AWS Batch are, and why children have failed
+    /// Show the state of jobs on AWS Batch, and why children have failed
     #[command(after_long_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
 }
 
 impl Action {
-    /// What is common to those that run Blender or FFmpeg.
+    /// The arguments of the subcommands that run Blender or FFmpeg.
     pub fn common(&self) -> Option<&CommonArgs> {
         match self {
             Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
@@ -74,7 +74,7 @@ impl Action {
         }
     }
 
-    /// How all of them ask S3.
+    /// The arguments about S3, which every subcommand has.
     pub fn store(&self) -> &StoreArgs {
         match self {
             Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
@@ -86,7 +86,7 @@ impl Action {
         }
     }
 
-    /// How all of them log.
+    /// The arguments about the log, which every subcommand has.
     pub fn log(&self) -> &LogArgs {
         match self {
             Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {

@@ -1,7 +1,5 @@
 //! The arguments of `render`.
 
-#![expect(clippy::doc_markdown, reason = "these comments are the text of --help, not Markdown")]
-
 use clap::Args;
 
 use super::shared::{CommonArgs, SceneArgs};
@@ -11,62 +9,61 @@ pub(in crate::cli) struct RenderArgs {
     #[command(flatten)]
     pub common: CommonArgs,
 
-    /// The render engine, or `scene` for the scene's own [env: ENGINE] [default: CYCLES]
+    /// The render engine, or `scene` for the scene's own
     #[arg(long, value_name = "NAME|scene")]
     pub engine: Option<String>,
 
-    /// What Cycles renders on: CPU, CUDA, OPTIX, HIP, ONEAPI, also with +CPU [env: CYCLES_DEVICE]
+    /// The device of Cycles: CPU, CUDA, OPTIX, HIP or ONEAPI, also with +CPU
     ///
-    /// By default what the scene says. A device that is not there is an error, where the scene's
-    /// own choice would quietly fall back to the CPU.
+    /// A missing device is an error. With the scene's own choice, Blender falls back to the CPU
+    /// without a word.
     #[arg(long, value_name = "DEVICE")]
     pub cycles_device: Option<String>,
 
     #[command(flatten)]
     pub scene: SceneArgs,
 
-    /// Let Python inside of the scene file run by itself [env: ENABLE_AUTOEXEC]
+    /// Run the Python scripts in the scene file
     #[arg(long)]
     pub enable_autoexec: bool,
 
-    /// How much may wait to be stored, like 512MiB [env: MAX_BACKLOG] [default: 1GiB]
+    /// The size of frames that may wait to be stored, such as 512MiB
     ///
-    /// Frames that storage does not take for a while wait in the folder for temporary files and
-    /// are tried again. Above this size Blender is paused; when storage does not take any of
-    /// them either, it is stopped and the job ends with 75.
+    /// Frames that cannot be stored for a while wait in the folder for temporary files, and are
+    /// tried again. Above this size Blender is paused. If nothing can be stored after that either,
+    /// Blender is stopped and the job ends with 75.
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub max_backlog: Option<String>,
 
-    /// How often Blender may fail at one frame, 1 to 100 [env: BLENDER_ATTEMPTS] [default: 3]
+    /// The number of failures of Blender after which a frame is skipped, 1 to 100
     ///
-    /// After a crash or a stall it is started again with what is missing. A frame that was in hand
-    /// at so many failures is set aside, and the others are rendered.
+    /// After a crash or a stall, Blender is started again with the missing frames. A frame at which
+    /// it failed so often is skipped, and the others are rendered.
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub blender_attempts: Option<String>,
 
-    /// How long one frame may take, or `off` [env: FRAME_TIMEOUT] [default: off]
+    /// The longest time for one frame, or `off`
     ///
-    /// Loading the scene counts for the first frame of each start. A frame that takes longer is
-    /// tried again, see --blender-attempts.
+    /// For the first frame after a start, it includes loading the scene. A frame that takes longer
+    /// is tried again, see --blender-attempts.
     #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
     pub frame_timeout: Option<String>,
 
-    /// Render all frames, also those that are there already [env: NO_RESUME]
+    /// Render all frames, those that are already there included
     ///
-    /// By default a frame that is stored and was made from the same scene and external files, with
-    /// the same settings and Blender, is left as it is.
+    /// By default a stored frame is kept if it was made from the same scene and external files, with
+    /// the same settings and Blender.
     #[arg(long)]
     pub no_resume: bool,
 
-    /// How long to wait at most before the first request to S3, or `off` [env: START_JITTER]
+    /// The longest wait before the first request to S3, up to 24h, or `off`
     ///
-    /// Each worker waits for a random share of it, so that those that start in the same moment do
-    /// not ask S3 in the same moment. By default it is 1 ms for each child of an array job, 10s at
-    /// most, in every attempt, and off for a job that is alone. A bare number is seconds; up to 24h.
+    /// Each worker waits for a random part of it, so that workers that start together do not send
+    /// their requests together. A bare number is seconds.
     #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
     pub start_jitter: Option<String>,
 
-    /// The Blender to use [env: BLENDER] [default: blender, from PATH]
+    /// The Blender to use
     #[arg(long, value_name = "PROGRAM")]
     pub blender: Option<String>,
 }

@@ -6,71 +6,71 @@ use clap::Args;
 
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct LogArgs {
-    /// How the log looks: text or json [env: LOG_FORMAT] [default: text on a terminal, else json]
+    /// The format of the log: text or json
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,
 
-    /// How much is logged: error, warn, info, debug or trace [env: LOG_LEVEL] [default: info; warn where an answer is all]
+    /// The level of the log: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL")]
     pub log_level: Option<String>,
 }
 
-// How S3 is asked.
+// Requests to S3.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct StoreArgs {
-    /// Who pays for requests to S3 if the bucket's owner does not: requester [env: REQUEST_PAYER]
+    /// Pay for requests to S3 in place of the bucket's owner: requester
     ///
-    /// A requester-pays bucket refuses requests that do not say so.
+    /// A requester-pays bucket refuses requests without this.
     #[arg(long, value_name = "PAYER")]
     pub request_payer: Option<String>,
 }
 
-// What there is to render, where it goes, and which frames there are. (A comment that clap
-// takes for the text of --help would replace that of the subcommand.)
+// Input, output and frames. (A comment that clap takes for the text of --help would replace that
+// of the subcommand.)
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct WorkArgs {
-    /// What to work on: s3://BUCKET/KEY, file:///PATH or a path [env: INPUT_URI]
+    /// The input: s3://BUCKET/KEY, file:///PATH or a path
     ///
-    /// For render and submit: the .blend file. For stitch: where frames/ lies, which is the output
-    /// of render; a folder of images works as well.
+    /// For render and submit: the .blend file. For stitch: the output of render, which has a folder
+    /// frames/, or a folder of numbered images.
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
 
-    /// Where the results go: s3://BUCKET/PREFIX, file:///PATH or a path [env: OUTPUT_URI]
+    /// The output: s3://BUCKET/PREFIX, file:///PATH or a path
     ///
-    /// Frames go to URI/frames/0001.png and so on, the video to URI/output.mp4, a report of each
+    /// Frames go to URI/frames/0001.png and so on, the video to URI/output.mp4, and a report of each
     /// attempt to URI/reports/.
     #[arg(short, long, value_name = "URI")]
     pub output_uri: Option<String>,
 
-    /// How many frames one container renders [env: F_PER_JOB]
+    /// The number of frames that one container renders
     ///
-    /// The child with AWS_BATCH_JOB_ARRAY_INDEX i renders frames i*N+1 to i*N+N; without that
-    /// variable, frames 1 to N. Accepted by stitch and not used there, so that one job definition
-    /// serves both.
+    /// Required by render unless --frames is given. The child with AWS_BATCH_JOB_ARRAY_INDEX i
+    /// renders frames i*N+1 to i*N+N; without that variable, frames 1 to N. stitch accepts and
+    /// ignores it, so that one job definition serves both.
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     pub frames_per_job: Option<String>,
 
-    /// How many frames the animation has, or `scene` [env: TOTAL_FRAMES]
+    /// The number of frames of the animation, or `scene` to read it from the scene file
     ///
-    /// For render: nothing past the last one is rendered; a child that lies wholly past the end
-    /// has nothing to do and succeeds. For stitch: that many frames must be there. For submit:
-    /// by default up to the scene's last one. `scene` takes the number from the scene file.
+    /// render renders nothing past the last frame; a child that lies wholly past it has nothing to
+    /// do and succeeds. stitch requires so many frames. submit goes up to the scene's last frame by
+    /// default.
     #[arg(short, long, value_name = "N|scene", allow_hyphen_values = true)]
     pub total_frames: Option<String>,
 
-    /// The animation's first frame, or `scene` [env: FIRST_FRAME] [default: 1]
+    /// The first frame of the animation, or `scene` to read it from the scene file
     ///
-    /// For render: where index 0 begins. For stitch: where the video begins; by default with the
-    /// first frame there is, or with 1 where --total-frames is given. For submit: the scene's first
-    /// one, or 1 where --total-frames is a number. May be 0 or negative.
+    /// It may be 0 or negative. render: the frame of array index 0, 1 by default. stitch: the first
+    /// frame of the video, by default the first that is there, or 1 if --total-frames is given.
+    /// submit: by default the scene's first frame, or 1 if --total-frames is a number.
     #[arg(long, value_name = "FRAME|scene", allow_hyphen_values = true)]
     pub first_frame: Option<String>,
 
-    /// Exactly these frames: 1-10,15,20-40x2 [env: FRAMES]
+    /// Exactly these frames, in ascending order: 1-10,15,20-40x2
     ///
-    /// In ascending order, however they are written. Instead of --frames-per-job; in the child of an array --frames-per-job is needed as well
-    /// and counts frames of this set.
+    /// Replaces --frames-per-job. In a child of an array job, --frames-per-job is required as well:
+    /// it says how many frames of this set the child renders.
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     pub frames: Option<String>,
 }
@@ -80,72 +80,73 @@ pub(in crate::cli) struct CommonArgs {
     #[command(flatten)]
     pub work: WorkArgs,
 
-    /// A folder for temporary files [env: SCRATCH_DIR] [default: the system's]
+    /// The folder for temporary files
     #[arg(long, value_name = "DIR")]
     pub scratch_dir: Option<String>,
 
-    /// Whether Blender and FFmpeg are locked in: auto, require or off [env: SANDBOX] [default: auto]
+    /// Run Blender and FFmpeg in a sandbox: auto, require or off
     ///
-    /// Locked in, they read themselves, the system's programs and libraries, the scene and what
-    /// lies beside it (nothing else, of a scene on S3); they write frames and temporary files; they
-    /// have no network. `auto` does what the kernel can, and the log says what that is; `require`
-    /// starts nothing without all of it.
+    /// In the sandbox they read themselves, the system's programs and libraries, the scene, and the
+    /// files beside a local scene. They write frames and temporary files. They have no network.
+    /// `auto` uses what the kernel offers, and the log says what that is. `require` starts nothing
+    /// unless the kernel offers all of it.
     #[arg(long, value_name = "MODE")]
     pub sandbox: Option<String>,
 
-    /// What they may read (and execute) besides: a file or folder, more after colons [env: ALLOW_READ]
+    /// A file or folder that they may also read and execute; separate several by colons
     ///
     /// For textures, libraries and colour profiles that do not lie beside the scene. Can be given
     /// several times.
     #[arg(long, value_name = "PATH")]
     pub allow_read: Vec<String>,
 
-    /// Variables to hand to Blender and FFmpeg, separated by commas [env: PASS_ENV]
+    /// A variable to pass to Blender and FFmpeg; separate several by commas
     ///
-    /// Of the environment they get PATH, TZ and what GPUs, OpenGL and colour management are set up
-    /// with, and nothing else. Can be given several times.
+    /// By default they get PATH, TZ, and the variables of GPUs, OpenGL and colour management. Can be
+    /// given several times.
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
-    /// How long stopping may take after SIGTERM or ctrl-C: 25s, 2m [env: STOP_GRACE] [default: 25s]
+
+    /// The time for stopping after SIGTERM or ctrl-C, 1s to 2h
     ///
-    /// In that time what is saved is stored, and the report; then the program is gone. Less than
-    /// there is between SIGTERM and SIGKILL: 30 seconds on AWS Batch, 10 with `docker stop`,
-    /// unless it is told otherwise (-t). After a Spot notice this much is kept for it. 1s to 2h.
+    /// In this time the worker stores saved frames and the report, and exits. Choose less than the
+    /// time between SIGTERM and SIGKILL: 30 seconds on AWS Batch, 10 with `docker stop` unless -t
+    /// says otherwise. After a Spot notice, this much of the two minutes is kept for storing.
     #[arg(long, value_name = "TIME")]
     pub stop_grace: Option<String>,
 
-    /// How long Blender or FFmpeg may give no sign of life, or `off` [env: STALL_TIMEOUT] [default: 10m]
+    /// The longest time without a sign of life from Blender or FFmpeg: 90s, 10m, 1h, or `off`
     ///
-    /// None is: no line printed, no CPU time used and no file written. 90s, 10m, 1h; a bare number
-    /// is seconds. Then it is ended; Blender is started again, see --blender-attempts.
+    /// Signs of life are a printed line, CPU time used, and a file written. A bare number is
+    /// seconds. The program is ended; Blender is started again, see --blender-attempts.
     #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
     pub stall_timeout: Option<String>,
 
-    /// How long the whole attempt may take, or `off` [env: JOB_TIMEOUT] [default: off]
+    /// The longest time for the whole attempt, or `off`
     ///
-    /// Then Blender is ended, everything saved is stored, and the job ends with 70, which Batch
-    /// does not retry; neither does it retry a job that its own time-out has ended.
+    /// Then Blender is ended, saved frames are stored, and the job ends with 70, which Batch
+    /// does not retry. Batch does not retry a job that its own time-out has ended either.
     #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
     pub job_timeout: Option<String>,
 
-    /// How many transfers from or to S3 are under way at once, or `auto` [env: MAX_TRANSFERS] [default: auto]
+    /// The number of concurrent transfers from and to S3, 1 to 128, or `auto`
     ///
-    /// `auto` begins with 8 and takes more, up to 128, as long as that moves more a second.
+    /// `auto` begins with 8 and takes more, up to 128, as long as more are faster.
     #[arg(long, value_name = "N|auto", allow_hyphen_values = true)]
     pub max_transfers: Option<String>,
 
-    /// How much of what goes out to S3 is held in memory [env: UPLOAD_BUFFER] [default: 32MiB]
+    /// The memory for uploads to S3
     ///
-    /// Files of up to 16 MiB are held whole, larger ones in parts of 8 MiB; what finds no room waits
-    /// on disk.
+    /// Files of up to 16 MiB are held whole, larger ones in parts of 8 MiB. Other files wait on
+    /// disk.
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub upload_buffer: Option<String>,
 
-    /// How the numbers of an attempt are told: emf or off [env: METRICS] [default: emf on AWS Batch, else off]
+    /// Print metrics at the end: emf or off
     ///
-    /// `emf` prints one line in the Embedded Metric Format of CloudWatch on standard output at the
-    /// end: frames, seconds a frame, bytes, retries, memory, how it ended. They are grouped by
-    /// AWS_BATCH_JQ_NAME, which AWS Batch sets, and JOB_DEFINITION.
+    /// `emf` prints one line in the Embedded Metric Format of CloudWatch on standard output: frames,
+    /// seconds a frame, bytes, retries, memory, and how the attempt ended. The metrics are grouped
+    /// by AWS_BATCH_JQ_NAME, which AWS Batch sets, and JOB_DEFINITION.
     #[arg(long, value_name = "FORMAT")]
     pub metrics: Option<String>,
 
@@ -159,28 +160,28 @@ pub(in crate::cli) struct CommonArgs {
 // How the scene is rendered.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SceneArgs {
-    /// Whether pictures are denoised: scene or off [env: DENOISE] [default: scene]
+    /// Denoise as the scene says, or not at all: scene or off
     ///
-    /// `off` switches off what the scene says of denoising, in Cycles and in the compositor.
+    /// `off` switches off the scene's denoising, in Cycles and in the compositor.
     #[arg(long, value_name = "scene|off")]
     pub denoise: Option<String>,
 
-    /// Render without what this Blender lacks: denoiser, alembic, osl, … [env: ALLOW_MISSING]
+    /// A feature that the scene may lack in this Blender: denoiser, alembic, osl, …
     ///
-    /// By default a scene that needs what this Blender cannot do ends the job with 69 before
-    /// anything is rendered, and one that a newer Blender saved, with 65. Separated by commas, or
-    /// given several times: denoiser, alembic, usd, osl, openvdb, fluid, ocean, remesh, opensubdiv,
-    /// freestyle, bullet, movies, engine, newer-blender.
+    /// By default a scene that needs a feature that this Blender lacks ends the job with 69 before
+    /// the first frame, and one that a newer Blender saved, with 65. Separate several by commas, or
+    /// give it several times: denoiser, alembic, usd, osl, openvdb, fluid, ocean, remesh,
+    /// opensubdiv, freestyle, bullet, movies, engine, newer-blender.
     #[arg(long, value_name = "FEATURE")]
     pub allow_missing: Vec<String>,
 }
 
-// Which Blender is to render the scene.
+// The Blender that renders the scene.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RendererArgs {
-    /// The Blender that is to render the scene, as 5.2 [env: BLENDER_VERSION]
+    /// The version of the Blender that is to render the scene, such as 5.2
     ///
-    /// That of the image. inspect says whether it is older than the Blender that saved the file;
+    /// The version in the image. inspect warns if it is older than the Blender that saved the file;
     /// submit refuses such a scene unless --allow-missing newer-blender is given.
     #[arg(long, value_name = "VERSION")]
     pub blender_version: Option<String>,
@@ -189,36 +190,32 @@ pub(in crate::cli) struct RendererArgs {
 // How the video is made.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VideoArgs {
-    /// Frames a second: 24, 23.976 or 30000/1001 [env: FPS] [default: the scene's]
+    /// The frame rate of the video: 24, 23.976 or 30000/1001
     ///
-    /// From 0.001 to 1000. The scene's rate is known from the reports that render leaves; where none
-    /// tells it, this is needed. Of images that render did not make it is 25, and a warning says so.
+    /// From 0.001 to 1000 frames a second. The scene's rate is in the reports that render leaves. It
+    /// is required for frames of render without such a report.
     #[arg(long, value_name = "RATE")]
     pub fps: Option<String>,
 
-    /// The video codec: h264, h265 or prores [env: CODEC] [default: h264]
+    /// The video codec: h264, h265 or prores
     #[arg(long, value_name = "CODEC")]
     pub codec: Option<String>,
 
-    /// Constant rate factor, 0 (best) to 51 [env: CRF] [default: the encoder's]
-    ///
-    /// For h264 (whose default is 23) and h265 (28).
+    /// The constant rate factor of h264 or h265, 0 (best) to 51
     #[arg(long, value_name = "N")]
     pub crf: Option<String>,
 
-    /// Speed against size: ultrafast to veryslow [env: PRESET] [default: medium]
-    ///
-    /// For h264 and h265.
+    /// The preset of h264 or h265, from fast and large to slow and small: ultrafast to veryslow
     #[arg(long, value_name = "PRESET")]
     pub preset: Option<String>,
 
-    /// The video's file name [env: OUTPUT_NAME] [default: output.mp4; output.mov for prores]
+    /// The file name of the video
     #[arg(long, value_name = "NAME")]
     pub output_name: Option<String>,
 
-    /// Bridge missing or damaged frames by holding the one before [env: ALLOW_GAPS]
+    /// Repeat the frame before a missing or damaged one
     ///
-    /// Without this they are named, and there is no video.
+    /// Without this, missing and damaged frames are an error.
     #[arg(long)]
     pub allow_gaps: bool,
 }

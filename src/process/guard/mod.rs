@@ -1,17 +1,16 @@
-//! The process above the worker: starts it, forwards signals to it, reaps orphans, passes on
-//! its end, and leaves nothing of it alive.
+//! The guard: the parent process of the worker. It starts the worker, forwards signals to it,
+//! reaps orphans, exits with the worker's exit code, and leaves no descendant alive.
 //!
-//! In a container without `--init` the ENTRYPOINT is PID 1. The kernel applies no
-//! default action to PID 1 and hands it every orphan (`pid_namespaces(7)`). A
-//! program that also waits for children of its own would either leave zombies or
-//! steal its own children's statuses, so PID 1 is a process of its own that does
-//! nothing else; the worker is this same executable, started by it.
+//! In a container without `--init` the ENTRYPOINT is PID 1. The kernel applies no default
+//! action to signals of PID 1, and makes it the parent of every orphan (`pid_namespaces(7)`). If
+//! that process also waited for children of its own, it would either leave zombies or steal the
+//! exit statuses of its own children. So PID 1 is a separate process that does nothing else, and
+//! starts the same executable again as the worker.
 //!
-//! Elsewhere nobody ends Blender when the worker is killed by SIGKILL. So there is a guard
-//! there as well. It adopts the orphans of the worker (see [`orphans`]) and ends them; and
-//! when the guard itself is killed, the kernel tells the worker, which ends them then. What
-//! Blender is, is killed by the kernel if both go at once
-//! ([`supervisor`](super::supervisor)).
+//! Elsewhere nothing would end Blender when the worker dies of SIGKILL, so there is a guard as
+//! well. It adopts the worker's orphans (see [`orphans`]) and kills them. If the guard itself is
+//! killed, the kernel notifies the worker, which then kills its descendants. If both die at once,
+//! the kernel kills Blender ([`supervisor`](super::supervisor)).
 
 pub mod orphans;
 
@@ -30,11 +29,11 @@ use rustix::process::{WaitOptions, WaitStatus, wait};
 use super::system;
 use orphans::PreExisting;
 
-/// The worker's first argument, with the id of its guard. Nobody else's business.
+/// The worker's first argument, with the process id of its guard. Internal: users never pass it.
 const GUARDED_BY: &str = "--guarded-by=";
 
-/// What a guard is called in lists of processes, so that who kills workers by their name
-/// leaves somebody to clean up.
+/// The guard's name in process lists. It differs from the worker's: killing all workers by name
+/// leaves the guards alive to clean up.
 const NAME: &CStr = c"worker-guard";
 
 /// Whether this process is PID 1 of its PID namespace.
@@ -42,55 +41,55 @@ pub fn is_init() -> bool {
     getpid() == Pid::from_raw(1)
 }
 
-/// The signal that the worker gets when its guard is gone. No other program sends it.
-pub(crate) fn loss() -> c_int {
+/// The signal that the kernel sends to the worker when its guard dies. No other program uses it.
+pub(crate) fn loss_signal() -> c_int {
     libc::SIGRTMAX()
 }
 
-/// A guard, as its worker knows it.
+/// The worker's view of its guard.
 #[derive(Clone, Copy, Debug)]
 pub struct Guard(Pid);
 
 impl Guard {
-    /// The guard of this process, if it was started by one, and the arguments without the one
-    /// that says so. From now on `loss` is sent when the guard ends.
-    pub fn of(args: impl IntoIterator<Item = OsString>) -> (Option<Self>, Vec<OsString>) {
+    /// Returns the guard that started this process, if any, and the arguments without the internal
+    /// one. From now on the kernel sends its loss signal when the guard ends.
+    pub fn from_args(args: impl IntoIterator<Item = OsString>) -> (Option<Self>, Vec<OsString>) {
         let mut args: Vec<_> = args.into_iter().collect();
         let id = args.get(1).and_then(|arg| arg.to_str()?.strip_prefix(GUARDED_BY)?.parse().ok());
         let Some(id) = id else { return (None, args) };
         args.remove(1);
-        // Fails only for an invalid argument. Should the guard be gone already, the question
-        // whether it is there is answered by its id.
-        _ = system::on_parents_death(loss());
+        // Fails only for an invalid argument. If the guard has already ended, no signal comes, but
+        // `is_alive` notices.
+        _ = system::set_parent_death_signal(loss_signal());
         (Some(Self(Pid::from_raw(id))), args)
     }
 
-    /// Whether it is still there. It is our parent until it ends.
-    pub fn is_there(self) -> bool {
+    /// Whether the guard is still running. It is our parent until it ends.
+    pub fn is_alive(self) -> bool {
         getppid() == self.0
     }
 }
 
-/// Runs this executable again with the same arguments as a child and guards it until it
-/// ends. The exit code is the worker's, or 128 + the signal that ended it. Signals that are
-/// `ignored` are not forwarded.
+/// Starts this executable again as the worker, with the same arguments, and guards it until it
+/// ends. Returns the worker's exit code, or 128 + the number of the signal that killed it.
+/// `ignored` signals are not forwarded.
 ///
 /// # Errors
-/// If the executable cannot be found or started again (no `/proc`), in which case
-/// nothing has happened yet.
+/// If this executable cannot be found or started again (no `/proc`). No worker is running then,
+/// and the caller may do the work itself.
 pub fn run(args: &[OsString], ignored: &[Signal]) -> io::Result<ExitCode> {
-    // Blocked, signals wait to be read and cannot be lost between two calls.
-    let mut waiting = SigSet::all();
+    // Blocked signals stay pending until they are read: none is lost between two reads.
+    let mut blocked = SigSet::all();
     for &signal in ignored {
-        waiting.remove(signal);
+        blocked.remove(signal);
     }
-    let signals = SignalFd::with_flags(&waiting, SfdFlags::SFD_CLOEXEC)?;
+    let signals = SignalFd::with_flags(&blocked, SfdFlags::SFD_CLOEXEC)?;
     orphans::adopt();
     let pre_existing = PreExisting::now();
-    waiting.thread_block()?;
+    blocked.thread_block()?;
     let started = start(args);
     if started.is_err() {
-        waiting.thread_unblock()?;
+        blocked.thread_unblock()?;
     }
     let worker = started?;
     // Fails only for an invalid argument.
@@ -105,17 +104,17 @@ pub fn run(args: &[OsString], ignored: &[Signal]) -> io::Result<ExitCode> {
             }
             continue;
         }
-        // The worker may have ended in between: its SIGCHLD comes next.
+        // Fails if the worker has just ended: its SIGCHLD comes next.
         _ = system::kill(worker, signal);
-        // From a terminal (ctrl-Z). The shell that asked waits for us to stand still, not for
-        // the worker; and PID 1 cannot be stopped.
+        // Job control of a terminal (ctrl-Z): the shell waits for the guard to stop, not for the
+        // worker. PID 1 cannot be stopped.
         if [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&signal) {
             _ = raise(Signal::SIGSTOP);
         }
     };
-    // When PID 1 ends, the kernel kills all there is.
+    // When PID 1 ends, the kernel kills every process in its namespace.
     if !is_init() {
-        orphans::end_all(&pre_existing);
+        orphans::kill_all(&pre_existing);
     }
     Ok(ExitCode::from(code))
 }
@@ -125,17 +124,16 @@ fn start(args: &[OsString]) -> io::Result<Pid> {
     let mut args = args.iter().map(OsString::as_os_str);
     command.arg0(args.next().unwrap_or(OsStr::new(env!("CARGO_PKG_NAME"))));
     command.arg(format!("{GUARDED_BY}{}", getpid())).args(args);
-    // In a group of its own, ctrl-C on a terminal reaches the worker once, through
-    // us, and not a second time from the terminal.
+    // In a process group of its own, the worker gets ctrl-C once, from the guard, and not a second
+    // time from the terminal.
     let worker = command.process_group(0).spawn()?;
     i32::try_from(worker.id()).map(Pid::from_raw).map_err(io::Error::other)
 }
 
-/// Reaps every child that has ended. Several SIGCHLD may have become one.
+/// Reaps every child that has ended: several SIGCHLD may have been merged into one. Returns the
+/// worker's exit code if it was among them.
 fn reap(worker: Pid) -> Option<u8> {
     let mut code = None;
-    // No more than the orphans that have ended, and the worker; then there is none, or none
-    // that has ended.
     while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
         if pid.as_raw_nonzero().get() == worker.as_raw() {
             code = Some(exit_code(status));
@@ -144,7 +142,7 @@ fn reap(worker: Pid) -> Option<u8> {
     code
 }
 
-/// As a shell has it.
+/// The exit code that a shell would report.
 fn exit_code(status: WaitStatus) -> u8 {
     let signal = status.terminating_signal().map(|signal| 128 + signal);
     status.exit_status().or(signal).and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
@@ -155,17 +153,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_guard_is_known_by_the_first_argument_alone() {
-        let of = |words: &[&str]| {
-            let (guard, args) = Guard::of(words.iter().map(OsString::from));
+    fn only_the_first_argument_can_name_a_guard() {
+        let parse = |args: &[&str]| {
+            let (guard, args) = Guard::from_args(args.iter().map(OsString::from));
             (guard.map(|guard| guard.0.as_raw()), args.len())
         };
-        assert_eq!(of(&["render-worker", "--guarded-by=17", "render"]), (Some(17), 2));
+        assert_eq!(parse(&["render-worker", "--guarded-by=17", "render"]), (Some(17), 2));
         for other in [&["render-worker", "render", "--guarded-by=17"][..], &["render-worker"], &[]]
         {
-            assert_eq!(of(other), (None, other.len()));
+            assert_eq!(parse(other), (None, other.len()));
         }
-        let us = Guard(getppid());
-        assert!(us.is_there() && !Guard(getpid()).is_there());
+        assert!(Guard(getppid()).is_alive() && !Guard(getpid()).is_alive());
     }
 }

@@ -1,7 +1,7 @@
 //! Landlock: which files a child can open.
 //!
-//! What is not listed cannot be opened, created, renamed or removed. It can still be
-//! looked at from outside: names, sizes and times are no secret to Landlock. Source:
+//! A child cannot open, create, rename or remove files that are not listed. It can still see
+//! their sizes and times, which Landlock does not restrict. Source:
 //! <https://docs.kernel.org/userspace-api/landlock.html>.
 
 use std::io;
@@ -14,16 +14,17 @@ use landlock::{
 
 use super::SandboxPolicy;
 
-/// Everything this version knows is denied where the kernel knows it too.
+/// The newest interface version that this crate uses. Everything that it can restrict is denied, as
+/// far as the kernel supports it.
 const NEWEST: ABI = ABI::V9;
 
-/// Where systems keep programs and what these are made of.
+/// The folders where systems keep programs and libraries.
 pub(crate) const SOFTWARE: [&str; 9] =
     ["/bin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/sbin", "/usr", "/nix/store"];
 
-/// What programs read of the system: how libraries are found and set up, names of users,
-/// the time zone, what hardware there is. Of `/etc` only what is named, and of `/proc`
-/// everything: the kernel itself keeps there from each process what it must not see.
+/// The system files that programs read: to find and configure libraries, to look up user names, the
+/// time zone and the hardware. `/etc` is allowed only in part. `/proc` is allowed as a whole: the
+/// kernel itself hides there what a process must not see.
 const SYSTEM: [&str; 32] = [
     "/etc/OpenCL",
     "/etc/alternatives",
@@ -59,18 +60,18 @@ const SYSTEM: [&str; 32] = [
     "/sys/module",
 ];
 
-/// Devices without a memory.
+/// Devices that hold no data.
 const DEVICES: [&str; 5] = ["/dev/full", "/dev/null", "/dev/random", "/dev/urandom", "/dev/zero"];
 
-/// How the names of GPUs begin in `/dev`: Intel and AMD, AMD's compute interface,
-/// NVIDIA, NVIDIA and Mesa under WSL.
-const GPUS: [&str; 4] = ["dri", "kfd", "nvidia", "dxg"];
+/// Prefixes of the names of GPUs in `/dev`: Intel and AMD, AMD's compute interface, NVIDIA, and
+/// NVIDIA and Mesa under WSL.
+const GPU_PREFIXES: [&str; 4] = ["dri", "kfd", "nvidia", "dxg"];
 
-/// Locks the calling thread in; the result is the version of the kernel's interface.
+/// Restricts the calling thread permanently. Returns the version of the kernel's interface.
 ///
 /// # Errors
-/// If the kernel has no Landlock, or refuses.
-pub(crate) fn lock_in(policy: &SandboxPolicy) -> io::Result<i32> {
+/// If the kernel does not support Landlock, or refuses the rules.
+pub(crate) fn restrict_thread(policy: &SandboxPolicy) -> io::Result<i32> {
     let status = rules(policy)
         .and_then(RulesetCreated::restrict_self)
         .map_err(|error| io::Error::other(format!("Landlock: {error}")))?;
@@ -84,7 +85,7 @@ pub(crate) fn lock_in(policy: &SandboxPolicy) -> io::Result<i32> {
 fn rules(policy: &SandboxPolicy) -> Result<RulesetCreated, landlock::RulesetError> {
     let execute = AccessFs::from_read(NEWEST);
     let read: BitFlags<AccessFs> = AccessFs::ReadFile | AccessFs::ReadDir;
-    // No links that lead elsewhere, no devices, no programs.
+    // Denied even in writable folders: symbolic links, devices, programs.
     let denied = AccessFs::Execute
         | AccessFs::MakeSym
         | AccessFs::MakeChar
@@ -114,7 +115,7 @@ fn gpus() -> Vec<std::path::PathBuf> {
     let paths = devices.filter_map(|device| Some(device.ok()?.path()));
     let is_gpu = |path: &std::path::PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        GPUS.iter().any(|start| name.starts_with(start))
+        GPU_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
     };
     paths.filter(is_gpu).collect()
 }

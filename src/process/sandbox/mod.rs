@@ -1,20 +1,18 @@
-//! Locking a child in: it reads what it needs, writes where it should, and reaches no
-//! network and no other process.
+//! The sandbox: a child can read what it needs and write where it should, but cannot reach the
+//! network or other processes.
 //!
-//! A .blend is a program of whoever made it, and FFmpeg decodes what that program drew.
-//! Two policy of the kernel, neither of which needs a right to be put up: `files`
-//! (Landlock) and `calls` (seccomp). Both hold for a thread and for everything that it
-//! starts, and cannot be taken down again. So each child is started by a thread that
-//! locks itself in first and then ends: there is no code between fork and exec, and an
-//! error on the way is an ordinary error here.
+//! A .blend file can contain programs by its author, and FFmpeg decodes the images that these
+//! make. The sandbox uses two kernel features that need no privileges: `files` (Landlock) and
+//! `calls` (seccomp). Both apply to one thread and everything that it starts, and cannot be
+//! undone. So each child is started by its own thread, which restricts itself first. No code runs
+//! between fork and exec for this, and an error is an ordinary error of that thread.
 //!
-//! `PR_SET_DUMPABLE` ([`undumpable`](crate::process::startup::undumpable)) closes the worker's memory to children
-//! where there is no Landlock, and where `--sandbox off` was given.
+//! `PR_SET_DUMPABLE` ([`undumpable`](crate::process::startup::undumpable)) protects the worker's
+//! memory from children without Landlock, and with `--sandbox off`.
 
 mod calls;
 mod files;
 
-use std::error::Error;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -24,31 +22,27 @@ use rustix::thread::{
     set_capabilities,
 };
 
+use thiserror::Error;
+
 use crate::request::{Confinement, SandboxMode};
 
-/// Which policy are there.
+/// The sandbox that this system supports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sandbox {
     mode: SandboxMode,
-    /// The version of Landlock's interface, or why there is none.
+    /// The version of Landlock's interface, or why Landlock is not available.
     landlock: Result<i32, String>,
+    /// Why seccomp is not available.
     seccomp: Result<(), String>,
 }
 
-/// A child that must be locked in cannot be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A sandbox is required, but this system does not support all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("--sandbox (SANDBOX) require: this system cannot sandbox programs: {0}")]
 pub struct NoSandbox(String);
 
-impl fmt::Display for NoSandbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "--sandbox (SANDBOX) require: this system cannot lock programs in: {}", self.0)
-    }
-}
-
-impl Error for NoSandbox {}
-
 impl Sandbox {
-    /// Finds out what this system can do: a thread that does nothing else locks itself in.
+    /// Detects what this system supports, by restricting a thread that does nothing else.
     pub fn detect(mode: SandboxMode) -> Self {
         if mode == SandboxMode::Off {
             let off = "--sandbox off".to_owned();
@@ -56,8 +50,8 @@ impl Sandbox {
         }
         let tried = std::thread::spawn(|| {
             let landlock =
-                files::lock_in(&SandboxPolicy::default()).map_err(|error| error.to_string());
-            let seccomp = calls::lock_in_unwatched().map_err(|error| error.to_string());
+                files::restrict_thread(&SandboxPolicy::default()).map_err(|e| e.to_string());
+            let seccomp = calls::restrict_thread_unwatched().map_err(|e| e.to_string());
             (landlock, seccomp)
         });
         let (landlock, seccomp) = tried.join().unwrap_or_else(|_| {
@@ -67,11 +61,11 @@ impl Sandbox {
         Self { mode, landlock, seccomp }
     }
 
-    /// Whether what was asked for is there.
+    /// Checks that the sandbox is complete if the user requires it.
     ///
     /// # Errors
-    /// If it was required and is not.
-    pub fn suffices(&self) -> Result<(), NoSandbox> {
+    /// With `--sandbox require`, if Landlock or seccomp is not available.
+    pub fn ensure_required(&self) -> Result<(), NoSandbox> {
         match (self.mode, &self.landlock, &self.seccomp) {
             (SandboxMode::Require, Err(why), _) => Err(NoSandbox(format!("no Landlock ({why})"))),
             (SandboxMode::Require, _, Err(why)) => Err(NoSandbox(format!("no seccomp ({why})"))),
@@ -79,26 +73,27 @@ impl Sandbox {
         }
     }
 
-    /// Whether there is no wall where some were wanted, or not every one.
+    /// Whether a sandbox is wanted but Landlock or seccomp is not available.
     pub fn is_incomplete(&self) -> bool {
         self.mode != SandboxMode::Off && (self.landlock.is_err() || self.seccomp.is_err())
     }
 
-    /// Whether files are out of reach.
-    pub fn has_files(&self) -> bool {
+    /// Whether Landlock restricts which files children can open.
+    pub fn restricts_files(&self) -> bool {
         self.landlock.is_ok()
     }
 
-    /// What children are given where they are locked in: of `PATH` only what they can read.
-    /// Python, which is in Blender, takes for its home the place where `PATH` has a Python of
-    /// the same version, and fails if it may look but not read there.
+    /// Removes the folders that children cannot read from their `PATH`.
+    ///
+    /// Blender's Python takes its home from a Python of the same version in `PATH`, and fails if
+    /// it can see that folder but not read it.
     #[must_use]
     pub fn confine(&self, mut confinement: Confinement) -> Confinement {
-        if !self.has_files() {
+        if !self.restricts_files() {
             return confinement;
         }
         let readable = &confinement.readable;
-        let can_be_read = |folder: &&str| {
+        let is_readable = |folder: &&str| {
             let folder = Path::new(folder);
             let below = |path: &Path| folder.starts_with(path);
             files::SOFTWARE.iter().any(|path| below(path.as_ref()))
@@ -106,23 +101,23 @@ impl Sandbox {
         };
         for (name, value) in &mut confinement.environment {
             if name == "PATH" {
-                *value = value.split(':').filter(can_be_read).collect::<Vec<_>>().join(":");
+                *value = value.split(':').filter(is_readable).collect::<Vec<_>>().join(":");
             }
         }
         confinement
     }
 
-    /// Locks the calling thread in, for good, to start `program`.
-    pub(crate) fn lock_in(&self, policy: &SandboxPolicy, program: &str) -> io::Result<()> {
+    /// Restricts the calling thread permanently. It can then start `program`.
+    pub(crate) fn restrict_thread(&self, policy: &SandboxPolicy, program: &str) -> io::Result<()> {
         if self.mode == SandboxMode::Off {
             return Ok(());
         }
         give_up_capabilities();
         if self.landlock.is_ok() {
-            files::lock_in(policy)?;
+            files::restrict_thread(policy)?;
         }
-        // Last: it also denies what Landlock is put up with.
-        if self.seccomp.is_ok() { calls::lock_in(program) } else { Ok(()) }
+        // Last, because seccomp also denies the system calls of Landlock.
+        if self.seccomp.is_ok() { calls::restrict_thread(program) } else { Ok(()) }
     }
 }
 
@@ -140,23 +135,23 @@ impl fmt::Display for Sandbox {
     }
 }
 
-/// What one child may reach beside the system's programs and libraries. Paths that are
-/// not there are passed over.
+/// The files that one child can access besides the system's programs and libraries. Paths that do
+/// not exist are skipped.
 #[derive(Clone, Debug, Default)]
 pub struct SandboxPolicy {
-    /// Files and folders that it may read and execute.
+    /// Files and folders that the child can read and execute.
     pub run: Vec<PathBuf>,
-    /// Files and folders that it may read.
+    /// Files and folders that it can read.
     pub read: Vec<PathBuf>,
-    /// Folders whose names it may list, but not what lies in them.
+    /// Folders that it can list, without reading the files in them.
     pub list: Vec<PathBuf>,
-    /// Folders that it may read and write.
+    /// Folders that it can read and write.
     pub write: Vec<PathBuf>,
 }
 
-/// A child of root has root's powers over files and nothing else: no raw devices, no
-/// kernel memory, no other process. A child of another user has none, whatever the worker
-/// was given to hand on.
+/// Drops capabilities. A child of root keeps only root's powers over files: no raw devices, no
+/// kernel memory, no other processes. A child of another user has no capabilities at all, even if
+/// the worker's are inheritable.
 fn give_up_capabilities() {
     let files = CapabilitySet::CHOWN
         | CapabilitySet::DAC_OVERRIDE
@@ -164,10 +159,10 @@ fn give_up_capabilities() {
         | CapabilitySet::FOWNER
         | CapabilitySet::FSETID;
     for capability in CapabilitySet::all().difference(files).iter() {
-        // Who may not give them up has none that a child could get.
+        // A thread that may not do this has no capability that a child could get.
         _ = remove_capability_from_bounding_set(capability);
     }
-    // What is ambient or inheritable passes to programs that are not even root's.
+    // Programs of other users than root also get ambient and inheritable capabilities.
     _ = clear_ambient_capability_set();
     if let Ok(mut sets) = capabilities(None) {
         sets.inheritable = CapabilitySet::empty();
@@ -189,20 +184,21 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_required_must_be_there() {
+    fn an_incomplete_sandbox_is_an_error_only_if_required() {
         for (landlock, seccomp) in [(true, true), (true, false), (false, true), (false, false)] {
-            let all = landlock && seccomp;
-            assert_eq!(sandbox(SandboxMode::Require, landlock, seccomp).suffices().is_ok(), all);
-            assert_eq!(sandbox(SandboxMode::Auto, landlock, seccomp).is_incomplete(), !all);
+            let complete = landlock && seccomp;
+            let required = sandbox(SandboxMode::Require, landlock, seccomp);
+            assert_eq!(required.ensure_required().is_ok(), complete);
+            assert_eq!(sandbox(SandboxMode::Auto, landlock, seccomp).is_incomplete(), !complete);
             for mode in [SandboxMode::Auto, SandboxMode::Off] {
-                assert_eq!(sandbox(mode, landlock, seccomp).suffices(), Ok(()));
+                assert_eq!(sandbox(mode, landlock, seccomp).ensure_required(), Ok(()));
             }
         }
     }
 
     #[test]
-    fn of_the_search_path_only_what_can_be_read_is_left() {
-        let confined = |landlock| {
+    fn unreadable_folders_are_removed_from_the_search_path() {
+        let search_path = |landlock| {
             let confinement = Confinement {
                 passed: vec![],
                 environment: vec![(
@@ -215,12 +211,12 @@ mod tests {
             let confined = sandbox(SandboxMode::Auto, landlock, true).confine(confinement);
             confined.environment[0].1.clone()
         };
-        assert_eq!(confined(true), "/usr/bin:/srv/x/bin");
-        assert_eq!(confined(false), "/root/py/bin:/usr/bin:bin:/srv/x/bin");
+        assert_eq!(search_path(true), "/usr/bin:/srv/x/bin");
+        assert_eq!(search_path(false), "/root/py/bin:/usr/bin:bin:/srv/x/bin");
     }
 
     #[test]
-    fn what_is_in_force_is_said_and_why_something_is_not() {
+    fn the_description_names_what_is_in_force_and_why_the_rest_is_not() {
         let text = |mode, landlock, seccomp| sandbox(mode, landlock, seccomp).to_string();
         let auto = SandboxMode::Auto;
         assert_eq!(text(auto, true, true), "sandbox: Landlock ABI 7 and seccomp");
@@ -229,7 +225,7 @@ mod tests {
         let none = "no sandbox: no Landlock (no such call), no seccomp (no such call)";
         assert_eq!(text(auto, false, false), none);
         assert_eq!(Sandbox::detect(SandboxMode::Off).to_string(), "no sandbox: --sandbox off");
-        let required = sandbox(SandboxMode::Require, false, true).suffices().unwrap_err();
+        let required = sandbox(SandboxMode::Require, false, true).ensure_required().unwrap_err();
         assert!(required.to_string().contains("no Landlock (no such call)"), "{required}");
     }
 }

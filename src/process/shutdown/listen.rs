@@ -1,4 +1,4 @@
-//! Hearing signals.
+//! Signal handlers.
 
 use std::io;
 
@@ -12,10 +12,13 @@ use crate::process::guard::Guard;
 use crate::request::StopGrace;
 
 impl Shutdown {
-    /// Installs the handlers and begins to listen, but not to signals that are `ignored`. The
-    /// signals that are left to a program to define would end it if it did not: these get a
-    /// handler that says so. What a signal begins is told where there are results, which
-    /// storing takes time.
+    /// Installs the signal handlers and starts to listen. `ignored` signals get no handler.
+    ///
+    /// SIGUSR1, SIGUSR2 and the real-time signals would end the process by default. Their handlers
+    /// log a warning instead, except for the signal that reports the loss of the `guard`.
+    ///
+    /// With `has_results`, the first signal logs that results are being stored, because that takes
+    /// time.
     ///
     /// # Errors
     /// If the kernel refuses a handler.
@@ -33,46 +36,44 @@ impl Shutdown {
         let shutdown = Self { has_results, ..Self::quiet(grace) };
         for number in libc::SIGRTMIN()..=libc::SIGRTMAX() {
             let mut signals = signal(SignalKind::from_raw(number))?;
-            let told = shutdown.clone();
-            let guard = guard.filter(|_| number == guard::loss());
+            let shutdown = shutdown.clone();
+            let guard = guard.filter(|_| number == guard::loss_signal());
             tokio::spawn(async move {
                 while let Some(()) = signals.recv().await {
-                    if guard.is_some_and(|guard| !guard.is_there()) {
-                        told.orphaned();
+                    if guard.is_some_and(|guard| !guard.is_alive()) {
+                        shutdown.guard_lost();
                     } else {
-                        without_meaning(&format!("SIGRTMIN+{}", number - libc::SIGRTMIN()));
+                        warn_unused(&format!("SIGRTMIN+{}", number - libc::SIGRTMIN()));
                     }
                 }
             });
         }
-        if guard.is_some_and(|guard| !guard.is_there()) {
-            shutdown.orphaned();
+        if guard.is_some_and(|guard| !guard.is_alive()) {
+            shutdown.guard_lost();
         }
-        let told = shutdown.clone();
+        let notified = shutdown.clone();
         tokio::spawn(async move {
             loop {
                 let interrupt = tokio::select! {
                     Some(()) = terminate.recv() => Interrupt::Terminate,
                     Some(()) = next(&mut keyboard) => Interrupt::Keyboard,
                     Some(()) = next(&mut hang_up) => Interrupt::HangUp,
-                    Some(()) = user1.recv() => { without_meaning("SIGUSR1"); continue }
-                    Some(()) = user2.recv() => { without_meaning("SIGUSR2"); continue }
+                    Some(()) = user1.recv() => { warn_unused("SIGUSR1"); continue }
+                    Some(()) = user2.recv() => { warn_unused("SIGUSR2"); continue }
                     else => return,
                 };
-                told.signalled(interrupt);
+                notified.signalled(interrupt);
             }
         });
         Ok(shutdown)
     }
 }
 
-fn without_meaning(signal: &str) {
-    tracing::warn!(
-        "{signal} received: it has no meaning here and changes nothing; SIGTERM stops the worker"
-    );
+fn warn_unused(signal: &str) {
+    tracing::warn!("{signal} received: it has no meaning here; send SIGTERM to stop the worker");
 }
 
-/// Signals of one kind, unless they are ignored.
+/// Installs a handler, unless the signal is ignored.
 fn unless_ignored(which: Signal, ignored: &[Signal]) -> io::Result<Option<tokio_unix::Signal>> {
     if ignored.contains(&which) {
         return Ok(None);
@@ -80,7 +81,7 @@ fn unless_ignored(which: Signal, ignored: &[Signal]) -> io::Result<Option<tokio_
     signal(SignalKind::from_raw(which as c_int)).map(Some)
 }
 
-/// The next one of signals that may be ignored: then there is none.
+/// Waits for the next signal: forever, if it is ignored.
 async fn next(signals: &mut Option<tokio_unix::Signal>) -> Option<()> {
     match signals {
         Some(signals) => signals.recv().await,

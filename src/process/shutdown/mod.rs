@@ -1,19 +1,19 @@
-//! Being told to stop: signals and the Spot notice become one value that everybody can
-//! wait for.
+//! Shutdown: combines signals, the Spot notice and the job's time limit into one value that any
+//! task can wait for.
 //!
-//! It goes through [stages](Stage), in this order and never back, and may pass over any
-//! of the first ones:
+//! A shutdown goes through these [stages](Stage), in this order. It may skip any but never goes
+//! back:
 //!
-//! 1. *Noticed*: the instance goes at a certain time. Nothing is begun any more; what is
-//!    in hand is finished if there is time for it.
-//! 2. *Stopping*: a signal came; the time of the job is over; or, after a notice, what
-//!    was in hand is finished, or the time that is left is the grace. Children are ended,
-//!    what is saved is stored.
-//! 3. *At once*: a second signal, or our parent was killed. Children are killed, nothing is
-//!    stored any more.
+//! 1. *Noticed*: EC2 will reclaim the instance at a known time. No new work starts, and the frame
+//!    or video in progress is finished if there is time.
+//! 2. *Stopping*: a signal came, or the job's time limit was reached. After a Spot notice it also
+//!    begins when the work in progress is finished, or only the grace period remains. Children are
+//!    terminated, and saved results are stored.
+//! 3. *At once*: a second signal came, or the parent process was killed. Children are killed, and
+//!    nothing more is stored.
 //!
-//! From *stopping* on there is one deadline, at which the process is gone. Everybody's
-//! share of the time is counted back from there, so no two waits can add up to more.
+//! From *stopping* on there is one deadline, by which the process must have ended. Each step's
+//! share of the time is counted back from that deadline, so consecutive waits cannot exceed it.
 
 mod listen;
 pub mod spot;
@@ -29,41 +29,40 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::request::StopGrace;
 
-/// The first signal, if it comes so soon again, was sent once: `timeout(1)` sends it to
-/// its child and then to the child's group, a terminal that goes away and its shell send
-/// a SIGHUP each.
+/// A repetition of the first signal within this time counts as the same signal. `timeout(1)`
+/// signals its child and then the child's group. When a terminal closes, the kernel and the shell
+/// send one SIGHUP each.
 const ECHO: Duration = Duration::from_millis(50);
 
-/// A Spot notice is given two minutes ahead. One that says more is of a clock that is
-/// wrong, and must not make us wait for hours.
+/// The longest time that a Spot notice can give. EC2 sends it two minutes ahead: if there seems to
+/// be more time, a clock is wrong, and the worker must not wait for hours.
 const LONGEST_NOTICE: Duration = Duration::from_mins(10);
 
-/// How long stopping may take at least when the time of the job is over: nobody waits
-/// with SIGKILL.
+/// The least time to stop in after the job's time limit: no SIGKILL follows it.
 const OUT_OF_TIME: Duration = Duration::from_mins(1);
 
 /// How long the job may take to end after a second signal.
 const AT_ONCE: Duration = Duration::from_millis(400);
 
-/// How long tidying up may take at most, and when there is no time for that.
-const TIDYING: Duration = Duration::from_secs(30);
-const TIDYING_AT_ONCE: Duration = Duration::from_millis(200);
+/// The time limit for cleaning up in normal operation, and when stopping leaves no time for it.
+const CLEANUP: Duration = Duration::from_secs(30);
+const CLEANUP_AT_ONCE: Duration = Duration::from_millis(200);
 
-/// Who told us to stop.
+/// The reason for stopping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interrupt {
-    /// SIGTERM: `docker stop`, a Batch termination, time-out or Spot loss.
+    /// SIGTERM: `docker stop`, or a termination, time-out or Spot interruption by AWS Batch.
     Terminate,
     /// SIGINT: ctrl-C.
     Keyboard,
-    /// SIGHUP: the terminal is gone.
+    /// SIGHUP: the terminal was closed.
     HangUp,
-    /// The Spot notice of an instance.
+    /// A Spot notice.
     Spot {
-        /// When the instance goes.
-        goes: SystemTime,
+        /// When EC2 reclaims the instance.
+        reclaimed: SystemTime,
     },
-    /// The time that the attempt may take is over.
+    /// The job's time limit was reached.
     OutOfTime,
     /// The [guard](super::guard) of this process was killed.
     Orphaned,
@@ -75,42 +74,42 @@ impl fmt::Display for Interrupt {
             Self::Terminate => f.write_str("SIGTERM"),
             Self::Keyboard => f.write_str("SIGINT (ctrl-C)"),
             Self::HangUp => f.write_str("SIGHUP"),
-            Self::Spot { goes } => {
-                let goes = humantime::format_rfc3339_seconds(*goes);
-                write!(f, "a Spot notice (the instance goes at {goes})")
+            Self::Spot { reclaimed } => {
+                let reclaimed = humantime::format_rfc3339_seconds(*reclaimed);
+                write!(f, "a Spot notice (EC2 reclaims the instance at {reclaimed})")
             }
-            Self::OutOfTime => f.write_str("the time of --job-timeout (JOB_TIMEOUT)"),
-            Self::Orphaned => f.write_str("the loss of its parent process, which was killed"),
+            Self::OutOfTime => f.write_str("--job-timeout (JOB_TIMEOUT)"),
+            Self::Orphaned => f.write_str("the death of its parent process"),
         }
     }
 }
 
-/// How urgent it is.
+/// How far a shutdown has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// Nobody told us anything.
+    /// No reason to stop.
     Working,
-    /// The instance goes: nothing is begun any more.
+    /// EC2 will reclaim the instance: no new work starts.
     Noticed,
-    /// Everything is stopped, and stored as far as it is saved.
+    /// Work is stopped, and saved results are stored.
     Stopping,
-    /// Everything is dropped.
+    /// Everything is abandoned.
     AtOnce,
 }
 
-/// The instance goes.
+/// When EC2 reclaims the instance.
 #[derive(Clone, Copy, Debug)]
 struct Notice {
-    goes: SystemTime,
-    /// The same on the clock that is never set.
-    goes_at: Instant,
+    reclaimed: SystemTime,
+    /// The same time on the monotonic clock.
+    reclaimed_at: Instant,
 }
 
-/// We stop.
+/// A shutdown that has begun.
 #[derive(Clone, Copy, Debug)]
 struct Stop {
     by: Interrupt,
-    /// When the process is gone.
+    /// When the process must have ended.
     deadline: Instant,
 }
 
@@ -118,9 +117,9 @@ struct Stop {
 struct State {
     notice: Option<Notice>,
     stop: Option<Stop>,
-    /// When the first signal came, and which one it was.
+    /// When the first signal came, and which one.
     signalled: Option<(Instant, Interrupt)>,
-    /// When the second one did.
+    /// When the second signal came, or the guard was lost.
     at_once: Option<Instant>,
 }
 
@@ -138,42 +137,42 @@ impl State {
     }
 }
 
-/// Says what a second signal does, as soon as it would not be taken for the first one.
-async fn invite_another(by: Interrupt, grace: StopGrace) {
+/// Logs what a second signal will do, once it would no longer count as an echo of the first.
+async fn log_first_signal(by: Interrupt, grace: StopGrace) {
     sleep(ECHO).await;
     let how = if by == Interrupt::Keyboard { "press ctrl-C again" } else { "send it again" };
     tracing::warn!(
-        "{by} received: storing what is saved, for {grace} at most; {how} to stop at once"
+        "{by} received: storing saved results for at most {grace}; {how} to stop at once"
     );
 }
 
-/// Whether, and by whom, we have been told to stop. Clones see the same.
+/// Whether to stop, why, and by when. Clones share their state.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     state: Arc<watch::Sender<State>>,
     grace: StopGrace,
-    /// Whether there is something to store when we stop.
+    /// Whether the job has results to store when it stops.
     has_results: bool,
 }
 
 impl Shutdown {
-    /// One that hears no signals.
+    /// Creates a shutdown that does not listen to signals.
     pub fn quiet(grace: StopGrace) -> Self {
         Self { state: Arc::new(watch::Sender::new(State::default())), grace, has_results: true }
     }
 
-    /// A signal has come.
+    /// Handles a signal: the first one stops the job, a second one stops it at once.
     fn signalled(&self, by: Interrupt) {
         let now = Instant::now();
         self.state.send_if_modified(|state| match state.signalled {
             None => {
                 let soon = now + self.grace.total();
-                let (by_whom, deadline) =
+                let (reason, deadline) =
                     state.stop.map_or((by, soon), |stop| (stop.by, stop.deadline.min(soon)));
-                state.stop = Some(Stop { by: by_whom, deadline });
+                state.stop = Some(Stop { by: reason, deadline });
                 state.signalled = Some((now, by));
                 if self.has_results {
-                    tokio::spawn(invite_another(by, self.grace));
+                    tokio::spawn(log_first_signal(by, self.grace));
                 }
                 true
             }
@@ -187,8 +186,8 @@ impl Shutdown {
         });
     }
 
-    /// Nobody waits for us any more: whoever killed our parent wanted us gone.
-    fn orphaned(&self) {
+    /// Stops at once: killing the guard, our parent, was meant to end the job.
+    fn guard_lost(&self) {
         let (now, by) = (Instant::now(), Interrupt::Orphaned);
         self.state.send_modify(|state| {
             state.stop = state.stop.or(Some(Stop { by, deadline: now }));
@@ -197,14 +196,17 @@ impl Shutdown {
         tracing::warn!("the parent of this process was killed: stopping at once");
     }
 
-    /// The instance goes. Stops as soon as no more than the grace is left.
-    pub async fn noticed(&self, goes: SystemTime) {
-        let left = goes.duration_since(SystemTime::now()).unwrap_or_default().min(LONGEST_NOTICE);
-        let goes_at = Instant::now() + left;
+    /// Handles a Spot notice. Waits until only the grace period is left before EC2 reclaims the
+    /// instance, and then stops. Does nothing if the shutdown is already past
+    /// [`Stage::Working`].
+    pub async fn spot_notice(&self, reclaimed: SystemTime) {
+        let left = reclaimed.duration_since(SystemTime::now()).unwrap_or_default();
+        let left = left.min(LONGEST_NOTICE);
+        let reclaimed_at = Instant::now() + left;
         let new = self.state.send_if_modified(|state| {
             let new = state.stage() == Stage::Working;
             if new {
-                state.notice = Some(Notice { goes, goes_at });
+                state.notice = Some(Notice { reclaimed, reclaimed_at });
             }
             new
         });
@@ -212,41 +214,43 @@ impl Shutdown {
             return;
         }
         tracing::warn!(
-            "Spot notice: the instance goes at {} (in {} s); nothing is begun any more",
-            humantime::format_rfc3339_seconds(goes),
+            "Spot notice: EC2 reclaims the instance at {} (in {} s); no new work is started",
+            humantime::format_rfc3339_seconds(reclaimed),
             left.as_secs()
         );
         sleep(left.saturating_sub(self.grace.total())).await;
         self.stop_if_noticed();
     }
 
-    /// The job may take no longer than `limit` from now on. Stops when that is over.
-    pub async fn within(&self, limit: Duration) {
+    /// Waits for `limit`, the job's time limit, and then stops.
+    pub async fn stop_after(&self, limit: Duration) {
         sleep(limit).await;
         let (now, by) = (Instant::now(), Interrupt::OutOfTime);
-        let soon = now + self.grace.total();
-        let late = now + self.grace.total().max(OUT_OF_TIME);
+        let earliest = now + self.grace.total();
+        let latest = now + self.grace.total().max(OUT_OF_TIME);
         self.state.send_if_modified(|state| {
             if state.stop.is_some() {
                 return false;
             }
-            // The instance may go before.
-            let deadline = state.notice.map_or(late, |notice| notice.goes_at.clamp(soon, late));
+            // EC2 may reclaim the instance earlier.
+            let deadline =
+                state.notice.map_or(latest, |notice| notice.reclaimed_at.clamp(earliest, latest));
             state.stop = Some(Stop { by, deadline });
             let left = (deadline - now).as_secs();
-            tracing::warn!("{by} is over: storing what is saved, for {left} s at most");
+            tracing::warn!("{by} reached: storing saved results for at most {left} s");
             true
         });
     }
 
-    /// Turns a Spot notice into a stop, because no frame in hand is worth finishing. Without a
-    /// notice it changes nothing. The result is why we stop, if we do.
+    /// Turns a Spot notice into a stop: the caller has no work in progress that is worth finishing.
+    /// Changes nothing without a notice. Returns the reason for stopping, if any, as
+    /// [`Shutdown::requested`] does.
     pub fn stop_if_noticed(&self) -> Option<Interrupt> {
         let earliest = Instant::now() + self.grace.total();
         self.state.send_if_modified(|state| match state {
-            State { notice: Some(Notice { goes, goes_at }), stop: None, .. } => {
-                let by = Interrupt::Spot { goes: *goes };
-                state.stop = Some(Stop { by, deadline: earliest.max(*goes_at) });
+            State { notice: Some(Notice { reclaimed, reclaimed_at }), stop: None, .. } => {
+                let by = Interrupt::Spot { reclaimed: *reclaimed };
+                state.stop = Some(Stop { by, deadline: earliest.max(*reclaimed_at) });
                 true
             }
             State { .. } => false,
@@ -254,40 +258,42 @@ impl Shutdown {
         self.requested()
     }
 
-    /// After a notice: how long what is in hand may still take.
+    /// How long the work in progress may still take after a Spot notice. `None` without a notice.
     pub fn time_to_finish(&self) -> Option<Duration> {
-        let goes_at = self.state.borrow().notice?.goes_at;
-        let left = goes_at.saturating_duration_since(Instant::now());
+        let reclaimed_at = self.state.borrow().notice?.reclaimed_at;
+        let left = reclaimed_at.saturating_duration_since(Instant::now());
         Some(left.saturating_sub(self.grace.total()))
     }
 
-    /// Who made us stop, if anybody has.
+    /// The reason for stopping, from [`Stage::Stopping`] on.
     pub fn requested(&self) -> Option<Interrupt> {
         self.state.borrow().stop.map(|stop| stop.by)
     }
 
-    /// How the grace is shared out.
+    /// The grace period and the shares of its steps.
     pub fn grace(&self) -> StopGrace {
         self.grace
     }
 
-    /// Waits for the next stage after `seen`, and says which one it is by then. Cancel safe.
+    /// Waits for a stage after `seen`, and returns it. Cancel safe.
     pub async fn beyond(&self, seen: Stage) -> Stage {
-        let mut told = self.state.subscribe();
-        let stage = told.wait_for(|state| state.stage() > seen).await.map(|state| state.stage());
+        let mut states = self.state.subscribe();
+        let stage = states.wait_for(|state| state.stage() > seen).await.map(|state| state.stage());
         match stage {
             Ok(stage) => stage,
-            // We hold the sender ourselves: it does not go away.
+            // Cannot happen: `self` holds the sender.
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// Does `work` unless told to stop, or that the instance goes, before or meanwhile:
-    /// then it is dropped.
+    /// Runs `work`. Drops it if the shutdown has left [`Stage::Working`], or leaves it meanwhile.
     ///
     /// # Errors
-    /// Who told us to stop.
-    pub async fn or<T>(&self, work: impl Future<Output = T>) -> Result<T, Interrupt> {
+    /// The reason for stopping.
+    pub async fn run_until_stopped<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, Interrupt> {
         tokio::select! {
             biased;
             _ = self.beyond(Stage::Working) => match self.stop_if_noticed() {
@@ -298,9 +304,9 @@ impl Shutdown {
         }
     }
 
-    /// Whether there is time to go on with tidying up that began at `began`: there is little
-    /// once we were told to stop, and what is stored comes first.
-    pub fn has_time_to_tidy(&self, began: Instant) -> bool {
+    /// Whether a cleanup that began at `began` may go on. While stopping there is little time, and
+    /// storing comes first.
+    pub fn has_time_to_clean_up(&self, began: Instant) -> bool {
         let State { stop, at_once, .. } = *self.state.borrow();
         let spent = began.elapsed();
         let left = |stop: Stop| {
@@ -308,13 +314,13 @@ impl Shutdown {
             stop.deadline.checked_duration_since(Instant::now() + kept)
         };
         match (at_once, stop) {
-            (None, None) => spent < TIDYING,
+            (None, None) => spent < CLEANUP,
             (None, Some(stop)) if left(stop).is_some() => true,
-            _ => spent < TIDYING_AT_ONCE,
+            _ => spent < CLEANUP_AT_ONCE,
         }
     }
 
-    /// Waits until there is no time left to store what is saved. Cancel safe.
+    /// Waits until there is no time left to store saved results. Cancel safe.
     pub async fn no_time_to_store(&self) {
         self.time_is_up(self.grace.report() + self.grace.ending()).await;
     }
@@ -324,7 +330,7 @@ impl Shutdown {
         self.time_is_up(self.grace.ending()).await;
     }
 
-    /// Waits until the process must end whatever it is doing, and says who made it.
+    /// Waits until the process must end, whatever it is doing, and returns the reason for stopping.
     /// Cancel safe.
     pub async fn overdue(&self) -> Interrupt {
         self.time_is_up(self.grace.ending() / 2).await;
@@ -334,29 +340,29 @@ impl Shutdown {
         }
         match stop {
             Some(stop) => stop.by,
-            // Time is up only when we stop.
+            // Cannot happen: time is up only after a stop.
             None => std::future::pending().await,
         }
     }
 
-    /// Waits until no more than `kept` is left before the deadline, or for a second signal.
+    /// Waits until only `kept` is left before the deadline, or until [`Stage::AtOnce`].
     async fn time_is_up(&self, kept: Duration) {
-        let mut told = self.state.subscribe();
+        let mut states = self.state.subscribe();
         loop {
-            let State { stop, at_once, .. } = *told.borrow_and_update();
+            let State { stop, at_once, .. } = *states.borrow_and_update();
             if at_once.is_some() {
                 return;
             }
-            let up = async {
+            let deadline = async {
                 match stop.map(|stop| stop.deadline.checked_sub(kept)) {
                     Some(at) => sleep_until(at.unwrap_or_else(Instant::now)).await,
                     None => std::future::pending().await,
                 }
             };
             tokio::select! {
-                () = up => return,
-                // Never an error: we hold the sender ourselves.
-                _ = told.changed() => {}
+                () = deadline => return,
+                // Never an error: `self` holds the sender.
+                _ = states.changed() => {}
             }
         }
     }

@@ -1,10 +1,10 @@
-//! The Spot notice: an EC2 instance tells two minutes ahead when it will be taken away.
+//! The Spot notice: EC2 announces two minutes ahead that it will reclaim a Spot instance.
 //!
-//! It tells only whoever asks its metadata service ("Spot Instance interruption
-//! notices" in the EC2 user guide). From a container that may not be reachable: with
-//! the usual hop limit of 1 the answers get lost, and away from EC2 nobody answers.
-//! That is no fault, so whoever never answers is soon asked less often; not never again, for
-//! the network of a container may come later than its worker.
+//! EC2 announces it only to clients that poll the instance's metadata service ("Spot Instance
+//! interruption notices" in the EC2 user guide). A container may not reach that service: with the
+//! usual hop limit of 1 its responses are lost, and outside of EC2 it does not exist. That is not
+//! an error. A service that has never responded is polled less often, but polling never ends: a
+//! container's network may come up after its worker.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,80 +16,80 @@ use tokio::time::sleep;
 use super::Shutdown;
 use crate::http;
 
-/// Where the notice stands. As long as there is none: 404.
+/// The path of the notice. The service responds with 404 while there is no notice.
 const PATH: &str = "/latest/meta-data/spot/instance-action";
 
-/// How often it is asked for, as the user guide recommends.
+/// The polling interval that the user guide recommends.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long an answer may take. The service is on the machine itself.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a response may take. The service is on the same machine.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The same of a service that has not answered the first few times: often enough to be in
-/// time for a notice.
-const SELDOM: Duration = Duration::from_secs(15);
+/// The polling interval for a service that did not respond to the first [`ATTEMPTS`] requests:
+/// still short enough to act on a notice in time.
+const SLOW_INTERVAL: Duration = Duration::from_secs(15);
 const ATTEMPTS: u32 = 3;
 
-/// Begins to ask, in the background, and tells `shutdown` of a notice.
+/// Polls in the background, and passes a notice on to `shutdown`.
 pub fn watch(shutdown: &Shutdown) {
     let shutdown = shutdown.clone();
     tokio::spawn(async move {
-        let goes = notice().await;
-        shutdown.noticed(goes).await;
+        let reclaimed = notice().await;
+        shutdown.spot_notice(reclaimed).await;
     });
 }
 
-/// Waits for a notice.
+/// Waits for a notice, and returns when EC2 reclaims the instance.
 async fn notice() -> SystemTime {
     let mut service = service();
-    let (mut failures, mut answered, mut warned) = (0_u32, false, false);
-    // The containers of an instance may have started in step, and need not ask in step.
+    let (mut failures, mut responded, mut warned) = (0_u32, false, false);
+    // The first pause differs between containers, which may have started at the same moment.
     let mut pause = INTERVAL.mul_f64(fraction_of_a_second(SystemTime::now()));
     loop {
         match service.get(PATH).await {
-            Ok(answer) => {
-                answered = true;
-                match parse(answer.as_ref()) {
-                    Ok(goes) => return goes,
-                    Err(why) if !warned => {
+            Ok(response) => {
+                responded = true;
+                match parse(response.as_ref()) {
+                    Ok(reclaimed) => return reclaimed,
+                    Err(error) if !warned => {
                         warned = true;
-                        tracing::warn!("the metadata service gives no usable Spot notice: {why}");
+                        tracing::warn!("the metadata service sent an invalid Spot notice: {error}");
                     }
                     Err(_) => {}
                 }
             }
             Err(ImdsError::ErrorResponse(error)) if error.response().status().as_u16() == 404 => {
-                answered = true;
+                responded = true;
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
-                tracing::debug!(?error, "the metadata service does not answer");
-                if !answered && failures == ATTEMPTS {
+                tracing::debug!(?error, "the metadata service does not respond");
+                if !responded && failures == ATTEMPTS {
                     tracing::debug!(
-                        "no metadata service: asking for a Spot notice every {} s",
-                        SELDOM.as_secs()
+                        "no metadata service: polling for a Spot notice every {} s",
+                        SLOW_INTERVAL.as_secs()
                     );
                 }
-                // With a new token: the old one may be what is wrong.
+                // A new client requests a new token: the old one may be the cause.
                 service = self::service();
             }
         }
         sleep(pause).await;
-        pause = if !answered && failures >= ATTEMPTS { SELDOM } else { INTERVAL };
+        pause = if !responded && failures >= ATTEMPTS { SLOW_INTERVAL } else { INTERVAL };
     }
 }
 
-/// The metadata service, where the SDK finds it: `AWS_EC2_METADATA_SERVICE_ENDPOINT`,
-/// the profile, or the usual address.
+/// A client for the metadata service. The SDK takes its address from
+/// `AWS_EC2_METADATA_SERVICE_ENDPOINT`, the profile, or the default.
 fn service() -> Client {
     let config = ProviderConfig::without_region().with_http_client(http::plain_client());
     Client::builder()
         .configure(&config)
         .max_attempts(1)
-        .connect_timeout(PATIENCE)
-        .read_timeout(PATIENCE)
-        .operation_attempt_timeout(PATIENCE)
-        .operation_timeout(PATIENCE)
+        .connect_timeout(TIMEOUT)
+        .read_timeout(TIMEOUT)
+        .operation_attempt_timeout(TIMEOUT)
+        .operation_timeout(TIMEOUT)
         .build()
 }
 
@@ -98,9 +98,9 @@ fn fraction_of_a_second(time: SystemTime) -> f64 {
     f64::from(since.subsec_nanos()) / 1e9
 }
 
-/// When the instance goes.
-fn parse(answer: &str) -> Result<SystemTime, String> {
-    /// What happens to it. Whichever it is, the container does not come back.
+/// Parses a notice into the time at which EC2 reclaims the instance.
+fn parse(notice: &str) -> Result<SystemTime, String> {
+    /// What EC2 does with the instance. The container does not come back after any of these.
     #[derive(Deserialize)]
     #[serde(rename_all = "lowercase")]
     enum Action {
@@ -116,7 +116,7 @@ fn parse(answer: &str) -> Result<SystemTime, String> {
         time: String,
     }
 
-    let notice: Notice = serde_json::from_str(answer).map_err(|error| error.to_string())?;
+    let notice: Notice = serde_json::from_str(notice).map_err(|error| error.to_string())?;
     humantime::parse_rfc3339(&notice.time).map_err(|error| format!("{error}: {:?}", notice.time))
 }
 
@@ -128,10 +128,10 @@ mod tests {
     fn a_notice_has_an_action_and_a_time() {
         let at = SystemTime::UNIX_EPOCH + Duration::from_mins(25_095_382);
         for action in ["terminate", "stop", "hibernate"] {
-            let answer = format!(r#"{{"action": "{action}", "time": "2017-09-18T08:22:00Z"}}"#);
-            assert_eq!(parse(&answer), Ok(at));
+            let notice = format!(r#"{{"action": "{action}", "time": "2017-09-18T08:22:00Z"}}"#);
+            assert_eq!(parse(&notice), Ok(at));
         }
-        for nonsense in [
+        for invalid in [
             "",
             "none",
             "<html>sign in</html>",
@@ -141,7 +141,7 @@ mod tests {
             r#"{"action": "terminate", "time": 1505722920}"#,
             r#"{"action": "rebalance", "time": "2017-09-18T08:22:00Z"}"#,
         ] {
-            assert!(parse(nonsense).is_err(), "{nonsense}");
+            assert!(parse(invalid).is_err(), "{invalid}");
         }
     }
 }

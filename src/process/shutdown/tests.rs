@@ -8,13 +8,13 @@ fn stage(shutdown: &Shutdown) -> Stage {
     shutdown.state.borrow().stage()
 }
 
-/// How long it is until the process must be gone.
+/// The time until the deadline, in seconds.
 fn left(shutdown: &Shutdown) -> u64 {
     let deadline = shutdown.state.borrow().stop.unwrap().deadline;
     rounded(deadline - Instant::now())
 }
 
-/// To seconds.
+/// Rounds to seconds.
 fn rounded(time: Duration) -> u64 {
     (time + Duration::from_millis(500)).as_secs()
 }
@@ -23,18 +23,18 @@ fn in_seconds(seconds: u64) -> SystemTime {
     SystemTime::now() + Duration::from_secs(seconds)
 }
 
-/// Gives a notice, without waiting for what follows from it.
-async fn notice(shutdown: &Shutdown, goes: SystemTime) {
-    let noticed = shutdown.noticed(goes);
+/// Delivers a Spot notice without waiting for the stop that follows it.
+async fn notice(shutdown: &Shutdown, reclaimed: SystemTime) {
+    let noticed = shutdown.spot_notice(reclaimed);
     drop(tokio::time::timeout(Duration::from_millis(1), noticed).await);
 }
 
 #[tokio::test]
-async fn the_first_signal_begins_the_grace_and_the_second_ends_it() {
+async fn the_first_signal_starts_the_grace_period_and_the_second_ends_it() {
     let shutdown = shutdown("20s");
     assert_eq!(shutdown.requested(), None);
     shutdown.signalled(Interrupt::Terminate);
-    // The same one, heard twice.
+    // An echo of the first signal.
     shutdown.signalled(Interrupt::Terminate);
     assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, 20));
     shutdown.signalled(Interrupt::Keyboard);
@@ -45,7 +45,7 @@ async fn the_first_signal_begins_the_grace_and_the_second_ends_it() {
 }
 
 #[tokio::test]
-async fn the_same_signal_counts_again_when_it_cannot_be_an_echo() {
+async fn a_repeated_signal_counts_as_the_second_one_after_the_echo_time() {
     let shutdown = shutdown("20s");
     shutdown.signalled(Interrupt::HangUp);
     sleep(ECHO).await;
@@ -54,18 +54,18 @@ async fn the_same_signal_counts_again_when_it_cannot_be_an_echo() {
 }
 
 #[tokio::test]
-async fn after_a_notice_there_is_time_until_the_instance_goes() {
-    let (shutdown, goes) = (shutdown("20s"), in_seconds(100));
-    notice(&shutdown, goes).await;
+async fn after_a_notice_there_is_time_until_the_instance_is_reclaimed() {
+    let (shutdown, reclaimed) = (shutdown("20s"), in_seconds(100));
+    notice(&shutdown, reclaimed).await;
     assert_eq!((stage(&shutdown), shutdown.requested()), (Stage::Noticed, None));
     assert_eq!(shutdown.time_to_finish().map(rounded), Some(80));
     shutdown.stop_if_noticed();
     assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, 100));
-    assert_eq!(shutdown.stop_if_noticed(), Some(Interrupt::Spot { goes }));
-    // That is no second signal, but it leaves less time.
+    assert_eq!(shutdown.stop_if_noticed(), Some(Interrupt::Spot { reclaimed }));
+    // This is the first signal, not the second, but it leaves less time.
     shutdown.signalled(Interrupt::Terminate);
     assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, 20));
-    assert_eq!(shutdown.requested(), Some(Interrupt::Spot { goes }));
+    assert_eq!(shutdown.requested(), Some(Interrupt::Spot { reclaimed }));
 }
 
 #[tokio::test]
@@ -78,10 +78,10 @@ async fn a_signal_after_a_notice_is_the_first_one() {
 }
 
 #[tokio::test]
-async fn a_notice_that_comes_late_leaves_the_grace_and_one_of_next_year_some_minutes() {
-    for goes in [SystemTime::UNIX_EPOCH, in_seconds(0), in_seconds(10)] {
+async fn a_late_notice_leaves_the_grace_period_and_one_for_next_year_is_capped() {
+    for reclaimed in [SystemTime::UNIX_EPOCH, in_seconds(0), in_seconds(10)] {
         let shutdown = shutdown("20s");
-        shutdown.noticed(goes).await;
+        shutdown.spot_notice(reclaimed).await;
         assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, 20));
         assert_eq!(shutdown.time_to_finish(), Some(Duration::ZERO));
     }
@@ -92,28 +92,28 @@ async fn a_notice_that_comes_late_leaves_the_grace_and_one_of_next_year_some_min
 }
 
 #[tokio::test]
-async fn a_notice_is_acted_on_when_no_more_than_the_grace_is_left() {
+async fn a_notice_stops_the_job_when_only_the_grace_period_is_left() {
     let shutdown = shutdown("1s");
     let before = Instant::now();
-    shutdown.noticed(in_seconds(2)).await;
+    shutdown.spot_notice(in_seconds(2)).await;
     assert_eq!(stage(&shutdown), Stage::Stopping);
     assert!(before.elapsed() > Duration::from_millis(900), "{:?}", before.elapsed());
 }
 
 #[tokio::test]
-async fn nobody_leaves_who_was_not_told() {
+async fn work_runs_until_the_job_is_stopped() {
     let shutdown = shutdown("1s");
     assert_eq!(shutdown.stop_if_noticed(), None);
-    assert_eq!(shutdown.or(async { 7 }).await, Ok(7));
+    assert_eq!(shutdown.run_until_stopped(async { 7 }).await, Ok(7));
     shutdown.signalled(Interrupt::HangUp);
-    assert_eq!(shutdown.or(async { 7 }).await, Err(Interrupt::HangUp));
+    assert_eq!(shutdown.run_until_stopped(async { 7 }).await, Err(Interrupt::HangUp));
 }
 
 #[tokio::test]
-async fn when_the_time_of_the_job_is_over_there_is_a_minute_or_the_grace() {
+async fn the_time_limit_leaves_a_minute_or_the_grace_period() {
     for (grace_in_seconds, seconds) in [(25, 60), (110, 110)] {
         let shutdown = shutdown(&grace_in_seconds.to_string());
-        shutdown.within(Duration::ZERO).await;
+        shutdown.stop_after(Duration::ZERO).await;
         assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, seconds));
         assert_eq!(shutdown.stop_if_noticed(), Some(Interrupt::OutOfTime));
         // A signal leaves less time.
@@ -124,41 +124,41 @@ async fn when_the_time_of_the_job_is_over_there_is_a_minute_or_the_grace() {
 }
 
 #[tokio::test]
-async fn the_time_of_the_job_changes_nothing_when_we_stop_already() {
+async fn the_time_limit_changes_nothing_while_stopping() {
     let shutdown = shutdown("20s");
     shutdown.signalled(Interrupt::Keyboard);
-    shutdown.within(Duration::ZERO).await;
+    shutdown.stop_after(Duration::ZERO).await;
     assert_eq!((shutdown.requested(), left(&shutdown)), (Some(Interrupt::Keyboard), 20));
 }
 
 #[tokio::test]
-async fn when_the_time_of_the_job_is_over_the_instance_still_goes_when_it_goes() {
-    for (goes, seconds) in [(40, 40), (100, 60)] {
+async fn the_time_limit_leaves_no_time_after_the_instance_is_reclaimed() {
+    for (reclaimed_in, seconds) in [(40, 40), (100, 60)] {
         let shutdown = shutdown("20s");
-        notice(&shutdown, in_seconds(goes)).await;
-        shutdown.within(Duration::ZERO).await;
+        notice(&shutdown, in_seconds(reclaimed_in)).await;
+        shutdown.stop_after(Duration::ZERO).await;
         assert_eq!((stage(&shutdown), left(&shutdown)), (Stage::Stopping, seconds));
     }
 }
 
 #[tokio::test]
-async fn tidying_up_is_bounded_and_leaves_time_for_what_is_stored() {
+async fn cleanup_is_bounded_and_leaves_time_to_store_results() {
     let ago = |time: Duration| Instant::now().checked_sub(time).unwrap();
-    let long = TIDYING + Duration::from_secs(1);
+    let long = CLEANUP + Duration::from_secs(1);
     let worker = shutdown("20s");
-    assert!(worker.has_time_to_tidy(ago(long / 2)) && !worker.has_time_to_tidy(ago(long)));
-    // Told to stop, as long as nothing of what is kept for the report and the end is used up.
+    assert!(worker.has_time_to_clean_up(ago(long / 2)) && !worker.has_time_to_clean_up(ago(long)));
+    // While stopping: until the time reserved for the report and the end is reached.
     worker.signalled(Interrupt::Terminate);
-    assert!(worker.has_time_to_tidy(ago(long)));
+    assert!(worker.has_time_to_clean_up(ago(long)));
     let worker = shutdown("1s");
     worker.signalled(Interrupt::Terminate);
     sleep(Duration::from_millis(750)).await;
-    assert!(worker.has_time_to_tidy(Instant::now()) && !worker.has_time_to_tidy(ago(long)));
-    // Told twice, or an orphan: next to none.
+    assert!(worker.has_time_to_clean_up(Instant::now()) && !worker.has_time_to_clean_up(ago(long)));
+    // A second signal or a lost guard leaves almost no time.
     let worker = shutdown("20s");
-    worker.orphaned();
+    worker.guard_lost();
     assert_eq!(stage(&worker), Stage::AtOnce);
-    assert!(worker.has_time_to_tidy(Instant::now()));
-    assert!(!worker.has_time_to_tidy(ago(2 * TIDYING_AT_ONCE)));
+    assert!(worker.has_time_to_clean_up(Instant::now()));
+    assert!(!worker.has_time_to_clean_up(ago(2 * CLEANUP_AT_ONCE)));
     assert_eq!(worker.overdue().await, Interrupt::Orphaned);
 }

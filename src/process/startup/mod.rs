@@ -1,5 +1,5 @@
-//! What the process puts in order for itself before it does anything else: its descriptors,
-//! its signals, what other processes may read of it, and the resources it was granted.
+//! What this process sets up for itself before anything else: its descriptors, its signals, its
+//! protection from other processes, and its resource limits.
 
 pub mod descriptors;
 pub mod resources;

@@ -1,74 +1,63 @@
-//! What the system must grant this process before it begins: threads and descriptors. A job
-//! that runs out of them fails somewhere, in words that name neither.
+//! Checks the resource limits before work begins: threads and descriptors. A job that runs out of
+//! either fails later, with an error that does not name the limit.
 
-use std::error::Error;
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::thread::Builder;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use thiserror::Error;
 
-/// How many threads the worker has when it has most to do, and some for what it starts.
+/// The most threads that the worker runs at once, and some for the programs that it starts.
 const THREADS: usize = 16;
 
-/// How many descriptors it has open when it has most to do: transfers, files, pipes.
+/// The most descriptors that the worker opens at once: transfers, files, pipes.
 const DESCRIPTORS: u64 = 64;
 
-/// As many as programs are used to be allowed.
-const USUAL: u64 = 1024;
+/// The usual soft limit on descriptors, which most programs expect.
+const USUAL_DESCRIPTORS: u64 = 1024;
 
-/// What the system does not grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lack {
-    /// No more threads than so many.
+/// A resource limit that is too low for the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Shortage {
+    /// The process can start only this many threads.
+    #[error(
+        "this process can start {0} more threads, and {THREADS} are needed: RLIMIT_NPROC \
+         (ulimit -u), which counts all threads of the user, or the container's limit (docker run \
+         --pids-limit) is too low"
+    )]
     Threads(usize),
-    /// No more descriptors than so many.
+    /// The process can open only this many descriptors.
+    #[error(
+        "this process can open {0} files at once, and {DESCRIPTORS} are needed: \
+         RLIMIT_NOFILE (ulimit -n, docker run --ulimit nofile) is too low"
+    )]
     Descriptors(u64),
 }
 
-impl fmt::Display for Lack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Threads(granted) => write!(
-                f,
-                "the system lets this process have {granted} more threads, and {THREADS} are \
-                 needed: RLIMIT_NPROC (ulimit -u), which counts all of the user's, or the limit \
-                 of the container (docker run --pids-limit) is too low"
-            ),
-            Self::Descriptors(granted) => write!(
-                f,
-                "the system lets this process open {granted} files at once, and {DESCRIPTORS} are \
-                 needed: RLIMIT_NOFILE (ulimit -n, docker run --ulimit nofile) is too low"
-            ),
-        }
-    }
-}
-
-impl Error for Lack {}
-
-/// Finds out whether there is enough. Of descriptors, takes as many as are usual where
-/// fewer are granted for a start.
+/// Checks that there are enough threads and descriptors. Raises the soft limit on descriptors to
+/// the usual value if it is lower.
 ///
 /// # Errors
-/// What there is not enough of.
-pub fn ensure() -> Result<(), Lack> {
-    let (granted, most) = getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((USUAL, USUAL));
-    let wanted = USUAL.min(most);
-    let raised = granted < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted, most).is_ok();
-    let granted = if raised { wanted } else { granted };
-    if granted < DESCRIPTORS {
-        return Err(Lack::Descriptors(granted));
+/// The [`Shortage`], if there are too few.
+pub fn ensure() -> Result<(), Shortage> {
+    let (soft, hard) =
+        getrlimit(Resource::RLIMIT_NOFILE).unwrap_or((USUAL_DESCRIPTORS, USUAL_DESCRIPTORS));
+    let wanted = USUAL_DESCRIPTORS.min(hard);
+    let raised = soft < wanted && setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok();
+    let available = if raised { wanted } else { soft };
+    if available < DESCRIPTORS {
+        return Err(Shortage::Descriptors(available));
     }
-    match threads() {
+    match available_threads() {
         THREADS.. => Ok(()),
-        granted => Err(Lack::Threads(granted)),
+        available => Err(Shortage::Threads(available)),
     }
 }
 
-/// How many threads can be had at once, of those that are needed.
-fn threads() -> usize {
+/// Starts threads to find out how many can run at once, up to [`THREADS`].
+fn available_threads() -> usize {
     let gate = Arc::new(Mutex::new(()));
-    // Until all that can be had are there, none of them ends.
+    // No thread ends before all of them have been started.
     let closed = gate.lock();
     let started: Vec<_> = (0..THREADS)
         .map_while(|_| {
@@ -77,12 +66,12 @@ fn threads() -> usize {
         })
         .collect();
     drop(closed);
-    let granted = started.len();
+    let available = started.len();
     for thread in started {
-        // They do nothing that could panic.
+        // An error means a panic, and these threads cannot panic.
         _ = thread.join();
     }
-    granted
+    available
 }
 
 #[cfg(test)]
@@ -90,17 +79,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_that_tests_can_run_on_has_enough() {
+    fn a_machine_that_runs_these_tests_has_enough_resources() {
         assert_eq!(ensure(), Ok(()));
     }
 
     #[test]
-    fn what_lacks_is_named_with_its_limits() {
-        let threads = Lack::Threads(3).to_string();
+    fn a_shortage_names_the_limits_to_raise() {
+        let threads = Shortage::Threads(3).to_string();
         for word in [" 3 more threads", "16 are needed", "RLIMIT_NPROC", "--pids-limit"] {
             assert!(threads.contains(word), "{threads}");
         }
-        let descriptors = Lack::Descriptors(8).to_string();
+        let descriptors = Shortage::Descriptors(8).to_string();
         for word in ["open 8 files", "64 are needed", "RLIMIT_NOFILE", "--ulimit nofile"] {
             assert!(descriptors.contains(word), "{descriptors}");
         }

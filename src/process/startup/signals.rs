@@ -4,14 +4,16 @@ use nix::sys::signal::{SigSet, Signal};
 
 use crate::process::system;
 
-/// Gives every signal its default action and unblocks all of them, but for two kinds that
-/// stay ignored: SIGPIPE, as the Rust runtime wants it (which resets it in children), and
-/// those that a shell has ignored by programs that are to go on without it: SIGHUP (`nohup`),
-/// SIGINT and SIGQUIT (`command &` in a script). The result is which of these were ignored.
-/// Children ignore them, too, unless they decide otherwise.
+/// Unblocks every signal and restores its default action. Two kinds stay ignored:
 ///
-/// Whoever started us may have ignored or blocked others (a careless supervisor, or
-/// [`guard`](crate::process::guard)); both survive exec, and Blender would then be deaf to SIGTERM.
+/// - SIGPIPE, which the Rust runtime ignores here and resets in children.
+/// - SIGHUP, SIGINT and SIGQUIT, if they were ignored. A shell ignores them for programs that
+///   should outlive it (`nohup`, or `command &` in a script). Children inherit this.
+///
+/// Returns the signals of the second kind that were ignored.
+///
+/// The parent may have ignored or blocked others (a careless supervisor, or
+/// [`guard`](crate::process::guard)). Both survive exec, and Blender would not react to SIGTERM.
 /// Must run before threads or handlers exist.
 pub fn reset() -> Vec<Signal> {
     let mut ignored = Vec::new();
@@ -20,8 +22,8 @@ pub fn reset() -> Vec<Signal> {
             continue;
         }
         let was_ignored = system::set_action(which, false) == Some(true);
-        let is_the_users = matches!(which, Signal::SIGHUP | Signal::SIGINT | Signal::SIGQUIT);
-        if was_ignored && is_the_users {
+        let is_set_by_shells = matches!(which, Signal::SIGHUP | Signal::SIGINT | Signal::SIGQUIT);
+        if was_ignored && is_set_by_shells {
             system::set_action(which, true);
             ignored.push(which);
         }

@@ -1,5 +1,5 @@
-//! Whether a child still does anything: the CPU time that it and its descendants have
-//! used, and the files that they have written.
+//! Samples of a child's activity: the CPU time that it and its descendants have used, and the files
+//! that they have written.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -10,27 +10,27 @@ use walkdir::WalkDir;
 
 use crate::process::table::{Process, processes};
 
-/// How many files are looked at. A scene may write millions; nothing it writes comes
-/// alone.
-const FILES: usize = 10_000;
+/// How many files and folders are examined. A scene may write millions of files, but it uses CPU
+/// time for each of them.
+const MAX_ENTRIES: usize = 10_000;
 
-/// What a child has done so far. It has done something since if this is another one.
+/// A child's activity up to one moment. If two samples differ, the child was active in between.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// CPU time by process, in clock ticks; `None` where nobody tells: without `/proc`, or
-    /// with that of another PID namespace.
+    /// CPU time by process, in clock ticks. `None` if it is unknown: without `/proc`, or if `/proc`
+    /// belongs to another PID namespace.
     cpu: Option<BTreeMap<i32, u64>>,
-    /// How many files there are.
+    /// The number of files.
     files: usize,
-    /// Their length in bytes.
+    /// The total size of the files, in bytes.
     bytes: u64,
-    /// When the latest of them was written.
-    written: Option<SystemTime>,
+    /// The latest modification time of a file.
+    modified: Option<SystemTime>,
 }
 
 impl Activity {
-    /// What the processes of `group`, their descendants and the files in `folders` tell
-    /// now. Blocks for a moment.
+    /// Takes a sample of the processes of `group`, their descendants, and the files in `folders`.
+    /// Blocks for a moment.
     pub fn now(group: Option<Pid>, folders: &[PathBuf]) -> Self {
         let mut activity = Self::default();
         if let Some(group) = group {
@@ -38,22 +38,22 @@ impl Activity {
             activity.cpu = Some(cpu).filter(|cpu| !cpu.is_empty());
         }
         let entries = folders.iter().flat_map(WalkDir::new).filter_map(Result::ok);
-        let metadata = entries.take(FILES).filter_map(|entry| entry.metadata().ok());
+        let metadata = entries.take(MAX_ENTRIES).filter_map(|entry| entry.metadata().ok());
         for file in metadata.filter(std::fs::Metadata::is_file) {
             activity.files += 1;
             activity.bytes = activity.bytes.wrapping_add(file.len());
-            activity.written = activity.written.max(file.modified().ok());
+            activity.modified = activity.modified.max(file.modified().ok());
         }
         activity
     }
 
-    /// Whether nobody can tell if the child computes.
+    /// Whether the child's CPU time is unknown.
     pub fn is_unknown(&self) -> bool {
         self.cpu.is_none()
     }
 }
 
-/// The CPU time of the processes that are in `group` or descend from one that is.
+/// The CPU time of the processes in `group` and their descendants, by process id.
 fn cpu(group: i32, processes: &[Process]) -> BTreeMap<i32, u64> {
     let mut found: BTreeMap<i32, u64> = BTreeMap::new();
     loop {
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_and_its_descendants_count_and_nobody_else() {
+    fn cpu_time_is_that_of_a_group_and_its_descendants() {
         let processes = [
             process(13, 12, 99, 4), // listed before its parent
             process(10, 1, 10, 1),
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn work_and_files_are_seen() {
+    fn cpu_time_and_files_are_sampled() {
         let group = nix::unistd::getpgrp();
         let folder = tempfile::tempdir().unwrap();
         let folders = [folder.path().to_owned()];
@@ -102,7 +102,7 @@ mod tests {
         std::fs::write(folder.path().join("deeper/file"), "text").unwrap();
         let after = Activity::now(None, &folders);
         assert_eq!(files(&after), (1, 4));
-        assert!(after.written.is_some());
+        assert!(after.modified.is_some());
         assert!(Activity::now(Some(Pid::from_raw(i32::MAX)), &[]).is_unknown());
         let used = || cpu(group.as_raw(), &processes()).values().sum::<u64>();
         let start = used();

@@ -1,16 +1,18 @@
-//! Bytes to lines, whatever comes: no newline, no UTF-8, no end.
+//! Splits a child's output into lines. The output may lack newlines, contain invalid UTF-8, or
+//! never end.
 
 use crate::printable::printable;
 
-/// The longest line that is kept, in bytes. Docker's json-file driver splits lines
-/// at 16 KiB, and what is replaced below grows to three times its length.
+/// The longest line that is kept, in bytes. Docker's json-file driver splits lines at 16 KiB, and
+/// replacement characters can triple a line's length.
 pub const MAX_LINE: usize = 5 * 1024;
 
 /// Assembles lines from pieces of any size, in bounded memory.
 ///
-/// A carriage return ends a line too: FFmpeg rewrites its status line with it.
-/// Empty lines are dropped; what is no UTF-8 or is not [`printable`] is replaced; a line longer than [`MAX_LINE`] is cut with a word on how much is
-/// missing.
+/// - A carriage return also ends a line: FFmpeg rewrites its status line with it.
+/// - Empty lines are dropped.
+/// - Invalid UTF-8 and characters that are not [`printable`] are replaced.
+/// - A line longer than [`MAX_LINE`] is cut. A note gives the number of bytes that are missing.
 #[derive(Debug, Default)]
 pub struct LineAssembler {
     line: Vec<u8>,
@@ -18,7 +20,7 @@ pub struct LineAssembler {
 }
 
 impl LineAssembler {
-    /// Takes the next piece and hands every line that it completes to `emit`.
+    /// Adds the next piece, and calls `emit` with every line that it completes.
     pub fn push(&mut self, bytes: &[u8], mut emit: impl FnMut(String)) {
         let mut pieces = bytes.split(|&b| b == b'\n' || b == b'\r');
         let mut piece = pieces.next();
@@ -34,7 +36,7 @@ impl LineAssembler {
         }
     }
 
-    /// Hands out what came after the last line end.
+    /// Ends the current line, and calls `emit` with it unless it is empty.
     pub fn finish(&mut self, mut emit: impl FnMut(String)) {
         let mut text = printable(&String::from_utf8_lossy(self.line.trim_ascii_end()));
         if self.cut > 0 {
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_terminal_would_obey_is_replaced() {
+    fn terminal_control_characters_are_replaced() {
         assert_eq!(lines(&[b"\x1b[2Ja\tb\x07\n"]), ["\u{fffd}[2Ja\tb\u{fffd}"]);
     }
 
@@ -81,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_cut_in_bounded_memory() {
+    fn an_endless_line_is_cut_in_bounded_memory() {
         let mut assembler = LineAssembler::default();
         for _ in 0..1000 {
             assembler.push(&[b'x'; 10_000], |_| panic!("no line has ended"));
@@ -95,7 +97,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn where_the_pieces_are_cut_makes_no_difference(
+        fn lines_do_not_depend_on_how_the_input_is_cut(
             bytes in prop::collection::vec(any::<u8>(), 0..300), at in 0usize..300
         ) {
             let (a, b) = bytes.split_at(at.min(bytes.len()));

@@ -1,9 +1,9 @@
-//! Whether the kernel kills for lack of memory: what the control group that we are in
-//! counts, in containers and on hosts, cgroup v1 and v2.
+//! Detects out-of-memory kills. The kernel counts them in the worker's control group (v1 or v2), in
+//! containers and on hosts.
 //!
-//! Source: `Documentation/admin-guide/cgroup-v2.rst` (memory.events: `oom_kill` counts
-//! the processes of the group and of those below it that were killed by any kind of
-//! out-of-memory killer) and `cgroup-v1/memory.rst` of the kernel; cgroups(7).
+//! Sources: the kernel's `Documentation/admin-guide/cgroup-v2.rst` (memory.events: `oom_kill`
+//! counts the processes of the group and of those below it that were killed by any kind of
+//! out-of-memory killer) and `cgroup-v1/memory.rst`; cgroups(7).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,27 +12,29 @@ use nix::sys::resource::{UsageWho, getrusage};
 
 use crate::ending::Killer;
 
-/// What v1 says where there is no limit: a number near the largest there is.
+/// A limit of v1 from this value on, in bytes, means that there is no limit: the kernel reports a
+/// value near 2^63.
 const NO_LIMIT: u64 = 1 << 60;
 
-/// The memory side of a control group.
+/// The control group that accounts for the worker's memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Group {
-    /// Of v2: its folder, and the one at which the hierarchy is mounted.
+    /// A group of v2: its folder, and the mount point of the hierarchy.
     Unified { folder: PathBuf, top: PathBuf },
-    /// Of v1.
+    /// A group of v1.
     Legacy { folder: PathBuf },
 }
 
-/// Watches what the kernel does for want of memory.
+/// Watches for out-of-memory kills.
 #[derive(Debug)]
 pub struct MemoryWatch {
     group: Option<Group>,
+    /// The kernel's count when this watch began.
     kills: u64,
 }
 
 impl MemoryWatch {
-    /// Begins now.
+    /// Starts to count.
     pub fn begin() -> Self {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let group = find(&read("/proc/self/cgroup"), &read("/proc/self/mountinfo"));
@@ -40,19 +42,19 @@ impl MemoryWatch {
         Self { group, kills }
     }
 
-    /// How many processes of this container have been killed for lack of memory since
-    /// [`MemoryWatch::begin`].
+    /// The number of processes in this container that the kernel has killed for lack of memory
+    /// since [`MemoryWatch::begin`].
     pub fn kills(&self) -> u64 {
         let now = self.group.as_ref().and_then(Group::kills).unwrap_or_default();
         now.saturating_sub(self.kills)
     }
 
-    /// The most memory that the container may use, in bytes, where there is a limit.
+    /// The container's memory limit in bytes, if it has one.
     pub fn limit(&self) -> Option<u64> {
         self.group.as_ref()?.limit()
     }
 
-    /// Who killed a child that died of SIGKILL since [`MemoryWatch::begin`].
+    /// The likely killer of a child that died of SIGKILL since [`MemoryWatch::begin`].
     pub fn killer(&self) -> Killer {
         if self.kills() == 0 {
             Killer::Unknown
@@ -62,8 +64,7 @@ impl MemoryWatch {
     }
 }
 
-/// The most memory that any one process that we started and that has ended ever held,
-/// in bytes.
+/// The peak memory of the largest ended child process, in bytes.
 pub fn peak() -> Option<u64> {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).ok()?;
     // In KiB: getrusage(2).
@@ -81,7 +82,7 @@ impl Group {
 
     fn limit(&self) -> Option<u64> {
         match self {
-            // A group is bound by those above it as well.
+            // The limits of all groups above apply as well.
             Self::Unified { folder, top } => folder
                 .ancestors()
                 .take_while(|above| above.starts_with(top))
@@ -96,14 +97,14 @@ impl Group {
     }
 }
 
-/// The number behind a name that stands at the beginning of a line.
+/// Finds the line that begins with `name`, and parses the number after it.
 fn counter(text: &str, name: &str) -> Option<u64> {
     let mut lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.find(|(key, _)| *key == name)?.1.trim().parse().ok()
 }
 
-/// The group that we are in, from `/proc/self/cgroup` and `/proc/self/mountinfo`. Where
-/// both versions are there, memory is the business of the one that names it.
+/// Finds this process's group from `/proc/self/cgroup` and `/proc/self/mountinfo`. If both versions
+/// are mounted, v1 accounts for memory if it lists the memory controller, and v2 otherwise.
 fn find(cgroup: &str, mounts: &str) -> Option<Group> {
     let mut unified = None;
     for line in cgroup.lines() {
@@ -123,11 +124,14 @@ fn find(cgroup: &str, mounts: &str) -> Option<Group> {
     Some(Group::Unified { folder: mount.folder_of(unified?), top: mount.point.into() })
 }
 
-/// A line of `/proc/self/mountinfo`: `proc_pid_mountinfo(5)`.
+/// A line of `/proc/self/mountinfo` (`proc_pid_mountinfo(5)`).
 struct Mount<'a> {
+    /// The folder of the file system that is mounted.
     root: &'a str,
     point: &'a str,
+    /// The file system type.
     kind: &'a str,
+    /// The options of the file system.
     options: &'a str,
 }
 
@@ -144,12 +148,12 @@ impl<'a> Mount<'a> {
         })
     }
 
-    fn find(mounts: &'a str, is_it: impl Fn(&Self) -> bool) -> Option<Self> {
-        mounts.lines().filter_map(Self::parse).find(is_it)
+    fn find(mounts: &'a str, predicate: impl Fn(&Self) -> bool) -> Option<Self> {
+        mounts.lines().filter_map(Self::parse).find(predicate)
     }
 
-    /// Where the group `path` of this hierarchy lies. A container may see the path that
-    /// the host has, and of the hierarchy only its own part: then that is its group.
+    /// The folder of the group `path` in this hierarchy. A container may see the host's path, but
+    /// only its own part of the hierarchy: its group is then the mount point.
     fn folder_of(&self, path: &str) -> PathBuf {
         let below = Path::new(path).strip_prefix(self.root).unwrap_or(Path::new(""));
         let folder = Path::new(self.point).join(below);
@@ -165,13 +169,13 @@ impl<'a> Mount<'a> {
 mod tests {
     use super::*;
 
-    /// As the kernel's documentation and cgroups(7) have it: not recorded.
+    /// Written after the kernel's documentation and cgroups(7), not recorded.
     const V2_MOUNTS: &str = "\
 24 29 0:22 / /proc rw,nosuid - proc proc rw
 35 24 0:30 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate
 36 24 0:31 / /sys/fs/pstore rw - pstore pstore rw
 ";
-    /// Recorded with Docker on a host of version 1; shortened to the lines that matter.
+    /// Recorded with Docker on a host with v1, shortened to the relevant lines.
     const V1_MOUNTS: &str = "\
 700 690 0:61 /docker/ab12 /sys/fs/cgroup/cpu,cpuacct ro,nosuid master:12 - cgroup cgroup rw,cpu,cpuacct
 701 690 0:62 /docker/ab12 /sys/fs/cgroup/memory ro,nosuid,nodev,noexec,relatime master:13 - cgroup cgroup rw,memory
@@ -187,7 +191,7 @@ mod tests {
         let session = "0::/user.slice/user-1000.slice/session-2.scope\n";
         let host = "/sys/fs/cgroup/user.slice/user-1000.slice/session-2.scope";
         assert_eq!(find(session, V2_MOUNTS), Some(unified(host)));
-        // A container with a namespace of its own, and one that sees the host's path.
+        // A container with its own cgroup namespace, and one that sees the host's path.
         assert_eq!(find("0::/\n", V2_MOUNTS), Some(unified("/sys/fs/cgroup")));
         let part = V2_MOUNTS.replace("0:30 / ", "0:30 /docker/ab12 ");
         assert_eq!(find("0::/docker/ab12\n", &part), Some(unified("/sys/fs/cgroup")));
@@ -198,7 +202,7 @@ mod tests {
             "12:memory:/docker/ab12\n11:cpu,cpuacct:/docker/ab12\n1:name=systemd:/docker/ab12\n";
         let folder = "/sys/fs/cgroup/memory".into();
         assert_eq!(find(v1, V1_MOUNTS), Some(Group::Legacy { folder }));
-        // Both: memory is version 1's.
+        // Both versions are mounted: v1 accounts for memory.
         let both = format!("{v1}0::/docker/ab12\n");
         let mounts = format!("{V2_MOUNTS}{V1_MOUNTS}");
         assert!(matches!(find(&both, &mounts), Some(Group::Legacy { .. })));
@@ -208,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_version_2_counts_is_read() {
+    fn kills_and_limits_are_read_from_v2() {
         let top = tempfile::tempdir().unwrap();
         let folder = top.path().join("slice/scope");
         fs::create_dir_all(&folder).unwrap();
@@ -224,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_version_1_counts_is_read() {
+    fn kills_and_limits_are_read_from_v1() {
         let folder = tempfile::tempdir().unwrap();
         let group = Group::Legacy { folder: folder.path().to_owned() };
         assert_eq!((group.kills(), group.limit()), (None, None));
@@ -239,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn only_kills_that_come_later_tell_who_it_was() {
+    fn only_kills_since_the_beginning_count() {
         let folder = tempfile::tempdir().unwrap();
         let events = |kills| {
             fs::write(folder.path().join("memory.events"), format!("oom_kill {kills}\n")).unwrap();

@@ -1,9 +1,8 @@
-//! One child process: its own group, its output line by line, its end.
+//! The supervisor of one child process: its process group, its output by lines, and its end.
 //!
-//! A task owns the child; the caller holds a [`Running`] and talks to it by
-//! messages only. Whatever the child does, the caller sees any number of
-//! [`Event::Line`] and then exactly one [`Event::Ended`], and when that comes nothing
-//! of the child is alive any more: neither its process group nor what left that.
+//! A task owns the child. The caller holds a [`Running`], and communicates with the task only by
+//! messages. The caller always receives any number of [`Event::Line`] and then exactly one
+//! [`Event::Ended`]. By then the child's process group and all its other descendants have ended.
 
 pub mod activity;
 pub mod lines;
@@ -11,8 +10,6 @@ pub mod memory;
 pub mod watchdog;
 
 use std::convert::Infallible;
-use std::error::Error;
-use std::fmt;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
@@ -25,6 +22,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, ChildStdin};
 use tokio::runtime::Handle;
@@ -40,18 +38,19 @@ use super::system;
 use crate::ending::Ending;
 use lines::LineAssembler;
 
-/// Lines that may wait for the caller. A slow caller then slows the child down.
+/// How many lines may wait for the caller. When the queue is full, a slow caller slows the child
+/// down.
 const QUEUED_LINES: usize = 256;
 
-/// How long after the child's end its pipes may stay open and silent. Only a descendant
-/// that could not be ended can hold them.
-const DRAIN: Duration = Duration::from_secs(1);
+/// How long pipes may stay open and silent after the child has ended. Only a descendant that could
+/// not be killed can hold them open.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a pipe can hold (`pipe(7)`), if it is asked to. No more is read after the child's
-/// end, lest such a descendant could talk forever.
-const PIPE: usize = 1024 * 1024;
+/// The largest capacity that a pipe may be given, in bytes (`pipe(7)`). After the child's end no
+/// more than this is read, because such a descendant might print forever.
+const PIPE_CAPACITY: usize = 1024 * 1024;
 
-/// Where a line came from.
+/// The stream that a line was printed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.
@@ -60,51 +59,46 @@ pub enum Stream {
     Stderr,
 }
 
-/// What a child does.
+/// An event in the life of a child.
 #[derive(Debug)]
 pub enum Event {
-    /// It printed a line.
+    /// The child printed a line.
     Line(Stream, String),
-    /// It ended. Nothing follows.
+    /// The child has ended. This is the last event.
     Ended(End),
 }
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// By itself or by a signal that was not ours.
+    /// It exited by itself, or was killed by another process.
     Own(Ending),
-    /// Because [`Running::stop`] asked for it.
+    /// It was stopped by [`Running::stop`].
     Stopped,
 }
 
-/// A program that could not be started.
-#[derive(Debug)]
+/// A program cannot be started.
+#[derive(Debug, Error)]
+#[error("cannot start {}{}", program.display(), hint(*restricted, source))]
 pub struct SpawnError {
     program: PathBuf,
     source: io::Error,
-    locked_in: bool,
+    /// Whether the sandbox restricts which files the program can open.
+    restricted: bool,
 }
 
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cannot start {}", self.program.display())?;
-        if self.locked_in && self.source.kind() == io::ErrorKind::PermissionDenied {
-            // Its interpreter, or a program that it is a link to.
-            f.write_str(" (what it is made of may lie where it cannot be read: --allow-read)")?;
-        }
-        Ok(())
+/// The advice for a program that may lack access to its interpreter, or to the file that it is a
+/// link to.
+fn hint(restricted: bool, error: &io::Error) -> &'static str {
+    if restricted && error.kind() == io::ErrorKind::PermissionDenied {
+        " (it may need files that the sandbox does not let it read: --allow-read)"
+    } else {
+        ""
     }
 }
 
-impl Error for SpawnError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        Some(&self.source)
-    }
-}
-
-/// A child that was started. Dropping it kills the child, and so does whatever kills the
-/// worker.
+/// A child that was started. The child is killed when this is dropped, or when the worker is
+/// killed.
 #[derive(Debug)]
 pub struct Running {
     group: Option<Pid>,
@@ -115,11 +109,11 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `command` in a process group of its own, within these policy. Its standard
-    /// input is `stdin`: null, or a pipe that [`Running::take_stdin`] hands out.
+    /// Starts `command` in a new process group, restricted by `policy`. With [`Stdin::Piped`], the
+    /// caller gets the pipe from [`Running::take_stdin`].
     ///
     /// # Errors
-    /// If the program is not there or cannot be executed, or if the policy cannot be put up.
+    /// If the program does not exist or cannot be executed, or if the sandbox cannot be applied.
     pub fn start(
         mut command: Command,
         stdin: Stdin,
@@ -137,18 +131,18 @@ impl Running {
             .stderr(Stdio::piped())
             .process_group(0);
         let pre_existing = PreExisting::now();
-        let locked_in = sandbox.has_files();
+        let restricted = sandbox.restricts_files();
         let started = spawn(command, sandbox.clone(), policy);
         let (child, launcher) =
-            started.map_err(|source| SpawnError { program, source, locked_in })?;
+            started.map_err(|source| SpawnError { program, source, restricted })?;
         Ok(Self::supervise(child, launcher, pre_existing))
     }
 
     fn supervise(mut child: Child, launcher: Launcher, pre_existing: PreExisting) -> Self {
         let (events_in, events) = mpsc::channel(QUEUED_LINES);
-        let (grace, stop) = watch::channel(None);
-        let (paused, pausing) = watch::channel(false);
-        let stdin = child.stdin.take().inspect(widen);
+        let (grace, grace_changes) = watch::channel(None);
+        let (paused, paused_changes) = watch::channel(false);
+        let stdin = child.stdin.take().inspect(enlarge);
         let group = group_of(&child);
         let (ended, has_ended) = watch::channel(false);
         let mut readers = JoinSet::new();
@@ -160,53 +154,54 @@ impl Running {
             readers.spawn(read_lines(stderr, Stream::Stderr, events_in.clone(), has_ended));
         }
         tokio::spawn(async move {
-            let end = run_to_its_end(&mut child, stop, pausing).await;
+            let end = run_to_its_end(&mut child, grace_changes, paused_changes).await;
             drop(launcher);
-            // Fails if the runtime is going down; main does this once more.
-            _ = tokio::task::spawn_blocking(move || orphans::end_all(&pre_existing)).await;
+            // Fails if the runtime is shutting down. `main` then kills the orphans.
+            _ = tokio::task::spawn_blocking(move || orphans::kill_all(&pre_existing)).await;
             ended.send_replace(true);
             while readers.join_next().await.is_some() {}
-            // Nobody listens any more when the caller has given the child up.
+            // Fails if the caller has dropped its `Running`.
             drop(events_in.send(Event::Ended(end)).await);
         });
         Self { group, events, grace, paused, stdin }
     }
 
-    /// Its process group, unless it has ended.
+    /// The child's process group. It is still returned after the child has ended.
     pub fn group(&self) -> Option<Pid> {
         self.group
     }
 
-    /// The pipe to the child's standard input; once.
+    /// Takes the pipe to the child's standard input. `None` if there is no pipe, or if it has
+    /// already been taken.
     pub fn take_stdin(&mut self) -> Option<ChildStdin> {
         self.stdin.take()
     }
 
-    /// What the child does next. Cancel safe. After [`Event::Ended`] it says the
-    /// same again.
+    /// Waits for the child's next event. Cancel safe. Once the child's end has been returned, every
+    /// further call returns [`End::Stopped`].
     pub async fn next(&mut self) -> Event {
-        // The task ends without a word only if the runtime itself is going down.
+        // The task ends without this event only if the runtime is shutting down.
         self.events.recv().await.unwrap_or(Event::Ended(End::Stopped))
     }
 
-    /// Has the child's group stand still (SIGSTOP), until [`Running::resume`]. It can still
-    /// be stopped for good.
+    /// Pauses the child's process group (SIGSTOP), until [`Running::resume`]. [`Running::stop`]
+    /// also ends a paused child.
     pub fn pause(&self) {
         self.paused.send_replace(true);
     }
 
-    /// Lets it go on (SIGCONT).
+    /// Continues a paused child (SIGCONT).
     pub fn resume(&self) {
         self.paused.send_replace(false);
     }
 
-    /// Whether it stands still because of us.
+    /// Whether the child is paused by [`Running::pause`].
     pub fn is_paused(&self) -> bool {
         *self.paused.borrow()
     }
 
-    /// Sends SIGTERM to the child's group, and SIGKILL when `grace` is over. Asked
-    /// again, the shorter grace counts.
+    /// Sends SIGTERM to the child's process group, and SIGKILL after `grace`. A further call can
+    /// only bring SIGKILL forward.
     pub fn stop(&self, grace: Duration) {
         self.grace.send_modify(|current| {
             *current = Some(current.map_or(grace, |earlier| earlier.min(grace)));
@@ -214,58 +209,61 @@ impl Running {
     }
 }
 
-/// What a child reads.
+/// A child's standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stdin {
-    /// Nothing.
+    /// Empty.
     Null,
-    /// What we write.
+    /// A pipe from the worker.
     Piped,
 }
 
-/// The thread that started a child. It ends when this is dropped, and the kernel kills the
-/// child then, should it be alive: as it is when the whole process is killed.
+/// Keeps alive the thread that started a child. The thread ends when this is dropped, or when the
+/// worker is killed. The kernel then kills the child if it is still running.
 type Launcher = std_mpsc::Sender<Infallible>;
 
-/// Starts a program in a thread that locks itself in before: what it starts is locked in
-/// with it, and nobody else is (see [`sandbox`](super::sandbox)).
+/// Starts a program in a new thread that restricts itself first. Only this thread and the child
+/// are restricted (see [`sandbox`](super::sandbox)).
 fn spawn(
     mut command: Command,
     sandbox: Sandbox,
     policy: SandboxPolicy,
 ) -> io::Result<(Child, Launcher)> {
     let runtime = Handle::current();
-    let (tell, told) = std_mpsc::channel();
+    let (result, started) = std_mpsc::channel();
     let (launcher, until_dropped) = std_mpsc::channel();
-    is_program(Path::new(command.get_program()))?;
-    system::dies_with_this_thread(&mut command);
+    check_format(Path::new(command.get_program()))?;
+    system::kill_with_this_thread(&mut command);
     let name = Path::new(command.get_program()).file_name().unwrap_or_default();
     let name = name.to_string_lossy().into_owned();
     std::thread::Builder::new().name("launch".to_owned()).spawn(move || {
-        let started = {
+        let child = {
             let _guard = runtime.enter();
             sandbox
-                .lock_in(&policy, &name)
+                .restrict_thread(&policy, &name)
                 .and_then(|()| tokio::process::Command::from(command).kill_on_drop(true).spawn())
         };
-        // Fails if we were not waited for.
-        _ = tell.send(started);
+        // Cannot fail: the receiver waits below.
+        _ = result.send(child);
         _ = until_dropped.recv();
     })?;
-    // This takes milliseconds.
-    let started = told.recv();
-    let child =
-        started.unwrap_or_else(|_| Err(io::Error::other("a panic while it was started")))?;
+    // Blocks for a few milliseconds.
+    let child = started
+        .recv()
+        .unwrap_or_else(|_| Err(io::Error::other("the thread that starts it panicked")))?;
     Ok((child, launcher))
 }
 
-/// What is executed in the way that [`system::dies_with_this_thread`] needs is handed to a shell
-/// by the C library if the kernel knows no such format (`execvp` in `exec(3)`). A shell makes
-/// nothing good of it: it is said here what the kernel would say.
+/// Checks that a file is a program or a script.
+///
+/// [`system::kill_with_this_thread`] makes the standard library use `execvp`, which runs a file in
+/// a shell if the kernel does not know its format (`exec(3)`). For any other file, a shell would
+/// only report confusing errors.
 ///
 /// # Errors
-/// If it is neither a program nor a script. What cannot be read may be one.
-fn is_program(path: &Path) -> io::Result<()> {
+/// ENOEXEC, which the kernel would report, if the file is neither. A file that cannot be read
+/// passes: it may still be executable.
+fn check_format(path: &Path) -> io::Result<()> {
     let mut start = [0; 4];
     match File::open(path).and_then(|mut file| file.read(&mut start)) {
         Ok(_) if start != *b"\x7fELF" && !start.starts_with(b"#!") => Err(Errno::ENOEXEC.into()),
@@ -273,24 +271,24 @@ fn is_program(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Lets as much wait in a pipe as it can hold, where an ordinary one holds 64 KiB: reader
-/// and writer wake each other less often. A user with many pipes may not be allowed to.
-fn widen(pipe: &ChildStdin) {
-    let most = i32::try_from(PIPE).unwrap_or(i32::MAX);
-    _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(most));
+/// Raises a pipe's capacity from the usual 64 KiB, so that reader and writer wake each other less
+/// often. A failure is ignored: the limit for all pipes of the user may be reached.
+fn enlarge(pipe: &ChildStdin) {
+    let capacity = i32::try_from(PIPE_CAPACITY).unwrap_or(i32::MAX);
+    _ = fcntl(pipe, FcntlArg::F_SETPIPE_SZ(capacity));
 }
 
-/// Waits for the child's end, helps it along when told to, and leaves nothing of
-/// its group alive.
+/// Waits until the child has ended. Pauses and stops it on request, and finally kills what remains
+/// of its process group.
 async fn run_to_its_end(
     child: &mut Child,
-    mut stop: watch::Receiver<Option<Duration>>,
+    mut grace: watch::Receiver<Option<Duration>>,
     mut paused: watch::Receiver<bool>,
 ) -> End {
     let Some(group) = group_of(child) else {
         return End::Stopped;
     };
-    // Without it, orphans that have ended are reaped when the child has.
+    // On failure, orphans are reaped only after the child has ended.
     let mut ended_children = signal(SignalKind::child()).ok();
     let mut kill_at: Option<Instant> = None;
     let status = loop {
@@ -300,7 +298,7 @@ async fn run_to_its_end(
                 None => std::future::pending().await,
             }
         };
-        let one_ended = async {
+        let child_ended = async {
             match &mut ended_children {
                 Some(signals) => signals.recv().await,
                 None => std::future::pending().await,
@@ -308,7 +306,7 @@ async fn run_to_its_end(
         };
         tokio::select! {
             status = child.wait() => break status,
-            _ = one_ended => orphans::reap(Some(group)),
+            _ = child_ended => orphans::reap(Some(group)),
             () = grace_over => {
                 signal_group(group, Signal::SIGKILL);
                 break child.wait().await;
@@ -317,16 +315,17 @@ async fn run_to_its_end(
                 let pause = *paused.borrow_and_update();
                 signal_group(group, if pause { Signal::SIGSTOP } else { Signal::SIGCONT });
             }
-            changed = stop.changed() => {
+            changed = grace.changed() => {
                 if kill_at.is_none() {
                     signal_group(group, Signal::SIGTERM);
-                    // Who stands still acts on no signal.
+                    // A paused process handles SIGTERM only when it continues.
                     signal_group(group, Signal::SIGCONT);
                 }
-                // The caller may be gone without a word: nobody to be graceful for.
-                let asked = *stop.borrow_and_update();
-                let grace = asked.filter(|_| changed.is_ok()).unwrap_or_default();
-                kill_at = Some(Instant::now() + grace);
+                // Without grace if the caller has dropped its `Running`.
+                let given = *grace.borrow_and_update();
+                let grace = given.filter(|_| changed.is_ok()).unwrap_or_default();
+                let requested = Instant::now() + grace;
+                kill_at = Some(kill_at.map_or(requested, |at| at.min(requested)));
                 if changed.is_err() {
                     signal_group(group, Signal::SIGKILL);
                     break child.wait().await;
@@ -334,7 +333,7 @@ async fn run_to_its_end(
             }
         }
     };
-    // What the child leaves behind in its group would run on unseen.
+    // Other processes of the group would go on running unnoticed.
     signal_group(group, Signal::SIGKILL);
     match status {
         Ok(status) if kill_at.is_none() => end(status),
@@ -342,7 +341,7 @@ async fn run_to_its_end(
     }
 }
 
-/// A child leads a group of its own: its process id is that of the group.
+/// The child's process group. The child leads it, so both have the same id.
 fn group_of(child: &Child) -> Option<Pid> {
     child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw)
 }
@@ -351,16 +350,18 @@ fn end(status: ExitStatus) -> End {
     match (status.code(), status.signal()) {
         (Some(code), _) => End::Own(Ending::Code(code)),
         (None, Some(signal)) => End::Own(Ending::Signal(signal)),
-        // wait() reports neither stops nor continuations.
+        // Cannot happen: `wait` reports neither pauses nor continuations.
         (None, None) => End::Stopped,
     }
 }
 
 fn signal_group(group: Pid, signal: Signal) {
-    // The group may have ended by itself: that is what was wanted.
+    // Fails if the group has already ended.
     _ = killpg(group, signal);
 }
 
+/// Sends the lines from one of the child's pipes as events, until the pipe is closed or, after the
+/// child's end, silent.
 async fn read_lines(
     mut pipe: impl AsyncRead + Unpin,
     stream: Stream,
@@ -373,9 +374,9 @@ async fn read_lines(
     let mut after_the_end = 0;
     loop {
         let silence = async {
-            // Fails if the supervising task is gone, which is an end as well.
+            // Fails if the supervising task was dropped: the child has ended as well.
             drop(ended.wait_for(|ended| *ended).await);
-            sleep(DRAIN).await;
+            sleep(DRAIN_TIMEOUT).await;
         };
         let length = tokio::select! {
             length = pipe.read(&mut buffer) => length.unwrap_or(0),
@@ -386,20 +387,42 @@ async fn read_lines(
             Some(bytes) => assembler.push(bytes, |line| lines.push(line)),
         }
         for line in lines.drain(..) {
-            // Read on even when nobody listens: a full pipe would block the child.
+            // Ignore errors and read on if the receiver is gone: a full pipe would block the child.
             drop(events.send(Event::Line(stream, line)).await);
         }
         if *ended.borrow() {
             after_the_end += length;
         }
-        if length == 0 || after_the_end > PIPE {
+        if length == 0 || after_the_end > PIPE_CAPACITY {
             return;
         }
     }
 }
 
-/// The command as one line that can be pasted into a shell.
+/// Formats the command as one line that can be pasted into a shell.
 pub fn shell_line(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     shell_words::join(words.map(|word| word.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::SandboxMode;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_further_stop_does_not_postpone_sigkill() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' TERM; echo ready; while :; do sleep 1; done"]);
+        let sandbox = Sandbox::detect(SandboxMode::Off);
+        let policy = SandboxPolicy::default();
+        let mut child = Running::start(command, Stdin::Null, &sandbox, policy).unwrap();
+        assert!(matches!(child.next().await, Event::Line(Stream::Stdout, line) if line == "ready"));
+        let began = Instant::now();
+        child.stop(Duration::from_secs(10));
+        tokio::time::sleep(Duration::from_secs(6)).await;
+        child.stop(Duration::from_secs(10));
+        while !matches!(child.next().await, Event::Ended(_)) {}
+        assert_eq!(began.elapsed().as_secs(), 10);
+    }
 }

@@ -1,9 +1,10 @@
-//! When a child has done nothing for too long, or too long at one thing.
+//! The watchdog: detects a child that has done nothing for too long, or that takes too long for one
+//! step.
 //!
-//! A child is *stalled* when it prints no line, uses no CPU time and writes no file, all
-//! three of them. Time does not count while the child waits for us, and time in which we
-//! were not run ourselves (a frozen container, a machine that slept) tells nothing. Nor does
-//! silence where the system does not tell of CPU time (no `/proc`): there nothing is stalled.
+//! A child is *stalled* if it prints no line, uses no CPU time and writes no file. Two kinds of
+//! time do not count: while the child waits for the worker, and while the worker itself did not run
+//! (a frozen container, a suspended machine). If the CPU time is unknown (no `/proc`), no child
+//! counts as stalled.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -14,68 +15,69 @@ use tokio::time::sleep;
 
 use super::activity::Activity;
 
-/// How often is looked at most seldom, and most often.
-const SELDOM: Duration = Duration::from_secs(2);
-const OFTEN: Duration = Duration::from_millis(50);
+/// The longest and the shortest interval between two samples.
+const MAX_INTERVAL: Duration = Duration::from_secs(2);
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What is the matter.
+/// The reason to end a child, with the limit that it has reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Alarm {
-    /// No sign of life for so long.
+    /// No sign of life for this long.
     Stalled(Duration),
-    /// One step has taken so long.
+    /// One step has taken this long.
     Overtime(Duration),
 }
 
 /// Watches one child.
 #[derive(Debug)]
 pub struct Watchdog {
-    looks: mpsc::Receiver<Activity>,
-    seen: Activity,
-    /// Whether it was told that nothing can be told.
-    is_blind: bool,
+    samples: mpsc::Receiver<Activity>,
+    /// The latest sample.
+    latest: Activity,
+    /// Whether the warning about unknown CPU time has been logged.
+    has_warned: bool,
     clocks: Clocks,
+    /// When the clocks were last advanced.
     last: Instant,
 }
 
 impl Watchdog {
-    /// Watches the processes of `group` and the files in `folders`, from now on. An alarm
-    /// is raised after `stall` without a sign of life, or when a step, the first one of
-    /// which begins now, takes longer than `step`.
+    /// Starts to watch the processes of `group` and the files in `folders`. Raises an alarm after
+    /// `stall` without a sign of life, or when a step takes `step`. The first step begins now.
     pub fn watch(
         group: Option<Pid>,
         folders: Vec<PathBuf>,
         stall: Option<Duration>,
         step: Option<Duration>,
     ) -> Self {
-        let pause = [stall, step].into_iter().flatten().map(|limit| limit / 10).min();
-        let pause = pause.unwrap_or(SELDOM).clamp(OFTEN, SELDOM);
-        let (looker, looks) = mpsc::channel(1);
+        let interval = [stall, step].into_iter().flatten().map(|limit| limit / 10).min();
+        let interval = interval.unwrap_or(MAX_INTERVAL).clamp(MIN_INTERVAL, MAX_INTERVAL);
+        let (sender, samples) = mpsc::channel(1);
         tokio::spawn(async move {
             loop {
-                sleep(pause).await;
+                sleep(interval).await;
                 let folders = folders.clone();
-                let look = move || {
+                let sample = move || {
                     if stall.is_some() {
                         Activity::now(group, &folders)
                     } else {
                         Activity::default()
                     }
                 };
-                let Ok(activity) = tokio::task::spawn_blocking(look).await else { return };
-                if looker.send(activity).await.is_err() {
+                let Ok(activity) = tokio::task::spawn_blocking(sample).await else { return };
+                if sender.send(activity).await.is_err() {
                     return;
                 }
             }
         });
         Self {
-            looks,
-            seen: Activity::default(),
-            is_blind: false,
+            samples,
+            latest: Activity::default(),
+            has_warned: false,
             clocks: Clocks {
                 stall,
                 step,
-                longest: 2 * pause,
+                longest: 2 * interval,
                 silent: Duration::ZERO,
                 busy: Duration::ZERO,
             },
@@ -83,61 +85,66 @@ impl Watchdog {
         }
     }
 
-    /// Waits until it is time for a look, and looks. Cancel safe.
-    pub async fn look(&mut self) {
-        match self.looks.recv().await {
+    /// Waits for the next sample, and evaluates it. Cancel safe.
+    pub async fn sample(&mut self) {
+        match self.samples.recv().await {
             Some(activity) if activity.is_unknown() && self.clocks.stall.is_some() => {
                 self.sign_of_life();
-                if !self.is_blind {
-                    self.is_blind = true;
+                if !self.has_warned {
+                    self.has_warned = true;
                     tracing::warn!(
-                        "without /proc nobody tells whether the program computes: it is not \
-                         ended when it stalls (--stall-timeout, STALL_TIMEOUT); --frame-timeout \
-                         and --job-timeout bound it all the same"
+                        "without /proc the CPU time of the program is unknown: --stall-timeout \
+                         (STALL_TIMEOUT) has no effect; --frame-timeout and --job-timeout still \
+                         apply"
                     );
                 }
             }
-            Some(activity) if activity == self.seen => {}
+            Some(activity) if activity == self.latest => {}
             Some(activity) => {
-                self.seen = activity;
+                self.latest = activity;
                 self.sign_of_life();
             }
-            // Nobody looks any more: the runtime is going down.
+            // The sampling task has ended: the runtime is shutting down.
             None => std::future::pending().await,
         }
     }
 
-    /// The child has done something.
+    /// Records that the child has done something.
     pub fn sign_of_life(&mut self) {
         self.clocks.silent = Duration::ZERO;
     }
 
-    /// The child has finished a step; the next one begins.
+    /// Records that the child has finished a step. The next one begins.
     pub fn next_step(&mut self) {
         self.clocks.busy = Duration::ZERO;
     }
 
-    /// Counts the time since this was called the last time, in which the child waited for
-    /// us or did not.
+    /// Advances the clocks by the time since the last call, unless the child waited for the worker.
     pub fn time_passes(&mut self, child_waits: bool) {
         let now = Instant::now();
         self.clocks.advance(now - self.last, child_waits);
         self.last = now;
     }
 
-    /// What is the matter, if anything is.
+    /// The alarm, if a limit is reached.
     pub fn alarm(&self) -> Option<Alarm> {
         self.clocks.alarm()
     }
 }
 
+/// The time that counts against the two limits.
 #[derive(Debug)]
 struct Clocks {
+    /// The limit for `silent`.
     stall: Option<Duration>,
+    /// The limit for `busy`.
     step: Option<Duration>,
-    /// What is longer than this was no time for the child either.
+    /// The most time that counts at once. In a longer interval the worker did not run, and probably
+    /// the child did not either.
     longest: Duration,
+    /// The time since the last sign of life.
     silent: Duration,
+    /// The time since the current step began.
     busy: Duration,
 }
 
@@ -174,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_a_stall_and_a_long_step_is_overtime() {
+    fn silence_raises_a_stall_and_a_long_step_overtime() {
         let mut clocks = clocks(Some(3), Some(5));
         for _ in 0..2 {
             clocks.advance(SECOND, false);
@@ -190,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn time_in_which_the_child_waits_or_nobody_runs_does_not_count() {
+    fn time_does_not_count_while_the_child_waits_or_the_worker_sleeps() {
         let mut clocks = clocks(Some(3), Some(3));
         clocks.advance(100 * SECOND, true);
         assert_eq!(clocks.alarm(), None);

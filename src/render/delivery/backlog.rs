@@ -1,5 +1,6 @@
-//! What is saved and not stored: how much that is, what waits to be tried again, and
-//! when. Knows frames, sizes and times, and does nothing.
+//! The backlog: frames that are saved but not stored, their size, and when to retry them.
+//!
+//! It only keeps track; [`Delivery`](super::Delivery) does the work.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,174 +8,177 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::render::reuse::fingerprint_task::Awaited;
+use crate::render::reuse::fingerprint_task::PendingFingerprint;
 use crate::request::{ByteSize, FrameNumber, FrameSet};
 use crate::storage::TransferProgress;
 
-/// The pause before frames that could not be stored are tried again, all attempts at a
-/// request being over; it doubles each time that none gets through.
+/// The pause before the first retry, after all attempts at a request have failed. It doubles with
+/// each round of retries in which no frame is stored.
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 
 /// The longest such pause.
 const MAX_PAUSE: Duration = Duration::from_mins(1);
 
-/// How often a frame is tried, no further than before each time, until it does not count any
-/// more that it is being tried again.
-const TRIES: u32 = 3;
+/// A frame that has failed this often, each time without further progress, no longer counts as
+/// making progress while it is retried.
+const MAX_FAILURES: u32 = 3;
 
-/// A frame that is saved.
+/// A frame that Blender has saved.
 #[derive(Clone, Debug)]
 pub struct Saved {
     /// The frame.
     pub frame: FrameNumber,
-    /// Its file.
+    /// Its file in scratch.
     pub file: PathBuf,
-    /// What it is stored with, as soon as that is known.
-    pub fingerprint: Awaited,
-    /// How far it has come.
+    /// The fingerprint to store it with.
+    pub fingerprint: PendingFingerprint,
+    /// How much of the file has been uploaded.
     pub progress: TransferProgress,
 }
 
-/// The frames that are saved and not stored.
+/// The frames that are saved but not stored.
 #[derive(Debug)]
 pub struct Backlog {
     limit: ByteSize,
-    /// For how long nothing gets through before there is no hope.
-    hope: Duration,
-    frames: BTreeMap<FrameNumber, Held>,
-    /// Since when none gets through that is tried.
-    failing: Option<Instant>,
-    /// How often they were tried again since then.
-    tries: u32,
-    next_try: Option<Instant>,
+    /// How long to go on without storing any frame.
+    patience: Duration,
+    frames: BTreeMap<FrameNumber, Item>,
+    /// The time of the first failure since a frame was stored or made progress.
+    failing_since: Option<Instant>,
+    /// Rounds of retries since a frame was stored.
+    retries: u32,
+    next_retry: Option<Instant>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct Item {
     saved: Saved,
+    /// The size of the file.
     bytes: u64,
-    /// It could not be stored, and lies in scratch.
-    waits: bool,
-    /// How far it had come when it could not be stored, and how often it came no further.
+    /// The frame could not be stored, and waits in scratch for a retry.
+    waiting: bool,
+    /// The most bytes that were uploaded before a failure.
     reached: u64,
+    /// Failures since an attempt reached further than all attempts before.
     failures: u32,
 }
 
-impl Held {
-    /// Whether it makes progress, as far as is known.
-    fn moves(&self) -> bool {
-        !self.waits && self.failures < TRIES
+impl Item {
+    /// Whether the frame is under way and may be making progress.
+    fn may_progress(&self) -> bool {
+        !self.waiting && self.failures < MAX_FAILURES
     }
 }
 
 impl Backlog {
-    /// An empty one, which is full above `limit`, and is given up when nothing gets through
-    /// for `hope`.
-    pub fn new(limit: ByteSize, hope: Duration) -> Self {
-        let (frames, failing, next_try) = (BTreeMap::new(), None, None);
-        Self { limit, hope, frames, failing, tries: 0, next_try }
+    /// An empty backlog, which is full above `limit`, and is given up if no frame makes progress
+    /// for `patience`.
+    pub fn new(limit: ByteSize, patience: Duration) -> Self {
+        let (frames, failing_since, next_retry) = (BTreeMap::new(), None, None);
+        Self { limit, patience, frames, failing_since, retries: 0, next_retry }
     }
 
-    /// A frame is on its way; false if it was already.
-    pub fn send(&mut self, saved: Saved, bytes: u64) -> bool {
+    /// Records that a frame is under way; false if it already was.
+    pub fn start(&mut self, saved: Saved, bytes: u64) -> bool {
         let known = self.frames.get(&saved.frame);
-        if known.is_some_and(|held| !held.waits) {
+        if known.is_some_and(|item| !item.waiting) {
             return false;
         }
-        let failures = known.map_or(0, |held| held.failures);
-        let held = Held { bytes, waits: false, reached: 0, failures, saved };
-        self.frames.insert(held.saved.frame, held);
+        let failures = known.map_or(0, |item| item.failures);
+        let item = Item { bytes, waiting: false, reached: 0, failures, saved };
+        self.frames.insert(item.saved.frame, item);
         true
     }
 
-    /// A frame is stored, or is none to be stored. The rest may get through as well: these
-    /// are to be tried again.
-    pub fn arrived(&mut self, frame: FrameNumber, stored: bool) -> Vec<Saved> {
+    /// Records that a frame is stored, or never will be. The result is the frames to retry: if
+    /// storage accepts one frame again, it may accept the others.
+    pub fn finish(&mut self, frame: FrameNumber, stored: bool) -> Vec<Saved> {
         self.frames.remove(&frame);
         if !stored {
             return Vec::new();
         }
-        (self.failing, self.tries, self.next_try) = (None, 0, None);
-        self.resend()
+        (self.failing_since, self.retries, self.next_retry) = (None, 0, None);
+        self.take_waiting()
     }
 
-    /// A frame could not be stored for now.
-    pub fn failed(&mut self, frame: FrameNumber, now: Instant) {
-        if let Some(held) = self.frames.get_mut(&frame) {
-            held.waits = true;
-            held.failures = held.failures.saturating_add(1);
-            let reached = held.saved.progress.bytes();
-            if reached > held.reached {
-                // It moved, if not to the end.
-                (held.reached, held.failures, self.failing) = (reached, 1, None);
+    /// Records that a frame could not be stored for now.
+    pub fn fail(&mut self, frame: FrameNumber, now: Instant) {
+        if let Some(item) = self.frames.get_mut(&frame) {
+            item.waiting = true;
+            item.failures = item.failures.saturating_add(1);
+            let reached = item.saved.progress.bytes();
+            if reached > item.reached {
+                // It made progress, if not to the end.
+                (item.reached, item.failures, self.failing_since) = (reached, 1, None);
             }
         }
-        self.failing.get_or_insert(now);
-        if self.next_try.is_none() {
-            let pause = (FIRST_PAUSE * 2u32.saturating_pow(self.tries)).min(MAX_PAUSE);
-            // Jitter, lest a fleet that was throttled comes back at once.
-            self.next_try = Some(now + pause.mul_f64(0.5 + fastrand::f64() / 2.0));
+        self.failing_since.get_or_insert(now);
+        if self.next_retry.is_none() {
+            let pause = (FIRST_PAUSE * 2u32.saturating_pow(self.retries)).min(MAX_PAUSE);
+            // Jitter keeps the workers of a throttled fleet from retrying at the same time.
+            self.next_retry = Some(now + pause.mul_f64(0.5 + fastrand::f64() / 2.0));
         }
     }
 
-    /// When those that wait are to be tried again.
-    pub fn next_try(&self) -> Option<Instant> {
-        self.next_try
+    /// When to retry the frames that wait.
+    pub fn next_retry(&self) -> Option<Instant> {
+        self.next_retry
     }
 
-    /// It is time: these are to be tried again.
-    pub fn due(&mut self) -> Vec<Saved> {
-        self.tries = self.tries.saturating_add(1);
-        self.next_try = None;
-        self.resend()
+    /// Starts a round of retries. The result is the frames to retry.
+    pub fn retry(&mut self) -> Vec<Saved> {
+        self.retries = self.retries.saturating_add(1);
+        self.next_retry = None;
+        self.take_waiting()
     }
 
-    fn resend(&mut self) -> Vec<Saved> {
-        let waiting = self.frames.values_mut().filter(|held| held.waits);
+    fn take_waiting(&mut self) -> Vec<Saved> {
+        let waiting = self.frames.values_mut().filter(|item| item.waiting);
         waiting
-            .map(|held| {
-                held.waits = false;
-                held.saved.clone()
+            .map(|item| {
+                item.waiting = false;
+                item.saved.clone()
             })
             .collect()
     }
 
-    /// How many are on their way.
+    /// How many frames are under way.
     pub fn under_way(&self) -> usize {
-        self.frames.values().filter(|held| !held.waits).count()
+        self.frames.values().filter(|item| !item.waiting).count()
     }
 
-    /// The frames.
+    /// All frames of the backlog.
     pub fn frames(&self) -> FrameSet {
         self.frames.keys().copied().collect()
     }
 
-    /// How much that is.
+    /// The size of all frames.
     pub fn size(&self) -> ByteSize {
-        self.frames.values().map(|held| held.bytes).sum::<u64>().into()
+        self.frames.values().map(|item| item.bytes).sum::<u64>().into()
     }
 
-    /// Whether that is more than there may be.
+    /// Whether the size exceeds the limit.
     pub fn is_full(&self) -> bool {
         self.size() > self.limit
     }
 
-    /// Whether there is room again: a quarter, lest Blender is paused once a frame.
+    /// Whether a quarter of the limit is free again. With less, Blender would be paused after every
+    /// frame.
     pub fn has_room(&self) -> bool {
         self.size().bytes() <= self.limit.bytes() / 4 * 3
     }
 
-    /// When nothing more is expected of any frame, unless something gets through before. A
-    /// frame whose storing moves, however slowly, is never given up.
-    pub fn lost_at(&self) -> Option<Instant> {
-        let since = self.failing.filter(|_| !self.frames.values().any(Held::moves))?;
-        Some(since + self.hope)
+    /// When to give up all frames, unless one makes progress before. `None` while nothing has
+    /// failed, or a frame may be making progress, however slowly.
+    pub fn give_up_at(&self) -> Option<Instant> {
+        let since = self.failing_since.filter(|_| !self.frames.values().any(Item::may_progress))?;
+        Some(since + self.patience)
     }
 
-    /// Whether it is full, and nothing says that it will ever be less.
+    /// Whether the backlog is full and not expected to shrink.
     pub fn is_hopeless(&self, now: Instant) -> bool {
-        let none_under_way = self.failing.is_some() && self.under_way() == 0;
-        self.is_full() && (none_under_way || self.lost_at().is_some_and(|at| now >= at))
+        let none_under_way = self.failing_since.is_some() && self.under_way() == 0;
+        self.is_full() && (none_under_way || self.give_up_at().is_some_and(|at| now >= at))
     }
 }
 
@@ -182,7 +186,7 @@ impl Backlog {
 mod tests {
     use super::*;
 
-    const HOPE: Duration = Duration::from_mins(3);
+    const PATIENCE: Duration = Duration::from_mins(3);
 
     fn frame(number: i64) -> FrameNumber {
         FrameNumber::new(number).unwrap()
@@ -193,16 +197,16 @@ mod tests {
         Saved {
             frame,
             file,
-            fingerprint: Awaited::never(frame),
+            fingerprint: PendingFingerprint::never(frame),
             progress: TransferProgress::default(),
         }
     }
 
-    /// With frames 1 to 4 of 10 bytes each on their way.
+    /// A backlog with frames 1 to 4 under way, of 10 bytes each.
     fn backlog(limit: u64) -> Backlog {
-        let mut backlog = Backlog::new(limit.into(), HOPE);
+        let mut backlog = Backlog::new(limit.into(), PATIENCE);
         for number in 1..=4 {
-            assert!(backlog.send(saved(number), 10));
+            assert!(backlog.start(saved(number), 10));
         }
         backlog
     }
@@ -212,103 +216,111 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_stored_counts_wherever_it_is() {
+    fn frames_under_way_and_frames_that_wait_count_towards_the_size() {
         let now = Instant::now();
         let mut backlog = backlog(35);
         assert!(backlog.is_full());
-        backlog.failed(frame(1), now);
+        backlog.fail(frame(1), now);
         assert_eq!((backlog.size().bytes(), backlog.under_way()), (40, 3));
-        backlog.arrived(frame(2), true);
-        assert!(!backlog.is_full() && !backlog.has_room(), "it was paused and stays so");
-        backlog.arrived(frame(3), false);
+        backlog.finish(frame(2), true);
+        assert!(!backlog.is_full() && !backlog.has_room(), "less than a quarter is free");
+        backlog.finish(frame(3), false);
         assert!(backlog.has_room());
         assert_eq!(backlog.frames().to_string(), "1,4");
     }
 
     #[test]
-    fn a_frame_is_sent_once_at_a_time() {
+    fn a_frame_under_way_is_not_started_again() {
         let mut backlog = backlog(100);
-        assert!(!backlog.send(saved(1), 10));
-        backlog.failed(frame(1), Instant::now());
-        assert!(backlog.send(saved(1), 10));
+        assert!(!backlog.start(saved(1), 10));
+        backlog.fail(frame(1), Instant::now());
+        assert!(backlog.start(saved(1), 10));
         assert_eq!(backlog.under_way(), 4);
     }
 
     #[test]
-    fn when_one_gets_through_all_that_wait_are_tried_again() {
+    fn when_a_frame_is_stored_all_that_wait_are_retried() {
         let now = Instant::now();
         let mut backlog = backlog(100);
-        backlog.failed(frame(1), now);
-        backlog.failed(frame(3), now);
-        assert_eq!(numbers(&backlog.arrived(frame(4), false)), [0; 0], "damaged: says nothing");
-        assert_eq!(numbers(&backlog.arrived(frame(2), true)), [1, 3]);
-        assert_eq!((backlog.under_way(), backlog.next_try()), (2, None));
+        backlog.fail(frame(1), now);
+        backlog.fail(frame(3), now);
+        assert_eq!(numbers(&backlog.finish(frame(4), false)), [0; 0], "damaged: proves nothing");
+        assert_eq!(numbers(&backlog.finish(frame(2), true)), [1, 3]);
+        assert_eq!((backlog.under_way(), backlog.next_retry()), (2, None));
     }
 
     #[test]
-    fn what_fails_is_tried_again_later_and_later() {
+    fn the_pause_before_a_retry_doubles_up_to_a_minute() {
         let mut now = Instant::now();
         let mut backlog = backlog(100);
-        for (tries, seconds) in [(0, 5), (1, 10), (2, 20), (3, 40), (4, 60), (5, 60)] {
-            backlog.failed(frame(1), now);
-            let pause = backlog.next_try().unwrap() - now;
+        for (retries, seconds) in [(0, 5), (1, 10), (2, 20), (3, 40), (4, 60), (5, 60)] {
+            backlog.fail(frame(1), now);
+            let pause = backlog.next_retry().unwrap() - now;
             let full = Duration::from_secs(seconds);
-            assert!((full / 2..=full).contains(&pause), "{tries}: {pause:?}");
-            backlog.failed(frame(2), now + Duration::from_secs(1));
-            assert_eq!(backlog.next_try(), Some(now + pause), "one timer for all");
+            assert!((full / 2..=full).contains(&pause), "{retries}: {pause:?}");
+            backlog.fail(frame(2), now + Duration::from_secs(1));
+            assert_eq!(backlog.next_retry(), Some(now + pause), "one timer for all");
             now += pause;
-            assert_eq!(numbers(&backlog.due()), [1, 2]);
+            assert_eq!(numbers(&backlog.retry()), [1, 2]);
         }
     }
 
     #[test]
-    fn there_is_no_hope_when_everything_failed_and_nothing_gets_through() {
+    fn a_full_backlog_is_hopeless_once_every_frame_has_failed() {
         let now = Instant::now();
         let mut backlog = backlog(35);
-        assert!(!backlog.is_hopeless(now + HOPE), "slow, and nothing has failed");
+        assert!(!backlog.is_hopeless(now + PATIENCE), "slow, and nothing has failed");
         for number in 1..=3 {
-            backlog.failed(frame(number), now);
-            assert!(!backlog.is_hopeless(now), "others are on their way");
+            backlog.fail(frame(number), now);
+            assert!(!backlog.is_hopeless(now), "others are under way");
         }
-        assert!(!backlog.is_hopeless(now + HOPE * 100), "the last one is still being stored");
-        backlog.failed(frame(4), now);
+        assert!(!backlog.is_hopeless(now + PATIENCE * 100), "the last one is still being stored");
+        backlog.fail(frame(4), now);
         assert!(backlog.is_hopeless(now));
-        backlog.arrived(frame(4), true);
-        assert!(!backlog.is_hopeless(now + HOPE), "no longer full");
+        backlog.finish(frame(4), true);
+        assert!(!backlog.is_hopeless(now + PATIENCE), "no longer full");
 
         let mut roomy = self::backlog(1000);
-        (1..=4).for_each(|number| roomy.failed(frame(number), now));
-        assert!(!roomy.is_hopeless(now + HOPE), "there is room to wait");
+        (1..=4).for_each(|number| roomy.fail(frame(number), now));
+        assert!(!roomy.is_hopeless(now + PATIENCE), "there is room to wait");
     }
 
     #[test]
-    fn what_is_tried_again_and_again_is_given_up_when_none_gets_through() {
+    fn frames_that_fail_again_and_again_are_given_up() {
         let now = Instant::now();
         let mut backlog = backlog(35);
-        for tries in 1..=TRIES {
-            (1..=4).for_each(|number| backlog.failed(frame(number), now));
-            assert_eq!(backlog.lost_at(), Some(now + HOPE));
-            assert_eq!(backlog.due().len(), 4);
-            assert_eq!(backlog.lost_at().is_some(), tries == TRIES, "{tries}: all are tried again");
+        for round in 1..=MAX_FAILURES {
+            (1..=4).for_each(|number| backlog.fail(frame(number), now));
+            assert_eq!(backlog.give_up_at(), Some(now + PATIENCE));
+            assert_eq!(backlog.retry().len(), 4);
+            assert_eq!(
+                backlog.give_up_at().is_some(),
+                round == MAX_FAILURES,
+                "{round}: all are retried"
+            );
         }
-        assert!(!backlog.is_hopeless(now) && backlog.is_hopeless(now + HOPE));
+        assert!(!backlog.is_hopeless(now) && backlog.is_hopeless(now + PATIENCE));
     }
 
     #[test]
-    fn a_frame_that_came_further_than_before_has_not_failed_as_often() {
+    fn progress_resets_the_failures_of_a_frame() {
         let mut now = Instant::now();
-        let mut backlog = Backlog::new(5.into(), HOPE);
+        let mut backlog = Backlog::new(5.into(), PATIENCE);
         let saved = saved(1);
-        assert!(backlog.send(saved.clone(), 10));
+        assert!(backlog.start(saved.clone(), 10));
         for bytes in 1..=10 {
             saved.progress.reached(bytes);
-            backlog.failed(frame(1), now);
-            assert_eq!(backlog.lost_at(), Some(now + HOPE), "from now on, not from the first time");
-            backlog.due();
-            assert_eq!(backlog.lost_at(), None, "it is tried again");
-            now += HOPE;
+            backlog.fail(frame(1), now);
+            assert_eq!(
+                backlog.give_up_at(),
+                Some(now + PATIENCE),
+                "from now on, not from the first failure"
+            );
+            backlog.retry();
+            assert_eq!(backlog.give_up_at(), None, "it is being retried");
+            now += PATIENCE;
         }
-        (1..=TRIES).for_each(|_| backlog.failed(frame(1), now));
-        assert_eq!(backlog.lost_at(), Some(now), "since it came no further");
+        (1..=MAX_FAILURES).for_each(|_| backlog.fail(frame(1), now));
+        assert_eq!(backlog.give_up_at(), Some(now), "it made no progress since");
     }
 }

@@ -1,12 +1,12 @@
-//! Saved frames on their way out: checked, stored, removed from scratch, while
-//! Blender renders the next one.
+//! Delivery: verifies saved frames, stores them, and removes them from scratch, while Blender
+//! renders the next one.
 //!
-//! A frame is *saved* when Blender says so or its file is found, *verified* when the
-//! whole file was read and found complete, *stored* when it lies under its final
-//! name in the output. Only then is the copy in scratch removed.
+//! A frame is *saved* when Blender reports it or its file is found, *verified* when the whole file
+//! was read and found complete, *stored* when it is in the output under its final name. Only then
+//! is the copy in scratch removed.
 //!
-//! What cannot be stored for a while waits in the [`Backlog`] and is tried again, as soon
-//! as another frame gets through or some time has passed.
+//! A frame that cannot be stored for now waits in the [`Backlog`]. It is retried as soon as another
+//! frame is stored, or after a pause.
 
 mod backlog;
 
@@ -22,7 +22,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::reuse::fingerprint_task::Awaited;
+use super::reuse::fingerprint_task::PendingFingerprint;
 use crate::image;
 use crate::process::shutdown::{Shutdown, Stage};
 use crate::request::{ByteSize, FRAMES_DIR, FrameFile, FrameNumber, Location};
@@ -31,50 +31,50 @@ use crate::storage::{Failure, Fingerprint, Storage, StorageError, TransferProgre
 use crate::worker::storage_timeouts::StorageTimeouts;
 use backlog::{Backlog, Saved};
 
-/// Frames that are checked and stored at once, at most: each has a file open, of which a
-/// process may have a thousand. How many are really sent is storage's to decide.
-const AT_ONCE: usize = 128;
+/// The most frames that are verified and stored concurrently. Each has a file open, and a process
+/// may have a thousand. Storage limits concurrent uploads itself.
+const CONCURRENT_FRAMES: usize = 128;
 
-/// What became of a frame.
+/// The outcome of an attempt to deliver a frame.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It is stored.
+    /// The frame is stored.
     Stored {
         /// Its file name.
         file: String,
         /// Its size in bytes.
         bytes: u64,
     },
-    /// Its file is not whole (yet).
+    /// The file of the frame is not whole (yet).
     Damaged {
-        /// What is wrong with it.
+        /// The damage, as a predicate of the file: `ends after 60 bytes`.
         damage: String,
-        /// The scratch disk, if want of room on it may be why.
+        /// The space on the scratch disk, if a lack of it may be the cause.
         disk_full: Option<Space>,
     },
-    /// It is whole and could not be stored; its file is still there. Where that can pass,
-    /// it is tried again.
+    /// The frame is whole but could not be stored. Its file is still in scratch. If the error is
+    /// transient, it is retried.
     NotStored(StorageError),
 }
 
-/// A frame that was delivered, or not.
+/// The outcome for a frame.
 #[derive(Debug)]
 pub struct Delivered {
     /// The frame.
     pub frame: FrameNumber,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
-/// Takes saved frames and reports on each, in any order: once when it is stored or never
-/// will be, and each time before that it could not be stored.
+/// Delivers saved frames, and reports the outcome of every attempt, in any order. The last report
+/// on a frame is that it is stored or never will be.
 #[derive(Debug)]
 pub struct Delivery {
     storage: Arc<Storage>,
     folder: Location,
-    places: Arc<Semaphore>,
-    report: mpsc::UnboundedSender<Delivered>,
-    reports: mpsc::UnboundedReceiver<Delivered>,
+    permits: Arc<Semaphore>,
+    sender: mpsc::UnboundedSender<Delivered>,
+    receiver: mpsc::UnboundedReceiver<Delivered>,
     backlog: Backlog,
     tasks: JoinSet<()>,
     shutdown: Shutdown,
@@ -82,7 +82,8 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Delivers to `frames/` below `output`, faster and with less once `shutdown` says so.
+    /// Delivers to `frames/` below `output`. Once `shutdown` reports a stop request, frames no
+    /// longer wait for their fingerprints.
     pub fn new(
         storage: Arc<Storage>,
         output: &Location,
@@ -90,13 +91,13 @@ impl Delivery {
         shutdown: Shutdown,
         timeouts: StorageTimeouts,
     ) -> Self {
-        let (report, reports) = mpsc::unbounded_channel();
+        let (sender, receiver) = mpsc::unbounded_channel();
         Self {
             storage,
             folder: output.join(FRAMES_DIR),
-            places: Arc::new(Semaphore::new(AT_ONCE)),
-            report,
-            reports,
+            permits: Arc::new(Semaphore::new(CONCURRENT_FRAMES)),
+            sender,
+            receiver,
             backlog: Backlog::new(max_backlog, timeouts.storing),
             tasks: JoinSet::new(),
             shutdown,
@@ -104,112 +105,112 @@ impl Delivery {
         }
     }
 
-    /// What was accepted and is not stored.
+    /// The frames that were accepted and are not stored.
     pub fn backlog(&self) -> &Backlog {
         &self.backlog
     }
 
-    /// Frames that were accepted and are being stored.
+    /// How many frames are being verified and stored.
     pub fn under_way(&self) -> usize {
         self.backlog.under_way()
     }
 
-    /// Accepts the file of a frame, unless that frame is under way, to be stored with
-    /// its fingerprint.
-    pub fn accept(&mut self, frame: FrameNumber, file: PathBuf, fingerprint: Awaited) {
-        // A file that is not there is found damaged.
+    /// Starts to deliver a frame with its fingerprint, unless it is already under way.
+    pub fn accept(&mut self, frame: FrameNumber, file: PathBuf, fingerprint: PendingFingerprint) {
+        // A missing file is reported as damaged later.
         let bytes = file.symlink_metadata().map_or(0, |metadata| metadata.len());
         let saved = Saved { frame, file, fingerprint, progress: TransferProgress::default() };
-        if self.backlog.send(saved.clone(), bytes) {
-            self.send(saved);
+        if self.backlog.start(saved.clone(), bytes) {
+            self.start(saved);
         }
     }
 
-    fn send(&mut self, Saved { frame, file, fingerprint, progress }: Saved) {
+    fn start(&mut self, Saved { frame, file, fingerprint, progress }: Saved) {
         let (shutdown, timeout) = (self.shutdown.clone(), self.timeouts.fingerprint);
         let (storage, folder) = (Arc::clone(&self.storage), self.folder.clone());
-        let (places, report) = (Arc::clone(&self.places), self.report.clone());
-        // Of those that are done nothing is kept.
+        let (permits, sender) = (Arc::clone(&self.permits), self.sender.clone());
+        // Free finished tasks.
         while self.tasks.try_join_next().is_some() {}
         self.tasks.spawn(async move {
             // The semaphore is never closed.
-            let _place = places.acquire().await;
+            let _permit = permits.acquire().await;
             let fingerprint = async {
-                // Without it the frame is rendered again, but what waits when we end is lost.
+                // When stopping, do not wait: a frame that is stored without its fingerprint is
+                // rendered again, but so is one that is not stored in time.
                 let stopping = shutdown.beyond(Stage::Noticed);
                 fingerprint.get(timeout, stopping).await
             };
             let outcome = deliver(&storage, &folder, &file, fingerprint, &progress).await;
-            // Nobody listens any more when the job has been given up.
-            drop(report.send(Delivered { frame, outcome }));
+            // Fails only if the job was aborted.
+            drop(sender.send(Delivered { frame, outcome }));
         });
     }
 
-    /// Gives up the frames that are under way: nothing of them is left in the output.
-    pub async fn give_up(&mut self) {
+    /// Aborts the frames that are under way. They leave nothing in the output.
+    pub async fn abort(&mut self) {
         self.tasks.shutdown().await;
     }
 
-    /// What became of the next frame that is under way; `None` when none is, or when nothing
-    /// gets through any more: then what is under way is given up. Cancel safe.
-    pub async fn next_of_the_rest(&mut self) -> Option<Delivered> {
+    /// The outcome of the next frame. `None` if no frame is under way, or if none has made progress
+    /// for so long that those under way are aborted. Cancel safe.
+    pub async fn next_remaining(&mut self) -> Option<Delivered> {
         if self.under_way() == 0 {
             return None;
         }
-        let lost = at(self.backlog.lost_at());
+        let hopeless = wait_until(self.backlog.give_up_at());
         tokio::select! {
             delivered = self.next() => Some(delivered),
-            () = lost => {
-                self.give_up().await;
+            () = hopeless => {
+                self.abort().await;
                 None
             }
         }
     }
 
-    /// What became of the next frame; waits forever when none is under way and none waits.
-    /// Cancel safe.
+    /// The outcome of the next frame; waits forever if the backlog is empty. Cancel safe.
     pub async fn next(&mut self) -> Delivered {
         loop {
-            let due = at(self.backlog.next_try());
+            let retry = wait_until(self.backlog.next_retry());
             let delivered = tokio::select! {
-                // We hold a sender ourselves: the channel does not close.
-                Some(delivered) = self.reports.recv() => delivered,
-                () = due => {
-                    let (size, frames) = (self.backlog.size(), self.backlog.frames());
-                    tracing::info!("{size} wait to be stored: trying again; frames {frames}");
-                    self.send_again(Backlog::due);
+                // The channel never closes: `self` holds a sender.
+                Some(delivered) = self.receiver.recv() => delivered,
+                () = retry => {
+                    let (size, frames) = (self.backlog.size(), self.backlog.frames().named());
+                    tracing::info!("{size} wait to be stored: trying {frames} again");
+                    self.restart(Backlog::retry);
                     continue;
                 }
             };
             let frame = delivered.frame;
             match &delivered.outcome {
-                Outcome::Stored { .. } => self.send_again(|backlog| backlog.arrived(frame, true)),
+                Outcome::Stored { .. } => self.restart(|backlog| backlog.finish(frame, true)),
                 Outcome::NotStored(error) if matches!(error.failure(), Failure::Transient(_)) => {
-                    self.backlog.failed(frame, Instant::now());
+                    self.backlog.fail(frame, Instant::now());
                 }
                 Outcome::Damaged { .. } | Outcome::NotStored(_) => {
-                    self.send_again(|backlog| backlog.arrived(frame, false));
+                    self.restart(|backlog| backlog.finish(frame, false));
                 }
             }
             return delivered;
         }
     }
 
-    fn send_again(&mut self, which: impl FnOnce(&mut Backlog) -> Vec<Saved>) {
-        for saved in which(&mut self.backlog) {
-            self.send(saved);
+    fn restart(&mut self, take: impl FnOnce(&mut Backlog) -> Vec<Saved>) {
+        for saved in take(&mut self.backlog) {
+            self.start(saved);
         }
     }
 }
 
-/// Waits until then; for ever where that is never.
-async fn at(time: Option<Instant>) {
+/// Waits until `time`, or forever if there is none.
+async fn wait_until(time: Option<Instant>) {
     match time {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
 }
 
+/// Verifies a file and stores it in `folder`.
 async fn deliver(
     storage: &Storage,
     folder: &Location,
@@ -218,21 +219,21 @@ async fn deliver(
     progress: &TransferProgress,
 ) -> Outcome {
     let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
-        return damaged("it has no name".to_owned(), file);
+        return damaged("has no valid name".to_owned(), file);
     };
     let path = file.to_owned();
-    // A panic in the check is a bug that must not lose the other frames.
+    // A panic in the check is a bug, but must not lose the other frames.
     let checked = tokio::task::spawn_blocking(move || check(&path)).await;
     let whole = match checked {
         Ok(Ok(whole)) => whole,
         Ok(Err(damage)) => return damaged(damage, file),
-        Err(panic) => return damaged(format!("the check failed: {panic}"), file),
+        Err(panic) => return damaged(format!("cannot be checked: {panic}"), file),
     };
-    let (place, fingerprint) = (folder.join(name), fingerprint.await);
-    match storage.upload_watched(whole, &place, fingerprint, progress).await {
+    let (location, fingerprint) = (folder.join(name), fingerprint.await);
+    match storage.upload_with_progress(whole, &location, fingerprint, progress).await {
         Ok(bytes) => {
             if let Err(error) = tokio::fs::remove_file(file).await {
-                tracing::debug!("{} stays in scratch: {error}", file.display());
+                tracing::debug!("cannot remove {} from scratch: {error}", file.display());
             }
             Outcome::Stored { file: name.to_owned(), bytes }
         }
@@ -240,12 +241,12 @@ async fn deliver(
     }
 }
 
-/// The file of a frame, open, if it is whole. It is opened once: a script in the scene
-/// could put another one in its place between being checked and being stored.
+/// Opens the file of a frame and checks that it is whole; the error is the damage. The upload reads
+/// the same open file: a script in the scene could replace the file after the check.
 fn check(path: &Path) -> Result<File, String> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let format = FrameFile::parse(name).ok_or("its name is not that of an image")?.format;
-    // Not what a link points to; and opening a pipe would wait forever.
+    let format = FrameFile::parse(name).ok_or("does not have the name of an image")?.format;
+    // A link could point to any of our files, and opening a pipe would block forever.
     let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
     let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
     let unreadable = |error: io::Error| match error.raw_os_error().map(Errno::from_raw) {
@@ -277,7 +278,7 @@ mod tests {
     /// Longer than any timeout.
     const LONG: Duration = Duration::from_hours(9);
 
-    /// One with frames 1 and 2 under way, which nobody really stores.
+    /// A delivery with frames 1 and 2 under way, but no tasks that store them.
     fn delivery() -> (Delivery, Vec<Saved>) {
         let (storage, output) = (Storage::new(Transfers::default()), Location::Local("/o".into()));
         let shutdown = Shutdown::quiet(StopGrace::default());
@@ -286,44 +287,45 @@ mod tests {
         let mut delivery = Delivery::new(Arc::new(storage), &output, limit, shutdown, timeouts);
         let frames = [1, 2].map(|number| {
             let frame = FrameNumber::new(number).unwrap();
-            let (fingerprint, progress) = (Awaited::never(frame), TransferProgress::default());
+            let (fingerprint, progress) =
+                (PendingFingerprint::never(frame), TransferProgress::default());
             Saved { frame, file: PathBuf::from("/none"), fingerprint, progress }
         });
         for saved in &frames {
-            assert!(delivery.backlog.send(saved.clone(), 10));
+            assert!(delivery.backlog.start(saved.clone(), 10));
         }
         (delivery, frames.into())
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_still_being_stored_is_waited_for_however_long_it_takes() {
+    async fn a_slow_upload_is_waited_for_however_long_it_takes() {
         let (mut delivery, frames) = delivery();
-        let (report, file) = (delivery.report.clone(), "0001.png".to_owned());
+        let (sender, file) = (delivery.sender.clone(), "0001.png".to_owned());
         let frame = frames[0].frame;
         tokio::spawn(async move {
             tokio::time::sleep(LONG).await;
-            drop(report.send(Delivered { frame, outcome: Outcome::Stored { file, bytes: 10 } }));
+            drop(sender.send(Delivered { frame, outcome: Outcome::Stored { file, bytes: 10 } }));
         });
-        let delivered = delivery.next_of_the_rest().await.unwrap();
+        let delivered = delivery.next_remaining().await.unwrap();
         assert_eq!(delivered.frame, frame);
         assert_eq!(delivery.under_way(), 1);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_tried_in_vain_is_given_up_and_what_moves_is_not() {
+    async fn frames_are_given_up_once_all_of_them_keep_failing() {
         let (mut delivery, frames) = delivery();
         let began = Instant::now();
         let fail = |delivery: &mut Delivery, saved: &Saved| {
             for _ in 0..3 {
-                delivery.backlog.failed(saved.frame, began);
-                delivery.backlog.due();
+                delivery.backlog.fail(saved.frame, began);
+                delivery.backlog.retry();
             }
         };
         fail(&mut delivery, &frames[0]);
-        let rest = tokio::time::timeout(LONG, delivery.next_of_the_rest());
-        assert!(rest.await.is_err(), "the second one has never failed");
+        let next = tokio::time::timeout(LONG, delivery.next_remaining());
+        assert!(next.await.is_err(), "the second one has never failed");
         fail(&mut delivery, &frames[1]);
-        assert!(delivery.next_of_the_rest().await.is_none());
+        assert!(delivery.next_remaining().await.is_none());
         assert_eq!(delivery.under_way(), 2, "they are not stored");
     }
 }

@@ -1,4 +1,4 @@
-//! What Blender writes of its own crash: `*.crash.txt` in the folder for temporary files
+//! The file that Blender writes when it crashes: `*.crash.txt` in the folder for temporary files
 //! (`BKE_tempdir_base` in `sig_handle_crash`, Blender's `creator_signals.cc`).
 
 use std::fs::{self, File, OpenOptions};
@@ -8,11 +8,11 @@ use std::path::Path;
 
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
-/// How much of it is kept. They are a few kilobytes long; the first words tell most.
-const KEPT: u64 = 256 * 1024;
+/// How much of a crash file is kept, in bytes. Usually it has a few kilobytes, and the beginning
+/// matters most.
+const MAX_BYTES: u64 = 256 * 1024;
 
-/// Takes the crash file out of `folder`, if there is one: its content. What else is
-/// there under such a name is removed as well.
+/// Removes all crash files from `folder`, and returns the content of one, if there is any.
 pub fn take(folder: &Path) -> Option<Vec<u8>> {
     let entries = fs::read_dir(folder).ok()?;
     let mut found = None;
@@ -23,14 +23,14 @@ pub fn take(folder: &Path) -> Option<Vec<u8>> {
         let path = entry.path();
         found = found.or_else(|| read(&path).ok().filter(|text| !text.is_empty()));
         if let Err(error) = fs::remove_file(&path) {
-            tracing::debug!("{} stays in scratch: {error}", path.display());
+            tracing::debug!("cannot remove {} from scratch: {error}", path.display());
         }
     }
     found
 }
 
-/// A scene's script may have put something else there: a link to a file of ours, or a
-/// pipe that never ends.
+/// Reads a regular file only. A script in the scene may have created a link to one of our files, or
+/// a pipe that never ends.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let file: File =
         OpenOptions::new().read(true).custom_flags(O_NOFOLLOW | O_NONBLOCK).open(path)?;
@@ -39,7 +39,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::ErrorKind::InvalidInput.into());
     }
     let mut text = Vec::new();
-    file.take(KEPT).read_to_end(&mut text)?;
+    file.take(MAX_BYTES).read_to_end(&mut text)?;
     Ok(text)
 }
 
@@ -49,19 +49,19 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     #[test]
-    fn a_crash_file_is_taken_once_and_cut_short() {
+    fn a_crash_file_is_taken_once_and_truncated() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(take(folder.path()), None);
         fs::write(folder.path().join("other.txt"), "other").unwrap();
         fs::write(folder.path().join("scene.crash.txt"), "x".repeat(1 << 20)).unwrap();
         let text = take(folder.path()).unwrap();
-        assert_eq!(text.len() as u64, KEPT);
+        assert_eq!(text.len() as u64, MAX_BYTES);
         assert_eq!(take(folder.path()), None);
         assert!(folder.path().join("other.txt").exists());
     }
 
     #[test]
-    fn what_is_no_plain_file_is_not_read() {
+    fn only_a_regular_file_with_one_link_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("secret");
         fs::write(&secret, "secret").unwrap();

@@ -1,4 +1,4 @@
-//! What the delivery of saved frames means for the rendering.
+//! Handles the outcomes of deliveries: what they mean for the ledger and for Blender.
 
 use std::time::Instant;
 
@@ -10,12 +10,12 @@ use crate::request::{FrameFile, FrameNumber, ImageFormat};
 use crate::storage::StorageError;
 
 impl Rendering<'_> {
-    /// Takes note of a frame that was delivered, or not.
+    /// Records and logs the outcome of a delivery.
     pub fn delivered(&mut self, Delivered { frame, outcome }: Delivered) {
         match outcome {
             Outcome::Stored { file, bytes } => {
                 let (seconds, is_new) = self.ledger.record_stored(frame, file, bytes);
-                self.progress.reached(self.ledger.stored_count());
+                self.progress.set_done(self.ledger.stored_count());
                 if is_new && self.launch.frames.contains(frame) {
                     self.launch.frame_stored();
                 }
@@ -28,9 +28,9 @@ impl Rendering<'_> {
                 );
             }
             Outcome::Damaged { damage, disk_full } => {
-                // A file that Blender has not announced may be one that it was still writing.
+                // A file that Blender has not announced may have been incomplete when it ended.
                 if self.launch.saved.contains(&frame) {
-                    // A script in the scene can announce the same frame over and over.
+                    // Log it once: a script in the scene can announce a frame over and over.
                     if self.ledger.record_damaged(frame, damage.clone()) {
                         tracing::warn!(
                             frame = frame.get(),
@@ -45,56 +45,58 @@ impl Rendering<'_> {
     }
 
     fn not_stored(&mut self, frame: FrameNumber, error: StorageError) {
-        let (number, text) = (frame.get(), chain(&error));
+        let (number, why) = (frame.get(), chain(&error));
         let transient = error.failure().is_transient();
         let is_new = self.ledger.record_not_stored(frame, error);
         if !transient {
-            tracing::error!(frame = number, "frame {frame} is not stored: {text}");
+            tracing::error!(frame = number, "frame {frame} is not stored: {why}");
         } else if is_new {
-            tracing::warn!(frame = number, "frame {frame} is not stored yet and waits: {text}");
+            tracing::warn!(frame = number, "frame {frame} is not stored yet and waits: {why}");
         } else {
-            // From the second time on, the backlog reports for all waiting frames.
-            tracing::debug!(frame = number, "frame {frame} is not stored yet: {text}");
+            // From the second failure on, `Delivery` logs the retries of all waiting frames.
+            tracing::debug!(frame = number, "frame {frame} is not stored yet: {why}");
         }
     }
 
-    /// Why rendering on would be in vain, if it would.
-    pub fn futile(&self) -> Option<StopReason> {
+    /// The reason to stop Blender because its frames cannot be stored, if there is one.
+    pub fn storage_stop_reason(&self) -> Option<StopReason> {
         if self.ledger.storage_errors().any(|error| !error.failure().is_transient()) {
-            let why = "stopping Blender: what cannot be stored need not be rendered";
-            return Some(StopReason::Futile(why.to_owned()));
+            let why = "stopping Blender: its frames cannot be stored";
+            return Some(StopReason::StorageFailed(why.to_owned()));
         }
         let backlog = self.delivery.backlog();
         backlog.is_hopeless(Instant::now().into()).then(|| {
             let (size, limit) = (backlog.size(), self.job().max_backlog);
-            StopReason::Futile(format!(
-                "stopping Blender: none of the {size} that wait could be stored, and {limit} may \
-                 wait (--max-backlog, MAX_BACKLOG)"
+            StopReason::StorageFailed(format!(
+                "stopping Blender: none of the {size} that wait could be stored, more than \
+                 {limit} (--max-backlog, MAX_BACKLOG)"
             ))
         })
     }
 
-    /// Stores what is left after Blender's end. Where Blender was stopped because of the
-    /// storage, and storing has worked again since, the ledger keeps why it was stopped.
-    pub async fn store_the_rest(&mut self, stop: Option<&StopReason>) {
-        let outlived = self.deliver_the_rest().await;
-        let for_storage = matches!(stop, Some(StopReason::Futile(_) | StopReason::DiskFull(_)));
-        if let Some((frame, error)) = outlived
-            && for_storage
+    /// Stores all remaining frames after Blender has ended. If a storage error made the worker stop
+    /// Blender, the ledger keeps it even if storage has recovered since: it explains why frames are
+    /// missing.
+    pub async fn store_remaining(&mut self, stop: Option<&StopReason>) {
+        let recovered = self.deliver_remaining().await;
+        let stopped_for_storage =
+            matches!(stop, Some(StopReason::StorageFailed(_) | StopReason::DiskFull(_)));
+        if let Some((frame, error)) = recovered
+            && stopped_for_storage
             && self.ledger.storage_errors().next().is_none()
         {
             self.ledger.record_not_stored(frame, error);
         }
     }
 
-    /// Delivers frames that are on their way, and those that Blender saved without announcing
-    /// them. Frames that storage refused for a while get another chance; the result is the first
-    /// refusal that was outlived in this way.
-    async fn deliver_the_rest(&mut self) -> Option<(FrameNumber, StorageError)> {
+    /// Delivers frames that are under way, and those that Blender saved without announcing them.
+    /// Frames with transient storage errors are retried. If all frames are stored in the end, the
+    /// result is the first of these errors.
+    async fn deliver_remaining(&mut self) -> Option<(FrameNumber, StorageError)> {
         if !self.drain().await {
             return None;
         }
-        let passing = self.ledger.take_passing_storage_errors();
+        let transient = self.ledger.take_transient_storage_errors();
         let unannounced = self.ledger.pending();
         let may_store = self.ledger.storage_errors().next().is_none();
         for frame in unannounced.iter().filter(|_| may_store) {
@@ -105,26 +107,26 @@ impl Rendering<'_> {
             }
         }
         if !self.drain().await && self.worker().shutdown.requested().is_none() {
-            // Storage failed for so long that they were given up.
-            self.ledger.put_back_storage_errors(passing);
+            // Storage has not recovered.
+            self.ledger.restore_storage_errors(transient);
             return None;
         }
-        passing.into_iter().next()
+        transient.into_iter().next()
     }
 
-    /// Waits for deliveries under way, as long as any of them moves. False if time ran out
-    /// or nothing got through: then frames are left that were saved and are not stored, and the
-    /// ledger says why of each.
+    /// Waits for deliveries under way, as long as any makes progress. False if time ran out or no
+    /// delivery made progress. Then some saved frames are not stored, and the ledger has their
+    /// errors.
     async fn drain(&mut self) -> bool {
         let shutdown = self.worker().shutdown.clone();
         loop {
             tokio::select! {
-                delivered = self.delivery.next_of_the_rest() => match delivered {
+                delivered = self.delivery.next_remaining() => match delivered {
                     Some(delivered) => self.delivered(delivered),
                     None => return self.delivery.under_way() == 0,
                 },
                 () = shutdown.no_time_to_store() => {
-                    self.delivery.give_up().await;
+                    self.delivery.abort().await;
                     return false;
                 }
             }

@@ -1,4 +1,4 @@
-//! The scratch disk: how much room is enough to begin, and whether it takes anything.
+//! The scratch disk: how much space the frames of a scene need, and whether it can be written.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -6,30 +6,29 @@ use std::path::Path;
 use crate::blender::SceneInfo;
 use crate::request::ImageFormat;
 
-/// Frames that there must be room for: the one that Blender writes, and one on its way
-/// out.
+/// How many frames must fit: the one that Blender writes, and one that is being stored.
 const FRAMES: u64 = 2;
 
-/// The room that a few frames of a scene take, in bytes: uncompressed, in the deepest
-/// pixels that their format has (RGBA of 16 bits, in OpenEXR of 32 bits, without the
-/// passes of a multilayer file), which real frames seldom reach.
-pub fn room_for_frames(scene: &SceneInfo) -> u64 {
-    let bytes_a_pixel = match scene.format() {
+/// The space that [`FRAMES`] frames of a scene need, in bytes. It assumes uncompressed RGBA in the
+/// format's largest samples: 16 bits, or 32 bits for OpenEXR, without the passes of a multilayer
+/// file. Real frames are usually smaller.
+pub fn space_for_frames(scene: &SceneInfo) -> u64 {
+    let bytes_per_pixel = match scene.format() {
         Some(ImageFormat::OpenExr) => 16,
         Some(ImageFormat::Png | ImageFormat::Tiff) | None => 8,
         Some(ImageFormat::Jpeg | ImageFormat::WebP) => 4,
     };
-    // A script in the scene can say any size.
+    // A script in the scene can set any size.
     let pixels = u64::from(scene.width) * u64::from(scene.height);
-    pixels.saturating_mul(FRAMES * bytes_a_pixel)
+    pixels.saturating_mul(FRAMES * bytes_per_pixel)
 }
 
-/// Writes a little into a folder, to see whether that can be done.
+/// Writes a temporary file, to prove that the folder can be written.
 ///
 /// # Errors
-/// If it cannot.
+/// If it cannot be written.
 pub fn try_to_write(folder: &Path) -> io::Result<()> {
-    // Enough to need a block of its own.
+    // Large enough to need a block on the disk.
     const PROBE: [u8; 8192] = [b'x'; 8192];
     let mut file = tempfile::tempfile_in(folder)?;
     file.write_all(&PROBE)?;
@@ -41,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_room_for_frames_is_that_of_two_uncompressed_ones() {
+    fn there_must_be_space_for_two_uncompressed_frames() {
         let scene = |extension: &str| SceneInfo {
             name: "Scene".into(),
             blender: "4.3.2".into(),
@@ -57,10 +56,10 @@ mod tests {
             lacking: Vec::new(),
         };
         let vast = SceneInfo { width: u32::MAX, height: u32::MAX, ..scene(".png") };
-        assert_eq!(room_for_frames(&vast), u64::MAX);
+        assert_eq!(space_for_frames(&vast), u64::MAX);
         let pixels = 1920 * 1080;
-        assert_eq!(room_for_frames(&scene(".png")), 2 * 8 * pixels);
-        assert_eq!(room_for_frames(&scene(".exr")), 2 * 16 * pixels);
-        assert_eq!(room_for_frames(&scene(".jpg")), 2 * 4 * pixels);
+        assert_eq!(space_for_frames(&scene(".png")), 2 * 8 * pixels);
+        assert_eq!(space_for_frames(&scene(".exr")), 2 * 16 * pixels);
+        assert_eq!(space_for_frames(&scene(".jpg")), 2 * 4 * pixels);
     }
 }

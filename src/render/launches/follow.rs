@@ -1,16 +1,16 @@
-//! Following a Blender that runs: what it prints becomes progress, what it saves is delivered,
-//! and when it does nothing for too long, or the disk is full, it is stopped.
+//! Follows a running Blender: turns its output into progress, delivers the frames that it saves,
+//! and stops it, for example when it stalls or the disk is full.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
-use super::disk::room_for_frames;
+use super::disk::space_for_frames;
 use super::launch::StopReason;
 use super::rendering::Rendering;
-use super::{scene_answer, spot_decision};
-use crate::blender::{Answer, Cause, Event, Lack, Progress};
+use super::{description_file, spot_decision};
+use crate::blender::{Cause, Event, MissingFeature, Progress, SceneDescription, SceneInfo};
 use crate::process::shutdown::Stage;
 use crate::process::supervisor::watchdog::Watchdog;
 use crate::process::supervisor::{self, End, Running};
@@ -18,15 +18,15 @@ use crate::request::{BlenderVersion, Engine, Feature, FrameFile};
 use crate::space::Space;
 use crate::worker::CHILD_GRACE;
 
-/// How long Blender has to quit once every frame is stored. Freeing a large scene takes
-/// seconds; an add-on that never lets Blender quit must not hold the job.
+/// How long Blender has to quit once every frame is stored. Freeing a large scene takes seconds,
+/// but an add-on that never lets Blender quit must not hold up the job.
 const QUIT_GRACE: Duration = Duration::from_secs(20);
 
-/// How often the log mentions the frame in hand.
+/// How often the progress of the frame in hand is logged.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 impl Rendering<'_> {
-    /// Follows Blender until it ends. It is stopped for the first reason that comes up.
+    /// Follows Blender until it ends, and stops it for the first reason that occurs.
     pub async fn follow(&mut self, child: &mut Running) -> (End, Option<StopReason>) {
         let (worker, launch) = (self.worker(), self.assignment.launch);
         let shutdown = worker.shutdown.clone();
@@ -43,8 +43,8 @@ impl Rendering<'_> {
                     None => std::future::pending().await,
                 }
             };
-            // A paused Blender cannot work, and one that has saved everything has no frame to be
-            // late with.
+            // A paused Blender cannot work. One whose frames are all stored has no frame that could
+            // take too long.
             let excused = child.is_paused() || all_stored.is_some();
             let saved = self.launch.saved.len();
             let stop = tokio::select! {
@@ -54,14 +54,15 @@ impl Rendering<'_> {
                         self.line(&line)
                     }
                     supervisor::Event::Ended(end) => {
-                        // The description may be there though its announcement is not.
-                        let stop = self.look_for_answer();
+                        // Blender may have written the description without announcing it.
+                        let stop = self.look_for_description();
                         return (end, stopped.or(stop));
                     }
                 },
                 delivered = self.delivery.next() => {
                     self.delivered(delivered);
-                    self.launch.disk_full.take().map(StopReason::DiskFull).or_else(|| self.futile())
+                    let disk_full = self.launch.disk_full.take().map(StopReason::DiskFull);
+                    disk_full.or_else(|| self.storage_stop_reason())
                 }
                 reached = shutdown.beyond(stage) => {
                     stage = reached;
@@ -72,7 +73,7 @@ impl Rendering<'_> {
                     shutdown.requested().map(StopReason::Interrupted)
                 }
                 () = overdue, if !stopping => Some(StopReason::Idle),
-                () = watchdog.look(), if !stopping => {
+                () = watchdog.sample(), if !stopping => {
                     let space = Space::on(launch.frames_dir).ok();
                     space.filter(Space::is_full).map(StopReason::DiskFull)
                 }
@@ -94,24 +95,26 @@ impl Rendering<'_> {
         }
     }
 
-    /// Pauses Blender while too much of what it saved is not stored.
-    fn throttle(&self, child: &mut Running) {
+    /// Pauses Blender while the backlog is full.
+    fn throttle(&mut self, child: &mut Running) {
         let backlog = self.delivery.backlog();
         let (size, limit) = (backlog.size(), self.job().max_backlog);
         if !child.is_paused() && backlog.is_full() {
             child.pause();
-            let frames = backlog.frames();
+            self.launch.paused();
             tracing::warn!(
                 "Blender is paused: {size} wait to be stored, more than {limit} (--max-backlog, \
-                 MAX_BACKLOG); frames {frames}"
+                 MAX_BACKLOG): {}",
+                backlog.frames().named()
             );
         } else if child.is_paused() && backlog.has_room() {
             child.resume();
-            tracing::info!("Blender goes on: {size} wait to be stored");
+            self.launch.resumed();
+            tracing::info!("Blender is resumed: {size} wait to be stored");
         }
     }
 
-    /// Takes a line of the log. The result is why Blender must be stopped, if it must.
+    /// Handles a line of the log. The result is the reason to stop Blender, if there is one.
     fn line(&mut self, line: &str) -> Option<StopReason> {
         match self.launch.tail.push(line) {
             Event::Progress(progress) => {
@@ -120,13 +123,13 @@ impl Rendering<'_> {
             }
             Event::Saved(path) => {
                 tracing::debug!(program = "blender", "{line}");
-                let stop = self.look_for_answer();
+                let stop = self.look_for_description();
                 self.saved(Path::new(path));
                 return stop;
             }
             Event::Described => {
                 tracing::debug!(program = "blender", "{line}");
-                return self.look_for_answer();
+                return self.look_for_description();
             }
             Event::Timing => tracing::debug!(program = "blender", "{line}"),
             Event::Error(_) => {
@@ -140,7 +143,7 @@ impl Rendering<'_> {
     fn show_progress(&mut self, progress: Progress) {
         self.launch.rendering = progress.frame.or(self.launch.rendering);
         if let (Some(frame), Some((done, total))) = (progress.frame, progress.samples) {
-            self.progress.at_work(frame, f64::from(done) / f64::from(total.max(1)));
+            self.progress.set_current(frame, f64::from(done) / f64::from(total.max(1)));
             if self.progress.is_due(HEARTBEAT) {
                 tracing::info!(
                     frame = frame.get(),
@@ -151,57 +154,44 @@ impl Rendering<'_> {
         }
     }
 
-    /// Reads the setup script's description of the scene, once it is there. The result is why
-    /// Blender must be stopped, if it must.
-    fn look_for_answer(&mut self) -> Option<StopReason> {
+    /// Reads the setup script's description of the scene once it is there. The result is the reason
+    /// to stop Blender, if there is one.
+    fn look_for_description(&mut self) -> Option<StopReason> {
         if self.launch.described {
             return None;
         }
-        let answer = scene_answer::read(self.assignment.launch.answer_dir)?;
+        let description = description_file::read(self.assignment.launch.description_dir)?;
         self.launch.described = true;
-        match answer {
-            Ok(answer) => self.scene_is_open(answer),
+        match description {
+            Ok(description) => self.scene_is_open(description),
             Err(why) => {
                 tracing::warn!(
-                    "Blender's description of the scene cannot be read, so frames are stored \
-                     without a fingerprint, and the next attempt renders them again: {why}"
+                    "cannot read Blender's description of the scene, so frames are stored without \
+                     a fingerprint, and the next attempt will render them again: {why}"
                 );
                 None
             }
         }
     }
 
-    /// Blender has opened the scene and described it: can it render the scene, and is there room
-    /// for the frames?
-    fn scene_is_open(&mut self, Answer { mut scene, external }: Answer) -> Option<StopReason> {
-        let job = self.job();
-        self.launch.tail.scene_is_open();
-        if job.engine == Engine::Scene
-            && let Some(engine) = self.launch.tail.missing_engine(&scene.name)
-        {
-            let needed_by = vec![format!("scene {}, which is set to {engine}", scene.name)];
-            scene.lacking.push(Lack { feature: Feature::Engine, needed_by });
-        }
-        let lacking = scene.not_allowed(&job.allow_missing);
-        for lack in scene.lacking.iter().filter(|lack| !lacking.contains(lack)) {
-            scene.warnings.push(format!(
-                "rendering without what is allowed to be missing ({}), which is needed by {}",
-                lack.feature,
-                lack.needed_by.join(", ")
-            ));
-        }
+    /// Handles the description of the scene. The result is a reason to stop Blender if it cannot
+    /// render the scene, or the frames do not fit on the scratch disk.
+    fn scene_is_open(&mut self, description: SceneDescription) -> Option<StopReason> {
+        let SceneDescription { mut scene, external } = description;
+        self.launch.tail.mark_scene_open();
+        let lacking = self.check_features(&mut scene);
         for warning in scene.warnings.iter().filter(|_| self.scene.is_none()) {
             tracing::warn!("{warning}");
         }
         tracing::info!(
-            "Blender {}, {}, {}x{}, {} to be delivered",
+            "Blender {}, {}, {}x{}, frames in {}",
             scene.blender,
             scene.engine,
             scene.width,
             scene.height,
             scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
         );
-        let needed = room_for_frames(&scene);
+        let needed = space_for_frames(&scene);
         self.fingerprints.scene_described(&scene, external);
         let running = scene.blender.clone();
         self.scene = Some(scene);
@@ -210,12 +200,35 @@ impl Rendering<'_> {
             self.launch.refused = Some(cause.clone());
             return Some(StopReason::Refused(cause));
         }
-        // Measured when Blender was started: by now it may have written the first frames.
+        // The space was measured before Blender started: by now it may have written frames.
         let space = self.launch.space.take();
-        space.filter(|space| !space.holds(needed)).map(|space| StopReason::NoRoom(space, needed))
+        space
+            .filter(|space| !space.holds(needed))
+            .map(|space| StopReason::DiskTooSmall(space, needed))
     }
 
-    fn cause_of_refusal(&self, lacking: Vec<Lack>, running: String) -> Cause {
+    /// Adds a missing engine to the features that `scene` lacks, and a warning for each feature
+    /// that the job allows to be missing. The result is the other missing features.
+    fn check_features(&self, scene: &mut SceneInfo) -> Vec<MissingFeature> {
+        let job = self.job();
+        if job.engine == Engine::Scene
+            && let Some(engine) = self.launch.tail.missing_engine(&scene.name)
+        {
+            let needed_by = vec![format!("scene {}, which is set to {engine}", scene.name)];
+            scene.lacking.push(MissingFeature { feature: Feature::Engine, needed_by });
+        }
+        let lacking = scene.not_allowed(&job.allow_missing);
+        for lack in scene.lacking.iter().filter(|lack| !lacking.contains(lack)) {
+            scene.warnings.push(format!(
+                "rendering without {}, which is needed by {} (--allow-missing)",
+                lack.feature,
+                lack.needed_by.join(", ")
+            ));
+        }
+        lacking
+    }
+
+    fn cause_of_refusal(&self, lacking: Vec<MissingFeature>, running: String) -> Cause {
         if lacking.iter().any(|lack| lack.feature == Feature::NewerBlender) {
             let running = BlenderVersion::parse(&running);
             return Cause::NewerFile { saved_by: self.assignment.header.saved_by, running };
@@ -223,7 +236,8 @@ impl Rendering<'_> {
         Cause::Lacking { lacking, running }
     }
 
-    /// Blender says that it saved a file. A scene may write other files beside our frames.
+    /// Delivers a frame that Blender reports as saved. Other files are ignored: a scene may write
+    /// some of its own.
     fn saved(&mut self, path: &Path) {
         if self.launch.refused.is_some() {
             return;
@@ -231,8 +245,8 @@ impl Rendering<'_> {
         let name = path.file_name().and_then(|name| name.to_str());
         let Some(frame) = name.and_then(FrameFile::parse) else { return };
         let file = self.frames_dir().join(FrameFile::name(frame.number, frame.format));
-        let asked = self.launch.frames.contains(frame.number);
-        if path != file || !asked || self.ledger.is_stored(frame.number) {
+        let requested = self.launch.frames.contains(frame.number);
+        if path != file || !requested || self.ledger.is_stored(frame.number) {
             return;
         }
         let now = Instant::now();
@@ -245,11 +259,11 @@ impl Rendering<'_> {
         }
     }
 
-    /// The Spot instance will be taken away: the frame in hand is finished if there is time.
+    /// Handles a Spot notice: finishes the frame in hand if there is time.
     fn spot_notice(&mut self) {
         let shutdown = &self.worker().shutdown;
-        let (asked, saved) = (&self.launch.frames, &self.launch.saved);
-        let unsaved = asked.iter().filter(|frame| !saved.contains(frame)).collect();
+        let (frames, saved) = (&self.launch.frames, &self.launch.saved);
+        let unsaved = frames.iter().filter(|frame| !saved.contains(frame)).collect();
         let in_hand = self.launch.in_hand(&unsaved);
         let (Some(frame), Some(time)) = (in_hand, shutdown.time_to_finish()) else {
             shutdown.stop_if_noticed();

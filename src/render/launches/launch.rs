@@ -1,4 +1,4 @@
-//! One launch of Blender: what is known of the process, and why it was stopped.
+//! One launch of Blender: the state of the process, and why the worker stopped it.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -11,10 +11,10 @@ use crate::process::supervisor::watchdog::Alarm;
 use crate::request::{FrameNumber, FrameSet};
 use crate::space::Space;
 
-/// What is known of one Blender process.
+/// The state of one Blender process.
 #[derive(Debug)]
 pub(super) struct LaunchState {
-    /// The frames it was started for.
+    /// The frames that it was started for.
     pub frames: FrameSet,
     /// The end of its log.
     pub tail: LogTail,
@@ -22,37 +22,39 @@ pub(super) struct LaunchState {
     pub began: Instant,
     /// Whether it has described the scene.
     pub described: bool,
-    /// When the frame in hand was begun, as far as the log tells.
+    /// When it was started or saved the previous frame; later by the time that it was paused.
     pub frame_began: Instant,
-    /// The frames that it says it saved.
+    /// Since when it is paused.
+    paused_since: Option<Instant>,
+    /// The frames that it has reported as saved.
     pub saved: BTreeSet<FrameNumber>,
-    /// The frame that it says it is rendering.
+    /// The frame that its log named last.
     pub rendering: Option<FrameNumber>,
     /// The memory that it and its children use.
     pub memory: MemoryWatch,
-    /// Why it must not render this scene.
+    /// Why it cannot render this scene.
     pub refused: Option<Cause>,
     /// How many of its frames are not stored.
     unstored: usize,
-    /// Since when all of its frames are stored.
+    /// When the last of its frames was stored.
     pub all_stored_since: Option<Instant>,
-    /// The free space on the scratch disk when it was started.
+    /// The space on the scratch disk when it was started.
     pub space: Option<Space>,
-    /// The scratch disk, when a frame was not whole because the disk was full.
+    /// The space on the scratch disk when a lack of it damaged a frame.
     pub disk_full: Option<Space>,
-    /// Whether Blender is stopped as soon as the frame in hand is saved.
+    /// Whether to stop Blender as soon as the frame in hand is saved.
     pub stop_after_frame: bool,
 }
 
 impl Default for LaunchState {
-    /// A launch of no frames.
+    /// A launch without frames.
     fn default() -> Self {
         Self::begin(FrameSet::default(), None)
     }
 }
 
 impl LaunchState {
-    /// A launch that begins now, with so much free space on the scratch disk.
+    /// A launch that begins now, with this space on the scratch disk.
     pub fn begin(frames: FrameSet, space: Option<Space>) -> Self {
         let now = Instant::now();
         Self {
@@ -62,6 +64,7 @@ impl LaunchState {
             began: now,
             described: false,
             frame_began: now,
+            paused_since: None,
             saved: BTreeSet::new(),
             rendering: None,
             memory: MemoryWatch::begin(),
@@ -73,7 +76,19 @@ impl LaunchState {
         }
     }
 
-    /// One more of its frames is stored.
+    /// Records that it is paused.
+    pub fn paused(&mut self) {
+        self.paused_since = Some(Instant::now());
+    }
+
+    /// Records that it is resumed: the pause is not part of the time of the frame in hand.
+    pub fn resumed(&mut self) {
+        if let Some(since) = self.paused_since.take() {
+            self.frame_began += since.elapsed();
+        }
+    }
+
+    /// Records that one more of its frames is stored.
     pub fn frame_stored(&mut self) {
         self.unstored = self.unstored.saturating_sub(1);
         if self.unstored == 0 {
@@ -81,34 +96,34 @@ impl LaunchState {
         }
     }
 
-    /// Whether it has come so far as to have a frame in hand.
+    /// Whether it has opened the scene, and so has a frame in hand.
     pub fn has_begun(&self) -> bool {
-        self.tail.opened() || self.rendering.is_some() || !self.saved.is_empty()
+        self.tail.is_scene_open() || self.rendering.is_some() || !self.saved.is_empty()
     }
 
-    /// The frame that it had in hand, one of those that are `left`: the frame that its log
-    /// named last, or else the first, because it renders them in order.
-    pub fn in_hand(&self, left: &FrameSet) -> Option<FrameNumber> {
-        self.rendering.filter(|&frame| left.contains(frame)).or_else(|| left.first())
+    /// The frame in hand, one of those that are `unsaved`: the frame that its log named last, or
+    /// else the first, because Blender renders them in order.
+    pub fn in_hand(&self, unsaved: &FrameSet) -> Option<FrameNumber> {
+        self.rendering.filter(|&frame| unsaved.contains(frame)).or_else(|| unsaved.first())
     }
 }
 
-/// Why Blender was stopped.
+/// Why the worker stopped Blender.
 #[derive(Debug)]
 pub(super) enum StopReason {
-    /// The job was told to stop.
+    /// The job was interrupted.
     Interrupted(Interrupt),
-    /// Blender does not quit.
+    /// Every frame is stored, but Blender does not quit.
     Idle,
-    /// Frames cannot be stored, and why.
-    Futile(String),
-    /// Blender does nothing, or takes too long for a frame.
+    /// Frames cannot be stored, for this reason.
+    StorageFailed(String),
+    /// Blender stalled, or takes too long for a frame.
     Alarm(Alarm),
     /// The scratch disk is full.
     DiskFull(Space),
-    /// The scratch disk has no room for so many bytes of frames.
-    NoRoom(Space, u64),
-    /// The scene needs what this Blender lacks.
+    /// The scratch disk has less space than frames need, in bytes.
+    DiskTooSmall(Space, u64),
+    /// This Blender lacks a feature that the scene needs.
     Refused(Cause),
 }
 
@@ -117,14 +132,14 @@ impl fmt::Display for StopReason {
         match self {
             Self::Interrupted(by) => write!(f, "{by}: stopping Blender, storing what is saved"),
             Self::Idle => {
-                f.write_str("every frame is stored and Blender does not quit: stopping it")
+                f.write_str("every frame is stored, but Blender does not quit: stopping it")
             }
-            Self::Futile(why) => f.write_str(why),
+            Self::StorageFailed(why) => f.write_str(why),
             Self::Alarm(alarm) => write!(f, "{}: stopping it", failure_of(*alarm)),
             Self::DiskFull(space) => {
                 write!(f, "the scratch disk is full ({space}): stopping Blender")
             }
-            Self::NoRoom(space, _) => {
+            Self::DiskTooSmall(space, _) => {
                 write!(f, "the scratch disk is too small ({space}): stopping Blender")
             }
             Self::Refused(cause) => write!(f, "{cause}: stopping Blender"),
@@ -132,7 +147,7 @@ impl fmt::Display for StopReason {
     }
 }
 
-/// The failure of Blender that an alarm stands for.
+/// The failure of Blender that an alarm indicates.
 pub(super) fn failure_of(alarm: Alarm) -> Failure {
     match alarm {
         Alarm::Stalled(span) => Failure::Stalled(span),

@@ -1,4 +1,4 @@
-//! The ledger of an attempt: what has become of each of its frames.
+//! The ledger of an attempt: the outcome of each of its frames.
 
 use std::collections::BTreeMap;
 
@@ -7,34 +7,37 @@ use crate::request::{FrameNumber, FrameSet};
 use crate::storage::StorageError;
 use crate::worker::report::{FrameReport, FrameState};
 
-/// The frames of an attempt, and what has become of them over all launches.
+/// The frames of an attempt, and their outcomes over all launches.
 #[derive(Debug)]
 pub(crate) struct Ledger {
     /// The frames to render.
     frames: FrameSet,
     /// Whether an earlier attempt stored other frames of this job.
     resumed: bool,
-    /// The frames that are stored, by number.
+    /// The reports of stored frames, by number.
     stored: BTreeMap<i32, FrameReport>,
     /// The seconds that Blender took for each saved frame.
     seconds: BTreeMap<FrameNumber, f64>,
-    /// The frames that the last launch saved and that are not whole, with the damage.
+    /// The same seconds in the order in which the frames were saved.
+    durations: Vec<f64>,
+    /// The damage of frames that the current launch saved incompletely.
     damaged: BTreeMap<FrameNumber, String>,
-    /// The frames that could not be stored so far, and why.
+    /// The latest errors of frames that could not be stored so far.
     not_stored: BTreeMap<FrameNumber, StorageError>,
     /// How often Blender has failed, and at which frames.
     pub failures: FailureCounts,
 }
 
 impl Ledger {
-    /// A ledger for `frames`, none of which is rendered. A frame is skipped after
-    /// `attempts` failed launches.
+    /// A ledger for `frames`, all of them pending. A frame is skipped after `attempts` failed
+    /// launches. `resumed` is whether an earlier attempt stored other frames of this job.
     pub fn new(frames: FrameSet, attempts: u32, resumed: bool) -> Self {
         Self {
             frames,
             resumed,
             stored: BTreeMap::new(),
             seconds: BTreeMap::new(),
+            durations: Vec::new(),
             damaged: BTreeMap::new(),
             not_stored: BTreeMap::new(),
             failures: FailureCounts::new(attempts),
@@ -46,18 +49,18 @@ impl Ledger {
         &self.frames
     }
 
-    /// The frames that are still to be rendered: neither stored nor skipped.
+    /// The frames that are neither stored nor skipped.
     pub fn pending(&self) -> FrameSet {
-        let is_open =
+        let is_pending =
             |frame: &FrameNumber| !self.is_stored(*frame) && !self.failures.is_skipped(*frame);
-        self.frames.iter().filter(is_open).collect()
+        self.frames.iter().filter(is_pending).collect()
     }
 
-    /// The frames for the next launch: all that are pending.
+    /// The frames for the next launch: all pending frames.
     ///
-    /// As long as no frame was ever stored, a failure may be the scene's rather than the
-    /// frame's. To find out, the next launches start at frames that have not failed yet: the
-    /// second in the middle, the third at the last frame.
+    /// While no frame is stored, the scene rather than a frame may be to blame for a failure. To
+    /// find out, the next launches start at frames that have not failed yet: the second launch in
+    /// the middle, the third at the last frame.
     pub fn next_launch(&self) -> FrameSet {
         let pending = self.pending();
         if self.some_stored() {
@@ -65,12 +68,12 @@ impl Ledger {
         }
         let untried: FrameSet =
             pending.iter().filter(|&frame| !self.failures.has_failed_at(frame)).collect();
-        let passed_over = match self.failures.frames() {
+        let skip = match self.failures.frame_count() {
             0 => 0,
             1 => untried.len() / 2,
             _ => untried.len().saturating_sub(1),
         };
-        if untried.is_empty() { pending } else { untried.iter().skip(passed_over).collect() }
+        if untried.is_empty() { pending } else { untried.iter().skip(skip).collect() }
     }
 
     /// The frames that are not stored, skipped ones included.
@@ -93,23 +96,25 @@ impl Ledger {
         self.resumed || !self.stored.is_empty()
     }
 
-    /// A launch begins: damage that an earlier launch left says nothing about it.
+    /// Prepares for a new launch: forgets the damage that an earlier launch left.
     pub fn launch_begins(&mut self) {
         self.damaged.clear();
     }
 
-    /// Blender saved a frame, and took so many seconds for it.
+    /// Records that Blender saved a frame, and the seconds that it took.
     pub fn record_saved(&mut self, frame: FrameNumber, seconds: f64) {
-        self.seconds.insert(frame, (seconds * 1000.0).round() / 1000.0);
+        let seconds = (seconds * 1000.0).round() / 1000.0;
+        self.seconds.insert(frame, seconds);
+        self.durations.push(seconds);
     }
 
-    /// The seconds that Blender took for each frame, the last one first.
+    /// The seconds that Blender took for each frame, the frame that was saved last first.
     pub fn recent_seconds(&self) -> impl Iterator<Item = f64> {
-        self.seconds.values().rev().copied()
+        self.durations.iter().rev().copied()
     }
 
-    /// A frame is stored as `file`, of so many bytes. The result is the seconds that it took,
-    /// and whether this is the first time.
+    /// Records that a frame is stored as `file`. The result is the seconds that Blender took for
+    /// it, and whether it was not stored before.
     pub fn record_stored(&mut self, frame: FrameNumber, file: String, bytes: u64) -> (f64, bool) {
         let seconds = self.seconds.get(&frame).copied().unwrap_or_default();
         self.damaged.remove(&frame);
@@ -125,43 +130,43 @@ impl Ledger {
         self.stored.len()
     }
 
-    /// A frame was saved and is not whole. The result is whether that is news.
+    /// Records that the saved file of a frame is not whole. The result is whether this is new.
     pub fn record_damaged(&mut self, frame: FrameNumber, damage: String) -> bool {
         self.damaged.insert(frame, damage).is_none()
     }
 
-    /// Whether a frame was saved and is not whole.
+    /// Whether the saved file of a frame is not whole.
     pub fn is_damaged(&self, frame: FrameNumber) -> bool {
         self.damaged.contains_key(&frame)
     }
 
-    /// Whether any frame was saved and is not whole.
+    /// Whether the saved file of any frame is not whole.
     pub fn some_damaged(&self) -> bool {
         !self.damaged.is_empty()
     }
 
-    /// Takes the damaged frames out of the ledger, to be counted.
+    /// Removes and returns the damage of all frames.
     pub fn take_damaged(&mut self) -> BTreeMap<FrameNumber, String> {
         std::mem::take(&mut self.damaged)
     }
 
-    /// A frame could not be stored. The result is whether that is news.
+    /// Records that a frame could not be stored. The result is whether this is new.
     pub fn record_not_stored(&mut self, frame: FrameNumber, error: StorageError) -> bool {
         self.not_stored.insert(frame, error).is_none()
     }
 
-    /// Why frames could not be stored.
+    /// The errors of frames that could not be stored.
     pub fn storage_errors(&self) -> impl Iterator<Item = &StorageError> {
         self.not_stored.values()
     }
 
-    /// Takes the failures out of the ledger that may pass by themselves.
-    pub fn take_passing_storage_errors(&mut self) -> BTreeMap<FrameNumber, StorageError> {
+    /// Removes and returns the transient storage errors.
+    pub fn take_transient_storage_errors(&mut self) -> BTreeMap<FrameNumber, StorageError> {
         self.not_stored.extract_if(.., |_, error| error.failure().is_transient()).collect()
     }
 
-    /// Puts failures back, for those frames that are neither stored nor have failed since.
-    pub fn put_back_storage_errors(&mut self, errors: BTreeMap<FrameNumber, StorageError>) {
+    /// Restores the errors of frames that are neither stored nor have failed again since.
+    pub fn restore_storage_errors(&mut self, errors: BTreeMap<FrameNumber, StorageError>) {
         for (frame, error) in errors {
             if !self.is_stored(frame) {
                 self.not_stored.entry(frame).or_insert(error);
@@ -169,15 +174,16 @@ impl Ledger {
         }
     }
 
-    /// Takes the storage failure that explains why frames are missing: the first that does not
-    /// pass, or else the first.
+    /// Removes and returns the storage error that best explains why frames are missing: the first
+    /// permanent one, or else the first.
     pub fn take_storage_error(&mut self) -> Option<StorageError> {
-        let lasting = self.not_stored.iter().find(|(_, error)| !error.failure().is_transient());
-        let first = lasting.or_else(|| self.not_stored.first_key_value()).map(|(frame, _)| *frame);
+        let permanent = self.not_stored.iter().find(|(_, error)| !error.failure().is_transient());
+        let first =
+            permanent.or_else(|| self.not_stored.first_key_value()).map(|(frame, _)| *frame);
         self.not_stored.remove(&first?)
     }
 
-    /// What the report says: the stored frames, and the skipped ones with the cause.
+    /// The stored and the skipped frames for the report; the latter with the cause.
     pub fn into_report(self) -> (BTreeMap<i32, FrameReport>, BTreeMap<i32, String>) {
         let skipped = self.failures.skipped().iter();
         let skipped = skipped.map(|skipped| (skipped.frame.get(), skipped.cause.to_string()));
@@ -204,11 +210,11 @@ mod tests {
 
     fn fail(ledger: &mut Ledger, number: i64) {
         let some_stored = ledger.some_stored();
-        ledger.failures.failed_at(frame(number), Failure::Crashed(11).into(), some_stored);
+        ledger.failures.record_at_frame(frame(number), Failure::Crashed(11).into(), some_stored);
     }
 
     #[test]
-    fn while_nothing_is_stored_the_middle_and_the_last_frame_are_tried() {
+    fn while_no_frame_is_stored_the_middle_and_the_last_frame_are_tried() {
         let mut ledger = ledger(false);
         assert_eq!(ledger.next_launch().to_string(), "1-9");
         fail(&mut ledger, 1);
@@ -221,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_job_goes_on_at_the_frame_that_failed() {
+    fn a_resumed_job_tries_the_failed_frame_again() {
         let mut ledger = ledger(true);
         fail(&mut ledger, 1);
         assert_eq!(ledger.next_launch().to_string(), "1-9");
@@ -231,10 +237,10 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_that_is_stored_after_all_is_neither_damaged_nor_failed() {
+    fn a_stored_frame_is_no_longer_damaged_or_failed() {
         let mut ledger = ledger(false);
         assert!(ledger.record_damaged(frame(3), "is empty".to_owned()));
-        assert!(!ledger.record_damaged(frame(3), "is empty".to_owned()), "known");
+        assert!(!ledger.record_damaged(frame(3), "is empty".to_owned()), "already recorded");
         let file = Location::Local("/out/0003.png".into());
         let full = storage::Failure::from(io::Error::from(io::ErrorKind::StorageFull));
         let error = StorageError::new(Operation::Write, &file, full);
@@ -243,5 +249,14 @@ mod tests {
         assert_eq!(ledger.record_stored(frame(3), "0003.png".to_owned(), 7), (1.235, true));
         assert!(!ledger.is_damaged(frame(3)) && ledger.storage_errors().next().is_none());
         assert!(!ledger.record_stored(frame(3), "0003.png".to_owned(), 7).1, "again");
+    }
+
+    #[test]
+    fn recent_frames_are_those_that_were_saved_last_whatever_their_numbers() {
+        let mut ledger = ledger(false);
+        for (number, seconds) in [(6, 1.0), (9, 2.0), (1, 3.0)] {
+            ledger.record_saved(frame(number), seconds);
+        }
+        assert_eq!(ledger.recent_seconds().collect::<Vec<_>>(), [3.0, 2.0, 1.0]);
     }
 }

@@ -1,18 +1,18 @@
-//! The launches of Blender that render a frame set.
+//! The launches of Blender that render a set of frames.
 //!
-//! Blender is started with all pending frames. The frames that it saves are delivered while it
-//! goes on. When it has ended, the verdict is one of three: everything is stored, Blender is
-//! started again with the rest, or another launch would not help.
+//! The worker starts Blender with all pending frames, and delivers those that it saves while it
+//! renders on. When Blender has ended, there are three possible verdicts: every frame is stored,
+//! Blender is started again with the missing frames, or another launch would not help.
 
 mod crash_file;
 mod deliveries;
+mod description_file;
 mod disk;
 mod failure_counts;
 mod follow;
 mod launch;
 mod ledger;
 mod rendering;
-mod scene_answer;
 mod spot_decision;
 mod verdict;
 
@@ -31,24 +31,25 @@ use crate::worker::{in_time, sandbox_policy};
 use launch::{LaunchState, StopReason};
 use rendering::Rendering;
 
+pub use description_file::DESCRIPTION_FILE;
 pub use rendering::Assignment;
-pub use scene_answer::ANSWER;
 
-/// How many crash files of an attempt are stored. The same frame crashes Blender in the same way.
-const CRASH_FILES: usize = 10;
+/// How many crash files of an attempt are stored. A frame usually crashes Blender in the same way
+/// each time.
+const MAX_CRASH_FILES: usize = 10;
 
-/// What came of a rendering.
+/// The outcome of a rendering.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Whether every frame is stored, or why not.
+    /// An error unless every frame is stored.
     pub result: Result<(), Error>,
-    /// The scene, if Blender came so far as to describe it.
+    /// The scene, if Blender has described it.
     pub scene: Option<SceneInfo>,
-    /// Every launch.
+    /// All launches, in order.
     pub launches: Vec<LaunchReport>,
     /// The frames that were rendered and stored, by number.
     pub stored: BTreeMap<i32, FrameReport>,
-    /// The frames that were given up, by number, and why.
+    /// The causes of skipped frames, by number.
     pub skipped: BTreeMap<i32, String>,
 }
 
@@ -61,7 +62,7 @@ pub async fn render_frames(assignment: Assignment<'_>, fingerprints: Fingerprint
 }
 
 impl Rendering<'_> {
-    /// Starts Blender until every frame is stored, or another launch would not help.
+    /// Launches Blender until every frame is stored, or another launch would not help.
     async fn run(&mut self) -> Result<(), Error> {
         loop {
             let frames = self.ledger.next_launch();
@@ -79,21 +80,22 @@ impl Rendering<'_> {
         }
     }
 
-    /// Removes what an earlier launch left in scratch of these frames. Whole frames are stored.
+    /// Removes files of these frames that an earlier launch left in scratch. They are incomplete:
+    /// whole frames are stored by now.
     fn remove_leftovers(&self, frames: &FrameSet) {
-        // An old answer of the setup script would be taken for the new one.
-        _ = std::fs::remove_file(self.assignment.launch.answer_dir.join(ANSWER));
+        // A new launch must not read the old description of the scene.
+        _ = std::fs::remove_file(self.assignment.launch.description_dir.join(DESCRIPTION_FILE));
         for frame in frames.iter().filter(|_| !self.reports.is_empty()) {
             for format in ImageFormat::ALL {
                 let file = self.frames_dir().join(FrameFile::name(frame, format));
                 if std::fs::remove_file(&file).is_ok() {
-                    tracing::debug!("removed {}", file.display());
+                    tracing::debug!("removed the leftover {}", file.display());
                 }
             }
         }
     }
 
-    /// One launch, from the start of Blender until everything that it saved is stored.
+    /// Runs one launch: starts Blender, follows it, and stores everything that it saved.
     async fn launch(&mut self, frames: &FrameSet) -> Result<(End, Option<StopReason>), Error> {
         let launch = Launch { frames, ..self.assignment.launch };
         let (worker, scene) = (self.worker(), &self.job().scene);
@@ -111,19 +113,19 @@ impl Rendering<'_> {
         let mut child = Running::start(command, Stdin::Null, &worker.sandbox, policy)
             .map_err(|error| Error::spawn(error, launch.blender.to_owned(), BLENDER))?;
         let (end, stop) = self.follow(&mut child).await;
-        // Blender may have ended by itself after a Spot notice: no launch follows.
+        // If Blender ended by itself after a Spot notice, do not launch it again.
         worker.shutdown.stop_if_noticed();
         self.log.end();
-        self.store_the_rest(stop.as_ref()).await;
+        self.store_remaining(stop.as_ref()).await;
         tokio::select! {
             () = self.fingerprints.settled(worker.timeouts.fingerprint) => {}
             () = worker.shutdown.no_time_to_store() => {}
         }
         let kills = self.launch.memory.kills();
         if kills > 0 {
-            tracing::warn!("the system killed {kills} of our processes for lack of memory");
+            tracing::warn!("the kernel killed {kills} of our processes for lack of memory");
         }
-        let crash_file = self.keep_crash_file(launch.home).await;
+        let crash_file = self.store_crash_file(launch.home).await;
         self.reports.push(LaunchReport {
             frames: frames.to_string(),
             seconds: self.launch.began.elapsed().as_secs_f64().round(),
@@ -139,11 +141,11 @@ impl Rendering<'_> {
         Ok((end, stop))
     }
 
-    /// Stores the crash file of Blender, if there is one. The result is its name.
-    async fn keep_crash_file(&self, home: &Path) -> Option<String> {
+    /// Stores Blender's crash file, if there is one. The result is its name in the output.
+    async fn store_crash_file(&self, home: &Path) -> Option<String> {
         let text = crash_file::take(home)?;
-        let kept = self.reports.iter().filter(|launch| launch.crash_file.is_some()).count();
-        if kept >= CRASH_FILES {
+        let stored = self.reports.iter().filter(|launch| launch.crash_file.is_some()).count();
+        if stored >= MAX_CRASH_FILES {
             return None;
         }
         let (stem, number) = (self.assignment.report_stem, self.reports.len() + 1);
@@ -154,11 +156,11 @@ impl Rendering<'_> {
         let no_time = worker.shutdown.no_time_to_store();
         match in_time(written, no_time, worker.timeouts.crash_file).await {
             Ok(()) => {
-                tracing::warn!("Blender crashed and wrote why: {location}");
+                tracing::warn!("Blender crashed; its crash file is stored as {location}");
                 Some(name)
             }
             Err(why) => {
-                tracing::warn!("the crash file of Blender is not stored: {why}");
+                tracing::warn!("cannot store Blender's crash file as {location}: {why}");
                 None
             }
         }

@@ -1,5 +1,4 @@
-//! The state of the rendering: what stays the same over all launches, and what the launches
-//! change.
+//! The state of a rendering: what all launches share, and what they change.
 
 use std::path::Path;
 
@@ -14,29 +13,29 @@ use crate::worker::log_rate_limiter::LogRateLimiter;
 use crate::worker::progress::Progress;
 use crate::worker::report::LaunchReport;
 
-/// What is to be rendered, and with what.
+/// The frames to render, and everything needed to render them.
 #[derive(Clone, Copy, Debug)]
 pub struct Assignment<'a> {
-    /// Runs the job.
+    /// The services and settings of the worker.
     pub worker: &'a Worker,
     /// The job.
     pub job: &'a RenderJob,
     /// The header of the scene file.
     pub header: &'a SceneFile,
-    /// How Blender is started, for all frames.
+    /// The command line of Blender for all frames.
     pub launch: Launch<'a>,
     /// The name of the report without its extension; crash files are named after it.
     pub report_stem: &'a str,
-    /// Whether earlier attempts left frames of this job that need not be rendered again.
+    /// Whether the output already has frames of this job that are kept.
     pub resumed: bool,
 }
 
-/// Launches of Blender, and the delivery of the frames that they save.
+/// The launches of Blender, and the delivery of the frames that they save.
 #[derive(Debug)]
 pub(super) struct Rendering<'a> {
     pub assignment: Assignment<'a>,
     pub ledger: Ledger,
-    /// The launch that runs, or the last one.
+    /// The current launch, or the last one.
     pub launch: LaunchState,
     pub delivery: Delivery,
     pub fingerprints: FingerprintTask,
@@ -44,9 +43,9 @@ pub(super) struct Rendering<'a> {
     pub log: LogRateLimiter,
     /// The scene, once Blender has described it.
     pub scene: Option<SceneInfo>,
-    /// The last lines that Blender printed when it last failed.
-    pub said: Vec<String>,
-    /// Every launch that has ended.
+    /// The last lines of Blender's output when it last failed.
+    pub excerpt: Vec<String>,
+    /// The launches that have ended.
     pub reports: Vec<LaunchReport>,
 }
 
@@ -68,9 +67,9 @@ impl<'a> Rendering<'a> {
             ),
             fingerprints,
             progress: Progress::begin(launch.frames.len()),
-            log: LogRateLimiter::of("blender"),
+            log: LogRateLimiter::new("blender"),
             scene: None,
-            said: Vec::new(),
+            excerpt: Vec::new(),
             reports: Vec::new(),
         }
     }

@@ -1,19 +1,19 @@
-//! The verdict on a launch that has ended, and on all of them.
+//! The verdict on a launch that has ended, and on the whole rendering.
 
-use super::disk::{self, room_for_frames};
+use super::disk::{self, space_for_frames};
 use super::launch::{StopReason, failure_of};
 use super::rendering::Rendering;
 use crate::blender::{Cause, Context, Failure};
 use crate::ending::Ending;
-use crate::error::{Error, Rest, frames};
+use crate::error::{Error, Rest, frames_are};
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::End;
 use crate::request::{FRAMES_DIR, FrameNumber, FrameSet};
 use crate::space::Space;
 
 impl Rendering<'_> {
-    /// The verdict on a launch that has ended: nothing if it rendered all of its frames, the
-    /// cause of its failure if Blender may be started again, or else an error.
+    /// Judges a launch that has ended: `None` if all of its frames are done, the cause of its
+    /// failure if Blender may be started again, or an error if not.
     pub fn judge(&mut self, end: End, stop: Option<StopReason>) -> Result<Option<Cause>, Error> {
         if self.pending_of_launch().is_empty() {
             if let End::Own(ending) = end
@@ -33,45 +33,49 @@ impl Rendering<'_> {
         if let Some(cause) = self.launch.refused.take() {
             return Err(self.blender_failed(cause));
         }
-        let cause = match (stop, end) {
-            (Some(StopReason::Alarm(alarm)), _) => failure_of(alarm).into(),
-            (Some(StopReason::DiskFull(space)), _) => return Err(self.scratch_full(space, None)),
-            (Some(StopReason::NoRoom(space, needed)), _) => {
-                return Err(self.scratch_full(space, Some(needed)));
+        let cause = self.cause_of_end(end, stop)?;
+        if let Some(space) = self.launch.disk_full.take() {
+            return Err(self.scratch_full(space, None));
+        }
+        // The setup script may have failed because it writes to the scratch disk, too.
+        if cause.is_retryable() || cause == Cause::SetupFailed {
+            self.check_scratch_disk()?;
+        }
+        if cause.is_retryable() { Ok(Some(cause)) } else { Err(self.blender_failed(cause)) }
+    }
+
+    /// The cause of a failed launch, or an error if the scratch disk lacks space.
+    fn cause_of_end(&self, end: End, stop: Option<StopReason>) -> Result<Cause, Error> {
+        match (stop, end) {
+            (Some(StopReason::Alarm(alarm)), _) => Ok(failure_of(alarm).into()),
+            (Some(StopReason::DiskFull(space)), _) => Err(self.scratch_full(space, None)),
+            (Some(StopReason::DiskTooSmall(space, needed)), _) => {
+                Err(self.scratch_full(space, Some(needed)))
             }
-            (_, End::Own(ending)) => self.diagnose(ending),
+            (_, End::Own(ending)) => Ok(self.diagnose(ending)),
             (
                 None
                 | Some(
                     StopReason::Interrupted(_)
                     | StopReason::Idle
-                    | StopReason::Futile(_)
+                    | StopReason::StorageFailed(_)
                     | StopReason::Refused(_),
                 ),
                 End::Stopped,
-            ) => {
-                let what =
-                    format!("Blender was stopped, and nobody asked for it: {missing} are missing");
-                return Err(Error::Internal(what));
-            }
-        };
-        if let Some(space) = self.launch.disk_full.take() {
-            return Err(self.scratch_full(space, None));
+            ) => Err(Error::Internal(format!(
+                "Blender was stopped without a reason; missing frames: {}",
+                self.ledger.missing()
+            ))),
         }
-        // The setup script writes to the scratch disk as well.
-        if cause.may_pass() || cause == Cause::Unprepared {
-            self.ask_the_disk()?;
-        }
-        if cause.may_pass() { Ok(Some(cause)) } else { Err(self.blender_failed(cause)) }
     }
 
-    /// Why Blender ended by itself, from its exit status, its log and the memory.
+    /// The cause of Blender's end, from its exit status, its log and the memory counters.
     fn diagnose(&self, ending: Ending) -> Cause {
         let memory = &self.launch.memory;
         let saved_by = self.assignment.header.saved_by;
         let context = Context { killer: memory.killer(), saved_by, job: self.job() };
         match self.launch.tail.diagnose(ending, &context) {
-            // The process that was killed may be one that Blender had started.
+            // The kernel may have killed a process that Blender had started.
             Cause::Failed { failure, .. } => {
                 Cause::Failed { failure, short_of_memory: memory.kills() > 0 }
             }
@@ -79,13 +83,13 @@ impl Rendering<'_> {
         }
     }
 
-    /// Asks the scratch disk itself whether it is to blame for a failure. Blender's messages may
-    /// be about any file, and an add-on can print anything.
-    fn ask_the_disk(&self) -> Result<(), Error> {
+    /// Checks whether the scratch disk is to blame for a failure. Blender's messages alone prove
+    /// nothing: they may be about any file, and an add-on can print anything.
+    fn check_scratch_disk(&self) -> Result<(), Error> {
         if let Ok(space) = Space::on(self.frames_dir()) {
-            let needed = self.scene.as_ref().map(room_for_frames).filter(|&n| !space.holds(n));
+            let needed = self.scene.as_ref().map(space_for_frames).filter(|&n| !space.holds(n));
             let needed = needed.filter(|_| !space.is_full());
-            if space.is_full() || (needed.is_some() && self.launch.tail.speaks_of_full_disk()) {
+            if space.is_full() || (needed.is_some() && self.launch.tail.reports_full_disk()) {
                 return Err(self.scratch_full(space, needed));
             }
         }
@@ -97,20 +101,23 @@ impl Rendering<'_> {
         })
     }
 
-    /// Counts a failed launch against the frames that are to blame. An error if it was one too
-    /// many.
+    /// Counts a failed launch against the frames that are to blame.
+    ///
+    /// # Errors
+    /// If no further launch is to be tried.
     pub fn count_failure(&mut self, cause: &Cause) -> Result<(), Error> {
         let mut in_hand = None;
         if !self.launch.has_begun() && !self.ledger.some_damaged() {
             let (launch, limit) = (self.reports.len(), self.ledger.failures.limit());
-            let times = self.ledger.failures.failed_before_any();
+            let times = self.ledger.failures.record_before_open();
             tracing::warn!(
-                "launch {launch} of Blender failed before it had opened the scene ({times} of {limit}): {cause}",
+                "launch {launch} of Blender failed before it had opened the scene \
+                 ({times} of {limit}): {cause}",
             );
         } else {
             in_hand = self.count_against_frames(cause);
         }
-        self.said = self.launch.tail.last_words();
+        self.excerpt = self.launch.tail.excerpt();
         if let Some(report) = self.reports.last_mut() {
             report.frame_in_hand = in_hand.map(FrameNumber::get);
             report.cause = Some(cause.to_string());
@@ -123,8 +130,8 @@ impl Rendering<'_> {
         Ok(())
     }
 
-    /// Counts a failed launch against the damaged frames and the frame that Blender had in hand.
-    /// The result is the latter.
+    /// Counts a failed launch against the damaged frames and the frame in hand. The result is the
+    /// frame in hand.
     fn count_against_frames(&mut self, cause: &Cause) -> Option<FrameNumber> {
         let (launch, limit) = (self.reports.len(), self.ledger.failures.limit());
         let unsaved: FrameSet =
@@ -137,45 +144,45 @@ impl Rendering<'_> {
         let some_stored = self.ledger.some_stored();
         let failures = &mut self.ledger.failures;
         if let Some((_, cause)) = blamed.first() {
-            failures.launch_failed(cause);
+            failures.record_cause(cause);
         }
         for (frame, cause) in blamed {
-            let (number, words) = (frame.get(), cause.to_string());
-            let times = failures.failed_at(frame, cause, some_stored);
+            let (number, why) = (frame.get(), cause.to_string());
+            let times = failures.record_at_frame(frame, cause, some_stored);
             if failures.is_skipped(frame) {
                 let launches = if times == 1 { "launch" } else { "launches" };
                 tracing::error!(
                     frame = number,
-                    "frame {frame} is skipped after {times} failed {launches} of Blender: {words}"
+                    "frame {frame} is skipped after {times} failed {launches} of Blender: {why}"
                 );
             } else {
                 tracing::warn!(
                     frame = number,
-                    "launch {launch} of Blender failed at frame {frame} ({times} of {limit}): {words}"
+                    "launch {launch} of Blender failed at frame {frame} ({times} of {limit}): {why}"
                 );
             }
         }
         in_hand
     }
 
-    /// An error if no further launch is to be tried.
+    /// Fails if no further launch is to be tried.
     fn give_up_if_hopeless(&mut self, cause: &Cause) -> Result<(), Error> {
         let failures = &self.ledger.failures;
-        if failures.is_hopeless() {
+        if failures.is_unopenable() {
             if !failures.skipped().is_empty() {
                 return self.conclude();
             }
             return Err(self.blender_failed(cause.clone()));
         }
-        let is_alike = failures.is_alike_everywhere(self.ledger.frames().len());
-        if !self.ledger.some_stored() && is_alike {
-            self.ledger.failures.give_up();
+        let fails_everywhere = failures.fails_everywhere(self.ledger.frames().len());
+        if !self.ledger.some_stored() && fails_everywhere {
+            self.ledger.failures.skip_failed();
             return self.conclude();
         }
         Ok(())
     }
 
-    /// How the rendering ends when no further launch is tried.
+    /// The result of a rendering after its last launch.
     pub fn conclude(&self) -> Result<(), Error> {
         let missing = self.ledger.missing();
         if missing.is_empty() {
@@ -190,18 +197,18 @@ impl Rendering<'_> {
             scene: self.job().scene.clone(),
             missing,
             skipped: failures.skipped().to_vec(),
-            rest: if failures.is_hopeless() { Rest::NotOpened } else { Rest::NotTried },
-            said: self.said.clone(),
+            rest: if failures.is_unopenable() { Rest::NotOpened } else { Rest::NotTried },
+            excerpt: self.excerpt.clone(),
         })
     }
 
-    /// The error of a job that was told to stop.
+    /// The error of a job that was interrupted.
     pub fn interrupted(&self, by: Interrupt) -> Error {
         let (stored, missing) = (self.ledger.stored(), self.ledger.missing());
         let kept = if stored.is_empty() {
             "nothing is stored".to_owned()
         } else {
-            format!("{} stored in {}", frames(&stored), self.job().output.join(FRAMES_DIR))
+            format!("{} stored in {}", frames_are(&stored), self.job().output.join(FRAMES_DIR))
         };
         let (left, all) = (missing.len(), self.ledger.frames().len());
         let left = format!("{left} of {all} frames are left: {missing}; {kept}");
@@ -213,7 +220,7 @@ impl Rendering<'_> {
             cause,
             missing: self.ledger.missing(),
             scene: self.job().scene.clone(),
-            said: self.launch.tail.last_words(),
+            excerpt: self.launch.tail.excerpt(),
         }
     }
 
@@ -222,7 +229,7 @@ impl Rendering<'_> {
         Error::ScratchFull { scene, missing, space, needed }
     }
 
-    /// The frames of the last launch that are still to be rendered.
+    /// The frames of the last launch that are still pending.
     fn pending_of_launch(&self) -> FrameSet {
         let of_launch = |frame: &FrameNumber| self.launch.frames.contains(*frame);
         self.ledger.pending().iter().filter(of_launch).collect()

@@ -1,9 +1,8 @@
-//! Files outside of the scene file that go into its pictures: which they are, and in
-//! which state.
+//! The external files of a scene: textures, linked libraries and caches.
 //!
-//! Only Blender can say which they are, so their list is kept with the output, in one
-//! small file for each inputs. Their state is that of the file system: it can be had
-//! without Blender.
+//! Only Blender can list them, so the worker keeps the list with the output, in one small file for
+//! each [`RenderInputs`]. A later attempt reads the list, and compares the state of the files with
+//! the file system, without starting Blender.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -18,44 +17,44 @@ use crate::blender::{ExternalFile, SceneInfo};
 use crate::request::{Location, REPORTS_DIR};
 use crate::storage::{Failure, Storage, StorageError};
 
-/// The version of [`SceneDescription`]'s layout.
+/// The version of [`StoredDescription`]'s layout.
 const SCHEMA: u32 = 2;
 
-/// More than is ever kept, in bytes: an answer of the setup script is smaller.
-const MOST_BYTES: u64 = 32 * 1024 * 1024;
+/// The largest description that is read, in bytes. The setup script's answer, which it is made
+/// from, is limited to the same size.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// What Blender said of the scene, kept for attempts that do not start it.
+/// Blender's description of the scene, kept with the output for attempts that do not start Blender.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SceneDescription {
+pub struct StoredDescription {
     schema: u32,
     /// The scene.
     pub scene: SceneInfo,
-    /// The files that it needs.
+    /// The external files that it needs.
     pub external: BTreeSet<ExternalFile>,
 }
 
-impl SceneDescription {
-    /// What Blender said.
+impl StoredDescription {
+    /// A description in the current layout.
     pub fn new(scene: &SceneInfo, external: BTreeSet<ExternalFile>) -> Self {
         Self { schema: SCHEMA, scene: scene.clone(), external }
     }
 
-    /// Where it is kept. Among the reports, where [`latest_scene`](crate::worker::report) finds it
-    /// too.
+    /// The location of the description: among the reports, where `stitch` looks for scenes.
     fn location(output: &Location, inputs: &RenderInputs) -> Location {
         output.join(REPORTS_DIR).join(&format!("scene-{}.json", inputs.name()))
     }
 
-    /// The one that was kept, if there is one that can be used.
+    /// Loads the description for `inputs`; `None` if there is none in the current layout.
     ///
     /// # Errors
-    /// If that cannot be told.
+    /// If storage fails, except with [`Failure::Missing`].
     pub async fn load(
         storage: &Storage,
         output: &Location,
         inputs: &RenderInputs,
     ) -> Result<Option<Self>, StorageError> {
-        match storage.read_up_to(&Self::location(output, inputs), MOST_BYTES).await {
+        match storage.read_up_to(&Self::location(output, inputs), MAX_BYTES).await {
             Ok(json) => {
                 let found: Option<Self> = json.and_then(|json| serde_json::from_slice(&json).ok());
                 Ok(found.filter(|found| found.schema == SCHEMA))
@@ -65,7 +64,7 @@ impl SceneDescription {
         }
     }
 
-    /// Keeps it.
+    /// Stores the description for `inputs`.
     ///
     /// # Errors
     /// If it cannot be written.
@@ -75,22 +74,22 @@ impl SceneDescription {
         output: &Location,
         inputs: &RenderInputs,
     ) -> Result<(), StorageError> {
-        // Strings, numbers and lists: nothing that JSON cannot hold.
+        // Strings, numbers and lists always serialise.
         let json = serde_json::to_vec_pretty(self).unwrap_or_default();
         storage.write(&Self::location(output, inputs), Bytes::from(json)).await
     }
 
-    /// The state that the external files are in. `beside` is the scene file's folder;
-    /// `None` where nothing lies beside it.
+    /// Reads the state of the external files. `scene_dir` is the folder of the scene file; `None`
+    /// for a scene from S3, which has no files beside it.
     ///
     /// # Errors
-    /// If it cannot be told.
-    pub async fn state(&self, beside: Option<&Path>) -> Result<ExternalState, io::Error> {
-        let (files, beside) = (self.external.clone(), beside.map(Path::to_owned));
-        let look = move || {
+    /// If the folders contain too many files.
+    pub async fn state(&self, scene_dir: Option<&Path>) -> Result<ExternalState, io::Error> {
+        let (files, scene_dir) = (self.external.clone(), scene_dir.map(Path::to_owned));
+        let read = move || {
             let mut state = ExternalState::default();
-            files.iter().try_for_each(|file| state.add(file, beside.as_deref())).map(|()| state)
+            files.iter().try_for_each(|file| state.add(file, scene_dir.as_deref())).map(|()| state)
         };
-        tokio::task::spawn_blocking(look).await.map_err(io::Error::other)?
+        tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
     }
 }

@@ -1,5 +1,4 @@
-//! The state of the files outside of the scene file, as the file system has it: equal while
-//! none of them has changed.
+//! The state of external files in the file system: sizes and modification times.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -11,68 +10,74 @@ use walkdir::WalkDir;
 
 use crate::blender::ExternalFile;
 
-/// Files in folders that are looked at, of all folders together; with more their state is
-/// unknown. A scene can name the root.
-const MOST: usize = 100_000;
+/// The most entries of folders that are examined, over all folders. A scene can name the root
+/// folder.
+const MAX_ENTRIES: usize = 100_000;
 
-/// What all external files look like to the file system: equal while none has changed.
+/// The state of all external files. Two states are equal if no file has changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExternalState {
-    /// A line for each file.
+    /// A line per file.
     pub text: String,
-    /// When the latest change was.
+    /// The latest modification time.
     pub changed: Option<SystemTime>,
-    /// Whether any of them is there.
+    /// Whether any of the files exists.
     pub found: bool,
-    /// How many files in folders were looked at.
+    /// How many entries of folders were examined.
     count: usize,
 }
 
 impl ExternalState {
-    pub fn add(&mut self, file: &ExternalFile, beside: Option<&Path>) -> io::Result<()> {
+    /// Adds the state of `file`. `scene_dir` is the folder of the scene file; without it, files
+    /// relative to the scene are recorded as missing.
+    ///
+    /// # Errors
+    /// If the folders contain more than [`MAX_ENTRIES`] entries.
+    pub fn add(&mut self, file: &ExternalFile, scene_dir: Option<&Path>) -> io::Result<()> {
         let (name, depth) = match file {
             ExternalFile::File(name) => (name, 0),
             ExternalFile::Folder(name) => (name, 1),
             ExternalFile::Tree(name) => (name, usize::MAX),
         };
-        let path = match (name.strip_prefix("//"), beside) {
-            (Some(rest), Some(beside)) => beside.join(rest),
+        let path = match (name.strip_prefix("//"), scene_dir) {
+            (Some(rest), Some(scene_dir)) => scene_dir.join(rest),
             (Some(_), None) => {
-                self.note(name, Err(io::ErrorKind::NotFound.into()));
+                self.record(name, Err(io::ErrorKind::NotFound.into()));
                 return Ok(());
             }
             (None, _) => PathBuf::from(name),
         };
         let metadata = fs::metadata(&path);
         let is_folder = depth > 0 && metadata.as_ref().is_ok_and(Metadata::is_dir);
-        self.note(name, metadata);
+        self.record(name, metadata);
         let below = WalkDir::new(&path).min_depth(1).max_depth(depth.max(1)).sort_by_file_name();
         for entry in below.into_iter().take_while(|_| is_folder) {
             let Ok(entry) = entry else {
-                // It went away meanwhile, or cannot be read, by Blender either.
-                self.note(name, Err(io::ErrorKind::Other.into()));
+                // The entry was removed meanwhile, or neither we nor Blender can read it.
+                self.record(name, Err(io::ErrorKind::Other.into()));
                 continue;
             };
             self.count += 1;
-            if self.count > MOST {
-                let text = format!("its folders have more than {MOST} files, such as {name}");
-                return Err(io::Error::other(text));
+            if self.count > MAX_ENTRIES {
+                return Err(io::Error::other(format!(
+                    "the scene refers to folders of more than {MAX_ENTRIES} files, such as {name}"
+                )));
             }
             let metadata = fs::metadata(entry.path());
-            // Time and name of a folder change with what is in it, which is looked at itself
-            // if it matters.
+            // The modification time of a folder changes with entries that Blender may not read.
+            // Those that it reads are recorded themselves.
             if !metadata.as_ref().is_ok_and(Metadata::is_dir) {
                 let below = entry.path().strip_prefix(&path).unwrap_or(entry.path());
-                self.note(&format!("{name}/{}", below.display()), metadata);
+                self.record(&format!("{name}/{}", below.display()), metadata);
             }
         }
         Ok(())
     }
 
-    fn note(&mut self, name: &str, metadata: io::Result<Metadata>) {
+    fn record(&mut self, name: &str, metadata: io::Result<Metadata>) {
         use std::fmt::Write as _;
         self.found |= metadata.is_ok();
-        let looks = match metadata {
+        let state = match metadata {
             Ok(metadata) if metadata.is_dir() => "folder".to_owned(),
             Ok(metadata) => {
                 self.changed = self.changed.max(metadata.modified().ok());
@@ -84,11 +89,11 @@ impl ExternalState {
             },
         };
         // Writing to memory does not fail.
-        _ = writeln!(self.text, "{name:?} {looks}");
+        _ = writeln!(self.text, "{name:?} {state}");
     }
 }
 
-/// What tells a file from what it was before a change.
+/// The size and modification time of a file, which change with its content.
 pub fn size_and_time(file: &Metadata) -> String {
     format!("{} bytes of {}.{:09}", file.len(), file.mtime(), file.mtime_nsec())
 }
@@ -101,8 +106,8 @@ mod tests {
     use std::time::Duration;
     use tempfile::TempDir;
 
-    /// A folder with a texture, a sequence and a cache, and what a scene needs of it.
-    fn place() -> (TempDir, BTreeSet<ExternalFile>) {
+    /// A folder with a texture, a sequence and a cache, and the external files of its scene.
+    fn scene_folder() -> (TempDir, BTreeSet<ExternalFile>) {
         let folder = tempfile::tempdir().unwrap();
         for file in ["wood.png", "seq/1.png", "seq/2.png", "cache/data/1.vdb", "seq/below/x"] {
             let file = folder.path().join(file);
@@ -136,18 +141,24 @@ mod tests {
                 let file = File::options().write(true).open(folder.join("wood.png")).unwrap();
                 file.set_modified(SystemTime::now() + Duration::from_secs(9)).unwrap();
             }),
-            ("gone", |folder| fs::remove_file(folder.join("wood.png")).unwrap()),
-            ("come", |folder| fs::write(folder.join("missing.png"), "").unwrap()),
-            ("one of a sequence", |folder| fs::write(folder.join("seq/2.png"), "xx").unwrap()),
-            ("another of a sequence", |folder| fs::write(folder.join("seq/3.png"), "x").unwrap()),
-            ("one less", |folder| fs::remove_file(folder.join("seq/2.png")).unwrap()),
-            ("deep in a cache", |folder| {
+            ("removed", |folder| fs::remove_file(folder.join("wood.png")).unwrap()),
+            ("added", |folder| fs::write(folder.join("missing.png"), "").unwrap()),
+            ("a frame of a sequence changed", |folder| {
+                fs::write(folder.join("seq/2.png"), "xx").unwrap();
+            }),
+            ("a frame of a sequence added", |folder| {
+                fs::write(folder.join("seq/3.png"), "x").unwrap();
+            }),
+            ("a frame of a sequence removed", |folder| {
+                fs::remove_file(folder.join("seq/2.png")).unwrap();
+            }),
+            ("a file deep in a cache", |folder| {
                 fs::write(folder.join("cache/data/1.vdb"), "xx").unwrap();
             }),
-            ("all gone", |folder| fs::remove_dir_all(folder.join("cache")).unwrap()),
+            ("a cache removed", |folder| fs::remove_dir_all(folder.join("cache")).unwrap()),
         ];
         for (what, change) in changes {
-            let (folder, files) = place();
+            let (folder, files) = scene_folder();
             let before = state(&folder, &files);
             assert_eq!(state(&folder, &files), before, "{what}");
             change(folder.path());
@@ -156,8 +167,8 @@ mod tests {
     }
 
     #[test]
-    fn what_the_scene_does_not_need_changes_nothing() {
-        let (folder, files) = place();
+    fn files_that_the_scene_does_not_need_change_nothing() {
+        let (folder, files) = scene_folder();
         let before = state(&folder, &files);
         assert!(before.found);
         let missing = [ExternalFile::File("//missing.png".into())].into();
@@ -170,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_lies_beside_a_scene_from_s3() {
+    fn files_relative_to_a_scene_from_s3_are_missing() {
         let files = [ExternalFile::File("//wood.png".into()), ExternalFile::Folder("//".into())];
         let mut state = ExternalState::default();
         for file in &files {
@@ -181,8 +192,8 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_change_is_known() {
-        let (folder, files) = place();
+    fn the_latest_modification_time_is_recorded() {
+        let (folder, files) = scene_folder();
         let later = SystemTime::now() + Duration::from_hours(1);
         let file = File::options().write(true).open(folder.path().join("seq/1.png")).unwrap();
         file.set_modified(later).unwrap();

@@ -1,10 +1,10 @@
-//! What the frames of an attempt are made from, as soon as Blender has said it.
+//! The fingerprints of an attempt's frames, computed while Blender renders.
 //!
-//! The setup script describes the scene and names the external files before the first frame is
-//! begun. Then the state of these files is taken and their list is kept with
-//! the output, while Blender renders; a frame is stored when that is done. Without its
-//! list a fingerprint would be worth nothing to another attempt. But nothing that is rendered
-//! may be lost for want of a list: where that takes long, or we are to stop, frames go first.
+//! Before the first frame, the setup script describes the scene and lists its external files. While
+//! Blender renders, a task reads the state of these files and stores their list with the output.
+//! Without the list, a later attempt could not verify a fingerprint, so frames wait for it. But no
+//! rendered frame may be lost for lack of a list: if storing it takes too long or the job stops,
+//! frames are stored without waiting any longer.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use super::external::SceneDescription;
+use super::external::StoredDescription;
 use super::identity::LocalScene;
 use super::inputs::{RenderInputs, Source};
 use crate::blender::{ExternalFile, SceneInfo};
@@ -21,158 +21,160 @@ use crate::error_chain::chain;
 use crate::request::{FrameNumber, Location, RenderJob};
 use crate::storage::{Fingerprint, Storage, StorageError};
 
-/// What frames are made from, as far as it is known.
+/// Computes the fingerprints of frames, a launch of Blender at a time.
 #[derive(Debug)]
 pub struct FingerprintTask {
     inputs: Option<RenderInputs>,
-    place: Place,
+    context: Context,
     launched: SystemTime,
-    /// What the frames of this launch are made from: nothing yet, or whether it is known.
-    source: Option<watch::Receiver<Known>>,
+    /// The source of this launch's frames; `None` until Blender has described the scene.
+    source: Option<watch::Receiver<SourceState>>,
 }
 
-/// What is needed to find out.
+/// What the task needs besides the inputs.
 #[derive(Clone, Debug)]
-struct Place {
-    /// All storage.
+struct Context {
     storage: Arc<Storage>,
-    /// Where the output goes.
     output: Location,
     /// The scene file, if it is a local one.
     scene: Option<LocalScene>,
-    /// What is kept with the output already.
-    kept: Option<SceneDescription>,
+    /// The description that an earlier attempt stored with the output.
+    stored: Option<StoredDescription>,
 }
 
-/// What was found out.
+/// How far the task has come.
 #[derive(Clone, Debug)]
-enum Known {
-    /// Nothing yet.
-    Nothing,
-    /// What the frames are made from. The list of the files is not stored yet.
-    Unkept(Source),
-    /// The same, with the list where other attempts find it.
-    Kept(Source),
-    /// It cannot be told.
-    Unknowable,
+enum SourceState {
+    /// The source is being determined.
+    Pending,
+    /// The source is known, but its list of files is not stored yet.
+    NotStored(Source),
+    /// The source is known, and its list of files is stored.
+    Stored(Source),
+    /// The source cannot be determined, or its list of files not be stored.
+    Failed,
 }
 
-impl Known {
+impl SourceState {
     fn is_final(&self) -> bool {
-        matches!(self, Self::Kept(_) | Self::Unknowable)
+        matches!(self, Self::Stored(_) | Self::Failed)
     }
 }
 
 impl FingerprintTask {
-    /// Frames made by `inputs`; `None` if it is not known by which one.
+    /// A task for frames of `inputs`; without inputs, frames get no fingerprints. `scene` is the
+    /// scene file if it is a local one, `stored` the description that the output already has.
     pub fn new(
         storage: Arc<Storage>,
         job: &RenderJob,
         inputs: Option<RenderInputs>,
         scene: Option<LocalScene>,
-        kept: Option<SceneDescription>,
+        stored: Option<StoredDescription>,
     ) -> Self {
-        let place = Place { storage, output: job.output.clone(), scene, kept };
-        Self { inputs, place, launched: SystemTime::now(), source: None }
+        let context = Context { storage, output: job.output.clone(), scene, stored };
+        Self { inputs, context, launched: SystemTime::now(), source: None }
     }
 
-    /// Blender is about to be started: what it says is about frames to come.
+    /// Starts over for a launch of Blender. Call it just before Blender starts: if an external file
+    /// changes after that, the frames get no fingerprints.
     pub fn launch_begins(&mut self) {
         self.launched = SystemTime::now();
         self.source = None;
     }
 
-    /// Blender has described the scene and named its external files, if it can.
+    /// Starts to determine the source, now that Blender has described the scene. `external` is
+    /// `None` if the name of an external file is not Unicode.
     pub fn scene_described(&mut self, scene: &SceneInfo, external: Option<BTreeSet<ExternalFile>>) {
         let Some(inputs) = self.inputs.clone() else { return };
-        let description = external.map(|external| SceneDescription::new(scene, external));
-        let (tell, source) = watch::channel(Known::Nothing);
+        let description = external.map(|external| StoredDescription::new(scene, external));
+        let (sender, source) = watch::channel(SourceState::Pending);
         self.source = Some(source);
-        let (place, launched) = (self.place.clone(), self.launched);
+        let (context, launched) = (self.context.clone(), self.launched);
         tokio::spawn(async move {
-            let found = async {
+            let result = async {
                 let Some(description) = description else {
                     return Err("the name of a file that the scene needs is not Unicode".to_owned());
                 };
-                let source = find(&inputs, &place, &description, launched).await?;
-                tell.send_replace(Known::Unkept(source.clone()));
-                keep(&inputs, &place, &description).await.map_err(|error| chain(&error))?;
+                let source = determine(&inputs, &context, &description, launched).await?;
+                sender.send_replace(SourceState::NotStored(source.clone()));
+                store(&inputs, &context, &description).await.map_err(|error| chain(&error))?;
                 Ok(source)
             };
-            let found = found.await;
-            if let Err(why) = &found {
+            let result = result.await;
+            if let Err(why) = &result {
                 tracing::warn!(
-                    "frames are stored without a fingerprint, so another attempt will render them \
+                    "frames are stored without a fingerprint, so the next attempt will render them \
                      again: {why}"
                 );
             }
-            tell.send_replace(found.map_or(Known::Unknowable, Known::Kept));
+            sender.send_replace(result.map_or(SourceState::Failed, SourceState::Stored));
         });
     }
 
-    /// Waits until what the fingerprints need is kept, or cannot be, but no longer than
-    /// `timeout`: frames that did not wait for it would be rendered again without it.
+    /// Waits until the list of files is stored or has failed, but no longer than `timeout`. Frames
+    /// that were stored before the list need it, too: without it, the next attempt renders them
+    /// again.
     pub async fn settled(&self, timeout: Duration) {
         if let Some(mut source) = self.source.clone() {
-            drop(tokio::time::timeout(timeout, source.wait_for(Known::is_final)).await);
+            drop(tokio::time::timeout(timeout, source.wait_for(SourceState::is_final)).await);
         }
     }
 
-    /// The fingerprint of a frame that was saved just now, to be waited for.
-    pub fn of(&self, frame: FrameNumber) -> Awaited {
-        Awaited { frame, source: self.source.clone() }
+    /// The pending fingerprint of a frame that Blender has just saved.
+    pub fn of(&self, frame: FrameNumber) -> PendingFingerprint {
+        PendingFingerprint { frame, source: self.source.clone() }
     }
 }
 
-/// What the frames are made from.
-async fn find(
+/// Determines the source of the frames; the error is the reason why that is impossible.
+async fn determine(
     inputs: &RenderInputs,
-    place: &Place,
-    description: &SceneDescription,
+    context: &Context,
+    description: &StoredDescription,
     launched: SystemTime,
 ) -> Result<Source, String> {
-    if let Some(scene) = &place.scene
+    if let Some(scene) = &context.scene
         && !scene.is_unchanged().await
     {
         return Err("the scene file changed before Blender had opened it".to_owned());
     }
-    let beside = place.scene.as_ref().map(LocalScene::folder);
-    let state = description.state(beside).await.map_err(|error| error.to_string())?;
+    let scene_dir = context.scene.as_ref().map(LocalScene::folder);
+    let state = description.state(scene_dir).await.map_err(|error| error.to_string())?;
     if state.changed.is_some_and(|changed| changed >= launched) {
         return Err("a file that the scene needs changed while Blender was opening it".to_owned());
     }
     Ok(inputs.with_external(&state))
 }
 
-/// Keeps the list of the files with the output.
-async fn keep(
+/// Stores the description, with its list of files, unless the output already has it.
+async fn store(
     inputs: &RenderInputs,
-    place: &Place,
-    description: &SceneDescription,
+    context: &Context,
+    description: &StoredDescription,
 ) -> Result<(), StorageError> {
-    if place.kept.as_ref() == Some(description) {
+    if context.stored.as_ref() == Some(description) {
         return Ok(());
     }
-    description.store(&place.storage, &place.output, inputs).await
+    description.store(&context.storage, &context.output, inputs).await
 }
 
-/// A fingerprint that is being found out.
+/// The fingerprint of a frame, available as soon as the task has determined its source.
 #[derive(Clone, Debug)]
-pub struct Awaited {
+pub struct PendingFingerprint {
     frame: FrameNumber,
-    source: Option<watch::Receiver<Known>>,
+    source: Option<watch::Receiver<SourceState>>,
 }
 
-impl Awaited {
-    /// One that cannot be told.
+impl PendingFingerprint {
+    /// A fingerprint that never becomes available.
     #[cfg(test)]
     pub fn never(frame: FrameNumber) -> Self {
         Self { frame, source: None }
     }
 
-    /// Waits for it until the list is kept that it is worth nothing without, but no longer
-    /// than `timeout` or until `stopping` is over: then what is known by then must do. `None`
-    /// if it cannot be told.
+    /// Waits for the fingerprint and the stored list of files, but only for `timeout` and until
+    /// `stopping` completes. Then a fingerprint without a stored list will do. `None` if there is
+    /// no fingerprint.
     pub async fn get(
         self,
         timeout: Duration,
@@ -181,14 +183,16 @@ impl Awaited {
         let mut source = self.source?;
         tokio::select! {
             biased;
-            // An error is an end as well: what is known does not change any more.
-            _ = source.wait_for(Known::is_final) => {}
+            // An error means that the task has ended: the state does not change any more.
+            _ = source.wait_for(SourceState::is_final) => {}
             _ = stopping => {}
             () = sleep(timeout) => {}
         }
         match &*source.borrow() {
-            Known::Nothing | Known::Unknowable => None,
-            Known::Unkept(source) | Known::Kept(source) => Some(source.fingerprint(self.frame)),
+            SourceState::Pending | SourceState::Failed => None,
+            SourceState::NotStored(source) | SourceState::Stored(source) => {
+                Some(source.fingerprint(self.frame))
+            }
         }
     }
 }
@@ -213,34 +217,34 @@ mod tests {
         inputs.with_external(&ExternalState::default())
     }
 
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(20);
 
     #[tokio::test(start_paused = true)]
-    async fn a_frame_waits_for_its_list_and_not_for_ever() {
+    async fn a_frame_waits_for_the_stored_list_until_the_timeout() {
         let fingerprint = Some(source().fingerprint(frame()));
-        for (known, expected, seconds) in [
-            (Known::Nothing, None, 20),
-            (Known::Unknowable, None, 0),
-            (Known::Unkept(source()), fingerprint, 20),
-            (Known::Kept(source()), fingerprint, 0),
+        for (state, expected, seconds) in [
+            (SourceState::Pending, None, 20),
+            (SourceState::Failed, None, 0),
+            (SourceState::NotStored(source()), fingerprint, 20),
+            (SourceState::Stored(source()), fingerprint, 0),
         ] {
-            let (tell, source) = watch::channel(known);
+            let (sender, source) = watch::channel(state);
             let (frame, began) = (frame(), Instant::now());
-            let awaited = Awaited { frame, source: Some(source) };
-            assert_eq!(awaited.get(PATIENCE, pending::<()>()).await, expected);
+            let pending_fingerprint = PendingFingerprint { frame, source: Some(source) };
+            assert_eq!(pending_fingerprint.get(TIMEOUT, pending::<()>()).await, expected);
             assert_eq!(began.elapsed().as_secs(), seconds);
-            drop(tell);
+            drop(sender);
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_told_to_stop_takes_what_is_known() {
-        let (tell, found) = watch::channel(Known::Unkept(source()));
+    async fn a_stop_request_ends_the_wait_for_the_stored_list() {
+        let (sender, receiver) = watch::channel(SourceState::NotStored(source()));
         let (frame, began) = (frame(), Instant::now());
-        let awaited = Awaited { frame, source: Some(found) };
-        let told = sleep(Duration::from_secs(3));
-        assert!(awaited.get(PATIENCE, told).await.is_some());
+        let fingerprint = PendingFingerprint { frame, source: Some(receiver) };
+        let stopping = sleep(Duration::from_secs(3));
+        assert!(fingerprint.get(TIMEOUT, stopping).await.is_some());
         assert_eq!(began.elapsed().as_secs(), 3);
-        drop(tell);
+        drop(sender);
     }
 }

@@ -1,4 +1,4 @@
-//! Which scene and which Blender it is that frames are made from.
+//! Identifies the scene file and the Blender that frames are made from.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -10,54 +10,54 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::sleep;
 
 use super::external_state::size_and_time;
-use crate::blender::{SceneFileError, VersionAnswer, version_command};
+use crate::blender::{SceneFileError, VersionOutput, version_command};
 use crate::error::Error;
 use crate::process::supervisor::{Event, Running, Stdin, Stream};
 use crate::storage::{Fingerprint, Opened, Version};
 use crate::worker::{Worker, sandbox_policy};
 
-/// How long a Blender that is not a program itself may take to say its version. It
-/// takes half a second; a network volume and a cold cache need more.
+/// How long `blender --version` may take. It takes half a second, and longer on a network volume
+/// with a cold cache.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What is read of a file at once.
+/// The size of the read buffer, in bytes.
 const CHUNK: usize = 1024 * 1024;
 
-/// A scene file that Blender opens where it lies.
+/// A local scene file, which Blender opens in place.
 #[derive(Clone, Debug)]
 pub struct LocalScene {
     path: PathBuf,
-    looks: String,
+    size_and_time: String,
 }
 
 impl LocalScene {
-    /// This one as it is now, if it is a local one.
+    /// The current state of a local scene file; `None` if the scene is on S3.
     ///
     /// # Errors
-    /// If the system does not tell.
+    /// [`Error::SceneFile`] if the metadata of the file cannot be read.
     pub async fn of(scene: &Opened) -> Result<Option<Self>, Error> {
         match &scene.version {
             Version::S3 { .. } => Ok(None),
             Version::Local(path) => {
-                let looks = look_at(path).await.map_err(|error| unreadable(scene, error))?;
-                Ok(Some(Self { path: path.clone(), looks }))
+                let state = state_of(path).await.map_err(|error| unreadable(scene, error))?;
+                Ok(Some(Self { path: path.clone(), size_and_time: state }))
             }
         }
     }
 
-    /// The folder that it is in.
+    /// The folder of the file.
     pub fn folder(&self) -> &Path {
         self.path.parent().unwrap_or(&self.path)
     }
 
-    /// Whether it still is what it was: Blender opens it long after it was identified, and
-    /// again after each failure.
+    /// Whether the file has not changed since. Blender opens it long after it was identified, and
+    /// again at each launch.
     pub async fn is_unchanged(&self) -> bool {
-        look_at(&self.path).await.is_ok_and(|now| now == self.looks)
+        state_of(&self.path).await.is_ok_and(|now| now == self.size_and_time)
     }
 }
 
-async fn look_at(file: &Path) -> io::Result<String> {
+async fn state_of(file: &Path) -> io::Result<String> {
     Ok(size_and_time(&tokio::fs::metadata(file).await?))
 }
 
@@ -65,11 +65,11 @@ fn unreadable(scene: &Opened, error: io::Error) -> Error {
     Error::SceneFile { scene: scene.location.clone(), source: SceneFileError::Io(error) }
 }
 
-/// What tells this scene file from others: where it lies, because relative paths in it
-/// mean other files elsewhere, and what tells its content. `None` where nothing does.
+/// Identifies a scene file by its location and content. The location counts because relative paths
+/// in the scene depend on it. `None` if the store has no `ETag` for the content.
 ///
 /// # Errors
-/// If a local file cannot be read to its end.
+/// [`Error::SceneFile`] if a local file cannot be read.
 pub async fn scene(scene: &Opened) -> Result<Option<String>, Error> {
     match &scene.version {
         Version::S3 { etag } => {
@@ -77,34 +77,34 @@ pub async fn scene(scene: &Opened) -> Result<Option<String>, Error> {
         }
         Version::Local(path) => {
             let mut hash = Sha256::new();
-            let (path, place) = (path.clone(), path.display().to_string());
+            let (path, location) = (path.clone(), path.display().to_string());
             let read = blocking(move || {
                 each_chunk(&path, |chunk| hash.update(chunk))?;
                 Ok(Fingerprint::from(<[u8; 32]>::from(hash.finalize())))
             });
             let hash = read.await?.map_err(|error| unreadable(scene, error))?;
-            Ok(Some(format!("{place} {hash}")))
+            Ok(Some(format!("{location} {hash}")))
         }
     }
 }
 
-/// What tells this Blender from others; `None` if it does not say. A program is known by
-/// its content. A script may start any Blender, so that it is asked as well.
+/// Identifies a Blender by the content of its file. If that is not an ELF program, it may be a
+/// script that starts any Blender, so its version counts as well. `None` if it prints no version.
 ///
 /// # Errors
-/// If we were told to stop meanwhile.
+/// [`Error::Interrupted`] if the job is stopped meanwhile.
 pub async fn blender(
     worker: &Worker,
     blender: &Path,
     home: &Path,
 ) -> Result<Option<String>, Error> {
-    /// How an ELF file begins.
+    /// The first bytes of an ELF file.
     const ELF: &[u8] = b"\x7fELF";
 
     let path = blender.to_owned();
     let read = blocking(move || {
-        // Nobody forges a Blender to get an old frame. This is much faster than SHA-256,
-        // and a Blender has a hundred megabytes.
+        // Much faster than SHA-256, and Blender has a hundred megabytes. Nobody gains anything by
+        // forging a Blender with the same CRC: all they would get is an old frame.
         let (mut crc, mut size, mut start) = (crc32fast::Hasher::new(), 0, None);
         each_chunk(&path, |chunk| {
             start.get_or_insert_with(|| chunk.starts_with(ELF));
@@ -116,31 +116,33 @@ pub async fn blender(
     match read.await? {
         Ok((content, true)) => Ok(Some(content)),
         Ok((content, false)) => {
-            let version = ask_version(worker, blender, home).await?;
+            let version = query_version(worker, blender, home).await?;
             Ok(version.map(|version| format!("{content}, {version}")))
         }
         Err(error) => {
-            // There are programs that may be executed and not be read.
+            // A program can be executable without being readable.
             tracing::debug!("{} cannot be read: {error}", blender.display());
-            ask_version(worker, blender, home).await
+            query_version(worker, blender, home).await
         }
     }
 }
 
-async fn ask_version(
+/// Runs `blender --version`; `None` if that fails or takes too long.
+async fn query_version(
     worker: &Worker,
     blender: &Path,
     home: &Path,
 ) -> Result<Option<String>, Error> {
-    // What cannot be started is told when it is to render.
+    // A program that cannot be started is reported when it is started to render.
     let command = version_command(blender, home, &worker.confinement.environment);
     let policy = sandbox_policy::for_version(worker, blender, home);
     let Ok(mut child) = Running::start(command, Stdin::Null, &worker.sandbox, policy) else {
         return Ok(None);
     };
-    // To its end in any case: what is started next would be taken for something of its own.
-    let answer = async {
-        let (mut answer, mut in_time) = (VersionAnswer::default(), true);
+    // Always wait for its end: the supervisor would take a program that is started meanwhile for a
+    // descendant of this one.
+    let version = async {
+        let (mut answer, mut in_time) = (VersionOutput::default(), true);
         let mut overdue = pin!(sleep(VERSION_TIMEOUT));
         loop {
             tokio::select! {
@@ -158,7 +160,7 @@ async fn ask_version(
             }
         }
     };
-    worker.unless_stopped(answer).await
+    worker.unless_stopped(version).await
 }
 
 fn each_chunk(path: &PathBuf, mut take: impl FnMut(&[u8])) -> io::Result<()> {

@@ -1,8 +1,8 @@
-//! What a frame is made from, as one hash.
+//! Everything that a frame is made from, as one hash.
 //!
-//! A frame's [`Fingerprint`] is the SHA-256 of a text with a line for each thing that
-//! changes its pixels. Two frames of equal fingerprints show the same. Two that show the
-//! same may have different ones: then one is rendered again for nothing.
+//! A frame's [`Fingerprint`] is the SHA-256 of a text with a line for each input that can change
+//! its pixels. Frames with equal fingerprints show the same picture. The reverse is not true: a
+//! frame may be rendered again although its picture does not change.
 
 use sha2::{Digest as _, Sha256};
 
@@ -11,22 +11,22 @@ use crate::blender::SETUP_FILES;
 use crate::request::{Confinement, Denoise, Engine, FrameNumber, RenderJob};
 use crate::storage::Fingerprint;
 
-/// The layout of the text, and what the worker itself has its part in. To be raised when
-/// a change of the worker makes it render differently from the same; what it does in
-/// [`SETUP_FILES`] is taken into account as it is.
+/// The version of the text's layout and of the worker's own influence on pictures. Raise it when a
+/// change of the worker makes the same inputs render differently, unless the change is in
+/// [`SETUP_FILES`], which are hashed.
 const VERSION: u32 = 1;
 
-/// Everything that is known of how frames are made before Blender is started.
+/// The inputs of all frames that are known before Blender starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderInputs {
     text: String,
-    /// Which files outside of the scene file Blender can read.
-    reach: String,
+    /// The external files that Blender may read.
+    readable: String,
 }
 
 impl RenderInputs {
-    /// How `job` makes its frames. `scene` tells this scene file in its place from others,
-    /// `blender` this Blender. `locked_in` is whether that reads only what is opened to it.
+    /// The inputs of `job`. `scene` identifies the scene file and its location, `blender` the
+    /// Blender. `locked_in` is whether the sandbox limits which files Blender can read.
     pub fn new(
         job: &RenderJob,
         scene: &str,
@@ -34,16 +34,16 @@ impl RenderInputs {
         confinement: &Confinement,
         locked_in: bool,
     ) -> Self {
-        // Every field: one that is added must be decided upon.
+        // List every field, so that the compiler demands a decision on new ones.
         let RenderJob {
-            // A path may be relative, and says nothing of the content: `scene` tells both.
+            // The argument `scene` stands for its absolute path and its content.
             scene: _,
             output: _,
             frames: _,
             engine,
             cycles_device,
             denoise,
-            // What is lacking is known by the Blender and the scene.
+            // Blender and scene determine what is missing.
             allow_missing: _,
             enable_autoexec,
             max_backlog: _,
@@ -65,7 +65,7 @@ impl RenderInputs {
         }
         let setup = hex(setup.finalize());
         let settings: Vec<_> = confinement.settings().collect();
-        let reach = if locked_in { format!("{:?}", confinement.readable) } else { "all".into() };
+        let readable = if locked_in { format!("{:?}", confinement.readable) } else { "all".into() };
         let lines = [
             format!("render-worker {VERSION}"),
             format!("scene {scene:?}"),
@@ -77,29 +77,29 @@ impl RenderInputs {
             format!("blender {blender:?}"),
             format!("environment {settings:?}"),
         ];
-        Self { text: lines.join("\n"), reach }
+        Self { text: lines.join("\n"), readable }
     }
 
-    /// A short name for it, in letters and digits.
+    /// A short name for these inputs, of 16 hexadecimal digits.
     pub fn name(&self) -> String {
         hex(Sha256::digest(&self.text)).chars().take(16).collect()
     }
 
-    /// The same with the state of the files outside of the scene file. A file that is found
-    /// may be closed to Blender, which renders without it.
+    /// These inputs, with the state of the external files. If any of these exists, the sandbox
+    /// counts as well: Blender may not be allowed to read it, and then renders without it.
     pub fn with_external(&self, state: &ExternalState) -> Source {
-        let reach = if state.found { &self.reach } else { "" };
+        let readable = if state.found { &self.readable } else { "" };
         let (text, state) = (&self.text, &state.text);
-        Source(hex(Sha256::digest(format!("{text}\nexternal files {state:?}\nreach {reach:?}"))))
+        Source(hex(Sha256::digest(format!("{text}\nexternal files {state:?}\nreach {readable:?}"))))
     }
 }
 
-/// Everything that all frames are made from: a hash of it.
+/// The hash of everything that the frames of a job have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source(String);
 
 impl Source {
-    /// The fingerprint of a frame that is made from this.
+    /// The fingerprint of a frame with this source.
     pub fn fingerprint(&self, frame: FrameNumber) -> Fingerprint {
         <[u8; 32]>::from(Sha256::digest(format!("{}\nframe {frame}", self.0))).into()
     }
@@ -115,14 +115,20 @@ mod tests {
     use crate::request::{AllowMissing, Feature, FrameSelection, Location};
     use std::collections::BTreeSet;
 
-    /// The fingerprint of frame 7, after a change of what it is made from.
-    fn fingerprint(change: impl FnOnce(&mut RenderJob)) -> Fingerprint {
+    /// The fingerprint of frame 7 after a change of the job.
+    fn fingerprint_after(change: impl FnOnce(&mut RenderJob)) -> Fingerprint {
         let mut job = RenderJob::example();
         change(&mut job);
-        of(&job, "sha256 1", "elf 2", "none", 7)
+        fingerprint(&job, "sha256 1", "elf 2", "none", 7)
     }
 
-    fn of(job: &RenderJob, scene: &str, blender: &str, external: &str, frame: i64) -> Fingerprint {
+    fn fingerprint(
+        job: &RenderJob,
+        scene: &str,
+        blender: &str,
+        external: &str,
+        frame: i64,
+    ) -> Fingerprint {
         let source = inputs(job, scene, blender).with_external(&state(external));
         source.fingerprint(FrameNumber::new(frame).unwrap())
     }
@@ -139,41 +145,44 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_changes_pixels_changes_it() {
+    fn every_input_that_changes_pixels_changes_the_fingerprint() {
         let job = RenderJob::example();
         let different = [
-            fingerprint(|_| ()),
-            fingerprint(|job| job.engine = Engine::Named("BLENDER_EEVEE".into())),
-            fingerprint(|job| job.engine = Engine::Scene),
-            fingerprint(|job| job.cycles_device = Some("CPU".parse().unwrap())),
-            fingerprint(|job| job.cycles_device = Some("CUDA".parse().unwrap())),
-            fingerprint(|job| job.denoise = Denoise::Off),
-            fingerprint(|job| job.enable_autoexec = true),
-            of(&job, "sha256 2", "elf 2", "none", 7),
-            of(&job, "sha256 1", "elf 3", "none", 7),
-            of(&job, "sha256 1", "elf 2", "a texture", 7),
-            of(&job, "sha256 1", "elf 2", "none", 8),
-            of(&job, "sha256 1", "elf 2", "none", -7),
+            fingerprint_after(|_| ()),
+            fingerprint_after(|job| job.engine = Engine::Named("BLENDER_EEVEE".into())),
+            fingerprint_after(|job| job.engine = Engine::Scene),
+            fingerprint_after(|job| job.cycles_device = Some("CPU".parse().unwrap())),
+            fingerprint_after(|job| job.cycles_device = Some("CUDA".parse().unwrap())),
+            fingerprint_after(|job| job.denoise = Denoise::Off),
+            fingerprint_after(|job| job.enable_autoexec = true),
+            fingerprint(&job, "sha256 2", "elf 2", "none", 7),
+            fingerprint(&job, "sha256 1", "elf 3", "none", 7),
+            fingerprint(&job, "sha256 1", "elf 2", "a texture", 7),
+            fingerprint(&job, "sha256 1", "elf 2", "none", 8),
+            fingerprint(&job, "sha256 1", "elf 2", "none", -7),
         ];
         let set: BTreeSet<_> = different.iter().map(ToString::to_string).collect();
         assert_eq!(set.len(), different.len());
     }
 
     #[test]
-    fn nothing_else_does() {
-        let same = fingerprint(|_| ());
-        assert_eq!(fingerprint(|job| job.output = Location::Local("/elsewhere".into())), same);
+    fn other_settings_do_not_change_the_fingerprint() {
+        let same = fingerprint_after(|_| ());
+        assert_eq!(
+            fingerprint_after(|job| job.output = Location::Local("/elsewhere".into())),
+            same
+        );
         let frames = FrameSelection::Exactly("7".parse().unwrap());
-        assert_eq!(fingerprint(|job| job.frames = frames), same);
-        assert_eq!(fingerprint(|job| job.resume = false), same);
+        assert_eq!(fingerprint_after(|job| job.frames = frames), same);
+        assert_eq!(fingerprint_after(|job| job.resume = false), same);
         let allowed = AllowMissing([Feature::Osl].into());
-        assert_eq!(fingerprint(|job| job.allow_missing = allowed), same);
+        assert_eq!(fingerprint_after(|job| job.allow_missing = allowed), same);
     }
 
     #[test]
-    fn variables_that_pictures_can_depend_on_do() {
+    fn variables_that_can_change_pixels_change_the_source() {
         let job = RenderJob::example();
-        let of = |environment: &[(&str, &str)], external: &str| {
+        let source = |environment: &[(&str, &str)], external: &str| {
             let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
             let confinement = Confinement {
                 environment: environment.iter().map(owned).collect(),
@@ -182,44 +191,44 @@ mod tests {
             };
             RenderInputs::new(&job, "1", "2", &confinement, true).with_external(&state(external))
         };
-        let plain = of(&[], "");
+        let plain = source(&[], "");
         for changes in [("OCIO", "/a"), ("BLENDER_USER_CONFIG", "/a"), ("STUDIO", "1")] {
-            assert_ne!(of(&[changes], ""), plain, "{changes:?}");
-            assert_ne!(of(&[changes], ""), of(&[(changes.0, "2")], ""), "{changes:?}");
+            assert_ne!(source(&[changes], ""), plain, "{changes:?}");
+            assert_ne!(source(&[changes], ""), source(&[(changes.0, "2")], ""), "{changes:?}");
         }
-        assert_eq!(of(&[("CUDA_VISIBLE_DEVICES", "1"), ("PATH", "/bin")], ""), plain);
+        assert_eq!(source(&[("CUDA_VISIBLE_DEVICES", "1"), ("PATH", "/bin")], ""), plain);
     }
 
     #[test]
-    fn what_blender_can_read_does_where_it_needs_it() {
+    fn readable_files_change_the_source_only_if_external_files_exist() {
         let job = RenderJob::example();
-        let of = |readable: &[&str], locked_in, external: &str| {
+        let source = |readable: &[&str], locked_in, external: &str| {
             let readable = readable.iter().map(Into::into).collect();
             let confinement = Confinement { readable, ..Confinement::default() };
             RenderInputs::new(&job, "1", "2", &confinement, locked_in)
                 .with_external(&state(external))
         };
         for nothing in ["", "wood missing"] {
-            assert_eq!(of(&["/a"], true, nothing), of(&[], false, nothing), "{nothing}");
+            assert_eq!(source(&["/a"], true, nothing), source(&[], false, nothing), "{nothing}");
         }
         let wood = "wood 7 bytes";
-        assert_ne!(of(&["/a"], true, wood), of(&[], true, wood));
-        assert_ne!(of(&[], false, wood), of(&[], true, wood));
-        assert_eq!(of(&["/a"], false, wood), of(&[], false, wood));
+        assert_ne!(source(&["/a"], true, wood), source(&[], true, wood));
+        assert_ne!(source(&[], false, wood), source(&[], true, wood));
+        assert_eq!(source(&["/a"], false, wood), source(&[], false, wood));
     }
 
     #[test]
-    fn no_text_can_pass_for_another_line() {
+    fn no_input_can_pass_for_a_line_of_another() {
         let job = RenderJob::example();
-        let split = of(&job, "1\"\nengine \"x", "2", "", 1);
-        assert_ne!(split, of(&job, "1", "2", "", 1));
-        assert_ne!(of(&job, "12", "", "", 1), of(&job, "1", "2", "", 1));
+        let split = fingerprint(&job, "1\"\nengine \"x", "2", "", 1);
+        assert_ne!(split, fingerprint(&job, "1", "2", "", 1));
+        assert_ne!(fingerprint(&job, "12", "", "", 1), fingerprint(&job, "1", "2", "", 1));
         let lines = |scene| inputs(&job, scene, "3").text.lines().count();
         assert_eq!(lines("1\n2"), lines("1"));
     }
 
     #[test]
-    fn a_recipe_is_named_by_what_is_known_of_it() {
+    fn the_name_depends_on_the_inputs() {
         let job = RenderJob::example();
         let other = RenderJob { enable_autoexec: true, ..RenderJob::example() };
         let name = inputs(&job, "1", "2").name();

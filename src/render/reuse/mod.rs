@@ -1,5 +1,4 @@
-//! Reuse: which frames need not be rendered, because the output has them, made from the same
-//! inputs.
+//! Reuse: finds the frames that the output already has, made from the same inputs.
 
 pub mod external;
 pub mod external_state;
@@ -18,24 +17,26 @@ use identity::LocalScene;
 use inputs::RenderInputs;
 use plan::{Found, Plan};
 
-/// What can be reused, and what the new frames are made from.
+/// The plan for this job, and the inputs of the frames that are to be rendered.
 #[derive(Debug)]
 pub struct Reuse {
     /// The scene file, if it is a local one.
     pub local_scene: Option<LocalScene>,
-    /// What the frames are made from; `None` if scene or Blender cannot be told from others.
+    /// The inputs of the frames; `None` if the scene or Blender cannot be identified.
     pub inputs: Option<RenderInputs>,
-    /// Which frames are to be rendered.
+    /// The frames to render, and those to keep.
     pub plan: Plan,
 }
 
 impl Reuse {
-    /// Compares what `found` has of `frames` with what `job` would make them from; `found` is
-    /// `None` if all are to be rendered. `blender` is the program, and `home` a folder that it
-    /// may write to.
+    /// Compares the inputs of `job` with those of the frames in `found`; `found` is `None` if all
+    /// `frames` are to be rendered. `blender` is the program, and `home` a folder that it may write
+    /// to.
     ///
     /// # Errors
-    /// If the scene file or the output cannot be read, or the job was told to stop.
+    /// - [`Error::SceneFile`] if a local scene file cannot be read.
+    /// - [`Error::Storage`] if the output cannot be read.
+    /// - [`Error::Interrupted`] if the job is stopped meanwhile.
     pub async fn find(
         worker: &Worker,
         job: &RenderJob,
@@ -45,13 +46,13 @@ impl Reuse {
         frames: &FrameSet,
         found: Option<Found>,
     ) -> Result<Self, Error> {
-        // Before the file is read to be identified: a change after this is noticed.
+        // First, so that a change while the file is read to identify it is noticed.
         let local_scene = LocalScene::of(scene).await?;
         let inputs = inputs_of(worker, job, scene, blender, home).await?;
         let plan = match (&inputs, found) {
             (Some(inputs), Some(found)) => {
-                let beside = local_scene.as_ref().map(LocalScene::folder);
-                let plan = Plan::make(&worker.storage, job, inputs, frames, found, beside);
+                let scene_dir = local_scene.as_ref().map(LocalScene::folder);
+                let plan = Plan::make(&worker.storage, job, inputs, frames, found, scene_dir);
                 worker.unless_stopped(plan).await?
             }
             _ => Plan::everything(frames),
@@ -60,7 +61,7 @@ impl Reuse {
     }
 }
 
-/// What the frames are made from, as far as that can be told without starting Blender.
+/// The inputs of the frames, except for external files, which only Blender can list.
 async fn inputs_of(
     worker: &Worker,
     job: &RenderJob,
@@ -71,15 +72,15 @@ async fn inputs_of(
     let scene = worker.unless_stopped(identity::scene(scene));
     let blender = identity::blender(worker, blender, home);
     let (scene, blender) = tokio::try_join!(scene, blender)?;
-    let unknown = match (&scene, &blender) {
+    let reason = match (&scene, &blender) {
         (Some(scene), Some(blender)) => {
-            let locked_in = worker.sandbox.has_files();
+            let locked_in = worker.sandbox.restricts_files();
             let inputs = RenderInputs::new(job, scene, blender, &worker.confinement, locked_in);
             return Ok(Some(inputs));
         }
-        (None, _) => "the store tells no versions of the scene file apart (no ETag)",
-        (Some(_), None) => "Blender does not say its version (--version)",
+        (None, _) => "the store does not identify versions of the scene file (no ETag)",
+        (Some(_), None) => "Blender does not print its version (--version)",
     };
-    tracing::warn!("all frames are rendered, in every attempt: {unknown}");
+    tracing::warn!("every attempt will render all frames: {reason}");
     Ok(None)
 }

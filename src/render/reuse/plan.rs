@@ -1,36 +1,35 @@
-//! What is left to render: the frames that were asked for, without those that are
-//! there already and were made from the same.
+//! The plan: the requested frames, without those that the output already has, made from the same
+//! inputs.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::external::SceneDescription;
+use super::external::StoredDescription;
 use super::inputs::RenderInputs;
-use crate::error::frames as frames_are;
+use crate::error::frames_are;
 use crate::error_chain::chain;
 use crate::request::{
     FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, Location, RenderJob,
 };
-use crate::storage::{Entry, Failure, Names, Storage, StorageError};
+use crate::storage::{Entry, Failure, NameRange, Storage, StorageError};
 use crate::worker::report::{FrameReport, FrameState};
 
-/// Fingerprints that are asked for at once. Many, because their number is what takes the
-/// time.
-const AT_ONCE: usize = 32;
+/// How many fingerprints are read concurrently. The time is spent on waiting for responses.
+const CONCURRENT_READS: usize = 32;
 
-/// How many files a frame can have.
+/// How many files a frame can have: one per format.
 #[expect(clippy::cast_possible_truncation, reason = "a handful")]
 const FORMATS: u32 = ImageFormat::ALL.len() as u32;
 
-/// What lies in the output under the name of a frame that was asked for.
+/// The files of requested frames that the output already has.
 #[derive(Debug)]
 pub struct Found(Vec<(FrameNumber, Entry)>);
 
 impl Found {
-    /// Looks for `frames`. Needs nothing but their numbers, so that it can be done while the
-    /// scene is on its way. Where we may not look, nothing is found.
+    /// Lists the files of `frames` in the output. It needs only their numbers, so it can run while
+    /// the scene is being opened. If listing is not permitted, it warns and finds nothing.
     ///
     /// # Errors
     /// If storage fails.
@@ -39,18 +38,18 @@ impl Found {
         output: &Location,
         frames: &FrameSet,
     ) -> Result<Self, StorageError> {
-        let found = unless_denied(Self::look(storage, output, frames).await)?;
+        let found = unless_denied(Self::list_ranges(storage, output, frames).await)?;
         Ok(found.unwrap_or(Self(Vec::new())))
     }
 
-    async fn look(
+    async fn list_ranges(
         storage: &Storage,
         output: &Location,
         frames: &FrameSet,
     ) -> Result<Self, StorageError> {
         let mut found = Vec::new();
         let folder = output.join(FRAMES_DIR);
-        for names in names(frames) {
+        for names in name_ranges(frames) {
             let listed = storage.list_names(&folder, names).await?;
             found.extend(listed.into_iter().filter_map(|entry| {
                 let frame = FrameFile::parse(&entry.name)?;
@@ -58,52 +57,53 @@ impl Found {
                 (own_name && frames.contains(frame.number)).then_some((frame.number, entry))
             }));
         }
-        // One name can lie in what is listed for several.
+        // Ranges of names can overlap.
         found.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
         found.dedup_by(|(_, one), (_, other)| one.name == other.name);
         Ok(Self(found))
     }
 }
 
-/// What was found out, or `None`, with a warning, where we may not look.
-fn unless_denied<T>(looked: Result<T, StorageError>) -> Result<Option<T>, StorageError> {
-    match looked {
+/// Turns a lack of permission into a warning and `None`.
+fn unless_denied<T>(result: Result<T, StorageError>) -> Result<Option<T>, StorageError> {
+    match result {
         Err(error) if matches!(error.failure(), Failure::Denied(_) | Failure::Refused(_)) => {
             tracing::warn!(
-                "cannot tell which frames are there already, so all are rendered: {} \
-                 (--no-resume, NO_RESUME does not look)",
+                "cannot check which frames are already there, so all are rendered: {} \
+                 (--no-resume or NO_RESUME skips this check)",
                 chain(&error)
             );
             Ok(None)
         }
-        looked => looked.map(Some),
+        result => result.map(Some),
     }
 }
 
-/// What is to be done.
+/// The frames to render, and those to keep.
 #[derive(Debug)]
 pub struct Plan {
     /// The frames to render.
     pub pending: FrameSet,
-    /// The others.
+    /// The frames to keep, by number.
     pub already_there: BTreeMap<i32, FrameReport>,
-    /// What is kept of an earlier attempt's scene.
-    pub kept: Option<SceneDescription>,
-    /// Everything that lies there under the name of a frame that was asked for.
+    /// The description of the scene that an earlier attempt stored.
+    pub kept: Option<StoredDescription>,
+    /// The files of requested frames that the output already has.
     found: Vec<(FrameNumber, Entry)>,
 }
 
 impl Plan {
-    /// To render all `frames`.
+    /// A plan to render all `frames`.
     pub fn everything(frames: &FrameSet) -> Self {
         let (already_there, found) = (BTreeMap::new(), Vec::new());
         Self { pending: frames.clone(), already_there, kept: None, found }
     }
 
     /// A plan to render those of `frames` that the output does not have, made from `inputs`.
-    /// `found` is what the output has under their names. `beside` is the folder of the scene
-    /// file, if anything can lie beside it. Frames of a scene that lacked what `job` does not
-    /// allow to be missing are rendered again; so are all, where the output may not be read.
+    ///
+    /// `found` are the files of these frames in the output. `scene_dir` is the folder of a local
+    /// scene file. All frames are rendered if the scene lacked a feature that `job` does not allow
+    /// to be missing, or if reading the output is not permitted.
     ///
     /// # Errors
     /// If storage fails.
@@ -113,9 +113,9 @@ impl Plan {
         inputs: &RenderInputs,
         frames: &FrameSet,
         found: Found,
-        beside: Option<&Path>,
+        scene_dir: Option<&Path>,
     ) -> Result<Self, StorageError> {
-        let plan = Self::compare(storage, job, inputs, frames, found, beside).await;
+        let plan = Self::compare(storage, job, inputs, frames, found, scene_dir).await;
         Ok(unless_denied(plan)?.unwrap_or_else(|| Self::everything(frames)))
     }
 
@@ -125,35 +125,35 @@ impl Plan {
         inputs: &RenderInputs,
         frames: &FrameSet,
         Found(found): Found,
-        beside: Option<&Path>,
+        scene_dir: Option<&Path>,
     ) -> Result<Self, StorageError> {
         let mut plan = Self { found, ..Self::everything(frames) };
         let folder = output.join(FRAMES_DIR);
         if plan.found.is_empty() {
             return Ok(plan);
         }
-        plan.kept = SceneDescription::load(storage, output, inputs).await?;
+        plan.kept = StoredDescription::load(storage, output, inputs).await?;
         if let Some(kept) = &plan.kept
             && kept.scene.not_allowed(allow_missing).is_empty()
-            // Where their state cannot be told now, it is not that of then.
-            && let Ok(state) = kept.state(beside).await
+            // If the state cannot be read, the files may have changed.
+            && let Ok(state) = kept.state(scene_dir).await
         {
             let source = inputs.with_external(&state);
             let format = kept.scene.format();
-            // What is there in another format is of an earlier job, and costs no request.
+            // Files in another format are from an earlier job: they need no request.
             let own = |(frame, entry): &(FrameNumber, Entry)| {
                 format.is_none_or(|format| FrameFile::name(*frame, format) == entry.name)
             };
             let own: Vec<_> = plan.found.iter().filter(|found| own(found)).cloned().collect();
-            let looked_at = stream::iter(own).map(|(frame, entry)| {
+            let verified = stream::iter(own).map(|(frame, entry)| {
                 let (file, wanted) = (folder.join(&entry.name), source.fingerprint(frame));
                 async move {
                     let stored = storage.fingerprint(&file).await?;
                     Ok::<_, StorageError>((stored == Some(wanted)).then_some((frame, entry)))
                 }
             });
-            let same: Vec<_> = looked_at.buffer_unordered(AT_ONCE).try_collect().await?;
-            plan.already_there = same.into_iter().flatten().map(there).collect();
+            let same: Vec<_> = verified.buffer_unordered(CONCURRENT_READS).try_collect().await?;
+            plan.already_there = same.into_iter().flatten().map(kept_frame).collect();
         }
         let is_there = |frame: FrameNumber| plan.already_there.contains_key(&frame.get());
         plan.pending = frames.iter().filter(|&frame| !is_there(frame)).collect();
@@ -167,7 +167,7 @@ impl Plan {
         let other: FrameSet = found.filter(|&frame| self.pending.contains(frame)).collect();
         if !other.is_empty() {
             tracing::info!(
-                "{} there and not known to be made from the same scene, files, settings and \
+                "{} there, but not known to be made from the same scene, files, settings and \
                  Blender: rendering again",
                 frames_are(&other)
             );
@@ -179,8 +179,8 @@ impl Plan {
         }
     }
 
-    /// Warns of frames that lie in the output in several formats, now that those of
-    /// `stored` are there: of an earlier job, because a job has one format.
+    /// Warns about frames that the output has in several formats, now that those of `stored` are
+    /// there. A job has one format, so the other files are from an earlier job.
     pub fn warn_of_other_formats(&self, folder: &Location, stored: &BTreeMap<i32, FrameReport>) {
         let is_other = |(frame, entry): &&(FrameNumber, Entry)| {
             stored.get(&frame.get()).is_some_and(|stored| stored.file != entry.name)
@@ -189,8 +189,8 @@ impl Plan {
         let frames: FrameSet = others.iter().map(|(frame, _)| *frame).collect();
         if let Some((_, example)) = others.first() {
             tracing::warn!(
-                "{} in {folder} in another format as well, made before, such as {}: remove what is \
-                 not wanted, or stitch will refuse to choose",
+                "{} in {folder} in another format as well, from an earlier job, such as {}: remove \
+                 the files that you do not want, or stitch will refuse to choose",
                 frames_are(&frames),
                 example.name
             );
@@ -198,14 +198,15 @@ impl Plan {
     }
 }
 
-fn there((frame, entry): (FrameNumber, Entry)) -> (i32, FrameReport) {
+/// The report of a frame that is kept.
+fn kept_frame((frame, entry): (FrameNumber, Entry)) -> (i32, FrameReport) {
     let Entry { name: file, size: bytes, .. } = entry;
     (frame.get(), FrameReport { state: FrameState::AlreadyThere, file, bytes, seconds: None })
 }
 
-/// Where in a listing the files of `frames` are, whatever their format. Names are sorted
-/// as text, so that frames are neighbours only if they have equally many digits.
-fn names(frames: &FrameSet) -> Vec<Names> {
+/// The ranges of a listing that contain the files of `frames` in every format. A listing is sorted
+/// as text, so each sign and number of digits needs a range of its own.
+fn name_ranges(frames: &FrameSet) -> Vec<NameRange> {
     let mut groups: BTreeMap<(bool, usize), BTreeMap<u32, String>> = BTreeMap::new();
     for frame in frames.iter() {
         let name = FrameFile::name(frame, ImageFormat::Png);
@@ -216,11 +217,11 @@ fn names(frames: &FrameSet) -> Vec<Names> {
     let names = groups.into_values().filter_map(|stems| {
         let ((first, after), (last, before)) = (stems.first_key_value()?, stems.last_key_value()?);
         let files = (last - first + 1).saturating_mul(FORMATS);
-        Some(Names {
+        Some(NameRange {
             after: after.clone(),
-            // What follows a dot in the order of bytes.
+            // In the order of bytes, a slash follows a dot.
             before: Some(format!("{before}/")),
-            // The one more shows that there are no more.
+            // One more entry shows that the listing is complete.
             expected: Some(files.saturating_add(1)),
         })
     });
@@ -232,21 +233,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn asked(frames: &str) -> Vec<(String, String, u32)> {
-        let names = names(&frames.parse().unwrap()).into_iter();
+    fn ranges(frames: &str) -> Vec<(String, String, u32)> {
+        let names = name_ranges(&frames.parse().unwrap()).into_iter();
         names.map(|names| (names.after, names.before.unwrap(), names.expected.unwrap())).collect()
     }
 
     #[test]
-    fn neighbours_are_listed_together() {
+    fn frames_with_equally_many_digits_are_listed_together() {
         // Five formats, and one more.
         let list = |after: &str, before: &str, frames: u32| {
             (after.to_owned(), before.to_owned(), frames * 5 + 1)
         };
-        assert_eq!(asked("7-12"), [list("0007", "0012/", 6)]);
-        assert_eq!(asked("7,12"), [list("0007", "0012/", 6)]);
-        assert_eq!(asked("9998-10002"), [list("9998", "9999/", 2), list("10000", "10002/", 3)]);
-        assert_eq!(asked("-12-0"), [list("0000", "0000/", 1), list("-0001", "-0012/", 12)]);
+        assert_eq!(ranges("7-12"), [list("0007", "0012/", 6)]);
+        assert_eq!(ranges("7,12"), [list("0007", "0012/", 6)]);
+        assert_eq!(ranges("9998-10002"), [list("9998", "9999/", 2), list("10000", "10002/", 3)]);
+        assert_eq!(ranges("-12-0"), [list("0000", "0000/", 1), list("-0001", "-0012/", 12)]);
     }
 
     proptest! {
@@ -255,12 +256,12 @@ mod tests {
             frames in prop::collection::btree_set(-1_048_574i64..1_048_574, 1..50)
         ) {
             let frames: FrameSet = frames.into_iter().filter_map(FrameNumber::new).collect();
-            let names = names(&frames);
+            let names = name_ranges(&frames);
             prop_assert!(names.len() <= 8);
             for frame in frames.iter() {
                 for format in ImageFormat::ALL {
                     let name = FrameFile::name(frame, format);
-                    prop_assert!(names.iter().any(|names| names.contain(&name)), "{}", name);
+                    prop_assert!(names.iter().any(|names| names.contains(&name)), "{}", name);
                 }
             }
         }

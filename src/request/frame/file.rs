@@ -1,16 +1,16 @@
-//! The names under which things are left behind: frame ↔ file name.
+//! File names of frames, and the folders below the output location.
 
 use std::fmt;
 
 use crate::request::FrameNumber;
 
-/// The folder below the output location in which the frames lie.
+/// The folder of the frames, below the output location.
 pub const FRAMES_DIR: &str = "frames";
 
-/// The folder below the output location in which the reports lie.
+/// The folder of the reports, below the output location.
 pub const REPORTS_DIR: &str = "reports";
 
-/// The image formats that are rendered, verified, delivered and stitched.
+/// The image formats that the worker renders, verifies, delivers and stitches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ImageFormat {
     /// Portable Network Graphics.
@@ -26,10 +26,10 @@ pub enum ImageFormat {
 }
 
 impl ImageFormat {
-    /// Every format there is.
+    /// All formats.
     pub const ALL: [Self; 5] = [Self::Png, Self::Jpeg, Self::OpenExr, Self::Tiff, Self::WebP];
 
-    /// The format that a file name extension (without the dot, in any case) stands for.
+    /// The format of files with this extension, without the dot and in any case.
     pub fn from_extension(extension: &str) -> Option<Self> {
         match extension.to_ascii_lowercase().as_str() {
             "png" => Some(Self::Png),
@@ -68,31 +68,31 @@ impl fmt::Display for ImageFormat {
 /// The file of one frame: `0001.png`, `10000.exr`, `-0001.jpg`, `shot_0042.tif`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameFile {
-    /// What stands before the number; empty for what Blender writes into a folder.
+    /// The text before the number; empty in the names that Blender gives to frames.
     pub prefix: String,
     /// The frame's number.
     pub number: FrameNumber,
-    /// The format that the extension stands for.
+    /// The format that the extension indicates.
     pub format: ImageFormat,
 }
 
 impl FrameFile {
-    /// The name Blender gives to a frame: at least four digits, a minus before them
-    /// if need be (`BLI_path_frame` in its `path_utils.cc`).
+    /// The name that Blender gives to a frame: at least four digits, after a minus sign if the
+    /// number is negative (`BLI_path_frame` in its `path_utils.cc`).
     pub fn name(number: FrameNumber, format: ImageFormat) -> String {
         let sign = if number.get() < 0 { "-" } else { "" };
         let digits = number.get().unsigned_abs();
         format!("{sign}{digits:04}.{}", format.extension())
     }
 
-    /// Reads a file name; `None` if it does not end in digits and the extension of
-    /// an image format, or if Blender has no frame of that number.
+    /// Parses a file name. Returns `None` if it does not end in digits and the extension of an
+    /// image format, or if the number is not that of a frame.
     pub fn parse(name: &str) -> Option<Self> {
         let (stem, extension) = name.rsplit_once('.')?;
         let format = ImageFormat::from_extension(extension)?;
         let prefix = stem.trim_end_matches(|c: char| c.is_ascii_digit());
         let digits = stem.strip_prefix(prefix)?;
-        // Only a minus that nothing precedes is a sign: shot-0001.png is frame 1.
+        // A minus is a sign only at the very beginning: shot-0001.png is frame 1.
         let (prefix, sign) = if prefix == "-" { ("", -1) } else { (prefix, 1) };
         let number = FrameNumber::new(digits.parse::<i64>().ok()? * sign)?;
         Some(Self { prefix: prefix.to_owned(), number, format })
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_named_as_blender_names_them() {
+    fn frames_have_the_names_that_blender_gives_them() {
         let table = [
             (1, ImageFormat::Png, "0001.png"),
             (0, ImageFormat::Png, "0000.png"),
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn other_names_are_no_frames() {
+    fn other_names_are_not_those_of_frames() {
         for name in [
             "",
             ".",
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn every_format_has_an_extension_of_its_own() {
+    fn the_extension_of_a_format_is_parsed_as_that_format() {
         for format in ImageFormat::ALL {
             assert_eq!(ImageFormat::from_extension(format.extension()), Some(format));
         }

@@ -1,4 +1,4 @@
-//! Frames: their numbers, their files, and which of them a worker of an array renders.
+//! Frames: their numbers, their files, and the share of them that each array child renders.
 
 mod file;
 mod set;

@@ -1,14 +1,14 @@
 //! Frame numbers and sets of them: `1-10,15,20-40x2`.
 
-use std::error::Error;
 use std::fmt;
 use std::str::FromStr;
 
-/// The number of one frame, as Blender counts them: may be 0 or negative.
+use thiserror::Error;
+
+/// The number of a frame, from [`FrameNumber::MIN`] to [`FrameNumber::MAX`].
 ///
-/// Blender clamps silently outside [`FrameNumber::MIN`]`..=`[`FrameNumber::MAX`]
-/// (`MINAFRAME` and `MAXFRAME` in its `DNA_scene_types.h`), so nothing outside
-/// that range is ever passed to it.
+/// Blender silently clamps numbers outside of this range (`MINAFRAME` and `MAXFRAME` in its
+/// `DNA_scene_types.h`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FrameNumber(i32);
 
@@ -21,12 +21,12 @@ impl FrameNumber {
     /// The first frame of most animations.
     pub const ONE: Self = Self(1);
 
-    /// A frame number, if Blender has such a frame.
+    /// `number` as a frame number; `None` if it is out of range.
     pub fn new(number: i64) -> Option<Self> {
         i32::try_from(number).ok().filter(|n| (Self::MIN..=Self::MAX).contains(n)).map(Self)
     }
 
-    /// The bare number.
+    /// The number.
     pub fn get(self) -> i32 {
         self.0
     }
@@ -38,7 +38,7 @@ impl fmt::Display for FrameNumber {
     }
 }
 
-/// Consecutive frames, both ends included; printed as `7` or `7-12`.
+/// Consecutive frames, including both ends. Printed as `7` or `7-12`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameRange {
     /// The first frame of the range.
@@ -48,8 +48,8 @@ pub struct FrameRange {
 }
 
 impl FrameRange {
-    /// How many frames it has, 1 and up.
-    #[expect(clippy::len_without_is_empty, reason = "it never is")]
+    /// The number of frames, 1 or more.
+    #[expect(clippy::len_without_is_empty, reason = "a range is never empty")]
     pub fn len(self) -> u32 {
         self.first.get().abs_diff(self.last.get()) + 1
     }
@@ -65,17 +65,16 @@ impl fmt::Display for FrameRange {
     }
 }
 
-/// A set of frames, in ascending order and each once. May be empty: a shard
-/// past the end of the animation has nothing to do.
+/// A set of frames, in ascending order. It can be empty, as for a child past the end of the
+/// animation.
 ///
-/// Text form: terms `a`, `a-b` or `a-bxn` (every n-th from a to b), separated by
-/// commas. Terms may overlap and come in any order. Printing a set and parsing
-/// it again gives the same set.
+/// Text form: terms `a`, `a-b` or `a-bxn` (every n-th frame from a to b), separated by commas.
+/// Terms can overlap and come in any order. The text of a set parses as the same set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrameSet(Vec<FrameNumber>);
 
 impl FrameSet {
-    /// All frames from `first` to `last`, both included; empty if `last < first`.
+    /// The frames from `first` to `last`, including both; empty if `last < first`.
     pub fn from_bounds(first: FrameNumber, last: FrameNumber) -> Self {
         Self((first.0..=last.0).map(FrameNumber).collect())
     }
@@ -85,12 +84,12 @@ impl FrameSet {
         self.0.iter().copied()
     }
 
-    /// How many frames there are.
+    /// The number of frames.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is nothing to do.
+    /// Whether the set has no frames.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -110,7 +109,7 @@ impl FrameSet {
         self.0.last().copied()
     }
 
-    /// The set as the fewest runs of consecutive frames, in ascending order.
+    /// The set as the fewest possible ranges, in ascending order.
     pub fn ranges(&self) -> Vec<FrameRange> {
         let mut ranges: Vec<FrameRange> = Vec::new();
         for frame in self.iter() {
@@ -122,20 +121,20 @@ impl FrameSet {
         ranges
     }
 
-    /// `frame 7`, `frames 7-9,12`.
+    /// The set with its noun, for messages: `frame 7`, `frames 7-9,12`.
     pub fn named(&self) -> String {
         if self.len() == 1 { format!("frame {self}") } else { format!("frames {self}") }
     }
 
-    /// At most `count` frames of the set, from the `skip`-th on.
+    /// The next `count` frames after the first `skip` ones, or as many as there are.
     #[must_use]
     pub fn chunk(&self, skip: usize, count: usize) -> Self {
         Self(self.iter().skip(skip).take(count).collect())
     }
 }
 
-/// Whether the terms of a frame set are in ascending order, so that its frames are taken in the
-/// order in which they are written. No frame set is in none.
+/// Whether the terms of a frame set are written in ascending order, in which frames are always
+/// rendered. Malformed terms are ignored.
 pub fn is_ascending(text: &str) -> bool {
     let terms = text.split(',').filter_map(|term| parse_term(term.trim()).ok());
     terms.map(|(first, _, _)| first).is_sorted()
@@ -162,37 +161,26 @@ impl fmt::Display for FrameSet {
     }
 }
 
-/// Why a text is not a frame set. Every variant quotes the term at fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a text is not a frame set. Each variant holds the invalid term.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum FrameSetError {
-    /// A term that is empty or not of the form `a`, `a-b`, `a-bxn`.
+    /// A term that does not have the form `a`, `a-b` or `a-bxn`.
+    #[error(
+        "`{0}` is not a frame (7), a range (1-10) or a range with a step (1-99x2); separate them \
+         with commas"
+    )]
     Malformed(String),
-    /// A frame outside of what Blender has.
+    /// A frame number out of range.
+    #[error(
+        "`{0}` is outside of the frames that Blender supports, {min} to {max}",
+        min = FrameNumber::MIN,
+        max = FrameNumber::MAX
+    )]
     OutOfRange(String),
-    /// A range whose end lies before its beginning.
+    /// A range whose end comes before its beginning.
+    #[error("`{0}` ends before it begins")]
     Backwards(String),
 }
-
-impl fmt::Display for FrameSetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(term) => write!(
-                f,
-                "`{term}` is not a frame (7), a range (1-10) or a range with a step (1-99x2); \
-                 separate them with commas"
-            ),
-            Self::OutOfRange(term) => write!(
-                f,
-                "`{term}` is outside of the frames Blender has, {} to {}",
-                FrameNumber::MIN,
-                FrameNumber::MAX
-            ),
-            Self::Backwards(term) => write!(f, "`{term}` ends before it begins"),
-        }
-    }
-}
-
-impl Error for FrameSetError {}
 
 impl FromStr for FrameSet {
     type Err = FrameSetError;
@@ -202,8 +190,8 @@ impl FromStr for FrameSet {
         for term in text.split(',') {
             let (first, last, step) = parse_term(term.trim())?;
             frames.extend((first.0..=last.0).step_by(step).map(FrameNumber));
-            // Keeps memory bounded by the number of frames Blender has, however
-            // often a term is repeated.
+            // Bounds memory by the number of frames that Blender supports, however often a term
+            // is repeated.
             if frames.len() > 2 * FrameNumber::MAX as usize {
                 frames.sort_unstable();
                 frames.dedup();
@@ -213,13 +201,14 @@ impl FromStr for FrameSet {
     }
 }
 
+/// Parses `a`, `a-b` or `a-bxn` into the first frame, the last frame and the step.
 fn parse_term(term: &str) -> Result<(FrameNumber, FrameNumber, usize), FrameSetError> {
     let malformed = || FrameSetError::Malformed(term.to_owned());
     let (range, step) = match term.split_once('x') {
         None => (term, 1),
         Some((range, step)) => (range, parse_step(step).ok_or_else(malformed)?),
     };
-    // A minus at the very beginning is a sign; the next one separates.
+    // A minus at the very beginning is a sign. The next one is the separator.
     let separator = range.char_indices().skip(1).find(|&(_, c)| c == '-').map(|(at, _)| at);
     let (first, last) = match separator {
         Some(at) => (range.get(..at), range.get(at + 1..)),
@@ -242,8 +231,8 @@ fn parse_step(text: &str) -> Option<usize> {
     text.parse().ok().filter(|&step| digits && step > 0)
 }
 
-/// An integer as people write it: no `+`; numbers too large for `i64` saturate,
-/// so that they are refused as out of range and not as malformed.
+/// Parses an integer without a plus sign. A number too large for `i64` saturates, so that it
+/// counts as out of range and not as malformed.
 fn parse_integer(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
@@ -265,9 +254,10 @@ impl FromStr for FrameNumber {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
-    fn the_order_in_which_frames_are_written_is_known() {
+    fn terms_in_ascending_order_are_recognised() {
         for ascending in ["", "7", "1,2", "1-10,5-20,20-40x2", "-3,-1-4"] {
             assert!(is_ascending(ascending), "{ascending}");
         }
@@ -275,7 +265,6 @@ mod tests {
             assert!(!is_ascending(not), "{not}");
         }
     }
-    use proptest::prelude::*;
 
     fn numbers(text: &str) -> Vec<i32> {
         text.parse::<FrameSet>().unwrap().iter().map(FrameNumber::get).collect()
@@ -303,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn bad_frame_sets_are_refused_with_the_term_at_fault() {
+    fn errors_name_the_invalid_term() {
         let malformed = |t: &str| FrameSetError::Malformed(t.to_owned());
         let table = [
             ("", malformed("")),

@@ -1,25 +1,25 @@
-//! Which frames of the animation are this container's: array index → frame set.
+//! The frames that one container of an array job renders: array index → frame set.
 
-use std::error::Error;
-use std::fmt;
 use std::str::FromStr;
+
+use thiserror::Error;
 
 use crate::request::value::{ValueError, whole_number};
 use crate::request::{ArrayPosition, FrameNumber, FrameRange, FrameSet};
 
-/// The keyword that stands for what the scene file itself says.
+/// The keyword for the value in the scene file.
 const SCENE: &str = "scene";
 
-/// How many children an array job has at most; at least it has 2 ("Array jobs" in the AWS
-/// Batch user guide).
+/// The most children that an array job can have. The fewest are 2 ("Array jobs" in the AWS Batch
+/// user guide).
 pub const LARGEST_ARRAY: u32 = 10_000;
 
-/// How many frames one container renders: 1 and up.
+/// The number of frames that one container renders, 1 or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FramesPerJob(u32);
 
 impl FramesPerJob {
-    /// One, the fewest.
+    /// One frame, the minimum.
     pub const ONE: Self = Self(1);
 
     /// The number.
@@ -27,12 +27,12 @@ impl FramesPerJob {
         self.0
     }
 
-    /// The fewest with which one array is large enough for so many frames.
+    /// The smallest number with which one array job covers `frames` frames.
     pub fn fitting(frames: u32) -> Self {
         Self(frames.div_ceil(LARGEST_ARRAY).max(1))
     }
 
-    /// How many jobs render so many frames.
+    /// The number of jobs that render `frames` frames.
     pub fn jobs(self, frames: u32) -> u32 {
         frames.div_ceil(self.0)
     }
@@ -46,17 +46,17 @@ impl FromStr for FramesPerJob {
     }
 }
 
-/// Where the animation begins: with which frame array index 0 starts.
+/// The first frame of the animation, with which array index 0 starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstFrame {
-    /// With this one.
+    /// This frame.
     Number(FrameNumber),
-    /// With the scene's own first frame.
+    /// The scene's own first frame.
     Scene,
 }
 
 impl FirstFrame {
-    /// Where the reference script begins.
+    /// Frame 1, as in the reference script.
     pub const DEFAULT: Self = Self::Number(FrameNumber::ONE);
 }
 
@@ -78,17 +78,18 @@ impl FromStr for FirstFrame {
     }
 }
 
-/// How many frames the animation has.
+/// The number of frames in the animation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TotalFrames {
-    /// This many, 1 and up.
+    /// This many, 1 or more.
     Count(u32),
-    /// As many as the scene's own range has.
+    /// As many as in the scene's own range.
     Scene,
 }
 
 impl TotalFrames {
-    /// The number of frames, given the scene's own range.
+    /// The number of frames, given the scene's own range; `None` if that range is needed and
+    /// `scene` is `None`.
     pub fn count(self, scene: Option<FrameRange>) -> Option<i64> {
         match self {
             Self::Count(count) => Some(i64::from(count)),
@@ -110,37 +111,37 @@ impl FromStr for TotalFrames {
     }
 }
 
-/// The frames a container was asked to render. [`FrameSelection::resolve`] turns
-/// it into frames as soon as the scene's own range is known, if it is needed.
+/// The frames that a container must render. Some selections depend on the scene's own range, so
+/// [`FrameSelection::resolve`] turns them into frames once that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FrameSelection {
-    /// These and no others.
+    /// Exactly these frames.
     Exactly(FrameSet),
     /// Array index i renders the i-th `per_job` frames of this set.
     PartOf {
         /// The frames of all children together.
         frames: FrameSet,
-        /// How many of them a child takes.
+        /// How many of them one child renders.
         per_job: FramesPerJob,
-        /// Which child this is.
+        /// The position of this child.
         array: ArrayPosition,
     },
-    /// Array index i renders frames `first + i*per_job ..= first + i*per_job + per_job - 1`;
-    /// without an index, those of index 0.
+    /// Array index i renders frames `first + i*per_job ..= first + i*per_job + per_job - 1`.
+    /// Without an index, the container renders the frames of index 0.
     Slice {
-        /// How many frames a child takes.
+        /// How many frames one child renders.
         per_job: FramesPerJob,
-        /// Which child this is, if there is an array.
+        /// The position of this child, in an array job.
         array: Option<ArrayPosition>,
-        /// Where index 0 begins.
+        /// The first frame of index 0.
         first: FirstFrame,
-        /// Where the animation ends; `None` does not clamp.
+        /// The length of the animation, past which frames are left out; `None` for no limit.
         total: Option<TotalFrames>,
     },
 }
 
 impl FrameSelection {
-    /// Whether the scene's own range must be known to resolve this.
+    /// Whether [`FrameSelection::resolve`] needs the scene's own range.
     pub fn needs_scene_range(&self) -> bool {
         match self {
             Self::Exactly(_) | Self::PartOf { .. } => false,
@@ -150,11 +151,12 @@ impl FrameSelection {
         }
     }
 
-    /// The frames to render; empty for a child that lies wholly past the end.
+    /// The frames to render; empty for a child past the end of the animation.
     ///
     /// # Errors
-    /// If a frame would lie outside of what Blender has, or if the scene's range is
-    /// needed (see [`FrameSelection::needs_scene_range`]) and `scene` is `None`.
+    /// - [`SelectionError::OutOfRange`], if a frame number is out of Blender's range.
+    /// - [`SelectionError::SceneRangeUnknown`], if the scene's range is needed (see
+    ///   [`FrameSelection::needs_scene_range`]) and `scene` is `None`.
     pub fn resolve(&self, scene: Option<FrameRange>) -> Result<FrameSet, SelectionError> {
         match self {
             Self::Exactly(frames) => Ok(frames.clone()),
@@ -183,6 +185,7 @@ impl FrameSelection {
     }
 }
 
+/// The frames from `first` to `last`, including both.
 fn bounds(first: i64, last: i64) -> Result<FrameSet, SelectionError> {
     if last < first {
         return Ok(FrameSet::default());
@@ -193,50 +196,37 @@ fn bounds(first: i64, last: i64) -> Result<FrameSet, SelectionError> {
     }
 }
 
-/// Why a selection gives no frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a selection cannot be resolved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum SelectionError {
-    /// The slice reaches past what Blender can count.
+    /// The selection contains frame numbers that Blender does not support.
+    #[error(
+        "frames {first} to {last} were requested, but Blender's last frame is {max}; lower \
+         --frames-per-job (F_PER_JOB) or the array size, or set --total-frames (TOTAL_FRAMES) to \
+         the number of frames in the animation",
+        max = FrameNumber::MAX
+    )]
     OutOfRange {
-        /// The slice's first frame.
+        /// The first frame of the selection.
         first: i64,
-        /// The slice's last frame.
+        /// The last frame of the selection.
         last: i64,
     },
-    /// The scene ends before the first frame that was asked for.
+    /// The scene ends before the first frame that was requested.
+    #[error(
+        "frames from {first} on were requested, but the scene's last frame is {last}; set \
+         --total-frames (TOTAL_FRAMES) to the number of frames"
+    )]
     PastTheEnd {
-        /// The first frame.
+        /// The first frame that was requested.
         first: FrameNumber,
-        /// The scene's last one.
+        /// The scene's last frame.
         last: FrameNumber,
     },
-    /// `scene` was asked for, and the scene's range could not be had.
+    /// The selection depends on the scene's own range, which is not known.
+    #[error("the scene's own frame range is needed and not known")]
     SceneRangeUnknown,
 }
-
-impl fmt::Display for SelectionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::OutOfRange { first, last } => write!(
-                f,
-                "frames {first} to {last} are asked for, but Blender's last frame is {}; lower \
-                 --frames-per-job (F_PER_JOB) or the array size, or say with --total-frames \
-                 (TOTAL_FRAMES) where the animation ends",
-                FrameNumber::MAX
-            ),
-            Self::PastTheEnd { first, last } => write!(
-                f,
-                "frames from {first} on are asked for, but the scene's last frame is {last}; say \
-                 with --total-frames (TOTAL_FRAMES) how many there are"
-            ),
-            Self::SceneRangeUnknown => {
-                f.write_str("the scene's own frame range is needed and not known")
-            }
-        }
-    }
-}
-
-impl Error for SelectionError {}
 
 #[cfg(test)]
 mod tests {
@@ -262,15 +252,15 @@ mod tests {
     #[test]
     fn a_child_renders_its_slice() {
         let table = [
-            // As the reference script: frames 1..=F without an index, else index*F+1 ...
+            // As in the reference script: frames 1..=F without an index, else from index*F+1 on.
             (slice(10, None, 1, None), "1-10"),
             (slice(10, Some(0), 1, None), "1-10"),
             (slice(10, Some(3), 1, None), "31-40"),
             (slice(1, Some(9999), 1, None), "10000"),
-            // Shifted by the first frame.
+            // The first frame shifts the slice.
             (slice(5, Some(0), -5, None), "-5--1"),
             (slice(5, Some(1), 0, None), "5-9"),
-            // Clamped by the total; wholly past the end: nothing.
+            // The total shortens the slice, or leaves nothing past the end.
             (slice(10, Some(1), 1, Some(15)), "11-15"),
             (slice(10, Some(2), 1, Some(15)), ""),
             (slice(10, Some(0), -5, Some(3)), "-5--3"),
@@ -283,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn the_scene_says_where_it_begins_and_ends() {
+    fn the_scenes_own_range_is_used_if_requested() {
         let selection = FrameSelection::Slice {
             per_job: FramesPerJob(10),
             array: Some(ArrayPosition { index: 1, size: None }),
@@ -297,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn a_part_of_a_set_is_counted_in_its_own_frames() {
+    fn a_child_renders_its_part_of_a_frame_set() {
         let part = |index| FrameSelection::PartOf {
             frames: "1-9x2,100".parse().unwrap(),
             per_job: FramesPerJob(4),

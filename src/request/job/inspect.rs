@@ -1,16 +1,16 @@
-//! A request to look at a scene file.
+//! A request to `inspect` a scene file.
 
 use crate::request::{BlenderVersion, FramesPerJob, Location};
 
-/// Everything that was asked of `inspect`.
+/// A validated `inspect` request.
 #[derive(Clone, Debug)]
 pub struct InspectJob {
     /// The scene file.
     pub scene: Location,
-    /// For how many frames a job the array size is told.
+    /// The number of frames per job that the array size is computed for.
     pub frames_per_job: Option<FramesPerJob>,
-    /// The Blender that is to render the scene, if that is known.
+    /// The version of Blender that is to render the scene, if it is known.
     pub renderer: Option<BlenderVersion>,
-    /// Whether the answer is for programs.
+    /// Whether the output is JSON.
     pub json: bool,
 }

@@ -1,24 +1,24 @@
-//! Whether an attempt tells its numbers to CloudWatch, and what they are grouped by.
+//! Settings of the metrics that an attempt reports to CloudWatch.
 
 use std::str::FromStr;
 
 use crate::request::ValueError;
 
-/// Numbers that are told.
+/// The dimensions of reported metrics.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metrics {
-    /// The job queue of AWS Batch.
+    /// The AWS Batch job queue.
     pub job_queue: Option<String>,
-    /// The job definition of AWS Batch.
+    /// The AWS Batch job definition.
     pub job_definition: Option<String>,
 }
 
-/// How numbers are told.
+/// The format of metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetricsFormat {
-    /// As a line in CloudWatch's Embedded Metric Format.
+    /// A line in CloudWatch's Embedded Metric Format.
     Emf,
-    /// Not at all.
+    /// No metrics.
     Off,
 }
 

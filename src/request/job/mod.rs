@@ -13,6 +13,6 @@ pub use render::{CyclesDevice, Engine, RenderJob};
 pub use stitch::{SequenceSelection, StitchJob};
 pub use submit::{
     Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,
-    SubmitJob, Then,
+    SubmitJob, SubmitMode,
 };
 pub use video::{Codec, Crf, FrameRate, OutputName, Preset, VideoSettings};

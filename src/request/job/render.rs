@@ -1,42 +1,41 @@
-//! A request to render.
+//! A request to `render` frames.
 
 use std::str::FromStr;
 
 use crate::request::value::ValueError;
-
 use crate::request::{AllowMissing, ByteSize, Denoise, FrameSelection, Location, StartJitter};
 
-/// Everything that was asked of `render`.
+/// A validated `render` request.
 #[derive(Clone, Debug)]
 pub struct RenderJob {
     /// The scene file.
     pub scene: Location,
-    /// The frames go to `frames/` below it, the report to `reports/`.
+    /// The location for the frames, in `frames/`, and for the report, in `reports/`.
     pub output: Location,
-    /// Which frames.
+    /// The frames to render.
     pub frames: FrameSelection,
-    /// Which render engine.
+    /// The engine to render with.
     pub engine: Engine,
-    /// On what Cycles renders; `None` leaves it to the scene.
+    /// The device that Cycles renders on; `None` for the scene's own setting.
     pub cycles_device: Option<CyclesDevice>,
     /// Whether pictures are denoised.
     pub denoise: Denoise,
-    /// What the scene needs and the picture may do without, where this Blender lacks it.
+    /// The features that this Blender may lack although the scene needs them.
     pub allow_missing: AllowMissing,
-    /// Whether Python inside of the scene file may run by itself.
+    /// Whether Python scripts in the scene file run automatically.
     pub enable_autoexec: bool,
-    /// How much may lie in scratch that is saved and not stored; above it Blender waits.
+    /// The size of saved but not yet stored frames in scratch above which Blender is paused.
     pub max_backlog: ByteSize,
-    /// Whether frames that are there already, made from the same, are left as they are.
+    /// Whether stored frames that were made from the same inputs are kept.
     pub resume: bool,
-    /// How long to wait at most before the first request to storage.
+    /// The longest random delay before the first request to storage.
     pub start_jitter: StartJitter,
 }
 
 #[cfg(test)]
 #[expect(clippy::missing_panics_doc, reason = "for tests")]
 impl RenderJob {
-    /// Frames 1 to 3 of `/in/a.blend` to `/out`, with every setting as by default.
+    /// Frames 1 to 3 of `/in/a.blend` to `/out`, with the default settings.
     pub fn example() -> Self {
         Self {
             scene: Location::Local("/in/a.blend".into()),
@@ -54,14 +53,13 @@ impl RenderJob {
     }
 }
 
-/// The render engine.
+/// The engine to render with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Engine {
-    /// By the name Blender knows it under: `CYCLES`, `BLENDER_EEVEE_NEXT`, ….
-    /// Which names there are depends on Blender's version and its add-ons, so
-    /// Blender itself is the judge.
+    /// The engine that Blender knows by this name: `CYCLES`, `BLENDER_EEVEE_NEXT`, …. The names
+    /// depend on Blender's version and add-ons, so Blender itself validates them.
     Named(String),
-    /// The one the scene file is set to.
+    /// The engine that the scene is set to.
     Scene,
 }
 
@@ -87,13 +85,13 @@ impl FromStr for Engine {
     }
 }
 
-/// What Cycles computes on, as Blender's `--cycles-device` takes it: `CUDA`,
+/// The device that Cycles renders on, in the syntax of Blender's `--cycles-device`: `CUDA`,
 /// `OPTIX+CPU`, ….
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CyclesDevice(String);
 
 impl CyclesDevice {
-    /// The device as Blender takes it.
+    /// The device in Blender's syntax.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -103,7 +101,7 @@ impl FromStr for CyclesDevice {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // The list is that of intern/cycles/blender/addon/engine.py.
+        // Source: intern/cycles/blender/addon/engine.py in Blender.
         let known = ["CPU", "CUDA", "OPTIX", "HIP", "ONEAPI", "METAL"];
         let device = text.strip_suffix("+CPU").unwrap_or(text);
         if known.contains(&device) && text != "CPU+CPU" {
@@ -111,7 +109,7 @@ impl FromStr for CyclesDevice {
         } else {
             Err(ValueError::new(
                 text,
-                "CPU, CUDA, OPTIX, HIP, ONEAPI or METAL, with +CPU behind it to use both",
+                "CPU, CUDA, OPTIX, HIP, ONEAPI or METAL, with +CPU appended to use both",
             ))
         }
     }
@@ -122,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn engines_are_names() {
+    fn engines_are_identifiers() {
         assert_eq!("CYCLES".parse(), Ok(Engine::Named("CYCLES".into())));
         assert_eq!("scene".parse(), Ok(Engine::Scene));
         for bad in ["", "-a", "a b", "CYCLES;rm", "7"] {
@@ -131,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn devices_are_those_of_cycles() {
+    fn only_devices_of_cycles_are_accepted() {
         for good in ["CPU", "CUDA", "OPTIX+CPU"] {
             assert_eq!(good.parse::<CyclesDevice>().unwrap().as_str(), good);
         }

@@ -1,37 +1,37 @@
-//! A request to stitch.
+//! A request to `stitch` frames to a video.
 
 use crate::request::{ByteSize, FirstFrame, FrameSet, Location, TotalFrames, VideoSettings};
 
-/// Everything that was asked of `stitch`.
+/// A validated `stitch` request.
 #[derive(Clone, Debug)]
 pub struct StitchJob {
-    /// The frames lie in `frames/` below it, the reports of `render` in `reports/`.
+    /// The location with the frames in `frames/` and the reports of `render` in `reports/`.
     pub input: Location,
-    /// The video goes here, its report to `reports/` below it.
+    /// The location for the video, and for its report in `reports/`.
     pub output: Location,
-    /// Which frames must be there.
+    /// The frames that the video is made of. All of them must exist.
     pub frames: SequenceSelection,
-    /// Whether a frame that is missing or damaged is bridged by holding the one
-    /// before it, instead of stopping the job.
+    /// Whether the previous frame is held in place of one that is missing or damaged. Otherwise
+    /// the job fails.
     pub allow_gaps: bool,
-    /// How much of the frames is fetched ahead of the one that FFmpeg is given. That one is
-    /// not counted, and a next one is fetched however large it is: 0 means that one alone.
+    /// The size of frames to fetch ahead of the current one, which is not counted. The next frame
+    /// is always fetched, whatever its size: 0 means that frame alone.
     pub max_prefetch: ByteSize,
-    /// How the frames become a video.
+    /// The settings of the video.
     pub video: VideoSettings,
 }
 
-/// The frames a video is made of.
+/// The frames that a video is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SequenceSelection {
-    /// These and no others.
+    /// Exactly these frames.
     Exactly(FrameSet),
     /// Consecutive frames.
     Range {
-        /// The first one; `None` is the first frame that is there, or 1 where
-        /// `total` says how many there must be.
+        /// The first frame. `None` stands for the first that exists, or for frame 1 if `total` is
+        /// given.
         first: Option<FirstFrame>,
-        /// How many there must be; `None` goes up to the last that is there.
+        /// The number of frames. `None` stands for all up to the last that exists.
         total: Option<TotalFrames>,
     },
 }

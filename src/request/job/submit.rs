@@ -1,4 +1,4 @@
-//! A request to submit jobs to AWS Batch, or to see how they are.
+//! Requests to `submit` jobs to AWS Batch, and for their `status`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,55 +11,56 @@ use crate::request::{
     SelectionError, TotalFrames, ValueError,
 };
 
-/// Everything that was asked of `submit`.
+/// A validated `submit` request.
 #[derive(Clone, Debug)]
 pub struct SubmitJob {
     /// The scene file.
     pub scene: Location,
-    /// Where frames and video go.
+    /// The location for frames and video.
     pub output: Location,
-    /// The Blender of the image, if that is known: the scene must not be of a newer one.
+    /// The version of Blender in the image, if it is known. A newer one must not have saved the
+    /// scene.
     pub renderer: Option<BlenderVersion>,
-    /// The frames of all children together.
+    /// The frames that all children render together.
     pub frames: Animation,
-    /// How many of them a child renders.
+    /// How many frames one child renders.
     pub frames_per_job: FramesPerJob,
-    /// Whether a child may render more of them, where there would be too many children.
+    /// Whether a child may render more frames, if there would be too many children otherwise.
     pub auto: bool,
-    /// What the jobs are called.
+    /// The name of the jobs.
     pub name: JobName,
     /// The job queue.
     pub queue: String,
-    /// The share of a queue with a scheduling policy.
+    /// The share identifier, for a queue with a scheduling policy.
     pub share_identifier: Option<String>,
     /// The job that renders.
     pub render: JobTemplate,
-    /// The job that makes the video, if there is to be one.
+    /// The job that makes the video, if one is wanted.
     pub stitch: Option<JobTemplate>,
-    /// Tags of both.
+    /// The tags of both jobs.
     pub tags: BTreeMap<String, String>,
-    /// What is to be done with them.
-    pub then: Then,
-    /// Whether the answer is for programs.
+    /// What to do with the jobs.
+    pub mode: SubmitMode,
+    /// Whether the output is JSON.
     pub json: bool,
 }
 
-/// The frames of an animation.
+/// The frames of an animation, as requested. Some depend on the scene's own range.
 #[derive(Clone, Debug)]
 pub enum Animation {
-    /// These.
+    /// Exactly these frames.
     Exactly(NamedFrames),
-    /// Consecutive ones.
+    /// Consecutive frames.
     Range {
-        /// The first one; by default 1 where a number of frames is given, else the scene's.
+        /// The first frame. The default is 1 if `total` is a number, or else the scene's own.
         first: Option<FirstFrame>,
-        /// How many; by default up to the scene's last one.
+        /// The number of frames. The default is all up to the scene's last frame.
         total: Option<TotalFrames>,
     },
 }
 
 impl Animation {
-    /// Whether the scene's own range must be known to resolve this.
+    /// Whether [`Animation::resolve`] needs the scene's own range.
     pub fn needs_scene_range(&self) -> bool {
         match self {
             Self::Exactly(_) => false,
@@ -69,11 +70,13 @@ impl Animation {
         }
     }
 
-    /// The frames.
+    /// The frames, given the scene's own range.
     ///
     /// # Errors
-    /// If there are none, if Blender has no such, or if the scene's range is needed (see
-    /// [`Animation::needs_scene_range`]) and `scene` is `None`.
+    /// - [`SelectionError::PastTheEnd`], if there are no frames.
+    /// - [`SelectionError::OutOfRange`], if a frame number is out of Blender's range.
+    /// - [`SelectionError::SceneRangeUnknown`], if the scene's range is needed (see
+    ///   [`Animation::needs_scene_range`]) and `scene` is `None`.
     pub fn resolve(&self, scene: Option<FrameRange>) -> Result<AnimationFrames, SelectionError> {
         let (first, total) = match self {
             Self::Exactly(frames) => return Ok(AnimationFrames::Exactly(frames.clone())),
@@ -99,68 +102,68 @@ impl Animation {
     }
 }
 
-/// Frames that were named one by one.
+/// Frames that were given as a frame set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedFrames {
-    /// All of them.
+    /// The frames.
     pub frames: FrameSet,
-    /// As they were written: `1-10000x2` is short, and a list of them is more than Batch
-    /// takes.
+    /// The text of the set, as the user wrote it: `1-10000x2` is short, but the same frames as a
+    /// list are longer than Batch accepts.
     pub text: String,
 }
 
-/// The frames of an animation, none of which is left to the scene to tell.
+/// The frames of an animation, resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnimationFrames {
-    /// These.
+    /// Exactly these frames.
     Exactly(NamedFrames),
-    /// Consecutive ones.
+    /// Consecutive frames.
     Range(FrameRange),
 }
 
 impl AnimationFrames {
-    /// How many there are.
+    /// The number of frames.
     pub fn count(&self) -> u32 {
         match self {
-            // No set has more numbers than Blender has.
+            // Never saturates: Blender supports fewer frames.
             Self::Exactly(named) => u32::try_from(named.frames.len()).unwrap_or(u32::MAX),
             Self::Range(range) => range.len(),
         }
     }
 }
 
-/// What of a job is not the same for all of them.
+/// The settings in which the jobs of a request differ.
 #[derive(Clone, Debug)]
 pub struct JobTemplate {
     /// The job definition.
     pub definition: String,
-    /// What its container is given in its environment.
+    /// The environment variables of the container.
     pub variables: BTreeMap<String, String>,
-    /// How many processors, if not as many as the definition says.
+    /// The number of vCPUs; `None` for that of the definition.
     pub vcpus: Option<u32>,
-    /// How much memory in MiB, if not as much as the definition says.
+    /// The memory in MiB; `None` for that of the definition.
     pub memory: Option<u32>,
 }
 
-/// What `submit` does with what it has put together.
+/// What `submit` does with the jobs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// Shows it, and submits nothing.
-    Show,
-    /// Submits it.
+pub enum SubmitMode {
+    /// Prints the requests, and submits nothing.
+    DryRun,
+    /// Submits the jobs.
     Submit,
-    /// Submits it, and follows it to its end.
-    Wait(PollInterval),
+    /// Submits the jobs, and waits until the last one has ended.
+    SubmitAndWait(PollInterval),
 }
 
-/// Everything that was asked of `status`.
+/// A validated `status` request.
 #[derive(Clone, Debug)]
 pub struct StatusJob {
-    /// The job; of the pipeline the last one, which depends on the others.
+    /// The job. The jobs that it depends on are shown as well.
     pub job: JobId,
-    /// Whether, and how often, it is asked for until the job has ended.
+    /// How often to look until the job has ended; `None` to look once.
     pub wait: Option<PollInterval>,
-    /// Whether the answer is for programs.
+    /// Whether the output is JSON.
     pub json: bool,
 }
 
@@ -173,7 +176,7 @@ pub struct JobName(String);
 impl JobName {
     const LONGEST: usize = 128;
 
-    /// The name of a scene file, as far as a job can have it.
+    /// The file name of a scene without its extension. Characters that Batch refuses are replaced.
     pub fn of_scene(scene: &Location) -> Self {
         let path = scene.to_string();
         let file = path.rsplit('/').next().unwrap_or_default();
@@ -181,12 +184,12 @@ impl JobName {
         let plain = |c: char| if allowed(c) { c } else { '-' };
         let name: String = stem.chars().map(plain).collect();
         let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-        // All of it is ASCII by now.
+        // The name is ASCII by now, so every index is a character boundary.
         let name = name.get(..Self::LONGEST).unwrap_or(name);
         Self(if name.is_empty() { "render".to_owned() } else { name.to_owned() })
     }
 
-    /// The name of a job that goes with this one.
+    /// This name with a suffix, shortened if necessary.
     #[must_use]
     pub fn with_suffix(&self, suffix: &str) -> Self {
         let room = Self::LONGEST.saturating_sub(suffix.len());
@@ -214,17 +217,17 @@ impl FromStr for JobName {
         }
         Err(ValueError::new(
             text,
-            "up to 128 letters, digits, `-` and `_`, of which the first is a letter or digit",
+            "up to 128 letters, digits, `-` and `_`, beginning with a letter or digit",
         ))
     }
 }
 
-/// What Batch knows a job by: `ID`, or `ID:INDEX` for the child of an array.
+/// The id of a job in AWS Batch: `ID`, or `ID:INDEX` for a child of an array job.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JobId(String);
 
 impl JobId {
-    /// Which child of an array it is.
+    /// The index of a child of an array job.
     pub fn array_index(&self) -> Option<u32> {
         self.0.split_once(':').and_then(|(_, index)| index.parse().ok())
     }
@@ -248,7 +251,7 @@ impl FromStr for JobId {
     }
 }
 
-/// How long to wait before a job is looked up again.
+/// The time between two look-ups of a job, 1 second to 1 hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollInterval(Duration);
 
@@ -262,7 +265,7 @@ impl PollInterval {
     }
 }
 
-/// Batch is asked as often as its own console does it.
+/// 10 seconds, as in the console of AWS Batch.
 impl Default for PollInterval {
     fn default() -> Self {
         Self(Duration::from_secs(10))
@@ -285,7 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_said_of_the_frames_is_the_scenes() {
+    fn defaults_of_an_animation_come_from_the_scene() {
         let number = |number| FrameNumber::new(number).unwrap();
         let range = |first, last| FrameRange { first: number(first), last: number(last) };
         let from = |first| Some(FirstFrame::Number(number(first)));
@@ -314,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_is_called_after_its_scene() {
+    fn a_job_is_named_after_its_scene() {
         for (scene, name) in [
             ("s3://bucket/scenes/pottery.blend", "pottery"),
             ("/work/Mein Ofen (2).blend", "Mein-Ofen--2-"),
@@ -332,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_ids_are_those_of_batch() {
+    fn names_and_ids_follow_the_rules_of_batch() {
         for good in ["a", "Job_1-b", &"x".repeat(128)] {
             assert!(good.parse::<JobName>().is_ok(), "{good}");
         }
@@ -350,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn jobs_are_looked_up_again_within_reason() {
+    fn poll_intervals_are_parsed_within_limits() {
         for (text, seconds) in [("1s", 1), ("30", 30), ("1h", 3600)] {
             let interval: PollInterval = text.parse().unwrap();
             assert_eq!(interval.get(), Duration::from_secs(seconds));

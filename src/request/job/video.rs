@@ -1,39 +1,39 @@
-//! What the video is to be: codec, quality, frame rate, name.
+//! The settings of a video: codec, quality, frame rate, file name.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::request::value::{ValueError, whole_number};
 
-/// How the frames become a video.
+/// The settings of a video.
 #[derive(Clone, Debug)]
 pub struct VideoSettings {
-    /// The codec and with it the encoder.
+    /// The codec, which determines the encoder.
     pub codec: Codec,
-    /// Constant rate factor; `None` is the encoder's own default.
+    /// The constant rate factor; `None` for the encoder's default.
     pub crf: Option<Crf>,
-    /// Speed against size; `None` is the encoder's own default, medium.
+    /// The encoder's trade-off between speed and size; `None` for its default, medium.
     pub preset: Option<Preset>,
-    /// `None`: the scene's own, from the reports of `render`.
+    /// The frame rate; `None` for the scene's own, from the reports of `render`.
     pub fps: Option<FrameRate>,
-    /// The name of the video below the output location.
+    /// The file name of the video, below the output location.
     pub name: OutputName,
 }
 
-/// The codecs that can be asked for.
+/// A video codec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Codec {
-    /// H.264 High, 8 bit 4:2:0: plays everywhere.
+    /// H.264 High, 8-bit 4:2:0. Plays everywhere.
     #[default]
     H264,
-    /// H.265 Main, 8 bit 4:2:0: about half the size, plays on most.
+    /// H.265 Main, 8-bit 4:2:0. About half the size; most players support it.
     H265,
-    /// Apple `ProRes` 422 HQ, 10 bit: for editing.
+    /// Apple `ProRes` 422 HQ, 10-bit. For editing.
     ProRes,
 }
 
 impl Codec {
-    /// The containers (file name extensions) that hold this codec and play.
+    /// The file name extensions of the containers that players support with this codec.
     fn containers(self) -> &'static [&'static str] {
         match self {
             Self::H264 | Self::H265 => &["mp4", "mov", "mkv"],
@@ -41,7 +41,7 @@ impl Codec {
         }
     }
 
-    /// Whether [`Crf`] and [`Preset`] mean anything to its encoder.
+    /// Whether its encoder takes a [`Crf`] and a [`Preset`].
     pub fn has_rate_factor(self) -> bool {
         match self {
             Self::H264 | Self::H265 => true,
@@ -73,7 +73,7 @@ impl FromStr for Codec {
     }
 }
 
-/// Constant rate factor of x264 and x265: 0 (lossless) to 51 (worst).
+/// The constant rate factor of x264 and x265, from 0 (lossless) to 51 (worst).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crf(u32);
 
@@ -127,8 +127,8 @@ impl FromStr for Preset {
     }
 }
 
-/// Frames a second, as a fraction in lowest terms; a thousandth to 1000. What is beyond, no
-/// container can hold.
+/// A frame rate in frames per second, as a fraction in lowest terms. It lies between 1/1000 and
+/// 1000, which is what containers can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrameRate {
     numerator: u32,
@@ -136,13 +136,13 @@ pub struct FrameRate {
 }
 
 impl FrameRate {
-    /// What FFmpeg takes numbered images for, where nobody knows better.
+    /// FFmpeg's default for numbered images: 25 frames per second.
     pub const FALLBACK: Self = Self { numerator: 25, denominator: 1 };
 
-    /// The fraction `numerator/denominator`, if it is a usable frame rate.
+    /// The fraction `numerator/denominator`; `None` if it is out of range.
     pub fn new(numerator: u64, denominator: u64) -> Option<Self> {
-        let most = |one: u64, other: u64| one <= other.saturating_mul(1000);
-        if denominator == 0 || !most(numerator, denominator) || !most(denominator, numerator) {
+        let within = |one: u64, other: u64| one <= other.saturating_mul(1000);
+        if denominator == 0 || !within(numerator, denominator) || !within(denominator, numerator) {
             return None;
         }
         let divisor = gcd(numerator, denominator);
@@ -152,14 +152,14 @@ impl FrameRate {
         })
     }
 
-    /// The rate of a scene that is set to `fps` frames in `fps_base` seconds, as
-    /// Blender keeps it: `fps_base` is a 32-bit float, 1.001 for NTSC rates.
+    /// The rate of a scene with `fps` frames in `fps_base` seconds; `None` if it is out of range.
+    /// Blender stores `fps_base` as a 32-bit float, which is 1.001 for NTSC rates.
     pub fn from_scene(fps: u32, fps_base: f64) -> Option<Self> {
         const MICRO: f64 = 1e6;
         if !(fps_base > 0.0 && fps_base < 1e6) {
             return None;
         }
-        // Six decimals are what the float can hold: 1.001 arrives as 1.00100004673.
+        // The float is exact to six decimals: 1.001 arrives as 1.00100004673.
         let digits = (fps_base * MICRO).round();
         #[expect(
             clippy::cast_possible_truncation,
@@ -185,7 +185,7 @@ fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
 
-/// As FFmpeg takes it: `24` or `24000/1001`.
+/// Prints the rate in FFmpeg's syntax: `24` or `24000/1001`.
 impl fmt::Display for FrameRate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.denominator {
@@ -198,23 +198,28 @@ impl fmt::Display for FrameRate {
 impl FromStr for FrameRate {
     type Err = ValueError;
 
-    /// `24`, `23.976` (taken as the NTSC rate it stands for) or `30000/1001`.
+    /// Parses `24`, `30000/1001` or `23.976`, which stands for the NTSC rate 24000/1001.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let rate = match text.split_once('/') {
             Some((n, d)) => digits(n).zip(digits(d)).and_then(|(n, d)| Self::new(n, d)),
             None => parse_decimal(text),
         };
         rate.ok_or_else(|| {
-            ValueError::new(text, "frames a second such as 24, 23.976 or 30000/1001, 0.001 to 1000")
+            ValueError::new(
+                text,
+                "frames per second such as 24, 23.976 or 30000/1001, from 0.001 to 1000",
+            )
         })
     }
 }
 
+/// Parses 1 to 12 plain digits.
 fn digits(text: &str) -> Option<u64> {
     let plain = (1..=12).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
     if plain { text.parse().ok() } else { None }
 }
 
+/// Parses `24` or `23.976`.
 fn parse_decimal(text: &str) -> Option<FrameRate> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let whole = digits(whole)?;
@@ -224,7 +229,7 @@ fn parse_decimal(text: &str) -> Option<FrameRate> {
     let places = u32::try_from(fraction.len()).ok().filter(|&n| n <= 6)?;
     let scale = 10u64.pow(places);
     let numerator = whole.checked_mul(scale)?.checked_add(digits(fraction)?)?;
-    // 23.976 and its like are how people write n*1000/1001, rounded or cut.
+    // Numbers such as 23.976 stand for n*1000/1001, rounded or truncated.
     let ntsc = (whole + 1).checked_mul(1000)?;
     let difference = (numerator.checked_mul(1001)?).abs_diff(ntsc.checked_mul(scale)?);
     if places >= 2 && difference < 1001 {
@@ -238,18 +243,17 @@ fn parse_decimal(text: &str) -> Option<FrameRate> {
 pub struct OutputName(String);
 
 impl OutputName {
-    /// `output.mp4`, as the reference script; `output.mov` where mp4 cannot hold
-    /// the codec.
+    /// `output.mp4`, as in the reference script, or `output.mov` for a codec that mp4 cannot hold.
     pub fn default_for(codec: Codec) -> Self {
         let container = codec.containers().first().copied().unwrap_or("mp4");
         Self(format!("output.{container}"))
     }
 
-    /// `name`, if a video of that codec can have it.
+    /// Validates the file name of a video.
     ///
     /// # Errors
-    /// If it is no plain file name, or if its extension is that of no container for
-    /// `codec`.
+    /// [`ValueError`], if `name` is not a plain file name, or if no container with this extension
+    /// can hold `codec`.
     pub fn new(name: &str, codec: Codec) -> Result<Self, ValueError> {
         let plain = !name.starts_with('.')
             && !name.contains('/')
@@ -319,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scenes_frame_rate_survives_its_float() {
+    fn a_scenes_frame_rate_is_recovered_from_its_float() {
         let rate =
             |fps, base: f32| FrameRate::from_scene(fps, f64::from(base)).unwrap().to_string();
         assert_eq!(rate(24, 1.0), "24");
@@ -333,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn a_video_is_named_for_its_container() {
+    fn the_name_of_a_video_fits_its_codec() {
         assert_eq!(OutputName::default_for(Codec::H264).as_str(), "output.mp4");
         assert_eq!(OutputName::default_for(Codec::ProRes).as_str(), "output.mov");
         assert!(OutputName::new("My shot.mp4", Codec::H265).is_ok());
@@ -350,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn quality_is_what_the_encoders_know() {
+    fn settings_of_the_encoders_are_validated() {
         assert_eq!("51".parse::<Crf>().unwrap().get(), 51);
         assert!("52".parse::<Crf>().is_err());
         assert_eq!("slow".parse::<Preset>().unwrap().as_str(), "slow");

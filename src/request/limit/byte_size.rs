@@ -1,4 +1,4 @@
-//! Sizes as people write them.
+//! Sizes in bytes, with units.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,17 +10,17 @@ use crate::request::ValueError;
 pub struct ByteSize(u64);
 
 impl ByteSize {
-    /// So many GiB.
+    /// A size in GiB.
     pub const fn gib(number: u64) -> Self {
         Self(number * 1024 * 1024 * 1024)
     }
 
-    /// So many MiB.
+    /// A size in MiB.
     pub const fn mib(number: u64) -> Self {
         Self(number * 1024 * 1024)
     }
 
-    /// In bytes.
+    /// The size in bytes.
     pub fn bytes(self) -> u64 {
         self.0
     }
@@ -37,8 +37,8 @@ impl FromStr for ByteSize {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wanted = "a size such as 512MiB, 2GiB or a number of bytes";
-        // Some(0) that was not written as one: less than a byte is no size.
         let parsed = text.parse::<bytesize::ByteSize>().ok().map(|size| size.as_u64());
+        // `0.1` parses as 0 bytes, too, and is refused.
         let zero = text.chars().all(|c| !c.is_ascii_digit() || c == '0');
         parsed
             .filter(|&bytes| bytes > 0 || zero)
@@ -58,8 +58,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_are_numbers_with_a_unit_or_without() {
-        for (text, bytes, said) in [
+    fn sizes_are_parsed_with_and_without_units() {
+        for (text, bytes, printed) in [
             ("0", 0, "0 B"),
             ("4096", 4096, "4.0 KiB"),
             ("512MiB", 512 << 20, "512.0 MiB"),
@@ -69,13 +69,13 @@ mod tests {
             ("1GB", 1_000_000_000, "953.7 MiB"),
         ] {
             let size: ByteSize = text.parse().unwrap();
-            assert_eq!((size.bytes(), size.to_string().as_str()), (bytes, said), "{text}");
+            assert_eq!((size.bytes(), size.to_string().as_str()), (bytes, printed), "{text}");
         }
         assert_eq!(ByteSize::gib(1).to_string(), "1.0 GiB");
     }
 
     #[test]
-    fn what_is_no_size_is_refused() {
+    fn other_texts_are_refused() {
         for bad in ["", "-1", "much", "1 apple", "MiB", "0.1", "1GiBGiB", "inf", "1e3"] {
             let refused = bad.parse::<ByteSize>().map(ByteSize::bytes);
             assert!(refused.is_err(), "{bad}: {refused:?}");

@@ -1,4 +1,4 @@
-//! How long there is between being told to stop and being gone.
+//! The time between the signal to stop and the end of the process.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::span::span;
 use crate::request::ValueError;
 
-/// The time from the signal that tells us to stop to the end of the process, and what
-/// it is for: first the child ends, then saved frames are stored, then the report is,
-/// then the process tidies up. Whatever one step leaves is the next one's.
+/// The time from SIGTERM or SIGINT to the end of the worker. In it the child ends, the worker
+/// stores the saved frames and then the report, and cleans up. Time that one step leaves goes to
+/// the next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StopGrace(Duration);
 
@@ -17,30 +17,28 @@ impl StopGrace {
     const SHORTEST: Duration = Duration::from_secs(1);
     const LONGEST: Duration = Duration::from_hours(2);
 
-    /// All of it.
+    /// The whole time.
     pub fn total(self) -> Duration {
         self.0
     }
 
-    /// How long the child has from SIGTERM to SIGKILL. Blender and FFmpeg end within
-    /// milliseconds.
+    /// The child's time from SIGTERM to SIGKILL. Blender and FFmpeg end within milliseconds.
     pub fn child(self) -> Duration {
         (self.0 / 5).min(Duration::from_secs(5))
     }
 
-    /// What is kept back for the report when storing frames takes all that there is.
+    /// The time reserved for the report, if storing frames takes all the rest.
     pub fn report(self) -> Duration {
         (self.0 / 5).min(Duration::from_secs(4))
     }
 
-    /// What is kept back for the end of the process itself: removing scratch, writing
-    /// the last lines of the log.
+    /// The time reserved for cleaning up: removing scratch, writing the last lines of the log.
     pub fn ending(self) -> Duration {
         (self.0 / 10).min(Duration::from_secs(2))
     }
 }
 
-/// AWS Batch and ECS send SIGKILL 30 seconds after SIGTERM.
+/// 25 seconds: AWS Batch and ECS send SIGKILL 30 seconds after SIGTERM.
 impl Default for StopGrace {
     fn default() -> Self {
         Self(Duration::from_secs(25))
@@ -69,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_number_is_seconds_and_there_are_limits() {
+    fn grace_periods_are_parsed_within_limits() {
         for (text, seconds) in [("25", 25), ("1", 1), ("90s", 90), ("10m", 600), ("1m 50s", 110)] {
             let grace: StopGrace = text.parse().unwrap();
             assert_eq!(grace.total(), Duration::from_secs(seconds), "{text}");
@@ -83,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn most_of_it_is_for_the_frames() {
+    fn most_of_the_time_is_for_storing_frames() {
         let share = |text: &str| {
             let grace: StopGrace = text.parse().unwrap();
             let kept = grace.report() + grace.ending();

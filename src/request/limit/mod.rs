@@ -1,4 +1,4 @@
-//! What bounds an attempt: how long things may take, and how often they are tried.
+//! Limits of an attempt: timeouts, numbers of tries, sizes.
 
 mod byte_size;
 mod grace;
@@ -11,20 +11,19 @@ pub use grace::StopGrace;
 pub use start_jitter::StartJitter;
 pub use transfers::{RequestPayer, Transfers, TransfersAtOnce};
 
-use std::error::Error;
-use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::time::Duration;
 
 use span::span;
+use thiserror::Error;
 
-/// Everything that bounds an attempt.
+/// The limits of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// How often Blender may fail at one frame.
     pub blender_attempts: BlenderAttempts,
-    /// How long a child may give no sign of life.
+    /// How long a child may give no sign of life before it is stopped.
     pub stall: StallTimeout,
     /// How long one frame may take.
     pub frame: Timeout,
@@ -32,18 +31,17 @@ pub struct Limits {
     pub job: Timeout,
 }
 
-/// A span of time after which something is given up; or never.
+/// A time limit, or none.
 ///
-/// Text form: `90s`, `10m`, `1h 30m` (as humantime has it), a bare number of seconds,
-/// or `off`.
+/// Text form: `90s`, `10m`, `1h 30m` (the format of humantime), a bare number of seconds, or `off`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timeout(Option<Duration>);
 
 impl Timeout {
-    /// The longest there is: far beyond any job, and no clock overflows.
+    /// The longest limit: far beyond any job, and short enough that no clock overflows.
     const MAX: Duration = Duration::from_hours(366 * 24);
 
-    /// The span, if there is one.
+    /// The time limit; `None` if it is off.
     pub fn get(self) -> Option<Duration> {
         self.0
     }
@@ -63,12 +61,12 @@ impl FromStr for Timeout {
     }
 }
 
-/// A [`Timeout`] that is 10 minutes if nothing is said.
+/// A [`Timeout`] of 10 minutes by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StallTimeout(Timeout);
 
 impl StallTimeout {
-    /// The span, if there is one.
+    /// The time limit; `None` if it is off.
     pub fn get(self) -> Option<Duration> {
         self.0.get()
     }
@@ -88,14 +86,14 @@ impl FromStr for StallTimeout {
     }
 }
 
-/// At how many failed launches of Blender a frame may have been in hand.
+/// How often Blender may fail at a frame before the worker skips the frame: 1 to 100, by default 3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlenderAttempts(NonZeroU32);
 
 impl BlenderAttempts {
     const MAX: u32 = 100;
 
-    /// The number, 1 or more.
+    /// The number of attempts.
     pub fn get(self) -> u32 {
         self.0.get()
     }
@@ -120,38 +118,26 @@ impl FromStr for BlenderAttempts {
     }
 }
 
-/// Why a limit is none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a text is not a limit. Each variant holds the text.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LimitError {
-    /// Not a span of time.
+    /// It is neither a time in range nor `off`.
+    #[error(
+        "`{0}` is refused; give a time such as 90s, 10m or 1h (a bare number is seconds), up to \
+         366 days, or off"
+    )]
     Timeout(String),
-    /// Not a number of attempts.
+    /// It is not a number of attempts in range.
+    #[error("`{0}` is refused; give a whole number from 1 to 100")]
     Attempts(String),
 }
-
-impl fmt::Display for LimitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Timeout(text) => write!(
-                f,
-                "`{text}` is refused; give a time such as 90s, 10m or 1h (a bare number is seconds), \
-                 up to 366 days, or off"
-            ),
-            Self::Attempts(text) => {
-                write!(f, "`{text}` is refused; it must be a whole number from 1 to 100")
-            }
-        }
-    }
-}
-
-impl Error for LimitError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn timeouts_are_spans_of_time_or_off() {
+    fn timeouts_are_times_or_off() {
         let table = [
             ("90s", Some(90_000)),
             ("10m", Some(600_000)),
@@ -172,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn a_stall_is_ten_minutes_if_nothing_is_said() {
+    fn the_default_stall_timeout_is_ten_minutes() {
         assert_eq!(StallTimeout::default().get(), Some(Duration::from_mins(10)));
         assert_eq!("off".parse::<StallTimeout>().unwrap().get(), None);
     }
 
     #[test]
-    fn attempts_are_counted_from_one_to_a_hundred() {
+    fn attempts_are_a_number_from_one_to_a_hundred() {
         assert_eq!(BlenderAttempts::default().get(), 3);
         for (text, number) in [("1", 1), ("100", 100)] {
             assert_eq!(text.parse::<BlenderAttempts>().unwrap().get(), number);

@@ -1,4 +1,4 @@
-//! How far apart those begin who were started in the same moment.
+//! A random delay that spreads the starts of an array job's children.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,36 +7,36 @@ use std::time::Duration;
 use super::span::span;
 use crate::request::{ArrayPosition, ValueError};
 
-/// The longest time that a worker waits before it turns to storage: it waits for a random
-/// share of it. AWS Batch starts the children of an array job together, and without this
-/// they would all ask the same things of the same bucket together.
+/// The longest time that a worker waits before its first request to storage. It waits for a
+/// random share of it. AWS Batch starts the children of an array job together. Without the delay,
+/// all of them would send the same requests to the same bucket at once.
 ///
-/// Text form: `2s`, `500ms`, `1m 30s` (as humantime has it), a bare number of seconds, or
+/// Text form: `2s`, `500ms`, `1m 30s` (the format of humantime), a bare number of seconds, or
 /// `off`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StartJitter(Duration);
 
 impl StartJitter {
-    /// For each child of an array: no more than a thousand begin in a second. Each asks for
-    /// a handful of things at once, and a prefix of a bucket answers 5,500 reads a second
+    /// The delay for each child of an array, so that no more than a thousand start per second.
+    /// Each sends a handful of requests at once, and S3 serves 5,500 reads per second and prefix
     /// (`docs/performance.md`).
-    const EACH: Duration = Duration::from_millis(1);
+    const PER_CHILD: Duration = Duration::from_millis(1);
 
-    /// For the largest array that there is: ten thousand children.
-    const LONGEST_OF_ARRAY: Duration = Duration::from_secs(10);
+    /// The delay for the largest array, of ten thousand children.
+    const MAX_OF_ARRAY: Duration = Duration::from_secs(10);
 
-    /// The longest that can be asked for.
+    /// The longest delay that a user can set.
     const MAX: Duration = Duration::from_hours(24);
 
-    /// What it is if nothing is said: nothing, unless there are others.
+    /// The default: in proportion to the size of the array, or none outside of an array.
     pub fn of_array(array: Option<ArrayPosition>) -> Self {
         match array.and_then(|array| array.size) {
-            Some(size @ 2..) => Self((Self::EACH * size).min(Self::LONGEST_OF_ARRAY)),
+            Some(size @ 2..) => Self((Self::PER_CHILD * size).min(Self::MAX_OF_ARRAY)),
             Some(_) | None => Self::default(),
         }
     }
 
-    /// How long to wait; `share` is drawn from 0 to 1.
+    /// The time to wait. `share` is a random number from 0 to 1.
     pub fn wait(self, share: f64) -> Duration {
         self.0.mul_f64(share.clamp(0.0, 1.0))
     }
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_millisecond_for_each_child_up_to_ten_seconds() {
+    fn the_default_is_a_millisecond_per_child_up_to_ten_seconds() {
         for (size, millis) in
             [(0, 0), (1, 0), (2, 2), (10, 10), (200, 200), (10_000, 10_000), (u32::MAX, 10_000)]
         {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn everybody_waits_for_a_share_of_it() {
+    fn a_worker_waits_for_a_share_of_the_jitter() {
         let jitter: StartJitter = "10s".parse().unwrap();
         for (share, millis) in [(0.0, 0), (0.25, 2500), (1.0, 10_000), (2.0, 10_000), (-1.0, 0)] {
             assert_eq!(jitter.wait(share), Duration::from_millis(millis), "{share}");
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_time_or_off() {
+    fn a_jitter_is_a_time_or_off() {
         for (text, millis) in [
             ("500ms", 500),
             ("2", 2000),

@@ -1,21 +1,21 @@
-//! What bounds the transfers from and to S3.
+//! Limits and settings of transfers from and to S3.
 
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::str::FromStr;
 
 use crate::request::{ByteSize, ValueError};
 
-/// Everything that bounds them.
+/// The settings of transfers from and to S3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Transfers {
-    /// How often a request is tried, the first time included; `None` is a number that
-    /// takes about a minute.
+    /// How often a request is tried, including the first time. `None` stands for as many tries as
+    /// take about a minute.
     pub attempts: Option<NonZeroU32>,
-    /// How many are under way at once.
+    /// The concurrency of transfers.
     pub at_once: TransfersAtOnce,
-    /// How much of what goes out is in memory.
+    /// The most memory for data that is being uploaded.
     pub upload_buffer: ByteSize,
-    /// Whether we pay for what is asked of a bucket whose owner does not.
+    /// Whether we pay for requests to requester-pays buckets.
     pub requester_pays: bool,
 }
 
@@ -30,14 +30,14 @@ impl Default for Transfers {
     }
 }
 
-/// Who pays for requests to a bucket, if not its owner.
+/// The payer of requests to a bucket, if it is not the bucket's owner.
 ///
-/// Text form: `requester`, as S3 has it.
+/// Text form: `requester`, the only value that S3 knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestPayer;
 
 impl RequestPayer {
-    /// The one there is.
+    /// The text form.
     pub const REQUESTER: &str = "requester";
 }
 
@@ -49,7 +49,7 @@ impl FromStr for RequestPayer {
     }
 }
 
-/// How many transfers are under way at once: so many, or as many as make them faster.
+/// The concurrency of transfers: a fixed number, or one that adapts to the throughput.
 ///
 /// Text form: 1 to 128, or `auto`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub struct TransfersAtOnce(Option<NonZeroUsize>);
 impl TransfersAtOnce {
     const MAX: usize = 128;
 
-    /// The number, if one is given.
+    /// The fixed number; `None` for `auto`.
     pub fn get(self) -> Option<NonZeroUsize> {
         self.0
     }
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transfers_at_once_are_a_number_or_found_out() {
+    fn transfers_at_once_are_a_number_or_auto() {
         for (text, number) in [("auto", None), ("1", Some(1)), ("128", Some(128))] {
             let at_once: TransfersAtOnce = text.parse().unwrap();
             assert_eq!(at_once.get().map(NonZeroUsize::get), number, "{text}");

@@ -1,52 +1,45 @@
-//! Texts that are plainly not meant as a folder on this machine, and what was meant.
+//! Mistakes in locations: texts that are plainly not meant as a path on this machine.
 //!
-//! In a container any text can become a folder, and that folder is gone with the container. So
-//! a text that looks like a place elsewhere, or that a shell should have changed, is refused.
-//! `./NAME` and `file:///PATH` name a folder that really is called so.
+//! Any text can become a folder in a container, and that folder disappears with the container. So
+//! the worker refuses a text that looks like a location elsewhere, or that a shell should have
+//! changed. `./NAME` and `file:///PATH` are always taken as paths.
 
-use std::fmt;
+use thiserror::Error;
 
-/// Why a text is neither a path nor a URI as we read them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Slip {
-    /// A space or line break around it.
+/// Why a text is plainly not meant as a path. The messages continue the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Mistake {
+    /// There is white space around it.
+    #[error("begins or ends with a space or a line break")]
     Padded,
-    /// Quotes around it, which a shell would have removed.
+    /// There are quotes around it, which a shell would have removed.
+    #[error("is in quotes, which no shell has removed")]
     Quoted,
-    /// Something on S3, in another notation.
+    /// It is an S3 location in another notation.
+    #[error("is not an S3 URI as this program expects it")]
     OtherSpelling,
-    /// A store, or a kind of server, that is not S3.
+    /// It is a location on a server or in a store other than S3.
+    #[error("is neither an S3 URI nor a path")]
     OtherStore,
-    /// A Windows path.
+    /// It is a Windows path.
+    #[error("is a Windows path, and this is Linux")]
     Windows,
-    /// A variable or home directory that a shell would have expanded.
+    /// It begins with a variable or home directory, which a shell would have expanded.
+    #[error("begins with `$` or `~`, which no shell has expanded")]
     Unexpanded,
 }
 
-impl fmt::Display for Slip {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Padded => "begins or ends with a space or a line break",
-            Self::Quoted => "has quotes around it that no shell has removed",
-            Self::OtherSpelling => "is not how a place on S3 is written here",
-            Self::OtherStore => "is neither an S3 URI nor a path",
-            Self::Windows => "is a Windows path, and this is Linux",
-            Self::Unexpanded => "begins with `$` or `~`, which no shell has expanded",
-        })
-    }
-}
-
-/// Characters that are put around a text to keep it together.
+/// Characters that people put around a URI or a path.
 const QUOTES: [char; 9] = ['"', '\'', '`', '<', '>', '“', '”', '‘', '’'];
 
-/// What stands before a colon in the name of a store or a server.
-const STORES: [&str; 31] = [
+/// Schemes and service names that come before a colon in locations elsewhere.
+const SCHEMES: [&str; 31] = [
     "abfs", "abfss", "adl", "arn", "az", "azure", "b2", "cos", "dav", "davs", "file", "ftp",
     "ftps", "gcs", "gs", "hdfs", "http", "https", "minio", "nfs", "obs", "oss", "r2", "s3", "s3a",
     "s3n", "sftp", "smb", "swift", "wasb", "wasbs",
 ];
 
-/// How the host names of object stores end.
+/// The ends of the host names of object stores.
 const HOSTS: [&str; 10] = [
     "amazonaws.com",
     "amazonaws.com.cn",
@@ -60,54 +53,53 @@ const HOSTS: [&str; 10] = [
     "wasabisys.com",
 ];
 
-/// Whether a text is plainly meant for something that it does not name, and the URI that
-/// was meant, as far as that can be told.
-pub(super) fn slip(text: &str) -> Option<(Slip, Option<String>)> {
-    // A slash at the end of a key is passed over, and what is before it stands at the end.
+/// The mistake in `text`, if there is one, and the location that was meant, if it can be guessed.
+pub(super) fn find_mistake(text: &str) -> Option<(Mistake, Option<String>)> {
+    // The parser ignores slashes at the end of a key, so the text ends before them.
     let end = if text.starts_with("s3://") { text.trim_end_matches('/') } else { text };
     let bare = end.trim().trim_matches(QUOTES).trim();
     if text.trim_start() != text || end.trim_end() != end {
-        return Some((Slip::Padded, Some(meant(bare))));
+        return Some((Mistake::Padded, Some(meant(bare))));
     }
     if text.starts_with(QUOTES) || end.ends_with(QUOTES) && text.contains("://") {
-        return Some((Slip::Quoted, Some(meant(bare))));
+        return Some((Mistake::Quoted, Some(meant(bare))));
     }
-    // A path cannot be mistaken, and is the way out.
+    // These are always paths, which gives users a way to write any name.
     if text.starts_with('/') || text.starts_with("./") || text.starts_with("../") {
         return None;
     }
     if let Some(uri) = on_s3(text) {
         return (uri.trim_end_matches('/') != text.trim_end_matches('/'))
-            .then_some((Slip::OtherSpelling, Some(uri)));
+            .then_some((Mistake::OtherSpelling, Some(uri)));
     }
-    // What is wrong with these is told with their own rule.
+    // The parser reports any other error in these.
     if text.starts_with("s3://") || text.starts_with("file://") {
         return None;
     }
     let drive = matches!(text.as_bytes(), [d, b':', rest @ ..]
         if d.is_ascii_alphabetic() && matches!(rest, [] | [b'\\' | b'/', ..]));
     if drive || ["\\\\", ".\\", "..\\", "~\\"].iter().any(|start| text.starts_with(start)) {
-        return Some((Slip::Windows, None));
+        return Some((Mistake::Windows, None));
     }
     if text.starts_with('$') || text == "~" || text.starts_with("~/") {
-        return Some((Slip::Unexpanded, None));
+        return Some((Mistake::Unexpanded, None));
     }
-    is_elsewhere(text).then(|| (Slip::OtherStore, file_uri(text)))
+    is_elsewhere(text).then(|| (Mistake::OtherStore, file_uri(text)))
 }
 
-/// The URI that a text without its wrapping was meant as.
+/// The location that a text without white space and quotes around it was meant as.
 fn meant(bare: &str) -> String {
     on_s3(bare).unwrap_or_else(|| bare.to_owned())
 }
 
-/// `file:/a`, `FILE:///a` as it is written here.
+/// `file:/a`, `FILE:///a` → `file:///a`.
 fn file_uri(text: &str) -> Option<String> {
     let (scheme, path) = text.split_once(':')?;
     let path = path.trim_start_matches('/');
     (scheme.eq_ignore_ascii_case("file") && !path.is_empty()).then(|| format!("file:///{path}"))
 }
 
-/// Whether a text names a server, a store or a device, and no file.
+/// Whether a text is the location of a server, a store or a device.
 fn is_elsewhere(text: &str) -> bool {
     if text.contains("://") {
         return true;
@@ -120,7 +112,7 @@ fn is_elsewhere(text: &str) -> bool {
     let is_scheme = before.starts_with(|c: char| c.is_ascii_alphabetic())
         && before.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
     let is_port = !after.is_empty() && after.bytes().all(|b| b.is_ascii_digit());
-    let listed = STORES.iter().any(|store| before.eq_ignore_ascii_case(store));
+    let listed = SCHEMES.iter().any(|scheme| before.eq_ignore_ascii_case(scheme));
     // `host:9000/bucket`; `scheme:/path`, which RFC 3986 allows; `user@host:path`.
     is_scheme && (listed || is_port || after.is_empty()) || before.contains('@')
 }
@@ -132,10 +124,10 @@ fn is_host_of_store(place: &str) -> bool {
     })
 }
 
-/// The URI of something on S3, as we read it, if a text is any spelling of one.
+/// The URI of an S3 location that is written in any known notation.
 fn on_s3(text: &str) -> Option<String> {
     let mut rest = text;
-    // Twice where somebody has put it before what had it already.
+    // Users prepend `s3://` to texts that begin with it already.
     while let Some(bucket) = after_scheme(rest) {
         rest = bucket;
     }
@@ -149,7 +141,7 @@ fn on_s3(text: &str) -> Option<String> {
         }
         None => return None,
     };
-    // Hadoop has keys in front of the bucket.
+    // Hadoop puts credentials in front of the bucket.
     Some(uri(bucket.rsplit('@').next().unwrap_or_default(), &key))
 }
 
@@ -157,7 +149,7 @@ fn uri(bucket: &str, key: &str) -> String {
     if key.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{key}") }
 }
 
-/// What follows on `s3:`, `S3://`, `s3a://`, `s3//`.
+/// The part after `s3:`, `S3://`, `s3a://` or `s3//`.
 fn after_scheme(text: &str) -> Option<&str> {
     let place = ["s3", "s3a", "s3n"].iter().find_map(|scheme| {
         let (start, rest) = text.split_at_checked(scheme.len())?;
@@ -167,9 +159,9 @@ fn after_scheme(text: &str) -> Option<&str> {
     Some(place.trim_start_matches(['/', '\\']))
 }
 
-/// Bucket and key of `arn:aws:s3:::bucket/key`, or of an access point's
-/// `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME/object/KEY`; `object/` is a part of the key
-/// where the ARN is a part of a URI.
+/// The bucket and key of `arn:aws:s3:::bucket/key`, or of the ARN of an object of an access point,
+/// `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME/object/KEY`. In an S3 URI, `object/` is part of the
+/// key.
 fn of_arn(text: &str, in_uri: bool) -> Option<(String, String)> {
     let parts: Vec<_> = text.splitn(6, ':').collect();
     let [arn, _, service, region, account, resource] = parts.as_slice() else { return None };
@@ -190,8 +182,8 @@ fn of_arn(text: &str, in_uri: bool) -> Option<(String, String)> {
     Some((format!("{point}/{name}"), key.to_owned()))
 }
 
-/// Bucket and key of `https://bucket.s3.REGION.amazonaws.com/key` and its like, with or
-/// without the scheme; of a page of the console.
+/// The bucket and key of an HTTP URL of S3, such as `https://bucket.s3.REGION.amazonaws.com/key`,
+/// with or without the scheme, or of a page of the AWS console.
 fn of_url(text: &str) -> Option<(String, String)> {
     let rest = match text.split_once("://") {
         Some((scheme, rest)) if scheme.to_ascii_lowercase().starts_with("http") => rest,

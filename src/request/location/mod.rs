@@ -1,9 +1,8 @@
-//! Where things lie: `s3://bucket/key`, `file:///path` or a plain path.
+//! Locations of files and folders: `s3://bucket/key`, `file:///path` or a plain path.
 
 mod mistakes;
 
 use std::borrow::Cow;
-use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
@@ -11,19 +10,19 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
+use thiserror::Error;
 
-pub use mistakes::Slip;
-use mistakes::slip;
+pub use mistakes::Mistake;
+use mistakes::find_mistake;
 
 /// A file or folder, on S3 or on a mounted volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
-    /// An object, or what begins with `key` and a slash. Never ends in a slash;
-    /// empty stands for the whole bucket.
+    /// An object, or the objects whose keys begin with `key` and a slash.
     S3 {
         /// The bucket's name, an access point's alias, or its ARN.
         bucket: String,
-        /// The key, as S3 knows it: not percent-encoded.
+        /// The key, not percent-encoded and without a slash at its end; empty for the whole bucket.
         key: String,
     },
     /// A path, absolute or relative to the working directory.
@@ -31,7 +30,7 @@ pub enum Location {
 }
 
 impl Location {
-    /// What lies at `name` below this location.
+    /// The location `name` below this one.
     #[must_use]
     pub fn join(&self, name: &str) -> Self {
         match self {
@@ -43,7 +42,7 @@ impl Location {
         }
     }
 
-    /// Whether this is a bucket's root, where no single object can lie.
+    /// Whether this is the root of a bucket, which cannot be an object.
     pub fn is_root(&self) -> bool {
         matches!(self, Self::S3 { key, .. } if key.is_empty())
     }
@@ -58,64 +57,55 @@ impl fmt::Display for Location {
     }
 }
 
-/// Why a text is no location.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Why a text is not a location.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum LocationError {
-    /// Nothing at all.
+    /// The text is empty.
+    #[error("is empty; give s3://BUCKET/KEY or a path")]
     Empty,
-    /// `s3://` without a bucket, or with one that S3 does not allow.
+    /// An S3 URI without a bucket, or with a name that S3 does not allow.
+    #[error(
+        "`{}` has no valid bucket name; write s3://BUCKET/KEY with a bucket of 3 to 255 letters, \
+         digits, `.`, `-` or `_`, or the ARN of an access point of one region",
+        without_credentials(.0)
+    )]
     Bucket(String),
-    /// What is plainly meant for something else than a folder of that name.
-    Slip {
-        /// As it was given.
+    /// A text that is plainly not meant as the path that it would be.
+    #[error(
+        "`{}` {mistake}; {} (for a file or folder that really has this name, write ./NAME or \
+         file:///PATH)",
+        without_credentials(given),
+        suggestion(meant.as_deref())
+    )]
+    Mistake {
+        /// The text.
         given: String,
         /// What is wrong with it.
-        slip: Slip,
-        /// What was meant, if that can be told.
+        mistake: Mistake,
+        /// The location that was meant, if it can be guessed.
         meant: Option<String>,
     },
-    /// `file://host/path`, or escapes that are no path.
+    /// A `file://` URI with a host, or with escapes that are not part of a path.
+    #[error("`{0}` is not a file on this machine; write file:///PATH with three slashes")]
     FileUri(String),
 }
 
-impl fmt::Display for LocationError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("is empty; give s3://BUCKET/KEY or a path"),
-            Self::Bucket(uri) => write!(
-                f,
-                "`{}` names no bucket that S3 could have; write s3://BUCKET/KEY with a bucket of 3 to \
-                 255 letters, digits, `.`, `-` or `_`, or the ARN of an access point of one region",
-                without_keys(uri)
-            ),
-            Self::Slip { given, slip, meant } => {
-                write!(f, "`{}` {slip}; ", without_keys(given))?;
-                match meant {
-                    Some(meant) => write!(f, "write {meant}")?,
-                    None => f.write_str("give s3://BUCKET/KEY, file:///PATH or a path")?,
-                }
-                f.write_str(
-                    " (./NAME or file:///PATH names a file or folder that really is called so)",
-                )
-            }
-            Self::FileUri(uri) => write!(
-                f,
-                "`{uri}` is not a file on this machine; write file:///PATH with three slashes"
-            ),
-        }
-    }
+fn suggestion(meant: Option<&str>) -> Cow<'static, str> {
+    meant.map_or_else(
+        || "give s3://BUCKET/KEY, file:///PATH or a path".into(),
+        |meant| format!("write {meant}").into(),
+    )
 }
 
-/// A URI without the keys that others take in front of a host: it is logged.
-fn without_keys(uri: &str) -> Cow<'_, str> {
-    let keys = uri.split_once("://").and_then(|(scheme, rest)| {
-        let (keys, _) = rest.split('/').next()?.rsplit_once('@')?;
-        Some((scheme, rest.get(keys.len()..)?))
+/// `uri` without the credentials that some tools put in front of a host, so that they are not
+/// logged.
+fn without_credentials(uri: &str) -> Cow<'_, str> {
+    let without = uri.split_once("://").and_then(|(scheme, rest)| {
+        let (credentials, _) = rest.split('/').next()?.rsplit_once('@')?;
+        Some((scheme, rest.get(credentials.len()..)?))
     });
-    keys.map_or(uri.into(), |(scheme, rest)| format!("{scheme}://…{rest}").into())
+    without.map_or(uri.into(), |(scheme, rest)| format!("{scheme}://…{rest}").into())
 }
-
-impl Error for LocationError {}
 
 impl FromStr for Location {
     type Err = LocationError;
@@ -124,9 +114,9 @@ impl FromStr for Location {
         if text.trim().is_empty() {
             return Err(LocationError::Empty);
         }
-        if let Some((slip, meant)) = slip(text) {
+        if let Some((mistake, meant)) = find_mistake(text) {
             let meant = meant.filter(|meant| meant.parse::<Self>().is_ok());
-            return Err(LocationError::Slip { given: text.to_owned(), slip, meant });
+            return Err(LocationError::Mistake { given: text.to_owned(), mistake, meant });
         }
         if let Some(rest) = text.strip_prefix("s3://") {
             return parse_s3(rest).ok_or_else(|| LocationError::Bucket(text.to_owned()));
@@ -138,6 +128,7 @@ impl FromStr for Location {
     }
 }
 
+/// Parses the part of an S3 URI after `s3://`.
 fn parse_s3(rest: &str) -> Option<Location> {
     let (bucket, name, key) = if rest.starts_with("arn:") {
         access_point(rest)?
@@ -145,7 +136,7 @@ fn parse_s3(rest: &str) -> Option<Location> {
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         (bucket, bucket, key)
     };
-    // The naming rules of today plus what older buckets still have.
+    // Today's naming rules, and the characters that names of older buckets have.
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if !(3..=255).contains(&name.len()) || !name.chars().all(allowed) {
         return None;
@@ -153,9 +144,9 @@ fn parse_s3(rest: &str) -> Option<Location> {
     Some(Location::S3 { bucket: bucket.to_owned(), key: key.trim_end_matches('/').to_owned() })
 }
 
-/// `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME/KEY` as the ARN, which the SDK takes for a
-/// bucket, the name in it, and the key. (An access point of many regions has no region, and
-/// takes signatures that are not built in.)
+/// Splits `arn:aws:s3:REGION:ACCOUNT:accesspoint/NAME/KEY` into the ARN, which the SDK accepts as
+/// a bucket, the name in it, and the key. (Multi-region access points, whose ARNs have no region,
+/// need signatures that this program does not support.)
 fn access_point(text: &str) -> Option<(&str, &str, &str)> {
     let parts: Vec<_> = text.splitn(6, ':').collect();
     let [_, partition, "s3", region, account, resource] = parts.as_slice() else { return None };
@@ -169,7 +160,8 @@ fn access_point(text: &str) -> Option<(&str, &str, &str)> {
     Some((arn, name, key))
 }
 
-/// RFC 8089: an empty host or `localhost`, then an absolute path, percent-encoded.
+/// Parses the part of a file URI after `file://`: an empty host or `localhost`, then an absolute
+/// path, percent-encoded (RFC 8089).
 fn parse_file_uri(rest: &str) -> Option<Location> {
     let path = rest.strip_prefix("localhost").unwrap_or(rest);
     let bytes: Vec<u8> = percent_decode_str(path).collect();
@@ -253,12 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_plainly_no_folder_is_refused_with_what_was_meant() {
-        use Slip::{OtherSpelling, OtherStore, Padded, Quoted, Unexpanded, Windows};
+    fn mistakes_are_refused_with_the_location_that_was_meant() {
+        use Mistake::{OtherSpelling, OtherStore, Padded, Quoted, Unexpanded, Windows};
         const POINT: &str = "arn:aws:s3:eu-west-1:123456789012:accesspoint";
         let of_point = |end: &str| format!("s3://{POINT}/shots{end}");
         let out = Some("s3://bkt/out");
-        let table: &[(&str, Slip, Option<&str>)] = &[
+        let table: &[(&str, Mistake, Option<&str>)] = &[
             (" s3://bkt/out", Padded, out),
             ("s3://bkt/out ", Padded, out),
             ("s3://bkt/out /", Padded, out),
@@ -331,9 +323,9 @@ mod tests {
             ("${OUT}/shot", Unexpanded, None),
             ("~/out", Unexpanded, None),
         ];
-        for &(text, slip, meant) in table {
-            let expected =
-                LocationError::Slip { given: text.into(), slip, meant: meant.map(str::to_owned) };
+        for &(text, mistake, meant) in table {
+            let meant = meant.map(str::to_owned);
+            let expected = LocationError::Mistake { given: text.into(), mistake, meant };
             assert_eq!(text.parse::<Location>(), Err(expected), "{text:?}");
         }
         for (text, meant) in [
@@ -343,7 +335,7 @@ mod tests {
             (format!("s3://{POINT}:shots/object/x"), of_point("/object/x")),
         ] {
             let error = text.parse::<Location>().unwrap_err();
-            let Some(LocationError::Slip { meant: found, .. }) = Some(error) else { panic!() };
+            let LocationError::Mistake { meant: found, .. } = error else { panic!() };
             assert_eq!(found.as_deref(), Some(meant.as_str()), "{text}");
             assert!(meant.parse::<Location>().is_ok(), "{meant}");
         }
@@ -351,7 +343,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_of_s3_means_the_same(text in "s3://[a-z]{3}[a-z3:/. '\"@<-]{0,16}") {
+        fn printed_s3_locations_parse_as_the_same(text in "s3://[a-z]{3}[a-z3:/. '\"@<-]{0,16}") {
             match text.parse::<Location>() {
                 Ok(location) => prop_assert_eq!(location.to_string().parse(), Ok(location)),
                 Err(error) => prop_assert!(!error.to_string().is_empty()),
@@ -360,13 +352,13 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_not_logged() {
+    fn credentials_are_not_logged() {
         let error = "s3n://ID:SECRET@bkt/out".parse::<Location>().unwrap_err().to_string();
         assert!(error.contains("`s3n://…@bkt/out`") && !error.contains("SECRET"), "{error}");
     }
 
     #[test]
-    fn joining_goes_one_level_down() {
+    fn join_appends_a_name() {
         assert_eq!(s3("bucket", "").join("frames"), s3("bucket", "frames"));
         assert_eq!(s3("bucket", "out").join("frames"), s3("bucket", "out/frames"));
         assert_eq!(local("/out").join("frames"), local("/out/frames"));

@@ -1,4 +1,4 @@
-//! Files on this machine: scratch space and mounted volumes.
+//! Local files, including mounted volumes.
 
 mod replace;
 mod sidecar;
@@ -12,11 +12,11 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::crc::Crc;
-use super::{Entry, Failure, Fingerprint, Names, Opened, Version};
+use super::{Entry, Failure, Fingerprint, NameRange, Opened, Version};
 use crate::request::{FrameFile, ImageFormat, Location};
-use replace::{CHUNK, CancelFlag, CancelOnDrop, beside, make, replace_if};
+use replace::{CHUNK, CancelFlag, CancelOnDrop, create_folder, hidden_file, replace_if};
 
-/// Runs file system calls where they may block.
+/// Runs file system calls on a thread where they may block.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -24,13 +24,15 @@ async fn blocking<T: Send + 'static>(
     Ok(result.map_err(io::Error::other)??)
 }
 
-/// The files of these names directly in `folder`. Names that are hidden are passed over: they
-/// are no frames or reports, and ours are hidden while they are written. So are names that are
-/// no UTF-8, with a warning where they look like images. What is called like a frame and is
-/// none, such as a folder or a dead link, is listed: reading it gives the error.
-pub(crate) async fn list(folder: PathBuf, names: Names) -> Result<Vec<Entry>, Failure> {
+/// Lists the files in the range `names` directly in `folder`.
+///
+/// Hidden files are skipped: they are not frames or reports, and files are hidden while they are
+/// being written. Names that are not UTF-8 are skipped as well, with a warning if they look like
+/// images. A folder or a dead link with the name of a frame is listed, so that reading it gives the
+/// error.
+pub(crate) async fn list(folder: PathBuf, names: NameRange) -> Result<Vec<Entry>, Failure> {
     blocking(move || {
-        let (mut entries, mut unreadable) = (Vec::new(), Vec::new());
+        let (mut entries, mut not_utf8) = (Vec::new(), Vec::new());
         let listed = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(entries),
             listed => listed?,
@@ -39,14 +41,14 @@ pub(crate) async fn list(folder: PathBuf, names: Names) -> Result<Vec<Entry>, Fa
             let entry = entry?;
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
-                unreadable.extend(as_of_an_image(&name));
+                not_utf8.extend(lossy_image_name(&name));
                 continue;
             };
             if name.starts_with('.') {
                 continue;
             }
-            // Before each of the others costs a request to a file server.
-            if !names.contain(name) {
+            // Before `metadata`, which can be a request to a file server.
+            if !names.contains(name) {
                 continue;
             }
             match fs::metadata(entry.path()) {
@@ -56,7 +58,7 @@ pub(crate) async fn list(folder: PathBuf, names: Names) -> Result<Vec<Entry>, Fa
                     modified: metadata.modified()?,
                 }),
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                // Neither is a file that went away meanwhile.
+                // Not a file, a dead link, or a file that was deleted in the meantime.
                 Ok(_) | Err(_) => {
                     let is_there = fs::symlink_metadata(entry.path()).is_ok();
                     if is_there && FrameFile::parse(name).is_some() {
@@ -66,10 +68,11 @@ pub(crate) async fn list(folder: PathBuf, names: Names) -> Result<Vec<Entry>, Fa
                 }
             }
         }
-        if let Some(example) = unreadable.first() {
+        if let Some(example) = not_utf8.first() {
+            let count = not_utf8.len();
             tracing::warn!(
-                "{} of the images in {} are passed over, as their names are not UTF-8: {example}",
-                unreadable.len(),
+                "skipped {count} image{} in {}, because of names that are not UTF-8: {example}",
+                if count == 1 { "" } else { "s" },
                 folder.display()
             );
         }
@@ -78,14 +81,14 @@ pub(crate) async fn list(folder: PathBuf, names: Names) -> Result<Vec<Entry>, Fa
     .await
 }
 
-/// A name that is no UTF-8, as well as it can be shown, if it is like that of an image.
-fn as_of_an_image(name: &OsStr) -> Option<String> {
+/// The name, with replacement characters, if it looks like that of an image.
+fn lossy_image_name(name: &OsStr) -> Option<String> {
     let name = name.to_string_lossy();
     let (_, extension) = name.rsplit_once('.')?;
     ImageFormat::from_extension(extension).map(|_| name.into_owned())
 }
 
-/// The content of `file`, which has `size` bytes at most.
+/// Reads `file`, of `size` bytes at most.
 pub(crate) async fn read(file: PathBuf, size: u64) -> Result<Bytes, Failure> {
     let content = blocking(move || {
         let mut content = Vec::new();
@@ -97,18 +100,18 @@ pub(crate) async fn read(file: PathBuf, size: u64) -> Result<Bytes, Failure> {
     if content.len() as u64 > size { Err(Failure::grown(size)) } else { Ok(content.into()) }
 }
 
-/// Says of a file that is not there that it is a link to such a one.
+/// Names the target in the error if a missing `file` is a dead link.
 fn with_target(error: io::Error, file: &Path) -> io::Error {
     match fs::read_link(file) {
         Ok(target) if error.kind() == io::ErrorKind::NotFound => {
-            let text = format!("it is a link to {}, which is not there", target.display());
+            let text = format!("it is a link to {}, which does not exist", target.display());
             io::Error::new(error.kind(), text)
         }
         Ok(_) | Err(_) => error,
     }
 }
 
-/// The beginning of `file`, `length` bytes of it, and its absolute path.
+/// Reads the first `length` bytes of `file`, and determines its absolute path.
 pub(crate) async fn open(
     location: &Location,
     file: PathBuf,
@@ -116,7 +119,7 @@ pub(crate) async fn open(
 ) -> Result<Opened, Failure> {
     let (path, start, size) = blocking(move || {
         let path = std::path::absolute(file)?;
-        // Looked at before it is opened: opening a pipe waits for whoever writes to it.
+        // Checked before opening, because opening a pipe blocks until it has a writer.
         let metadata = fs::metadata(&path).map_err(|error| with_target(error, &path))?;
         if !metadata.is_file() {
             return Err(io::Error::new(
@@ -133,16 +136,19 @@ pub(crate) async fn open(
     Ok(Opened { location, start, size, version: Version::Local(path) })
 }
 
+/// The fingerprint of `file`, if the file has the content that it was stored with.
 pub(crate) async fn fingerprint(file: PathBuf) -> Result<Option<Fingerprint>, Failure> {
     blocking(move || sidecar::read(&file)).await
 }
 
+/// Replaces `file` by one with `content`.
 pub(crate) async fn write(file: PathBuf, content: Bytes) -> Result<(), Failure> {
     let cancel_on_drop = CancelOnDrop::default();
     let flag = cancel_on_drop.flag();
-    blocking(move || replace_if(&flag, &file, |beside| beside.write_all(&content))).await
+    blocking(move || replace_if(&flag, &file, |hidden| hidden.write_all(&content))).await
 }
 
+/// Replaces `file` by a copy of `source`, and its fingerprint. Returns the size in bytes.
 pub(crate) async fn copy(
     mut source: File,
     file: PathBuf,
@@ -152,13 +158,13 @@ pub(crate) async fn copy(
     let flag = cancel_on_drop.flag();
     blocking(move || {
         source.rewind()?;
-        // No more than there is now: who still writes to it must not keep us for ever.
+        // No more than the current size: if the file is still being written, the copy must end.
         let size = source.metadata()?.len();
         let mut source = source.take(size);
-        replace_if(&flag, &file, |beside| {
-            let (length, sum) = copy_summed(&mut source, beside, &flag)?;
+        replace_if(&flag, &file, |hidden| {
+            let (length, crc) = copy_checksummed(&mut source, hidden, &flag)?;
             match fingerprint {
-                Some(fingerprint) => sidecar::write(&file, fingerprint, length, &sum),
+                Some(fingerprint) => sidecar::write(&file, fingerprint, length, &crc),
                 None => sidecar::remove(&file),
             }
             Ok(length)
@@ -167,13 +173,13 @@ pub(crate) async fn copy(
     .await
 }
 
-/// Copies everything, and says how much that is and what it adds up to.
-fn copy_summed(
+/// Copies all of `from`. Returns its length in bytes, and its CRC.
+fn copy_checksummed(
     from: &mut impl io::Read,
     to: &mut File,
     flag: &CancelFlag,
 ) -> io::Result<(u64, Crc)> {
-    let (mut length, mut sum, mut buffer) = (0, sidecar::new_sum(), vec![0; CHUNK]);
+    let (mut length, mut crc, mut buffer) = (0, sidecar::new_crc(), vec![0; CHUNK]);
     loop {
         flag.check()?;
         let read = match from.read(&mut buffer) {
@@ -182,19 +188,19 @@ fn copy_summed(
         };
         let chunk = buffer.get(..read).unwrap_or_default();
         if chunk.is_empty() {
-            return Ok((length, sum));
+            return Ok((length, crc));
         }
-        sum.update(chunk);
+        crc.update(chunk);
         to.write_all(chunk)?;
         length += chunk.len() as u64;
     }
 }
 
-/// Makes `folder` and proves that files can be written there.
+/// Creates `folder`, and checks that files can be written to it.
 pub(crate) async fn prepare(folder: PathBuf) -> Result<(), Failure> {
     blocking(move || {
-        make(&folder)?;
-        beside(&folder).map(drop)
+        create_folder(&folder)?;
+        hidden_file(&folder).map(drop)
     })
     .await
 }
@@ -204,11 +210,11 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_file_has_its_fingerprint_when_it_takes_its_place() {
+    async fn the_fingerprint_is_stored_before_the_file_appears() {
         let folder = tempfile::tempdir().unwrap();
         let (source, file) = (folder.path().join("source"), folder.path().join("0001.png"));
         fs::write(&source, b"new").unwrap();
-        // So that it is stopped right before.
+        // Makes the final rename fail.
         fs::create_dir_all(file.join("in the way")).unwrap();
         let store = || {
             let fingerprint = Some(Fingerprint::from([7; 32]));
@@ -219,16 +225,16 @@ mod tests {
         fs::remove_dir_all(&file).unwrap();
         assert_eq!(fingerprint(file.clone()).await.unwrap(), None);
         fs::write(&file, b"old").unwrap();
-        assert_eq!(fingerprint(file.clone()).await.unwrap(), None, "it is of another content");
+        assert_eq!(fingerprint(file.clone()).await.unwrap(), None, "it is for other content");
         store().await.unwrap();
         assert_eq!(fingerprint(file.clone()).await.unwrap(), Some(Fingerprint::from([7; 32])));
     }
 
     #[tokio::test]
-    async fn what_is_given_up_is_never_seen() {
+    async fn a_cancelled_copy_never_appears() {
         let folder = tempfile::tempdir().unwrap();
         let (source, output) = (folder.path().join("source"), folder.path().join("out"));
-        // Large enough that it is given up long before it is written.
+        // Large enough to be cancelled long before it is written.
         File::create(&source).unwrap().set_len(256 * 1024 * 1024).unwrap();
         let file = output.join("0001.png");
         let mut copying = Box::pin(copy(File::open(&source).unwrap(), file.clone(), None));

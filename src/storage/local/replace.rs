@@ -1,4 +1,4 @@
-//! A file takes the place of another one whole, or not at all.
+//! Atomic replacement of files.
 
 use std::fs::{self, File, Permissions};
 use std::io;
@@ -10,11 +10,11 @@ use tempfile::NamedTempFile;
 
 use crate::space::Space;
 
-/// How much of a file is read at once.
+/// How much of a file is read at once, in bytes.
 pub(super) const CHUNK: usize = 256 * 1024;
 
-/// Waits for a file to be written. What runs in a thread of its own does not end when nobody
-/// waits any more: from then on it must not be seen.
+/// Cancels a write when dropped. A thread does not end when the future that waits for it is
+/// dropped, so this keeps its file from appearing.
 #[derive(Default)]
 pub(super) struct CancelOnDrop(CancelFlag);
 
@@ -30,7 +30,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-/// Whether a file is still waited for.
+/// Whether a write was cancelled. Clones share the flag.
 #[derive(Clone, Default)]
 pub(super) struct CancelFlag(Arc<Mutex<bool>>);
 
@@ -39,13 +39,17 @@ impl CancelFlag {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Fails if the write was cancelled.
     pub(super) fn check(&self) -> io::Result<()> {
-        if *self.cancelled() { Err(io::Error::other("it was given up")) } else { Ok(()) }
+        if *self.cancelled() { Err(cancelled_error()) } else { Ok(()) }
     }
 }
 
-/// Writes a hidden file beside `file`, then renames it: whoever looks sees the old
-/// content or the new one, whole.
+fn cancelled_error() -> io::Error {
+    io::Error::other("the write was cancelled")
+}
+
+/// Replaces `file` atomically: writes a hidden file in the same folder, and renames it.
 pub(super) fn replace<T>(
     file: &Path,
     write_to: impl FnOnce(&mut File) -> io::Result<T>,
@@ -53,7 +57,7 @@ pub(super) fn replace<T>(
     replace_if(&CancelFlag::default(), file, write_to)
 }
 
-/// The same, unless that is not wanted any more before the rename.
+/// The same as [`replace`], unless the write is cancelled before the rename.
 pub(super) fn replace_if<T>(
     flag: &CancelFlag,
     file: &Path,
@@ -63,37 +67,37 @@ pub(super) fn replace_if<T>(
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    make(folder)?;
-    let mut beside = beside(folder)?;
-    let result = write_to(beside.as_file_mut()).map_err(|error| with_space(error, folder))?;
-    // Before the rename, or a crash of the machine could leave an empty file under
-    // the final name.
-    beside.as_file().sync_all().map_err(|error| with_space(error, folder))?;
+    create_folder(folder)?;
+    let mut hidden = hidden_file(folder)?;
+    let result = write_to(hidden.as_file_mut()).map_err(|error| with_space(error, folder))?;
+    // Before the rename, or a crash of the machine could leave an empty file under the final name.
+    hidden.as_file().sync_all().map_err(|error| with_space(error, folder))?;
+    // Locked during the rename: after a cancellation, no file appears.
     let cancelled = flag.cancelled();
     if *cancelled {
-        return Err(io::Error::other("it was given up"));
+        return Err(cancelled_error());
     }
-    beside.persist(file)?;
+    hidden.persist(file)?;
     drop(cancelled);
-    // The name as well must outlive a crash of the machine.
+    // The rename must survive a crash of the machine as well.
     sync(folder)?;
     Ok(result)
 }
 
-/// Makes a folder, and those it is in, to stay.
-pub(super) fn make(folder: &Path) -> io::Result<()> {
+/// Creates a folder and its parents, and syncs them to the disk.
+pub(super) fn create_folder(folder: &Path) -> io::Result<()> {
     let missing: Vec<_> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
     fs::create_dir_all(folder)?;
     missing.iter().filter_map(|folder| folder.parent()).try_for_each(|parent| {
-        let here = parent.as_os_str().is_empty();
-        sync(if here { Path::new(".") } else { parent })
+        let is_current = parent.as_os_str().is_empty();
+        sync(if is_current { Path::new(".") } else { parent })
     })
 }
 
-/// Has the names in a folder written to the disk.
+/// Syncs the names in a folder to the disk.
 fn sync(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // Not every file system does that, and a folder may be writable and not readable.
+        // Some file systems do not support this, and a folder may be writable but not readable.
         Err(error)
             if matches!(
                 error.kind(),
@@ -108,8 +112,8 @@ fn sync(folder: &Path) -> io::Result<()> {
     }
 }
 
-/// Adds to an error that says that a disk is full how large that is, as long as what
-/// fills it is there.
+/// Adds the size of the disk to the error that it is full. Call it before the hidden file, which
+/// may be what fills the disk, is removed.
 fn with_space(error: io::Error, folder: &Path) -> io::Error {
     match Space::on(folder) {
         Ok(space) if error.kind() == io::ErrorKind::StorageFull => {
@@ -119,15 +123,15 @@ fn with_space(error: io::Error, folder: &Path) -> io::Error {
     }
 }
 
-/// A hidden file in `folder`, removed when dropped.
-pub(super) fn beside(folder: &Path) -> io::Result<NamedTempFile> {
-    let made = tempfile::Builder::new()
+/// Creates a hidden file in `folder`. Dropping it removes it.
+pub(super) fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let created = tempfile::Builder::new()
         .prefix(".")
         .suffix(".part")
-        // As any other new file: what the umask leaves of it.
+        // The permissions of any new file, subject to the umask.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder);
-    made.map_err(|error| with_space(error, folder))
+    created.map_err(|error| with_space(error, folder))
 }
 
 #[cfg(test)]
@@ -137,12 +141,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_write_that_fails_leaves_what_was_there_and_nothing_else() {
+    fn a_failed_write_leaves_the_old_file_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("frames/0001.png");
-        replace(&file, |beside| beside.write_all(b"old")).unwrap();
-        let failed = replace(&file, |beside| {
-            beside.write_all(b"ne")?;
+        replace(&file, |hidden| hidden.write_all(b"old")).unwrap();
+        let failed = replace(&file, |hidden| {
+            hidden.write_all(b"ne")?;
             Err::<(), _>(io::Error::from(io::ErrorKind::StorageFull))
         });
         assert_eq!(failed.err().unwrap().kind(), io::ErrorKind::StorageFull);
@@ -154,7 +158,7 @@ mod tests {
     fn a_file_gets_the_permissions_of_any_new_file() {
         let folder = tempfile::tempdir().unwrap();
         let (ours, plain) = (folder.path().join("ours"), folder.path().join("plain"));
-        replace(&ours, |beside| beside.write_all(b"x")).unwrap();
+        replace(&ours, |hidden| hidden.write_all(b"x")).unwrap();
         fs::write(&plain, b"x").unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
         assert_eq!(mode(&ours), mode(&plain));

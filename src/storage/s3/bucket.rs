@@ -1,5 +1,5 @@
-//! One bucket: a client for its region, and its listing. What comes in is in
-//! [`download`](super::download), what goes out in [`upload`](super::upload).
+//! One bucket: its listing and its objects' fingerprints. Objects are read in
+//! [`download`](super::download) and written in [`upload`](super::upload).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -10,51 +10,51 @@ use aws_sdk_s3::primitives::DateTime;
 use aws_sdk_s3::types::{ChecksumMode, EncodingType};
 use percent_encoding::percent_decode_str;
 
-use super::connection::is_protected;
-use super::integrity::is_content_of;
+use super::connection::uses_tls;
+use super::integrity::has_content;
 use super::requests::adaptive_concurrency::ConcurrencyLimit;
 use super::requests::classify::attempt_error;
-use super::requests::deadlines::{limit, within};
+use super::requests::deadlines::{response_timeout, with_timeout};
 use super::requests::requester::Requester;
 use super::upload::buffer::Buffer;
 use super::upload::labels::FINGERPRINT;
 use super::upload::unfinished::Background;
 use crate::request::Transfers;
-use crate::storage::fingerprint::Bound;
-use crate::storage::{Entry, Failure, Fingerprint, Names};
+use crate::storage::fingerprint::BoundFingerprint;
+use crate::storage::{Entry, Failure, Fingerprint, NameRange};
 
-/// What travels in one request at most; larger objects go in parts.
-pub(crate) const WHOLE: u64 = 16 * 1024 * 1024;
+/// The largest object that is uploaded in one request, in bytes. Larger ones are uploaded in parts.
+pub(crate) const MAX_SINGLE_UPLOAD: u64 = 16 * 1024 * 1024;
 
-/// A part, or a ten-thousandth of the object if that is more: S3's limit on their number.
-/// Small, because what goes out is held in memory, and S3 likes parts of 8 to 16 MiB
+/// The size of a part, in bytes, except of objects with too many of them. Small, because parts are
+/// held in memory while they are uploaded, and because S3 recommends parts of 8 to 16 MiB
 /// ("Performance guidelines for Amazon S3" in the S3 user guide).
-pub(crate) const PART: u64 = 8 * 1024 * 1024;
+pub(crate) const PART_SIZE: u64 = 8 * 1024 * 1024;
 
-/// The most keys that a page of a listing has.
+/// The largest number of keys on a page of a listing.
 const PAGE_KEYS: u32 = 1000;
 
-/// More objects than any folder has that is listed: Blender has two million frames.
-const MOST_ENTRIES: usize = 4_000_000;
+/// The largest number of objects in a listing. Blender has two million frame numbers.
+const MAX_ENTRIES: usize = 4_000_000;
 
-/// More than that many keys of a kilobyte each.
-const PAGE: u64 = 2 * 1024 * 1024;
+/// The size of a large page, in bytes: more than a thousand keys of a kilobyte each.
+const PAGE_BYTES: u64 = 2 * 1024 * 1024;
 
-/// The way to a bucket.
+/// A bucket, and what its transfers share.
 #[derive(Clone, Debug)]
 pub(in crate::storage) struct Bucket {
     pub(crate) requester: Requester,
-    /// Whether TLS protects what travels. Then the payload is not signed as well: its
-    /// checksum suffices, and SHA-256 is most of the CPU time of an upload.
+    /// Whether requests use TLS. Then payloads are not signed: their checksum suffices, and SHA-256
+    /// takes most of the CPU time of an upload.
     pub(crate) tls: bool,
-    /// When it is a transfer's turn.
+    /// Limits concurrent transfers.
     pub(crate) concurrency: Arc<ConcurrencyLimit>,
-    /// Room for what is on its way out.
+    /// Memory for uploads.
     pub(crate) buffer: Arc<Buffer>,
-    /// What has to be finished, or undone, when an upload is given up.
+    /// Finishes or aborts uploads that were cancelled.
     pub(crate) background: Background,
-    /// Whether the store has refused the checksum of a whole object that came in parts.
-    pub(crate) refuses_sums: Arc<AtomicBool>,
+    /// Whether the store has refused the checksum of a whole object in a multipart upload.
+    pub(crate) refuses_full_checksum: Arc<AtomicBool>,
 }
 
 impl Bucket {
@@ -66,35 +66,35 @@ impl Bucket {
     ) -> Self {
         Self {
             requester: Requester::new(config, name, transfers, retries),
-            tls: is_protected(config),
+            tls: uses_tls(config),
             concurrency: Arc::new(ConcurrencyLimit::new(transfers.at_once.get())),
             buffer: Arc::new(Buffer::new(transfers.upload_buffer)),
             background: Background::default(),
-            refuses_sums: Arc::default(),
+            refuses_full_checksum: Arc::default(),
         }
     }
 
-    /// Its name.
+    /// The name of the bucket.
     pub(crate) fn name(&self) -> &str {
         self.requester.bucket()
     }
 
-    /// The objects of these names directly below `folder`.
+    /// Lists the objects in the range `names` directly below `folder`.
     pub(in crate::storage) async fn list(
         &self,
         folder: &str,
-        names: &Names,
+        names: &NameRange,
     ) -> Result<Vec<Entry>, Failure> {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let after = (!names.after.is_empty()).then(|| format!("{prefix}{}", names.after));
         let mut entries = Vec::new();
         let mut next: Option<String> = None;
-        // On the first page. If there are more after all, there may be many more.
+        // For the first page only. If there are more objects than expected, there may be many more.
         let mut expected = names.expected.map(|count| count.clamp(1, PAGE_KEYS).cast_signed());
         loop {
-            // One page after the other, each tried for itself: a listing of a thousand pages
-            // need not begin again.
-            let page = self.requester.persist(&prefix, |client| {
+            // Each page is retried on its own, so that a listing of a thousand pages need not start
+            // over.
+            let page = self.requester.send(&prefix, |client| {
                 let request = client
                     .list_objects_v2()
                     .bucket(self.name())
@@ -102,28 +102,30 @@ impl Bucket {
                     .delimiter("/")
                     .set_start_after(after.clone())
                     .set_max_keys(expected)
-                    // XML has no way to write control characters, and keys may have them.
+                    // XML cannot represent control characters, which keys may contain.
                     .encoding_type(EncodingType::Url)
                     .set_continuation_token(next.clone());
-                within(limit(PAGE), async { request.send().await.map_err(attempt_error) })
+                with_timeout(response_timeout(PAGE_BYTES), async {
+                    request.send().await.map_err(attempt_error)
+                })
             });
             let page = page.await?;
             expected = None;
-            // Other stores may know nothing of it.
+            // Other stores may ignore the requested encoding.
             let encoded = page.encoding_type() == Some(&EncodingType::Url);
             for object in page.contents.unwrap_or_default() {
                 let key = object.key().unwrap_or_default();
                 let key = if encoded { decode(key) } else { key.to_owned() };
                 let name = key.strip_prefix(&prefix);
-                if name.is_some_and(|name| names.end_before(name)) {
+                if name.is_some_and(|name| names.ends_before(name)) {
                     return Ok(entries);
                 }
-                // The empty name is what the console makes to show an empty folder; a slash
-                // only a store could list that does not know the delimiter.
-                // Hidden ones are no frames here either: macOS leaves ._0001.png beside 0001.png.
+                // The console creates an object with an empty name to show an empty folder. Only a
+                // store that ignores the delimiter lists names with a slash. Hidden names are not
+                // frames, as in local folders: macOS leaves ._0001.png beside 0001.png.
                 let hidden = |name: &str| name.starts_with('.');
-                let name =
-                    name.filter(|name| names.contain(name) && !name.contains('/') && !hidden(name));
+                let name = name
+                    .filter(|name| names.contains(name) && !name.contains('/') && !hidden(name));
                 if let Some(name) = name {
                     entries.push(Entry {
                         name: name.to_owned(),
@@ -136,30 +138,30 @@ impl Bucket {
             if token.is_none() {
                 return Ok(entries);
             }
-            if token == next || entries.len() > MOST_ENTRIES {
+            if token == next || entries.len() > MAX_ENTRIES {
                 return Err(endless(entries.len()));
             }
             next = token;
         }
     }
 
-    /// The fingerprint that an object was stored with, if it is there, has one, and has the
-    /// content that this is of.
+    /// The fingerprint that an object was stored with; `None` if the object does not exist, has no
+    /// fingerprint, or has other content than the fingerprint is for.
     pub(in crate::storage) async fn fingerprint(
         &self,
         key: &str,
     ) -> Result<Option<Fingerprint>, Failure> {
-        let head = self.requester.persist(key, |client| {
+        let head = self.requester.send(key, |client| {
             let request = client.head_object().bucket(self.name()).key(key);
             let request = request.checksum_mode(ChecksumMode::Enabled);
-            within(limit(0), async { request.send().await.map_err(attempt_error) })
+            with_timeout(response_timeout(0), async { request.send().await.map_err(attempt_error) })
         });
         match head.await {
             Ok(object) => {
                 let text = object.metadata().and_then(|metadata| metadata.get(FINGERPRINT));
-                let bound = text.and_then(|text| text.parse::<Bound>().ok());
-                let fits = bound.filter(|bound| is_content_of(&bound.content, &object));
-                Ok(fits.map(|bound| bound.fingerprint))
+                let bound = text.and_then(|text| text.parse::<BoundFingerprint>().ok());
+                let valid = bound.filter(|bound| has_content(&object, &bound.content));
+                Ok(valid.map(|bound| bound.fingerprint))
             }
             Err(Failure::Missing(_)) => Ok(None),
             Err(failure) => Err(failure),
@@ -167,13 +169,13 @@ impl Bucket {
     }
 }
 
-/// A listing that has no end.
+/// The failure of a listing that repeats or exceeds [`MAX_ENTRIES`].
 fn endless(entries: usize) -> Failure {
-    let text = format!("the listing does not end: after {entries} objects it has still more");
+    let text = format!("the listing does not end: there are more objects after {entries}");
     Failure::Denied(text.into())
 }
 
-/// A key out of a listing, as forms encode it: S3 writes `+` for a space.
+/// Decodes a key from a listing. It is encoded as in forms: S3 writes `+` for a space.
 fn decode(key: &str) -> String {
     percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
 }
@@ -187,7 +189,7 @@ mod tests {
     use super::decode;
 
     #[test]
-    fn listed_keys_are_decoded_as_s3_and_others_encode_them() {
+    fn keys_in_a_listing_are_decoded_as_s3_and_other_stores_encode_them() {
         for (listed, key) in [
             ("a/b+c.png", "a/b c.png"),
             ("a%20b%2Bc%25.png", "a b+c%.png"),

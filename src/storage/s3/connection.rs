@@ -1,6 +1,5 @@
-//! Who we are to S3 and how it is reached: credentials, region, client. Credentials can
-//! expire in the middle of a job; then a new client is made of what their source says now.
-//! So it is when a bucket turns out to be in another region.
+//! The client of a bucket: credentials, region, endpoint. The client is replaced when its
+//! credentials expire in the middle of a job, and when the bucket proves to be in another region.
 
 use std::time::Duration;
 
@@ -14,35 +13,36 @@ use aws_sdk_s3::config::{
 use aws_sdk_s3::error::BoxError;
 use tokio::sync::Mutex;
 
-use super::requests::deadlines::limit;
+use super::requests::deadlines::response_timeout;
 use crate::aws;
 use crate::aws::{Misconfigured, Service};
 
-/// Asked first where neither environment, profile nor instance names a region; the
-/// bucket then tells where it really is.
+/// The region of the first request if neither the environment, the profile nor the instance names
+/// one. The response to it names the bucket's region.
 const FALLBACK_REGION: &str = "us-east-1";
 
-/// How long a body may pause on its way. S3 takes its time now and then; a network path
-/// that died is not noticed otherwise.
-const SILENCE: Duration = Duration::from_secs(20);
+/// How long the body of a response may stall. S3 pauses now and then, but a dead network path is
+/// not noticed otherwise.
+const STALL_GRACE_PERIOD: Duration = Duration::from_secs(20);
 
-/// The way to a bucket.
+/// The current client of a bucket.
 #[derive(Debug)]
 pub(crate) struct Connection {
     session: Mutex<Session>,
 }
 
-/// A client and its number among those that there were.
+/// A client, and what it was made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) client: Client,
     config: SdkConfig,
     requester_pays: bool,
-    number: u32,
+    /// Which client of the bucket this is, from 0.
+    generation: u32,
 }
 
 impl Session {
-    /// The region whose S3 is asked.
+    /// The region that requests are sent to.
     pub(crate) fn region(&self) -> Option<&str> {
         self.config.region().map(Region::as_ref)
     }
@@ -50,15 +50,15 @@ impl Session {
     fn replace(&mut self, config: SdkConfig) {
         self.client = client(&config, self.requester_pays);
         self.config = config;
-        self.number += 1;
+        self.generation += 1;
     }
 }
 
 impl Connection {
-    /// By way of the region of `config`.
+    /// A connection to the region of `config`.
     pub(crate) fn new(config: &SdkConfig, requester_pays: bool) -> Self {
         let client = client(config, requester_pays);
-        let session = Session { client, config: config.clone(), requester_pays, number: 0 };
+        let session = Session { client, config: config.clone(), requester_pays, generation: 0 };
         Self { session: Mutex::new(session) }
     }
 
@@ -67,40 +67,40 @@ impl Connection {
         self.session.lock().await.clone()
     }
 
-    /// Replaces the client of `session`, that has no credentials or some that have expired, by one
-    /// that has asked for them anew: the SDK keeps credentials until the time that their
-    /// source has named, whatever S3 says, and reads a profile once.
+    /// Replaces the client of `session`, whose credentials are missing or have expired, by one with
+    /// new credentials. The SDK does not do so: it keeps credentials until the expiry time that
+    /// their source has named, whatever S3 responds, and reads a profile only once.
     pub(crate) async fn renew(&self, session: &Session, expired: bool) {
         let mut current = self.session.lock().await;
-        // Several requests can fail of it at once; one of them asks.
-        if current.number == session.number {
+        // Several requests can fail at once. Only the first of them replaces the client.
+        if current.generation == session.generation {
             if expired {
-                tracing::info!("the credentials for S3 have expired: asking for new ones");
+                tracing::info!("the credentials for S3 have expired: getting new ones");
             }
             let region = current.config.region().cloned();
             match Box::pin(load_config(region)).await {
                 Ok(config) => current.replace(config),
-                // It was right before: somebody is writing to it.
-                Err(error) => tracing::warn!("no new credentials for S3: {error}"),
+                // The settings were valid before. Somebody may be writing to a profile file.
+                Err(error) => tracing::warn!("cannot get new credentials for S3: {error}"),
             }
         }
     }
 
-    /// Replaces the client of `session` by one for the region `home`.
-    pub(crate) async fn move_to(&self, session: &Session, home: String) {
+    /// Replaces the client of `session` by one for `region`.
+    pub(crate) async fn move_to(&self, session: &Session, region: String) {
         let mut current = self.session.lock().await;
-        if current.number == session.number {
-            tracing::debug!(region = home, "the bucket is in another region");
-            current.replace(session.config.to_builder().region(Region::new(home)).build());
+        if current.generation == session.generation {
+            tracing::debug!(region, "the bucket is in another region");
+            current.replace(session.config.to_builder().region(Region::new(region)).build());
         }
     }
 }
 
-/// What environment, profile, container and instance say of us, for a region or else the
-/// one that they name.
+/// The SDK's configuration for S3 in `region`, or else in the configured one, from the environment,
+/// the profile, the container and the instance metadata.
 ///
 /// # Errors
-/// If one of these settings makes no sense.
+/// If one of these settings is invalid.
 pub(crate) async fn load_config(region: Option<Region>) -> Result<SdkConfig, Misconfigured> {
     let region = match region {
         Some(region) => Some(region),
@@ -109,15 +109,20 @@ pub(crate) async fn load_config(region: Option<Region>) -> Result<SdkConfig, Mis
     aws::config(Service::S3, region.unwrap_or(Region::from_static(FALLBACK_REGION))).await
 }
 
-/// What is set for a request that carries something: the SDK's time until the first byte of
-/// the answer counts the upload, however it moves. [`while_moving`](super::requests::deadlines::while_moving) does not.
-pub(crate) fn carrying() -> Builder {
-    let timeouts = TimeoutConfig::builder().connect_timeout(aws::CONNECT).disable_read_timeout();
+/// The configuration of a request with a body. It has no read timeout: the SDK's would include the
+/// time for sending the body, even while that makes progress.
+/// [`until_stalled`](super::requests::deadlines::until_stalled) limits the request instead.
+pub(crate) fn upload_config() -> Builder {
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(aws::CONNECT_TIMEOUT).disable_read_timeout();
     Builder::new().timeout_config(timeouts.build())
 }
 
 fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(aws::CONNECT).read_timeout(limit(0)).build()
+    TimeoutConfig::builder()
+        .connect_timeout(aws::CONNECT_TIMEOUT)
+        .read_timeout(response_timeout(0))
+        .build()
 }
 
 fn client(config: &SdkConfig, requester_pays: bool) -> Client {
@@ -126,10 +131,10 @@ fn client(config: &SdkConfig, requester_pays: bool) -> Client {
         .force_path_style(endpoint.as_ref().is_some_and(|url| !is_aws(url)))
         .timeout_config(timeouts())
         .stalled_stream_protection(
-            // Of what goes out we know better what moves.
+            // Not for uploads: `until_stalled` measures their progress more precisely.
             StalledStreamProtectionConfig::enabled()
                 .upload_enabled(false)
-                .grace_period(SILENCE)
+                .grace_period(STALL_GRACE_PERIOD)
                 .build(),
         );
     builder.set_endpoint_url(endpoint);
@@ -139,7 +144,7 @@ fn client(config: &SdkConfig, requester_pays: bool) -> Client {
     Client::from_conf(builder.build())
 }
 
-/// Says in every request that we pay for it.
+/// Adds the header to every request by which the requester agrees to pay for it.
 #[derive(Debug)]
 struct RequesterPays;
 
@@ -159,12 +164,13 @@ impl Intercept for RequesterPays {
     }
 }
 
-/// Whether what is said to S3 is protected by TLS.
-pub(crate) fn is_protected(config: &SdkConfig) -> bool {
+/// Whether requests to S3 use TLS.
+pub(crate) fn uses_tls(config: &SdkConfig) -> bool {
     Service::S3.endpoint(config).is_none_or(|endpoint| endpoint.starts_with("https"))
 }
 
-/// AWS's own endpoints know buckets as host names; others often only as paths.
+/// Whether the endpoint is AWS's own. These accept the bucket in the host name, other stores often
+/// only in the path.
 fn is_aws(endpoint: &str) -> bool {
     let host = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
     let host = host.split(['/', ':']).next().unwrap_or(host);
@@ -176,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn aws_endpoints_are_known_by_their_domain() {
+    fn aws_endpoints_are_recognised_by_their_domain() {
         for endpoint in [
             "https://s3.eu-west-1.amazonaws.com",
             "https://bucket.vpce-1a2b-5e6f.s3.us-east-1.vpce.amazonaws.com/",

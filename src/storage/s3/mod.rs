@@ -1,4 +1,4 @@
-//! S3 and what speaks its protocol.
+//! S3, and stores with the same API.
 
 mod bucket;
 mod connection;
@@ -19,13 +19,13 @@ use crate::request::Transfers;
 use bucket::Bucket;
 use connection::load_config;
 
-/// The buckets that have been met, each with a client for its region.
+/// All buckets. Each has a client for its region, created on first use.
 #[derive(Debug)]
 pub(crate) struct Buckets {
     transfers: Transfers,
     config: OnceCell<SdkConfig>,
     known: Mutex<HashMap<String, Bucket>>,
-    /// How many requests were tried again.
+    /// The number of retries, in all buckets.
     retries: Arc<AtomicU64>,
 }
 
@@ -39,25 +39,25 @@ impl Buckets {
         }
     }
 
-    /// The bucket of that name. Nothing is set up before the first call, and nothing is
-    /// asked of it: whether it is there, and in which region, the first request tells.
-    /// (What that takes is boxed: it would make every storage future large.)
+    /// The bucket `name`. The first call loads the settings for S3. No request is sent: the first
+    /// one by the caller will show whether the bucket exists, and in which region.
     ///
     /// # Errors
-    /// If a setting for S3 makes no sense.
+    /// [`Failure::Misconfigured`] if a setting for S3 is invalid.
     pub(crate) async fn bucket(&self, name: &str) -> Result<Bucket, Failure> {
+        // Boxed, or every future of storage would be large.
         let config = self.config.get_or_try_init(|| Box::pin(load_config(None))).await?;
         let mut known = self.known.lock().await;
         let new = || Bucket::new(config, name, &self.transfers, &self.retries);
         Ok(known.entry(name.to_owned()).or_insert_with(new).clone())
     }
 
-    /// How many requests were tried again up to now.
+    /// The number of retries so far, in all buckets.
     pub(crate) fn retries(&self) -> u64 {
         self.retries.load(Relaxed)
     }
 
-    /// Waits until nothing is left of uploads that were given up.
+    /// Waits until cancelled uploads are cleaned up.
     pub(crate) async fn settle(&self) {
         let buckets: Vec<_> = self.known.lock().await.values().cloned().collect();
         for bucket in buckets {

@@ -1,4 +1,4 @@
-//! Bodies: counted, cut short, slow.
+//! Bodies: counted, truncated, slow.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use super::log::Entry;
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// The body of an answer.
+/// The body of a response.
 pub type Reply = UnsyncBoxBody<Bytes, Error>;
 
-/// How often a slow body sends something, in a second.
+/// The number of pieces that a slow body sends in a second.
 const DRIPS: u32 = 20;
 
-/// A body whose bytes are counted in the log.
+/// A body that counts its bytes in the log.
 pub struct Counted<B> {
     body: B,
     entry: Arc<Entry>,
@@ -62,22 +62,21 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Counted<B> {
     }
 }
 
-/// All of `bytes`.
+/// Sends `bytes`.
 pub fn full(bytes: Bytes) -> Reply {
     Full::new(bytes).map_err(Error::from).boxed_unsync()
 }
 
-/// The first bytes, after which nothing more comes for a while, and then the connection
-/// is cut.
+/// Sends the first bytes, then pauses for `hang`, and then closes the connection.
 pub fn cut(bytes: Bytes, after: usize, hang: Duration, ending: Arc<Ending>) -> Reply {
     let hang = stream::once(async move {
-        // A sleep of no time is one as well, and what was sent is then flushed without it.
+        // Even a sleep of zero yields, and the first bytes would be flushed too early.
         if !hang.is_zero() {
             tokio::time::sleep(hang).await;
         }
         Bytes::new()
     });
-    // Asked for more, the body has none: the server then sends what it has.
+    // While this is pending, the HTTP server flushes; then `Connection` fails.
     let cut = stream::poll_fn(move |_| {
         ending.cut();
         Poll::Pending
@@ -85,12 +84,12 @@ pub fn cut(bytes: Bytes, after: usize, hang: Duration, ending: Arc<Ending>) -> R
     streamed(start(bytes, after).chain(hang).chain(cut))
 }
 
-/// The first bytes, after which nothing more comes.
+/// Sends the first bytes, and then nothing.
 pub fn stalled(bytes: Bytes, after: usize) -> Reply {
     streamed(start(bytes, after).chain(stream::pending()))
 }
 
-/// All of `bytes`, a few at a time.
+/// Sends `bytes`, a few at a time.
 pub fn slow(bytes: Bytes, bytes_per_second: u32) -> Reply {
     let drip = (bytes_per_second / DRIPS).max(1);
     let pause = Duration::from_secs(1) * drip / bytes_per_second.max(1);
@@ -104,7 +103,7 @@ pub fn slow(bytes: Bytes, bytes_per_second: u32) -> Reply {
     }))
 }
 
-/// Reads the first bytes of a body, at least.
+/// Reads at least this many bytes of a body.
 pub async fn read<B: Body<Data = Bytes> + Unpin>(
     body: &mut B,
     bytes: usize,
@@ -118,7 +117,7 @@ pub async fn read<B: Body<Data = Bytes> + Unpin>(
     Ok(())
 }
 
-/// Reads what is left of a body. An error means that the client has gone.
+/// Reads the rest of a body. An error means that the client is gone.
 pub async fn drain<B: Body + Unpin>(mut body: B) -> Result<(), B::Error> {
     while let Some(frame) = body.frame().await {
         frame?;

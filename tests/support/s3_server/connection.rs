@@ -1,4 +1,4 @@
-//! The server's end of a connection, which a request can cut or reset.
+//! The server's end of a connection, which a fault can close or reset.
 
 use std::io;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-/// How a connection is to end, said by the request that it carries.
+/// How to end a connection, as set by the fault of a request.
 #[derive(Default)]
 pub struct Ending {
     cut: AtomicBool,
@@ -18,12 +18,12 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Ends the connection as soon as all bytes up to here have been sent.
+    /// Closes the connection after all bytes written so far.
     pub fn cut(&self) {
         self.cut.store(true, Ordering::Relaxed);
     }
 
-    /// Makes the connection end with a reset.
+    /// Makes the connection end with a reset (RST).
     pub fn reset(&self) {
         self.reset.store(true, Ordering::Relaxed);
     }
@@ -46,7 +46,7 @@ impl Socket for TlsStream<TcpStream> {
     }
 }
 
-/// A socket that ends as its [`Ending`] says.
+/// A socket that ends according to its [`Ending`].
 pub struct Connection<S: Socket> {
     socket: S,
     ending: Arc<Ending>,
@@ -61,7 +61,7 @@ impl<S: Socket> Connection<S> {
 impl<S: Socket> Drop for Connection<S> {
     fn drop(&mut self) {
         if self.ending.reset.load(Ordering::Relaxed) {
-            // Where this fails, the client has gone already.
+            // Fails if the client is already gone.
             let _ = self.socket.tcp().set_zero_linger();
         }
     }
@@ -86,7 +86,7 @@ impl<S: Socket> AsyncWrite for Connection<S> {
         Pin::new(&mut self.socket).poll_write(cx, buf)
     }
 
-    /// The HTTP server flushes when it has written all it has.
+    /// The HTTP server flushes after it has written all available data.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.socket).poll_flush(cx))?;
         if self.ending.cut.load(Ordering::Relaxed) {

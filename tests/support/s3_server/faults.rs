@@ -1,12 +1,14 @@
-//! What goes wrong, and for which requests.
+//! Rules that inject faults.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
+
+use tokio::sync::watch;
 
 use super::log::Request;
 use super::operation::Operation;
 
-/// A rule for requests: which ones, how many of them, and what happens.
+/// A rule: the requests that it applies to, how many of them, and its effect.
 ///
 /// ```ignore
 /// server.inject(Fault::on(Operation::PutObject).key("0003.png").times(2).respond(503, "SlowDown"));
@@ -14,12 +16,12 @@ use super::operation::Operation;
 pub struct Fault {
     requests: Requests,
     effect: Effect,
-    /// How many requests this rule was asked about that it is for.
-    seen: usize,
+    /// The number of requests that it has matched, including skipped ones.
+    matched: usize,
 }
 
-/// The requests that a rule is for: to begin with, all that fit.
-#[must_use = "a rule needs an effect, like `respond`"]
+/// The requests that a rule applies to.
+#[must_use = "a rule needs an effect, such as `respond`"]
 pub struct Requests {
     conditions: Vec<Condition>,
     skip: usize,
@@ -29,7 +31,7 @@ pub struct Requests {
 type Condition = Box<dyn Fn(&Request) -> bool + Send>;
 
 impl Fault {
-    /// A rule for requests of one operation.
+    /// A rule for one operation.
     pub fn on(operation: Operation) -> Requests {
         Self::on_any().when(move |request| request.operation == operation)
     }
@@ -39,49 +41,49 @@ impl Fault {
         Requests { conditions: Vec::new(), skip: 0, times: usize::MAX }
     }
 
-    /// Whether this rule acts on a request, which it then has been asked about.
+    /// Returns whether this rule acts on a request, and counts the request.
     fn acts_on(&mut self, request: &Request) -> bool {
         let Requests { conditions, skip, times } = &self.requests;
         if !conditions.iter().all(|holds| holds(request)) {
             return false;
         }
-        let before = self.seen;
-        self.seen += 1;
+        let before = self.matched;
+        self.matched += 1;
         before >= *skip && before - skip < *times
     }
 }
 
 impl Requests {
-    /// Only requests whose key contains `part`.
+    /// Only requests with a key that contains `part`.
     pub fn key(self, part: &str) -> Self {
         let part = part.to_owned();
         self.when(move |request| request.key.contains(&part))
     }
 
-    /// Only requests for which `condition` holds.
+    /// Only requests that satisfy `condition`.
     pub fn when(mut self, condition: impl Fn(&Request) -> bool + Send + 'static) -> Self {
         self.conditions.push(Box::new(condition));
         self
     }
 
-    /// Not the first `count` of these requests.
+    /// Skips the first `count` of these requests.
     pub fn skip(mut self, count: usize) -> Self {
         self.skip = count;
         self
     }
 
-    /// No more than `count` of these requests, after those that are skipped.
+    /// At most `count` of these requests, after the skipped ones.
     pub fn times(mut self, count: usize) -> Self {
         self.times = count;
         self
     }
 
-    /// An error answer instead of the operation.
+    /// Responds with an error; the operation is not performed.
     pub fn respond(self, status: u16, code: &str) -> Fault {
         self.respond_with(status, code, &[])
     }
 
-    /// An error answer with headers, like `retry-after`, instead of the operation.
+    /// Responds with an error and headers, such as `retry-after`; the operation is not performed.
     pub fn respond_with(self, status: u16, code: &str, headers: &[(&str, &str)]) -> Fault {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         self.act(Action::Respond {
@@ -91,98 +93,120 @@ impl Requests {
         })
     }
 
-    /// Status 200 with an error in the body instead of the operation, as
-    /// `CompleteMultipartUpload` can answer.
+    /// Responds with status 200 and an error in the body, as `CompleteMultipartUpload` may; the
+    /// operation is not performed.
     pub fn error_in_ok_body(self, code: &str) -> Fault {
         self.respond(200, code)
     }
 
-    /// The connection is reset (RST) when the head of the request has arrived.
+    /// Resets the connection (RST) after the head of the request.
     pub fn reset(self) -> Fault {
         self.act(Action::Reset)
     }
 
-    /// The connection is closed (FIN) without an answer when the request has
-    /// arrived; the operation is not done.
+    /// Closes the connection (FIN) after the request, without a response; the operation is not
+    /// performed.
     pub fn close(self) -> Fault {
         self.act(Action::Close)
     }
 
-    /// The operation is done, but the connection is closed without an answer.
-    pub fn lose_answer(self) -> Fault {
-        self.act(Action::LoseAnswer)
+    /// Performs the operation, and closes the connection (FIN) without a response.
+    pub fn lose_response(self) -> Fault {
+        self.act(Action::LoseResponse)
     }
 
-    /// The operation is done, but the connection is reset (RST) without an answer.
+    /// Performs the operation, and resets the connection (RST) without a response.
     pub fn reset_after(self) -> Fault {
         self.act(Action::ResetAfter)
     }
 
-    /// The connection is reset (RST) when `after` bytes of the request's body have
-    /// arrived; the operation is not done.
+    /// Resets the connection (RST) after `after` bytes of the request body; the operation is not
+    /// performed.
     pub fn reset_upload(self, after: usize) -> Fault {
-        self.act(Action::ResetUpload { after: Place::At(after) })
+        self.act(Action::ResetUpload { after: Position::Byte(after) })
     }
 
-    /// After `after` bytes of the request's body nothing more is read, until the client
-    /// goes away.
+    /// Stops reading after `after` bytes of the request body, until the client closes the
+    /// connection.
     pub fn stall_upload(self, after: usize) -> Fault {
         self.act(Action::StallUpload { after })
     }
 
-    /// The request arrives with one wrong bit in the byte at `at` of its body.
-    pub fn spoil_upload(self, at: usize) -> Fault {
-        self.act(Action::SpoilUpload { at: Place::At(at) })
+    /// Flips one bit in the byte at `at` of the request body.
+    pub fn corrupt_upload(self, at: usize) -> Fault {
+        self.act(Action::CorruptUpload { at: Position::Byte(at) })
     }
 
-    /// The true answer, but the connection is closed after `after` bytes of
-    /// its body.
+    /// Closes the connection (FIN) after `after` bytes of the response body.
     pub fn truncate_body(self, after: usize) -> Fault {
-        self.act(Action::TruncateBody { after: Place::At(after), hang: Duration::ZERO })
+        self.act(Action::TruncateBody { after: Position::Byte(after), hang: Duration::ZERO })
     }
 
-    /// The true answer, with one wrong bit in the byte at `at` of its body.
+    /// Flips one bit in the byte at `at` of the response body.
     pub fn flip_bit(self, at: usize) -> Fault {
-        self.act(Action::FlipBit { at: Place::At(at) })
+        self.act(Action::FlipBit { at: Position::Byte(at) })
     }
 
-    /// No answer, until the client goes away.
+    /// Sends no response until the client closes the connection.
     pub fn stall(self) -> Fault {
         self.act(Action::Stall)
     }
 
-    /// The head of the true answer and `after` bytes of its body, then nothing
-    /// until the client goes away.
+    /// Sends the head of the response and `after` bytes of its body, then nothing until the client
+    /// closes the connection.
     pub fn stall_body(self, after: usize) -> Fault {
         self.act(Action::StallBody { after })
     }
 
-    /// The true answer, slowly.
+    /// Sends the response body slowly.
     pub fn drip_body(self, bytes_per_second: u32) -> Fault {
         self.act(Action::DripBody { bytes_per_second })
     }
 
-    /// A pause before whatever else happens: later rules are still consulted.
-    pub fn delay(self, pause: Duration) -> Fault {
-        self.effect(Effect::Delay(pause))
+    /// Delays the request. Later rules still apply.
+    pub fn delay(self, delay: Duration) -> Fault {
+        self.effect(Effect::Delay(delay))
     }
 
-    /// An effect that ends the search for a rule.
+    /// Holds the request back until the gate is opened. Later rules still apply.
+    pub fn hold(self, gate: &Gate) -> Fault {
+        self.effect(Effect::Hold(gate.clone()))
+    }
+
+    /// An effect after which no later rule applies.
     fn act(self, action: Action) -> Fault {
         self.effect(Effect::Act(action))
     }
 
     fn effect(self, effect: Effect) -> Fault {
-        Fault { requests: self, effect, seen: 0 }
+        Fault { requests: self, effect, matched: 0 }
+    }
+}
+
+/// Holds requests back until a test opens it. Clones are the same gate.
+#[derive(Clone, Debug, Default)]
+pub struct Gate(Arc<watch::Sender<bool>>);
+
+impl Gate {
+    /// Releases all requests that are held back, and those to come.
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Waits until the gate is open.
+    pub async fn wait(&self) {
+        let open = self.0.subscribe().wait_for(|open| *open).await.is_ok();
+        assert!(open, "the gate outlives those who wait");
     }
 }
 
 enum Effect {
     Delay(Duration),
+    Hold(Gate),
     Act(Action),
 }
 
-/// What happens to a request; the methods of [`Requests`] say more.
+/// A fault; see the methods of [`Requests`].
 #[derive(Clone, Debug)]
 pub enum Action {
     Respond {
@@ -192,24 +216,24 @@ pub enum Action {
     },
     Reset,
     Close,
-    LoseAnswer,
+    LoseResponse,
     ResetAfter,
     ResetUpload {
-        after: Place,
+        after: Position,
     },
     StallUpload {
         after: usize,
     },
-    SpoilUpload {
-        at: Place,
+    CorruptUpload {
+        at: Position,
     },
-    /// With so long a pause before the connection is closed.
     TruncateBody {
-        after: Place,
+        after: Position,
+        /// The pause before the connection is closed.
         hang: Duration,
     },
     FlipBit {
-        at: Place,
+        at: Position,
     },
     Stall,
     StallBody {
@@ -220,42 +244,43 @@ pub enum Action {
     },
 }
 
-/// A byte of a body.
+/// The position of a byte in a body.
 #[derive(Clone, Copy, Debug)]
-pub enum Place {
-    /// The one with this index.
-    At(usize),
-    /// The one at this share of its length, of 0 to 1.
-    Share(f64),
+pub enum Position {
+    /// The index of the byte.
+    Byte(usize),
+    /// The position as a fraction of the length, from 0 to 1.
+    Fraction(f64),
 }
 
-impl Place {
-    /// The index of the byte in a body of `length` bytes.
+impl Position {
+    /// Returns the index of the byte in a body of `length` bytes.
     pub fn index(self, length: usize) -> usize {
         match self {
-            Self::At(index) => index,
+            Self::Byte(index) => index,
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_precision_loss,
                 clippy::cast_sign_loss,
-                reason = "a share of a length is one"
+                reason = "a fraction of a length is a valid index"
             )]
-            Self::Share(share) => (length as f64 * share) as usize,
+            Self::Fraction(fraction) => (length as f64 * fraction) as usize,
         }
     }
 }
 
-/// What the rules say about one request.
+/// Everything that the rules do to one request.
 #[derive(Default)]
 pub struct Verdict {
     pub delay: Duration,
+    pub gates: Vec<Gate>,
     pub action: Option<Action>,
 }
 
 impl Verdict {
-    /// Whether all is well.
+    /// Returns whether the request is served as usual.
     pub fn is_nothing(&self) -> bool {
-        self.action.is_none() && self.delay.is_zero()
+        self.action.is_none() && self.gates.is_empty() && self.delay.is_zero()
     }
 }
 
@@ -272,7 +297,7 @@ impl Rules {
         self.lock().clear();
     }
 
-    /// Asks the rules about a request. The first one that acts decides.
+    /// Applies the rules to a request. The first one with an action is the last one to apply.
     pub fn judge(&self, request: &Request) -> Verdict {
         let mut verdict = Verdict::default();
         for fault in self.lock().iter_mut() {
@@ -280,7 +305,8 @@ impl Rules {
                 continue;
             }
             match &fault.effect {
-                Effect::Delay(pause) => verdict.delay += *pause,
+                Effect::Delay(delay) => verdict.delay += *delay,
+                Effect::Hold(gate) => verdict.gates.push(gate.clone()),
                 Effect::Act(action) => {
                     verdict.action = Some(action.clone());
                     break;

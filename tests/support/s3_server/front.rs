@@ -1,4 +1,4 @@
-//! The way of a request through the server: log, faults, S3.
+//! The path of a request through the server: log, faults, S3.
 
 use std::io;
 use std::sync::Arc;
@@ -13,62 +13,63 @@ use s3s::service::S3Service;
 
 use super::body::{self, Counted, Reply};
 use super::connection::Ending;
-use super::faults::{Action, Place, Rules};
+use super::faults::{Action, Position, Rules};
 use super::log::{Entry, Log, Request};
 use super::rate::FaultRate;
-use super::throttle::{Slowed, Throttle};
+use super::throttle::{Throttle, Throttled};
 
-/// What stands between the connections and the S3 service.
+/// Handles requests between the connections and the S3 service.
 pub struct Front {
     pub log: Arc<Log>,
     pub rules: Rules,
     pub rate: FaultRate,
     pub throttle: Throttle,
     pub service: S3Service,
-    /// The region that requests must be signed for, if it matters.
+    /// The region that requests must be signed for; `None` accepts any.
     pub region: Option<String>,
 }
 
-type Answer = Response<Counted<Reply>>;
-
 /// The body of a request.
-type Asked = Counted<Slowed<Incoming>>;
+type RequestBody = Counted<Throttled<Incoming>>;
 
 impl Front {
-    /// Answers a request. An error closes its connection without an answer.
-    pub async fn answer(
+    /// Responds to a request. An error closes the connection without a response.
+    pub async fn respond(
         &self,
         request: HttpRequest<Incoming>,
         ending: Arc<Ending>,
-    ) -> io::Result<Answer> {
+    ) -> io::Result<Response<Counted<Reply>>> {
         let (head, body) = request.into_parts();
-        let asked = Request::new(&head);
-        let mut verdict = self.rules.judge(&asked);
+        let logged = Request::new(&head);
+        let mut verdict = self.rules.judge(&logged);
         if verdict.is_nothing() {
-            verdict = self.rate.judge(&asked);
+            verdict = self.rate.judge(&logged);
         }
-        let entry = Arc::new(self.log.open(asked));
+        let entry = Arc::new(self.log.add(logged));
         if !verdict.is_nothing() {
             entry.faulted();
         }
         if !verdict.delay.is_zero() {
             tokio::time::sleep(verdict.delay).await;
         }
-        let body = Counted::new(self.throttle.slow(body), &entry, Entry::received);
+        for gate in &verdict.gates {
+            gate.wait().await;
+        }
+        let body = Counted::new(self.throttle.throttle(body), &entry, Entry::received);
         let request = HttpRequest::from_parts(head, body);
-        let answer = match verdict.action {
-            Some(action) => self.disturb(action, request, ending).await?,
+        let response = match verdict.action {
+            Some(action) => self.inject(action, request, ending).await?,
             None => self.serve(request.map(s3s::Body::http_body)).await?,
         };
-        entry.answered(answer.status().as_u16());
-        Ok(answer.map(|reply| Counted::new(reply, &entry, Entry::sent)))
+        entry.responded(response.status().as_u16());
+        Ok(response.map(|reply| Counted::new(reply, &entry, Entry::sent)))
     }
 
-    /// Does to a request what a rule says.
-    async fn disturb(
+    /// Injects a fault into a request.
+    async fn inject(
         &self,
         action: Action,
-        request: HttpRequest<Asked>,
+        request: HttpRequest<RequestBody>,
         ending: Arc<Ending>,
     ) -> io::Result<Response<Reply>> {
         match action {
@@ -85,7 +86,7 @@ impl Front {
                 arrival(request.into_body()).await?;
                 Err(hang_up())
             }
-            Action::LoseAnswer => {
+            Action::LoseResponse => {
                 self.whole(request).await?;
                 Err(hang_up())
             }
@@ -101,19 +102,19 @@ impl Front {
                 Err(hang_up())
             }
             Action::StallUpload { after } => {
-                // Kept: dropping a body that was not read to its end closes the connection.
+                // `body` stays alive: dropping an unread body closes the connection.
                 let mut body = request.into_body();
                 body::read(&mut body, after).await.map_err(io::Error::other)?;
                 std::future::pending().await
             }
-            Action::SpoilUpload { at } => {
+            Action::CorruptUpload { at } => {
                 let (head, body) = request.into_parts();
                 let bytes = body.collect().await.map_err(io::Error::other)?.to_bytes();
-                let spoilt = s3s::Body::from(flip_bit(bytes, at));
-                let answer = self.serve(HttpRequest::from_parts(head, spoilt)).await?;
-                // `s3s` sees it while it writes, and knows no better words.
-                let unsaid = answer.status().is_server_error();
-                Ok(if unsaid { error(400, "XAmzContentSHA256Mismatch", []) } else { answer })
+                let corrupt = s3s::Body::from(flip_bit(bytes, at));
+                let response = self.serve(HttpRequest::from_parts(head, corrupt)).await?;
+                // `s3s` notices the mismatch while it writes, and returns an internal error.
+                let is_internal = response.status().is_server_error();
+                Ok(if is_internal { error(400, "XAmzContentSHA256Mismatch", []) } else { response })
             }
             Action::Stall => {
                 arrival(request.into_body()).await?;
@@ -139,7 +140,7 @@ impl Front {
         }
     }
 
-    /// The true answer to a request.
+    /// Returns the genuine response to a request.
     async fn serve(&self, request: HttpRequest<s3s::Body>) -> io::Result<Response<Reply>> {
         if let Some(region) = &self.region
             && signed_region(request.headers()).is_some_and(|signed| signed != region)
@@ -148,14 +149,12 @@ impl Front {
             let header = ("x-amz-bucket-region", region.as_str());
             return Ok(error(301, "PermanentRedirect", [header]));
         }
-        let answer = self.service.call(request).await;
-        let answer = answer.map_err(|_| hang_up())?;
-        Ok(answer.map(BodyExt::boxed_unsync))
+        let response = self.service.call(request).await.map_err(|_| hang_up())?;
+        Ok(response.map(BodyExt::boxed_unsync))
     }
 
-    /// The true answer to a request, with the whole of its body, whose length
-    /// is in the head.
-    async fn whole(&self, request: HttpRequest<Asked>) -> io::Result<(Parts, Bytes)> {
+    /// Returns the genuine response to a request with its whole body, and sets `Content-Length`.
+    async fn whole(&self, request: HttpRequest<RequestBody>) -> io::Result<(Parts, Bytes)> {
         let request = request.map(s3s::Body::http_body);
         let (mut head, body) = self.serve(request).await?.into_parts();
         let bytes = body.collect().await.map_err(io::Error::other)?.to_bytes();
@@ -164,19 +163,19 @@ impl Front {
     }
 }
 
-/// Waits for the whole of a request.
-async fn arrival(body: Asked) -> io::Result<()> {
+/// Waits until a request has arrived completely.
+async fn arrival(body: RequestBody) -> io::Result<()> {
     body::drain(body).await.map_err(io::Error::other)
 }
 
-/// How long the body of a request says it is.
+/// Returns the `Content-Length` of a request.
 fn length<B>(request: &HttpRequest<B>) -> usize {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     length.and_then(|length| length.parse().ok()).unwrap_or_default()
 }
 
-/// One wrong bit in one byte, if there is that byte.
-fn flip_bit(bytes: Bytes, at: Place) -> Bytes {
+/// Flips one bit of a byte, if the byte exists.
+fn flip_bit(bytes: Bytes, at: Position) -> Bytes {
     let at = at.index(bytes.len());
     let mut bytes = Vec::from(bytes);
     if let Some(byte) = bytes.get_mut(at) {
@@ -185,19 +184,19 @@ fn flip_bit(bytes: Bytes, at: Place) -> Bytes {
     bytes.into()
 }
 
-/// Closes the connection.
+/// Returns the error that closes the connection.
 fn hang_up() -> io::Error {
     io::ErrorKind::ConnectionAborted.into()
 }
 
-/// The region that a request is signed for.
+/// Returns the region that a request is signed for.
 fn signed_region(headers: &HeaderMap) -> Option<&str> {
     let authorization = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (_, credential) = authorization.split_once("Credential=")?;
     credential.split('/').nth(2)
 }
 
-/// An error as S3 answers it.
+/// Creates an error response in the format of S3.
 fn error<'a>(
     status: u16,
     code: &str,
@@ -205,7 +204,7 @@ fn error<'a>(
 ) -> Response<Reply> {
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-         <Error><Code>{code}</Code><Message>{code}, said by the test</Message>\
+         <Error><Code>{code}</Code><Message>{code}, injected by the test</Message>\
          <RequestId>TEST0REQUEST</RequestId></Error>"
     );
     let mut response = Response::builder()
@@ -215,5 +214,5 @@ fn error<'a>(
     for (name, value) in headers {
         response = response.header(name, value);
     }
-    response.body(body::full(xml.into())).expect("an answer with a valid status and valid headers")
+    response.body(body::full(xml.into())).expect("a response with a valid status and valid headers")
 }

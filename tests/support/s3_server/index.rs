@@ -1,4 +1,4 @@
-//! Which keys and uploads there are, and when a request may touch them.
+//! The index of keys and uploads, and the conditions of requests.
 
 use std::collections::BTreeMap;
 
@@ -6,73 +6,73 @@ use bytes::Bytes;
 use s3s::dto::{Checksum, CompletedPart, ETag, ETagCondition, Timestamp};
 use s3s::{S3Result, s3_error};
 
-use super::sums::Sums;
+use super::sums::Checksums;
 
 /// The smallest part of a multipart upload, except for the last one.
 const MIN_PART: usize = 5 * 1024 * 1024;
 
-/// What is where.
+/// All buckets and uploads.
 #[derive(Default)]
 pub struct Index {
-    /// The objects by key, by bucket.
-    pub buckets: BTreeMap<String, BTreeMap<String, Filed>>,
+    /// The objects, by bucket and key.
+    pub buckets: BTreeMap<String, BTreeMap<String, StoredFile>>,
     /// The multipart uploads that are neither completed nor aborted, by id.
     pub uploads: BTreeMap<String, Upload>,
-    /// Every object that was ever under a key: bucket, key, number; the oldest first.
+    /// Every version of every object: bucket, key, number; oldest first.
     pub history: Vec<(String, String, String)>,
-    /// How many numbers have been given out.
+    /// The last number in use.
     pub numbers: u64,
 }
 
-/// A multipart upload under way.
+/// An open multipart upload.
 pub struct Upload {
     pub bucket: String,
     pub key: String,
-    /// The number that the object will have.
+    /// The number of the future object.
     pub number: String,
     pub started: Timestamp,
-    pub sums: Sums,
+    pub checksums: Checksums,
     pub parts: BTreeMap<i32, Part>,
 }
 
-/// One part that has arrived.
+/// A part that has arrived.
 pub struct Part {
     pub bytes: Bytes,
     pub e_tag: Option<ETag>,
 }
 
-/// What is known of an object without reading it: what a list shows.
+/// The file of an object, and the metadata that a list shows.
 #[derive(Clone)]
-pub struct Filed {
-    /// The name of its file.
+pub struct StoredFile {
+    /// The name of the file.
     pub number: String,
     pub size: Option<i64>,
     pub e_tag: Option<ETag>,
     pub last_modified: Option<Timestamp>,
-    /// The checksum of the whole, if it was uploaded in parts and has one.
-    pub sums: Option<Checksum>,
+    /// The checksum of the whole object, if it was uploaded in parts with the type `FULL_OBJECT`.
+    pub checksum: Option<Checksum>,
 }
 
 impl Index {
-    /// A number that no object has.
-    pub fn number(&mut self) -> String {
+    /// Returns an unused number.
+    pub fn next_number(&mut self) -> String {
         self.numbers += 1;
         self.numbers.to_string()
     }
 
-    /// The objects of a bucket.
-    pub fn objects(&mut self, bucket: &str) -> S3Result<&mut BTreeMap<String, Filed>> {
+    /// Returns the objects of a bucket.
+    pub fn objects(&mut self, bucket: &str) -> S3Result<&mut BTreeMap<String, StoredFile>> {
         let bucket = self.buckets.get_mut(bucket);
         bucket.ok_or_else(|| s3_error!(NoSuchBucket, "The specified bucket does not exist"))
     }
 
-    /// One object.
-    pub fn object(&mut self, bucket: &str, key: &str) -> S3Result<&Filed> {
+    /// Returns an object.
+    pub fn object(&mut self, bucket: &str, key: &str) -> S3Result<&StoredFile> {
         let object = self.objects(bucket)?.get(key);
         object.ok_or_else(|| s3_error!(NoSuchKey, "The specified key does not exist."))
     }
 
-    /// One multipart upload under way.
+    /// Returns an open multipart upload.
     pub fn upload(&mut self, bucket: &str, key: &str, id: &str) -> S3Result<&mut Upload> {
         self.objects(bucket)?;
         let upload = self.uploads.get_mut(id);
@@ -81,12 +81,12 @@ impl Index {
             .ok_or_else(|| s3_error!(NoSuchUpload, "The specified upload does not exist."))
     }
 
-    /// Puts an object under its key, if the conditions of the request hold.
+    /// Makes an object visible under its key, if the conditions of the request hold.
     pub fn commit(
         &mut self,
         bucket: &str,
         key: String,
-        object: Filed,
+        object: StoredFile,
         conditions: &Conditions,
     ) -> S3Result<()> {
         let objects = self.objects(bucket)?;
@@ -105,8 +105,8 @@ pub struct Conditions {
 }
 
 impl Conditions {
-    /// Whether an object may be read.
-    pub fn allow_read(&self, object: &Filed) -> S3Result<()> {
+    /// Checks whether an object may be read.
+    pub fn allow_read(&self, object: &StoredFile) -> S3Result<()> {
         if self.if_match.as_ref().is_some_and(|wanted| !holds(wanted, object)) {
             return Err(s3_error!(PreconditionFailed));
         }
@@ -116,8 +116,8 @@ impl Conditions {
         Ok(())
     }
 
-    /// Whether what a key has now may be replaced.
-    pub fn allow_write(&self, present: Option<&Filed>) -> S3Result<()> {
+    /// Checks whether the present object of a key may be replaced.
+    pub fn allow_write(&self, present: Option<&StoredFile>) -> S3Result<()> {
         match (present, &self.if_match) {
             (None, Some(_)) => return Err(s3_error!(NoSuchKey)),
             (Some(object), Some(wanted)) if !holds(wanted, object) => {
@@ -134,8 +134,8 @@ impl Conditions {
     }
 }
 
-/// Whether a condition names an object that exists.
-fn holds(condition: &ETagCondition, object: &Filed) -> bool {
+/// Returns whether a condition matches an existing object.
+fn holds(condition: &ETagCondition, object: &StoredFile) -> bool {
     match condition {
         ETagCondition::Any => true,
         ETagCondition::ETag(wanted) => {
@@ -144,7 +144,7 @@ fn holds(condition: &ETagCondition, object: &Filed) -> bool {
     }
 }
 
-/// Whether the parts that a client wants to join are those that it uploaded.
+/// Checks that the parts of an object are among the uploaded ones, and not too small.
 pub fn check_parts(wanted: &[CompletedPart], uploaded: &BTreeMap<i32, Part>) -> S3Result<()> {
     for (position, part) in wanted.iter().enumerate() {
         let found = part.part_number.and_then(|number| uploaded.get(&number));

@@ -1,32 +1,35 @@
-//! `ListObjectsV2`: pages of keys, in order, with prefixes rolled up.
+//! `ListObjectsV2`: pages of sorted keys and common prefixes.
 
 use std::collections::BTreeMap;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use s3s::dto::{CommonPrefix, EncodingType, ListObjectsV2Input, ListObjectsV2Output, Object};
 
-use super::index::Filed;
+use super::index::StoredFile;
 
-/// What S3 leaves as it is in a key when a client asks for encoded keys.
+/// The characters that S3 encodes if a client asks for encoded keys.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
 
-/// The most that one page holds.
+/// The maximum number of entries on a page.
 const PAGE: usize = 1000;
 
-/// The page of `objects` that `input` asks for.
+/// Returns the page of `objects` that `input` asks for.
 ///
 /// The token of the next page is the last key or prefix of this one.
-pub fn page(objects: &BTreeMap<String, Filed>, input: ListObjectsV2Input) -> ListObjectsV2Output {
+pub fn page(
+    objects: &BTreeMap<String, StoredFile>,
+    input: ListObjectsV2Input,
+) -> ListObjectsV2Output {
     let prefix = input.prefix.as_deref().unwrap_or_default();
     let delimiter = input.delimiter.as_deref().filter(|text| !text.is_empty());
     let token = input.continuation_token.as_deref();
     let after = token.or(input.start_after.as_deref()).unwrap_or_default();
-    let asked = input.max_keys.unwrap_or(i32::MAX);
-    let limit = usize::try_from(asked).unwrap_or_default().min(PAGE);
+    let max_keys = input.max_keys.unwrap_or(i32::MAX);
+    let limit = usize::try_from(max_keys).unwrap_or_default().min(PAGE);
     let encode =
         input.encoding_type.as_ref().is_some_and(|kind| kind.as_str() == EncodingType::URL);
-    let shown = |key: &str| {
+    let encoded = |key: &str| {
         if encode { utf8_percent_encode(key, ENCODED).to_string() } else { key.to_owned() }
     };
 
@@ -49,11 +52,11 @@ pub fn page(objects: &BTreeMap<String, Filed>, input: ListObjectsV2Input) -> Lis
         }
         last = name;
         if end.is_some() {
-            let prefix = Some(shown(name));
+            let prefix = Some(encoded(name));
             prefixes.push(CommonPrefix { prefix });
         } else {
             contents.push(Object {
-                key: Some(shown(key)),
+                key: Some(encoded(key)),
                 size: object.size,
                 e_tag: object.e_tag.clone(),
                 last_modified: object.last_modified.clone(),
@@ -69,7 +72,7 @@ pub fn page(objects: &BTreeMap<String, Filed>, input: ListObjectsV2Input) -> Lis
         next_continuation_token: truncated.then(|| last.to_owned()),
         contents: Some(contents),
         common_prefixes: Some(prefixes),
-        prefix: input.prefix.as_deref().map(shown),
+        prefix: input.prefix.as_deref().map(encoded),
         delimiter: input.delimiter,
         encoding_type: input.encoding_type,
         continuation_token: input.continuation_token,

@@ -1,4 +1,4 @@
-//! What clients asked for, in the order in which it arrived.
+//! The log of requests, in order of arrival.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -9,33 +9,32 @@ use percent_encoding::percent_decode_str;
 
 use super::operation::Operation;
 
-/// One HTTP request, and how it went.
+/// One HTTP request and its outcome.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub method: String,
     pub operation: Operation,
     pub bucket: String,
-    /// The key of the object, decoded; empty where the request has none.
+    /// The decoded key of the object; empty if the request has none.
     pub key: String,
-    /// The query as it was sent.
+    /// The raw query.
     pub query: String,
     pub headers: HeaderMap,
-    /// Whether a rule of the test changed what happened to this request.
+    /// Whether a fault was injected.
     pub faulted: bool,
-    /// The status that was answered; none where the connection ended before.
+    /// The status of the response; none if the connection ended before.
     pub status: Option<u16>,
-    /// How many bytes of the body arrived, framing of signed chunks included.
+    /// The bytes of the request body that arrived, including the framing of signed chunks.
     pub bytes_in: u64,
-    /// How many bytes of the answer's body were handed to the connection.
+    /// The bytes of the response body that were handed to the connection.
     pub bytes_out: u64,
     pub started: Instant,
-    /// When the whole answer had been handed to the connection, or the
-    /// connection had ended.
+    /// When the whole response had been handed to the connection, or the connection had ended.
     pub finished: Option<Instant>,
 }
 
 impl Request {
-    /// What a request asks for.
+    /// Creates the log entry of a request that has just arrived.
     pub fn new(parts: &Parts) -> Self {
         let path = parts.uri.path().trim_start_matches('/');
         let (bucket, key) = path.split_once('/').unwrap_or((path, ""));
@@ -57,24 +56,24 @@ impl Request {
         }
     }
 
-    /// The text of a header.
+    /// Returns the value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The part of the object that is asked for, like `bytes=0-99`.
+    /// Returns the requested range of the object, such as `bytes=0-99`.
     pub fn range(&self) -> Option<&str> {
         self.header("range")
     }
 
-    /// The number of the part that is uploaded.
+    /// Returns the number of the uploaded part.
     pub fn part_number(&self) -> Option<u32> {
         let mut pairs = self.query.split('&');
         pairs.find_map(|pair| pair.strip_prefix("partNumber="))?.parse().ok()
     }
 }
 
-/// The requests of one server.
+/// The requests to one server.
 #[derive(Default)]
 pub struct Log {
     requests: Mutex<Vec<Request>>,
@@ -82,8 +81,8 @@ pub struct Log {
 }
 
 impl Log {
-    /// Notes a request that has arrived.
-    pub fn open(self: &Arc<Self>, request: Request) -> Entry {
+    /// Adds a request that has arrived.
+    pub fn add(self: &Arc<Self>, request: Request) -> Entry {
         let mut requests = self.lock();
         let position = requests.len();
         requests.push(request);
@@ -91,16 +90,15 @@ impl Log {
         Entry { log: Arc::clone(self), position }
     }
 
-    /// The requests up to now.
+    /// Returns all requests.
     pub fn requests(&self) -> Vec<Request> {
         self.lock().clone()
     }
 
-    /// Waits until `what` finds what it looks for.
+    /// Waits until `what` returns a value.
     ///
     /// # Panics
-    ///
-    /// With the log, when that takes longer than `timeout`.
+    /// After `timeout`, with the log.
     pub fn wait<T>(&self, timeout: Duration, what: impl Fn(&[Request]) -> Option<T>) -> T {
         let deadline = Instant::now() + timeout;
         let mut requests = self.lock();
@@ -124,7 +122,7 @@ impl Log {
     }
 }
 
-/// The place of one request in the log. Dropping it ends the request.
+/// The entry of one request in the log. Dropping it marks the request as finished.
 pub struct Entry {
     log: Arc<Log>,
     position: usize,
@@ -139,7 +137,7 @@ impl Entry {
         self.change(|request| request.bytes_in += bytes);
     }
 
-    pub fn answered(&self, status: u16) {
+    pub fn responded(&self, status: u16) {
         self.change(|request| request.status = Some(status));
     }
 

@@ -1,8 +1,7 @@
-//! A real S3 server inside a test, in which things can be made to go wrong.
+//! An S3 server inside a test, with fault injection.
 //!
-//! The protocol (signatures, checksums, XML) is that of the crate `s3s`, the
-//! objects are kept by `s3s-fs`. In front of them every request is written to
-//! a log, and rules of the test can spoil it:
+//! The crate `s3s` implements the protocol (signatures, checksums, XML), `s3s-fs` stores the
+//! objects. In front of them, a log records every request, and rules inject faults:
 //!
 //! ```ignore
 //! let server = S3Server::start();
@@ -47,8 +46,7 @@ use self::store::Store;
 use self::throttle::Throttle;
 use self::tls::Identity;
 
-#[allow(unused_imports, reason = "every suite uses its own part of it")]
-pub use self::faults::{Fault, Requests};
+pub use self::faults::{Fault, Gate, Requests};
 pub use self::log::Request;
 pub use self::operation::Operation;
 
@@ -62,52 +60,52 @@ pub const SECRET_KEY: &str = "test/secret+access/key";
 /// The region of [`S3Server::env`], and of buckets unless a test says otherwise.
 pub const REGION: &str = "us-east-1";
 
-/// The certificate, in the directory of the server.
+/// The file name of the certificate in the server's directory.
 const CA_FILE: &str = "ca.pem";
 
-/// How many objects [`S3Server::put_many`] stores at the same time.
+/// The number of objects that [`S3Server::put_many`] stores concurrently.
 const AT_ONCE: usize = 16;
 
-/// An S3 server on a port of its own, which stops when it is dropped.
+/// An S3 server on a free port. Dropping it stops the server.
 pub struct S3Server {
-    /// Before the directory, which it works in until it is dropped.
+    /// Declared first: it must be dropped before the directory that it uses.
     serving: Serving,
     front: Arc<Front>,
     store: Store,
-    /// The certificate, where the server speaks TLS.
+    /// The certificate of a server with TLS.
     pem: Option<String>,
     directory: TempDir,
 }
 
-/// What is stored under a key.
+/// A stored object.
 #[derive(Clone, Debug)]
 pub struct Stored {
     pub bytes: Vec<u8>,
-    /// Without quotes.
+    /// The `ETag`, without quotes.
     pub e_tag: String,
     pub content_type: Option<String>,
     pub metadata: BTreeMap<String, String>,
 }
 
 impl S3Server {
-    /// A server over HTTP, which takes requests that are signed for any region.
+    /// Starts a server with HTTP that accepts requests signed for any region.
     pub fn start() -> Self {
         Self::launch(None, 1, None)
     }
 
-    /// A server like that of [`Self::start`] which answers several requests at the same
-    /// time, in so many threads: for measurements of clients.
+    /// Starts a server like [`Self::start`] that serves requests in parallel, for measurements of
+    /// clients.
     pub fn start_threads(threads: usize) -> Self {
         Self::launch(None, threads, None)
     }
 
-    /// A server that redirects requests signed for another region than `region`.
-    /// As [`Self::env`] names [`REGION`], these are a client's first ones.
+    /// Starts a server that redirects requests signed for another region than `region`. Since
+    /// [`Self::env`] sets [`REGION`], it redirects a client's first requests.
     pub fn start_in_region(region: &str) -> Self {
         Self::launch(Some(region), 1, None)
     }
 
-    /// A server over HTTPS. Clients have to be told to trust [`Self::ca_file`].
+    /// Starts a server with HTTPS. Clients must trust [`Self::ca_file`].
     pub fn start_tls() -> Self {
         Self::launch(None, 1, Some(Identity::new()))
     }
@@ -134,13 +132,13 @@ impl S3Server {
         Self { serving, front, store, pem, directory }
     }
 
-    /// The URL that clients connect to.
+    /// Returns the URL for clients.
     pub fn endpoint(&self) -> String {
         let scheme = if self.pem.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.serving.address())
     }
 
-    /// The environment with which a program finds this server and is let in.
+    /// Returns the environment that gives a program access to this server.
     pub fn env(&self) -> Vec<(&'static str, String)> {
         vec![
             ("AWS_ENDPOINT_URL", self.endpoint()),
@@ -151,34 +149,34 @@ impl S3Server {
         ]
     }
 
-    /// The S3 URI of a key.
+    /// Returns the S3 URI of a key.
     #[expect(clippy::unused_self, reason = "every server has the same bucket")]
     pub fn uri(&self, key: &str) -> String {
         format!("s3://{BUCKET}/{key}")
     }
 
-    /// The certificate to trust, in PEM. For servers with TLS.
+    /// Returns the certificate of a server with TLS, in PEM format.
     pub fn ca_pem(&self) -> &str {
         self.pem.as_deref().expect("a server with TLS")
     }
 
-    /// A file with the certificate to trust, for `SSL_CERT_FILE`. For servers with TLS.
+    /// Returns the certificate file of a server with TLS, for `SSL_CERT_FILE`.
     pub fn ca_file(&self) -> PathBuf {
         assert!(self.pem.is_some(), "the server has no TLS");
         self.directory.path().join(CA_FILE)
     }
 
-    /// Makes another bucket.
+    /// Creates a bucket.
     pub fn add_bucket(&self, bucket: &str) {
         self.store.add_bucket(bucket);
     }
 
-    /// Stores an object, without a request.
+    /// Stores an object without a request.
     pub fn put(&self, key: &str, bytes: &[u8]) {
         self.put_many([(key, bytes.to_vec())]);
     }
 
-    /// Stores many objects quickly, without requests.
+    /// Stores many objects without requests.
     pub fn put_many<K: Into<String>>(&self, objects: impl IntoIterator<Item = (K, Vec<u8>)>) {
         let objects = objects.into_iter().map(|(key, bytes)| (key.into(), bytes));
         let objects: Vec<(String, Vec<u8>)> = objects.collect();
@@ -188,7 +186,7 @@ impl S3Server {
             let puts = futures_util::stream::iter(objects);
             puts.for_each_concurrent(AT_ONCE, async |(key, bytes)| {
                 let put = store.put(BUCKET, &key, bytes.into()).await;
-                put.unwrap_or_else(|error| panic!("{key:?} cannot be stored: {error:?}"));
+                put.unwrap_or_else(|error| panic!("cannot store {key:?}: {error:?}"));
             })
             .await;
         });
@@ -203,12 +201,12 @@ impl S3Server {
         put.expect("an object");
     }
 
-    /// The bytes of an object, if it exists.
+    /// Returns the bytes of an object, if it exists.
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.stored(key).map(|stored| stored.bytes)
     }
 
-    /// An object with what is known about it, if it exists.
+    /// Returns an object with its metadata, if it exists.
     pub fn stored(&self, key: &str) -> Option<Stored> {
         let store = self.store.clone();
         let key = key.to_owned();
@@ -227,13 +225,13 @@ impl S3Server {
         self.store.remove(BUCKET, key);
     }
 
-    /// The keys that start with `prefix`, in the order of their bytes.
+    /// Returns the keys that start with `prefix`, sorted.
     pub fn keys(&self, prefix: &str) -> Vec<String> {
         self.store.keys(BUCKET, prefix)
     }
 
-    /// Every object that anybody could ever read under a key that starts with `prefix`,
-    /// in the order in which they came: those that were replaced or deleted, too.
+    /// Returns every object that was ever visible under a key that starts with `prefix`, oldest
+    /// first, including those that were replaced or deleted.
     pub fn history(&self, prefix: &str) -> Vec<(String, Vec<u8>)> {
         let (store, prefix) = (self.store.clone(), prefix.to_owned());
         let history = self.serving.run(async move { store.history(BUCKET, &prefix).await });
@@ -241,58 +239,55 @@ impl S3Server {
         history.into_iter().map(|(key, bytes)| (key, Vec::from(bytes))).collect()
     }
 
-    /// The keys of multipart uploads that are neither completed nor aborted.
+    /// Returns the keys of multipart uploads that are neither completed nor aborted.
     pub fn open_uploads(&self) -> Vec<String> {
         self.store.open_uploads()
     }
 
-    /// The requests up to now, in the order in which they arrived.
+    /// Returns all requests in order of arrival.
     pub fn requests(&self) -> Vec<Request> {
         self.front.log.requests()
     }
 
-    /// How many requests of an operation arrived up to now.
+    /// Returns the number of requests for an operation.
     pub fn count(&self, operation: Operation) -> usize {
         let requests = self.requests();
         requests.iter().filter(|request| request.operation == operation).count()
     }
 
-    /// Waits for a request like `what` to be finished.
+    /// Waits for a finished request that satisfies `what`.
     ///
     /// # Panics
-    ///
-    /// With the log, when that takes longer than `timeout`.
+    /// After `timeout`, with the log.
     pub fn wait_for(&self, what: impl Fn(&Request) -> bool, timeout: Duration) -> Request {
         self.wait_for_arrival(|request| request.finished.is_some() && what(request), timeout)
     }
 
-    /// Waits for a request like `what` to arrive. It may not be answered yet.
+    /// Waits for a request that satisfies `what`. It may still be unanswered.
     ///
     /// # Panics
-    ///
-    /// With the log, when that takes longer than `timeout`.
+    /// After `timeout`, with the log.
     pub fn wait_for_arrival(&self, what: impl Fn(&Request) -> bool, timeout: Duration) -> Request {
         self.wait_until(|requests| requests.iter().find(|request| what(request)).cloned(), timeout)
     }
 
-    /// Waits until `what` finds in the log what it looks for.
+    /// Waits until `what` returns a value for the log.
     ///
     /// # Panics
-    ///
-    /// With the log, when that takes longer than `timeout`.
+    /// After `timeout`, with the log.
     pub fn wait_until<T>(&self, what: impl Fn(&[Request]) -> Option<T>, timeout: Duration) -> T {
         self.front.log.wait(timeout, what)
     }
 
-    /// Adds a rule after those that there are.
+    /// Adds a rule after the existing ones.
     pub fn inject(&self, fault: Fault) {
         self.front.rules.add(fault);
     }
 
-    /// Lets `percent` of all requests go wrong, at random: errors, throttling, resets before
-    /// and after the work is done, bodies cut and bits flipped on their way in and out,
-    /// answers that come late or not at all. Rules come first: what one of them acts on is
-    /// spared. The same `seed` gives the same faults (see [`rate`]); say it when a test fails.
+    /// Makes `percent` of all requests fail at random: errors, throttling, resets before and after
+    /// the operation, truncated bodies and flipped bits in both directions, late and missing
+    /// responses. A request that a rule acts on is exempt. The same `seed` gives the same faults
+    /// (see [`rate`]); a failing test should print it.
     ///
     /// ```ignore
     /// server.fault_rate(seed, 30);
@@ -301,12 +296,12 @@ impl S3Server {
         self.front.rate.set(seed, percent);
     }
 
-    /// Lets the bodies of all requests come in this slowly, together.
+    /// Limits the total bandwidth of all request bodies.
     pub fn throttle(&self, bytes_per_second: u32) {
         self.front.throttle.set(bytes_per_second);
     }
 
-    /// How many requests went wrong up to now.
+    /// Returns the number of requests with an injected fault.
     pub fn faults(&self) -> usize {
         self.requests().iter().filter(|request| request.faulted).count()
     }

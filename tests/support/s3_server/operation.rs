@@ -1,8 +1,8 @@
-//! Which S3 operation an HTTP request is.
+//! The S3 operation of an HTTP request.
 
 use hyper::{HeaderMap, Method};
 
-/// The S3 operations that are told apart.
+/// An S3 operation.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Operation {
     AbortMultipartUpload,
@@ -28,7 +28,7 @@ pub enum Operation {
 }
 
 impl Operation {
-    /// The operation of a request with a path-style address.
+    /// Returns the operation of a request with a path-style address.
     pub fn of(method: &Method, bucket: &str, key: &str, query: &str, headers: &HeaderMap) -> Self {
         let has = |name: &str| {
             let mut pairs = query.split('&');

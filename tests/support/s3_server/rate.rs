@@ -1,8 +1,8 @@
-//! Faults at random: a share of all requests goes wrong, in all the ways there are.
+//! Faults at random: a percentage of all requests fails, in every way that a fault can have.
 //!
-//! What happens to a request is a function of the seed and of what it asks for: its
-//! operation, key, range or part, and how often that was asked before. So a seed gives
-//! the same faults whenever the same things are asked for, in whatever order they arrive.
+//! The fault of a request is a function of the seed and of the request: its operation, key, range
+//! or part, and the number of earlier requests that were equal. So a seed gives the same faults for
+//! the same requests, in whatever order they arrive.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -11,50 +11,50 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-use super::faults::{Action, Place, Verdict};
+use super::faults::{Action, Position, Verdict};
 use super::log::Request;
 use super::operation::Operation;
 
-/// How long a server hangs before it goes away without a word. One that hangs for ever is
-/// for a test of its own: it takes as long as the client's patience.
+/// How long a server hangs before it closes the connection. A server that hangs for ever is for
+/// tests of its own: it costs the client's whole timeout.
 const HANG: Duration = Duration::from_millis(300);
 
-/// The longest pause before an answer that comes late.
+/// The longest delay of a late response.
 const LATE: Duration = Duration::from_millis(300);
 
-/// The share of the requests that go wrong; none to begin with.
+/// The percentage of requests that fail; 0 at first.
 #[derive(Default)]
 pub struct FaultRate(Mutex<Option<Rate>>);
 
 struct Rate {
     seed: u64,
     percent: u8,
-    /// How often each thing was asked for.
-    asked: HashMap<u64, u64>,
+    /// The number of requests by hash.
+    counts: HashMap<u64, u64>,
 }
 
 impl FaultRate {
     pub fn set(&self, seed: u64, percent: u8) {
         assert!(percent <= 100, "{percent} percent");
-        *self.lock() = Some(Rate { seed, percent, asked: HashMap::new() });
+        *self.lock() = Some(Rate { seed, percent, counts: HashMap::new() });
     }
 
     pub fn clear(&self) {
         *self.lock() = None;
     }
 
-    /// What happens to a request.
+    /// Decides what happens to a request.
     pub fn judge(&self, request: &Request) -> Verdict {
         let mut rate = self.lock();
         let Some(rate) = rate.as_mut() else { return Verdict::default() };
         let mut hasher = DefaultHasher::new();
         (rate.seed, request.operation, &request.key).hash(&mut hasher);
         (request.range(), request.part_number()).hash(&mut hasher);
-        let asked = rate.asked.entry(hasher.finish()).or_default();
-        asked.hash(&mut hasher);
-        *asked += 1;
-        let mut dice = Rng::with_seed(hasher.finish());
-        if dice.u8(..100) < rate.percent { fault(request, &mut dice) } else { Verdict::default() }
+        let count = rate.counts.entry(hasher.finish()).or_default();
+        count.hash(&mut hasher);
+        *count += 1;
+        let mut rng = Rng::with_seed(hasher.finish());
+        if rng.u8(..100) < rate.percent { fault(request, &mut rng) } else { Verdict::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Rate>> {
@@ -62,24 +62,24 @@ impl FaultRate {
     }
 }
 
-/// One of the ways in which a request can go wrong. Bits flip only in what a checksum
-/// covers: of a listing none does, and only TLS protects it.
-fn fault(request: &Request, dice: &mut Rng) -> Verdict {
+/// Chooses a fault. Bits flip only in data with a checksum: a listing has none, and only TLS
+/// protects it.
+fn fault(request: &Request, rng: &mut Rng) -> Verdict {
     let is_upload = matches!(request.operation, Operation::PutObject | Operation::UploadPart);
     let is_download = matches!(request.operation, Operation::GetObject);
     let has_body = is_download || request.operation == Operation::ListObjectsV2;
-    let place = Place::Share(dice.f64());
+    let position = Position::Fraction(rng.f64());
     let respond =
         |status, code: &str| Action::Respond { status, code: code.to_owned(), headers: Vec::new() };
-    let ways = if is_upload || is_download {
+    let kinds = if is_upload || is_download {
         12
     } else if has_body {
         11
     } else {
         9
     };
-    let now = |action| Verdict { delay: Duration::ZERO, action: Some(action) };
-    match dice.u8(..ways) {
+    let now = |action| Verdict { action: Some(action), ..Verdict::default() };
+    match rng.u8(..kinds) {
         0 => now(respond(500, "InternalError")),
         1 => now(respond(503, "ServiceUnavailable")),
         2 => now(respond(503, "SlowDown")),
@@ -87,12 +87,12 @@ fn fault(request: &Request, dice: &mut Rng) -> Verdict {
         4 => now(Action::Reset),
         5 => now(Action::Close),
         6 => now(Action::ResetAfter),
-        7 => Verdict { delay: LATE.mul_f64(dice.f64()), action: None },
-        8 => Verdict { delay: HANG, action: Some(Action::Close) },
-        9 | 10 if is_upload => now(Action::ResetUpload { after: place }),
-        9 => now(Action::TruncateBody { after: place, hang: Duration::ZERO }),
-        10 => now(Action::TruncateBody { after: place, hang: HANG }),
-        _ if is_upload => now(Action::SpoilUpload { at: place }),
-        _ => now(Action::FlipBit { at: place }),
+        7 => Verdict { delay: LATE.mul_f64(rng.f64()), ..Verdict::default() },
+        8 => Verdict { delay: HANG, ..now(Action::Close) },
+        9 | 10 if is_upload => now(Action::ResetUpload { after: position }),
+        9 => now(Action::TruncateBody { after: position, hang: Duration::ZERO }),
+        10 => now(Action::TruncateBody { after: position, hang: HANG }),
+        _ if is_upload => now(Action::CorruptUpload { at: position }),
+        _ => now(Action::FlipBit { at: position }),
     }
 }

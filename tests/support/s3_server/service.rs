@@ -1,4 +1,4 @@
-//! The S3 operations: conditions and bookkeeping here, the bytes in `s3s-fs`.
+//! The S3 operations: conditions and index here, bytes in `s3s-fs`.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -15,20 +15,20 @@ use s3s::dto::{
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
-use super::index::{Conditions, Filed, Part, Upload, check_parts};
+use super::index::{Conditions, Part, StoredFile, Upload, check_parts};
 use super::listing;
-use super::store::{SHELF, Store, blob, collect};
-use super::sums::Sums;
+use super::store::{BACKING_BUCKET, Store, blob, collect};
+use super::sums::Checksums;
 
-/// The answer to a request for an object or for what is known of it: it has the checksums
-/// of the whole in the same fields.
-macro_rules! tell_sums {
-    ($output:expr, $sums:expr) => {{
-        let (output, sums) = ($output, $sums);
-        output.checksum_crc32 = sums.checksum_crc32;
-        output.checksum_crc32c = sums.checksum_crc32c;
-        output.checksum_crc64nvme = sums.checksum_crc64nvme;
-        output.checksum_type = sums.checksum_type;
+/// Adds the checksum of the whole object to a response. `GetObject` and `HeadObject` have the same
+/// fields in different types.
+macro_rules! add_checksum {
+    ($output:expr, $checksum:expr) => {{
+        let (output, checksum) = ($output, $checksum);
+        output.checksum_crc32 = checksum.checksum_crc32;
+        output.checksum_crc32c = checksum.checksum_crc32c;
+        output.checksum_crc64nvme = checksum.checksum_crc64nvme;
+        output.checksum_type = checksum.checksum_type;
     }};
 }
 
@@ -75,14 +75,14 @@ impl S3 for Store {
             if_none_match: input.if_none_match.take(),
         };
         conditions.allow_read(&object)?;
-        (input.bucket, input.key) = (SHELF.to_owned(), object.number.clone());
+        (input.bucket, input.key) = (BACKING_BUCKET.to_owned(), object.number.clone());
         let range = input.range;
-        // None comes with a range of the object.
-        let asked = wants_sums(input.checksum_mode.as_ref()) && range.is_none();
+        // S3 sends no checksum with a range.
+        let wanted = wants_checksum(input.checksum_mode.as_ref()) && range.is_none();
         let mut response = self.files.get_object(req).await?;
         response.output.body = Some(self.content(&object, range)?);
-        if let Some(sums) = object.sums.filter(|_| asked) {
-            tell_sums!(&mut response.output, sums);
+        if let Some(checksum) = object.checksum.filter(|_| wanted) {
+            add_checksum!(&mut response.output, checksum);
         }
         Ok(response)
     }
@@ -98,11 +98,11 @@ impl S3 for Store {
             if_none_match: input.if_none_match.take(),
         };
         conditions.allow_read(&object)?;
-        (input.bucket, input.key) = (SHELF.to_owned(), object.number);
-        let asked = wants_sums(input.checksum_mode.as_ref());
+        (input.bucket, input.key) = (BACKING_BUCKET.to_owned(), object.number);
+        let wanted = wants_checksum(input.checksum_mode.as_ref());
         let mut response = self.files.head_object(req).await?;
-        if let Some(sums) = object.sums.filter(|_| asked) {
-            tell_sums!(&mut response.output, sums);
+        if let Some(checksum) = object.checksum.filter(|_| wanted) {
+            add_checksum!(&mut response.output, checksum);
         }
         Ok(response)
     }
@@ -119,18 +119,18 @@ impl S3 for Store {
         let number = {
             let mut index = self.index();
             index.objects(&input.bucket)?;
-            index.number()
+            index.next_number()
         };
-        let bucket = std::mem::replace(&mut input.bucket, SHELF.to_owned());
+        let bucket = std::mem::replace(&mut input.bucket, BACKING_BUCKET.to_owned());
         let key = std::mem::replace(&mut input.key, number.clone());
-        // In one piece: `s3s-fs` has another thread write each piece, as small as it comes.
+        // In one piece, because `s3s-fs` hands every piece to another thread.
         if let Some(body) = input.body.take() {
-            // As it would say itself; the front knows what that can mean.
+            // The error of `s3s-fs` for a corrupt body, which `Front` recognises.
             let body = collect(body).await.map_err(|_| s3_error!(InternalError))?;
             input.body = Some(blob(body));
         }
         let response = self.files.put_object(req).await?;
-        let object = self.filed(number).await?;
+        let object = self.stored_file(number).await?;
         self.index().commit(&bucket, key, object, &conditions)?;
         Ok(response)
     }
@@ -174,13 +174,13 @@ impl S3 for Store {
         mut req: S3Request<CreateMultipartUploadInput>,
     ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let input = &mut req.input;
-        let sums = Sums::declared(input)?;
+        let checksums = Checksums::declared(input)?;
         let number = {
             let mut index = self.index();
             index.objects(&input.bucket)?;
-            index.number()
+            index.next_number()
         };
-        let bucket = std::mem::replace(&mut input.bucket, SHELF.to_owned());
+        let bucket = std::mem::replace(&mut input.bucket, BACKING_BUCKET.to_owned());
         let key = std::mem::replace(&mut input.key, number.clone());
         let mut response = self.files.create_multipart_upload(req).await?;
         response.output.bucket = Some(bucket.clone());
@@ -191,7 +191,7 @@ impl S3 for Store {
             key,
             number,
             started: SystemTime::now().into(),
-            sums,
+            checksums,
             parts: BTreeMap::new(),
         };
         self.index().uploads.insert(id, upload);
@@ -208,7 +208,7 @@ impl S3 for Store {
         self.index().upload(&bucket, &key, &id)?;
         let body = input.body.take().ok_or_else(|| s3_error!(IncompleteBody))?;
         let bytes = collect(body).await?;
-        let checksum = self.index().upload(&bucket, &key, &id)?.sums.of_part(&bytes, &req)?;
+        let checksum = self.index().upload(&bucket, &key, &id)?.checksums.of_part(&bytes, &req)?;
         req.input.body = Some(blob(bytes.clone()));
         let mut response = self.files.upload_part(req).await?;
         let output = &mut response.output;
@@ -232,34 +232,34 @@ impl S3 for Store {
             if_match: input.if_match.take(),
             if_none_match: input.if_none_match.take(),
         };
-        let (number, sums) = {
+        let (number, checksum) = {
             let mut index = self.index();
             let upload = index.upload(&input.bucket, &input.key, &input.upload_id)?;
             let parts = input.multipart_upload.as_ref();
             let parts = parts.and_then(|upload| upload.parts.as_deref()).unwrap_or_default();
             check_parts(parts, &upload.parts)?;
             let parts = parts.iter().filter_map(|part| upload.parts.get(&part.part_number?));
-            let sums = upload.sums.of_whole(input, parts.map(|part| &part.bytes[..]))?;
+            let checksum = upload.checksums.of_whole(input, parts.map(|part| &part.bytes[..]))?;
             let number = upload.number.clone();
             conditions.allow_write(index.objects(&input.bucket)?.get(&input.key))?;
             index.uploads.remove(&input.upload_id);
-            (number, sums)
+            (number, checksum)
         };
-        let bucket = std::mem::replace(&mut input.bucket, SHELF.to_owned());
+        let bucket = std::mem::replace(&mut input.bucket, BACKING_BUCKET.to_owned());
         let key = std::mem::replace(&mut input.key, number.clone());
         self.files.complete_multipart_upload(req).await?;
-        let object = Filed { sums: sums.clone(), ..self.filed(number).await? };
+        let object = StoredFile { checksum: checksum.clone(), ..self.stored_file(number).await? };
         let e_tag = object.e_tag.clone();
-        let sums = sums.unwrap_or_default();
+        let checksum = checksum.unwrap_or_default();
         self.index().commit(&bucket, key.clone(), object, &conditions)?;
         Ok(S3Response::new(CompleteMultipartUploadOutput {
             bucket: Some(bucket),
             key: Some(key),
             e_tag,
-            checksum_crc32: sums.checksum_crc32,
-            checksum_crc32c: sums.checksum_crc32c,
-            checksum_crc64nvme: sums.checksum_crc64nvme,
-            checksum_type: sums.checksum_type,
+            checksum_crc32: checksum.checksum_crc32,
+            checksum_crc32c: checksum.checksum_crc32c,
+            checksum_crc64nvme: checksum.checksum_crc64nvme,
+            checksum_type: checksum.checksum_type,
             ..CompleteMultipartUploadOutput::default()
         }))
     }
@@ -275,7 +275,7 @@ impl S3 for Store {
             input.key.clone_from(&upload.number);
             index.uploads.remove(&input.upload_id);
         }
-        SHELF.clone_into(&mut input.bucket);
+        BACKING_BUCKET.clone_into(&mut input.bucket);
         self.files.abort_multipart_upload(req).await
     }
 
@@ -309,6 +309,6 @@ impl S3 for Store {
     }
 }
 
-fn wants_sums(mode: Option<&ChecksumMode>) -> bool {
+fn wants_checksum(mode: Option<&ChecksumMode>) -> bool {
     mode.is_some_and(|mode| mode.as_str() == ChecksumMode::ENABLED)
 }

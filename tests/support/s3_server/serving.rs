@@ -1,4 +1,4 @@
-//! The threads of the server, its port and its connections.
+//! The server's threads, port and connections.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use tokio_rustls::TlsAcceptor;
 use super::connection::{Connection, Ending, Socket};
 use super::front::Front;
 
-/// Threads that answer requests until this is dropped.
+/// The threads that serve requests. Dropping this stops them.
 pub struct Serving {
     address: SocketAddr,
     runtime: Handle,
-    /// The thread serves until this is dropped.
+    /// Dropped to stop the thread.
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Serving {
-    /// Serves on a free port of this machine, with so many threads, over TLS if there is an
+    /// Starts to serve on a free local port with `threads` threads, over TLS if there is an
     /// acceptor.
     pub fn start(front: Arc<Front>, threads: usize, acceptor: Option<TlsAcceptor>) -> Self {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
@@ -59,24 +59,24 @@ impl Serving {
         }
     }
 
-    /// Where clients connect to.
+    /// Returns the address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Runs a future on the thread of the server.
+    /// Runs a future on the server's runtime.
     pub fn run<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
         let (sender, receiver) = mpsc::channel();
         self.runtime.spawn(async move {
-            // Nobody waits any more where this fails.
+            // Fails if the caller is gone.
             let _ = sender.send(future.await);
         });
-        receiver.recv().expect("an answer from the thread of the server")
+        receiver.recv().expect("a result from the server's runtime")
     }
 }
 
 impl Drop for Serving {
-    /// Ends the connections and the thread, and waits for that.
+    /// Closes all connections and waits for the thread.
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -86,14 +86,14 @@ impl Drop for Serving {
     }
 }
 
-/// Serves every connection.
+/// Accepts connections.
 async fn accept(listener: StdListener, front: Arc<Front>, acceptor: Option<TlsAcceptor>) {
     let listener = TcpListener::from_std(listener).expect("a listener of the runtime");
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
-        // Without it, a client waits 40 ms for the second packet of an answer.
+        // Without it, a client waits 40 ms for the second packet of a response.
         stream.set_nodelay(true).expect("a TCP socket");
         let front = Arc::clone(&front);
         let acceptor = acceptor.clone();
@@ -101,7 +101,7 @@ async fn accept(listener: StdListener, front: Arc<Front>, acceptor: Option<TlsAc
             match acceptor {
                 None => serve(stream, front).await,
                 Some(acceptor) => {
-                    // A client that does not trust the certificate ends here.
+                    // Fails if the client does not trust the certificate.
                     if let Ok(stream) = acceptor.accept(stream).await {
                         serve(stream, front).await;
                     }
@@ -115,8 +115,8 @@ async fn accept(listener: StdListener, front: Arc<Front>, acceptor: Option<TlsAc
 async fn serve(socket: impl Socket, front: Arc<Front>) {
     let ending = Arc::new(Ending::default());
     let connection = Connection::new(socket, Arc::clone(&ending));
-    let answer = service_fn(|request| front.answer(request, Arc::clone(&ending)));
-    let served = http1::Builder::new().serve_connection(TokioIo::new(connection), answer);
-    // A connection that breaks is what a test or its client wanted.
+    let respond = service_fn(|request| front.respond(request, Arc::clone(&ending)));
+    let served = http1::Builder::new().serve_connection(TokioIo::new(connection), respond);
+    // Tests and clients break connections on purpose.
     let _ = served.await;
 }

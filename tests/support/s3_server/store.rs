@@ -1,11 +1,10 @@
 //! The objects: `s3s-fs` with its gaps filled.
 //!
-//! `s3s-fs` keeps an object in a file named like its key. So `a` and `a/b`
-//! cannot both exist, `a//b` becomes `a/b`, the key of a "directory" answers
-//! as if it were an object, and an upload whose checksum is wrong has already
-//! replaced what was there. Here `s3s-fs` files every write under a fresh
-//! number, and which key has which number is kept in memory: a key can be any
-//! text, and an object changes only when its upload has succeeded.
+//! `s3s-fs` stores an object in a file with the name of its key. So `a` and `a/b` cannot both
+//! exist, `a//b` becomes `a/b`, a directory counts as an object, and an upload with a wrong
+//! checksum has already replaced the old object. Here `s3s-fs` stores every write under a new
+//! number, and an index in memory maps keys to numbers: any text can be a key, and an object
+//! changes only when its upload has succeeded.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -24,50 +23,49 @@ use s3s::dto::{
 use s3s::{Body, S3, S3Error, S3Request, S3Result, s3_error};
 use s3s_fs::FileSystem;
 
-use super::index::{Filed, Index};
+use super::index::{Index, StoredFile};
 
-/// The one bucket of `s3s-fs` that the numbered files are in.
-pub const SHELF: &str = "objects";
+/// The bucket of `s3s-fs` with the numbered files.
+pub const BACKING_BUCKET: &str = "objects";
 
-/// How much of an object is read at once.
+/// The size of one read of an object in bytes.
 const PIECE: u64 = 1 << 20;
 
 /// The buckets and objects of one server. Clones share them.
 #[derive(Clone)]
 pub struct Store {
     pub files: Arc<FileSystem>,
-    /// Where it has the files of [`SHELF`].
-    shelf: Arc<Path>,
+    /// The folder of [`BACKING_BUCKET`].
+    folder: Arc<Path>,
     pub region: Arc<str>,
     index: Arc<Mutex<Index>>,
 }
 
 impl Store {
-    /// A store without buckets, which keeps its files in the directory `root`.
+    /// Creates a store without buckets, with its files in the directory `root`.
     pub fn new(root: &Path, region: &str) -> Self {
-        let shelf = root.join(SHELF);
-        std::fs::create_dir(&shelf).expect("a directory for the objects");
+        let folder = root.join(BACKING_BUCKET);
+        std::fs::create_dir(&folder).expect("a directory for the objects");
         Self {
-            shelf: shelf.into(),
+            folder: folder.into(),
             files: Arc::new(FileSystem::new(root).expect("a store in a directory that exists")),
             region: Arc::from(region),
             index: Arc::default(),
         }
     }
 
-    /// Makes a bucket.
+    /// Creates a bucket.
     pub fn add_bucket(&self, bucket: &str) {
         let mut index = self.index();
         index.buckets.entry(bucket.to_owned()).or_default();
     }
 
-    /// Stores an object as a client would that sends a CRC-64/NVME checksum,
-    /// which is also what S3 computes where a client sends none.
+    /// Stores an object with a CRC-64/NVME checksum, as S3 does if the client sends none.
     pub async fn put(&self, bucket: &str, key: &str, bytes: Bytes) -> S3Result<()> {
         self.put_with(bucket, key, bytes, BTreeMap::new()).await
     }
 
-    /// The same, with metadata.
+    /// Stores an object with metadata.
     pub async fn put_with(
         &self,
         bucket: &str,
@@ -91,7 +89,7 @@ impl Store {
         self.put_object(request(input)).await.map(drop)
     }
 
-    /// An object and its bytes.
+    /// Returns an object and its bytes.
     pub async fn get(&self, bucket: &str, key: &str) -> S3Result<(GetObjectOutput, Bytes)> {
         let input = GetObjectInput {
             bucket: bucket.to_owned(),
@@ -106,7 +104,7 @@ impl Store {
         Ok((output, bytes))
     }
 
-    /// Every object that was ever under a key that starts with `prefix`.
+    /// Returns every object that was ever visible under a key that starts with `prefix`.
     pub async fn history(&self, bucket: &str, prefix: &str) -> S3Result<Vec<(String, Bytes)>> {
         let history = self.index().history.clone();
         let mut versions = Vec::new();
@@ -115,7 +113,7 @@ impl Store {
                 continue;
             }
             let input = GetObjectInput {
-                bucket: SHELF.to_owned(),
+                bucket: BACKING_BUCKET.to_owned(),
                 key: number,
                 ..GetObjectInput::default()
             };
@@ -125,14 +123,14 @@ impl Store {
         Ok(versions)
     }
 
-    /// Deletes an object, if it is there.
+    /// Deletes an object, if it exists.
     pub fn remove(&self, bucket: &str, key: &str) {
         if let Ok(objects) = self.index().objects(bucket) {
             objects.remove(key);
         }
     }
 
-    /// The keys that start with `prefix`, in the order of their bytes.
+    /// Returns the keys that start with `prefix`, sorted.
     pub fn keys(&self, bucket: &str, prefix: &str) -> Vec<String> {
         let mut index = self.index();
         let Ok(objects) = index.objects(bucket) else {
@@ -142,21 +140,21 @@ impl Store {
         keys.cloned().collect()
     }
 
-    /// The keys of the multipart uploads that are neither completed nor aborted.
+    /// Returns the keys of the multipart uploads that are neither completed nor aborted.
     pub fn open_uploads(&self) -> Vec<String> {
         let index = self.index();
         index.uploads.values().map(|upload| upload.key.clone()).collect()
     }
 
-    /// What is where, for as long as the guard lives.
+    /// Locks the index.
     pub fn index(&self) -> MutexGuard<'_, Index> {
         self.index.lock().expect("the index of the store")
     }
 
-    /// The bytes of an object, or some of them. `s3s-fs` has another thread read them, 4 KiB
-    /// at a time, so that the speed of a client would be that of the server.
-    pub fn content(&self, object: &Filed, range: Option<Range>) -> S3Result<StreamingBlob> {
-        let file = File::open(self.shelf.join(&object.number)).map_err(internal)?;
+    /// Returns the bytes of an object, or a range of them. `s3s-fs` itself reads 4 KiB at a time in
+    /// another thread, which would limit the speed of clients.
+    pub fn content(&self, object: &StoredFile, range: Option<Range>) -> S3Result<StreamingBlob> {
+        let file = File::open(self.folder.join(&object.number)).map_err(internal)?;
         let size = file.metadata().map_err(internal)?.len();
         let range = range.map_or(Ok(0..size), |range| range.check(size))?;
         Ok(StreamingBlob::wrap(stream::try_unfold((file, range), |(file, range)| async move {
@@ -171,20 +169,20 @@ impl Store {
         })))
     }
 
-    /// What is stored under a number.
-    pub async fn filed(&self, number: String) -> S3Result<Filed> {
+    /// Returns the file with a number.
+    pub async fn stored_file(&self, number: String) -> S3Result<StoredFile> {
         let input = HeadObjectInput {
-            bucket: SHELF.to_owned(),
+            bucket: BACKING_BUCKET.to_owned(),
             key: number.clone(),
             ..HeadObjectInput::default()
         };
         let output = self.files.head_object(request(input)).await?.output;
-        Ok(Filed {
+        Ok(StoredFile {
             number,
             size: output.content_length,
             e_tag: output.e_tag,
             last_modified: output.last_modified,
-            sums: None,
+            checksum: None,
         })
     }
 }
@@ -193,18 +191,18 @@ fn internal(error: std::io::Error) -> S3Error {
     s3_error!(error, InternalError)
 }
 
-/// The whole of a body.
+/// Reads a whole body.
 pub async fn collect(blob: StreamingBlob) -> S3Result<Bytes> {
     let body = Body::from(blob).collect().await;
     body.map(http_body_util::Collected::to_bytes).map_err(|_| s3_error!(IncompleteBody))
 }
 
-/// A body that is there already.
+/// Creates a body from bytes.
 pub fn blob(bytes: Bytes) -> StreamingBlob {
     StreamingBlob::from(Body::from(bytes))
 }
 
-/// A request that comes from a test rather than over HTTP.
+/// Creates a request that did not come over HTTP.
 fn request<T>(input: T) -> S3Request<T> {
     S3Request {
         input,

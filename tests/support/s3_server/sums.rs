@@ -1,5 +1,5 @@
-//! The checksums of uploads in parts: of each part, and of the whole object if the upload
-//! was begun with type `FULL_OBJECT`. What is kept of type `COMPOSITE` is not: nobody asks.
+//! The checksums of multipart uploads: of each part, and of the whole object for the type
+//! `FULL_OBJECT`. Checksums of the type `COMPOSITE` are not kept, because no test needs them.
 
 use s3s::checksum::ChecksumHasher;
 use s3s::dto::{
@@ -8,15 +8,15 @@ use s3s::dto::{
 };
 use s3s::{S3Request, S3Result, s3_error};
 
-/// What an upload was begun with.
-pub struct Sums {
+/// The checksum algorithm and type of an upload.
+pub struct Checksums {
     algorithm: Option<ChecksumAlgorithm>,
     kind: Option<ChecksumType>,
 }
 
-impl Sums {
-    /// What a client wants. Not everything goes together ("Checking object integrity for
-    /// data uploads" in the S3 user guide).
+impl Checksums {
+    /// Reads them from the request that creates the upload. Some combinations are invalid
+    /// ("Checking object integrity for data uploads" in the S3 user guide).
     pub fn declared(input: &CreateMultipartUploadInput) -> S3Result<Self> {
         let algorithm = input.checksum_algorithm.clone();
         let name = algorithm.as_ref().map(ChecksumAlgorithm::as_str);
@@ -26,7 +26,12 @@ impl Sums {
             | (
                 Some(ChecksumAlgorithm::SHA1 | ChecksumAlgorithm::SHA256) | None,
                 Some(ChecksumType::FULL_OBJECT),
-            ) => return Err(s3_error!(InvalidRequest, "No such checksum type of the algorithm")),
+            ) => {
+                return Err(s3_error!(
+                    InvalidRequest,
+                    "The algorithm does not support this checksum type"
+                ));
+            }
             (_, Some(kind)) => Some(kind),
             (Some(ChecksumAlgorithm::CRC64NVME), None) => Some(ChecksumType::FULL_OBJECT),
             (Some(_), None) => Some(ChecksumType::COMPOSITE),
@@ -35,7 +40,7 @@ impl Sums {
         Ok(Self { algorithm, kind: kind.map(|kind| ChecksumType::from(kind.to_owned())) })
     }
 
-    /// The checksums of a part that has arrived, which are those it was sent with.
+    /// Verifies the checksums of a part and returns them.
     pub fn of_part(&self, bytes: &[u8], req: &S3Request<UploadPartInput>) -> S3Result<Checksum> {
         let trailers = req.trailing_headers.as_ref().and_then(s3s::TrailingHeaders::take);
         let sent = |header: Option<&String>, name: &str| {
@@ -65,15 +70,18 @@ impl Sums {
         }
     }
 
-    /// The checksum of the object that these parts make, if its type is `FULL_OBJECT`. It is
-    /// the one that the client computed, if it says one.
+    /// Computes the checksum of the object that consists of these parts, if its type is
+    /// `FULL_OBJECT`. Compares it with the client's checksum, if there is one.
     pub fn of_whole<'a>(
         &self,
         input: &CompleteMultipartUploadInput,
         parts: impl Iterator<Item = &'a [u8]>,
     ) -> S3Result<Option<Checksum>> {
         if input.checksum_type.is_some() && input.checksum_type != self.kind {
-            return Err(s3_error!(InvalidRequest, "The upload was begun with another type"));
+            return Err(s3_error!(
+                InvalidRequest,
+                "The upload was created with another checksum type"
+            ));
         }
         let whole = |kind: &&ChecksumType| kind.as_str() == ChecksumType::FULL_OBJECT;
         let Some(kind) = self.kind.as_ref().filter(whole) else { return Ok(None) };
@@ -98,17 +106,17 @@ impl Sums {
     }
 }
 
-/// The algorithms that there is a checksum of.
-fn names(sums: &Checksum) -> Vec<&'static str> {
+/// Returns the algorithms of the checksums that are present.
+fn names(checksums: &Checksum) -> Vec<&'static str> {
     [
-        (ChecksumAlgorithm::CRC32, &sums.checksum_crc32),
-        (ChecksumAlgorithm::CRC32C, &sums.checksum_crc32c),
-        (ChecksumAlgorithm::CRC64NVME, &sums.checksum_crc64nvme),
-        (ChecksumAlgorithm::SHA1, &sums.checksum_sha1),
-        (ChecksumAlgorithm::SHA256, &sums.checksum_sha256),
+        (ChecksumAlgorithm::CRC32, &checksums.checksum_crc32),
+        (ChecksumAlgorithm::CRC32C, &checksums.checksum_crc32c),
+        (ChecksumAlgorithm::CRC64NVME, &checksums.checksum_crc64nvme),
+        (ChecksumAlgorithm::SHA1, &checksums.checksum_sha1),
+        (ChecksumAlgorithm::SHA256, &checksums.checksum_sha256),
     ]
     .into_iter()
-    .filter_map(|(name, sum)| sum.is_some().then_some(name))
+    .filter_map(|(name, checksum)| checksum.is_some().then_some(name))
     .collect()
 }
 

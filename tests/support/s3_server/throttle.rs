@@ -1,4 +1,4 @@
-//! A slow network: so many bytes a second come in, whoever sends them.
+//! A slow network: all request bodies share one bandwidth.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
@@ -9,13 +9,13 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// How fast bodies of requests come in; to begin with, as fast as they are sent.
+/// The bandwidth of request bodies; unlimited at first.
 #[derive(Clone, Default)]
 pub struct Throttle(Arc<Mutex<Option<Speed>>>);
 
 struct Speed {
     bytes_per_second: u32,
-    /// When everything has come in that was let through.
+    /// When all bytes so far have passed.
     free_at: Instant,
 }
 
@@ -29,13 +29,13 @@ impl Throttle {
         *self.0.lock().expect("the throttle of the server") = None;
     }
 
-    /// `body`, as it comes in.
-    pub fn slow<B>(&self, body: B) -> Slowed<B> {
-        Slowed { body, throttle: self.clone(), pause: None }
+    /// Throttles a body.
+    pub fn throttle<B>(&self, body: B) -> Throttled<B> {
+        Throttled { body, throttle: self.clone(), pause: None }
     }
 
-    /// So many bytes have come: when the next ones may.
-    fn let_through(&self, bytes: usize) -> Option<Instant> {
+    /// Accounts for bytes that have passed. Returns when the next ones may pass.
+    fn reserve(&self, bytes: usize) -> Option<Instant> {
         let mut speed = self.0.lock().expect("the throttle of the server");
         let speed = speed.as_mut()?;
         let bytes = u32::try_from(bytes).expect("a piece of a body");
@@ -45,14 +45,14 @@ impl Throttle {
     }
 }
 
-/// A body that comes in as slowly as the throttle says.
-pub struct Slowed<B> {
+/// A throttled body.
+pub struct Throttled<B> {
     body: B,
     throttle: Throttle,
     pause: Option<Pin<Box<Sleep>>>,
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Slowed<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for Throttled<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -68,7 +68,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Slowed<B> {
         if let Some(Ok(frame)) = &frame
             && let Some(data) = frame.data_ref()
         {
-            let next = self.throttle.let_through(data.len());
+            let next = self.throttle.reserve(data.len());
             self.pause = next.map(|at| Box::pin(sleep_until(at)));
         }
         Poll::Ready(frame)

@@ -1,4 +1,4 @@
-//! A certificate for the server, which no client trusts by itself.
+//! A certificate for the server, which no client trusts by default.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer;
 
-/// What a server shows to its clients.
+/// A server's certificate and key.
 pub struct Identity {
     pub acceptor: TlsAcceptor,
-    /// The certificate, which is its own root.
+    /// The self-signed certificate.
     pub pem: String,
 }
 
 impl Identity {
-    /// A new certificate for this machine.
+    /// Creates a certificate for this machine.
     pub fn new() -> Self {
         let names = ["127.0.0.1".to_owned(), "localhost".to_owned()];
         let CertifiedKey { cert, signing_key } =

@@ -1,7 +1,8 @@
 //! seccomp: which system calls a child can make.
 //!
-//! A list of what is allowed ([`table`]): what the next kernel brings is denied until
-//! somebody has looked at it. Numbers of another architecture end the child; see [`lock_in`].
+//! The filter is an allow-list ([`table`]): calls of future kernels are denied until they have been
+//! reviewed. A call with the number of another architecture kills the child; see
+//! [`restrict_thread`].
 
 mod table;
 #[cfg(test)]
@@ -22,17 +23,16 @@ use seccompiler::{
 use crate::process::system;
 use table::{ALLOWED, PRETENDED, PRETENDED_OF_OTHERS};
 
-/// Answered at once with an error that says what to do instead. Of `clone3` the flags lie in
-/// memory, where a filter cannot look; where there is no such call, the C library uses
-/// `clone`. And `connect` fails as if nobody was listening.
+/// Calls that always fail, with an error for which programs have a fallback. The flags of `clone3`
+/// are in memory, which a filter cannot read; with ENOSYS, the C library uses `clone` instead.
+/// `connect` fails as if no server was listening.
 const REFUSED: [(c_long, c_int); 2] =
     [(libc::SYS_clone3, libc::ENOSYS), (libc::SYS_connect, libc::ECONNREFUSED)];
 
-/// Requests that change more than what they are made of: keys sent to the terminal that the
-/// worker may run on, as if typed, and what that is connected to (`ioctl_tty(2)`); attributes
-/// of files that are only open to be read (`ioctl_iflags(2)`); who gets signals of a
-/// descriptor.
-const REQUESTS: [u64; 11] = [
+/// Denied `ioctl` requests. They insert input into the worker's terminal or redirect it
+/// (`ioctl_tty(2)`), change attributes of files that are open only for reading
+/// (`ioctl_iflags(2)`), or choose the process that gets a descriptor's signals.
+const DENIED_IOCTLS: [u64; 11] = [
     0x5412,      // TIOCSTI
     0x541c,      // TIOCLINUX
     0x541d,      // TIOCCONS
@@ -46,9 +46,10 @@ const REQUESTS: [u64; 11] = [
     0x8902,      // SIOCSPGRP
 ];
 
-/// Commands of `fcntl` about the descriptor, its file and its locks. Not among them: signals,
-/// to whomever they go, leases, which have others wait, and notices.
-const COMMANDS: [c_int; 25] = [
+/// Allowed commands of `fcntl`: for a descriptor, its file and its locks. Not allowed are commands
+/// for signals, which may go to any process, for leases, which make other processes wait, and for
+/// directory notifications.
+const ALLOWED_FCNTLS: [c_int; 25] = [
     libc::F_DUPFD,
     libc::F_GETFD,
     libc::F_SETFD,
@@ -76,8 +77,8 @@ const COMMANDS: [c_int; 25] = [
     1038, // F_SET_FILE_RW_HINT
 ];
 
-/// Options of `prctl` about the thread or process itself.
-const OPTIONS: &[c_int] = &[
+/// Allowed options of `prctl`: those that affect only the calling thread or process.
+const ALLOWED_PRCTLS: &[c_int] = &[
     libc::PR_GET_PDEATHSIG,
     libc::PR_GET_DUMPABLE,
     libc::PR_SET_DUMPABLE,
@@ -106,8 +107,8 @@ const OPTIONS: &[c_int] = &[
     libc::PR_SET_TAGGED_ADDR_CTRL,
 ];
 
-/// Of `clone`: namespaces, and children that are somebody else's.
-const FOREIGN: c_int = libc::CLONE_NEWNS
+/// Denied flags of `clone`: new namespaces, and children of the caller's parent.
+const DENIED_CLONE_FLAGS: c_int = libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
     | libc::CLONE_NEWUTS
     | libc::CLONE_NEWIPC
@@ -116,67 +117,70 @@ const FOREIGN: c_int = libc::CLONE_NEWNS
     | libc::CLONE_NEWNET
     | libc::CLONE_PARENT;
 
-/// What `personality` may be asked for: nothing, and what all programs are.
-const PERSONALITIES: [u64; 2] = [0xffff_ffff, 0];
+/// Allowed arguments of `personality`: 0xffffffff, which only queries, and 0, the default.
+const ALLOWED_PERSONALITIES: [u64; 2] = [0xffff_ffff, 0];
 
-/// Locks the calling thread in. What `program` then calls in vain is told in the log, where
-/// the kernel can hand it over (Linux 5.0) and no other does so already.
+/// Restricts the calling thread permanently. Denied calls of `program` are logged if the kernel
+/// can report them (Linux 5.0), and no other filter of this thread reports to a listener already.
 ///
-/// Calls with the numbers of another architecture (32-bit programs on x86-64) kill the
-/// child: the filter would not know them. The numbers of x32, which the kernel counts
-/// as x86-64, do not exist.
+/// Calls with the number of another architecture (32-bit programs on x86-64) kill the child: the
+/// filter cannot interpret them. Calls with the numbers of x32, which the kernel counts as x86-64,
+/// fail with ENOSYS.
 ///
 /// # Errors
-/// If the kernel has no seccomp filters, or refuses.
-pub(crate) fn lock_in(program: &str) -> io::Result<()> {
-    let (hand_over, listener) = mpsc::channel();
+/// If the kernel does not support seccomp filters, or refuses this one.
+pub(crate) fn restrict_thread(program: &str) -> io::Result<()> {
+    let (sender, listener) = mpsc::channel();
     let name = program.to_owned();
-    let watch = move || watch::answer(&name, &listener);
+    let watch = move || watch::deny_calls(&name, &listener);
     let watched = std::thread::Builder::new().name("calls".to_owned()).spawn(watch);
     if watched.is_ok()
         && let Ok(Some(listener)) = system::install_filter(&filter(true)?, true)
     {
-        // Fails only if the thread has panicked: then each such call fails.
-        _ = hand_over.send(listener);
+        // Fails only if the thread has panicked. Denied calls then fail with ENOSYS.
+        _ = sender.send(listener);
         return Ok(());
     }
-    tracing::debug!("what the sandbox denies {program} is not told: nobody can listen");
-    lock_in_unwatched()
+    tracing::debug!("system calls of {program} that the sandbox denies cannot be logged");
+    restrict_thread_unwatched()
 }
 
-/// The same without a word.
+/// Like [`restrict_thread`], but does not log denied calls.
 ///
 /// # Errors
-/// If the kernel has no seccomp filters, or refuses.
-pub(crate) fn lock_in_unwatched() -> io::Result<()> {
+/// If the kernel does not support seccomp filters, or refuses this one.
+pub(crate) fn restrict_thread_unwatched() -> io::Result<()> {
     system::install_filter(&filter(false)?, false).map(drop)
 }
 
-/// The filter. What is on no list is handed over, or denied if nobody listens.
+/// Builds the filter. A call on no list is reported to the listener if `watched`, and fails with
+/// EPERM otherwise.
 fn filter(watched: bool) -> io::Result<BpfProgram> {
     let architecture = std::env::consts::ARCH.try_into().map_err(io::Error::other)?;
-    let rules = allowed().map_err(io::Error::other)?;
-    // The crate knows no handing over; this action stands for it, and nothing traces here.
-    let marked = SeccompAction::Trace(0);
-    let filter = SeccompFilter::new(rules, marked, SeccompAction::Allow, architecture);
+    let rules = rules().map_err(io::Error::other)?;
+    // seccompiler has no action that reports to a listener. `Trace`, which is not used otherwise,
+    // is a placeholder for it.
+    let placeholder = SeccompAction::Trace(0);
+    let filter = SeccompFilter::new(rules, placeholder, SeccompAction::Allow, architecture);
     let program = filter.and_then(BpfProgram::try_from).map_err(io::Error::other)?;
-    let denied = if watched { libc::SECCOMP_RET_USER_NOTIF } else { answer(libc::EPERM) };
-    let program = program.into_iter().map(|step| {
-        let is_marked =
-            step.code == code(libc::BPF_RET | libc::BPF_K) && step.k == libc::SECCOMP_RET_TRACE;
-        sock_filter { k: if is_marked { denied } else { step.k }, ..step }
+    let deny = if watched { libc::SECCOMP_RET_USER_NOTIF } else { fail_with(libc::EPERM) };
+    let program = program.into_iter().map(|instruction| {
+        let is_placeholder = instruction.code == code(libc::BPF_RET | libc::BPF_K)
+            && instruction.k == libc::SECCOMP_RET_TRACE;
+        sock_filter { k: if is_placeholder { deny } else { instruction.k }, ..instruction }
     });
-    Ok(answered().into_iter().chain(program).collect())
+    Ok(prologue().into_iter().chain(program).collect())
 }
 
-/// What comes before the rules: calls that are answered by an error of their own.
-fn answered() -> BpfProgram {
-    let load = |offset| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
-    let equal = |value, jt, jf| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jt, jf, value);
-    let end = |errno| step(libc::BPF_RET | libc::BPF_K, 0, 0, answer(errno));
+/// The instructions before the rules: for calls that get a fixed result.
+fn prologue() -> BpfProgram {
+    let load = |offset| instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
+    let equal =
+        |value, jt, jf| instruction(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jt, jf, value);
+    let end = |errno| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, fail_with(errno));
     let number = |call: c_long| u32::try_from(call).unwrap_or(u32::MAX);
     let at_least = libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K;
-    let mut program = vec![load(NUMBER), step(at_least, 0, 1, X32), end(libc::ENOSYS)];
+    let mut program = vec![load(NUMBER), instruction(at_least, 0, 1, X32), end(libc::ENOSYS)];
     let pretended = PRETENDED.iter().map(|&(call, _)| (call, 0));
     for (call, errno) in REFUSED.into_iter().chain(pretended) {
         program.extend([equal(number(call), 0, 1), end(errno)]);
@@ -193,15 +197,15 @@ fn answered() -> BpfProgram {
     program
 }
 
-/// The bit of the numbers of x32 (`seccomp(2)`, "Caveats"): none is a call.
+/// The bit that marks call numbers of x32 (`seccomp(2)`, "Caveats"). None of them is allowed.
 const X32: u32 = 0x4000_0000;
 
-/// Where a filter finds the number of a call, and its arguments, of which both architectures
-/// have the lower half first (`struct seccomp_data`).
+/// Offsets of the call's number and arguments in `struct seccomp_data`. On both supported
+/// architectures the lower half of an argument comes first.
 const NUMBER: u32 = 0;
 const ARGUMENTS: u32 = 16;
 
-fn step(operation: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
+fn instruction(operation: u32, jt: u8, jf: u8, k: u32) -> sock_filter {
     sock_filter { code: code(operation), jt, jf, k }
 }
 
@@ -209,17 +213,19 @@ fn code(operation: u32) -> u16 {
     u16::try_from(operation).unwrap_or_default()
 }
 
-fn answer(errno: c_int) -> u32 {
+/// The return value of a filter that makes a call fail with `errno`, or succeed if that is 0.
+fn fail_with(errno: c_int) -> u32 {
     libc::SECCOMP_RET_ERRNO | errno.unsigned_abs()
 }
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
-fn allowed() -> Result<Rules, seccompiler::BackendError> {
+/// The calls that are allowed, each with conditions on its arguments. A call without conditions is
+/// always allowed.
+fn rules() -> Result<Rules, seccompiler::BackendError> {
     let mut rules: Rules = ALLOWED.iter().map(|&(call, _)| (call, Vec::new())).collect();
     let unix = equals(0, libc::AF_UNIX)?;
-    // The network is every other family, and a datagram needs no connection to reach whoever
-    // listens on a path.
+    // Other families reach the network. Datagram sockets reach servers without `connect`.
     let sockets = [libc::SOCK_STREAM, libc::SOCK_SEQPACKET].into_iter().map(|kind| {
         let kind = u64::from(kind.unsigned_abs());
         SeccompRule::new(vec![unix.clone(), Condition::new(1, Dword, Op::MaskedEq(0xf), kind)?])
@@ -227,48 +233,53 @@ fn allowed() -> Result<Rules, seccompiler::BackendError> {
     let sockets = sockets.collect::<Result<Vec<_>, _>>()?;
     rules.insert(libc::SYS_socket, sockets.clone());
     rules.insert(libc::SYS_socketpair, sockets);
-    // A message without an address.
-    rules.insert(libc::SYS_sendto, rule([Condition::new(4, Qword, Op::Eq, 0)?])?);
-    let foreign = u64::from(FOREIGN.unsigned_abs());
-    rules.insert(libc::SYS_clone, rule([Condition::new(0, Dword, Op::MaskedEq(foreign), 0)?])?);
+    // Only without a destination address.
+    rules.insert(libc::SYS_sendto, all_of([Condition::new(4, Qword, Op::Eq, 0)?])?);
+    let denied_flags = u64::from(DENIED_CLONE_FLAGS.unsigned_abs());
+    rules.insert(
+        libc::SYS_clone,
+        all_of([Condition::new(0, Dword, Op::MaskedEq(denied_flags), 0)?])?,
+    );
     for call in [libc::SYS_kill, libc::SYS_tgkill, libc::SYS_pidfd_open] {
-        let others = not_to_be_signalled().into_iter();
+        let others = protected_ids().into_iter();
         let others = others.map(|id| Condition::new(0, Dword, Op::Ne, u64::from(id)));
-        rules.insert(call, rule(others.collect::<Result<Vec<_>, _>>()?)?);
+        rules.insert(call, all_of(others.collect::<Result<Vec<_>, _>>()?)?);
     }
-    // A group of its own: in that of the worker, `kill(0)` would reach it.
-    rules.insert(libc::SYS_setpgid, rule([equals(1, 0)?])?);
-    let not_these = REQUESTS.into_iter().map(|request| Condition::new(1, Dword, Op::Ne, request));
-    rules.insert(libc::SYS_ioctl, rule(not_these.collect::<Result<Vec<_>, _>>()?)?);
-    rules.insert(libc::SYS_fcntl, each(1, COMMANDS)?);
-    let mut options = each(0, OPTIONS.iter().copied())?;
-    // Only to be killed with the worker, which is what is done for it before it is executed.
-    let with_the_worker = Condition::new(1, Qword, Op::Eq, libc::SIGKILL.unsigned_abs().into())?;
-    options.extend(rule([equals(0, libc::PR_SET_PDEATHSIG)?, with_the_worker])?);
+    // Only into a new group: in the worker's group, `kill(0)` would reach the worker.
+    rules.insert(libc::SYS_setpgid, all_of([equals(1, 0)?])?);
+    let not_denied =
+        DENIED_IOCTLS.into_iter().map(|request| Condition::new(1, Dword, Op::Ne, request));
+    rules.insert(libc::SYS_ioctl, all_of(not_denied.collect::<Result<Vec<_>, _>>()?)?);
+    rules.insert(libc::SYS_fcntl, any_of(1, ALLOWED_FCNTLS)?);
+    let mut options = any_of(0, ALLOWED_PRCTLS.iter().copied())?;
+    // Only SIGKILL: the worker makes this call in the child, between fork and exec.
+    let sigkill = Condition::new(1, Qword, Op::Eq, libc::SIGKILL.unsigned_abs().into())?;
+    options.extend(all_of([equals(0, libc::PR_SET_PDEATHSIG)?, sigkill])?);
     rules.insert(libc::SYS_prctl, options);
-    // The limits of others: the same user may lower them.
-    rules.insert(libc::SYS_prlimit64, rule([equals(0, 0)?])?);
-    let personalities = PERSONALITIES.map(|kind| Condition::new(0, Dword, Op::Eq, kind));
+    // Only its own limits: it could also lower those of the user's other processes.
+    rules.insert(libc::SYS_prlimit64, all_of([equals(0, 0)?])?);
+    let personalities = ALLOWED_PERSONALITIES.map(|kind| Condition::new(0, Dword, Op::Eq, kind));
     let personalities = personalities.map(|kind| SeccompRule::new(vec![kind?]));
     rules.insert(libc::SYS_personality, personalities.into_iter().collect::<Result<_, _>>()?);
-    // Of the calling thread alone; of others it is pretended before.
+    // Only for the calling thread (id 0). For other ids, the prologue pretends success.
     for call in [
         libc::SYS_sched_setaffinity,
         libc::SYS_sched_setscheduler,
         libc::SYS_sched_setparam,
         libc::SYS_sched_setattr,
     ] {
-        rules.insert(call, rule([equals(0, 0)?])?);
+        rules.insert(call, all_of([equals(0, 0)?])?);
     }
-    let of_processes = libc::PRIO_PROCESS.try_into().unwrap_or_default();
-    rules.insert(libc::SYS_setpriority, rule([equals(0, of_processes)?, equals(1, 0)?])?);
-    rules.insert(libc::SYS_ioprio_set, rule([equals(0, 1)?, equals(1, 0)?])?);
+    let prio_process = libc::PRIO_PROCESS.try_into().unwrap_or_default();
+    rules.insert(libc::SYS_setpriority, all_of([equals(0, prio_process)?, equals(1, 0)?])?);
+    let ioprio_who_process = 1;
+    rules.insert(libc::SYS_ioprio_set, all_of([equals(0, ioprio_who_process)?, equals(1, 0)?])?);
     Ok(rules)
 }
 
-/// Everybody at once, PID 1, the worker, its guard, and their groups. Landlock keeps signals
-/// in, but only since Linux 6.12.
-fn not_to_be_signalled() -> Vec<u32> {
+/// The ids that a child must not signal: -1 (every process), PID 1, the worker, its guard, and
+/// their groups (negative). Landlock restricts signals too, but only since Linux 6.12.
+fn protected_ids() -> Vec<u32> {
     let group = |id: Option<Pid>| getpgid(id).ok().map(|group| -group.as_raw());
     let (us, guard) = (getpid(), getppid());
     let ids = [
@@ -279,24 +290,24 @@ fn not_to_be_signalled() -> Vec<u32> {
         group(None),
         group(Some(guard)),
     ];
-    // A group of one is the group of the caller: nobody has that.
+    // 0 would mean the caller's own group. It stands for a group outside of this PID namespace.
     ids.into_iter().flatten().filter(|&id| id != 0).map(i32::cast_unsigned).collect()
 }
 
-/// An argument of 32 bits.
+/// The condition that a 32-bit argument has this value.
 fn equals(argument: u8, value: c_int) -> Result<Condition, seccompiler::BackendError> {
     Condition::new(argument, Dword, Op::Eq, value.cast_unsigned().into())
 }
 
-/// All of these at once.
-fn rule(
+/// One rule: all conditions must hold.
+fn all_of(
     conditions: impl Into<Vec<Condition>>,
 ) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
     Ok(vec![SeccompRule::new(conditions.into())?])
 }
 
-/// One of these.
-fn each(
+/// One rule for each value that a 32-bit argument may have.
+fn any_of(
     argument: u8,
     values: impl IntoIterator<Item = c_int>,
 ) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {

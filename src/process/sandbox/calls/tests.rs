@@ -3,14 +3,14 @@ use nix::errno::Errno;
 use std::process::Command;
 use table::{DENIED, LIMITED};
 
-/// Does something in a thread that is locked in, once with somebody who listens and once
-/// without.
+/// Runs `work` in a restricted thread: once with a listener for denied calls and once without.
 fn inside(work: impl Fn(bool) + Send + Sync) {
     for watched in [true, false] {
         std::thread::scope(|scope| {
             let inside = || {
-                let locked = if watched { lock_in("test") } else { lock_in_unwatched() };
-                locked.unwrap();
+                let restricted =
+                    if watched { restrict_thread("test") } else { restrict_thread_unwatched() };
+                restricted.unwrap();
                 work(watched);
             };
             scope.spawn(inside);
@@ -18,23 +18,23 @@ fn inside(work: impl Fn(bool) + Send + Sync) {
     }
 }
 
-/// What a call answers.
+/// Makes a system call and returns its error.
 #[expect(unsafe_code, reason = "calls that no library makes")]
 fn call(number: c_long, arguments: [c_long; 2]) -> Result<(), Errno> {
-    // SAFETY: the calls that are tried take no pointers in these arguments, or fail
-    // on a null pointer.
+    // SAFETY: the calls in these tests take no pointers in these arguments, or fail on a null
+    // pointer.
     Errno::result(unsafe { libc::syscall(number, arguments[0], arguments[1], 0, 0, 0, 0) })
         .map(drop)
 }
 
 #[test]
-fn what_is_on_no_list_is_denied_whatever_it_is() {
+fn calls_on_no_list_are_denied() {
     inside(|watched| {
         for &(number, name) in DENIED {
-            let denied = if watched { watch::error_of(number) } else { libc::EPERM };
+            let denied = if watched { watch::errno_for(number) } else { libc::EPERM };
             assert_eq!(call(number, [0, 0]), Err(Errno::from_raw(denied)), "{name}");
         }
-        // Of kernels to come.
+        // Calls of future kernels.
         for number in 470..600 {
             let denied = if watched { Errno::ENOSYS } else { Errno::EPERM };
             assert_eq!(call(number, [0, 0]), Err(denied), "{number}");
@@ -43,7 +43,7 @@ fn what_is_on_no_list_is_denied_whatever_it_is() {
 }
 
 #[test]
-fn there_is_no_network() {
+fn the_network_is_unreachable() {
     use std::net::{TcpListener, UdpSocket};
     use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
     let kind = |error: io::Error| error.raw_os_error();
@@ -63,13 +63,13 @@ fn there_is_no_network() {
 }
 
 #[test]
-fn what_is_limited_is_denied_beyond_that() {
+fn limited_calls_with_other_arguments_are_denied() {
     let user_namespace = c_long::from(libc::CLONE_NEWUSER | libc::SIGCHLD);
     let sibling = c_long::from(libc::CLONE_PARENT | libc::SIGCHLD);
     let (us, guard) = (getpid().as_raw().into(), getppid().as_raw().into());
-    let number = |value: i32| c_long::from(value);
+    let long = |value: i32| c_long::from(value);
     inside(|_| {
-        for (of, arguments) in [
+        for (number, arguments) in [
             (libc::SYS_clone, [user_namespace, 0]),
             (libc::SYS_clone, [sibling, 0]),
             (libc::SYS_kill, [us, 0]),
@@ -80,27 +80,27 @@ fn what_is_limited_is_denied_beyond_that() {
             (libc::SYS_pidfd_open, [us, 0]),
             (libc::SYS_setpgid, [0, nix::unistd::getpgrp().as_raw().into()]),
             (libc::SYS_prlimit64, [1, 0]),
-            (libc::SYS_fcntl, [0, number(libc::F_SETOWN)]),
-            (libc::SYS_fcntl, [0, number(libc::F_SETLEASE)]),
+            (libc::SYS_fcntl, [0, long(libc::F_SETOWN)]),
+            (libc::SYS_fcntl, [0, long(libc::F_SETLEASE)]),
             (libc::SYS_fcntl, [0, 10]),
             (libc::SYS_ioctl, [0, 0x5412]),
             (libc::SYS_ioctl, [0, 0x4008_6602]),
-            (libc::SYS_prctl, [number(libc::PR_SET_PDEATHSIG), 0]),
-            (libc::SYS_prctl, [number(libc::PR_SET_CHILD_SUBREAPER), 1]),
-            (libc::SYS_prctl, [number(libc::PR_SET_SECCOMP), 2]),
-            (libc::SYS_prctl, [number(libc::PR_CAP_AMBIENT), 2]),
+            (libc::SYS_prctl, [long(libc::PR_SET_PDEATHSIG), 0]),
+            (libc::SYS_prctl, [long(libc::PR_SET_CHILD_SUBREAPER), 1]),
+            (libc::SYS_prctl, [long(libc::PR_SET_SECCOMP), 2]),
+            (libc::SYS_prctl, [long(libc::PR_CAP_AMBIENT), 2]),
             (libc::SYS_personality, [0x0004_0000, 0]),
             (libc::SYS_setpriority, [1, 0]), // the whole group
         ] {
-            assert!(LIMITED.iter().any(|&(limited, _)| limited == of));
-            assert_eq!(call(of, arguments), Err(Errno::EPERM), "{of} {arguments:?}");
+            assert!(LIMITED.iter().any(|&(limited, _)| limited == number));
+            assert_eq!(call(number, arguments), Err(Errno::EPERM), "{number} {arguments:?}");
         }
         assert_eq!(call(libc::SYS_clone3, [0, 0]), Err(Errno::ENOSYS));
     });
 }
 
 #[test]
-fn what_others_are_to_do_is_pretended() {
+fn changes_to_other_threads_are_pretended() {
     let us = getpid();
     let nice = || {
         let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
@@ -109,10 +109,10 @@ fn what_others_are_to_do_is_pretended() {
     let before = nice();
     inside(|_| {
         assert_eq!(call(libc::SYS_setpriority, [0, us.as_raw().into()]), Ok(()));
-        for of in [libc::SYS_sched_setaffinity, libc::SYS_sched_setscheduler] {
-            assert_eq!(call(of, [us.as_raw().into(), 0]), Ok(()));
-            // Of itself it is done, or fails as it does anywhere.
-            assert_ne!(call(of, [0, 0]), Err(Errno::EPERM));
+        for number in [libc::SYS_sched_setaffinity, libc::SYS_sched_setscheduler] {
+            assert_eq!(call(number, [us.as_raw().into(), 0]), Ok(()));
+            // For the calling thread, the kernel handles the call: it may fail for other reasons.
+            assert_ne!(call(number, [0, 0]), Err(Errno::EPERM));
         }
     });
     assert_eq!(nice(), before);
@@ -120,32 +120,32 @@ fn what_others_are_to_do_is_pretended() {
 
 #[test]
 #[cfg(target_arch = "x86_64")]
-fn numbers_of_x32_are_no_calls() {
-    // The kernel may have no x32 at all; the filter is asked before it.
+fn calls_with_x32_numbers_fail() {
+    // The kernel may not support x32, but the filter runs first.
     inside(|_| {
         for number in [libc::SYS_socket, libc::SYS_getpid, 521] {
             assert_eq!(call(c_long::from(X32) | number, [2, 1]), Err(Errno::ENOSYS));
         }
     });
-    let steps = answered();
-    assert_eq!((steps[1].jt, steps[1].jf, steps[1].k), (0, 1, 0x4000_0000));
+    let program = prologue();
+    assert_eq!((program[1].jt, program[1].jf, program[1].k), (0, 1, 0x4000_0000));
 }
 
 #[test]
-fn modes_and_times_are_not_changed_and_programs_run() {
+fn changes_of_modes_and_times_are_pretended() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let path = file.path();
-    let looks = || {
+    let mode_and_time = || {
         use std::os::unix::fs::MetadataExt as _;
         let metadata = std::fs::metadata(path).unwrap();
         (metadata.mode(), metadata.mtime_nsec())
     };
-    let before = looks();
+    let before = mode_and_time();
     inside(|_| {
-        for words in [["chmod", "777"], ["touch", "-d2001-01-01"]] {
-            let output = Command::new(words[0]).arg(words[1]).arg(path).output().unwrap();
+        for arguments in [["chmod", "777"], ["touch", "-d2001-01-01"]] {
+            let output = Command::new(arguments[0]).arg(arguments[1]).arg(path).output().unwrap();
             assert!(output.status.success(), "{output:?}");
         }
     });
-    assert_eq!(looks(), before);
+    assert_eq!(mode_and_time(), before);
 }

@@ -1,4 +1,4 @@
-//! Files of ours that objects come from and go to.
+//! Local files that objects are downloaded to and uploaded from.
 
 use std::fs::File;
 use std::io::{self, Seek as _};
@@ -9,53 +9,56 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::storage::Failure;
-use crate::storage::crc::{Crc, Kind};
-use crate::storage::s3::integrity::Sum;
+use crate::storage::crc::{Algorithm, Crc};
+use crate::storage::s3::integrity::Checksum;
 
+/// Runs file system calls on a thread where they may block.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> io::Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
-/// Files of ours fail for reasons of the scratch disk, whatever the error's kind.
-fn scratch(error: io::Error) -> Failure {
+/// The failure of a local file. Its cause is the scratch disk, whatever the error's kind.
+fn scratch_error(error: io::Error) -> Failure {
     Failure::Io(error.into())
 }
 
+/// Creates or truncates a file, for reading and writing.
 pub(crate) async fn create(path: &Path) -> Result<File, Failure> {
     let path = path.to_owned();
     blocking(move || File::options().read(true).write(true).create(true).truncate(true).open(path))
         .await
-        .map_err(scratch)
+        .map_err(scratch_error)
 }
 
-/// Writes `blocks` one after the other, adding them up in `sum`.
-pub(crate) async fn write_summed(
+/// Writes `blocks` one after the other from `offset` on, and appends them to `crc`.
+pub(crate) async fn write_checksummed(
     file: &Arc<File>,
     mut offset: u64,
     blocks: Vec<Bytes>,
-    mut sum: Option<Crc>,
+    mut crc: Option<Crc>,
 ) -> Result<Option<Crc>, Failure> {
     let file = Arc::clone(file);
     let write = move || {
         for block in blocks {
-            if let Some(sum) = &mut sum {
-                sum.update(&block);
+            if let Some(crc) = &mut crc {
+                crc.update(&block);
             }
             file.write_all_at(&block, offset)?;
             offset += block.len() as u64;
         }
-        Ok(sum)
+        Ok(crc)
     };
-    blocking(write).await.map_err(scratch)
+    blocking(write).await.map_err(scratch_error)
 }
 
+/// Reads exactly `length` bytes from `offset` on.
 pub(crate) async fn read_at(file: &Arc<File>, offset: u64, length: u64) -> Result<Bytes, Failure> {
     read_into(file, offset, length, Vec::new()).await.map(Bytes::from)
 }
 
-/// The same, in `memory` as far as that is enough. What it held before is gone.
+/// The same as [`read_at`], reusing `memory` and replacing its content.
 pub(crate) async fn read_into(
     file: &Arc<File>,
     offset: u64,
@@ -68,20 +71,20 @@ pub(crate) async fn read_into(
         file.read_exact_at(&mut memory, offset)?;
         Ok(memory)
     };
-    blocking(read).await.map_err(scratch)
+    blocking(read).await.map_err(scratch_error)
 }
 
-/// What these bytes add up to.
-pub(crate) async fn sum_of(content: Bytes, kind: Kind) -> Result<Crc, Failure> {
-    blocking(move || Ok(Crc::of(kind, &content))).await.map_err(scratch)
+/// The CRC of `content`.
+pub(crate) async fn crc_of(content: Bytes, algorithm: Algorithm) -> Result<Crc, Failure> {
+    blocking(move || Ok(Crc::of(algorithm, &content))).await.map_err(scratch_error)
 }
 
-/// What a whole file adds up to, in the manner of `like`.
-pub(crate) async fn sum(file: &Arc<File>, like: Sum) -> Result<Sum, Failure> {
+/// The checksum of a whole file, with the same algorithm as `like`.
+pub(crate) async fn checksum_of(file: &Arc<File>, like: Checksum) -> Result<Checksum, Failure> {
     let file = Arc::clone(file);
-    let add = move || {
+    let compute = move || {
         (&*file).rewind()?;
-        like.of_file(&file)
+        like.compute_file(&file)
     };
-    blocking(add).await.map_err(scratch)
+    blocking(compute).await.map_err(scratch_error)
 }

@@ -1,12 +1,12 @@
-//! How many transfers are under way at once: as many as make them faster.
+//! An adaptive limit on concurrent transfers: as many as increase the throughput.
 //!
-//! Far from S3 it is their number that limits, because each waits for its round trip;
-//! near it, the network or this machine. No count of cores and no instance type tells
-//! which, so it is measured: the number is doubled as long as that moves clearly more,
-//! taken back where it does not, tried again now and then because networks change, and
-//! halved when S3 asks for less ("Retry behavior" in the AWS SDKs and tools guide). What
-//! is measured only counts while transfers wait for their turn: without a queue the number
-//! is not what limits.
+//! Far from S3, round trips limit the throughput, so more concurrent transfers are faster. Near S3,
+//! the network or this machine is the limit. Neither the number of cores nor the instance type
+//! tells which, so the throughput is measured. The limit doubles while that clearly increases the
+//! throughput, and is halved again when it does not. It is probed again from time to time because
+//! networks change, and halved when S3 throttles ("Retry behavior" in the AWS SDKs and tools
+//! guide). Measurements count only while transfers wait for a permit: without a queue, the limit
+//! has no effect on the throughput.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -17,49 +17,49 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::classify::{AttemptError, RetryAction};
 
-/// Transfers at once to begin with: what other tools take for small machines.
-const FIRST: usize = 8;
+/// The initial limit: the default of other tools on small machines.
+const INITIAL: usize = 8;
 
-/// The fewest.
-const FEWEST: usize = 2;
+/// The lowest limit.
+const MIN_CONCURRENCY: usize = 2;
 
-/// The most: each has a connection, and buffers of its own.
-pub(crate) const MOST: usize = 128;
+/// The highest limit: each transfer has its own connection and buffers.
+pub(crate) const MAX_CONCURRENCY: usize = 128;
 
-/// How much more must be moved by twice as many.
-const WORTH_IT: f64 = 1.15;
+/// The increase in throughput that justifies a doubled limit.
+const MIN_SPEEDUP: f64 = 1.15;
 
-/// What a transfer costs beside its bytes, in bytes.
-const REQUEST: u64 = 64 * 1024;
+/// The fixed cost of a transfer, in bytes.
+const OVERHEAD: u64 = 64 * 1024;
 
-/// The shortest time that tells how fast it goes.
-const SPAN: Duration = Duration::from_millis(50);
+/// The shortest time over which throughput is measured.
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
-/// How long a number is kept before more is tried again.
+/// How long a limit is kept before a higher one is tried again.
 const HOLD: Duration = Duration::from_secs(5);
 
-/// Bounds the transfers of one bucket.
+/// Limits the concurrent transfers of one bucket.
 #[derive(Debug)]
 pub(crate) struct ConcurrencyLimit {
-    places: Semaphore,
-    /// Transfers that wait for one.
+    permits: Semaphore,
+    /// The number of transfers that wait for a permit.
     waiting: AtomicUsize,
-    climb: Mutex<Climb>,
+    adaptive: Mutex<AdaptiveLimit>,
 }
 
 impl ConcurrencyLimit {
-    /// With so many transfers at once; `None` finds out how many.
-    pub(crate) fn new(pinned: Option<NonZeroUsize>) -> Self {
-        let climb = Climb::new(pinned, Instant::now());
+    /// A limit of `fixed` transfers, or an adaptive one.
+    pub(crate) fn new(fixed: Option<NonZeroUsize>) -> Self {
+        let adaptive = AdaptiveLimit::new(fixed, Instant::now());
         Self {
-            places: Semaphore::new(climb.limit),
+            permits: Semaphore::new(adaptive.limit),
             waiting: AtomicUsize::new(0),
-            climb: Mutex::new(climb),
+            adaptive: Mutex::new(adaptive),
         }
     }
 
-    /// Does `work`, an attempt at a transfer, when it is its turn. `bytes` says how much was
-    /// moved.
+    /// Runs `work`, an attempt at a transfer, as soon as a permit is free. `bytes` returns the size
+    /// of the transfer.
     ///
     /// # Errors
     /// Those of `work`.
@@ -68,35 +68,35 @@ impl ConcurrencyLimit {
         bytes: impl FnOnce(&T) -> u64,
         work: impl Future<Output = Result<T, AttemptError>>,
     ) -> Result<T, AttemptError> {
-        let turn = self.turn().await;
+        let permit = self.acquire().await;
         let result = work.await;
         let now = Instant::now();
         match &result {
             Ok(done) => {
                 let queued = self.waiting.load(Relaxed) > 0;
-                self.climb().moved(bytes(done), queued, now);
+                self.adaptive().completed(bytes(done), queued, now);
             }
-            Err(failed) if failed.action == RetryAction::Restraint => self.climb().throttled(now),
+            Err(failed) if failed.action == RetryAction::SlowDown => self.adaptive().throttled(now),
             Err(_) => {}
         }
-        drop(turn);
+        drop(permit);
         result
     }
 
-    async fn turn(&self) -> Turn<'_> {
+    async fn acquire(&self) -> Permit<'_> {
         let waiting = Waiting::begin(&self.waiting);
-        // Never closed, so it is always had.
-        let place = self.places.acquire().await.ok();
+        // Cannot fail: the semaphore is never closed.
+        let permit = self.permits.acquire().await.ok();
         drop(waiting);
-        Turn { concurrency: self, place }
+        Permit { concurrency: self, permit }
     }
 
-    fn climb(&self) -> MutexGuard<'_, Climb> {
-        self.climb.lock().unwrap_or_else(PoisonError::into_inner)
+    fn adaptive(&self) -> MutexGuard<'_, AdaptiveLimit> {
+        self.adaptive.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One that waits, also where it is given up.
+/// Counts a transfer as waiting until this is dropped, even if the transfer is cancelled.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -112,120 +112,121 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A place among those that are under way, given back with as many more or less as there
-/// should be by then.
-struct Turn<'a> {
+/// A permit for one transfer. Dropping it also adjusts the number of permits to the current limit.
+struct Permit<'a> {
     concurrency: &'a ConcurrencyLimit,
-    place: Option<SemaphorePermit<'a>>,
+    permit: Option<SemaphorePermit<'a>>,
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let mut climb = self.concurrency.climb();
-        if climb.places > climb.limit {
-            climb.places -= 1;
-            if let Some(place) = self.place.take() {
-                place.forget();
+        let mut adaptive = self.concurrency.adaptive();
+        if adaptive.permits > adaptive.limit {
+            adaptive.permits -= 1;
+            if let Some(permit) = self.permit.take() {
+                permit.forget();
             }
         } else {
-            self.concurrency.places.add_permits(climb.limit - climb.places);
-            climb.places = climb.limit;
+            self.concurrency.permits.add_permits(adaptive.limit - adaptive.permits);
+            adaptive.permits = adaptive.limit;
         }
     }
 }
 
-/// The way to the right number.
+/// Finds the limit by measuring the throughput.
 #[derive(Debug)]
-struct Climb {
-    pinned: bool,
-    /// How many there should be, and how many places there are.
+struct AdaptiveLimit {
+    /// Whether the limit never changes.
+    fixed: bool,
     limit: usize,
-    places: usize,
-    /// What was moved since then, in how many transfers.
+    /// The number of permits that exist, free or in use. It follows `limit` as permits are dropped.
+    permits: usize,
+    /// The start of the current measurement.
     since: Instant,
-    work: u64,
+    /// The bytes moved since then, including overhead.
+    bytes: u64,
+    /// The transfers completed since then.
     transfers: usize,
-    next: Step,
+    phase: Phase,
 }
 
-/// What the next measurement is for.
+/// The purpose of the current measurement.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Step {
-    /// To be compared with: then there are twice as many.
-    Compare,
-    /// With half as many it was so much a second.
-    Prove(f64),
-    /// None, before then.
+enum Phase {
+    /// Measures the current limit, before it is doubled.
+    Baseline,
+    /// Measures a doubled limit. The throughput with half as many was this, in bytes a second.
+    Probe(f64),
+    /// Nothing is measured before this time.
     Hold(Instant),
 }
 
-impl Climb {
-    fn new(pinned: Option<NonZeroUsize>, now: Instant) -> Self {
-        let limit = pinned.map_or(FIRST, NonZeroUsize::get);
+impl AdaptiveLimit {
+    fn new(fixed: Option<NonZeroUsize>, now: Instant) -> Self {
+        let limit = fixed.map_or(INITIAL, NonZeroUsize::get);
         Self {
-            pinned: pinned.is_some(),
+            fixed: fixed.is_some(),
             limit,
-            places: limit,
+            permits: limit,
             since: now,
-            work: 0,
+            bytes: 0,
             transfers: 0,
-            next: Step::Compare,
+            phase: Phase::Baseline,
         }
     }
 
-    /// A transfer of so many bytes is done; others are `queued` behind those that are under
-    /// way.
-    fn moved(&mut self, bytes: u64, queued: bool, now: Instant) {
-        if let Step::Hold(until) = self.next {
+    /// Records a completed transfer of `bytes` bytes. `queued` is whether others wait for a permit.
+    fn completed(&mut self, bytes: u64, queued: bool, now: Instant) {
+        if let Phase::Hold(until) = self.phase {
             if now < until {
                 return;
             }
-            self.begin(Step::Compare, now);
+            self.begin(Phase::Baseline, now);
         }
         if !queued {
-            // Whatever is measured now says nothing of the number.
-            self.begin(self.next, now);
+            // Without a queue, the limit has no effect: start the measurement over.
+            self.begin(self.phase, now);
             return;
         }
-        self.work += bytes + REQUEST;
+        self.bytes += bytes + OVERHEAD;
         self.transfers += 1;
         let elapsed = now.saturating_duration_since(self.since);
-        // All who were under way when it began must have had their part in it.
-        if self.transfers < 2 * self.limit || elapsed < SPAN {
+        // Two rounds, so that all concurrent transfers contribute.
+        if self.transfers < 2 * self.limit || elapsed < MIN_INTERVAL {
             return;
         }
-        #[expect(clippy::cast_precision_loss, reason = "a speed needs no more")]
-        let speed = self.work as f64 / elapsed.as_secs_f64();
-        let (limit, next) = match self.next {
-            Step::Prove(before) if speed < before * WORTH_IT => {
-                (self.limit / 2, Step::Hold(now + HOLD))
+        #[expect(clippy::cast_precision_loss, reason = "a throughput needs no more")]
+        let throughput = self.bytes as f64 / elapsed.as_secs_f64();
+        let (limit, next) = match self.phase {
+            Phase::Probe(before) if throughput < before * MIN_SPEEDUP => {
+                (self.limit / 2, Phase::Hold(now + HOLD))
             }
-            _ if self.limit >= MOST => (MOST, Step::Hold(now + HOLD)),
-            _ => (self.limit * 2, Step::Prove(speed)),
+            _ if self.limit >= MAX_CONCURRENCY => (MAX_CONCURRENCY, Phase::Hold(now + HOLD)),
+            _ => (self.limit * 2, Phase::Probe(throughput)),
         };
         self.set(limit);
         self.begin(next, now);
     }
 
-    /// S3 asks for less.
+    /// Halves the limit because S3 throttles.
     fn throttled(&mut self, now: Instant) {
-        // All that were under way are told so, and it is meant once.
-        let told = matches!(self.next, Step::Hold(until) if now + HOLD / 2 < until);
-        if !told {
+        // S3 throttles all transfers that are in flight. Only the first response counts.
+        let already = matches!(self.phase, Phase::Hold(until) if now + HOLD / 2 < until);
+        if !already {
             self.set(self.limit / 2);
-            self.begin(Step::Hold(now + HOLD), now);
+            self.begin(Phase::Hold(now + HOLD), now);
         }
     }
 
     fn set(&mut self, limit: usize) {
-        if !self.pinned {
-            self.limit = limit.clamp(FEWEST, MOST);
-            tracing::trace!(at_once = self.limit, "transfers at once");
+        if !self.fixed {
+            self.limit = limit.clamp(MIN_CONCURRENCY, MAX_CONCURRENCY);
+            tracing::trace!(limit = self.limit, "new limit on concurrent transfers");
         }
     }
 
-    fn begin(&mut self, next: Step, now: Instant) {
-        (self.next, self.since, self.work, self.transfers) = (next, now, 0, 0);
+    fn begin(&mut self, phase: Phase, now: Instant) {
+        (self.phase, self.since, self.bytes, self.transfers) = (phase, now, 0, 0);
     }
 }
 
@@ -233,83 +234,84 @@ impl Climb {
 mod tests {
     use super::*;
 
-    /// How many are under way at once, at the end of so many transfers of 300 kB, where each
-    /// takes `latency` and all together move `bandwidth` bytes a second at most.
-    fn after(transfers: usize, latency: Duration, bandwidth: f64) -> usize {
+    /// The limit after so many transfers of 300 kB, if each takes `latency` and all together move
+    /// `bandwidth` bytes a second at most.
+    fn limit_after(transfers: usize, latency: Duration, bandwidth: f64) -> usize {
         const BYTES: u32 = 300_000;
         let mut now = Instant::now();
-        let mut climb = Climb::new(None, now);
+        let mut adaptive = AdaptiveLimit::new(None, now);
         for _ in 0..transfers {
-            let by_latency = latency / u32::try_from(climb.limit).unwrap();
+            let by_latency = latency / u32::try_from(adaptive.limit).unwrap();
             let by_bandwidth = Duration::from_secs_f64(f64::from(BYTES) / bandwidth);
             now += by_latency.max(by_bandwidth);
-            climb.moved(BYTES.into(), true, now);
+            adaptive.completed(BYTES.into(), true, now);
         }
-        climb.limit
+        adaptive.limit
     }
 
     #[test]
-    fn where_each_waits_for_its_round_trip_there_are_many() {
-        assert_eq!(after(2_000, Duration::from_millis(25), 1e10), MOST);
-        // 100 MB a second take nine at once of 300 kB in 25 ms each: 16 are tried, and are
-        // faster than eight.
-        assert_eq!(after(2_000, Duration::from_millis(25), 1e8), 8);
-        assert_eq!(after(2_000, Duration::from_millis(25), 4e8), 32);
+    fn the_limit_rises_where_round_trips_bound_the_throughput() {
+        assert_eq!(limit_after(2_000, Duration::from_millis(25), 1e10), MAX_CONCURRENCY);
+        // Nine transfers of 300 kB in 25 ms each make 100 MB a second: 16 at once are tried, but
+        // are hardly faster than eight.
+        assert_eq!(limit_after(2_000, Duration::from_millis(25), 1e8), 8);
+        assert_eq!(limit_after(2_000, Duration::from_millis(25), 4e8), 32);
     }
 
     #[test]
-    fn where_more_are_no_faster_there_are_few() {
+    fn the_limit_stays_low_where_more_transfers_are_no_faster() {
         for bandwidth in [1e7, 1e8, 1e9] {
-            assert_eq!(after(5_000, Duration::from_micros(10), bandwidth), FIRST);
+            assert_eq!(limit_after(5_000, Duration::from_micros(10), bandwidth), INITIAL);
         }
     }
 
     #[test]
-    fn who_is_told_to_slow_down_does_so_once_for_all_that_were_under_way() {
+    fn throttling_of_all_transfers_in_flight_halves_the_limit_once() {
         let now = Instant::now();
-        let mut climb = Climb::new(None, now);
-        climb.set(64);
-        (0..64).for_each(|_| climb.throttled(now));
-        assert_eq!(climb.limit, 32);
-        climb.throttled(now + HOLD);
-        assert_eq!(climb.limit, 16);
-        (0..100).for_each(|times| climb.throttled(now + HOLD * (times + 2)));
-        assert_eq!(climb.limit, FEWEST);
+        let mut adaptive = AdaptiveLimit::new(None, now);
+        adaptive.set(64);
+        (0..64).for_each(|_| adaptive.throttled(now));
+        assert_eq!(adaptive.limit, 32);
+        adaptive.throttled(now + HOLD);
+        assert_eq!(adaptive.limit, 16);
+        (0..100).for_each(|times| adaptive.throttled(now + HOLD * (times + 2)));
+        assert_eq!(adaptive.limit, MIN_CONCURRENCY);
     }
 
     #[test]
-    fn without_a_queue_nothing_is_learnt() {
+    fn without_a_queue_the_limit_stays() {
         let mut now = Instant::now();
-        let mut climb = Climb::new(None, now);
+        let mut adaptive = AdaptiveLimit::new(None, now);
         for _ in 0..1_000 {
             now += Duration::from_millis(10);
-            climb.moved(300_000, false, now);
+            adaptive.completed(300_000, false, now);
         }
-        assert_eq!(climb.limit, FIRST);
+        assert_eq!(adaptive.limit, INITIAL);
     }
 
     #[test]
-    fn a_number_that_is_given_stays() {
+    fn a_fixed_limit_stays() {
         let mut now = Instant::now();
-        let mut climb = Climb::new(NonZeroUsize::new(1), now);
+        let mut adaptive = AdaptiveLimit::new(NonZeroUsize::new(1), now);
         for _ in 0..1_000 {
             now += Duration::from_millis(10);
-            climb.moved(300_000, true, now);
+            adaptive.completed(300_000, true, now);
         }
-        climb.throttled(now);
-        assert_eq!(climb.limit, 1);
+        adaptive.throttled(now);
+        assert_eq!(adaptive.limit, 1);
     }
 
     #[tokio::test]
-    async fn no_more_are_under_way_than_there_should_be() {
-        let pace = ConcurrencyLimit::new(NonZeroUsize::new(2));
-        let (one, two) = (pace.turn().await, pace.turn().await);
-        assert_eq!(pace.places.available_permits(), 0);
-        pace.climb().limit = 1;
+    async fn a_dropped_permit_adjusts_the_number_of_permits_to_the_limit() {
+        let concurrency = ConcurrencyLimit::new(NonZeroUsize::new(2));
+        let (one, two) = (concurrency.acquire().await, concurrency.acquire().await);
+        assert_eq!(concurrency.permits.available_permits(), 0);
+        concurrency.adaptive().limit = 1;
         drop(one);
-        assert_eq!(pace.places.available_permits(), 0, "there is one too many");
-        pace.climb().limit = 5;
+        let available = concurrency.permits.available_permits();
+        assert_eq!(available, 0, "one permit more than the limit existed");
+        concurrency.adaptive().limit = 5;
         drop(two);
-        assert_eq!(pace.places.available_permits(), 5);
+        assert_eq!(concurrency.permits.available_permits(), 5);
     }
 }

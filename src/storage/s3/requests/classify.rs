@@ -1,7 +1,6 @@
-//! What the SDK reports, as a [`Failure`], and what would action it.
+//! Classifies the SDK's errors: as a [`Failure`], and by how a retry could succeed.
 
 use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
@@ -14,29 +13,17 @@ use crate::aws;
 use crate::aws::{Blame, Trouble, blame_of, causes};
 use crate::storage::Failure;
 
-/// What S3 or the way to it said, in one line.
-#[derive(Debug)]
-struct S3Error(String);
-
-impl fmt::Display for S3Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl Error for S3Error {}
-
-/// What would action a failure.
+/// How a failed request can be retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RetryAction {
-    /// Nothing that we could do.
+    /// It would fail again.
     None,
-    /// The same again, a little later.
-    Time,
-    /// The same again, a little later and less of it at once.
-    Restraint,
-    /// The same again, a little later and with new credentials.
-    Credentials,
+    /// After a pause.
+    Later,
+    /// After a pause, with fewer transfers at once.
+    SlowDown,
+    /// After a pause, with new credentials.
+    RenewCredentials,
 }
 
 /// How one attempt at a request failed.
@@ -44,88 +31,91 @@ pub(crate) enum RetryAction {
 pub(crate) struct AttemptError {
     pub(crate) failure: Failure,
     pub(crate) action: RetryAction,
-    /// How long S3 asks to be left alone.
+    /// The pause that S3 asks for.
     pub(crate) retry_after: Option<Duration>,
-    /// What S3 calls it; empty where it did not say.
+    /// The error code of S3; empty if there is none.
     pub(crate) code: String,
-    /// The region that the bucket is in, where this is not the one that was asked.
-    pub(crate) home: Option<String>,
+    /// The bucket's region, if S3 reports that the request went to another one.
+    pub(crate) bucket_region: Option<String>,
 }
 
 impl AttemptError {
     fn new(failure: Failure, action: RetryAction) -> Self {
-        Self { failure, action, retry_after: None, code: String::new(), home: None }
+        Self { failure, action, retry_after: None, code: String::new(), bucket_region: None }
     }
 
-    /// What passes by itself.
-    pub(crate) fn passing(text: String) -> Self {
-        Self::new(Failure::Transient(text.into()), RetryAction::Time)
+    /// A failure that a later attempt may not meet.
+    pub(crate) fn transient(text: String) -> Self {
+        Self::new(Failure::Transient(text.into()), RetryAction::Later)
     }
 }
 
-/// What was no fault of S3, and is the same the next time.
+/// A failure that did not come from S3, and that a retry would meet again.
 impl From<Failure> for AttemptError {
     fn from(failure: Failure) -> Self {
         Self::new(failure, RetryAction::None)
     }
 }
 
-/// Sorts an error of the SDK.
-#[expect(clippy::needless_pass_by_value, reason = "what map_err hands over")]
+/// Classifies an error of the SDK.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err needs")]
 pub(crate) fn attempt_error<E>(error: SdkError<E, HttpResponse>) -> AttemptError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
     let SdkError::ServiceError(service) = &error else {
-        return before_an_answer(&error);
+        return without_response(&error);
     };
     let code = service.err().code().unwrap_or_default();
     if code.is_empty() && status.is_some_and(|status| (200..300).contains(&status)) {
-        // An answer that cannot be read, such as the page of a proxy.
-        return AttemptError::passing(causes(&error));
+        // A response that cannot be parsed, such as the page of a proxy.
+        return AttemptError::transient(causes(&error));
     }
     let text = describe(&error, status, code, service.err().message());
-    let (kind, action) = sort(code, status.unwrap_or_default());
+    let (kind, action) = classify(code, status.unwrap_or_default());
     let header = |name| error.raw_response().and_then(|response| response.headers().get(name));
     let retry_after =
         header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
-    // An answer to the wrong region; the SDK for Rust does not follow it ("HeadBucket" in the
-    // S3 API reference).
-    let elsewhere = matches!(status, Some(301 | 307 | 400));
-    let home = header("x-amz-bucket-region").filter(|_| elsewhere).map(str::to_owned);
-    AttemptError { failure: kind.failure(text), action, retry_after, code: code.to_owned(), home }
+    // The request went to the wrong region. The SDK for Rust does not follow the redirect
+    // ("HeadBucket" in the S3 API reference).
+    let is_redirect = matches!(status, Some(301 | 307 | 400));
+    let bucket_region = header("x-amz-bucket-region").filter(|_| is_redirect).map(str::to_owned);
+    let (failure, code) = (kind.failure(text), code.to_owned());
+    AttemptError { failure, action, retry_after, code, bucket_region }
 }
 
-/// No answer, a time-out, an answer that is not S3's, or nothing that could be asked.
-fn before_an_answer<E>(error: &SdkError<E, HttpResponse>) -> AttemptError
+/// Classifies an error without a response of S3: no connection, a timeout, a response of another
+/// server, or a request that could not be built.
+fn without_response<E>(error: &SdkError<E, HttpResponse>) -> AttemptError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    // A bucket on one zone takes a session first, and the bucket's name is in no other request.
-    if let Some(code) = code_of_session(error) {
-        let (kind, action) = sort(&code, 0);
+    // Requests to a directory bucket need a session. If the bucket is missing or access is denied,
+    // creating the session fails.
+    if let Some(code) = session_error_code(error) {
+        let (kind, action) = classify(&code, 0);
         return AttemptError { code, ..AttemptError::new(kind.failure(causes(error)), action) };
     }
-    let Trouble { blame, words } = Trouble::of(error);
+    let Trouble { blame, message } = Trouble::of(error);
     let kind = match blame {
         Blame::Settings => Kind::Misconfigured,
         Blame::Machine => Kind::Lacking,
-        Blame::Identity => Kind::Unrecognised,
+        Blame::Credentials => Kind::Unrecognised,
         Blame::Access => Kind::Denied,
-        Blame::NoIdentity | Blame::Way => Kind::Transient,
+        Blame::NoCredentials | Blame::Network => Kind::Transient,
     };
     let action = match blame {
-        // A file of a profile is read once, as long as nobody asks anew.
-        Blame::NoIdentity => RetryAction::Credentials,
-        Blame::Way => RetryAction::Time,
-        Blame::Settings | Blame::Machine | Blame::Identity | Blame::Access => RetryAction::None,
+        // The SDK reads a profile file only once. New credentials read it again.
+        Blame::NoCredentials => RetryAction::RenewCredentials,
+        Blame::Network => RetryAction::Later,
+        Blame::Settings | Blame::Machine | Blame::Credentials | Blame::Access => RetryAction::None,
     };
-    AttemptError::new(kind.failure(words), action)
+    AttemptError::new(kind.failure(message), action)
 }
 
-/// What S3 calls it that no session of a directory bucket is to be had.
-fn code_of_session(error: &(dyn Error + 'static)) -> Option<String> {
+/// The error code of S3 if creating a session for a directory bucket failed.
+fn session_error_code(error: &(dyn Error + 'static)) -> Option<String> {
     let mut next = Some(error);
     while let Some(error) = next {
         let session: Option<&SdkError<CreateSessionError, HttpResponse>> = error.downcast_ref();
@@ -137,6 +127,7 @@ fn code_of_session(error: &(dyn Error + 'static)) -> Option<String> {
     None
 }
 
+/// The kinds of [`Failure`] that a request can end in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Missing,
@@ -151,7 +142,7 @@ enum Kind {
 
 impl Kind {
     fn failure(self, text: String) -> Failure {
-        let text = Box::new(S3Error(text));
+        let text = text.into();
         match self {
             Self::Missing => Failure::Missing(text),
             Self::Archived => Failure::Archived(text),
@@ -165,14 +156,13 @@ impl Kind {
     }
 }
 
-/// Who must act when S3 answers with this code and status, and what cures it. The codes
-/// are those of "Error responses" in the S3 API reference, and what the AWS SDKs take for
-/// throttling.
-fn sort(code: &str, status: u16) -> (Kind, RetryAction) {
+/// Classifies an error response of S3 by its code and status. The codes are those of "Error
+/// responses" in the S3 API reference, and those that the AWS SDKs treat as throttling.
+fn classify(code: &str, status: u16) -> (Kind, RetryAction) {
     match (code, status) {
-        // Denied by status, but cured by new credentials.
+        // The status says denied, but new credentials help.
         ("ExpiredToken" | "ExpiredTokenException" | "TokenRefreshRequired", _) => {
-            return (Kind::Transient, RetryAction::Credentials);
+            return (Kind::Transient, RetryAction::RenewCredentials);
         }
         ("InvalidObjectState", _) => return (Kind::Archived, RetryAction::None),
         ("InvalidBucketName" | "KeyTooLongError", _) => {
@@ -181,32 +171,34 @@ fn sort(code: &str, status: u16) -> (Kind, RetryAction) {
         _ => {}
     }
     match blame_of(code) {
-        Some(Blame::Identity | Blame::NoIdentity) => {
+        Some(Blame::Credentials | Blame::NoCredentials) => {
             return (Kind::Unrecognised, RetryAction::None);
         }
         Some(Blame::Access) => return (Kind::Denied, RetryAction::None),
         Some(Blame::Settings) => return (Kind::Misconfigured, RetryAction::None),
-        Some(Blame::Machine | Blame::Way) | None => {}
+        Some(Blame::Machine | Blame::Network) | None => {}
     }
     match (code, status) {
-        // The object was replaced while it was read: what was had of it is of no use.
+        // The object was replaced while it was being read: the bytes received so far are useless.
         ("PreconditionFailed", _) | (_, 412) => (Kind::Transient, RetryAction::None),
-        ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, 404) => (Kind::Missing, RetryAction::None),
-        // The store is none that can do this: the one 5xx that does not pass.
+        ("NoSuchKey" | "NoSuchBucket" | "NotFound", _) | (_, 404) => {
+            (Kind::Missing, RetryAction::None)
+        }
+        // The store does not implement this request. No other 5xx status is permanent.
         ("NotImplemented", _) | (_, 501) => (Kind::Refused, RetryAction::None),
-        // A clock that is wrong: the SDK has learned the right time from this answer, and
-        // signs the next request with it.
+        // Our clock is wrong. The SDK takes the time from this response, and signs the next request
+        // with it.
         (
             "RequestTimeTooSkewed" | "RequestExpired"
-            // Too slow, or spoilt on its way.
+            // The request was too slow, or corrupted in transit.
             | "RequestTimeout" | "RequestTimeoutException" | "IncompleteBody" | "BadDigest"
             | "XAmzContentSHA256Mismatch" | "XAmzContentChecksumMismatch"
-            // Another request for the same object is being carried out.
+            // Another request for the same object is in progress.
             | "OperationAborted" | "ConditionalRequestConflict"
             | "PriorRequestNotComplete" | "TransactionInProgressException",
             _,
-        ) => (Kind::Transient, RetryAction::Time),
-        // Throttling under the names that services and stores have for it.
+        ) => (Kind::Transient, RetryAction::Later),
+        // Throttling, as different services and stores call it.
         (
             "SlowDown" | "SlowDownRead" | "SlowDownWrite" | "Throttling" | "ThrottlingException"
             | "ThrottledException" | "RequestThrottled" | "RequestThrottledException"
@@ -214,19 +206,19 @@ fn sort(code: &str, status: u16) -> (Kind, RetryAction) {
             | "BandwidthLimitExceeded" | "LimitExceededException" | "EC2ThrottledException",
             _,
         )
-        | (_, 429 | 503) => (Kind::Transient, RetryAction::Restraint),
-        // Success with an error in the body, as when an upload is completed.
-        (_, 200..300 | 408 | 425 | 500..600) => (Kind::Transient, RetryAction::Time),
-        // An answer without a body has no room for a code: it may well be ExpiredToken.
-        ("", 400) => (Kind::Refused, RetryAction::Credentials),
+        | (_, 429 | 503) => (Kind::Transient, RetryAction::SlowDown),
+        // 2xx: CompleteMultipartUpload can report an error in the body of a success.
+        (_, 200..300 | 408 | 425 | 500..600) => (Kind::Transient, RetryAction::Later),
+        // A response without a body has no code. The error may be ExpiredToken.
+        ("", 400) => (Kind::Refused, RetryAction::RenewCredentials),
         (_, 401 | 403) => (Kind::Denied, RetryAction::None),
         _ => (Kind::Refused, RetryAction::None),
     }
 }
 
-/// What went wrong while the body of an answer arrived.
+/// Classifies an error while the body of a response was being read.
 pub(crate) fn body_error(error: &(dyn Error + 'static)) -> AttemptError {
-    AttemptError::passing(causes(error))
+    AttemptError::transient(causes(error))
 }
 
 fn describe<E>(
@@ -248,45 +240,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_s3_answers_says_who_must_act_and_what_cures_it() {
+    fn an_error_response_tells_who_must_act_and_how_to_retry() {
         use Kind::{Archived, Denied, Misconfigured, Missing, Refused, Transient, Unrecognised};
-        use RetryAction::{Credentials, None as Nothing, Restraint, Time};
+        use RetryAction::{Later, None as Never, RenewCredentials, SlowDown};
         for (code, status, expected) in [
-            ("SlowDown", 503, (Transient, Restraint)),
-            ("", 503, (Transient, Restraint)),
-            ("InternalError", 500, (Transient, Time)),
-            ("InternalError", 200, (Transient, Time)),
-            ("TooManyRequests", 429, (Transient, Restraint)),
-            ("ThrottlingException", 400, (Transient, Restraint)),
-            ("RequestTimeout", 400, (Transient, Time)),
-            ("RequestTimeTooSkewed", 403, (Transient, Time)),
-            ("BadDigest", 400, (Transient, Time)),
-            ("XAmzContentSHA256Mismatch", 400, (Transient, Time)),
-            ("IncompleteBody", 400, (Transient, Time)),
-            ("OperationAborted", 409, (Transient, Time)),
-            ("ExpiredToken", 400, (Transient, Credentials)),
-            ("TokenRefreshRequired", 400, (Transient, Credentials)),
-            ("", 400, (Refused, Credentials)),
-            ("PreconditionFailed", 412, (Transient, Nothing)),
-            ("NoSuchKey", 404, (Missing, Nothing)),
-            ("", 404, (Missing, Nothing)),
-            ("AccessDenied", 403, (Denied, Nothing)),
-            ("NotImplemented", 501, (Refused, Nothing)),
-            ("InvalidAccessKeyId", 403, (Unrecognised, Nothing)),
-            ("SignatureDoesNotMatch", 403, (Unrecognised, Nothing)),
-            ("InvalidToken", 400, (Unrecognised, Nothing)),
-            ("InvalidObjectState", 403, (Archived, Nothing)),
-            ("NoSuchBucket", 404, (Missing, Nothing)),
-            ("NoSuchBucket", 0, (Missing, Nothing)),
-            ("AuthorizationHeaderMalformed", 400, (Misconfigured, Nothing)),
-            ("KeyTooLongError", 400, (Misconfigured, Nothing)),
-            ("InvalidArgument", 400, (Refused, Nothing)),
-            ("MethodNotAllowed", 405, (Refused, Nothing)),
-            ("AllAccessDisabled", 403, (Denied, Nothing)),
-            ("", 401, (Denied, Nothing)),
-            ("", 403, (Denied, Nothing)),
+            ("SlowDown", 503, (Transient, SlowDown)),
+            ("", 503, (Transient, SlowDown)),
+            ("InternalError", 500, (Transient, Later)),
+            ("InternalError", 200, (Transient, Later)),
+            ("TooManyRequests", 429, (Transient, SlowDown)),
+            ("ThrottlingException", 400, (Transient, SlowDown)),
+            ("RequestTimeout", 400, (Transient, Later)),
+            ("RequestTimeTooSkewed", 403, (Transient, Later)),
+            ("BadDigest", 400, (Transient, Later)),
+            ("XAmzContentSHA256Mismatch", 400, (Transient, Later)),
+            ("IncompleteBody", 400, (Transient, Later)),
+            ("OperationAborted", 409, (Transient, Later)),
+            ("ExpiredToken", 400, (Transient, RenewCredentials)),
+            ("TokenRefreshRequired", 400, (Transient, RenewCredentials)),
+            ("", 400, (Refused, RenewCredentials)),
+            ("PreconditionFailed", 412, (Transient, Never)),
+            ("NoSuchKey", 404, (Missing, Never)),
+            ("", 404, (Missing, Never)),
+            ("AccessDenied", 403, (Denied, Never)),
+            ("NotImplemented", 501, (Refused, Never)),
+            ("InvalidAccessKeyId", 403, (Unrecognised, Never)),
+            ("SignatureDoesNotMatch", 403, (Unrecognised, Never)),
+            ("InvalidToken", 400, (Unrecognised, Never)),
+            ("InvalidObjectState", 403, (Archived, Never)),
+            ("NoSuchBucket", 404, (Missing, Never)),
+            ("NoSuchBucket", 0, (Missing, Never)),
+            ("AuthorizationHeaderMalformed", 400, (Misconfigured, Never)),
+            ("KeyTooLongError", 400, (Misconfigured, Never)),
+            ("InvalidArgument", 400, (Refused, Never)),
+            ("MethodNotAllowed", 405, (Refused, Never)),
+            ("AllAccessDisabled", 403, (Denied, Never)),
+            ("", 401, (Denied, Never)),
+            ("", 403, (Denied, Never)),
         ] {
-            assert_eq!(sort(code, status), expected, "{code} {status}");
+            assert_eq!(classify(code, status), expected, "{code} {status}");
         }
     }
 }

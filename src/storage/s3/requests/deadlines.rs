@@ -1,74 +1,74 @@
-//! How long S3 may take for an answer, and for a body: by its size, or as long as it moves.
+//! Timeouts of requests to S3: by size, or for as long as no bytes move.
 
 use std::pin::pin;
 use std::time::Duration;
 
 use super::classify::{AttemptError, RetryAction};
-use crate::aws::ANSWER;
+use crate::aws::RESPONSE_TIMEOUT;
 use crate::ending::Size;
 use crate::http::Meter;
 
-/// What is answered more slowly than this, in bytes a second, is taken for stalled.
-const SLOWEST: u64 = 32 * 1024;
+/// The slowest response that does not time out, in bytes a second.
+const MIN_RATE: u64 = 32 * 1024;
 
-/// The same of the content of an object. It is seen to move, and when it stands still the SDK
-/// notices; this is for servers that send a byte now and then.
-const SLOWEST_CONTENT: u64 = 2 * 1024;
+/// The same for the content of an object, in bytes a second. The SDK notices when a body stalls;
+/// this limit is for servers that send a byte now and then.
+const MIN_CONTENT_RATE: u64 = 2 * 1024;
 
-/// The same of what a connection has taken and S3 has not answered yet: it lies in buffers of
-/// both machines, where nobody sees it move. Less, as all requests that are under way may wait
-/// for one slow network.
-const SLOWEST_UNSEEN: u64 = 16 * 1024;
+/// The same for bytes that the connection has taken and S3 has not acknowledged, in bytes a second.
+/// They are in buffers of both machines, where their progress cannot be observed. The rate is lower
+/// than [`MIN_RATE`] because all concurrent requests may share one slow network.
+const MIN_UNACKNOWLEDGED_RATE: u64 = 16 * 1024;
 
-/// How long an answer of so many bytes may take.
-pub(crate) fn limit(bytes: u64) -> Duration {
-    ANSWER + Duration::from_secs(bytes / SLOWEST)
+/// How long a response of `bytes` bytes may take.
+pub(crate) fn response_timeout(bytes: u64) -> Duration {
+    RESPONSE_TIMEOUT + Duration::from_secs(bytes / MIN_RATE)
 }
 
-/// How long so many bytes of an object's content may take to arrive.
-pub(crate) fn arrival(bytes: u64) -> Duration {
-    ANSWER + Duration::from_secs(bytes / SLOWEST_CONTENT)
+/// How long `bytes` bytes of an object's content may take to arrive.
+pub(crate) fn content_timeout(bytes: u64) -> Duration {
+    RESPONSE_TIMEOUT + Duration::from_secs(bytes / MIN_CONTENT_RATE)
 }
 
-/// Does `work`, unless it takes longer than that: a server that hangs, or that sends a byte
-/// now and then, must not hang the worker.
+/// Runs `work` for no longer than `timeout`. A server that hangs, or that sends a byte now and
+/// then, must not block the worker.
 ///
 /// # Errors
-/// Those of `work`, or that it took too long.
-pub(crate) async fn within<T>(
-    limit: Duration,
+/// Those of `work`, or a transient one after `timeout`.
+pub(crate) async fn with_timeout<T>(
+    timeout: Duration,
     work: impl Future<Output = Result<T, AttemptError>>,
 ) -> Result<T, AttemptError> {
-    match tokio::time::timeout(limit, work).await {
-        Ok(result) => result,
-        Err(_) => {
-            Err(AttemptError::passing(format!("no whole answer within {} s", limit.as_secs())))
-        }
-    }
+    tokio::time::timeout(timeout, work).await.unwrap_or_else(|_| {
+        let seconds = timeout.as_secs();
+        Err(AttemptError::transient(format!("no complete response within {seconds} s")))
+    })
 }
 
-/// Does `work`, a request with a body, unless nothing more of it moves: the connection takes
-/// no more, or has taken all and there is no answer. However slow it is, what moves goes on.
+/// Runs `work`, a request whose body `meter` counts, for as long as the body makes progress,
+/// however slow. The request has stalled if the connection takes no more bytes, or if it has taken
+/// all of them and no response arrives.
 ///
 /// # Errors
-/// Those of `work`, or that nothing moved.
-pub(crate) async fn while_moving<T>(
+/// Those of `work`, or a transient one if the body has stalled.
+pub(crate) async fn until_stalled<T>(
     meter: &Meter,
     work: impl Future<Output = Result<T, AttemptError>>,
 ) -> Result<T, AttemptError> {
     let (mut work, mut taken) = (pin!(work), meter.taken());
     loop {
         let bytes = *taken.borrow_and_update();
-        let patience = ANSWER + Duration::from_secs(bytes / SLOWEST_UNSEEN);
+        let timeout = RESPONSE_TIMEOUT + Duration::from_secs(bytes / MIN_UNACKNOWLEDGED_RATE);
         tokio::select! {
             result = &mut work => return result,
-            // We hold the meter ourselves: it does not go away.
+            // Cannot fail: `meter` outlives the receiver.
             _ = taken.changed() => {}
-            () = tokio::time::sleep(patience) => {
-                let (size, seconds) = (Size(bytes), patience.as_secs());
-                let text = format!("{size} were sent, and then nothing moved for {seconds} s");
-                // Perhaps fewer at once get through.
-                return Err(AttemptError { action: RetryAction::Restraint, ..AttemptError::passing(text) });
+            () = tokio::time::sleep(timeout) => {
+                let (size, seconds) = (Size(bytes), timeout.as_secs());
+                let text = format!("the upload stalled for {seconds} s after {size} were sent");
+                // Fewer transfers at once may get through.
+                let action = RetryAction::SlowDown;
+                return Err(AttemptError { action, ..AttemptError::transient(text) });
             }
         }
     }
@@ -79,25 +79,25 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn what_moves_is_not_given_up_however_slow_it_is() {
+    async fn an_upload_that_makes_progress_does_not_time_out_however_slow_it_is() {
         let meter = Meter::default();
         let slow = async {
             for _ in 0..1000 {
-                tokio::time::sleep(ANSWER.mul_f64(0.9)).await;
+                tokio::time::sleep(RESPONSE_TIMEOUT.mul_f64(0.9)).await;
                 meter.add(1);
             }
             Ok(())
         };
-        assert!(while_moving(&meter, slow).await.is_ok());
+        assert!(until_stalled(&meter, slow).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_does_not_move_is_given_up_the_later_the_more_may_be_on_its_way() {
-        for (bytes, seconds) in [(0, 30), (SLOWEST_UNSEEN * 100, 130)] {
+    async fn an_upload_that_stalls_times_out_later_the_more_bytes_are_unacknowledged() {
+        for (bytes, seconds) in [(0, 30), (MIN_UNACKNOWLEDGED_RATE * 100, 130)] {
             let (meter, began) = (Meter::default(), tokio::time::Instant::now());
             meter.add(bytes);
-            let failed = while_moving(&meter, std::future::pending::<Result<(), _>>()).await;
-            assert_eq!(failed.unwrap_err().action, RetryAction::Restraint);
+            let failed = until_stalled(&meter, std::future::pending::<Result<(), _>>()).await;
+            assert_eq!(failed.unwrap_err().action, RetryAction::SlowDown);
             assert_eq!(began.elapsed().as_secs(), seconds);
         }
     }

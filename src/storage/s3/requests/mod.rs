@@ -1,5 +1,4 @@
-//! A request to S3: how many run at once, how long each may take, what its failure means,
-//! and when it is sent again.
+//! Requests to S3: their concurrency, timeouts, errors and retries.
 
 pub mod adaptive_concurrency;
 pub mod classify;

@@ -1,11 +1,10 @@
-//! Trying again: one loop around every request and the body of its answer, within one
-//! budget.
+//! Retries: one loop around each request and the body of its response, within one budget.
 //!
-//! The SDK's own retries are switched off. They know nothing of bodies that do not arrive
-//! whole, of credentials that expire in the middle of a job, of 429 or of an upload that
-//! was spoilt on its way; and a loop of ours around theirs would multiply both.
+//! The SDK's own retries are disabled. They do not cover bodies that arrive incomplete, credentials
+//! that expire in the middle of a job, status 429, or uploads that were corrupted in transit. A
+//! second loop around theirs would multiply the attempts.
 //!
-//! What is not retried is what time does not cure: a missing object, a missing right.
+//! Permanent failures are not retried: a missing object, a missing permission.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -16,27 +15,27 @@ use aws_sdk_s3::Client;
 
 use super::classify::{AttemptError, RetryAction};
 use super::retry_policy::RetryPolicy;
-use crate::aws::has_fixed_keys;
+use crate::aws::has_static_keys;
 use crate::error_chain::chain;
 use crate::request::Transfers;
 use crate::storage::Failure;
 use crate::storage::s3::connection::Connection;
 
-/// For how long a request fails before that is worth a line in the log.
-const WORTH_TELLING: Duration = Duration::from_secs(5);
+/// How long a request fails before the log warns of it.
+const WARN_AFTER: Duration = Duration::from_secs(5);
 
-/// Sends requests to one bucket, each as often as its retry policy allows.
+/// Sends requests to one bucket, with retries.
 #[derive(Clone, Debug)]
 pub(crate) struct Requester {
     connection: Arc<Connection>,
     bucket: Arc<str>,
     policy: RetryPolicy,
-    /// How many requests were sent again, to any bucket.
+    /// The number of retries, in all buckets.
     retries: Arc<AtomicU64>,
 }
 
 impl Requester {
-    /// For the bucket of that name, as `config` and `transfers` say.
+    /// A requester for `bucket`. `retries` counts the retries in all buckets.
     pub(crate) fn new(
         config: &SdkConfig,
         bucket: &str,
@@ -56,13 +55,14 @@ impl Requester {
         &self.bucket
     }
 
-    /// Does `attempt` until it succeeds, or fails in a way that time does not cure, or the
-    /// patience is over. It is handed a client each time: that of an expired identity is
-    /// replaced. Every attempt must end by itself; [`within`](super::deadlines::within) sees to it.
+    /// Runs `attempt` until it succeeds, fails permanently, or the retry policy allows no more
+    /// attempts. Each attempt gets the current client: one with expired credentials is replaced.
+    /// Every attempt must have a timeout, such as
+    /// [`with_timeout`](super::deadlines::with_timeout).
     ///
     /// # Errors
-    /// How the last attempt failed.
-    pub(crate) async fn persist<T, F>(
+    /// The failure of the last attempt.
+    pub(crate) async fn send<T, F>(
         &self,
         key: &str,
         attempt: impl Fn(Client) -> F,
@@ -70,14 +70,14 @@ impl Requester {
     where
         F: Future<Output = Result<T, AttemptError>>,
     {
-        self.try_until(key, attempt).await.map_err(|failed| failed.failure)
+        self.send_classified(key, attempt).await.map_err(|failed| failed.failure)
     }
 
-    /// The same, for whom the code matters that S3 has for the failure.
+    /// The same as [`Requester::send`], with all details of the failure, such as the code of S3.
     ///
     /// # Errors
-    /// How the last attempt failed.
-    pub(crate) async fn try_until<T, F>(
+    /// The failure of the last attempt.
+    pub(crate) async fn send_classified<T, F>(
         &self,
         key: &str,
         attempt: impl Fn(Client) -> F,
@@ -86,69 +86,69 @@ impl Requester {
         F: Future<Output = Result<T, AttemptError>>,
     {
         let mut number = 1;
-        let mut followed = false;
+        let mut redirected = false;
         let mut first_failure = None;
-        let mut told = false;
+        let mut warned = false;
         loop {
             let session = self.connection.session().await;
-            // Boxed: futures of the SDK are deep, and there are several layers of ours.
+            // Boxed: futures of the SDK are large, and several of ours are nested around them.
             let failed = match Box::pin(attempt(session.client.clone())).await {
                 Ok(result) => return Ok(result),
                 Err(failed) => self.describe(failed),
             };
-            if let Some(home) = failed.home.clone()
-                && session.region() != Some(home.as_str())
-                && !followed
+            if let Some(region) = failed.bucket_region.clone()
+                && session.region() != Some(region.as_str())
+                && !redirected
             {
-                followed = true;
-                self.connection.move_to(&session, home).await;
+                redirected = true;
+                self.connection.move_to(&session, region).await;
                 continue;
             }
             let failing = first_failure.get_or_insert_with(Instant::now).elapsed();
             let pause = match failed.action {
                 RetryAction::None => None,
-                RetryAction::Time | RetryAction::Restraint | RetryAction::Credentials => {
+                RetryAction::Later | RetryAction::SlowDown | RetryAction::RenewCredentials => {
                     self.policy.pause(number, failing, failed.retry_after)
                 }
             };
-            let Some(pause) = pause else { return Err(lasting(failed)) };
+            let Some(pause) = pause else { return Err(last_error(failed)) };
             self.retries.fetch_add(1, Relaxed);
-            let text = chain(failed.failure.cause());
-            if failing >= WORTH_TELLING && !told {
-                told = true;
-                tracing::warn!("s3://{}/{key}: {text}; trying again", self.bucket);
+            let text = chain(&failed.failure);
+            if failing >= WARN_AFTER && !warned {
+                warned = true;
+                tracing::warn!("s3://{}/{key}: {text}; retrying", self.bucket);
             } else {
                 tracing::debug!(attempt = number, "s3://{}/{key}: {text}", self.bucket);
             }
             tokio::time::sleep(pause).await;
-            if failed.action == RetryAction::Credentials {
+            if failed.action == RetryAction::RenewCredentials {
                 self.connection.renew(&session, !failed.code.is_empty()).await;
             }
             number += 1;
         }
     }
 
-    /// Says which bucket it is that is not there.
+    /// Adds the bucket's name to the error that it does not exist.
     fn describe(&self, failed: AttemptError) -> AttemptError {
         if failed.code != "NoSuchBucket" {
             return failed;
         }
         let text = format!(
-            "there is no bucket {:?}; is its name right, and is it in this account's partition?",
+            "there is no bucket {:?}; check its name, and that it is in the account's partition",
             self.bucket
         );
         AttemptError { failure: Failure::Missing(text.into()), ..failed }
     }
 }
 
-/// A failure that the patience is over for. Keys that have expired, and that nobody renews,
-/// are no better in another attempt of the job.
-fn lasting(failed: AttemptError) -> AttemptError {
+/// The error to return after the last attempt. Expired keys from variables cannot be renewed, so
+/// another attempt of the job would fail as well.
+fn last_error(failed: AttemptError) -> AttemptError {
     match failed.failure {
         Failure::Transient(cause)
-            if failed.action == RetryAction::Credentials
+            if failed.action == RetryAction::RenewCredentials
                 && !failed.code.is_empty()
-                && has_fixed_keys() =>
+                && has_static_keys() =>
         {
             AttemptError { failure: Failure::Unrecognised(cause), ..failed }
         }

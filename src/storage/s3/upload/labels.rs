@@ -1,48 +1,48 @@
-//! What is kept with an object: its content type, its fingerprint and its checksum.
+//! What is stored with an object: its content type, its fingerprint and its checksum.
 
 use std::collections::HashMap;
 
 use aws_sdk_s3::types::{ChecksumAlgorithm, ChecksumType};
 
-use crate::storage::fingerprint::Bound;
+use crate::storage::fingerprint::BoundFingerprint;
 
-/// The metadata of an object that is its fingerprint: `x-amz-meta-` stands before it on
-/// the wire.
+/// The metadata key of an object's fingerprint. In HTTP headers, it has the prefix `x-amz-meta-`.
 pub(crate) const FINGERPRINT: &str = "render-worker-fingerprint";
 
-/// What is kept with an object.
+/// What is stored with an object.
 #[derive(Clone, Debug)]
 pub(crate) struct Labels {
     pub(crate) content_type: Option<String>,
     pub(crate) metadata: Option<HashMap<String, String>>,
-    /// Whether the CRC-64/NVME of the whole is kept with it, if it is uploaded in parts.
-    pub(crate) summed: bool,
+    /// Whether a multipart upload stores the CRC-64/NVME of the whole object.
+    pub(crate) full_checksum: bool,
 }
 
 impl Labels {
-    pub(crate) fn of(key: &str, bound: Option<Bound>) -> Self {
-        let entry = |bound: Bound| (FINGERPRINT.to_owned(), bound.to_string());
+    /// The labels of the object `key`, as yet without a full checksum.
+    pub(crate) fn new(key: &str, bound: Option<BoundFingerprint>) -> Self {
+        let entry = |bound: BoundFingerprint| (FINGERPRINT.to_owned(), bound.to_string());
         let metadata = bound.map(|bound| [entry(bound)].into());
-        Self { content_type: content_type(key), metadata, summed: false }
+        Self { content_type: content_type(key), metadata, full_checksum: false }
     }
 
-    /// Of the parts' checksums: one algorithm goes through an upload.
+    /// The algorithm of the parts' checksums, the same for a whole upload.
     pub(crate) fn algorithm(&self) -> ChecksumAlgorithm {
-        algorithm(self.summed)
+        algorithm(self.full_checksum)
     }
 
-    /// Without one, stores that know none are not bothered.
+    /// The type of the upload's checksum; `None` for stores that do not support full checksums.
     pub(crate) fn checksum_type(&self) -> Option<ChecksumType> {
-        self.summed.then_some(ChecksumType::FullObject)
+        self.full_checksum.then_some(ChecksumType::FullObject)
     }
 }
 
-/// Of parts whose whole has a checksum or has none.
-pub(crate) fn algorithm(summed: bool) -> ChecksumAlgorithm {
-    if summed { ChecksumAlgorithm::Crc64Nvme } else { ChecksumAlgorithm::Crc32 }
+/// The algorithm of the parts' checksums in an upload with or without a full checksum.
+pub(crate) fn algorithm(full_checksum: bool) -> ChecksumAlgorithm {
+    if full_checksum { ChecksumAlgorithm::Crc64Nvme } else { ChecksumAlgorithm::Crc32 }
 }
 
-/// What browsers should take the object for.
+/// The content type for browsers, from the extension of `key`.
 fn content_type(key: &str) -> Option<String> {
     let (_, extension) = key.rsplit_once('.')?;
     let kind = match extension {

@@ -1,10 +1,10 @@
-//! Objects on their way out: in one request, or large files in parts.
+//! Uploads: in one request, or in parts for large files.
 //!
-//! S3 compares each part with a checksum, and with an upload that was begun so, the whole:
-//! CRC-64/NVME, the one that S3 computes by itself as well, and that every store has which
-//! knows checksums of whole objects ("Checking object integrity for data uploads" in the
-//! S3 user guide). It is what a download is compared with. Where a store knows none of
-//! this, an object is uploaded with the checksums of its parts alone.
+//! S3 checks each part against its checksum, and also the whole object if the upload was begun with
+//! a full checksum. That is CRC-64/NVME, which S3 computes by default, and which every store with
+//! full checksums supports ("Checking object integrity for data uploads" in the S3 user guide).
+//! Downloads are compared with it. If a store does not support full checksums, the object is
+//! uploaded with the checksums of its parts alone.
 
 pub(crate) mod buffer;
 pub(crate) mod labels;
@@ -23,17 +23,17 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::bucket::{Bucket, PART, WHOLE};
-use super::connection::carrying;
-use super::download::scratch::{blocking, sum_of};
-use super::integrity::{content_of, content_of_parts};
-use super::requests::adaptive_concurrency::MOST;
+use super::bucket::{Bucket, MAX_SINGLE_UPLOAD, PART_SIZE};
+use super::connection::upload_config;
+use super::download::scratch::{blocking, crc_of};
+use super::integrity::{content_id, multipart_content_id};
+use super::requests::adaptive_concurrency::MAX_CONCURRENCY;
 use super::requests::classify::{AttemptError, RetryAction, attempt_error};
-use super::requests::deadlines::{limit, while_moving, within};
+use super::requests::deadlines::{response_timeout, until_stalled, with_timeout};
 use crate::error_chain::chain;
 use crate::http::Meter;
-use crate::storage::crc::{Crc, Kind};
-use crate::storage::fingerprint::Bound;
+use crate::storage::crc::{Algorithm, Crc};
+use crate::storage::fingerprint::BoundFingerprint;
 use crate::storage::{Failure, Fingerprint, TransferProgress};
 use labels::{Labels, algorithm};
 use unfinished::Unfinished;
@@ -41,12 +41,12 @@ use unfinished::Unfinished;
 /// S3's limit on the number of parts of an upload.
 const MAX_PARTS: u64 = 10_000;
 
-/// How often an upload in parts is begun again that is gone: most likely it was completed,
-/// and the answer to that was lost.
+/// How often a multipart upload is begun again that S3 no longer knows. Most likely it was
+/// completed, and the response was lost.
 const ROUNDS: u32 = 3;
 
 impl Bucket {
-    /// Writes an object, in one request.
+    /// Writes an object in one request.
     pub(in crate::storage) async fn write(
         &self,
         key: &str,
@@ -57,14 +57,14 @@ impl Bucket {
         let bound = match fingerprint {
             Some(fingerprint) => {
                 let content = content.clone();
-                let content = blocking(move || Ok(content_of(&content))).await?;
-                Some(Bound { fingerprint, content })
+                let content = blocking(move || Ok(content_id(&content))).await?;
+                Some(BoundFingerprint { fingerprint, content })
             }
             None => None,
         };
-        let labels = Labels::of(key, bound);
+        let labels = Labels::new(key, bound);
         self.requester
-            .persist(key, |client| {
+            .send(key, |client| {
                 let request = client
                     .put_object()
                     .bucket(self.name())
@@ -74,21 +74,20 @@ impl Bucket {
                     .checksum_algorithm(ChecksumAlgorithm::Crc32)
                     .body(ByteStream::from(content.clone()))
                     .customize()
-                    .config_override(carrying());
+                    .config_override(upload_config());
                 let request = if self.tls { request.disable_payload_signing() } else { request };
                 let meter = Meter::default();
                 let request = metered(request, &meter);
                 let sent = async move {
                     let sent = async { request.send().await.map(drop).map_err(attempt_error) };
-                    while_moving(&meter, sent).await
+                    until_stalled(&meter, sent).await
                 };
                 self.concurrency.limited(move |()| size, sent)
             })
             .await
     }
 
-    /// Writes the file `source` as an object, in parts if it is large, and says how
-    /// large it is.
+    /// Writes the file `source` as an object, in parts if it is large. Returns its size in bytes.
     pub(in crate::storage) async fn upload(
         &self,
         source: File,
@@ -98,8 +97,8 @@ impl Bucket {
     ) -> Result<u64, Failure> {
         let size = source.metadata()?.len();
         let file = Arc::new(source);
-        if size <= WHOLE {
-            let content = self.buffer.hold(&file, 0, size).await?;
+        if size <= MAX_SINGLE_UPLOAD {
+            let content = self.buffer.read(&file, 0, size).await?;
             self.write(key, content, fingerprint).await?;
             return Ok(size);
         }
@@ -107,38 +106,39 @@ impl Bucket {
         let bound = match fingerprint {
             Some(fingerprint) => {
                 let file = Arc::clone(&file);
-                let content = blocking(move || content_of_parts(&file, size, length)).await?;
-                Some(Bound { fingerprint, content })
+                let content = blocking(move || multipart_content_id(&file, size, length)).await?;
+                Some(BoundFingerprint { fingerprint, content })
             }
             None => None,
         };
-        let mut labels = Labels::of(key, bound);
-        labels.summed = !self.refuses_sums.load(Relaxed);
+        let mut labels = Labels::new(key, bound);
+        labels.full_checksum = !self.refuses_full_checksum.load(Relaxed);
         let mut rounds = 0;
-        let mut refused = None;
+        let mut refusal = None;
         loop {
             match self.upload_in_parts(&file, size, key, &labels, progress).await {
                 Err(failed) if failed.code == "NoSuchUpload" && rounds < ROUNDS => rounds += 1,
-                Err(failed) if labels.summed && may_be_of_sums(&failed) => {
-                    labels.summed = false;
-                    refused = Some(chain(failed.failure.cause()));
+                Err(failed) if labels.full_checksum && may_refuse_checksum(&failed) => {
+                    labels.full_checksum = false;
+                    refusal = Some(chain(&failed.failure));
                 }
                 Err(failed) => return Err(failed.failure),
                 Ok(()) => break,
             }
         }
-        if let Some(why) = refused
-            && !self.refuses_sums.swap(true, Relaxed)
+        if let Some(refusal) = refusal
+            && !self.refuses_full_checksum.swap(true, Relaxed)
         {
             tracing::warn!(
-                "s3://{}: the store takes no checksum of a whole object that is uploaded in parts, \
-                 only those of the parts: {why}",
+                "s3://{}: the store accepts no checksum of a whole object in a multipart upload; \
+                 only its parts have checksums: {refusal}",
                 self.name()
             );
         }
         Ok(size)
     }
 
+    /// Makes one attempt at a multipart upload. On failure, the upload is aborted.
     async fn upload_in_parts(
         &self,
         file: &Arc<File>,
@@ -149,19 +149,21 @@ impl Bucket {
     ) -> Result<(), AttemptError> {
         let unfinished =
             Unfinished::begin(&self.requester, &self.background, key, labels.clone()).await?;
-        let arrived = AtomicU64::new(0);
-        let tell = |bytes| progress.reached(arrived.fetch_add(bytes, Relaxed) + bytes);
-        let result = self.upload_parts(file, size, key, labels, unfinished.id(), &tell).await;
+        let stored = AtomicU64::new(0);
+        let on_stored = |bytes| progress.reached(stored.fetch_add(bytes, Relaxed) + bytes);
+        let result = self.upload_parts(file, size, key, labels, unfinished.id(), &on_stored).await;
         if result.is_ok() {
             unfinished.complete();
         } else {
             drop(unfinished);
-            // Before anything else is begun, which may fail as well and end the program.
+            // Waits for the abort before the next request, whose failure may end the program.
             self.background.settle().await;
         }
         result
     }
 
+    /// Uploads all parts and completes the upload. `on_stored` is called with the size of each part
+    /// that is stored.
     async fn upload_parts(
         &self,
         file: &Arc<File>,
@@ -169,68 +171,71 @@ impl Bucket {
         key: &str,
         labels: &Labels,
         upload: &str,
-        arrived: &(dyn Fn(u64) + Sync),
+        on_stored: &(dyn Fn(u64) + Sync),
     ) -> Result<(), AttemptError> {
         let length = part_length(size);
         let numbers = (1i32..).zip((0..size.div_ceil(length)).map(|n| n * length));
         let parts: Vec<(CompletedPart, Crc)> = stream::iter(numbers)
             .map(|(number, start)| async move {
-                let content = self.buffer.hold(file, start, length.min(size - start)).await?;
-                let sum = sum_of(content.clone(), Kind::Crc64Nvme).await?;
-                let summed = labels.summed.then_some(&sum);
+                let content = self.buffer.read(file, start, length.min(size - start)).await?;
+                let crc = crc_of(content.clone(), Algorithm::Crc64Nvme).await?;
+                let sent = labels.full_checksum.then_some(&crc);
                 let size = content.len() as u64;
-                let part = self.upload_part(key, upload, number, content, summed).await?;
-                arrived(size);
-                Ok::<_, AttemptError>((part, sum))
+                let part = self.upload_part(key, upload, number, content, sent).await?;
+                on_stored(size);
+                Ok::<_, AttemptError>((part, crc))
             })
-            .buffered(MOST)
+            .buffered(MAX_CONCURRENCY)
             .try_collect()
             .await?;
-        let (parts, sums): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
-        let sum = Crc::whole(sums).filter(|_| labels.summed).map(|sum| sum.to_string());
+        let (parts, crcs): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
+        let whole = Crc::concat(crcs).filter(|_| labels.full_checksum).map(|crc| crc.to_string());
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
         self.requester
-            .try_until(key, |client| {
+            .send_classified(key, |client| {
                 let request = client
                     .complete_multipart_upload()
                     .bucket(self.name())
                     .key(key)
                     .upload_id(upload)
                     .multipart_upload(parts.clone())
-                    .set_checksum_crc64_nvme(sum.clone())
+                    .set_checksum_crc64_nvme(whole.clone())
                     .set_checksum_type(labels.checksum_type());
-                within(limit(PART), async { request.send().await.map(drop).map_err(of_completion) })
+                with_timeout(response_timeout(PART_SIZE), async {
+                    request.send().await.map(drop).map_err(completion_error)
+                })
             })
             .await
     }
 
+    /// Uploads one part. Its checksum is `crc`, or else a CRC-32.
     async fn upload_part(
         &self,
         key: &str,
         upload: &str,
         number: i32,
         content: Bytes,
-        sum: Option<&Crc>,
+        crc: Option<&Crc>,
     ) -> Result<CompletedPart, AttemptError> {
         let size = content.len() as u64;
-        let sum = sum.map(Crc::to_string);
-        let stored = self.requester.try_until(key, |client| {
+        let crc = crc.map(Crc::to_string);
+        let stored = self.requester.send_classified(key, |client| {
             let request = client
                 .upload_part()
                 .bucket(self.name())
                 .key(key)
                 .upload_id(upload)
                 .part_number(number)
-                .checksum_algorithm(algorithm(sum.is_some()))
-                .set_checksum_crc64_nvme(sum.clone())
+                .checksum_algorithm(algorithm(crc.is_some()))
+                .set_checksum_crc64_nvme(crc.clone())
                 .body(ByteStream::from(content.clone()))
                 .customize()
-                .config_override(carrying());
+                .config_override(upload_config());
             let request = if self.tls { request.disable_payload_signing() } else { request };
             let meter = Meter::default();
             let request = metered(request, &meter);
             let sent = async move {
-                while_moving(&meter, async { request.send().await.map_err(attempt_error) }).await
+                until_stalled(&meter, async { request.send().await.map_err(attempt_error) }).await
             };
             self.concurrency.limited(move |_| size, sent)
         });
@@ -244,12 +249,13 @@ impl Bucket {
     }
 }
 
-/// How large the parts of an object of so many bytes are.
+/// The length of the parts of an object of `size` bytes: [`PART_SIZE`], or more if that would make
+/// too many parts.
 fn part_length(size: u64) -> u64 {
-    PART.max(size.div_ceil(MAX_PARTS))
+    PART_SIZE.max(size.div_ceil(MAX_PARTS))
 }
 
-/// `request`, of whose body `meter` counts what the connection takes.
+/// Attaches `meter` to `request`, to count the bytes of its body.
 fn metered<T, E, B>(
     request: CustomizableOperation<T, E, B>,
     meter: &Meter,
@@ -258,14 +264,15 @@ fn metered<T, E, B>(
     request.mutate_request(move |request| request.add_extension(meter.clone()))
 }
 
-/// Whether a store may take the same upload without the checksum of the whole: it knows
-/// none, or computes another one from parts that it has compared.
-fn may_be_of_sums(failed: &AttemptError) -> bool {
+/// Whether a store may accept the same upload without a full checksum: it does not support them, or
+/// computes a different one from parts that it has checked.
+fn may_refuse_checksum(failed: &AttemptError) -> bool {
     matches!(failed.failure, Failure::Refused(_)) || failed.code == "BadDigest"
 }
 
-/// Sorts an error of a completion. What the parts add up to is the same the next time.
-fn of_completion<E>(error: SdkError<E, HttpResponse>) -> AttemptError
+/// Classifies an error of a completion. A `BadDigest` is permanent here: the parts are stored, and
+/// their checksum will be the same next time.
+fn completion_error<E>(error: SdkError<E, HttpResponse>) -> AttemptError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {

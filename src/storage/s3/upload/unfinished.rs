@@ -1,5 +1,5 @@
-//! Uploads in parts that are given up half way: parts that nobody completes are
-//! stored, and paid for, invisibly. So whoever drops an upload has it aborted.
+//! Cancelled multipart uploads. The parts of an upload that is never completed stay in the bucket,
+//! invisible but paid for. So dropping an upload aborts it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,19 +13,19 @@ use super::labels::Labels;
 use crate::error_chain::chain;
 use crate::storage::Failure;
 use crate::storage::s3::requests::classify::{AttemptError, attempt_error};
-use crate::storage::s3::requests::deadlines::{limit, within};
+use crate::storage::s3::requests::deadlines::{response_timeout, with_timeout};
 use crate::storage::s3::requests::requester::Requester;
 
-/// How long an upload in parts that failed may take to be aborted.
-const ABORT: Duration = Duration::from_secs(15);
+/// How long aborting an upload may take.
+const ABORT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Requests that are finished even when nobody waits for what they were part of.
+/// Requests that run to their end even if the operation that they belong to is cancelled.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Background(Arc<Mutex<JoinSet<()>>>);
 
 impl Background {
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        // Without a runtime the process is ending, and nothing can be sent any more.
+        // Without a runtime, the process is exiting, and can send no more requests.
         if let Ok(runtime) = Handle::try_current() {
             let mut tasks = self.tasks();
             while tasks.try_join_next().is_some() {}
@@ -33,11 +33,10 @@ impl Background {
         }
     }
 
-    /// Waits until all of them are finished. Those that are not when this is dropped
-    /// are given up.
+    /// Waits until all requests are finished. Dropping this future cancels those that are not.
     pub(crate) async fn settle(&self) {
         loop {
-            // One may be followed by another: an answer that comes late, by an abort.
+            // A request can start another: when a creation succeeds late, the upload is aborted.
             let mut tasks = std::mem::take(&mut *self.tasks());
             if tasks.is_empty() {
                 return;
@@ -51,8 +50,8 @@ impl Background {
     }
 }
 
-/// An upload in parts that was begun. Aborted when it is dropped before it is complete,
-/// on an error as well as when it is given up half way.
+/// A multipart upload that was begun. Dropping it before it is complete aborts it, on an error as
+/// well as on cancellation.
 pub(crate) struct Unfinished {
     requester: Requester,
     background: Background,
@@ -62,15 +61,15 @@ pub(crate) struct Unfinished {
 }
 
 impl Unfinished {
-    /// Begins an upload. Whoever gives up waiting for the answer does not know the
-    /// upload's name, and cannot abort it: the answer is waited for all the same.
+    /// Begins an upload. If this is cancelled, the request still runs to its end: without the ID in
+    /// its response, the upload could not be aborted.
     pub(crate) async fn begin(
         requester: &Requester,
         background: &Background,
         key: &str,
         labels: Labels,
     ) -> Result<Self, AttemptError> {
-        // Nothing to abort before there is an answer.
+        // Not armed: before the response there is nothing to abort.
         let mut upload = Self {
             requester: requester.clone(),
             background: background.clone(),
@@ -78,24 +77,24 @@ impl Unfinished {
             id: String::new(),
             armed: false,
         };
-        let (tell, told) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         background.spawn(async move {
-            let answer = upload.create(&labels).await.map(|id| {
+            let result = upload.create(&labels).await.map(|id| {
                 upload.id = id;
                 upload.armed = true;
                 upload
             });
-            // Dropped, and with that aborted, if nobody wants it any more.
-            drop(tell.send(answer));
+            // If the receiver is gone, the upload is dropped here, and so aborted.
+            drop(sender.send(result));
         });
-        match told.await {
-            Ok(answer) => answer,
+        match receiver.await {
+            Ok(result) => result,
             Err(_) => Err(Failure::Transient("the program is ending".into()).into()),
         }
     }
 
     async fn create(&self, labels: &Labels) -> Result<String, AttemptError> {
-        let created = self.requester.try_until(&self.key, |client| {
+        let created = self.requester.send_classified(&self.key, |client| {
             let request = client
                 .create_multipart_upload()
                 .bucket(self.requester.bucket())
@@ -104,17 +103,17 @@ impl Unfinished {
                 .set_metadata(labels.metadata.clone())
                 .checksum_algorithm(labels.algorithm())
                 .set_checksum_type(labels.checksum_type());
-            within(limit(0), async { request.send().await.map_err(attempt_error) })
+            with_timeout(response_timeout(0), async { request.send().await.map_err(attempt_error) })
         });
         Ok(created.await?.upload_id.unwrap_or_default())
     }
 
-    /// Its name.
+    /// The upload ID.
     pub(crate) fn id(&self) -> &str {
         &self.id
     }
 
-    /// It is complete, and stays.
+    /// Marks the upload as complete: it is not aborted.
     pub(crate) fn complete(mut self) {
         self.armed = false;
     }
@@ -124,20 +123,22 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         if self.armed {
             let abort = abort(self.requester.clone(), self.key.clone(), self.id.clone());
-            self.background.spawn(async move { drop(timeout(ABORT, abort).await) });
+            self.background.spawn(async move { drop(timeout(ABORT_TIMEOUT, abort).await) });
         }
     }
 }
 
-/// It may fail like everything else, and nothing depends on it but money.
+/// Aborts an upload. A failure is only logged: the parts cost money, but do no other harm.
 async fn abort(requester: Requester, key: String, id: String) {
-    let aborted = requester.persist(&key, |client| {
+    let aborted = requester.send(&key, |client| {
         let request = client.abort_multipart_upload().bucket(requester.bucket()).key(&key);
         let request = request.upload_id(&id);
-        within(limit(0), async { request.send().await.map(drop).map_err(attempt_error) })
+        with_timeout(response_timeout(0), async {
+            request.send().await.map(drop).map_err(attempt_error)
+        })
     });
     if let Err(failure) = aborted.await {
-        let why = chain(failure.cause());
-        tracing::debug!(key, "the upload in parts is not aborted: {why}");
+        let why = chain(&failure);
+        tracing::debug!(key, "cannot abort the multipart upload: {why}");
     }
 }
