@@ -138,7 +138,9 @@ fn while_the_backlog_is_full_blender_is_paused() {
     let run = running.finish().exits(0);
     let messages = run.messages();
     let count = |start| messages.iter().filter(|message| message.starts_with(start)).count();
-    assert_eq!(count("Blender is paused"), count("Blender is resumed"), "{messages:#?}");
+    // Blender may end in the moment in which it is paused again.
+    let still_paused = count("Blender is paused") - count("Blender is resumed");
+    assert!(still_paused <= 1, "{messages:#?}");
     assert_eq!(stage.stored(), 12);
 }
 

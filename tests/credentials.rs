@@ -141,7 +141,7 @@ fn a_credential_process_is_not_killed_when_blender_ends() {
     let once = |at: i32| folder.path().join(format!("once-{at}"));
     let steps: Vec<_> = (2..8)
         .flat_map(|at| {
-            let daemon = json!({"at": at, "do": "fork_daemon", "path": "/dev/null"});
+            let daemon = json!({"at": at, "do": "fork_daemon"});
             [daemon, json!({"at": at, "do": "exit", "code": 1, "once": once(at)})]
         })
         .collect();
