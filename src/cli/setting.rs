@@ -4,6 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt::{self, Display};
 use std::str::FromStr;
 
+use thiserror::Error;
+
 /// The error for a variable that is not UTF-8.
 const NO_TEXT: &str = "its value is not UTF-8 text; set it again, or unset it";
 
@@ -201,16 +203,9 @@ pub(super) fn unset_parameter(text: &str, wherever: impl Display) -> UsageError 
 }
 
 /// An error in flags or variables, in words for the person who set them.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
 pub struct UsageError(pub(super) String);
-
-impl Display for UsageError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for UsageError {}
 
 /// The value of a variable whose flag has none.
 pub(super) struct Switch(pub(super) bool);

@@ -1,10 +1,10 @@
 //! The first flaw in a file.
 
-use std::error::Error;
-use std::fmt;
+use thiserror::Error;
 
 /// The first place where a file is damaged or cut short.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("it is {} at byte {offset}{}", self.kind(), self.explanation())]
 pub struct Flaw {
     /// The offset in bytes from 0, after decompression.
     pub offset: usize,
@@ -21,15 +21,12 @@ impl Flaw {
     pub(super) fn cut(offset: usize) -> Self {
         Self { offset, reason: None }
     }
-}
 
-impl fmt::Display for Flaw {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.reason {
-            Some(reason) => write!(f, "it is damaged at byte {}: {reason}", self.offset),
-            None => write!(f, "it is cut short at byte {}", self.offset),
-        }
+    fn kind(&self) -> &'static str {
+        if self.reason.is_some() { "damaged" } else { "cut short" }
+    }
+
+    fn explanation(&self) -> String {
+        self.reason.as_ref().map_or_else(String::new, |reason| format!(": {reason}"))
     }
 }
-
-impl Error for Flaw {}
