@@ -51,7 +51,7 @@ fn session_tokens(server: &S3Server) -> Vec<Option<String>> {
 
 #[test]
 fn credentials_of_the_container_are_used() {
-    let (address, asked) = agent(|_| Some(credentials()));
+    let (address, requests) = agent(|_| Some(credentials()));
     let server = S3Server::start();
     let folder = tempfile::tempdir().unwrap();
     let token = folder.path().join("token");
@@ -60,9 +60,9 @@ fn credentials_of_the_container_are_used() {
         run.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("http://{address}/credentials"))
             .env("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", token)
     });
-    let asked = asked.recv_timeout(LONG).unwrap();
-    assert!(asked.starts_with("get /credentials "), "{asked}");
-    assert!(asked.contains("authorization: let me in"), "{asked}");
+    let request = requests.recv_timeout(LONG).unwrap();
+    assert!(request.starts_with("get /credentials "), "{request}");
+    assert!(request.contains("authorization: let me in"), "{request}");
     assert_eq!(session_tokens(&server), [Some("the session".to_owned())]);
 }
 
@@ -89,7 +89,7 @@ fn credentials_of_a_profile_are_used() {
 
 #[test]
 fn credentials_and_region_of_the_instance_are_used() {
-    let (address, asked) = agent(|request| {
+    let (address, requests) = agent(|request| {
         let path = request.split(' ').nth(1)?;
         match path.trim_end_matches('/') {
             "/latest/api/token" => Some("a token".to_owned()),
@@ -106,8 +106,8 @@ fn credentials_and_region_of_the_instance_are_used() {
             .env("AWS_EC2_METADATA_DISABLED", "false")
             .with(|command| _ = command.env_remove("AWS_REGION"))
     });
-    let asked: Vec<_> = asked.try_iter().collect();
-    assert!(asked.iter().any(|head| head.starts_with("put /latest/api/token")), "{asked:?}");
+    let requests: Vec<_> = requests.try_iter().collect();
+    assert!(requests.iter().any(|head| head.starts_with("put /latest/api/token")), "{requests:?}");
     assert_eq!(session_tokens(&server), [Some("the session".to_owned())]);
     let redirected = server.requests().iter().filter(|r| r.status == Some(301)).count();
     assert_eq!(redirected, 0);
@@ -166,15 +166,15 @@ fn a_credential_process_is_not_killed_when_blender_ends() {
 
 #[test]
 fn credentials_of_an_sso_login_are_used() {
-    let (address, asked) = agent(|request| {
+    let (address, requests) = agent(|request| {
         let role = json!({
             "accessKeyId": ACCESS_KEY,
             "secretAccessKey": SECRET_KEY,
             "sessionToken": "the session",
             "expiration": 4_070_908_800_000_u64,
         });
-        let answer = json!({ "roleCredentials": role }).to_string();
-        request.contains("/federation/credentials").then_some(answer)
+        let response = json!({ "roleCredentials": role }).to_string();
+        request.contains("/federation/credentials").then_some(response)
     });
     let server = S3Server::start();
     let home = tempfile::tempdir().unwrap();
@@ -191,8 +191,8 @@ fn credentials_of_an_sso_login_are_used() {
     renders(&server, |run| {
         run.env("HOME", home.path()).env("AWS_ENDPOINT_URL_SSO", format!("http://{address}"))
     });
-    let asked = asked.recv_timeout(LONG).unwrap();
-    assert!(asked.contains("role_name=render") && asked.contains("let me in"), "{asked}");
+    let request = requests.recv_timeout(LONG).unwrap();
+    assert!(request.contains("role_name=render") && request.contains("let me in"), "{request}");
     assert_eq!(session_tokens(&server), [Some("the session".to_owned())]);
 }
 

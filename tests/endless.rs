@@ -19,20 +19,20 @@ struct Server {
 }
 
 impl Server {
-    fn start(answer: impl Fn(&mut TcpStream, &AtomicU64) + Send + Sync + 'static) -> Self {
+    fn start(respond: impl Fn(&mut TcpStream, &AtomicU64) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, sent) = (listener.local_addr().unwrap().to_string(), Arc::default());
-        let (answer, count) = (Arc::new(answer), Arc::clone(&sent));
+        let (respond, count) = (Arc::new(respond), Arc::clone(&sent));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (answer, sent) = (Arc::clone(&answer), Arc::clone(&count));
+                let (respond, sent) = (Arc::clone(&respond), Arc::clone(&count));
                 std::thread::spawn(move || {
                     let mut stream = stream.unwrap();
                     stream.set_read_timeout(Some(LONG)).unwrap();
                     let mut head = BufReader::new(stream.try_clone().unwrap());
                     let lines = head.by_ref().lines().map_while(Result::ok);
                     if lines.take_while(|line| !line.is_empty()).count() > 0 {
-                        answer(&mut stream, &sent);
+                        respond(&mut stream, &sent);
                     }
                 });
             }

@@ -118,7 +118,7 @@ fn is_of_the_old_session(request: &Request) -> bool {
 #[test]
 fn expired_credentials_of_the_container_are_refreshed() {
     let calls = AtomicUsize::new(0);
-    let (address, asked) = agent(move |_| {
+    let (address, requests) = agent(move |_| {
         let first = calls.fetch_add(1, Ordering::Relaxed) == 0;
         Some(credentials(if first { "old" } else { "new" }))
     });
@@ -131,7 +131,7 @@ fn expired_credentials_of_the_container_are_refreshed() {
     let run = job.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", uri).run().exits(0);
     run.logs(&["the credentials for S3 have expired: getting new ones"]);
     assert_eq!(setting.frames().len(), 4);
-    assert_eq!(asked.try_iter().count(), 2, "one refresh for all failed requests");
+    assert_eq!(requests.try_iter().count(), 2, "one refresh for all failed requests");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn expired_credentials_of_a_profile_are_read_again() {
 
 #[test]
 fn credentials_that_stay_expired_end_the_job_with_a_retryable_code() {
-    let (address, _asked) = agent(|_| Some(credentials("old")));
+    let (address, _requests) = agent(|_| Some(credentials("old")));
     let setting = Setting::new();
     let any = Fault::on(Operation::GetObject).respond(400, "ExpiredToken");
     let uri = format!("http://{address}/credentials");

@@ -55,7 +55,7 @@ fn an_upload_can_stall() {
     server.wait_for_arrival(|request| request.bytes_in >= 1000, LONG);
     // The buffers of the connection fill up; then nothing more is accepted.
     stream.set_write_timeout(Some(Duration::from_millis(100))).expect("a TCP socket");
-    let error = stream.write_all(&vec![0; 100_000_000]).expect_err("nobody reads");
+    let error = stream.write_all(&vec![0; 100_000_000]).expect_err("the server does not read");
     assert_eq!(error.kind(), ErrorKind::WouldBlock);
 }
 
@@ -109,8 +109,8 @@ fn rules_take_precedence_over_random_faults() {
     server.fault_rate(1, 100);
     server.inject(Fault::on(Operation::GetObject).times(1).respond(404, "NoSuchKey"));
     let client = client(&server);
-    let answer = block(async { client.get_object().bucket(BUCKET).key("k").send().await });
-    assert_eq!(code(&answer), "NoSuchKey");
+    let response = block(async { client.get_object().bucket(BUCKET).key("k").send().await });
+    assert_eq!(code(&response), "NoSuchKey");
     assert_eq!(server.faults(), 1);
     // The response may be late, an error, or missing.
     drop(block(async { client.get_object().bucket(BUCKET).key("k").send().await }));

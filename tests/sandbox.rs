@@ -257,9 +257,10 @@ for _ in range(3):
         ("inotify_init1", "Operation not permitted"),
         ("number 500", "Function not implemented"),
     ] {
-        let told = format!("blender made a system call that the sandbox does not allow: {name}; ");
-        assert_eq!(text.matches(&told).count(), 1, "{told}: {text}");
-        let line = run.messages().into_iter().find(|line| line.contains(&told)).unwrap();
+        let warning =
+            format!("blender made a system call that the sandbox does not allow: {name}; ");
+        assert_eq!(text.matches(&warning).count(), 1, "{warning}: {text}");
+        let line = run.messages().into_iter().find(|line| line.contains(&warning)).unwrap();
         assert!(line.contains(error), "{line}");
     }
     // An ordinary scene makes no denied call.

@@ -65,8 +65,8 @@ fn without_a_usable_proc_a_busy_blender_is_not_stalled_and_the_log_says_why() {
         let render = place.stand_in().args("--stall-timeout 1s");
         let run = render.wrapped_in([&["unshare"], user, flags].concat()).run().exits(0);
         assert_eq!(place.launches().len(), 1);
-        let told = "without /proc the CPU time of the program is unknown";
-        assert_eq!(run.text().matches(told).count(), 1, "{}", run.text());
+        let warning = "without /proc the CPU time of the program is unknown";
+        assert_eq!(run.text().matches(warning).count(), 1, "{}", run.text());
     }
 }
 

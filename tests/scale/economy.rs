@@ -104,12 +104,15 @@ pub fn print(requests: &[Arrival], frames: usize) {
             row.1 += bytes;
         }
     }
-    println!("  {:16}{:>8}{:>10}{:>9}{:>13}", "", "total", "per worker", "per frame", "bytes each");
+    println!(
+        "  {:16}{:>8}{:>12}{:>11}{:>13}",
+        "", "total", "per worker", "per frame", "bytes each"
+    );
     let line = |name: &str, (count, bytes): (usize, u64)| {
         let share = |of: usize| ratio(count as u64, of as u64);
         let (worker, frame) = (share(workers), share(workers * frames));
         let each = ratio(bytes, count as u64);
-        println!("  {name:16}{count:>8}{worker:>10.2}{frame:>9.2}{each:>13.0}");
+        println!("  {name:16}{count:>8}{worker:>12.2}{frame:>11.2}{each:>13.0}");
     };
     for (kind, row) in rows {
         line(&format!("{kind:?}"), row);

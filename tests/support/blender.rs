@@ -20,10 +20,10 @@ pub fn blender_runs(file: Option<&Path>, python: &str) -> String {
 /// Evaluates a Python expression over `bpy` and `_cycles` as a boolean.
 #[track_caller]
 pub fn blender_has(expression: &str) -> bool {
-    let python = format!("import bpy, _cycles\nprint('ANSWER', bool({expression}))");
+    let python = format!("import bpy, _cycles\nprint('RESULT', bool({expression}))");
     let output = blender_runs(None, &python);
-    let answer = output.lines().find_map(|line| line.strip_prefix("ANSWER "));
-    answer.expect("an answer") == "True"
+    let result = output.lines().find_map(|line| line.strip_prefix("RESULT "));
+    result.expect("a result") == "True"
 }
 
 /// Returns whether this Blender can denoise. Debian's 3.4 and 4.3 cannot.
