@@ -38,9 +38,9 @@ mod s3; // keys, requests, regions and TLS on S3
 mod s3_failures; // permanent failures of S3: exit codes and messages
 mod s3_parts; // large objects in parts
 mod s3_recovery; // temporary failures of S3
-mod s3_server_faults; // the fake S3 server: faults of uploads, faults at random
-mod s3_server_itself; // the fake S3 server: everything else
-mod s3_server_sums; // the fake S3 server: checksums of multipart uploads
+mod s3_server_checksums; // the S3 server of the tests: checksums of multipart uploads
+mod s3_server_faults; // the S3 server of the tests: faults of uploads, faults at random
+mod s3_server_itself; // the S3 server of the tests: everything else
 mod sandbox; // the environment and the files that programs can access
 mod scene_list; // frames are stored even if the list of the scene's files cannot be
 mod scratch; // the scratch folder is removed, whatever its content

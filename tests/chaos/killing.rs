@@ -9,12 +9,12 @@ use fastrand::Rng;
 use nix::sys::signal::Signal;
 
 use crate::container::{Attempt, tail};
+use crate::expected::ExpectedFrames;
 use crate::job::{Job, Renderer};
 use crate::marks::Record;
 use crate::output::Output;
 use crate::support::frames;
 use crate::tally::{Phase, Tally};
-use crate::truth::Truth;
 
 /// The maximum number of attempts that end with 75 by themselves, because storage is out of reach.
 const RETRIES: usize = 20;
@@ -23,7 +23,7 @@ const RETRIES: usize = 20;
 pub struct Campaign<'a> {
     pub name: &'static str,
     pub output: &'a Output,
-    pub truth: &'a Truth,
+    pub expected: &'a ExpectedFrames,
     pub renderer: Renderer,
     pub frames: i32,
     /// The signals that interrupt it, in turn.
@@ -161,14 +161,14 @@ impl Campaign<'_> {
         for (name, bytes) in visible {
             let length = bytes.len();
             assert!(
-                self.truth.matches(name, bytes),
+                self.expected.matches(name, bytes),
                 "{name} was visible with {length} wrong bytes"
             );
         }
         let stored = self.output.frames(&job.name);
-        assert_eq!(stored.keys().cloned().collect::<Vec<_>>(), self.truth.names());
+        assert_eq!(stored.keys().cloned().collect::<Vec<_>>(), self.expected.names());
         for (name, bytes) in &stored {
-            assert!(self.truth.matches(name, bytes), "{name} is wrong");
+            assert!(self.expected.matches(name, bytes), "{name} is wrong");
         }
         for frame in 1..=self.frames {
             assert!(record.saved.contains_key(&frame), "frame {frame} is stored and never saved");

@@ -30,6 +30,7 @@
 )]
 
 mod container; // the worker as PID 1 of a PID namespace
+mod expected;
 mod job; // a job, which is started again until it is done
 mod killing; // the moments of kills, and the invariants
 mod marks; // the stand-in's record: which frames, how often
@@ -38,8 +39,7 @@ mod scenarios; // the scenarios
 mod settings; // the environment variables
 #[path = "../support/mod.rs"]
 mod support; // shared with the tests of single behaviours
-mod tally; // the counts, as a table
-mod truth; // the expected content of each frame
+mod tally; // the counts, as a table // the expected content of each frame
 
 use std::time::Instant;
 

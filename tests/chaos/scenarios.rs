@@ -6,13 +6,13 @@ use fastrand::Rng;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
+use crate::expected::ExpectedFrames;
 use crate::job::{Renderer, large};
 use crate::killing::{Campaign, Timing, logs};
 use crate::output::Output;
 use crate::settings::Settings;
 use crate::support::s3_server::S3Server;
 use crate::tally::Tally;
-use crate::truth::Truth;
 
 /// A scenario.
 pub struct Scenario {
@@ -105,11 +105,11 @@ fn killed(
     signals: &'static [Signal],
 ) -> Tally {
     let renderer = Renderer::StandIn(FRAME_TIME);
-    let truth = Truth::of_the_stand_in(settings.frames, &json!([]));
+    let expected = ExpectedFrames::of_the_stand_in(settings.frames, &json!([]));
     let mut campaign = Campaign {
         name,
         output,
-        truth: &truth,
+        expected: &expected,
         renderer,
         frames: settings.frames,
         signals,
@@ -126,11 +126,11 @@ fn killed(
 /// Runs one job without kills on storage with faults.
 fn undisturbed(name: &'static str, percent: u8, settings: &Settings, seed: u64) -> Tally {
     let output = on_s3(percent, seed);
-    let truth = Truth::of_the_stand_in(settings.frames, &json!([]));
+    let expected = ExpectedFrames::of_the_stand_in(settings.frames, &json!([]));
     let mut campaign = Campaign {
         name,
         output: &output,
-        truth: &truth,
+        expected: &expected,
         renderer: Renderer::StandIn(Duration::from_millis(5)),
         frames: settings.frames,
         signals: &[],
@@ -149,11 +149,11 @@ fn slow(speed: u32) -> Tally {
     let server = S3Server::start();
     server.throttle(speed);
     let output = Output::S3(server);
-    let truth = Truth::of_the_stand_in(FRAMES, &large());
+    let expected = ExpectedFrames::of_the_stand_in(FRAMES, &large());
     let mut campaign = Campaign {
         name: "slow",
         output: &output,
-        truth: &truth,
+        expected: &expected,
         renderer: Renderer::LargeStandIn(Duration::from_millis(5)),
         frames: FRAMES,
         signals: &[],
@@ -178,11 +178,11 @@ fn real_blender(settings: &Settings, seed: u64) -> Tally {
 
     let output = on_s3(settings.faults, seed);
     let renderer = Renderer::Blender(SCENE.0);
-    let truth = Truth::of_blender(SCENE.0, SCENE.1);
+    let expected = ExpectedFrames::of_blender(SCENE.0, SCENE.1);
     let mut campaign = Campaign {
         name: "blender",
         output: &output,
-        truth: &truth,
+        expected: &expected,
         renderer,
         frames: SCENE.1,
         signals: &[Signal::SIGKILL, Signal::SIGTERM],

@@ -24,16 +24,16 @@
 )]
 
 mod arrivals; // the arrival times of requests
-mod economy; // the number of requests and its limit
 mod fleet; // the workers
+mod request_limits; // the number of requests and its limit
 mod settings; // the environment variables
 #[path = "../support/mod.rs"]
 mod support; // shared with the tests of single behaviours
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-use crate::economy::{FRESH, RESUMED};
 use crate::fleet::{Fleet, Start};
+use crate::request_limits::{FRESH, RESUMED};
 use crate::settings::Settings;
 
 fn main() {
@@ -46,20 +46,20 @@ fn main() {
     println!("\nOne worker:");
     let requests = alone.run(Start::Together);
     arrivals::print_each(&requests);
-    economy::check(&requests, &FRESH, frames);
+    request_limits::check(&requests, &FRESH, frames);
 
     let fleet = Fleet::new(&settings);
     println!("\nAll {workers} workers at once, without start jitter (START_JITTER=off):");
     let requests = fleet.run(Start::Together);
-    economy::check(&requests, &FRESH, frames);
-    economy::print(&requests, frames);
+    request_limits::check(&requests, &FRESH, frames);
+    request_limits::print(&requests, frames);
     arrivals::print(&requests);
     fleet.check_frames();
 
     println!("\nThe same with every frame already stored:");
     let requests = fleet.run(Start::Together);
-    economy::check(&requests, &RESUMED, frames);
-    economy::print(&requests, frames);
+    request_limits::check(&requests, &RESUMED, frames);
+    request_limits::print(&requests, frames);
     arrivals::print(&requests);
     fleet.check_frames();
 
@@ -67,7 +67,7 @@ fn main() {
         println!("\n{workers} of {array} children, with a start jitter of up to 1 ms per child:");
         let fleet = Fleet::new(&settings);
         let requests = fleet.run(Start::Spread { array });
-        economy::check(&requests, &FRESH, frames);
+        request_limits::check(&requests, &FRESH, frames);
         arrivals::print(&requests);
         fleet.check_frames();
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use s3s::dto::{Checksum, CompletedPart, ETag, ETagCondition, Timestamp};
 use s3s::{S3Result, s3_error};
 
-use super::sums::Checksums;
+use super::checksums::Checksums;
 
 /// The smallest part of a multipart upload, except for the last one.
 const MIN_PART: usize = 5 * 1024 * 1024;

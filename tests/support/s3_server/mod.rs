@@ -13,6 +13,7 @@
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of this")]
 
 mod body;
+mod checksums;
 mod connection;
 mod faults;
 mod front;
@@ -24,7 +25,6 @@ mod rate;
 mod service;
 mod serving;
 mod store;
-mod sums;
 mod throttle;
 mod tls;
 

@@ -15,10 +15,10 @@ use s3s::dto::{
 };
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
 
+use super::checksums::Checksums;
 use super::index::{Conditions, Part, StoredFile, Upload, check_parts};
 use super::listing;
 use super::store::{BACKING_BUCKET, Store, blob, collect};
-use super::sums::Checksums;
 
 /// Adds the checksum of the whole object to a response. `GetObject` and `HeadObject` have the same
 /// fields in different types.

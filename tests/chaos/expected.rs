@@ -10,14 +10,14 @@ use serde_json::Value;
 use crate::support::{fixture, frames, names, ordered_scene, pixel_hashes, scene};
 
 /// The expected frames of a job, by file name.
-pub enum Truth {
+pub enum ExpectedFrames {
     /// The bytes of the files.
     Bytes(BTreeMap<String, Vec<u8>>),
     /// The hashes of the pixels, because Blender writes the date into its files.
     Pixels(BTreeMap<String, Vec<String>>),
 }
 
-impl Truth {
+impl ExpectedFrames {
     /// Renders the frames 1 to `last` with the stand-in and these orders.
     pub fn of_the_stand_in(last: i32, orders: &Value) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
