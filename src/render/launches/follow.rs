@@ -2,7 +2,7 @@
 //! and stops it, for example when it stalls or the disk is full.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::time::sleep_until;
 
@@ -249,10 +249,8 @@ impl Rendering<'_> {
         if path != file || !requested || self.ledger.is_stored(frame.number) {
             return;
         }
-        let now = Instant::now();
-        self.ledger.record_saved(frame.number, (now - self.launch.frame_began).as_secs_f64());
-        self.launch.frame_began = now;
-        self.launch.saved.insert(frame.number);
+        let elapsed = self.launch.frame_saved(frame.number);
+        self.ledger.record_saved(frame.number, elapsed.as_secs_f64());
         self.delivery.accept(frame.number, file, self.fingerprints.of(frame.number));
         if self.launch.stop_after_frame {
             self.worker().shutdown.stop_if_noticed();
@@ -269,7 +267,7 @@ impl Rendering<'_> {
             shutdown.stop_if_noticed();
             return;
         };
-        let elapsed = self.launch.frame_began.elapsed();
+        let elapsed = self.launch.frame_elapsed();
         let seconds = self.ledger.recent_seconds();
         let left = spot_decision::time_left(seconds, elapsed, self.progress.part());
         self.launch.stop_after_frame = left.is_none_or(|left| left <= time);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::blender::{Cause, Failure, LogTail};
 use crate::process::shutdown::Interrupt;
@@ -23,7 +23,7 @@ pub(super) struct LaunchState {
     /// Whether it has described the scene.
     pub described: bool,
     /// When it was started or saved the previous frame; later by the time that it was paused.
-    pub frame_began: Instant,
+    frame_began: Instant,
     /// Since when it is paused.
     paused_since: Option<Instant>,
     /// The frames that it has reported as saved.
@@ -84,8 +84,24 @@ impl LaunchState {
     /// Records that it is resumed: the pause is not part of the time of the frame in hand.
     pub fn resumed(&mut self) {
         if let Some(since) = self.paused_since.take() {
-            self.frame_began += since.elapsed();
+            // A frame that was saved before may have been reported after the pause began.
+            self.frame_began += since.max(self.frame_began).elapsed();
         }
+    }
+
+    /// The time that it has spent on the frame in hand, without pauses.
+    pub fn frame_elapsed(&self) -> Duration {
+        let until = self.paused_since.unwrap_or_else(Instant::now);
+        until.saturating_duration_since(self.frame_began)
+    }
+
+    /// Records that it saved a frame, and begins the next. The result is the time that it spent on
+    /// the frame.
+    pub fn frame_saved(&mut self, frame: FrameNumber) -> Duration {
+        let elapsed = self.frame_elapsed();
+        self.frame_began = Instant::now();
+        self.saved.insert(frame);
+        elapsed
     }
 
     /// Records that one more of its frames is stored.
@@ -152,5 +168,37 @@ pub(super) fn failure_of(alarm: Alarm) -> Failure {
     match alarm {
         Alarm::Stalled(span) => Failure::Stalled(span),
         Alarm::Overtime(span) => Failure::Overtime(span),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Longer than a test takes.
+    const PAUSE: Duration = Duration::from_hours(1);
+
+    fn frame() -> FrameNumber {
+        FrameNumber::new(1).unwrap()
+    }
+
+    #[test]
+    fn a_pause_is_not_part_of_the_time_of_a_frame() {
+        let mut launch = LaunchState::default();
+        launch.frame_began -= PAUSE;
+        launch.paused_since = Some(launch.frame_began);
+        assert!(launch.frame_elapsed() < PAUSE, "it is paused");
+        launch.resumed();
+        assert!(launch.frame_elapsed() < PAUSE, "it was paused");
+    }
+
+    #[test]
+    fn a_frame_reported_during_a_pause_does_not_shorten_the_next_one() {
+        let mut launch = LaunchState::default();
+        launch.frame_began -= 2 * PAUSE;
+        launch.paused_since = Some(launch.frame_began + PAUSE);
+        assert_eq!(launch.frame_saved(frame()), PAUSE);
+        launch.resumed();
+        assert!(launch.frame_began <= Instant::now());
     }
 }
