@@ -32,6 +32,32 @@ fn help_and_version_are_printed_to_standard_output() {
 }
 
 #[test]
+fn manual_pages_and_completions_are_printed_to_standard_output() {
+    let print = |arguments: &[&str]| {
+        let output = std::process::Command::new(program()).args(arguments).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{arguments:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for (arguments, flag) in [
+        (&["man"][..], "stitch"),
+        (&["man", "render"], r"\-\-max\-backlog"),
+        (&["completions", "bash"], "--max-backlog"),
+        (&["completions", "zsh"], "--max-backlog"),
+    ] {
+        let text = print(arguments);
+        assert!(text.contains(flag), "{flag} is not in {arguments:?}:\n{text}");
+    }
+}
+
+#[test]
+fn output_that_cannot_be_printed_is_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = std::process::Command::new(program()).arg("--help").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(74));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("No space left on device"));
+}
+
+#[test]
 fn without_a_subcommand_the_error_mentions_help() {
     let run = std::process::Command::new(program()).output().unwrap();
     assert_eq!(run.status.code(), Some(2));

@@ -130,7 +130,7 @@ mod tests {
                 }
             }
         }
-        let mut table = "| flag | variable | default | of | what it is |\n".to_owned();
+        let mut table = "| flag | variable | default | subcommands | meaning |\n".to_owned();
         table.push_str("| --- | --- | --- | --- | --- |\n");
         for Row { flag, setting, help, subcommands } in rows {
             let variable =

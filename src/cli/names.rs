@@ -10,7 +10,7 @@ pub const TOTAL_FRAMES: Setting = Setting::new("--total-frames", "TOTAL_FRAMES")
 pub const FIRST_FRAME: Setting = Setting::new("--first-frame", "FIRST_FRAME");
 pub const FRAMES: Setting = Setting::new("--frames", "FRAMES");
 pub const SCRATCH_DIR: Setting =
-    Setting::new("--scratch-dir", "SCRATCH_DIR").or_what("the system's");
+    Setting::new("--scratch-dir", "SCRATCH_DIR").or_what("TMPDIR, else /tmp");
 pub const SANDBOX: Setting = Setting::new("--sandbox", "SANDBOX").or("auto");
 pub const ALLOW_READ: Setting = Setting::new("--allow-read", "ALLOW_READ");
 pub const PASS_ENV: Setting = Setting::new("--pass-env", "PASS_ENV");
@@ -27,13 +27,15 @@ pub const CYCLES_DEVICE: Setting =
 pub const DENOISE: Setting = Setting::new("--denoise", "DENOISE").or("scene");
 pub const ALLOW_MISSING: Setting = Setting::new("--allow-missing", "ALLOW_MISSING");
 pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
-pub const ENABLE_AUTOEXEC: Setting = Setting::new("--enable-autoexec", "ENABLE_AUTOEXEC");
+pub const ENABLE_AUTOEXEC: Setting =
+    Setting::new("--enable-autoexec", "ENABLE_AUTOEXEC").or("false");
 pub const MAX_BACKLOG: Setting = Setting::new("--max-backlog", "MAX_BACKLOG").or("1GiB");
 pub const MAX_TRANSFERS: Setting = Setting::new("--max-transfers", "MAX_TRANSFERS").or("auto");
 pub const UPLOAD_BUFFER: Setting = Setting::new("--upload-buffer", "UPLOAD_BUFFER").or("32MiB");
-pub const REQUEST_PAYER: Setting = Setting::new("--request-payer", "REQUEST_PAYER");
+pub const REQUEST_PAYER: Setting =
+    Setting::new("--request-payer", "REQUEST_PAYER").or_what("the bucket's owner");
 pub const MAX_PREFETCH: Setting = Setting::new("--max-prefetch", "MAX_PREFETCH").or("64MiB");
-pub const NO_RESUME: Setting = Setting::new("--no-resume", "NO_RESUME");
+pub const NO_RESUME: Setting = Setting::new("--no-resume", "NO_RESUME").or("false");
 pub const START_JITTER: Setting = Setting::new("--start-jitter", "START_JITTER")
     .or_what("1 ms for each child of an array job, at most 10s; off for other jobs");
 pub const BLENDER: Setting = Setting::new("--blender", "BLENDER").or("blender");
@@ -42,10 +44,10 @@ pub const FPS: Setting =
 pub const CODEC: Setting = Setting::new("--codec", "CODEC").or("h264");
 pub const CRF: Setting =
     Setting::new("--crf", "CRF").or_what("the encoder's: 23 for h264, 28 for h265");
-pub const PRESET: Setting = Setting::new("--preset", "PRESET").or_what("medium");
+pub const PRESET: Setting = Setting::new("--preset", "PRESET").or_what("medium, for h264 and h265");
 pub const OUTPUT_NAME: Setting =
     Setting::new("--output-name", "OUTPUT_NAME").or_what("output.mp4; output.mov for prores");
-pub const ALLOW_GAPS: Setting = Setting::new("--allow-gaps", "ALLOW_GAPS");
+pub const ALLOW_GAPS: Setting = Setting::new("--allow-gaps", "ALLOW_GAPS").or("false");
 pub const FFMPEG: Setting = Setting::new("--ffmpeg", "FFMPEG").or("ffmpeg");
 pub const FFPROBE: Setting = Setting::new("--ffprobe", "FFPROBE").or("ffprobe");
 pub const JOB_QUEUE: Setting = Setting::new("--job-queue", "JOB_QUEUE").required();
@@ -54,7 +56,7 @@ pub const STITCH_JOB_DEFINITION: Setting =
     Setting::new("--stitch-job-definition", "STITCH_JOB_DEFINITION")
         .or_what("that of the array job");
 pub const JOB_NAME: Setting =
-    Setting::new("--job-name", "JOB_NAME").or_what("the name of the scene");
+    Setting::new("--job-name", "JOB_NAME").or_what("the scene's file name without its extension");
 pub const SHARE_IDENTIFIER: Setting = Setting::new("--share-identifier", "SHARE_IDENTIFIER");
 pub const POLL_INTERVAL: Setting = Setting::new("--poll-interval", "POLL_INTERVAL").or("10s");
 pub const STALL_TIMEOUT: Setting = Setting::new("--stall-timeout", "STALL_TIMEOUT").or("10m");

@@ -9,7 +9,8 @@ use thiserror::Error;
 /// The error for a variable that is not UTF-8.
 const NO_TEXT: &str = "its value is not UTF-8 text; set it again, or unset it";
 
-/// The variables of the environment. No other code reads the environment.
+/// The variables of the environment. No other code reads the worker's settings from it; the AWS SDK
+/// reads its own.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     variables: HashMap<String, String>,

@@ -9,10 +9,9 @@ pub(in crate::cli) struct SubmitArgs {
     #[command(flatten)]
     pub work: WorkArgs,
 
-    /// Raise the frames of a child as far as the largest array requires
+    /// Give each child more frames than -f says if the array would be too large otherwise
     ///
-    /// An array job has at most 10,000 children. Without -f, a child renders one frame, or as many
-    /// as that limit requires.
+    /// An array job has at most 10,000 children. With this flag, -f is optional, and 1 by default.
     #[arg(long)]
     pub auto: bool,
 
@@ -27,11 +26,11 @@ pub(in crate::cli) struct SubmitArgs {
     #[arg(long, value_name = "DEFINITION")]
     pub job_definition: Option<String>,
 
-    /// Another job definition for the stitch job
+    /// The job definition of the stitch job: a name, NAME:REVISION or an ARN
     #[arg(long, value_name = "DEFINITION")]
     pub stitch_job_definition: Option<String>,
 
-    /// The name of the array job; the stitch job is NAME-stitch
+    /// The name of the array job: up to 128 letters, digits, `-` and `_`; the stitch job is NAME-stitch
     #[arg(long, value_name = "NAME")]
     pub job_name: Option<String>,
 
@@ -45,16 +44,17 @@ pub(in crate::cli) struct SubmitArgs {
 
     /// A variable for the containers of both jobs; can be given several times
     ///
-    /// Every flag of render and stitch has a variable: ENGINE=scene, BLENDER_ATTEMPTS=5. Variables
-    /// of this machine are not passed on, except for those of the flags of submit.
+    /// Every flag of render and stitch has a variable: ENGINE=scene, BLENDER_ATTEMPTS=5. Those of input,
+    /// output and frames are refused, because submit sets them. Of its own variables, submit passes on
+    /// only those of the flags about payer, denoising, missing features and the video.
     #[arg(long, value_name = "NAME=VALUE")]
     pub env: Vec<String>,
 
-    /// The number of processors of a child, instead of what the job definition says
+    /// The vCPUs of a render child, 1 to 10000, instead of what the job definition says
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub vcpus: Option<String>,
 
-    /// The memory of a child, like 16GiB, instead of what the job definition says
+    /// The memory of a render child, 1MiB or more, such as 16GiB, instead of the job definition's
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub memory: Option<String>,
 
@@ -76,7 +76,7 @@ pub(in crate::cli) struct SubmitArgs {
     /// Print the requests as JSON, and submit nothing
     ///
     /// Each is an input of `aws batch submit-job --cli-input-json`. RENDER_JOB_ID stands for the id
-    /// of the array job.
+    /// of the array job. Not together with --wait.
     #[arg(long, conflicts_with = "wait")]
     pub dry_run: bool,
 
@@ -95,15 +95,16 @@ pub(in crate::cli) struct SubmitArgs {
 pub(in crate::cli) struct FollowArgs {
     /// Follow the jobs to their end: the exit code is 0 if they succeed, and 70 if not
     ///
-    /// Failures are printed as they happen. Ctrl-C leaves the jobs running.
+    /// Failures are logged as they happen. Ctrl-C stops following and leaves the jobs running. If AWS
+    /// Batch cannot be reached for 15 minutes, the exit code is 70 as well.
     #[arg(long)]
     pub wait: bool,
 
-    /// The time between two looks at the jobs, 1s to 1h
+    /// The time between two look-ups of the jobs, 1s to 1h; a bare number is seconds
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub poll_interval: Option<String>,
 
-    /// Print JSON; with --wait, a second document at the end
+    /// Print JSON; submit --wait prints a second document at the end
     #[arg(long)]
     pub json: bool,
 }
@@ -128,7 +129,8 @@ pub(in crate::cli) struct StatusArgs {
 
 pub(super) const SUBMIT_EXAMPLES: &str = "\
 Submits an array job whose children render the frames, and a job that waits for all of them and
-makes the video. The frame range is that of the scene file, unless --frames or -t is given. Region
+makes the video. The frame range is that of the scene file, unless --frames, --first-frame
+or -t is given. Region
 and credentials come from the environment, the profile or the instance.
 
 Examples:

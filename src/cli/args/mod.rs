@@ -31,7 +31,7 @@ pub(super) use stitch::StitchArgs;
     long_about = "Renders Blender animations and stitches them to video, in a container: as a job \
                   of AWS Batch, where every child of an array job renders its own frames, or with \
                   `docker run` on one machine.\n\n\
-                  Every flag can be given as an environment variable instead; the flag wins, and \
+                  Most flags can be given as an environment variable instead; the flag wins, and \
                   an empty variable counts as unset.",
     after_long_help = EXAMPLES,
     max_term_width = 100,
@@ -114,4 +114,4 @@ Examples:
 Exit codes:
   0 success, 2 usage, 65 scene or frame unusable, 66 input missing, 69 Blender or FFmpeg
   missing, 70 Blender or FFmpeg failed, 74 local disk, 75 storage unreachable (try again),
-  77 access denied, 130 and 143 told to stop (try again), 137 killed for memory, 1 a bug.";
+  77 access denied, 130 stopped by ctrl-C, 143 told to stop (try again), 137 killed, 1 a bug.";

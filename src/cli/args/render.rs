@@ -9,14 +9,17 @@ pub(in crate::cli) struct RenderArgs {
     #[command(flatten)]
     pub common: CommonArgs,
 
-    /// The render engine, or `scene` for the scene's own
+    /// The render engine, such as CYCLES, or `scene` for the scene's own
+    ///
+    /// The default replaces the engine that the scene is set to. The names of engines depend on the
+    /// version of Blender.
     #[arg(long, value_name = "NAME|scene")]
     pub engine: Option<String>,
 
-    /// The device of Cycles: CPU, CUDA, OPTIX, HIP or ONEAPI, also with +CPU
+    /// The device of Cycles: CPU, CUDA, OPTIX, HIP or ONEAPI; OPTIX+CPU uses both
     ///
-    /// A missing device is an error. With the scene's own choice, Blender falls back to the CPU
-    /// without a word.
+    /// A missing device ends the job with 69. Without this flag, the scene's choice applies, and
+    /// Blender falls back to the CPU without a word.
     #[arg(long, value_name = "DEVICE")]
     pub cycles_device: Option<String>,
 
@@ -27,43 +30,44 @@ pub(in crate::cli) struct RenderArgs {
     #[arg(long)]
     pub enable_autoexec: bool,
 
-    /// The size of frames that may wait to be stored, such as 512MiB
+    /// The size of saved frames that may wait to be stored, such as 512MiB
     ///
-    /// Frames that cannot be stored for a while wait in the folder for temporary files, and are
-    /// tried again. Above this size Blender is paused. If nothing can be stored after that either,
-    /// Blender is stopped and the job ends with 75.
+    /// Frames that cannot be stored yet wait in --scratch-dir, and are tried again. Above this size
+    /// Blender is paused. If they still cannot be stored, Blender is stopped and the job ends with 75.
+    /// A bare number is bytes.
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub max_backlog: Option<String>,
 
-    /// The number of failures of Blender after which a frame is skipped, 1 to 100
+    /// How often Blender may fail at a frame before it is skipped, 1 to 100
     ///
-    /// After a crash or a stall, Blender is started again with the missing frames. A frame at which
-    /// it failed so often is skipped, and the others are rendered.
+    /// After a crash, a stall or a late frame, Blender is started again with the missing frames. The
+    /// other frames are rendered, and the job ends with 70 or 137. As many failures before the scene is
+    /// open end the job.
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub blender_attempts: Option<String>,
 
-    /// The longest time for one frame, or `off`
+    /// The longest time for one frame, up to 366 days, or `off`
     ///
-    /// For the first frame after a start, it includes loading the scene. A frame that takes longer
-    /// is tried again, see --blender-attempts.
+    /// For the first frame after a start of Blender, it includes loading the scene. A frame that takes
+    /// longer counts as a failure, see --blender-attempts. A bare number is seconds.
     #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
     pub frame_timeout: Option<String>,
 
-    /// Render all frames, those that are already there included
+    /// Render all frames, also those that are already stored
     ///
     /// By default a stored frame is kept if it was made from the same scene and external files, with
     /// the same settings and Blender.
     #[arg(long)]
     pub no_resume: bool,
 
-    /// The longest wait before the first request to S3, up to 24h, or `off`
+    /// The longest random wait before the first request to S3, up to 24h, or `off`
     ///
     /// Each worker waits for a random part of it, so that workers that start together do not send
     /// their requests together. A bare number is seconds.
     #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
     pub start_jitter: Option<String>,
 
-    /// The Blender to use
+    /// The Blender to use: a path, or a name to look for on PATH
     #[arg(long, value_name = "PROGRAM")]
     pub blender: Option<String>,
 }

@@ -18,9 +18,9 @@ pub(in crate::cli) struct LogArgs {
 // Requests to S3.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct StoreArgs {
-    /// Pay for requests to S3 in place of the bucket's owner: requester
+    /// Who pays for requests to S3 in place of the bucket's owner: requester
     ///
-    /// A requester-pays bucket refuses requests without this.
+    /// A requester-pays bucket refuses requests without this. submit passes it on to the jobs.
     #[arg(long, value_name = "PAYER")]
     pub request_payer: Option<String>,
 }
@@ -43,34 +43,37 @@ pub(in crate::cli) struct WorkArgs {
     #[arg(short, long, value_name = "URI")]
     pub output_uri: Option<String>,
 
-    /// The number of frames that one container renders
+    /// The number of frames that one container renders, 1 to 1048574
     ///
-    /// Required by render unless --frames is given. The child with AWS_BATCH_JOB_ARRAY_INDEX i
-    /// renders frames i*N+1 to i*N+N; without that variable, frames 1 to N. stitch accepts and
-    /// ignores it, so that one job definition serves both.
+    /// render requires it unless --frames is given, submit unless --auto is given. The child with
+    /// AWS_BATCH_JOB_ARRAY_INDEX i renders N frames from FIRST+i*N on, where FIRST is --first-frame;
+    /// without that variable, i is 0. stitch accepts and ignores it, so that one job definition
+    /// serves both.
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     pub frames_per_job: Option<String>,
 
-    /// The number of frames of the animation, or `scene` to read it from the scene file
+    /// The number of frames of the animation, 1 to 1048574, or `scene` for that of the scene file
     ///
-    /// render renders nothing past the last frame; a child that lies wholly past it has nothing to
-    /// do and succeeds. stitch requires so many frames. submit goes up to the scene's last frame by
-    /// default.
+    /// render: later frames are left out, and a child that has only such frames succeeds at once; by
+    /// default there is no last frame. stitch: all of these frames must be there; by default up to
+    /// the last one that is there. submit: by default up to the scene's last frame. Not together with
+    /// --frames.
     #[arg(short, long, value_name = "N|scene", allow_hyphen_values = true)]
     pub total_frames: Option<String>,
 
-    /// The first frame of the animation, or `scene` to read it from the scene file
+    /// The first frame, -1048574 to 1048574, or `scene` for that of the scene file
     ///
-    /// It may be 0 or negative. render: the frame of array index 0, 1 by default. stitch: the first
-    /// frame of the video, by default the first that is there, or 1 if --total-frames is given.
-    /// submit: by default the scene's first frame, or 1 if --total-frames is a number.
+    /// render: the frame with which array index 0 begins, by default 1. stitch: by default the first
+    /// that is there, or 1 if --total-frames is given. submit: by default the scene's, or 1 if
+    /// --total-frames is a number. Not together with --frames.
     #[arg(long, value_name = "FRAME|scene", allow_hyphen_values = true)]
     pub first_frame: Option<String>,
 
-    /// Exactly these frames, in ascending order: 1-10,15,20-40x2
+    /// Exactly these frames: 7, 1-10, 20-40x2 (every second one), or several: 1-10,15,20-40x2
     ///
-    /// Replaces --frames-per-job. In a child of an array job, --frames-per-job is required as well:
-    /// it says how many frames of this set the child renders.
+    /// They are taken in ascending order. render then needs no --frames-per-job, except in a child of
+    /// an array job, where it says how many frames of the set the child renders. submit needs
+    /// --frames-per-job or --auto all the same.
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     pub frames: Option<String>,
 }
@@ -80,73 +83,81 @@ pub(in crate::cli) struct CommonArgs {
     #[command(flatten)]
     pub work: WorkArgs,
 
-    /// The folder for temporary files
+    /// The folder for temporary files; it must exist
+    ///
+    /// It needs room for a scene from S3, two uncompressed frames and --max-backlog; for stitch, for
+    /// the video.
     #[arg(long, value_name = "DIR")]
     pub scratch_dir: Option<String>,
 
-    /// Run Blender and FFmpeg in a sandbox: auto, require or off
+    /// Whether Blender and FFmpeg run in a sandbox: auto, require or off
     ///
-    /// In the sandbox they read themselves, the system's programs and libraries, the scene, and the
-    /// files beside a local scene. They write frames and temporary files. They have no network.
-    /// `auto` uses what the kernel offers, and the log says what that is. `require` starts nothing
-    /// unless the kernel offers all of it.
+    /// There they can read only their own files, the system's programs and libraries, the scene, and
+    /// the files beside a scene in a mounted folder. They can write only frames, the video and
+    /// temporary files, and have no network. `auto` uses what the kernel has, and the log names it.
+    /// `require` ends with 69 unless the kernel has Landlock and seccomp.
     #[arg(long, value_name = "MODE")]
     pub sandbox: Option<String>,
 
-    /// A file or folder that they may also read and execute; separate several by colons
+    /// A file or folder that Blender and FFmpeg may also read and execute in the sandbox
     ///
-    /// For textures, libraries and colour profiles that do not lie beside the scene. Can be given
-    /// several times.
+    /// For textures, libraries and colour profiles that do not lie beside the scene. Separate several
+    /// by colons, or give the flag several times.
     #[arg(long, value_name = "PATH")]
     pub allow_read: Vec<String>,
 
-    /// A variable to pass to Blender and FFmpeg; separate several by commas
+    /// A variable to pass to Blender and FFmpeg
     ///
-    /// By default they get PATH, TZ, and the variables of GPUs, OpenGL and colour management. Can be
-    /// given several times.
+    /// By default they get PATH, TZ, LD_LIBRARY_PATH, and the variables of GPUs, OpenGL, OpenMP, colour
+    /// management and Blender's own folders. A scene can read all of them. Separate several by commas,
+    /// or give the flag several times.
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
 
-    /// The time for stopping after SIGTERM or ctrl-C, 1s to 2h
+    /// The time from SIGTERM or ctrl-C to the end of the worker, 1s to 2h
     ///
-    /// In this time the worker stores saved frames and the report, and exits. Choose less than the
-    /// time between SIGTERM and SIGKILL: 30 seconds on AWS Batch, 10 with `docker stop` unless -t
-    /// says otherwise. After a Spot notice, this much of the two minutes is kept for storing.
+    /// In it the worker stores saved frames and the report. It must be shorter than the time to
+    /// SIGKILL: 30 seconds on AWS Batch, with `docker stop` 10 seconds or its -t. After a Spot notice,
+    /// the frame in hand may take all but this much of the two minutes. A bare number is seconds.
     #[arg(long, value_name = "TIME")]
     pub stop_grace: Option<String>,
 
-    /// The longest time without a sign of life from Blender or FFmpeg: 90s, 10m, 1h, or `off`
+    /// The longest time without a sign of life from Blender or FFmpeg, up to 366 days, or `off`
     ///
-    /// Signs of life are a printed line, CPU time used, and a file written. A bare number is
-    /// seconds. The program is ended; Blender is started again, see --blender-attempts.
+    /// A sign of life is a printed line, CPU time used, or a file written. Then the program is ended.
+    /// Blender is started again (see --blender-attempts); stitch ends with 70. Such as 90s, 10m or
+    /// 1h 30m; a bare number is seconds.
     #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
     pub stall_timeout: Option<String>,
 
-    /// The longest time for the whole attempt, or `off`
+    /// The longest time for the whole attempt, up to 366 days, or `off`
     ///
-    /// Then Blender is ended, saved frames are stored, and the job ends with 70, which Batch
-    /// does not retry. Batch does not retry a job that its own time-out has ended either.
+    /// Then Blender or FFmpeg is ended, saved frames are stored, and the job ends with 70, which the
+    /// rules of deploy/batch do not retry. Choose a few minutes less than Batch's own time-out. A bare
+    /// number is seconds.
     #[arg(long, value_name = "TIME|off", allow_hyphen_values = true)]
     pub job_timeout: Option<String>,
 
-    /// The number of concurrent transfers from and to S3, 1 to 128, or `auto`
+    /// The number of transfers from and to S3 at once, 1 to 128, or `auto`
     ///
-    /// `auto` begins with 8 and takes more, up to 128, as long as more are faster.
+    /// `auto` begins with 8, takes more while that is faster, and fewer when S3 asks for it.
     #[arg(long, value_name = "N|auto", allow_hyphen_values = true)]
     pub max_transfers: Option<String>,
 
-    /// The memory for uploads to S3
+    /// The memory for uploads to S3, such as 64MiB
     ///
-    /// Files of up to 16 MiB are held whole, larger ones in parts of 8 MiB. Other files wait on
-    /// disk.
+    /// A file of up to 16 MiB is held whole, a larger one in parts of 8 MiB. Files that find no room
+    /// wait on disk. A file or part that is larger than the buffer is held alone. A bare number is
+    /// bytes.
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub upload_buffer: Option<String>,
 
-    /// Print metrics at the end: emf or off
+    /// The format of the metrics that are printed at the end: emf or off
     ///
     /// `emf` prints one line in the Embedded Metric Format of CloudWatch on standard output: frames,
-    /// seconds a frame, bytes, retries, memory, and how the attempt ended. The metrics are grouped
-    /// by AWS_BATCH_JQ_NAME, which AWS Batch sets, and JOB_DEFINITION.
+    /// seconds a frame, bytes, retries, memory, and how the attempt ended. The metrics are grouped by two
+    /// variables: AWS_BATCH_JQ_NAME, which AWS Batch sets, and JOB_DEFINITION, which the job definition
+    /// may set.
     #[arg(long, value_name = "FORMAT")]
     pub metrics: Option<String>,
 
@@ -160,18 +171,18 @@ pub(in crate::cli) struct CommonArgs {
 // How the scene is rendered.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SceneArgs {
-    /// Denoise as the scene says, or not at all: scene or off
+    /// Whether to denoise: scene (as the scene says) or off
     ///
     /// `off` switches off the scene's denoising, in Cycles and in the compositor.
     #[arg(long, value_name = "scene|off")]
     pub denoise: Option<String>,
 
-    /// A feature that the scene may lack in this Blender: denoiser, alembic, osl, …
+    /// A feature that the scene needs and this Blender may lack, such as denoiser
     ///
-    /// By default a scene that needs a feature that this Blender lacks ends the job with 69 before
-    /// the first frame, and one that a newer Blender saved, with 65. Separate several by commas, or
-    /// give it several times: denoiser, alembic, usd, osl, openvdb, fluid, ocean, remesh,
-    /// opensubdiv, freestyle, bullet, movies, engine, newer-blender.
+    /// By default such a scene ends the job before the first frame: with 69, or with 65 if a newer
+    /// Blender saved it. Separate several by commas, or give the flag several times: denoiser, alembic,
+    /// usd, osl, openvdb, fluid, ocean, remesh, opensubdiv, freestyle, bullet, movies, engine,
+    /// newer-blender.
     #[arg(long, value_name = "FEATURE")]
     pub allow_missing: Vec<String>,
 }
@@ -179,10 +190,10 @@ pub(in crate::cli) struct SceneArgs {
 // The Blender that renders the scene.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RendererArgs {
-    /// The version of the Blender that is to render the scene, such as 5.2
+    /// The version of the image's Blender, which is to render the scene, such as 5.2
     ///
-    /// The version in the image. inspect warns if it is older than the Blender that saved the file;
-    /// submit refuses such a scene unless --allow-missing newer-blender is given.
+    /// If it is older than the Blender that saved the file, inspect says so, and submit refuses the
+    /// scene unless --allow-missing newer-blender is given.
     #[arg(long, value_name = "VERSION")]
     pub blender_version: Option<String>,
 }
@@ -190,30 +201,35 @@ pub(in crate::cli) struct RendererArgs {
 // How the video is made.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VideoArgs {
-    /// The frame rate of the video: 24, 23.976 or 30000/1001
+    /// The frame rate of the video, 0.001 to 1000: 24, 23.976 (24000/1001) or 30000/1001
     ///
-    /// From 0.001 to 1000 frames a second. The scene's rate is in the reports that render leaves. It
-    /// is required for frames of render without such a report.
+    /// By default it comes from the reports that render leaves beside the frames. If none of these has
+    /// it, this flag is required.
     #[arg(long, value_name = "RATE")]
     pub fps: Option<String>,
 
-    /// The video codec: h264, h265 or prores
+    /// The video codec: h264 or h265 (8-bit 4:2:0), or prores (422 HQ, 10-bit)
     #[arg(long, value_name = "CODEC")]
     pub codec: Option<String>,
 
-    /// The constant rate factor of h264 or h265, 0 (best) to 51
+    /// The constant rate factor of h264 or h265, 0 (best) to 51 (worst); refused with prores
     #[arg(long, value_name = "N")]
     pub crf: Option<String>,
 
-    /// The preset of h264 or h265, from fast and large to slow and small: ultrafast to veryslow
+    /// The preset of h264 or h265, from ultrafast to placebo: slower ones make smaller files
+    ///
+    /// ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow or placebo. Refused
+    /// with prores.
     #[arg(long, value_name = "PRESET")]
     pub preset: Option<String>,
 
-    /// The file name of the video
+    /// The file name of the video, without folders; its extension chooses the container
+    ///
+    /// .mp4, .mov or .mkv for h264 and h265; .mov or .mkv for prores.
     #[arg(long, value_name = "NAME")]
     pub output_name: Option<String>,
 
-    /// Repeat the frame before a missing or damaged one
+    /// Repeat the frame before a missing or damaged one; at the start, the one after it
     ///
     /// Without this, missing and damaged frames are an error.
     #[arg(long)]

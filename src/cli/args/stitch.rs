@@ -14,15 +14,16 @@ pub(in crate::cli) struct StitchArgs {
 
     /// The memory for frames that are fetched ahead of FFmpeg, such as 256MiB
     ///
-    /// The next frame is always fetched, however large it is. With 0, it is the only one.
+    /// At most 256 frames are fetched ahead. The next frame is always fetched, however large it is;
+    /// with 0, it is the only one. A bare number is bytes.
     #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
     pub max_prefetch: Option<String>,
 
-    /// The FFmpeg to use
+    /// The FFmpeg to use: a path, or a name to look for on PATH
     #[arg(long, value_name = "PROGRAM")]
     pub ffmpeg: Option<String>,
 
-    /// The FFprobe to use
+    /// The FFprobe to use: a path, or a name to look for on PATH
     #[arg(long, value_name = "PROGRAM")]
     pub ffprobe: Option<String>,
 }
