@@ -55,7 +55,7 @@ chaos: tools $(BUILD)
 
 ## scale: start 200 workers of an array job at once and count their requests to S3
 scale: tools $(BUILD)
-	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test scale
+	$(WITH_BLENDER) RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test scale
 
 ## batch-sim: run the job definitions as AWS Batch would; BATCH_SIM_SEED=n repeats a run
 batch-sim: tools engine $(IMAGE)
