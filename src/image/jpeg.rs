@@ -5,8 +5,8 @@
 //! (frame header) and B.2.3 (scan header).
 //!
 //! A JPEG image is whole when its segments and scans follow each other without
-//! a gap from SOI to EOI, and there was one frame header and a scan with data.
-//! A file that was cut lacks EOI. There is no checksum.
+//! a gap from SOI to EOI, and include one frame header and a scan with data.
+//! A truncated file lacks EOI. JPEG has no checksum.
 
 use std::io::{BufRead, Seek};
 
@@ -25,7 +25,7 @@ pub(super) fn check<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, 
     let mut scanned = false;
     let mut marker = next_marker(source)?;
     loop {
-        // Of the marker's second byte, which has just been read.
+        // Offset of the marker's second byte, which was just read.
         let offset = source.position() - 1;
         marker = match marker {
             END_OF_IMAGE => {
@@ -42,7 +42,7 @@ pub(super) fn check<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, 
                 scanned = true;
                 scan(source)?
             }
-            // Every SOFn; the three left out are DHT, JPG and DAC.
+            // All SOFn markers. The three gaps are DHT, JPG and DAC.
             0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF => {
                 let first = frame.replace(frame_header(source)?).is_none();
                 if !first {
@@ -50,11 +50,11 @@ pub(super) fn check<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, 
                 }
                 next_marker(source)?
             }
-            // RSTn belongs into a scan, and 00 follows FF only there.
+            // RSTn is valid only in a scan, and so is 00 after FF.
             0x00 | 0xD0..=0xD7 | START_OF_IMAGE => {
                 return Err(Damage::Corrupt { what: "a marker where it cannot be", offset });
             }
-            // TEM stands alone.
+            // TEM is a marker without a segment.
             0x01 => next_marker(source)?,
             _ => {
                 skip_segment(source)?;
@@ -64,7 +64,7 @@ pub(super) fn check<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, 
     }
 }
 
-/// The marker that has to come next, after any number of fill bytes.
+/// Reads the next marker, after any number of fill bytes.
 fn next_marker<R: BufRead + Seek>(source: &mut Source<R>) -> Result<u8, Damage> {
     let offset = source.position();
     if source.byte(SEGMENT)? != 0xFF {
@@ -78,7 +78,7 @@ fn next_marker<R: BufRead + Seek>(source: &mut Source<R>) -> Result<u8, Damage> 
     }
 }
 
-/// Goes to the end of entropy-coded data and returns the marker there.
+/// Skips entropy-coded data and returns the marker after it.
 fn scan<R: BufRead + Seek>(source: &mut Source<R>) -> Result<u8, Damage> {
     let start = source.position();
     let mut data = false;
@@ -89,7 +89,7 @@ fn scan<R: BufRead + Seek>(source: &mut Source<R>) -> Result<u8, Damage> {
             code = source.byte(SCAN)?;
         }
         match code {
-            // A data byte that happens to be FF.
+            // FF 00 is a data byte of FF.
             0x00 => data = true,
             0xD0..=0xD7 => {}
             marker if data => return Ok(marker),
@@ -118,7 +118,7 @@ fn skip_segment<R: BufRead + Seek>(source: &mut Source<R>) -> Result<(), Damage>
     source.seek(start + u64::from(length), SEGMENT)
 }
 
-/// The length of a segment, which counts the two bytes it is stored in.
+/// Reads the length of a segment, including the two bytes of the length itself.
 fn segment_length<R: BufRead + Seek>(source: &mut Source<R>) -> Result<u16, Damage> {
     let offset = source.position();
     let length = u16::from_be_bytes(source.bytes(SEGMENT)?);

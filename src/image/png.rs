@@ -1,12 +1,11 @@
-//! PNG: a signature and a row of chunks.
+//! PNG: a signature and a sequence of chunks.
 //!
 //! After the [PNG specification][spec], third edition, sections 5.2 (signature),
 //! 5.3 (chunk layout: length, type, data, CRC-32 of type and data) and 11.2
 //! (IHDR, IDAT, IEND).
 //!
 //! A PNG image is whole when IHDR comes first and describes a possible image,
-//! the checksum of every chunk is right, there is image data, and IEND is
-//! reached.
+//! the checksum of every chunk matches, and image data and IEND follow.
 //!
 //! [spec]: https://www.w3.org/TR/png-3/
 
@@ -23,7 +22,7 @@ const CHUNK: &str = "a chunk";
 
 struct Chunk {
     kind: [u8; 4],
-    /// Of the data alone.
+    /// Length of the data alone, in bytes.
     length: u32,
     offset: u64,
     checksum: Hasher,
@@ -116,10 +115,10 @@ mod tests {
     use crate::image::samples::{Sample, assert_corrupt, named, of};
     use crate::request::ImageFormat;
 
-    /// `IHDR` is at 12 in every PNG file, after the signature and its length.
+    /// Offset of `IHDR` in every PNG file, after the signature and the chunk's length.
     const HEADER_KIND: usize = 12;
 
-    /// Changes a chunk and makes its checksum right again.
+    /// Changes a chunk and updates its checksum to match.
     fn forge(
         sample: &Sample,
         kind: [u8; 4],

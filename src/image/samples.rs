@@ -1,5 +1,5 @@
-//! Frames made by real programs, for tests. `fixtures/frames/README.md` tells
-//! how each was made.
+//! Frames made by real programs, for tests. `fixtures/frames/README.md` lists
+//! the command behind each.
 
 use std::io::Cursor;
 
@@ -24,7 +24,7 @@ macro_rules! sample {
     };
 }
 
-/// Every one of them is whole.
+/// Samples that are all whole.
 pub(super) const SAMPLES: &[Sample] = &[
     sample!(Png 33 x 17 "blender-bw-8.png"),
     sample!(Png 33 x 17 "blender-rgb-8.png"),
@@ -65,7 +65,7 @@ pub(super) const SAMPLES: &[Sample] = &[
 /// An animation of two images, which is not a frame.
 pub(super) const ANIMATION: Sample = sample!(WebP 33 x 17 "img2webp-animation.webp");
 
-/// What Blender left on a full disk, with the words "Saved" and exit code 0.
+/// An incomplete file from a full disk, for which Blender printed "Saved" and exited with 0.
 pub(super) const DISK_FULL: Sample = sample!(OpenExr 33 x 17 "blender-disk-full.exr");
 
 pub(super) fn of(format: ImageFormat) -> impl Iterator<Item = &'static Sample> {
@@ -86,19 +86,19 @@ impl Sample {
         super::check(self.format, Cursor::new(bytes))
     }
 
-    /// A copy to be damaged.
+    /// Checks a copy of the sample, changed by `edit`.
     pub(super) fn edit(&self, edit: impl FnOnce(&mut Vec<u8>)) -> Result<Frame, Damage> {
         let mut bytes = self.bytes.to_vec();
         edit(&mut bytes);
         self.check_as(&bytes)
     }
 
-    /// The tail lengths that can be filled with zeros unnoticed.
+    /// Lengths of tails that can be filled with zeros without the check noticing.
     pub(super) fn zeroed_tails_unnoticed(&self) -> Vec<usize> {
         (1..=self.bytes.len())
             .filter(|&tail| {
                 let start = self.bytes.len() - tail;
-                // A tail that was zeros before is not changed.
+                // Skip a tail of zeros: filling it changes nothing.
                 self.bytes[start..].iter().any(|&byte| byte != 0)
                     && self.edit(|bytes| bytes[start..].fill(0)).is_ok()
             })

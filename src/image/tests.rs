@@ -1,4 +1,4 @@
-//! What holds for every format.
+//! Tests that apply to every format.
 
 use std::error::Error;
 use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
@@ -112,7 +112,7 @@ fn damage_reads_on_from_the_name_of_the_file() {
     }
 }
 
-/// Says it is longer than it is, or fails, when it comes to reading.
+/// A file that is shorter than it claims (`Ok`), or whose reads fail at the end (`Err`).
 struct Faulty {
     content: Cursor<&'static [u8]>,
     end: io::Result<u64>,
@@ -148,7 +148,7 @@ fn a_file_that_gets_shorter_while_it_is_read_is_truncated() {
                     end: Ok(sample.bytes.len() as u64),
                 }),
             );
-            // Pixels are skipped, so that their absence cannot be seen.
+            // The check skips pixels, so it may not notice that they are missing.
             assert!(
                 matches!(result, Ok(_) | Err(Damage::Truncated { .. } | Damage::Corrupt { .. })),
                 "{} {length} {result:?}",
@@ -207,7 +207,7 @@ proptest! {
         });
     }
 
-    /// Numbers with all bits set are what breaks sums and sizes.
+    /// Numbers with all bits set would overflow sums and sizes.
     #[test]
     fn huge_numbers_in_a_frame_are_judged_without_panic(
         sample in prop::sample::select(SAMPLES),

@@ -4,7 +4,7 @@
 //! key frame header (RFC 6386, section 9.1) and the VP8L header (RFC 9649,
 //! section 3.4).
 //!
-//! A WebP image is whole when the file is as long as its RIFF header says, its
+//! A WebP image is whole when the file has the length in its RIFF header, the
 //! chunks fill that length, and one of them is an image. An animation is not a
 //! frame.
 //!
@@ -22,7 +22,7 @@ pub(super) fn check<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, 
     let [_, _, _, _, size @ .., b'W', b'E', b'B', b'P'] = source.bytes::<12>(RIFF)? else {
         return Err(Damage::Corrupt { what: "the RIFF file is of another kind", offset: 0 });
     };
-    // The size counts neither itself nor the four bytes before it.
+    // The size excludes itself and the four bytes before it.
     let end = u64::from(u32::from_le_bytes(size)) + 8;
     source.require(0, end, RIFF)?;
 
@@ -67,7 +67,7 @@ pub(super) fn check<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, 
     }
 }
 
-/// VP8X: flags, 24 reserved bits, then width and height less one.
+/// Reads VP8X: flags, 24 reserved bits, then width - 1 and height - 1.
 fn extended<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, Damage> {
     let offset = source.position();
     let [_, _, _, _, w0, w1, w2, h0, h1, h2] = source.bytes(CHUNK)?;
@@ -78,8 +78,8 @@ fn extended<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, Damage> 
     )
 }
 
-/// VP8: a frame tag, a start code, then width and height of 14 bits, each
-/// below two bits of scale.
+/// Reads VP8: a frame tag, a start code, then width and height, each in the lower 14 bits of a
+/// word whose upper two bits are the scale.
 fn lossy<R: BufRead + Seek>(source: &mut Source<R>, size: u32) -> Result<Frame, Damage> {
     let offset = source.position();
     let [t0, t1, t2, s0, s1, s2, w0, w1, h0, h1] = source.bytes(CHUNK)?;
@@ -99,8 +99,8 @@ fn lossy<R: BufRead + Seek>(source: &mut Source<R>, size: u32) -> Result<Frame, 
     )
 }
 
-/// VP8L: a signature, then width and height less one in 14 bits each, one bit
-/// for alpha and three for the version, which is 0.
+/// Reads VP8L: a signature, then width - 1 and height - 1 in 14 bits each, one bit for alpha and
+/// three for the version, which is 0.
 fn lossless<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, Damage> {
     let offset = source.position();
     let signature = source.byte(CHUNK)?;

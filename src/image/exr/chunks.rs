@@ -1,11 +1,13 @@
 //! The tables of chunk offsets and the chunks they point to.
 //!
-//! After all headers comes one table for each part, an eight-byte offset for
-//! each chunk, in the order of rows or tiles whatever the order of the chunks
-//! is. How many chunks a part has is in its header if there is more than one
-//! part. It follows from the size of the tiles if there are tiles. Otherwise it
-//! depends on the compression, but can be seen without knowing it: the chunks
-//! begin where the table ends, so the nearest chunk is the end of the table.
+//! One table for each part follows the headers. It holds an eight-byte offset
+//! for each chunk, in the order of rows or tiles, even if the chunks themselves
+//! are in another order.
+//!
+//! In a file of several parts, the header of each part gives its number of
+//! chunks. In a tiled part, the number follows from the size of the tiles.
+//! Otherwise it depends on the compression, but the table itself reveals it:
+//! the chunks begin where the table ends, so the lowest offset marks that end.
 
 use std::io::{BufRead, Seek};
 
@@ -14,7 +16,7 @@ use super::tiles::Place;
 use crate::image::Damage;
 use crate::image::reader::Source;
 
-/// How many offsets are read between two visits to their chunks.
+/// Number of offsets to read before visiting their chunks.
 const BATCH: usize = 512;
 
 const OFFSET: u64 = size_of::<u64>() as u64;
@@ -24,18 +26,18 @@ const CHUNK: &str = "a chunk";
 const UNFINISHED: &str = "the table of chunks was never completed: writing stopped early";
 const MISPLACED: &str = "a chunk does not hold what its place in the table says";
 
-/// One table of offsets.
+/// The table of offsets of one part.
 struct Table<'a> {
     part: &'a Part,
-    /// In a multipart file, each chunk begins with the number of its part.
+    /// Number of the part in a multipart file, where each chunk begins with it.
     number: Option<u32>,
     start: u64,
     count: u64,
-    /// Where the last table ends and the first chunk may begin.
+    /// Offset where the last table ends and the first chunk may begin.
     chunks: u64,
 }
 
-/// Checks the tables, which begin where `source` is, and all chunks.
+/// Checks the tables, which begin at the position of `source`, and all chunks.
 pub(super) fn check<R: BufRead + Seek>(
     source: &mut Source<R>,
     header: &Header,
@@ -64,7 +66,7 @@ pub(super) fn check<R: BufRead + Seek>(
     Ok(())
 }
 
-/// How many chunks a part has. `source` is at its table if it is the only one.
+/// Returns the number of chunks of a part. For a single part, `source` must be at its table.
 fn count<R: BufRead + Seek>(
     source: &mut Source<R>,
     part: &Part,
@@ -100,7 +102,7 @@ fn offsets_before_nearest_chunk<R: BufRead + Seek>(source: &mut Source<R>) -> Re
     Ok(count)
 }
 
-/// The next entry of a table.
+/// Reads the next entry of a table.
 fn offset<R: BufRead + Seek>(source: &mut Source<R>) -> Result<u64, Damage> {
     let position = source.position();
     match u64::from_le_bytes(source.bytes(TABLE)?) {
@@ -143,8 +145,8 @@ impl Table<'_> {
         }
     }
 
-    /// Goes to each chunk in the order of the table. `expected` reads where
-    /// the chunk belongs in the image and says whether that is its turn.
+    /// Checks each chunk in the order of the table. `expected` reads the chunk's place in the
+    /// image and returns whether it is the next one.
     fn visit<R: BufRead + Seek>(
         &self,
         source: &mut Source<R>,
@@ -184,23 +186,23 @@ impl Table<'_> {
     /// Reads the size of the pixel data that follows in a chunk.
     fn data_size<R: BufRead + Seek>(&self, source: &mut Source<R>) -> Result<u64, Damage> {
         if self.part.deep {
-            // The table of sample counts, the samples, and their size when
+            // The sizes of the table of sample counts, of the samples, and of the samples when
             // unpacked.
             let counts = u64::from_le_bytes(source.bytes(CHUNK)?);
             let samples = u64::from_le_bytes(source.bytes(CHUNK)?);
             source.skip(OFFSET, CHUNK)?;
             return Ok(counts.saturating_add(samples));
         }
-        // The size is signed in the file. A negative one is larger than any
-        // file and will be missed at its end.
+        // The file stores a signed size. A negative one becomes larger than any file, so the
+        // chunk counts as truncated.
         let size = i32::from_le_bytes(source.bytes(CHUNK)?);
         Ok(u64::try_from(size).unwrap_or(u64::MAX))
     }
 }
 
 /// Follows chunks of rows down the image. All chunks have the same number of
-/// rows but the last, which may have fewer; what that number is follows from
-/// the first two.
+/// rows, except the last, which may have fewer. The first two chunks determine
+/// that number.
 struct Rows {
     first: i64,
     last: i64,
@@ -213,7 +215,7 @@ impl Rows {
         Self { first: first.into(), last: last.into(), previous: None, step: None }
     }
 
-    /// Whether the next chunk can begin at `row`.
+    /// Advances to a chunk at `row` and returns whether it can begin there.
     fn go_on_at(&mut self, row: i64) -> bool {
         let fits = match self.previous.replace(row) {
             None => row == self.first,
@@ -222,11 +224,11 @@ impl Rows {
         fits && row <= self.last && self.step.is_none_or(|step| step > 0)
     }
 
-    /// Whether the chunks so far reach the last row.
+    /// Returns whether the chunks so far reach the last row.
     fn complete(&self) -> bool {
         match (self.previous, self.step) {
             (None, _) => false,
-            // One chunk is all there is, so it holds all rows.
+            // A single chunk holds all rows.
             (Some(_), None) => true,
             (Some(previous), Some(step)) => previous + step > self.last,
         }

@@ -13,7 +13,7 @@ const HEADER: &str = "the header";
 /// The longest name or type of an attribute, and the longest channel name.
 const LONGEST_NAME: u64 = 255;
 
-/// Far more than any file has, so that what is kept of a file stays small.
+/// Limit on the memory for one file, far above the number of parts in any real one.
 const MOST_PARTS: u32 = 2048;
 
 const MAGIC: u64 = 4;
@@ -26,21 +26,21 @@ const MULTIPART: u32 = 0x1000;
 pub(super) struct Header {
     pub(super) frame: Frame,
     pub(super) multipart: bool,
-    /// In the order of the file; at least one.
+    /// At least one part, in the order of the file.
     pub(super) parts: Vec<Part>,
 }
 
 pub(super) struct Part {
     pub(super) layout: Layout,
-    /// Whether pixels hold any number of samples.
+    /// Whether each pixel can hold any number of samples.
     pub(super) deep: bool,
-    /// Given in multipart and in deep files.
+    /// Present in multipart and deep files.
     pub(super) chunk_count: Option<u64>,
 }
 
 /// How the chunks of a part divide its data window.
 pub(super) enum Layout {
-    /// Into groups of rows, from the first row to the last.
+    /// Groups of rows, from the first row to the last.
     Rows {
         first: i32,
         last: i32,
@@ -96,7 +96,7 @@ impl Header {
     }
 }
 
-/// Columns and rows, both ends included.
+/// A rectangle of columns and rows, both ends included.
 struct Window {
     left: i32,
     top: i32,
@@ -105,7 +105,7 @@ struct Window {
 }
 
 impl Window {
-    /// Width and height, when both are at least 1.
+    /// Returns width and height if both are at least 1.
     fn size(&self) -> Option<(u32, u32)> {
         let width = i64::from(self.right) - i64::from(self.left) + 1;
         let height = i64::from(self.bottom) - i64::from(self.top) + 1;
@@ -116,7 +116,7 @@ impl Window {
     }
 }
 
-/// The attributes of one part, as far as they matter here.
+/// The attributes of one part that matter here.
 #[derive(Default)]
 struct Attributes {
     data_window: Option<Window>,
@@ -129,7 +129,7 @@ struct Attributes {
 }
 
 impl Attributes {
-    /// Reads one header; `None` when there is an end where it would begin.
+    /// Reads one header. Returns `None` at the end of the list of headers.
     fn read<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Option<Self>, Damage> {
         let mut attributes = None;
         loop {
@@ -175,7 +175,7 @@ impl Attributes {
             }
             b"type" => {
                 let mut kind = Vec::new();
-                // The longest type there is has 13 letters.
+                // The longest type in use has 13 letters.
                 let length = (end - source.position()).min(32);
                 source.feed(length, HEADER, |block| kind.extend_from_slice(block))?;
                 self.kind = Some(kind);
@@ -196,8 +196,8 @@ impl Attributes {
         Ok(())
     }
 
-    /// FFmpeg makes pictures of the size of the display window, and OpenEXR
-    /// demands the same one of all parts.
+    /// Returns a frame of the size of the display window: FFmpeg decodes to this
+    /// size, and OpenEXR requires the same display window in all parts.
     fn frame(&self, offset: u64) -> Result<Frame, Damage> {
         match self.display_window.as_ref().and_then(Window::size) {
             Some((width, height)) => Frame::plain(width, height, offset),

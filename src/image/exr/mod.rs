@@ -2,13 +2,13 @@
 //!
 //! After the [OpenEXR file layout][layout].
 //!
-//! An OpenEXR image is whole when its tables of offsets are filled in, the
-//! chunks they point to lie in the file, and these chunks cover every row of
-//! the data window or every tile of every level. A writer that stops early
-//! leaves its tables full of zeros, because it fills them in last.
+//! An OpenEXR image is whole when its tables of offsets are complete, the chunks
+//! that they point to lie in the file, and these chunks cover every row of the
+//! data window or every tile of every level. A writer that stops early leaves
+//! its tables full of zeros, because it fills them in last.
 //!
-//! Chunks are measured, not decoded, and their compression does not matter:
-//! new compressions need no change here.
+//! The check measures chunks without decoding them. It ignores their
+//! compression, so new compressions need no change here.
 //!
 //! [layout]: https://openexr.com/en/latest/OpenEXRFileLayout.html
 
@@ -37,7 +37,7 @@ mod tests {
     use crate::image::samples::{DISK_FULL, Sample, assert_corrupt, named, of};
     use crate::request::ImageFormat;
 
-    /// Where the tables of offsets begin and how many offsets they have.
+    /// Returns the start of the tables of offsets and their number of offsets.
     fn table(sample: &Sample) -> (usize, usize) {
         let mut source = Source::new(Cursor::new(sample.bytes)).unwrap();
         Header::read(&mut source).unwrap();
@@ -51,7 +51,7 @@ mod tests {
         usize::try_from(offset).unwrap()
     }
 
-    /// Changes bytes of an attribute, counted from the start of its value.
+    /// Overwrites bytes of an attribute at `at`, relative to the start of its value.
     fn set(sample: &Sample, attribute: &str, at: usize, value: &[u8]) -> Result<Frame, Damage> {
         let value_at = sample.position_of(attribute.as_bytes()) + attribute.len() + 4 + at;
         sample.edit(|bytes| bytes[value_at..value_at + value.len()].copy_from_slice(value))
@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn the_size_is_that_of_the_display_window() {
         let sample = named("blender-rgba-16-zip.exr");
-        // From -100 to 32 and from -1 to 16.
+        // Columns from -100 to 32 and rows from -1 to 16.
         let origin = [(-100_i32).to_le_bytes(), (-1_i32).to_le_bytes()].concat();
         let frame = set(sample, DISPLAY_WINDOW, 0, &origin).unwrap();
         assert_eq!((frame.width, frame.height), (133, 18));
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn the_chunks_have_to_cover_the_data_window() {
         let sample = named("blender-rgba-16-zip.exr");
-        // Its two chunks have 16 rows each at most.
+        // The file has two chunks of at most 16 rows each.
         assert!(set(sample, DATA_WINDOW, 12, &[31]).is_ok());
         assert_corrupt(set(sample, DATA_WINDOW, 12, &[32]), "do not cover");
         assert_corrupt(set(sample, DATA_WINDOW, 12, &[15]), "its place");
@@ -196,7 +196,7 @@ mod tests {
         for (at, value) in [(0, 0), (4, 0), (8, 3), (8, 0x20)] {
             assert_corrupt(set(sample, TILES, at, &[value]), "impossible");
         }
-        // One level instead of all, and all rounded up: the table is at odds.
+        // Other modes do not match the table, except one level (0x00): its tiles come first.
         for mode in [0x00, 0x11, 0x02] {
             let result = set(sample, TILES, 8, &[mode]);
             assert!(result.is_err() || mode == 0x00, "{mode} {result:?}");
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn deep_chunks_are_measured() {
-        // One row of one pixel: a table of counts of 4 bytes and 8 of samples.
+        // One row of one pixel: 4 bytes of sample counts and 8 bytes of samples.
         let attribute = |name: &str, value: &[u8]| {
             let size = u32::try_from(value.len()).unwrap();
             [name.as_bytes(), &size.to_le_bytes(), value].concat()

@@ -1,4 +1,4 @@
-//! Which channels of an OpenEXR file are the rendered picture.
+//! The choice of the channels that hold the rendered picture in an OpenEXR file.
 //!
 //! A file with plain channels `R`, `G`, `B` (or `Y`) needs no choice. Blender's
 //! multilayer files name their channels by layer and pass, and the picture is
@@ -7,26 +7,26 @@
 //! Blender 5 leaves out the name of a single layer (`Combined.R`) and can write
 //! each pass as a part of its own.
 
-/// The channels of one part, as far as they matter for the choice.
+/// The channels of one part that matter for the choice.
 #[derive(Default)]
 pub(super) struct Channels {
-    /// Whether there is an `R`, a `G` and a `B`.
+    /// Whether the part has an `R`, a `G` and a `B`.
     primaries: [bool; 3],
     luminance: bool,
-    /// The best layer so far that is a combined pass.
+    /// The best combined pass so far, with the prefix of its channels.
     combined: Option<(Rank, String)>,
 }
 
 /// A picture found in one part.
 pub(super) struct Picture {
     pub(super) rank: Rank,
-    /// `None`: plain channels.
+    /// `None` for plain channels.
     pub(super) layer: Option<String>,
     pub(super) part: u32,
 }
 
-/// From the least to the most likely to be what was meant to be seen. Of two
-/// pictures of one rank, the first in the file is taken.
+/// Kinds of pictures, from the least to the most likely to be the intended one.
+/// Of two pictures of equal rank, the first in the file wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
     Combined,
@@ -61,7 +61,7 @@ impl Channels {
         }
     }
 
-    /// The picture in these channels, which are those of `part`.
+    /// Returns the picture in these channels of `part`.
     pub(super) fn picture(self, part: u32) -> Option<Picture> {
         if self.luminance || self.primaries == [true; 3] {
             return Some(Picture { rank: Rank::Plain, layer: None, part });

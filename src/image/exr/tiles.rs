@@ -17,7 +17,7 @@ enum Mode {
     Ripmap,
 }
 
-/// Where a tile lies, as its chunk says it.
+/// The place of a tile in the image, as stored in its chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) column: u32,
@@ -26,8 +26,8 @@ pub(super) struct Place {
 }
 
 impl Tiles {
-    /// `mode` is the byte in the file: the levels in the lower half, the
-    /// direction of rounding in the upper. `None` if the tiles are impossible.
+    /// Returns `None` if such tiles are impossible. `mode` is the byte in the file, with the kind
+    /// of levels in its lower half and the direction of rounding in its upper half.
     pub(super) fn new(window: (u32, u32), tile: (u32, u32), mode: u8) -> Option<Self> {
         let levels = match mode & 0x0F {
             0 => Mode::OneLevel,
@@ -73,26 +73,26 @@ impl Tiles {
             .flat_map(move |y| (0..across).filter(move |&x| ripmap || x == y).map(move |x| (x, y)))
     }
 
-    /// How many tiles a level has across and down.
+    /// Returns the number of tiles of a level across and down.
     fn grid(&self, (x, y): (u32, u32)) -> (u32, u32) {
         let width = self.halved(self.window.0, x);
         let height = self.halved(self.window.1, y);
         (width.div_ceil(self.tile.0), height.div_ceil(self.tile.1))
     }
 
-    /// How often `size` can be halved until it is 1.
+    /// Returns how many times `size` can be halved until it is 1.
     fn halvings(&self, size: u32) -> u32 {
         let whole = size.checked_ilog2().unwrap_or(0);
         let rest = self.round_up && !size.is_power_of_two();
         whole + u32::from(rest)
     }
 
-    /// `size` halved `times` times, `times` being at most 32.
+    /// Halves `size` as many times as `times`, which is at most 32.
     fn halved(&self, size: u32, times: u32) -> u32 {
         let divisor = 1_u64 << times;
         let size = u64::from(size);
         let halved = if self.round_up { size.div_ceil(divisor) } else { size / divisor };
-        // The quotient of a `u32` is one.
+        // The quotient fits: the dividend was a `u32`.
         u32::try_from(halved).unwrap_or(u32::MAX).max(1)
     }
 }

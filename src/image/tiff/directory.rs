@@ -1,4 +1,4 @@
-//! The first directory of a TIFF file and the numbers its fields hold.
+//! The first directory of a TIFF file and the numbers in its fields.
 
 use std::io::{BufRead, Seek};
 
@@ -8,7 +8,7 @@ use crate::image::reader::Source;
 const HEADER: &str = "the header";
 const DIRECTORY: &str = "the image directory";
 
-/// Where the numbers of a field are.
+/// The location and type of the numbers of a field.
 #[derive(Clone, Copy)]
 pub(super) struct Field {
     pub(super) count: u64,
@@ -17,8 +17,8 @@ pub(super) struct Field {
     encoding: Encoding,
 }
 
-/// The fields that say where the pixels are. Every other field has only been
-/// found to lie in the file.
+/// The fields that locate the pixels. For other fields, the reader only checks that they lie in
+/// the file.
 pub(super) struct Directory {
     pub(super) offset: u64,
     pub(super) width: Option<Field>,
@@ -37,7 +37,7 @@ pub(super) struct Directory {
 #[derive(Clone, Copy)]
 struct Encoding {
     order: Order,
-    /// In BigTIFF, offsets and counts are twice as wide.
+    /// Whether the file is BigTIFF, with offsets and counts twice as wide.
     big: bool,
 }
 
@@ -108,14 +108,14 @@ impl Directory {
 
 impl Field {
     /// Reads a field after its tag and checks that its values lie in the file.
-    /// A field of an unknown type is passed over, as TIFF 6.0 asks of readers.
+    /// Skips a field of an unknown type, as TIFF 6.0 requires of readers.
     fn read<R: BufRead + Seek>(
         source: &mut Source<R>,
         encoding: Encoding,
     ) -> Result<Option<Self>, Damage> {
         let kind = encoding.u16(source, DIRECTORY)?;
         let count = encoding.word(source, DIRECTORY)?;
-        // Values that fit take the place of their offset.
+        // Values that fit into the offset are stored in its place.
         let place = source.position();
         let offset = encoding.word(source, DIRECTORY)?;
         let Some(width) = width(kind) else {
@@ -128,7 +128,7 @@ impl Field {
         Ok(Some(Self { count, at, kind, encoding }))
     }
 
-    /// The first number of this field.
+    /// Reads the first number of this field.
     pub(super) fn first<R: BufRead + Seek>(self, source: &mut Source<R>) -> Result<u64, Damage> {
         if self.count == 0 {
             return Err(Damage::Corrupt {
@@ -140,7 +140,7 @@ impl Field {
         self.read_next(source)
     }
 
-    /// Goes to the number at `index`, which is less than `count`.
+    /// Moves `source` to the number at `index`, which must be less than `count`.
     pub(super) fn seek<R: BufRead + Seek>(
         self,
         source: &mut Source<R>,
@@ -151,7 +151,7 @@ impl Field {
         source.seek(at, DIRECTORY)
     }
 
-    /// The number `source` is at, which is one of this field.
+    /// Reads the number at the position of `source`, which must be in this field.
     pub(super) fn read_next<R: BufRead + Seek>(
         self,
         source: &mut Source<R>,
@@ -172,16 +172,16 @@ const SHORT: u16 = 3;
 const LONG: u16 = 4;
 const LONG8: u16 = 16;
 
-/// How many bytes a value of this type takes.
+/// Returns the size of a value of this type, in bytes.
 fn width(kind: u16) -> Option<u64> {
     match kind {
         // BYTE, ASCII, SBYTE, UNDEFINED
         1 | 2 | 6 | 7 => Some(1),
-        // SSHORT
+        // SHORT, SSHORT
         SHORT | 8 => Some(2),
-        // SLONG, FLOAT, IFD
+        // LONG, SLONG, FLOAT, IFD
         LONG | 9 | 11 | 13 => Some(4),
-        // RATIONAL, SRATIONAL, DOUBLE, SLONG8, IFD8
+        // RATIONAL, SRATIONAL, DOUBLE, LONG8, SLONG8, IFD8
         5 | 10 | 12 | LONG8 | 17 | 18 => Some(8),
         _ => None,
     }
@@ -213,7 +213,7 @@ impl Encoding {
         if self.big { 8 } else { 4 }
     }
 
-    /// An offset or a count.
+    /// Reads an offset or a count.
     fn word<R: BufRead + Seek>(
         self,
         source: &mut Source<R>,

@@ -5,9 +5,9 @@
 //! eight-byte offsets and counts).
 //!
 //! A TIFF image is whole when every value of its first directory lies in the
-//! file, and so do all the strips or tiles that the size of the image asks for.
-//! Further directories are not followed: a video takes the first image, and a
-//! chain of directories cannot lead round in circles.
+//! file, and so do all the strips or tiles that an image of its size requires.
+//! The check ignores further directories: a video uses only the first image, and
+//! a circular chain of directories would never end.
 //!
 //! [big]: https://www.awaresystems.be/imaging/tiff/bigtiff.html
 
@@ -20,7 +20,7 @@ use super::reader::Source;
 use super::{Damage, Frame};
 use directory::{Directory, Field};
 
-/// How many strips or tiles are looked at between two seeks.
+/// Number of strips or tiles to check between two seeks.
 const BATCH: usize = 256;
 
 pub(super) fn check<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, Damage> {
@@ -71,8 +71,7 @@ pub(super) fn check<R: BufRead + Seek>(source: &mut Source<R>) -> Result<Frame, 
     Ok(frame)
 }
 
-/// Checks that the first of these strips or tiles, at most [`BATCH`] of them,
-/// lie in the file.
+/// Checks that the first strips or tiles of `range`, at most [`BATCH`] of them, lie in the file.
 fn check_batch<R: BufRead + Seek>(
     source: &mut Source<R>,
     offsets: Field,
@@ -113,12 +112,12 @@ mod tests {
     const SHORT: [u8; 2] = [3, 0];
     const LONG: [u8; 2] = [4, 0];
 
-    /// Where a field of the directory begins, in a little-endian file.
+    /// Returns the offset of a field of the directory in a little-endian file.
     fn field(sample: &Sample, tag: u16, kind: [u8; 2]) -> usize {
         sample.position_of(&[tag.to_le_bytes(), kind].concat())
     }
 
-    /// Changes the number of a field that has one.
+    /// Changes the number of a field that holds a single one.
     fn set(tag: u16, kind: [u8; 2], value: u32) -> Result<Frame, Damage> {
         let sample = named("blender-rgba-8-none.tif");
         let at = field(sample, tag, kind) + 8;
@@ -128,8 +127,8 @@ mod tests {
     #[test]
     fn zeros_that_reach_the_directory_are_noticed() {
         for sample in of(ImageFormat::Tiff) {
-            // The values of the directory are at the end of the file. Only
-            // those that say where pixels are can be missed.
+            // The values of the directory are at the end of the file. The check notices zeros
+            // only in values that locate pixels.
             let longest = sample.zeroed_tails_unnoticed().into_iter().max();
             assert!(longest.is_none_or(|tail| tail < 100), "{}", sample.name);
         }
@@ -167,11 +166,11 @@ mod tests {
             (279, LONG, "no strips"),
         ] {
             let at = field(sample, tag, kind);
-            // A private tag in its place.
+            // Replace it with a private tag.
             assert_corrupt(sample.edit(|bytes| bytes[at + 1] = 0xFF), words);
         }
         let rows = field(sample, 278, SHORT);
-        // Without it, all rows are in one strip, which is so in this file.
+        // Without this field, all rows are in one strip, as in this file.
         assert!(sample.edit(|bytes| bytes[rows + 1] = 0xFF).is_ok());
     }
 
