@@ -100,7 +100,7 @@ fn only_the_failed_page_of_a_listing_is_retried() {
     assert_eq!(lists.filter(frames).count(), 1, "the first page was fetched again");
 }
 
-/// The response of a credentials endpoint, with this session token.
+/// The response of a credentials endpoint, with this token.
 fn credentials(token: &str) -> String {
     json!({
         "AccessKeyId": ACCESS_KEY,

@@ -1,7 +1,6 @@
 //! The manual, derived from the definitions of flags and settings: `--help`, manual pages and shell
 //! completions. A test holds the table of `docs/reference.md` to the same definitions.
 
-use clap::builder::StyledStr;
 use clap::{Arg, ArgMatches, Command, CommandFactory as _, value_parser};
 use clap_complete::Shell;
 use clap_mangen::Man;
@@ -43,15 +42,16 @@ pub(super) fn command() -> Command {
 
 /// What the subcommands print that are about the manual; `None` for the others.
 pub(super) fn print(matches: &ArgMatches) -> Option<String> {
-    let mut command = command();
     match matches.subcommand()? {
         (COMPLETIONS, matches) => {
+            let mut command = command();
             let shell = matches.get_one::<Shell>("shell").copied()?;
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command, PROGRAM, &mut script);
             String::from_utf8(script).ok()
         }
         (MAN, matches) => {
+            let mut command = command();
             command.build();
             let page = match matches.get_one::<String>("subcommand") {
                 Some(name) => command.find_subcommand(name)?.clone(),
@@ -73,25 +73,22 @@ fn setting_of(arg: &Arg) -> Option<Setting> {
 
 fn with_variable_and_default(arg: Arg) -> Arg {
     let Some(setting) = setting_of(&arg) else { return arg };
-    let addition = match setting.default {
-        DefaultValue::None => format!(" [env: {}]", setting.variable),
-        DefaultValue::Required => format!(" [env: {}] [required]", setting.variable),
-        DefaultValue::Value(value) => format!(" [env: {}] [default: {value}]", setting.variable),
-        DefaultValue::Depends(words) => format!(" [env: {}] [default: {words}]", setting.variable),
+    let default = match setting.default {
+        DefaultValue::None => String::new(),
+        DefaultValue::Required => " [required]".to_owned(),
+        DefaultValue::Value(text) | DefaultValue::Depends(text) => format!(" [default: {text}]"),
     };
+    let addition = format!(" [env: {}]{default}", setting.variable);
     // The long help begins with the short one, up to the first empty line.
     let long = arg.get_long_help().map(|help| {
         let help = help.to_string();
         let (first, rest) = help.split_once("\n\n").unwrap_or((&help, ""));
         format!("{first}{addition}\n\n{rest}").trim_end().to_owned()
     });
-    let short = arg.get_help().map(|help| format!("{help}{addition}"));
-    let arg = match short {
-        Some(help) => arg.help(StyledStr::from(help)),
-        None => arg,
-    };
+    let short = arg.get_help().map(ToString::to_string).unwrap_or_default();
+    let arg = arg.help(format!("{short}{addition}"));
     match long {
-        Some(help) => arg.long_help(StyledStr::from(help)),
+        Some(help) => arg.long_help(help),
         None => arg,
     }
 }

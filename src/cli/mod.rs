@@ -21,7 +21,7 @@ use clap::FromArgMatches as _;
 use clap::error::ErrorKind;
 
 pub use command::{Command, JobRequest, Refusal};
-pub use setting::{Environment, Setting, UsageError};
+pub use setting::{Environment, UsageError};
 
 use crate::request::SubmitJob;
 use args::Cli;

@@ -186,8 +186,8 @@ impl Resolver<'_> {
 
     /// A flag without a value, whose variable is true or false.
     pub fn switch(&self, setting: Setting, flag: bool) -> Result<bool, UsageError> {
-        let variable: Option<Switch> = setting.value(None, self.environment)?;
-        Ok(flag || variable.is_some_and(|Switch(on)| on))
+        let Switch(on) = setting.value_or_default(None, self.environment)?;
+        Ok(flag || on)
     }
 
     pub fn program(&self, setting: Setting, flag: Option<&str>) -> Result<PathBuf, UsageError> {

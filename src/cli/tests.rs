@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::request::{Engine, StitchJob};
+use crate::request::{Engine, Limits, StitchJob, StopGrace, Transfers};
 
 fn render(arguments: &[&str], environment: &Environment) -> Result<Command, String> {
     command(&[&["render"], arguments].concat(), environment)
@@ -201,4 +201,13 @@ fn what_is_fetched_ahead_is_a_size() {
     assert_eq!(window(&["--max-prefetch", "0"], &none), Ok(0));
     let error = window(&["--max-prefetch", "-1"], &none).unwrap_err();
     assert!(error.contains("--max-prefetch (MAX_PREFETCH): `-1`"), "{error}");
+}
+
+#[test]
+fn the_defaults_of_settings_are_those_of_their_types() {
+    let command = render(&["-i", "a.blend", "-o", "out", "-f", "1"], &[].into()).unwrap();
+    assert_eq!(command.limits, Limits::default());
+    assert_eq!(command.stop_grace, StopGrace::default());
+    let (given, types) = (command.transfers, Transfers::default());
+    assert_eq!((given.at_once, given.upload_buffer), (types.at_once, types.upload_buffer));
 }

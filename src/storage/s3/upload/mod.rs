@@ -73,11 +73,9 @@ impl Bucket {
                     .set_metadata(labels.metadata.clone())
                     .checksum_algorithm(ChecksumAlgorithm::Crc32)
                     .body(ByteStream::from(content.clone()))
-                    .customize()
-                    .config_override(upload_config());
+                    .customize();
                 let request = if self.tls { request.disable_payload_signing() } else { request };
-                let meter = Meter::default();
-                let request = metered(request, &meter);
+                let (request, meter) = uploading(request);
                 let sent = async move {
                     let sent = async { request.send().await.map(drop).map_err(attempt_error) };
                     until_stalled(&meter, sent).await
@@ -229,11 +227,9 @@ impl Bucket {
                 .checksum_algorithm(algorithm(crc.is_some()))
                 .set_checksum_crc64_nvme(crc.clone())
                 .body(ByteStream::from(content.clone()))
-                .customize()
-                .config_override(upload_config());
+                .customize();
             let request = if self.tls { request.disable_payload_signing() } else { request };
-            let meter = Meter::default();
-            let request = metered(request, &meter);
+            let (request, meter) = uploading(request);
             let sent = async move {
                 until_stalled(&meter, async { request.send().await.map_err(attempt_error) }).await
             };
@@ -249,19 +245,21 @@ impl Bucket {
     }
 }
 
+/// Prepares a request that carries a body. The meter counts the bytes that the connection has taken
+/// of it.
+fn uploading<T, E, B>(
+    request: CustomizableOperation<T, E, B>,
+) -> (CustomizableOperation<T, E, B>, Meter) {
+    let meter = Meter::default();
+    let counter = meter.clone();
+    let request = request.config_override(upload_config());
+    (request.mutate_request(move |request| request.add_extension(counter.clone())), meter)
+}
+
 /// The length of the parts of an object of `size` bytes: [`PART_SIZE`], or more if that would make
 /// too many parts.
 fn part_length(size: u64) -> u64 {
     PART_SIZE.max(size.div_ceil(MAX_PARTS))
-}
-
-/// Attaches `meter` to `request`, to count the bytes of its body.
-fn metered<T, E, B>(
-    request: CustomizableOperation<T, E, B>,
-    meter: &Meter,
-) -> CustomizableOperation<T, E, B> {
-    let meter = meter.clone();
-    request.mutate_request(move |request| request.add_extension(meter.clone()))
 }
 
 /// Whether a store may accept the same upload without a full checksum: it does not support them, or
