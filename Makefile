@@ -98,9 +98,7 @@ test-deploy:
 ## demo: render 24 frames of an example scene, make a video of them and show its properties
 demo: tools $(BUILD)
 	rm -rf $(DEMO)
-	$(WITH_BLENDER) $(WORKER) render --input-uri fixtures/scenes/demo.blend --output-uri $(DEMO) \
-		--first-frame scene --total-frames scene --frames-per-job 1000
-	$(WORKER) stitch --input-uri $(DEMO) --output-uri $(DEMO)
+	$(WITH_BLENDER) $(WORKER) run --input-uri fixtures/scenes/demo.blend --output-uri $(DEMO)
 	@echo
 	@echo "The video: $(abspath $(DEMO))/output.mp4"
 	@ffprobe -v error -count_frames -select_streams v -of compact=p=0 -show_entries \

@@ -8,6 +8,8 @@
 //! ```text
 //! main              parses the command line, starts the guard, runs the job, sets the exit code
 //! ──────────────────────────────────────────────────────────────────────────────────────────
+//! run               renders a scene on this machine, and makes the video: render, then stitch
+//! ──────────────────────────────────────────────────────────────────────────────────────────
 //! render/           fetches the scene, renders it with Blender, stores each frame
 //! │ survey            the scene, its frames, and which of them the output already has
 //! │ reuse/            which stored frames can be kept
@@ -28,6 +30,7 @@
 //! │ │ disk, crash_file, description_file
 //! │ delivery/         saved → verified → stored, while Blender renders on
 //! │   backlog           frames saved but not stored: how many bytes, and when to retry
+//! │ summary           the last line of the log: what the output has, and what comes next
 //! stitch/           fetches the frames in order, encodes them with FFmpeg, stores the video
 //! │ sequence          file names → ordered frames; reports gaps, duplicates, several sequences
 //! │ prefetch          fetches frames ahead, in order, in bounded memory
@@ -110,6 +113,7 @@ pub mod process;
 pub mod provenance;
 pub mod render;
 pub mod request;
+pub mod run;
 pub mod space;
 pub mod stitch;
 pub mod storage;

@@ -20,6 +20,7 @@ use render_worker::process::startup::{descriptors, resources, signals, undumpabl
 use render_worker::provenance::Provenance;
 use render_worker::render;
 use render_worker::request::Attempt;
+use render_worker::run;
 use render_worker::stitch;
 use render_worker::storage::Storage;
 use render_worker::telemetry::logging::{self, LogFormat, LogLevel, LogOutput};
@@ -183,7 +184,7 @@ async fn run_until_deadline(
         tokio::spawn(async move { shutdown.stop_after(limit).await });
     }
     let last_moment = command.stop_grace.ending() / 8;
-    let mut job = tokio::spawn(run(command, sandbox, shutdown.clone()));
+    let mut job = tokio::spawn(do_job(command, sandbox, shutdown.clone()));
     let result = tokio::select! {
         result = &mut job => result,
         by = shutdown.overdue() => {
@@ -198,7 +199,7 @@ async fn run_until_deadline(
     result.unwrap_or_else(|panic| Err(Error::Internal(panic.to_string())))
 }
 
-async fn run(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Result<(), Error> {
+async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Result<(), Error> {
     let worker = Worker {
         storage: Arc::new(Storage::new(command.transfers)),
         shutdown,
@@ -213,6 +214,9 @@ async fn run(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Result<(
         scratch_dir: command.scratch_dir,
     };
     match command.action {
+        JobRequest::Run { job, blender, ffmpeg, ffprobe } => {
+            run::run(&worker, &job, &blender, &ffmpeg, &ffprobe).await
+        }
         JobRequest::Render { job, blender } => render::render(&worker, &job, &blender).await,
         JobRequest::Stitch { job, ffmpeg, ffprobe } => {
             stitch::stitch(&worker, &job, &ffmpeg, &ffprobe).await

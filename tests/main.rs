@@ -34,6 +34,7 @@ mod provenance; // the versions of worker and image
 mod render; // frames from a real Blender
 mod resume; // another attempt renders only missing and outdated frames
 mod retries; // frames at which Blender fails are retried, then skipped
+mod run; // a whole scene on one machine: frames and video, previews, overrides
 mod s3; // keys, requests, regions and TLS on S3
 mod s3_failures; // permanent failures of S3: exit codes and messages
 mod s3_parts; // large objects in parts

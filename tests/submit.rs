@@ -432,6 +432,20 @@ fn of_a_scene_on_s3_only_the_beginning_is_fetched() {
 }
 
 #[test]
+fn settings_of_the_pictures_reach_the_children() {
+    let jobs = dry_run(submit("-f 5 --samples 8 --resolution 50% --preview"));
+    let render = environment(&jobs["render"]);
+    assert_eq!(render["SAMPLES"], "8");
+    assert_eq!(render["RESOLUTION"], "50%");
+    assert_eq!(render["PREVIEW"], "true");
+    // The video is made of the frames of the preview.
+    let parameters = &jobs["stitch"]["parameters"];
+    for name in ["inputUri", "outputUri"] {
+        assert!(parameters[name].as_str().unwrap().ends_with("/preview"), "{parameters}");
+    }
+}
+
+#[test]
 fn a_scene_of_a_blender_later_than_that_of_the_image_is_not_submitted() {
     let batch = BatchServer::start();
     let run = submit("-f 5 --blender-version 2.93").batch(&batch).run().exits(65);

@@ -87,7 +87,7 @@ fn the_log_scrolls_above_the_bar_and_the_bar_is_removed_at_the_end() {
     let is_a_line = |row: &str| row.as_bytes().get(2) == Some(&b':') && row.len() > 15;
     assert!(lines.iter().all(|row| is_a_line(row)), "{lines:#?}");
     assert_eq!(lines.iter().filter(|row| row.ends_with("blender: from Blender")).count(), 4);
-    assert!(lines.last().unwrap().contains("report: "), "{lines:#?}");
+    assert!(lines.last().unwrap().contains("render-worker stitch -i "), "{lines:#?}");
     // On a narrow terminal, the bar does not wrap to a second row.
     let narrow = screen(&output, 80);
     assert!(!narrow.iter().any(|row| row.contains("[#") || row.contains("--]")), "{narrow:#?}");

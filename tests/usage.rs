@@ -69,7 +69,7 @@ fn missing_and_invalid_values_are_refused_with_flag_and_variable() {
     for (arguments, texts) in [
         ("-o out -f 1", ["--input-uri", "INPUT_URI"]),
         ("-i a.blend -f 1", ["--output-uri", "OUTPUT_URI"]),
-        ("-i a.blend -o out", ["--frames-per-job", "F_PER_JOB"]),
+        ("-i a.blend -o out --samples 0", ["--samples", "SAMPLES"]),
         ("-i a.blend -o out -f 0", ["--frames-per-job", "F_PER_JOB"]),
         ("-i a.blend -o out -f 1 -t x", ["--total-frames", "TOTAL_FRAMES"]),
         ("-i a.blend -o out --frames 9-1", ["--frames", "FRAMES"]),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::setup::{SETUP_EXIT_CODE, SETUP_SCRIPT};
-use crate::request::{Engine, FrameNumber, FrameSet, RenderJob};
+use crate::request::{FrameNumber, FrameSet, RenderJob};
 
 /// Everything that one Blender process is started with.
 #[derive(Clone, Copy, Debug)]
@@ -48,11 +48,7 @@ impl Launch<'_> {
             .env("PULSE_RUNTIME_PATH", self.home)
             .arg("--background")
             .arg(if self.job.enable_autoexec { "--enable-autoexec" } else { "--disable-autoexec" })
-            .arg(self.scene);
-        if let Engine::Named(engine) = &self.job.engine {
-            command.arg("--engine").arg(engine);
-        }
-        command
+            .arg(self.scene)
             .arg("--python-exit-code")
             .arg(SETUP_EXIT_CODE.to_string())
             .arg("--python")
@@ -156,8 +152,7 @@ mod tests {
     fn options_that_configure_come_before_those_that_render() {
         assert_eq!(
             arguments("11-20", |_| ()),
-            "--background|--disable-autoexec|/in/a.blend|--engine|CYCLES|--python-exit-code|86|\
-             --python|/s/setup/setup.py|--render-output|/s/frames/|--frame-start|11|--frame-end|20|\
+            "--background|--disable-autoexec|/in/a.blend|--python-exit-code|86|--python|/s/setup/setup.py|--render-output|/s/frames/|--frame-start|11|--frame-end|20|\
              --frame-jump|1|--render-anim"
         );
     }
@@ -165,7 +160,6 @@ mod tests {
     #[test]
     fn settings_of_the_job_become_arguments() {
         assert!(arguments("1", |job| job.enable_autoexec = true).contains("|--enable-autoexec|"));
-        assert!(!arguments("1", |job| job.engine = Engine::Scene).contains("--engine"));
         let gpu = arguments("1", |job| job.cycles_device = Some("CUDA".parse().unwrap()));
         assert!(gpu.ends_with("--render-anim|--|--cycles-device|CUDA"));
     }

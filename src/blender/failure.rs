@@ -211,7 +211,7 @@ impl LogTail {
         let holds = |condition| match condition {
             If::Always => true,
             If::Aborted => ending.signal() == Some(SIGABRT),
-            If::EngineNamed => matches!(context.job.engine, Engine::Named(_)),
+            If::EngineNamed => matches!(context.job.overrides.engine, Engine::Named(_)),
             If::DeviceNamed => context.job.cycles_device.is_some(),
         };
         let while_opening = WHILE_OPENING.into_iter().filter(|_| !self.scene_open);
@@ -235,6 +235,7 @@ fn missing_engine(message: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::RenderOverrides;
 
     fn tail(lines: &[&str]) -> LogTail {
         let mut tail = LogTail::default();
@@ -339,7 +340,7 @@ mod tests {
         };
         let named =
             RenderJob { cycles_device: Some("CUDA".parse().unwrap()), ..RenderJob::example() };
-        let unnamed = RenderJob { engine: Engine::Scene, ..RenderJob::example() };
+        let unnamed = RenderJob { overrides: RenderOverrides::default(), ..RenderJob::example() };
         let (device, engine) =
             ("Error: Found no Cycles device of the specified type", "Error: engine not found 'X'");
         assert!(is_unavailable(device, &named) && !is_unavailable(device, &unnamed));

@@ -6,13 +6,14 @@ use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::names::{
     ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, DENOISE, FIRST_FRAME, FPS, FRAMES,
     FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, OUTPUT_NAME, OUTPUT_URI,
-    POLL_INTERVAL, PRESET, REQUEST_PAYER, SHARE_IDENTIFIER, STITCH_JOB_DEFINITION, TOTAL_FRAMES,
+    POLL_INTERVAL, PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, SHARE_IDENTIFIER,
+    STITCH_JOB_DEFINITION, TOTAL_FRAMES,
 };
 use super::resolver::{Resolver, is_file};
 use super::setting::{Setting, UsageError};
 use crate::request::{
-    Animation, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location, NamedFrames,
-    PollInterval, RequestPayer, StatusJob, SubmitJob, SubmitMode, whole_number,
+    Animation, AnimationRange, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location,
+    NamedFrames, PollInterval, RequestPayer, StatusJob, SubmitJob, SubmitMode, whole_number,
 };
 
 /// An upper limit for processors, above that of any instance.
@@ -71,6 +72,10 @@ pub(super) fn submit_job(
     for (name, value) in scene_variables(resolver, &args.scene)? {
         insert(&mut variables_of_render, "--env", name, value)?;
     }
+    let preview = resolver.switch(PREVIEW, args.preview.preview)?;
+    if preview {
+        insert(&mut variables_of_render, "--env", PREVIEW.variable.to_owned(), "true".to_owned())?;
+    }
     let allowed = resolver.allow_missing(&args.scene)?;
     let renderer = BLENDER_VERSION.value(args.renderer.blender_version.as_deref(), env)?;
     let render = JobTemplate {
@@ -100,7 +105,7 @@ pub(super) fn submit_job(
                 let text = text(FRAMES, &args.work.frames)?.unwrap_or_else(|| frames.to_string());
                 Animation::Exactly(NamedFrames { frames, text })
             }
-            None => Animation::Range { first, total },
+            None => Animation::Range(AnimationRange { first, total }),
         },
         renderer: renderer.filter(|_| !allowed.0.contains(&Feature::NewerBlender)),
         frames_per_job: per_job,
@@ -118,7 +123,7 @@ pub(super) fn submit_job(
         },
         json: args.follow.json,
         scene,
-        output,
+        output: if preview { output.of_preview() } else { output },
     };
     Ok(job)
 }
@@ -145,7 +150,12 @@ fn wait(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PollInterva
 fn scene_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variables, UsageError> {
     let allowed = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
     let mut variables = Variables::new();
-    for (setting, flag) in [(DENOISE, &args.denoise), (ALLOW_MISSING, &allowed)] {
+    for (setting, flag) in [
+        (DENOISE, &args.denoise),
+        (SAMPLES, &args.samples),
+        (RESOLUTION, &args.resolution),
+        (ALLOW_MISSING, &allowed),
+    ] {
         let text: Option<String> = setting.value(flag.as_deref(), resolver.environment)?;
         variables.extend(text.map(|text| (setting.variable.to_owned(), text)));
     }

@@ -14,8 +14,8 @@ use super::{batch, children, limits};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, Confinement, FrameSet, InspectJob, Limits, Location, Metrics,
-    MetricsFormat, Paths, RenderJob, StatusJob, StitchJob, StopGrace, SubmitJob, SubmitMode,
-    Transfers, VariableNames, is_ascending,
+    MetricsFormat, Paths, RenderJob, RunJob, StatusJob, StitchJob, StopGrace, SubmitJob,
+    SubmitMode, Transfers, VariableNames, is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
@@ -55,6 +55,17 @@ pub struct Command {
 /// The request of a subcommand.
 #[derive(Debug)]
 pub enum JobRequest {
+    /// Render frames, and make a video of them.
+    Run {
+        /// The job.
+        job: Box<RunJob>,
+        /// The Blender to use: a path, or a name to look for.
+        blender: PathBuf,
+        /// The FFmpeg to use: a path, or a name to look for.
+        ffmpeg: PathBuf,
+        /// The `FFprobe` to use: a path, or a name to look for.
+        ffprobe: PathBuf,
+    },
     /// Render frames.
     Render {
         /// The job.
@@ -83,7 +94,7 @@ impl JobRequest {
     /// Whether it runs Blender or FFmpeg, in a sandbox, and leaves a report.
     pub fn runs_programs(&self) -> bool {
         match self {
-            Self::Render { .. } | Self::Stitch { .. } => true,
+            Self::Run { .. } | Self::Render { .. } | Self::Stitch { .. } => true,
             Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => false,
         }
     }
@@ -91,7 +102,9 @@ impl JobRequest {
     /// Whether it waits for jobs on AWS Batch.
     pub(super) fn waits(&self) -> bool {
         match self {
-            Self::Render { .. } | Self::Stitch { .. } | Self::Inspect(_) => false,
+            Self::Run { .. } | Self::Render { .. } | Self::Stitch { .. } | Self::Inspect(_) => {
+                false
+            }
             Self::Submit(job) => matches!(job.mode, SubmitMode::SubmitAndWait(_)),
             Self::Status(job) => job.wait.is_some(),
         }
@@ -116,14 +129,20 @@ impl Resolver<'_> {
         env.readable(|name| name.starts_with("AWS_") || name.starts_with("RENDER_WORKER_"))?;
         let attempt = self.attempt()?;
         let request = match action {
+            Action::Run(args) => JobRequest::Run {
+                job: Box::new(self.run_job(args, &attempt)?),
+                blender: self.program(BLENDER, args.render.blender.as_deref())?,
+                ffmpeg: self.program(FFMPEG, args.stitch.ffmpeg.as_deref())?,
+                ffprobe: self.program(FFPROBE, args.stitch.ffprobe.as_deref())?,
+            },
             Action::Render(args) => JobRequest::Render {
                 job: self.render_job(args, &attempt)?,
-                blender: self.program(BLENDER, args.blender.as_deref())?,
+                blender: self.program(BLENDER, args.options.blender.as_deref())?,
             },
             Action::Stitch(args) => JobRequest::Stitch {
                 job: self.stitch_job(args)?,
-                ffmpeg: self.program(FFMPEG, args.ffmpeg.as_deref())?,
-                ffprobe: self.program(FFPROBE, args.ffprobe.as_deref())?,
+                ffmpeg: self.program(FFMPEG, args.options.ffmpeg.as_deref())?,
+                ffprobe: self.program(FFPROBE, args.options.ffprobe.as_deref())?,
             },
             Action::Inspect(args) => JobRequest::Inspect(self.inspect_job(args)?),
             Action::Submit(args) => JobRequest::Submit(Box::new(batch::submit_job(self, args)?)),
@@ -181,6 +200,7 @@ impl Resolver<'_> {
     /// The frames of `--frames`, if they were not given in ascending order.
     fn sorted(&self, action: &Action) -> Result<Option<FrameSet>, UsageError> {
         let work = match action {
+            Action::Run(args) => &args.common.work,
             Action::Render(args) => &args.common.work,
             Action::Stitch(args) => &args.common.work,
             Action::Submit(args) => &args.work,

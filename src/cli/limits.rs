@@ -16,16 +16,12 @@ pub(super) fn resolve(
         job: JOB_TIMEOUT.value_or_default(common.job_timeout.as_deref(), environment)?,
         ..Limits::default()
     };
-    match action {
-        Action::Render(args) => Ok(Limits {
-            blender_attempts: BLENDER_ATTEMPTS
-                .value_or_default(args.blender_attempts.as_deref(), environment)?,
-            frame: FRAME_TIMEOUT.value_or_default(args.frame_timeout.as_deref(), environment)?,
-            ..limits
-        }),
-        // They start no Blender, and are not refused for variables that are meant for render.
-        Action::Stitch(_) | Action::Inspect(_) | Action::Submit(_) | Action::Status(_) => {
-            Ok(limits)
-        }
-    }
+    // Subcommands that start no Blender are not refused for variables that are meant for render.
+    let Some(options) = action.render_options() else { return Ok(limits) };
+    Ok(Limits {
+        blender_attempts: BLENDER_ATTEMPTS
+            .value_or_default(options.blender_attempts.as_deref(), environment)?,
+        frame: FRAME_TIMEOUT.value_or_default(options.frame_timeout.as_deref(), environment)?,
+        ..limits
+    })
 }

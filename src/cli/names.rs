@@ -21,10 +21,14 @@ pub const METRICS: Setting =
     Setting::new("--metrics", "METRICS").or_what("emf on AWS Batch, else off");
 pub const LOG_LEVEL: Setting = Setting::new("--log-level", "LOG_LEVEL")
     .or_what("info; warn for inspect, and for submit and status without --wait");
-pub const ENGINE: Setting = Setting::new("--engine", "ENGINE").or("CYCLES");
+pub const ENGINE: Setting =
+    Setting::new("--engine", "ENGINE").or_what("the scene's for run, else CYCLES");
 pub const CYCLES_DEVICE: Setting =
     Setting::new("--cycles-device", "CYCLES_DEVICE").or_what("the scene's");
 pub const DENOISE: Setting = Setting::new("--denoise", "DENOISE").or("scene");
+pub const PREVIEW: Setting = Setting::new("--preview", "PREVIEW").or("false");
+pub const SAMPLES: Setting = Setting::new("--samples", "SAMPLES").or_what("the scene's");
+pub const RESOLUTION: Setting = Setting::new("--resolution", "RESOLUTION").or_what("the scene's");
 pub const ALLOW_MISSING: Setting = Setting::new("--allow-missing", "ALLOW_MISSING");
 pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
 pub const ENABLE_AUTOEXEC: Setting =
@@ -66,7 +70,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 46] = [
+pub const ALL: [Setting; 49] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -84,6 +88,9 @@ pub const ALL: [Setting; 46] = [
     ENGINE,
     CYCLES_DEVICE,
     DENOISE,
+    PREVIEW,
+    SAMPLES,
+    RESOLUTION,
     ALLOW_MISSING,
     BLENDER_VERSION,
     ENABLE_AUTOEXEC,

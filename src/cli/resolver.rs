@@ -1,21 +1,28 @@
-//! The requests of `render`, `stitch` and `inspect`, from flags and variables.
+//! The requests of `run`, `render`, `stitch` and `inspect`, from flags and variables.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::args::{InspectArgs, RenderArgs, SceneArgs, StitchArgs, StoreArgs, VideoArgs, WorkArgs};
+use super::args::{
+    InspectArgs, PreviewArgs, RenderArgs, RenderOptions, RunArgs, SceneArgs, StitchArgs, StoreArgs,
+    VideoArgs, WorkArgs,
+};
 use super::names::{
     ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, CYCLES_DEVICE, DENOISE,
     ENABLE_AUTOEXEC, ENGINE, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG,
-    MAX_PREFETCH, NO_RESUME, OUTPUT_NAME, OUTPUT_URI, PRESET, REQUEST_PAYER, START_JITTER,
-    TOTAL_FRAMES,
+    MAX_PREFETCH, NO_RESUME, OUTPUT_NAME, OUTPUT_URI, PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION,
+    SAMPLES, START_JITTER, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
-    AllowMissing, ArrayPosition, Attempt, Codec, FirstFrame, FrameSelection, FrameSet,
-    FramesPerJob, InspectJob, Location, OutputName, RenderJob, RequestPayer, SequenceSelection,
-    StartJitter, StitchJob, TotalFrames, VideoSettings,
+    AllowMissing, AnimationRange, ArrayPosition, Attempt, Codec, Engine, FirstFrame,
+    FrameSelection, FrameSet, FramesPerJob, InspectJob, Location, OutputName, RenderJob,
+    RenderOverrides, RequestPayer, RunJob, SequenceSelection, StartJitter, StitchJob, TotalFrames,
+    VideoSettings,
 };
+
+/// The engine of `render` where none is given, as in the reference script.
+const ENGINE_OF_THE_REFERENCE: &str = "CYCLES";
 
 /// Takes each setting from its flag or its variable, and validates it.
 pub(super) struct Resolver<'a> {
@@ -29,27 +36,65 @@ impl Resolver<'_> {
         Ok(payer.is_some())
     }
 
+    pub fn run_job(&self, args: &RunArgs, attempt: &Attempt) -> Result<RunJob, UsageError> {
+        if attempt.array.is_some() {
+            return Err(UsageError(
+                "run renders a whole scene on one machine, and AWS_BATCH_JOB_ARRAY_INDEX says that \
+                 this is a child of an array job; use render"
+                    .to_owned(),
+            ));
+        }
+        let RunArgs { common, preview, render, stitch } = args;
+        let env = self.environment;
+        Ok(RunJob {
+            render: self.rendering(&common.work, preview, render, attempt, Engine::Scene)?,
+            allow_gaps: self.switch(ALLOW_GAPS, stitch.video.allow_gaps)?,
+            max_prefetch: MAX_PREFETCH.value_or_default(stitch.max_prefetch.as_deref(), env)?,
+            video: self.video_settings(&stitch.video)?,
+        })
+    }
+
     pub fn render_job(
         &self,
         args: &RenderArgs,
         attempt: &Attempt,
     ) -> Result<RenderJob, UsageError> {
+        let RenderArgs { common, preview, options } = args;
+        let engine = Engine::Named(ENGINE_OF_THE_REFERENCE.to_owned());
+        self.rendering(&common.work, preview, options, attempt, engine)
+    }
+
+    /// The rendering that `render` and `run` do. `engine` is the one that applies if none is given.
+    fn rendering(
+        &self,
+        work: &WorkArgs,
+        preview: &PreviewArgs,
+        options: &RenderOptions,
+        attempt: &Attempt,
+        engine: Engine,
+    ) -> Result<RenderJob, UsageError> {
         let env = self.environment;
-        let (scene, output) = self.locations(&args.common.work)?;
+        let (scene, output) = self.locations(work)?;
         is_file(&scene)?;
+        let preview = self.switch(PREVIEW, preview.preview)?;
         Ok(RenderJob {
             scene,
-            output,
-            frames: self.frame_selection(&args.common.work, attempt.array)?,
-            engine: ENGINE.value_or_default(args.engine.as_deref(), env)?,
-            cycles_device: CYCLES_DEVICE.value(args.cycles_device.as_deref(), env)?,
-            denoise: DENOISE.value_or_default(args.scene.denoise.as_deref(), env)?,
-            allow_missing: self.allow_missing(&args.scene)?,
-            enable_autoexec: self.switch(ENABLE_AUTOEXEC, args.enable_autoexec)?,
-            max_backlog: MAX_BACKLOG.value_or_default(args.max_backlog.as_deref(), env)?,
-            resume: !self.switch(NO_RESUME, args.no_resume)?,
+            output: if preview { output.of_preview() } else { output },
+            frames: self.frame_selection(work, attempt.array)?,
+            overrides: RenderOverrides {
+                engine: ENGINE.value(options.engine.as_deref(), env)?.unwrap_or(engine),
+                denoise: DENOISE.value_or_default(options.scene.denoise.as_deref(), env)?,
+                samples: SAMPLES.value(options.scene.samples.as_deref(), env)?,
+                resolution: RESOLUTION.value(options.scene.resolution.as_deref(), env)?,
+                preview,
+            },
+            cycles_device: CYCLES_DEVICE.value(options.cycles_device.as_deref(), env)?,
+            allow_missing: self.allow_missing(&options.scene)?,
+            enable_autoexec: self.switch(ENABLE_AUTOEXEC, options.enable_autoexec)?,
+            max_backlog: MAX_BACKLOG.value_or_default(options.max_backlog.as_deref(), env)?,
+            resume: !self.switch(NO_RESUME, options.no_resume)?,
             start_jitter: START_JITTER
-                .value(args.start_jitter.as_deref(), env)?
+                .value(options.start_jitter.as_deref(), env)?
                 .unwrap_or_else(|| StartJitter::of_array(attempt.array)),
         })
     }
@@ -62,14 +107,17 @@ impl Resolver<'_> {
 
     pub fn stitch_job(&self, args: &StitchArgs) -> Result<StitchJob, UsageError> {
         let env = self.environment;
-        let (input, output) = self.locations(&args.common.work)?;
+        let StitchArgs { common, preview, options } = args;
+        let (input, output) = self.locations(&common.work)?;
+        let preview = self.switch(PREVIEW, preview.preview)?;
+        let place = |location: Location| if preview { location.of_preview() } else { location };
         Ok(StitchJob {
-            input,
-            output,
-            frames: self.sequence_selection(&args.common.work)?,
-            allow_gaps: self.switch(ALLOW_GAPS, args.video.allow_gaps)?,
-            max_prefetch: MAX_PREFETCH.value_or_default(args.max_prefetch.as_deref(), env)?,
-            video: self.video_settings(&args.video)?,
+            input: place(input),
+            output: place(output),
+            frames: self.sequence_selection(&common.work)?,
+            allow_gaps: self.switch(ALLOW_GAPS, options.video.allow_gaps)?,
+            max_prefetch: MAX_PREFETCH.value_or_default(options.max_prefetch.as_deref(), env)?,
+            video: self.video_settings(&options.video)?,
         })
     }
 
@@ -132,8 +180,11 @@ impl Resolver<'_> {
                 "every child of this array job would render the same frames; \
                  say with {FRAMES_PER_JOB} how many of them each takes"
             ))),
-            (None, None, _) => Err(FRAMES_PER_JOB
-                .refuse(format_args!("is required and not set, unless {FRAMES} names the frames"))),
+            (None, None, Some(_)) => Err(FRAMES_PER_JOB.refuse(
+                "is required and not set: AWS_BATCH_JOB_ARRAY_INDEX says that this is a child of an \
+                 array job, which renders a part of the frames",
+            )),
+            (None, None, None) => Ok(FrameSelection::Animation(AnimationRange { first, total })),
             (None, Some(per_job), array) => Ok(FrameSelection::Slice {
                 per_job,
                 array,

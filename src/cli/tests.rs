@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::request::{Engine, Limits, StitchJob, StopGrace, Transfers};
+use crate::request::{
+    Engine, Limits, Location, SequenceSelection, StitchJob, StopGrace, Transfers,
+};
 
 fn render(arguments: &[&str], environment: &Environment) -> Result<Command, String> {
     command(&[&["render"], arguments].concat(), environment)
@@ -73,7 +75,7 @@ fn everything_can_come_from_the_environment() {
     assert_eq!(limits.frame.get().map(|span| span.as_secs()), Some(3600));
     assert_eq!(limits.job.get(), None);
     let JobRequest::Render { job, blender } = command.action else { panic!("a request to render") };
-    assert_eq!(job.engine, Engine::Scene);
+    assert_eq!(job.overrides.engine, Engine::Scene);
     assert!(job.enable_autoexec);
     assert_eq!(job.max_backlog.bytes(), 512 << 20);
     assert!(!job.resume);
@@ -91,6 +93,56 @@ fn frames_are_chosen_by_slice_or_by_name() {
     assert_eq!(frames(&["--frames", "-3,7-9"], &none), "-3,7-9");
     assert_eq!(frames(&["--frames", "1-9x2", "-f", "1"], &none), "1,3,5,7,9");
     assert_eq!(frames(&["--frames", "1-9x2", "-f", "2"], &child("1")), "5,7");
+    assert_eq!(frames(&["-t", "7"], &none), "1-7");
+    let error = refused(&["-i", "a.blend", "-o", "out"], &child("2"));
+    assert!(
+        error.contains("--frames-per-job (F_PER_JOB)") && error.contains("array job"),
+        "{error}"
+    );
+}
+
+#[test]
+fn without_a_number_of_frames_the_whole_animation_is_rendered() {
+    let command = render(&["-i", "a.blend", "-o", "out"], &Environment::default()).unwrap();
+    let JobRequest::Render { job, .. } = command.action else { panic!("a request to render") };
+    assert!(job.frames.needs_scene_range());
+    let range = "5-9".parse::<crate::request::FrameSet>().unwrap().ranges()[0];
+    assert_eq!(job.frames.resolve(Some(range)).unwrap().to_string(), "5-9");
+}
+
+#[test]
+fn run_renders_with_the_scenes_engine_and_stitches_what_it_rendered() {
+    let run = |arguments: &[&str], environment: &Environment| {
+        let all = [&["run", "-i", "a.blend", "-o", "out"], arguments].concat();
+        let JobRequest::Run { job, .. } = command(&all, environment)?.action else {
+            panic!("a request to run")
+        };
+        Ok::<_, String>(job)
+    };
+    let none = Environment::default();
+    let job = run(&["--codec", "h265"], &none).unwrap();
+    assert_eq!(job.render.overrides.engine, Engine::Scene);
+    let stitch = job.stitch("3-4".parse().unwrap());
+    assert_eq!((&stitch.input, &stitch.output), (&job.render.output, &job.render.output));
+    assert_eq!(stitch.frames, SequenceSelection::Exactly("3-4".parse().unwrap()));
+    assert_eq!(stitch.video.codec, "h265".parse().unwrap());
+    let job = run(&["--engine", "CYCLES"], &none).unwrap();
+    assert_eq!(job.render.overrides.engine, Engine::Named("CYCLES".to_owned()));
+    let child = Environment::from([("AWS_BATCH_JOB_ARRAY_INDEX", "1")]);
+    let error = run(&[], &child).unwrap_err();
+    assert!(error.contains("AWS_BATCH_JOB_ARRAY_INDEX"), "{error}");
+}
+
+#[test]
+fn a_preview_is_kept_apart() {
+    let none = Environment::default();
+    let preview = Location::Local("out/preview".into());
+    let base = ["-i", "a.blend", "-o", "out", "-f", "1", "--samples", "4"];
+    let command = render(&base, &[("PREVIEW", "true")].into()).unwrap();
+    let JobRequest::Render { job, .. } = command.action else { panic!("a request to render") };
+    assert!(job.overrides.preview && job.overrides.samples.is_some());
+    assert_eq!(job.output, preview);
+    assert_eq!(stitch(&["--preview"], &none).unwrap().output, preview);
 }
 
 #[test]
@@ -101,7 +153,8 @@ fn every_refusal_names_flag_and_variable() {
     let table: &[(Vec<&str>, &[&str])] = &[
         (vec!["-o", "out", "-f", "1"], &["--input-uri", "INPUT_URI", "required"]),
         (vec!["-i", "a", "-f", "1"], &["--output-uri", "OUTPUT_URI", "required"]),
-        (with(&[]), &["--frames-per-job", "F_PER_JOB", "--frames", "FRAMES"]),
+        (with(&["--samples", "0"]), &["--samples", "SAMPLES", "`0`"]),
+        (with(&["--resolution", "50"]), &["--resolution", "RESOLUTION", "`50`"]),
         (with(&["-f", "0"]), &["--frames-per-job", "F_PER_JOB", "`0`"]),
         (with(&["-f", "ten"]), &["--frames-per-job", "F_PER_JOB", "`ten`"]),
         (with(&["-f", "1", "-t", "-1"]), &["--total-frames", "TOTAL_FRAMES"]),

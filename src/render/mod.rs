@@ -8,13 +8,14 @@ mod launches;
 mod reuse;
 mod scratch_dirs;
 mod start_jitter;
+mod summary;
 mod survey;
 
 use std::path::Path;
 
 use crate::blender::Launch;
 use crate::error::Error;
-use crate::request::{FRAMES_DIR, FrameSet, RenderJob};
+use crate::request::{FRAMES_DIR, FrameRange, FrameSet, RenderJob};
 use crate::worker::Worker;
 use crate::worker::programs::BLENDER;
 use crate::worker::report::{Action, Report};
@@ -25,16 +26,35 @@ use reuse::fingerprint_task::FingerprintTask;
 use scratch_dirs::ScratchDirs;
 use survey::Survey;
 
+/// The frames of a job that has succeeded.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The requested frames. All of them are stored.
+    pub frames: FrameSet,
+    /// The scene's own range, if the scene file tells it.
+    pub scene_range: Option<FrameRange>,
+}
+
+/// Renders the frames of `job`, stores a report, and logs what the output has by now.
+///
+/// # Errors
+/// Those of [`frames`].
+pub async fn render(worker: &Worker, job: &RenderJob, blender: &Path) -> Result<(), Error> {
+    let rendered = frames(worker, job, blender).await?;
+    summary::log(worker, job, &rendered).await;
+    Ok(())
+}
+
 /// Renders the frames of `job`, and stores a report.
 ///
 /// # Errors
 /// The error that kept a frame from being stored. The report contains it, too.
-pub async fn render(worker: &Worker, job: &RenderJob, blender: &Path) -> Result<(), Error> {
+pub async fn frames(worker: &Worker, job: &RenderJob, blender: &Path) -> Result<Rendered, Error> {
     start_jitter::wait(worker, job).await?;
     let (attempt, provenance) = (&worker.attempt, &worker.provenance);
     let mut report = Report::begin(Action::Render, attempt, provenance, &job.scene, &job.output);
     let result = attempt_job(worker, job, blender, &mut report).await;
-    worker.conclude(report, result.as_ref().copied()).await;
+    worker.conclude(report, result.as_ref().map(|_| ())).await;
     result
 }
 
@@ -43,16 +63,17 @@ async fn attempt_job(
     job: &RenderJob,
     blender: &Path,
     report: &mut Report,
-) -> Result<(), Error> {
+) -> Result<Rendered, Error> {
     let blender = worker.programs.find(blender, BLENDER)?;
     worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
     let scratch = Scratch::create(worker)?;
     let dirs = ScratchDirs::prepare(&scratch, job)?;
 
     let mut survey = Survey::take(worker, job, report).await?;
+    let rendered = Rendered { frames: survey.frames.clone(), scene_range: survey.header.range() };
     if survey.frames.is_empty() {
         tracing::info!("nothing to do: the animation ends before the frames of this job");
-        return Ok(());
+        return Ok(rendered);
     }
 
     let found = survey.found.take();
@@ -64,7 +85,7 @@ async fn attempt_job(
     if plan.pending.is_empty() {
         report.scene = plan.kept.as_ref().map(|kept| kept.scene.clone());
         plan.warn_of_other_formats(&folder, &report.frames);
-        return Ok(());
+        return Ok(rendered);
     }
 
     let scene = worker.storage.localise(&survey.scene, &dirs.scene);
@@ -87,7 +108,7 @@ async fn attempt_job(
             job,
         },
         report_stem: &report.stem(),
-        resumed: !plan.already_there.is_empty(),
+        already_there: &survey.frames.without(&plan.pending),
     };
     let fingerprints =
         FingerprintTask::new(worker.storage.clone(), job, inputs, local_scene, plan.kept.clone());
@@ -98,7 +119,7 @@ async fn attempt_job(
     report.set_aside = skipped;
     report.frames.extend(stored);
     plan.warn_of_other_formats(&folder, &report.frames);
-    result
+    result.map(|()| rendered)
 }
 
 fn log_start(job: &RenderJob, frames: &FrameSet) {

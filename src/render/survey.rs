@@ -61,12 +61,12 @@ impl Survey {
     /// Warns about frames that lie outside of the scene's own range.
     pub fn warn_if_outside(&self, frames: &FrameSet) {
         let Some(range) = self.header.range() else { return };
-        let outside: FrameSet =
-            frames.iter().filter(|&frame| frame < range.first || frame > range.last).collect();
+        let outside: FrameSet = frames.iter().filter(|&frame| !range.contains(frame)).collect();
         if !outside.is_empty() {
             tracing::warn!(
-                "{} outside of the scene's own range, {range}, and rendered all the same \
-                 (--first-frame, --total-frames)",
+                "{} outside of the scene's own range, {range}, and rendered all the same; \
+                 --first-frame scene (FIRST_FRAME) and --total-frames scene (TOTAL_FRAMES) leave \
+                 them out",
                 frames_are(&outside)
             );
         }

@@ -127,28 +127,6 @@ impl FromStr for AllowMissing {
     }
 }
 
-/// Whether pictures are denoised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Denoise {
-    /// As the scene is set.
-    #[default]
-    Scene,
-    /// Neither by Cycles nor in the compositor.
-    Off,
-}
-
-impl FromStr for Denoise {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "scene" => Ok(Self::Scene),
-            "off" => Ok(Self::Off),
-            _ => Err(ValueError::new(text, "scene or off")),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,25 +12,27 @@ mod frame;
 mod job;
 mod limit;
 mod location;
+mod overrides;
 mod value;
 
 pub use attempt::{ArrayPosition, Attempt, AttemptError};
 pub use blender_version::BlenderVersion;
 pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, is_secret_name};
-pub use feature::{AllowMissing, Denoise, Feature};
+pub use feature::{AllowMissing, Feature};
 pub use frame::{
-    FRAMES_DIR, FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSelection, FrameSet,
-    FrameSetError, FramesPerJob, ImageFormat, LARGEST_ARRAY, REPORTS_DIR, SelectionError,
+    AnimationRange, FRAMES_DIR, FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSelection,
+    FrameSet, FrameSetError, FramesPerJob, ImageFormat, LARGEST_ARRAY, REPORTS_DIR, SelectionError,
     TotalFrames, is_ascending,
 };
 pub use job::{
-    Animation, AnimationFrames, Codec, Crf, CyclesDevice, Engine, FrameRate, InspectJob, JobId,
-    JobName, JobTemplate, Metrics, MetricsFormat, NamedFrames, OutputName, PollInterval, Preset,
-    RenderJob, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, VideoSettings,
+    Animation, AnimationFrames, Codec, Crf, CyclesDevice, FrameRate, InspectJob, JobId, JobName,
+    JobTemplate, Metrics, MetricsFormat, NamedFrames, OutputName, PollInterval, Preset, RenderJob,
+    RunJob, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, VideoSettings,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,
     StopGrace, Timeout, Transfers, TransfersAtOnce,
 };
 pub use location::{Location, LocationError, Mistake};
+pub use overrides::{Denoise, Engine, RenderOverrides, Resolution, Samples};
 pub use value::{ValueError, whole_number};

@@ -16,14 +16,17 @@ use std::time::Duration;
 
 use crate::blender::SceneInfo;
 use crate::ending::Ending;
-use crate::error::Error;
+use crate::error::{Error, frames_are};
 use crate::ffmpeg;
 use crate::ffmpeg::{Cause, Encode, LogTail, ProgressParser};
 use crate::process::shutdown::Stage;
 use crate::process::supervisor::memory::MemoryWatch;
 use crate::process::supervisor::watchdog::Watchdog;
 use crate::process::supervisor::{End, Event, Running, Stdin, Stream, shell_line};
-use crate::request::{FRAMES_DIR, FrameRate, FrameSet, Location, REPORTS_DIR, StitchJob};
+use crate::request::{
+    FRAMES_DIR, FrameRange, FrameRate, FrameSet, Location, REPORTS_DIR, SequenceSelection,
+    StitchJob,
+};
 use crate::storage::Entry;
 use crate::worker::log_rate_limiter::LogRateLimiter;
 use crate::worker::programs::{FFMPEG, FFPROBE};
@@ -92,7 +95,11 @@ async fn attempt(
         goal.frames
     );
     if left_out > 0 {
-        tracing::warn!("{left_out} frames in {folder} are not part of the video");
+        let are = if left_out == 1 { "frame is" } else { "frames are" };
+        tracing::warn!("{left_out} other {are} in {folder}, and not part of the video");
+    }
+    if let Some(range) = range {
+        warn_of_differences(&job.frames, &goal.frames, range);
     }
 
     let video = scratch.path().join(job.video.name.as_str());
@@ -124,6 +131,30 @@ async fn attempt(
         ffmpeg: found.ffmpeg,
     });
     Ok(())
+}
+
+/// Warns about differences between the frames of the video and the scene's own `range`, unless the
+/// job says where the video begins and ends.
+fn warn_of_differences(selection: &SequenceSelection, frames: &FrameSet, range: FrameRange) {
+    let SequenceSelection::Range { first, total } = selection else { return };
+    let whole = FrameSet::from_bounds(range.first, range.last);
+    let (outside, missing) = (frames.without(&whole), whole.without(frames));
+    if !outside.is_empty() && (first.is_none() || total.is_none()) {
+        tracing::warn!(
+            "{} outside of the scene's own range, {range}, and part of the video; --first-frame \
+             scene (FIRST_FRAME) and --total-frames scene (TOTAL_FRAMES) leave them out",
+            frames_are(&outside)
+        );
+    }
+    if !missing.is_empty() && first.is_none() && total.is_none() {
+        tracing::warn!(
+            "the video has {} of the scene's {} frames: {} not there; --first-frame scene \
+             (FIRST_FRAME) and --total-frames scene (TOTAL_FRAMES) make that an error",
+            whole.len() - missing.len(),
+            whole.len(),
+            frames_are(&missing)
+        );
+    }
 }
 
 /// Stores the video. It is whole, so a stop request does not abort the upload while time is left.

@@ -13,7 +13,11 @@ const REDRAW: Duration = Duration::from_millis(100);
 /// Counts finished frames and estimates the time left.
 #[derive(Debug)]
 pub struct Progress {
+    /// The frames to finish.
     total: usize,
+    /// Frames that were finished before this attempt.
+    earlier: usize,
+    /// Those of `total` that are finished.
     done: usize,
     /// The finished fraction of the current frame, from 0 to 1.
     part: f64,
@@ -29,9 +33,22 @@ pub struct Progress {
 impl Progress {
     /// Starts counting towards `total` frames, and shows the bar.
     pub fn begin(total: usize) -> Self {
-        let started = Instant::now();
-        let progress =
-            Self { total, done: 0, part: 0.0, current: None, started, logged: None, drawn: None };
+        Self::resume(total, 0)
+    }
+
+    /// Starts counting towards `total` more frames, where `earlier` frames of the job were finished
+    /// before, and shows the bar.
+    pub fn resume(total: usize, earlier: usize) -> Self {
+        let progress = Self {
+            total,
+            earlier,
+            done: 0,
+            part: 0.0,
+            current: None,
+            started: Instant::now(),
+            logged: None,
+            drawn: None,
+        };
         progress.draw();
         progress
     }
@@ -60,13 +77,17 @@ impl Progress {
     }
 
     fn draw(&self) {
-        let part = if self.total == 0 { 0.0 } else { self.finished() / count(self.total) };
+        let part = match self.earlier + self.total {
+            0 => 0.0,
+            all => (count(self.earlier) + self.finished()) / count(all),
+        };
         let current =
             self.current.map(|frame| format!("; frame {frame}: {:.0} %", self.part * 100.0));
         progress::show(part, format_args!("{self}{}", current.unwrap_or_default()));
     }
 
-    /// Returns the number of finished frames, with the fraction of the current frame.
+    /// Returns the number of frames that this attempt has finished, with the fraction of the current
+    /// frame.
     fn finished(&self) -> f64 {
         count(self.done) + self.part
     }
@@ -97,7 +118,7 @@ impl Progress {
 
 impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {}", self.done, self.total)?;
+        write!(f, "{} of {}", self.earlier + self.done, self.earlier + self.total)?;
         if let Some(seconds) = self.seconds_a_frame() {
             write!(f, ", {seconds:.2} s a frame")?;
         }
@@ -138,5 +159,13 @@ mod tests {
         // The text is up to date even when the bar is not redrawn.
         progress.set_current(FrameNumber::new(2).unwrap(), 1.0);
         assert_eq!(progress.to_string(), "1 of 4, 7.50 s a frame, about 15s left");
+    }
+
+    #[test]
+    fn frames_of_earlier_attempts_count_but_took_no_time() {
+        let mut progress = Progress::resume(4, 6);
+        progress.started -= Duration::from_secs(10);
+        progress.set_done(1);
+        assert_eq!(progress.to_string(), "7 of 10, 10.00 s a frame, about 30s left");
     }
 }

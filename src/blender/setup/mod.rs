@@ -1,24 +1,26 @@
 //! The script that Blender runs between loading the scene and rendering.
 //!
-//! The script changes the settings that would lose frames, and writes a file that describes the
-//! scene to the worker: a [`SceneDescription`](super::SceneDescription). It refuses a scene that
-//! needs a feature which this Blender lacks.
+//! The script replaces the settings that the job overrides and those that would lose frames. It
+//! writes a file that describes the scene to the worker: a
+//! [`SceneDescription`](super::SceneDescription). It refuses a scene that needs a feature which
+//! this Blender lacks.
 
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::request::{Denoise, RenderJob};
+use crate::request::RenderJob;
 
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder.
-pub const SETUP_FILES: [(&str, &str); 5] = [
+pub const SETUP_FILES: [(&str, &str); 6] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
     ("render_worker_external.py", include_str!("external.py")),
     ("render_worker_features.py", include_str!("features.py")),
     ("render_worker_nodes.py", include_str!("nodes.py")),
     ("render_worker_output.py", include_str!("output.py")),
+    ("render_worker_overrides.py", include_str!("overrides.py")),
 ];
 
 /// The name of the file that Blender runs.
@@ -35,7 +37,7 @@ pub const SETUP_EXIT_CODE: i32 = 86;
 pub fn setup_settings(job: &RenderJob, description: &Path) -> String {
     let settings = json!({
         "description": description,
-        "denoise": job.denoise != Denoise::Off,
+        "overrides": job.overrides,
         "allow_missing": job.allow_missing.0,
     });
     settings.to_string()
@@ -44,7 +46,7 @@ pub fn setup_settings(job: &RenderJob, description: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{AllowMissing, Feature};
+    use crate::request::{AllowMissing, Denoise, Feature};
     use std::fs;
 
     #[test]
@@ -72,12 +74,12 @@ mod tests {
     #[test]
     fn settings_of_the_script_follow_the_job() {
         let mut job = RenderJob::example();
-        job.denoise = Denoise::Off;
+        job.overrides.denoise = Denoise::Off;
         job.allow_missing = AllowMissing([Feature::Osl, Feature::NewerBlender].into());
         let settings = setup_settings(&job, Path::new("/s/description/scene.json"));
         assert_eq!(
             settings,
-            r#"{"description":"/s/description/scene.json","denoise":false,"allow_missing":["osl","newer-blender"]}"#
+            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"]}"#
         );
     }
 }

@@ -2,7 +2,8 @@
 # Works in every Blender from 2.93 on.
 #
 # Reads settings.json beside it:
-#   {"description": PATH, "denoise": bool, "allow_missing": [FEATURE, ...]}
+#   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...]}
+# The overrides are RenderOverrides in the worker's request/overrides.rs.
 # Writes a description of the scene to PATH, atomically:
 #   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...]}
 # The log cannot carry the description: a scene can print, too, and the worker cuts long lines.
@@ -18,6 +19,7 @@ sys.path.insert(0, HERE)
 import render_worker_external as external
 import render_worker_features as features
 import render_worker_output as output
+import render_worker_overrides as overrides
 
 # The exit status for a scene that must not be rendered. The description tells the worker why.
 REFUSED = 86
@@ -27,8 +29,9 @@ with open(os.path.join(HERE, "settings.json"), encoding="utf-8") as file:
 
 scene = bpy.context.scene
 render = scene.render
-warnings = output.make_deliverable(scene)
-if not settings["denoise"]:
+warnings = overrides.apply(scene, settings["overrides"], REFUSED)
+warnings += output.make_deliverable(scene)
+if settings["overrides"]["denoise"] == "off":
     features.switch_denoising_off(scene)
 lacking = features.lacking(scene)
 refused = [lack for lack in lacking if lack["feature"] not in settings["allow_missing"]]

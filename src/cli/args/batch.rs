@@ -2,7 +2,9 @@
 
 use clap::Args;
 
-use super::shared::{LogArgs, RendererArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs};
+use super::shared::{
+    LogArgs, PreviewArgs, RendererArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
+};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SubmitArgs {
@@ -46,7 +48,8 @@ pub(in crate::cli) struct SubmitArgs {
     ///
     /// Every flag of render and stitch has a variable: ENGINE=scene, BLENDER_ATTEMPTS=5. Those of input,
     /// output and frames are refused, because submit sets them. Of its own variables, submit passes on
-    /// only those of the flags about payer, denoising, missing features and the video.
+    /// only those of the flags about payer, size and quality of the pictures, missing features and the
+    /// video.
     #[arg(long, value_name = "NAME=VALUE")]
     pub env: Vec<String>,
 
@@ -63,6 +66,9 @@ pub(in crate::cli) struct SubmitArgs {
         "stitch_job_definition", "fps", "codec", "crf", "preset", "output_name", "allow_gaps",
     ])]
     pub no_stitch: bool,
+
+    #[command(flatten)]
+    pub preview: PreviewArgs,
 
     #[command(flatten)]
     pub scene: SceneArgs,

@@ -7,6 +7,7 @@
 mod batch;
 mod inspect;
 mod render;
+mod run;
 mod shared;
 mod stitch;
 
@@ -17,8 +18,12 @@ use batch::{STATUS_EXAMPLES, SUBMIT_EXAMPLES};
 use inspect::INSPECT_EXAMPLES;
 pub(super) use inspect::InspectArgs;
 use render::RENDER_EXAMPLES;
-pub(super) use render::RenderArgs;
-pub(super) use shared::{CommonArgs, LogArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs};
+pub(super) use render::{RenderArgs, RenderOptions};
+use run::RUN_EXAMPLES;
+pub(super) use run::RunArgs;
+pub(super) use shared::{
+    CommonArgs, LogArgs, PreviewArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
+};
 use stitch::STITCH_EXAMPLES;
 pub(super) use stitch::StitchArgs;
 
@@ -46,6 +51,9 @@ pub(super) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Action {
+    /// Render a scene on this machine, and make the video
+    #[command(after_long_help = RUN_EXAMPLES)]
+    Run(RunArgs),
     /// Render frames of a scene, and store each as soon as it is finished
     #[command(after_long_help = RENDER_EXAMPLES)]
     Render(RenderArgs),
@@ -67,19 +75,28 @@ impl Action {
     /// The arguments of the subcommands that run Blender or FFmpeg.
     pub fn common(&self) -> Option<&CommonArgs> {
         match self {
-            Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
-                Some(common)
-            }
+            Self::Run(RunArgs { common, .. })
+            | Self::Render(RenderArgs { common, .. })
+            | Self::Stitch(StitchArgs { common, .. }) => Some(common),
             Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
+        }
+    }
+
+    /// The arguments of the subcommands that run Blender.
+    pub fn render_options(&self) -> Option<&RenderOptions> {
+        match self {
+            Self::Run(RunArgs { render: options, .. })
+            | Self::Render(RenderArgs { options, .. }) => Some(options),
+            Self::Stitch(_) | Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
         }
     }
 
     /// The arguments about S3, which every subcommand has.
     pub fn store(&self) -> &StoreArgs {
         match self {
-            Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
-                &common.store
-            }
+            Self::Run(RunArgs { common, .. })
+            | Self::Render(RenderArgs { common, .. })
+            | Self::Stitch(StitchArgs { common, .. }) => &common.store,
             Self::Inspect(args) => &args.store,
             Self::Submit(args) => &args.store,
             Self::Status(args) => &args.store,
@@ -89,9 +106,9 @@ impl Action {
     /// The arguments about the log, which every subcommand has.
     pub fn log(&self) -> &LogArgs {
         match self {
-            Self::Render(RenderArgs { common, .. }) | Self::Stitch(StitchArgs { common, .. }) => {
-                &common.log
-            }
+            Self::Run(RunArgs { common, .. })
+            | Self::Render(RenderArgs { common, .. })
+            | Self::Stitch(StitchArgs { common, .. }) => &common.log,
             Self::Inspect(args) => &args.log,
             Self::Submit(args) => &args.log,
             Self::Status(args) => &args.log,
@@ -101,12 +118,11 @@ impl Action {
 
 const EXAMPLES: &str = "\
 Examples:
-  Render frames 1 to 10 of a scene on this machine, then make a video of them:
-    render-worker render -i scene.blend -o out -f 10
-    render-worker stitch -i out -o out
+  Render a scene on this machine, and make the video out/output.mp4:
+    render-worker run -i scene.blend -o out
 
   The same in a container:
-    docker run --rm -v \"$PWD\":/work render-worker render -i /work/scene.blend -o /work/out -f 10
+    docker run --rm -v \"$PWD\":/work render-worker run -i /work/scene.blend -o /work/out
 
   On AWS Batch, as the command of a job definition for array jobs:
     [\"Ref::action\", \"-i\", \"Ref::inputUri\", \"-o\", \"Ref::outputUri\", \"-f\", \"Ref::framesPerJob\"]

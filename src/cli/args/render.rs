@@ -1,18 +1,29 @@
-//! The arguments of `render`.
+//! The arguments of `render`, most of which `run` has as well.
 
 use clap::Args;
 
-use super::shared::{CommonArgs, SceneArgs};
+use super::shared::{CommonArgs, PreviewArgs, SceneArgs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RenderArgs {
     #[command(flatten)]
     pub common: CommonArgs,
 
+    #[command(flatten)]
+    pub preview: PreviewArgs,
+
+    #[command(flatten)]
+    pub options: RenderOptions,
+}
+
+// What Blender renders, and how. (A comment that clap takes for the text of --help would replace
+// that of the subcommand.)
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RenderOptions {
     /// The render engine, such as CYCLES, or `scene` for the scene's own
     ///
-    /// The default replaces the engine that the scene is set to. The names of engines depend on the
-    /// version of Blender.
+    /// If it is another one than the scene is set to, a warning says so. The names of engines depend
+    /// on the version of Blender.
     #[arg(long, value_name = "NAME|scene")]
     pub engine: Option<String>,
 
@@ -74,9 +85,8 @@ pub(in crate::cli) struct RenderArgs {
 
 pub(super) const RENDER_EXAMPLES: &str = "\
 Examples:
-  All frames of the scene, whatever its range is, from and to S3:
-    render-worker render -i s3://bucket/scene.blend -o s3://bucket/out \\
-        --first-frame scene --total-frames scene -f 10000
+  All frames of the scene, from and to S3:
+    render-worker render -i s3://bucket/scene.blend -o s3://bucket/out
   Three frames again, with the engine the scene is set to:
     render-worker render -i scene.blend -o out --frames 7,19-20 --engine scene
   The fourth child of an array job, as Batch starts it:

@@ -45,35 +45,34 @@ pub(in crate::cli) struct WorkArgs {
 
     /// The number of frames that one container renders, 1 to 1048574
     ///
-    /// render requires it unless --frames is given, submit unless --auto is given. The child with
-    /// AWS_BATCH_JOB_ARRAY_INDEX i renders N frames from FIRST+i*N on, where FIRST is --first-frame;
-    /// without that variable, i is 0. stitch accepts and ignores it, so that one job definition
-    /// serves both.
+    /// The child with AWS_BATCH_JOB_ARRAY_INDEX i renders N frames from FIRST+i*N on, where FIRST is
+    /// --first-frame; without that variable, i is 0. A child of an array job requires it; submit
+    /// requires it unless --auto is given. Without it, render and run render the whole animation.
+    /// stitch accepts and ignores it, so that one job definition serves both.
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     pub frames_per_job: Option<String>,
 
     /// The number of frames of the animation, 1 to 1048574, or `scene` for that of the scene file
     ///
-    /// render: later frames are left out, and a child that has only such frames succeeds at once; by
-    /// default there is no last frame. stitch: all of these frames must be there; by default up to
-    /// the last one that is there. submit: by default up to the scene's last frame. Not together with
-    /// --frames.
+    /// With -f, render and run leave out later frames, and a child that has only such frames succeeds
+    /// at once; by default there is no last frame. Without -f, and for submit, the default is up to the
+    /// scene's last frame. stitch: all of these frames must be there; by default up to the last one
+    /// that is there. Not together with --frames.
     #[arg(short, long, value_name = "N|scene", allow_hyphen_values = true)]
     pub total_frames: Option<String>,
 
     /// The first frame, -1048574 to 1048574, or `scene` for that of the scene file
     ///
-    /// render: the frame with which array index 0 begins, by default 1. stitch: by default the first
-    /// that is there, or 1 if --total-frames is given. submit: by default the scene's, or 1 if
-    /// --total-frames is a number. Not together with --frames.
+    /// With -f, it is the frame with which array index 0 begins, by default 1. Without -f, and for
+    /// submit, the default is the scene's, or 1 if --total-frames is a number. stitch: by default the
+    /// first that is there, or 1 if --total-frames is given. Not together with --frames.
     #[arg(long, value_name = "FRAME|scene", allow_hyphen_values = true)]
     pub first_frame: Option<String>,
 
     /// Exactly these frames: 7, 1-10, 20-40x2 (every second one), or several: 1-10,15,20-40x2
     ///
-    /// They are taken in ascending order. render then needs no --frames-per-job, except in a child of
-    /// an array job, where it says how many frames of the set the child renders. submit needs
-    /// --frames-per-job or --auto all the same.
+    /// They are taken in ascending order. In a child of an array job, --frames-per-job says how many
+    /// frames of the set the child renders. submit needs --frames-per-job or --auto all the same.
     #[arg(long, value_name = "SET", allow_hyphen_values = true)]
     pub frames: Option<String>,
 }
@@ -168,9 +167,32 @@ pub(in crate::cli) struct CommonArgs {
     pub log: LogArgs,
 }
 
+// A quick look.
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct PreviewArgs {
+    /// A quick look: pictures of a quarter of the width and height, with 16 samples, in OUTPUT/preview/
+    ///
+    /// --resolution and --samples replace either. Nothing is increased: a scene with fewer samples
+    /// keeps its own. stitch makes the video of the preview.
+    #[arg(long)]
+    pub preview: bool,
+}
+
 // How the scene is rendered.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SceneArgs {
+    /// The number of samples of a pixel, 1 to 16777216, in place of the scene's
+    ///
+    /// For Cycles and EEVEE. A noise threshold or time limit of the scene stays in force.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub samples: Option<String>,
+
+    /// The size of the pictures: a percentage such as 50%, or a size such as 1920x1080
+    ///
+    /// A percentage is that of Blender's output settings, and replaces the scene's own.
+    #[arg(long, value_name = "N%|WxH")]
+    pub resolution: Option<String>,
+
     /// Whether to denoise: scene (as the scene says) or off
     ///
     /// `off` switches off the scene's denoising, in Cycles and in the compositor.

@@ -1,14 +1,24 @@
-//! The arguments of `stitch`.
+//! The arguments of `stitch`, most of which `run` has as well.
 
 use clap::Args;
 
-use super::shared::{CommonArgs, VideoArgs};
+use super::shared::{CommonArgs, PreviewArgs, VideoArgs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StitchArgs {
     #[command(flatten)]
     pub common: CommonArgs,
 
+    #[command(flatten)]
+    pub preview: PreviewArgs,
+
+    #[command(flatten)]
+    pub options: StitchOptions,
+}
+
+// How FFmpeg makes the video.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct StitchOptions {
     #[command(flatten)]
     pub video: VideoArgs,
 

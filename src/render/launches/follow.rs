@@ -211,7 +211,7 @@ impl Rendering<'_> {
     /// that the job allows to be missing. The result is the other missing features.
     fn check_features(&self, scene: &mut SceneInfo) -> Vec<MissingFeature> {
         let job = self.job();
-        if job.engine == Engine::Scene
+        if job.overrides.engine == Engine::Scene
             && let Some(engine) = self.launch.tail.missing_engine(&scene.name)
         {
             let needed_by = vec![format!("scene {}, which is set to {engine}", scene.name)];

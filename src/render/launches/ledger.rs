@@ -12,8 +12,8 @@ use crate::worker::report::{FrameReport, FrameState};
 pub(crate) struct Ledger {
     /// The frames to render.
     frames: FrameSet,
-    /// Whether an earlier attempt stored other frames of this job.
-    resumed: bool,
+    /// The other frames of this job, which an earlier attempt stored.
+    already_there: FrameSet,
     /// The reports of stored frames, by number.
     stored: BTreeMap<i32, FrameReport>,
     /// The seconds that Blender took for each saved frame.
@@ -30,11 +30,12 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// A ledger for `frames`, all of them pending. A frame is skipped after `attempts` failed
-    /// launches. `resumed` is whether an earlier attempt stored other frames of this job.
-    pub fn new(frames: FrameSet, attempts: u32, resumed: bool) -> Self {
+    /// launches. `already_there` are the other frames of this job, which an earlier attempt
+    /// stored.
+    pub fn new(frames: FrameSet, attempts: u32, already_there: FrameSet) -> Self {
         Self {
             frames,
-            resumed,
+            already_there,
             stored: BTreeMap::new(),
             seconds: BTreeMap::new(),
             durations: Vec::new(),
@@ -81,9 +82,15 @@ impl Ledger {
         self.frames.iter().filter(|&frame| !self.is_stored(frame)).collect()
     }
 
-    /// The frames that are stored.
+    /// The frames of this job that are stored, by this or an earlier attempt.
     pub fn stored(&self) -> FrameSet {
-        self.frames.iter().filter(|&frame| self.is_stored(frame)).collect()
+        let stored = self.frames.iter().filter(|&frame| self.is_stored(frame));
+        stored.chain(self.already_there.iter()).collect()
+    }
+
+    /// The number of frames of this job, including those that an earlier attempt stored.
+    pub fn frames_of_job(&self) -> usize {
+        self.frames.len() + self.already_there.len()
     }
 
     /// Whether a frame is stored.
@@ -93,7 +100,7 @@ impl Ledger {
 
     /// Whether this attempt or an earlier one stored any frame: proof that the scene renders.
     pub fn some_stored(&self) -> bool {
-        self.resumed || !self.stored.is_empty()
+        !self.already_there.is_empty() || !self.stored.is_empty()
     }
 
     /// Prepares for a new launch: forgets the damage that an earlier launch left.
@@ -205,7 +212,8 @@ mod tests {
     }
 
     fn ledger(resumed: bool) -> Ledger {
-        Ledger::new("1-9".parse().unwrap(), 2, resumed)
+        let already_there = if resumed { "10".parse().unwrap() } else { FrameSet::default() };
+        Ledger::new("1-9".parse().unwrap(), 2, already_there)
     }
 
     fn fail(ledger: &mut Ledger, number: i64) {

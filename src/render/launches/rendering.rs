@@ -7,7 +7,7 @@ use super::ledger::Ledger;
 use crate::blender::{Launch, SceneFile, SceneInfo};
 use crate::render::delivery::Delivery;
 use crate::render::reuse::fingerprint_task::FingerprintTask;
-use crate::request::RenderJob;
+use crate::request::{FrameSet, RenderJob};
 use crate::worker::Worker;
 use crate::worker::log_rate_limiter::LogRateLimiter;
 use crate::worker::progress::Progress;
@@ -26,8 +26,8 @@ pub struct Assignment<'a> {
     pub launch: Launch<'a>,
     /// The name of the report without its extension; crash files are named after it.
     pub report_stem: &'a str,
-    /// Whether the output already has frames of this job that are kept.
-    pub resumed: bool,
+    /// The other frames of this job, which the output already has.
+    pub already_there: &'a FrameSet,
 }
 
 /// The launches of Blender, and the delivery of the frames that they save.
@@ -52,11 +52,11 @@ pub(super) struct Rendering<'a> {
 impl<'a> Rendering<'a> {
     /// A rendering that has not begun.
     pub fn new(assignment: Assignment<'a>, fingerprints: FingerprintTask) -> Self {
-        let Assignment { worker, job, launch, resumed, .. } = assignment;
+        let Assignment { worker, job, launch, already_there, .. } = assignment;
         let attempts = worker.limits.blender_attempts.get();
         Self {
             assignment,
-            ledger: Ledger::new(launch.frames.clone(), attempts, resumed),
+            ledger: Ledger::new(launch.frames.clone(), attempts, already_there.clone()),
             launch: LaunchState::default(),
             delivery: Delivery::new(
                 worker.storage.clone(),
@@ -66,7 +66,7 @@ impl<'a> Rendering<'a> {
                 worker.timeouts,
             ),
             fingerprints,
-            progress: Progress::begin(launch.frames.len()),
+            progress: Progress::resume(launch.frames.len(), already_there.len()),
             log: LogRateLimiter::new("blender"),
             scene: None,
             excerpt: Vec::new(),

@@ -186,7 +186,7 @@ impl Rendering<'_> {
     pub fn conclude(&self) -> Result<(), Error> {
         let missing = self.ledger.missing();
         if missing.is_empty() {
-            match self.ledger.frames().len() {
+            match self.ledger.frames_of_job() {
                 1 => tracing::info!("the frame is stored"),
                 count => tracing::info!("all {count} frames are stored"),
             }
@@ -210,7 +210,7 @@ impl Rendering<'_> {
         } else {
             format!("{} stored in {}", frames_are(&stored), self.job().output.join(FRAMES_DIR))
         };
-        let (left, all) = (missing.len(), self.ledger.frames().len());
+        let (left, all) = (missing.len(), self.ledger.frames_of_job());
         let left = format!("{left} of {all} frames are left: {missing}; {kept}");
         Error::Interrupted { by, left }
     }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::external_state::ExternalState;
 use crate::blender::SETUP_FILES;
-use crate::request::{Confinement, Denoise, Engine, FrameNumber, RenderJob};
+use crate::request::{Confinement, FrameNumber, RenderJob};
 use crate::storage::Fingerprint;
 
 /// The version of the text's layout and of the worker's own influence on pictures. Raise it when a
@@ -40,9 +40,8 @@ impl RenderInputs {
             scene: _,
             output: _,
             frames: _,
-            engine,
+            overrides,
             cycles_device,
-            denoise,
             // Blender and scene determine what is missing.
             allow_missing: _,
             enable_autoexec,
@@ -50,15 +49,9 @@ impl RenderInputs {
             resume: _,
             start_jitter: _,
         } = job;
-        let engine = match engine {
-            Engine::Named(name) => format!("named {name}"),
-            Engine::Scene => "of the scene".to_owned(),
-        };
+        // Never fails: every field is text, a number or a truth value.
+        let overrides = serde_json::to_string(overrides).unwrap_or_default();
         let cycles_device = cycles_device.as_ref().map_or("of the scene", |name| name.as_str());
-        let denoise = match denoise {
-            Denoise::Scene => "as the scene says",
-            Denoise::Off => "off",
-        };
         let mut setup = Sha256::new();
         for (_, content) in SETUP_FILES {
             setup.update(content);
@@ -69,9 +62,8 @@ impl RenderInputs {
         let lines = [
             format!("render-worker {VERSION}"),
             format!("scene {scene:?}"),
-            format!("engine {engine:?}"),
+            format!("overrides {overrides}"),
             format!("cycles device {cycles_device:?}"),
-            format!("denoise {denoise}"),
             format!("autoexec {enable_autoexec}"),
             format!("setup script {setup}"),
             format!("blender {blender:?}"),
@@ -112,7 +104,7 @@ fn hex(hash: impl Into<[u8; 32]>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::{AllowMissing, Feature, FrameSelection, Location};
+    use crate::request::{AllowMissing, Denoise, Engine, Feature, FrameSelection, Location};
     use std::collections::BTreeSet;
 
     /// The fingerprint of frame 7 after a change of the job.
@@ -149,11 +141,11 @@ mod tests {
         let job = RenderJob::example();
         let different = [
             fingerprint_after(|_| ()),
-            fingerprint_after(|job| job.engine = Engine::Named("BLENDER_EEVEE".into())),
-            fingerprint_after(|job| job.engine = Engine::Scene),
+            fingerprint_after(|job| job.overrides.engine = Engine::Named("BLENDER_EEVEE".into())),
+            fingerprint_after(|job| job.overrides.engine = Engine::Scene),
             fingerprint_after(|job| job.cycles_device = Some("CPU".parse().unwrap())),
             fingerprint_after(|job| job.cycles_device = Some("CUDA".parse().unwrap())),
-            fingerprint_after(|job| job.denoise = Denoise::Off),
+            fingerprint_after(|job| job.overrides.denoise = Denoise::Off),
             fingerprint_after(|job| job.enable_autoexec = true),
             fingerprint(&job, "sha256 2", "elf 2", "none", 7),
             fingerprint(&job, "sha256 1", "elf 3", "none", 7),

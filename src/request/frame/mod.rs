@@ -1,11 +1,11 @@
 //! Frames: their numbers, their files, and the share of them that each array child renders.
 
+mod animation;
 mod file;
 mod set;
 mod shard;
 
+pub use animation::{AnimationRange, FirstFrame, SelectionError, TotalFrames};
 pub use file::{FRAMES_DIR, FrameFile, ImageFormat, REPORTS_DIR};
 pub use set::{FrameNumber, FrameRange, FrameSet, FrameSetError, is_ascending};
-pub use shard::{
-    FirstFrame, FrameSelection, FramesPerJob, LARGEST_ARRAY, SelectionError, TotalFrames,
-};
+pub use shard::{FrameSelection, FramesPerJob, LARGEST_ARRAY};

@@ -53,6 +53,11 @@ impl FrameRange {
     pub fn len(self) -> u32 {
         self.first.get().abs_diff(self.last.get()) + 1
     }
+
+    /// Whether a frame is in the range.
+    pub fn contains(self, frame: FrameNumber) -> bool {
+        (self.first..=self.last).contains(&frame)
+    }
 }
 
 impl fmt::Display for FrameRange {
@@ -77,6 +82,12 @@ impl FrameSet {
     /// The frames from `first` to `last`, including both; empty if `last < first`.
     pub fn from_bounds(first: FrameNumber, last: FrameNumber) -> Self {
         Self((first.0..=last.0).map(FrameNumber).collect())
+    }
+
+    /// The frames that are not in `others`.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        self.iter().filter(|&frame| !others.contains(frame)).collect()
     }
 
     /// The frames in ascending order.

@@ -2,13 +2,10 @@
 
 use std::str::FromStr;
 
-use thiserror::Error;
-
+use super::animation::{AnimationRange, FirstFrame, SelectionError, TotalFrames};
+use super::set::{FrameNumber, FrameRange, FrameSet};
+use crate::request::ArrayPosition;
 use crate::request::value::{ValueError, whole_number};
-use crate::request::{ArrayPosition, FrameNumber, FrameRange, FrameSet};
-
-/// The keyword for the value in the scene file.
-const SCENE: &str = "scene";
 
 /// The most children that an array job can have. The fewest are 2 ("Array jobs" in the AWS Batch
 /// user guide).
@@ -46,77 +43,14 @@ impl FromStr for FramesPerJob {
     }
 }
 
-/// The first frame of the animation, with which array index 0 starts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FirstFrame {
-    /// This frame.
-    Number(FrameNumber),
-    /// The scene's own first frame.
-    Scene,
-}
-
-impl FirstFrame {
-    /// Frame 1, as in the reference script.
-    pub const DEFAULT: Self = Self::Number(FrameNumber::ONE);
-}
-
-impl FromStr for FirstFrame {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == SCENE {
-            return Ok(Self::Scene);
-        }
-        text.parse().map(Self::Number).map_err(|_| ValueError {
-            given: text.to_owned(),
-            wanted: format!(
-                "a whole number from {} to {}, or `{SCENE}`",
-                FrameNumber::MIN,
-                FrameNumber::MAX
-            ),
-        })
-    }
-}
-
-/// The number of frames in the animation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TotalFrames {
-    /// This many, 1 or more.
-    Count(u32),
-    /// As many as in the scene's own range.
-    Scene,
-}
-
-impl TotalFrames {
-    /// The number of frames, given the scene's own range; `None` if that range is needed and
-    /// `scene` is `None`.
-    pub fn count(self, scene: Option<FrameRange>) -> Option<i64> {
-        match self {
-            Self::Count(count) => Some(i64::from(count)),
-            Self::Scene => scene.map(|range| i64::from(range.len())),
-        }
-    }
-}
-
-impl FromStr for TotalFrames {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == SCENE {
-            return Ok(Self::Scene);
-        }
-        whole_number(text, 1, FrameNumber::MAX as u32).map(Self::Count).map_err(|error| {
-            ValueError { wanted: format!("{}, or `{SCENE}`", error.wanted), ..error }
-        })
-    }
-}
-
 /// The frames that a container must render. Some selections depend on the scene's own range, so
 /// [`FrameSelection::resolve`] turns them into frames once that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FrameSelection {
     /// Exactly these frames.
     Exactly(FrameSet),
+    /// The whole animation.
+    Animation(AnimationRange),
     /// Array index i renders the i-th `per_job` frames of this set.
     PartOf {
         /// The frames of all children together.
@@ -145,6 +79,7 @@ impl FrameSelection {
     pub fn needs_scene_range(&self) -> bool {
         match self {
             Self::Exactly(_) | Self::PartOf { .. } => false,
+            Self::Animation(range) => range.needs_scene_range(),
             Self::Slice { first, total, .. } => {
                 *first == FirstFrame::Scene || *total == Some(TotalFrames::Scene)
             }
@@ -154,12 +89,16 @@ impl FrameSelection {
     /// The frames to render; empty for a child past the end of the animation.
     ///
     /// # Errors
+    /// - [`SelectionError::PastTheEnd`], if a whole animation has no frames.
     /// - [`SelectionError::OutOfRange`], if a frame number is out of Blender's range.
     /// - [`SelectionError::SceneRangeUnknown`], if the scene's range is needed (see
     ///   [`FrameSelection::needs_scene_range`]) and `scene` is `None`.
     pub fn resolve(&self, scene: Option<FrameRange>) -> Result<FrameSet, SelectionError> {
         match self {
             Self::Exactly(frames) => Ok(frames.clone()),
+            Self::Animation(range) => {
+                range.resolve(scene).map(|range| FrameSet::from_bounds(range.first, range.last))
+            }
             Self::PartOf { frames, per_job, array } => {
                 let size = per_job.0 as usize;
                 Ok(frames.chunk((array.index as usize).saturating_mul(size), size))
@@ -194,38 +133,6 @@ fn bounds(first: i64, last: i64) -> Result<FrameSet, SelectionError> {
         (Some(first), Some(last)) => Ok(FrameSet::from_bounds(first, last)),
         _ => Err(SelectionError::OutOfRange { first, last }),
     }
-}
-
-/// Why a selection cannot be resolved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum SelectionError {
-    /// The selection contains frame numbers that Blender does not support.
-    #[error(
-        "frames {first} to {last} were requested, but Blender's last frame is {max}; lower \
-         --frames-per-job (F_PER_JOB) or the array size, or set --total-frames (TOTAL_FRAMES) to \
-         the number of frames in the animation",
-        max = FrameNumber::MAX
-    )]
-    OutOfRange {
-        /// The first frame of the selection.
-        first: i64,
-        /// The last frame of the selection.
-        last: i64,
-    },
-    /// The scene ends before the first frame that was requested.
-    #[error(
-        "frames from {first} on were requested, but the scene's last frame is {last}; set \
-         --total-frames (TOTAL_FRAMES) to the number of frames"
-    )]
-    PastTheEnd {
-        /// The first frame that was requested.
-        first: FrameNumber,
-        /// The scene's last frame.
-        last: FrameNumber,
-    },
-    /// The selection depends on the scene's own range, which is not known.
-    #[error("the scene's own frame range is needed and not known")]
-    SceneRangeUnknown,
 }
 
 #[cfg(test)]

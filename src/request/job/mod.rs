@@ -3,13 +3,15 @@
 mod inspect;
 mod metrics;
 pub(super) mod render;
+mod run;
 mod stitch;
 mod submit;
 mod video;
 
 pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
-pub use render::{CyclesDevice, Engine, RenderJob};
+pub use render::{CyclesDevice, RenderJob};
+pub use run::RunJob;
 pub use stitch::{SequenceSelection, StitchJob};
 pub use submit::{
     Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,

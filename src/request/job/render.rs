@@ -3,7 +3,9 @@
 use std::str::FromStr;
 
 use crate::request::value::ValueError;
-use crate::request::{AllowMissing, ByteSize, Denoise, FrameSelection, Location, StartJitter};
+use crate::request::{
+    AllowMissing, ByteSize, FrameSelection, Location, RenderOverrides, StartJitter,
+};
 
 /// A validated `render` request.
 #[derive(Clone, Debug)]
@@ -14,12 +16,10 @@ pub struct RenderJob {
     pub output: Location,
     /// The frames to render.
     pub frames: FrameSelection,
-    /// The engine to render with.
-    pub engine: Engine,
+    /// The settings of the scene that the job replaces.
+    pub overrides: RenderOverrides,
     /// The device that Cycles renders on; `None` for the scene's own setting.
     pub cycles_device: Option<CyclesDevice>,
-    /// Whether pictures are denoised.
-    pub denoise: Denoise,
     /// The features that this Blender may lack although the scene needs them.
     pub allow_missing: AllowMissing,
     /// Whether Python scripts in the scene file run automatically.
@@ -37,50 +37,22 @@ pub struct RenderJob {
 impl RenderJob {
     /// Frames 1 to 3 of `/in/a.blend` to `/out`, with the default settings.
     pub fn example() -> Self {
+        use crate::request::Engine;
+
         Self {
             scene: Location::Local("/in/a.blend".into()),
             output: Location::Local("/out".into()),
             frames: FrameSelection::Exactly("1-3".parse().expect("a frame set")),
-            engine: Engine::Named("CYCLES".into()),
+            overrides: RenderOverrides {
+                engine: Engine::Named("CYCLES".into()),
+                ..RenderOverrides::default()
+            },
             cycles_device: None,
-            denoise: Denoise::Scene,
             allow_missing: AllowMissing::default(),
             enable_autoexec: false,
             max_backlog: ByteSize::gib(1),
             resume: true,
             start_jitter: StartJitter::default(),
-        }
-    }
-}
-
-/// The engine to render with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// The engine that Blender knows by this name: `CYCLES`, `BLENDER_EEVEE_NEXT`, …. The names
-    /// depend on Blender's version and add-ons, so Blender itself validates them.
-    Named(String),
-    /// The engine that the scene is set to.
-    Scene,
-}
-
-impl FromStr for Engine {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "scene" {
-            return Ok(Self::Scene);
-        }
-        let name = !text.is_empty()
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-            && !text.starts_with(|c: char| c.is_ascii_digit());
-        if name {
-            Ok(Self::Named(text.to_owned()))
-        } else {
-            Err(ValueError::new(
-                text,
-                "the name of a render engine such as CYCLES, BLENDER_EEVEE_NEXT or \
-                 BLENDER_WORKBENCH, or `scene`",
-            ))
         }
     }
 }
@@ -118,15 +90,6 @@ impl FromStr for CyclesDevice {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn engines_are_identifiers() {
-        assert_eq!("CYCLES".parse(), Ok(Engine::Named("CYCLES".into())));
-        assert_eq!("scene".parse(), Ok(Engine::Scene));
-        for bad in ["", "-a", "a b", "CYCLES;rm", "7"] {
-            assert!(bad.parse::<Engine>().is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn only_devices_of_cycles_are_accepted() {

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::request::limit::span::span;
 use crate::request::{
-    BlenderVersion, FirstFrame, FrameNumber, FrameRange, FrameSet, FramesPerJob, Location,
-    SelectionError, TotalFrames, ValueError,
+    AnimationRange, BlenderVersion, FrameRange, FrameSet, FramesPerJob, Location, SelectionError,
+    ValueError,
 };
 
 /// A validated `submit` request.
@@ -51,12 +51,7 @@ pub enum Animation {
     /// Exactly these frames.
     Exactly(NamedFrames),
     /// Consecutive frames.
-    Range {
-        /// The first frame. The default is 1 if `total` is a number, or else the scene's own.
-        first: Option<FirstFrame>,
-        /// The number of frames. The default is all up to the scene's last frame.
-        total: Option<TotalFrames>,
-    },
+    Range(AnimationRange),
 }
 
 impl Animation {
@@ -64,41 +59,19 @@ impl Animation {
     pub fn needs_scene_range(&self) -> bool {
         match self {
             Self::Exactly(_) => false,
-            Self::Range { first, total } => {
-                *first == Some(FirstFrame::Scene) || !matches!(total, Some(TotalFrames::Count(_)))
-            }
+            Self::Range(range) => range.needs_scene_range(),
         }
     }
 
     /// The frames, given the scene's own range.
     ///
     /// # Errors
-    /// - [`SelectionError::PastTheEnd`], if there are no frames.
-    /// - [`SelectionError::OutOfRange`], if a frame number is out of Blender's range.
-    /// - [`SelectionError::SceneRangeUnknown`], if the scene's range is needed (see
-    ///   [`Animation::needs_scene_range`]) and `scene` is `None`.
+    /// Those of [`AnimationRange::resolve`].
     pub fn resolve(&self, scene: Option<FrameRange>) -> Result<AnimationFrames, SelectionError> {
-        let (first, total) = match self {
-            Self::Exactly(frames) => return Ok(AnimationFrames::Exactly(frames.clone())),
-            Self::Range { first, total } => (*first, *total),
-        };
-        let scene = || scene.ok_or(SelectionError::SceneRangeUnknown);
-        let first = match (first, total) {
-            (Some(FirstFrame::Number(first)), _) => first,
-            (None, Some(TotalFrames::Count(_))) => FrameNumber::ONE,
-            (Some(FirstFrame::Scene) | None, _) => scene()?.first,
-        };
-        let last = match total {
-            None => i64::from(scene()?.last.get()),
-            Some(TotalFrames::Scene) => i64::from(first.get()) + i64::from(scene()?.len()) - 1,
-            Some(TotalFrames::Count(count)) => i64::from(first.get()) + i64::from(count) - 1,
-        };
-        let beyond = SelectionError::OutOfRange { first: first.get().into(), last };
-        let last = FrameNumber::new(last).ok_or(beyond)?;
-        if last < first {
-            return Err(SelectionError::PastTheEnd { first, last });
+        match self {
+            Self::Exactly(frames) => Ok(AnimationFrames::Exactly(frames.clone())),
+            Self::Range(range) => range.resolve(scene).map(AnimationFrames::Range),
         }
-        Ok(AnimationFrames::Range(FrameRange { first, last }))
     }
 }
 
@@ -286,35 +259,6 @@ impl FromStr for PollInterval {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn defaults_of_an_animation_come_from_the_scene() {
-        let number = |number| FrameNumber::new(number).unwrap();
-        let range = |first, last| FrameRange { first: number(first), last: number(last) };
-        let from = |first| Some(FirstFrame::Number(number(first)));
-        let (scene, count) = (Some(FirstFrame::Scene), |count| Some(TotalFrames::Count(count)));
-        for (first, total, expected) in [
-            (None, None, range(101, 299)),
-            (scene, Some(TotalFrames::Scene), range(101, 299)),
-            (None, Some(TotalFrames::Scene), range(101, 299)),
-            (None, count(10), range(1, 10)),
-            (scene, count(10), range(101, 110)),
-            (from(-5), count(3), range(-5, -3)),
-            (from(250), None, range(250, 299)),
-            (from(1), Some(TotalFrames::Scene), range(1, 199)),
-        ] {
-            let frames = Animation::Range { first, total };
-            let resolved = frames.resolve(Some(range(101, 299)));
-            assert_eq!(resolved, Ok(AnimationFrames::Range(expected)), "{frames:?}");
-            let needed = frames.resolve(None) == Err(SelectionError::SceneRangeUnknown);
-            assert_eq!(frames.needs_scene_range(), needed, "{frames:?}");
-        }
-        let past = Animation::Range { first: from(300), total: None };
-        let past = past.resolve(Some(range(101, 299)));
-        assert!(matches!(past, Err(SelectionError::PastTheEnd { .. })), "{past:?}");
-        let beyond = Animation::Range { first: from(1_000_000), total: count(1_000_000) };
-        assert!(matches!(beyond.resolve(None), Err(SelectionError::OutOfRange { .. })));
-    }
 
     #[test]
     fn a_job_is_named_after_its_scene() {

@@ -15,6 +15,9 @@ use thiserror::Error;
 pub use mistakes::Mistake;
 use mistakes::find_mistake;
 
+/// The folder for the frames, the video and the reports of previews, in the output of a job.
+const PREVIEW_DIR: &str = "preview";
+
 /// A file or folder, on S3 or on a mounted volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
@@ -40,6 +43,16 @@ impl Location {
             },
             Self::Local(path) => Self::Local(path.join(name)),
         }
+    }
+
+    /// The location of a preview, for a job that is to store its output here.
+    #[must_use]
+    pub fn of_preview(&self) -> Self {
+        let is_preview = match self {
+            Self::S3 { key, .. } => key.rsplit('/').next() == Some(PREVIEW_DIR),
+            Self::Local(path) => path.file_name().is_some_and(|name| name == PREVIEW_DIR),
+        };
+        if is_preview { self.clone() } else { self.join(PREVIEW_DIR) }
     }
 
     /// Whether this is the root of a bucket, which cannot be an object.
@@ -355,6 +368,19 @@ mod tests {
     fn credentials_are_not_logged() {
         let error = "s3n://ID:SECRET@bkt/out".parse::<Location>().unwrap_err().to_string();
         assert!(error.contains("`s3n://…@bkt/out`") && !error.contains("SECRET"), "{error}");
+    }
+
+    #[test]
+    fn a_preview_has_a_folder_of_its_own() {
+        for (output, preview) in [
+            (s3("bucket", "out"), s3("bucket", "out/preview")),
+            (s3("bucket", ""), s3("bucket", "preview")),
+            (s3("bucket", "out/preview"), s3("bucket", "out/preview")),
+            (local("/out"), local("/out/preview")),
+            (local("out/preview/"), local("out/preview/")),
+        ] {
+            assert_eq!(output.of_preview(), preview);
+        }
     }
 
     #[test]

@@ -1,0 +1,34 @@
+//! The arguments of `run`: those of `render` and of `stitch`.
+
+use clap::Args;
+
+use super::render::RenderOptions;
+use super::shared::{CommonArgs, PreviewArgs};
+use super::stitch::StitchOptions;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RunArgs {
+    #[command(flatten)]
+    pub common: CommonArgs,
+
+    #[command(flatten)]
+    pub preview: PreviewArgs,
+
+    #[command(flatten)]
+    pub render: RenderOptions,
+
+    #[command(flatten)]
+    pub stitch: StitchOptions,
+}
+
+pub(super) const RUN_EXAMPLES: &str = "\
+Renders the frames of the scene that the output does not have yet, and then makes the video of all
+of them. If it is stopped, the same command goes on where it was.
+
+Examples:
+  The whole scene:
+    render-worker run -i scene.blend -o out
+  A quick look at it, in out/preview/:
+    render-worker run -i scene.blend -o out --preview
+  Its first 10 frames:
+    render-worker run -i scene.blend -o out -f 10";

@@ -1,0 +1,34 @@
+//! A request to `run`: to render a scene on this machine, and to make the video.
+
+use super::render::RenderJob;
+use super::stitch::{SequenceSelection, StitchJob};
+use super::video::VideoSettings;
+use crate::request::{ByteSize, FrameSet};
+
+/// A validated `run` request.
+#[derive(Clone, Debug)]
+pub struct RunJob {
+    /// The frames, and how to render them.
+    pub render: RenderJob,
+    /// Whether the previous frame is held in place of one that is damaged. Otherwise the job fails.
+    pub allow_gaps: bool,
+    /// The size of frames to fetch ahead of the current one, as in [`StitchJob`].
+    pub max_prefetch: ByteSize,
+    /// The settings of the video.
+    pub video: VideoSettings,
+}
+
+impl RunJob {
+    /// The request to stitch `frames`, which are rendered by now.
+    pub fn stitch(&self, frames: FrameSet) -> StitchJob {
+        let output = &self.render.output;
+        StitchJob {
+            input: output.clone(),
+            output: output.clone(),
+            frames: SequenceSelection::Exactly(frames),
+            allow_gaps: self.allow_gaps,
+            max_prefetch: self.max_prefetch,
+            video: self.video.clone(),
+        }
+    }
+}
