@@ -82,6 +82,7 @@ RUN mkdir src \
  && echo 'fn main() {}' >src/main.rs \
  && rustc -vV | sed -n 's/^host: //p' >target-triple \
  && cargo build --release --locked --target "$(cat target-triple)"
+COPY docs/schemas docs/schemas
 COPY src src
 RUN touch src/lib.rs src/main.rs \
  && cargo build --release --locked --target "$(cat target-triple)" \

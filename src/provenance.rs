@@ -9,6 +9,7 @@ use serde::Serialize;
 
 /// The origin of this worker, for `--version`, the first line of the log and the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Provenance {
     /// The version of the program.
     pub worker_version: &'static str,
@@ -17,8 +18,9 @@ pub struct Provenance {
     pub image: Image,
 }
 
-/// An image of the worker. All fields are `None` outside of an image.
+/// An image of the worker. All fields are absent outside of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Image {
     /// `RENDER_WORKER_VERSION`: the version it is published as.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::blender::blender_runs;
 use crate::support::s3_server::{Fault, Operation, S3Server};
+use crate::support::schema::parse;
 use crate::support::{fixture, scene, worker};
 
 /// Returns the output of `inspect --json` for a file.
@@ -17,7 +18,7 @@ use crate::support::{fixture, scene, worker};
 fn inspected(file: impl AsRef<Path>) -> Value {
     let run = worker("inspect").input(file.as_ref()).arg("--json").run().exits(0);
     assert!(run.lines.is_empty(), "the log is not empty:\n{}", run.text());
-    serde_json::from_str(&run.stdout).expect("JSON")
+    parse("inspect", run.stdout)
 }
 
 /// Returns the test scenes, and two copies of one that Blender saves to `folder`: compressed and

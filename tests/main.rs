@@ -44,6 +44,7 @@ mod s3_server_faults; // the S3 server of the tests: faults of uploads, faults a
 mod s3_server_itself; // the S3 server of the tests: everything else
 mod sandbox; // the environment and the files that programs can access
 mod scene_list; // frames are stored even if the list of the scene's files cannot be
+mod schemas; // the JSON Schemas of documents that programs read
 mod scratch; // the scratch folder is removed, whatever its content
 mod signals; // SIGTERM, SIGINT and SIGHUP: saved frames are stored, the others named
 mod spot; // Spot notices: the current frame is finished, no other one begins

@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::batch_server::BatchServer;
+use crate::support::schema::parse;
 use crate::support::{Run, Worker, names, worker};
 
 const RENDER: &str = "11111111-aaaa-bbbb-cccc-ddddeeeeffff";
@@ -192,7 +193,7 @@ fn each_failure_is_printed_with_its_exit_code_its_log_and_its_cause() {
     assert_eq!(batch.requests_for("listjobs").len(), 2, "two pages");
 
     let run = status(STITCH, &batch).arg("--json").run().exits(0);
-    let status: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let status = parse("status", run.stdout);
     assert_eq!(status["jobs"][0]["state"], "failed");
     assert_eq!(status["jobs"][0]["children"], json!({"succeeded": 17, "failed": 3}));
     assert_eq!(status["jobs"][1]["reason"], "Dependent Job failed");
@@ -315,7 +316,7 @@ fn of_many_failures_the_first_are_printed_and_the_others_summarised() {
         assert!(!text.contains("pottery, child 100: "), "{text}");
     }
     let run = status(RENDER, &batch).arg("--json").run().exits(0);
-    let status: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let status = parse("status", run.stdout);
     let indices = status["failed"].as_array().unwrap().iter().map(|job| job["index"].as_u64());
     assert!(indices.eq((0..130).map(Some)));
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::support::batch_server::BatchServer;
 use crate::support::place::frame_names;
 use crate::support::s3_server::{Fault, Operation, S3Server};
+use crate::support::schema::parse;
 use crate::support::{Worker, names, probe, scene, worker};
 
 /// A command line of `submit` for `fixtures/scenes/demo.blend`, which has frames 1 to 24.
@@ -22,7 +23,7 @@ fn submit(arguments: &str) -> Worker {
 fn dry_run(worker: Worker) -> Value {
     let run = worker.arg("--dry-run").run().exits(0);
     assert!(run.lines.is_empty(), "{}", run.text());
-    serde_json::from_str(&run.stdout).expect("JSON")
+    parse("submit", run.stdout)
 }
 
 /// Returns the environment variables of a job.
@@ -84,7 +85,7 @@ fn the_requests_to_batch_are_those_of_the_dry_run() {
     let shown = dry_run(submit(all));
     let batch = BatchServer::start();
     let run = submit(all).arg("--json").batch(&batch).run().exits(0);
-    let output: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let output = parse("submit", run.stdout);
     let [render, stitch]: [Value; 2] = batch.requests_for("submitjob").try_into().unwrap();
     assert_eq!(render, shown["render"]);
     let mut expected = shown["stitch"].clone();
@@ -382,7 +383,7 @@ fn if_the_stitch_job_is_rejected_the_output_has_the_command_to_submit_it() {
         assert!(error.contains(&format!("{id} is submitted")), "{error}");
         assert!(error.contains("JobDefinition stitch not found"), "{error}");
         let request = if as_json {
-            let output: Value = serde_json::from_str(&run.stdout).expect("JSON");
+            let output = parse("submit", run.stdout);
             assert_eq!(output["render"]["job_id"], id);
             output["not_submitted"].clone()
         } else {

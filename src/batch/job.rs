@@ -16,6 +16,7 @@ const DEFAULT_LOG_GROUP: &str = "/aws/batch/job";
 
 /// The state of a job ("Job states" in the AWS Batch user guide), in the order of its life cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Batch has not evaluated it yet.

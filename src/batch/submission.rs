@@ -8,6 +8,7 @@ use serde::Serialize;
 
 /// A job to submit. Its JSON is the input of `aws batch submit-job --cli-input-json`.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Submission {
     /// The name.
@@ -19,7 +20,7 @@ pub struct Submission {
     /// The share identifier, for a queue with a scheduling policy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share_identifier: Option<String>,
-    /// The size of the array; `None` for a single job.
+    /// The size of the array; absent for a single job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub array_properties: Option<ArrayProperties>,
     /// The jobs that must succeed first.
@@ -36,6 +37,7 @@ pub struct Submission {
 
 /// The size of an array job.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ArrayProperties {
     /// The number of children: 2 to 10,000.
     pub size: u32,
@@ -43,6 +45,7 @@ pub struct ArrayProperties {
 
 /// A job to wait for. An array job counts as finished once all its children are.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Dependency {
     /// The id.
@@ -51,6 +54,7 @@ pub struct Dependency {
 
 /// The container settings that override or extend the job definition.
 #[derive(Clone, Debug, Default, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Overrides {
     /// Environment variables.
@@ -63,6 +67,7 @@ pub struct Overrides {
 
 /// An environment variable.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Variable {
     /// The name.
     pub name: String,
@@ -72,19 +77,21 @@ pub struct Variable {
 
 /// An amount of a resource.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Resource {
     /// The resource.
     #[serde(rename = "type")]
     pub kind: ResourceKind,
-    /// The number of CPUs, or the memory in MiB.
+    /// The number of CPUs, or the memory in MiB, as decimal digits.
     pub value: String,
 }
 
 /// The resources of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ResourceKind {
-    /// CPUs.
+    /// Virtual CPUs.
     Vcpu,
     /// Memory.
     Memory,

@@ -8,9 +8,11 @@ use crate::request::{AllowMissing, Feature, FrameNumber, FrameRange, FrameRate, 
 
 /// The scene that Blender renders, with the settings in force. The report contains it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SceneInfo {
-    /// The scene's name; empty in reports of earlier versions of the worker.
+    /// The scene's name; absent in reports of earlier versions of the worker.
     #[serde(default)]
+    #[cfg_attr(test, schemars(skip_serializing_if = "String::is_empty"))]
     pub name: String,
     /// Blender's version: `4.3.2`.
     pub blender: String,
@@ -30,8 +32,10 @@ pub struct SceneInfo {
     pub frame_end: i32,
     /// The file name extension of the frames, with its dot.
     pub extension: String,
-    /// Warnings for the user, such as files that were not found.
+    /// Warnings for the user, such as files that were not found; absent in reports of earlier
+    /// versions of the worker.
     #[serde(default)]
+    #[cfg_attr(test, schemars(skip_serializing_if = "Vec::is_empty"))]
     pub warnings: Vec<String>,
     /// The features that the scene needs and this Blender lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -65,6 +69,7 @@ impl SceneInfo {
 
 /// A feature that the scene needs and this Blender lacks.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MissingFeature {
     /// The feature.
     pub feature: Feature,

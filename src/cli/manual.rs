@@ -1,5 +1,6 @@
 //! The manual, derived from the definitions of flags and settings: `--help`, manual pages and shell
-//! completions. A test holds the table of `docs/reference.md` to the same definitions.
+//! completions. A test holds the table of `docs/reference.md` to the same definitions. Also prints
+//! the schemas of the documents that programs read.
 
 use clap::{Arg, ArgMatches, Command, CommandFactory as _, value_parser};
 use clap_complete::Shell;
@@ -15,6 +16,17 @@ const COMPLETIONS: &str = "completions";
 /// The subcommand that prints a manual page.
 const MAN: &str = "man";
 
+/// The subcommand that prints a JSON Schema.
+const SCHEMA: &str = "schema";
+
+/// The JSON Schemas, by the name of the document. A test in `src/jobs` makes them.
+const SCHEMAS: [(&str, &str); 4] = [
+    ("report", include_str!("../../docs/schemas/report.schema.json")),
+    ("inspect", include_str!("../../docs/schemas/inspect.schema.json")),
+    ("submit", include_str!("../../docs/schemas/submit.schema.json")),
+    ("status", include_str!("../../docs/schemas/status.schema.json")),
+];
+
 /// The name of the program.
 const PROGRAM: &str = "render-worker";
 
@@ -27,6 +39,7 @@ pub(super) fn command() -> Command {
     });
     let shell = Arg::new("shell").value_name("SHELL").required(true);
     let page = Arg::new("subcommand").value_name("SUBCOMMAND");
+    let document = Arg::new("document").value_name("DOCUMENT").required(true);
     command
         .subcommand(
             Command::new(COMPLETIONS)
@@ -38,9 +51,17 @@ pub(super) fn command() -> Command {
                 .about("Print a manual page, of the program or of a subcommand, in roff")
                 .arg(page.value_parser(jobs)),
         )
+        .subcommand(
+            Command::new(SCHEMA)
+                .about(
+                    "Print the JSON Schema of the report, or of what a subcommand prints as JSON",
+                )
+                .arg(document.value_parser(SCHEMAS.map(|(name, _)| name))),
+        )
 }
 
-/// What the subcommands print that are about the manual; `None` for the others.
+/// What the subcommands print that answer from the program's own definitions; `None` for the
+/// others.
 pub(super) fn print(matches: &ArgMatches) -> Option<String> {
     match matches.subcommand()? {
         (COMPLETIONS, matches) => {
@@ -60,6 +81,11 @@ pub(super) fn print(matches: &ArgMatches) -> Option<String> {
             let mut roff = Vec::new();
             Man::new(page).render(&mut roff).ok()?;
             String::from_utf8(roff).ok()
+        }
+        (SCHEMA, matches) => {
+            let document = matches.get_one::<String>("document")?;
+            let (_, schema) = SCHEMAS.into_iter().find(|(name, _)| name == document)?;
+            Some(schema.to_owned())
         }
         _ => None,
     }
@@ -222,6 +248,9 @@ mod tests {
         assert!(print(&[COMPLETIONS, "bash"]).unwrap().contains("--max-backlog"));
         assert!(print(&[MAN]).unwrap().contains(".TH render-worker"));
         assert!(print(&[MAN, "stitch"]).unwrap().contains("MAX_PREFETCH"));
+        for (name, schema) in SCHEMAS {
+            assert_eq!(print(&[SCHEMA, name]).unwrap(), schema);
+        }
         assert_eq!(print(&["stitch"]), None);
     }
 }

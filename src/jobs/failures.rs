@@ -93,23 +93,30 @@ impl Failures {
     }
 }
 
-/// A failed job.
+/// A failed job, or a failed child of an array job.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FailedJob {
+    /// The id; that of an array's child is `PARENT:INDEX`.
     job_id: String,
+    /// The name.
     job_name: String,
-    /// The array index, if the job is the child of an array.
+    /// The array index, from 0; null if the job is not the child of an array.
     pub index: Option<u32>,
+    /// The number of attempts that have ended; 0 if no container was started.
     attempts: usize,
-    /// The exit code of the last attempt; `None` if its container never exited.
+    /// The exit code of the last attempt; null if its container never exited.
     pub exit_code: Option<u8>,
+    /// What the exit code means; null if it is not one of render-worker's.
     meaning: Option<&'static str>,
-    /// The reasons that Batch and the container engine give.
+    /// The reasons that AWS Batch and the container engine give.
     reasons: Vec<String>,
+    /// The log group of the containers in CloudWatch Logs.
     log_group: String,
-    /// The log stream of the last attempt.
+    /// The log stream of the last attempt; null if there is none.
     pub log_stream: Option<String>,
-    /// The cause in the report of the last attempt.
+    /// The cause in the report of the last attempt; null if no report could be read, and for all but
+    /// the first 100 failures.
     cause: Option<String>,
 }
 

@@ -65,32 +65,65 @@ pub async fn scene_file(
     Ok((file, range.ok_or_else(unknown)?))
 }
 
-/// The JSON output.
+/// The output of `inspect --json`: the scene file, its frame range and the size of the array job
+/// that renders it. Frame numbers are between -1048574 and 1048574.
 #[derive(Serialize)]
-struct Output {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Output {
+    /// The URI or path of the scene file.
     uri: String,
+    /// The version of the Blender that saved it, such as `4.3`; null if the file does not say.
     blender_version: Option<String>,
+    /// The version of the Blender that will render it; absent without `--blender-version`.
     #[serde(skip_serializing_if = "Option::is_none")]
     renderer_version: Option<String>,
-    /// Whether the Blender that will render the scene is older than the one that saved it.
+    /// Whether the Blender that will render the scene is older than the one that saved it; absent
+    /// unless both versions are known.
     #[serde(skip_serializing_if = "Option::is_none")]
     renderer_is_older: Option<bool>,
+    /// How the file is compressed.
     compression: Compression,
+    /// The size of a pointer on the machine that saved it: 32 or 64 bits; null if the file does not
+    /// say.
     pointer_bits: Option<u8>,
-    byte_order: Option<&'static str>,
+    /// The byte order of the machine that saved it; null if the file does not say.
+    byte_order: Option<ByteOrder>,
+    /// The active scene, and in files of Blender 2.4 and older also the scenes to render with it.
     scenes: Vec<Scene>,
+    /// The first frame of the scene that is rendered.
     first_frame: i32,
+    /// The last frame of the scene that is rendered.
     last_frame: i32,
+    /// The number of frames from the first to the last.
     frames: u32,
+    /// The number of frames that one child renders, 1 to 1048574: `--frames-per-job`, by default 1.
     frames_per_job: u32,
+    /// The number of children that render all frames. AWS Batch accepts arrays of 2 to 10,000.
     array_size: u32,
 }
 
+/// A byte order.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum ByteOrder {
+    /// The most significant byte comes first.
+    Big,
+    /// The least significant byte comes first.
+    Little,
+}
+
+/// A scene in the file.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Scene {
+    /// The name.
     name: String,
+    /// The first frame.
     first_frame: i32,
+    /// The last frame.
     last_frame: i32,
+    /// The number of frames from the first to the last.
     frames: u32,
 }
 
@@ -111,7 +144,7 @@ impl Output {
             pointer_bits: file.machine.map(|machine| machine.pointer_bits),
             byte_order: file
                 .machine
-                .map(|machine| if machine.big_endian { "big" } else { "little" }),
+                .map(|m| if m.big_endian { ByteOrder::Big } else { ByteOrder::Little }),
             scenes: scenes.collect(),
             first_frame: range.first.get(),
             last_frame: range.last.get(),

@@ -3,6 +3,8 @@
 mod failures;
 mod inspect;
 mod output;
+#[cfg(test)]
+mod schema;
 mod status;
 mod submit;
 

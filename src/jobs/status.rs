@@ -271,20 +271,33 @@ fn summary(job: &Job) -> String {
     text
 }
 
-/// The JSON output.
+/// The output of `status --json`, and of `submit --json --wait` at the end: the state of jobs on AWS
+/// Batch, and the failures among them.
 #[derive(Serialize)]
-struct Output<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Output<'a> {
+    /// The requested job, which comes last, and the jobs that it depends on.
     jobs: Vec<JobOutput<'a>>,
+    /// All failures: each failed child of an array, and each failed job without failed children.
     failed: &'a [FailedJob],
 }
 
+/// The state of a job.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct JobOutput<'a> {
+    /// The id.
     job_id: String,
+    /// The name.
     job_name: &'a str,
+    /// The state.
     state: State,
+    /// The reason for the state; null if AWS Batch gives none.
     reason: Option<&'a str>,
+    /// The number of children, 2 to 10,000; null if the job is not an array.
     array_size: Option<u32>,
+    /// The number of children in each state; states without children are absent. Null if the job is
+    /// not an array.
     children: Option<&'a BTreeMap<State, u32>>,
 }
 

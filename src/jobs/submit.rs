@@ -93,10 +93,14 @@ async fn submit_all(
     })
 }
 
-/// The jobs to submit.
+/// The output of `submit --dry-run`: the jobs that would be submitted.
 #[derive(Serialize)]
-struct Submissions {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Submissions {
+    /// The job that renders.
     render: Submission,
+    /// The job that makes the video; absent with `--no-stitch`. It depends on `RENDER_JOB_ID`, which
+    /// stands for the id of the render job.
     #[serde(skip_serializing_if = "Option::is_none")]
     stitch: Option<Submission>,
 }
@@ -194,21 +198,31 @@ fn after(submission: Submission, job_id: &str) -> Submission {
     Submission { depends_on: vec![Dependency { job_id: job_id.to_owned() }], ..submission }
 }
 
-/// The output: the submitted jobs.
+/// The output of `submit --json`: the submitted jobs. With `--wait`, a second document follows: that
+/// of `status --json`.
 #[derive(Serialize)]
-struct Output {
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct Output {
+    /// The job that renders.
     render: SubmittedJob,
+    /// The job that makes the video; null with `--no-stitch`, or if it could not be submitted.
     stitch: Option<SubmittedJob>,
     /// The request for the stitch job, if it could not be submitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_submitted: Option<Submission>,
 }
 
+/// A submitted job.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 struct SubmittedJob {
+    /// The id on AWS Batch.
     #[serde(serialize_with = "as_text")]
+    #[cfg_attr(test, schemars(with = "String"))]
     job_id: JobId,
+    /// The name.
     job_name: String,
+    /// The number of children, 2 to 10,000; null if the job is not an array.
     array_size: Option<u32>,
 }
 

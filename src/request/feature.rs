@@ -11,6 +11,7 @@ use super::ValueError;
 /// A feature that a Blender can be built or installed without. The setup script's `features.py`
 /// and `--allow-missing` use the same names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
     /// Open Image Denoise, used by Cycles and the compositor.

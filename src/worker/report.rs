@@ -23,57 +23,74 @@ use crate::storage::{Storage, StorageError};
 /// The version of the format, raised when a field changes its meaning.
 const SCHEMA: u32 = 1;
 
-/// The report of one attempt.
+/// The report of one attempt of `render` or `stitch`. A field that is not required is absent while
+/// its value is not known, and if there is nothing to say. Sets of frames have the syntax of
+/// `--frames`: `1-10,15,20-40x2`.
 #[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Report {
+    /// The version of the format. It is raised when a field changes its meaning, but not when one
+    /// is added.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     schema: u32,
     #[serde(flatten)]
     provenance: Provenance,
     /// The subcommand.
     pub action: Action,
+    /// The id of the job on AWS Batch; that of an array's child is `PARENT:INDEX`.
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<String>,
+    /// The number of the attempt of the job on AWS Batch, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
+    /// The array index of the child, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     array_index: Option<u32>,
+    /// The URI or path of the input.
     input: String,
+    /// The URI or path of the output.
     output: String,
+    /// When the attempt began, in UTC.
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     started: String,
+    /// When the attempt ended, in UTC.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(extend("format" = "date-time")))]
     finished: Option<String>,
-    /// `running`, `succeeded` or `failed`.
-    status: &'static str,
+    /// How far the attempt is.
+    status: Status,
+    /// The exit code of the attempt, once it has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     exit_code: Option<u8>,
     /// The error and its causes, if the attempt failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<String>,
-    /// An excerpt of the output of the program that failed.
+    /// An excerpt of the output of the program that failed, in lines.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     said: Vec<String>,
-    /// The requested frames in the syntax of `--frames`, once they are known.
+    /// The requested frames, once they are known; empty if this array child has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     frames_asked: Option<String>,
-    /// The scene as Blender describes it.
+    /// The scene as Blender describes it; only of `render`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scene: Option<SceneInfo>,
-    /// The launches of Blender, in order.
+    /// The launches of Blender that have ended, in order; only of `render`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub launches: Vec<LaunchReport>,
-    /// The frames that `render` skips because Blender keeps failing at them: number and cause.
+    /// The causes for which `render` skips frames, because Blender keeps failing at them, by frame
+    /// number.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub set_aside: BTreeMap<i32, String>,
-    /// The peak memory of the largest process that this attempt started.
+    /// The peak memory in bytes of the largest process that the attempt started.
     #[serde(skip_serializing_if = "Option::is_none")]
     peak_memory_bytes: Option<u64>,
-    /// The memory limit of the container.
+    /// The memory limit of the container in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     memory_limit_bytes: Option<u64>,
-    /// The stored frames of `render`, by number.
+    /// The requested frames that are stored, by frame number; only of `render`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub frames: BTreeMap<i32, FrameReport>,
-    /// The video of `stitch`.
+    /// The stored video; only of `stitch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoReport>,
     #[serde(skip)]
@@ -85,8 +102,22 @@ pub struct Report {
 /// A size in bytes that no report exceeds: a frame takes about a hundred.
 pub const LARGEST_REPORT: u64 = 32 * 1024 * 1024;
 
+/// How far an attempt is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    /// It runs, or was killed.
+    Running,
+    /// It did all that it was asked to do.
+    Succeeded,
+    /// It ended with an error.
+    Failed,
+}
+
 /// The subcommands that write a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
     /// `render`.
@@ -107,6 +138,7 @@ impl Action {
 
 /// Where a stored frame came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FrameState {
     /// This attempt rendered and stored it.
@@ -117,6 +149,7 @@ pub enum FrameState {
 
 /// A stored frame.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FrameReport {
     /// Where it came from.
     pub state: FrameState,
@@ -125,17 +158,18 @@ pub struct FrameReport {
     /// The size in bytes.
     pub bytes: u64,
     /// The rendering time in seconds, from the end of the previous frame, or from Blender's start;
-    /// `None` if the frame was already there.
+    /// absent if the frame was already there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<f64>,
 }
 
 /// One launch of Blender, from its start until the frames that it saved are stored.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LaunchReport {
-    /// The frames that it was started for, in the syntax of `--frames`.
+    /// The frames that it was started for.
     pub frames: String,
-    /// The duration in seconds.
+    /// The duration in whole seconds.
     pub seconds: f64,
     /// The exit status or signal, or why Blender was stopped.
     pub ended: String,
@@ -152,6 +186,7 @@ pub struct LaunchReport {
 
 /// The stored video.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VideoReport {
     /// The file name.
     pub file: String,
@@ -159,7 +194,7 @@ pub struct VideoReport {
     pub bytes: u64,
     /// The number of frames, counted in the file.
     pub frames: u64,
-    /// The frame rate.
+    /// The frame rate in frames per second: `24`, `30000/1001`.
     pub fps: String,
     /// FFmpeg's name for the codec.
     pub codec: String,
@@ -194,7 +229,7 @@ impl Report {
             output: output.to_string(),
             started: timestamp(started),
             finished: None,
-            status: "running",
+            status: Status::Running,
             exit_code: None,
             cause: None,
             said: Vec::new(),
@@ -223,11 +258,11 @@ impl Report {
         self.memory_limit_bytes = MemoryWatch::begin().limit();
         match result {
             Ok(()) => {
-                self.status = "succeeded";
+                self.status = Status::Succeeded;
                 self.exit_code = Some(Exit::Success.code());
             }
             Err(error) => {
-                self.status = "failed";
+                self.status = Status::Failed;
                 self.exit_code = Some(error.exit().code());
                 self.cause = Some(chain(error));
                 self.said = error.excerpt().to_vec();

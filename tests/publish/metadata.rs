@@ -49,6 +49,8 @@ fn a_revision_is_dirty_if_untracked_files_would_be_in_the_image() {
         ("deploy/notes", ""),
         ("src/bin/more.rs", "-dirty"),
         ("deploy/image/more", "-dirty"),
+        ("docs/notes", ""),
+        ("docs/schemas/more", "-dirty"),
         ("Cargo.lock", "-dirty"),
         (".dockerignore", "-dirty"),
     ] {

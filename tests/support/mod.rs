@@ -8,6 +8,7 @@ pub mod engine;
 pub mod frames;
 pub mod place;
 pub mod s3_server;
+pub mod schema;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
@@ -442,7 +443,8 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Returns the only report of `action` (`render` or `stitch`) in an output folder.
+/// Returns the only report of `action` (`render` or `stitch`) in an output folder. Asserts that it
+/// follows its schema.
 #[track_caller]
 pub fn report(output: &Path, action: &str) -> Value {
     let folder = output.join("reports");
@@ -451,8 +453,7 @@ pub fn report(output: &Path, action: &str) -> Value {
         name.starts_with(action) && Path::new(name).extension() == Some("json".as_ref())
     });
     assert_eq!(reports.len(), 1, "{reports:?}");
-    let text = fs::read(folder.join(&reports[0])).expect("a report");
-    serde_json::from_slice(&text).expect("JSON")
+    schema::parse("report", fs::read(folder.join(&reports[0])).expect("a report"))
 }
 
 /// Creates a scene file for the stand-in for Blender, with the frame range `first` to `last` and
