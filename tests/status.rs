@@ -312,13 +312,84 @@ fn of_many_failures_the_first_are_printed_and_the_others_summarised() {
     let others = "30 more: 20 with exit code 65 (the scene or a frame is unusable); 10 with exit \
                   code 70 (Blender or FFmpeg failed, or the job ran out of time)";
     for text in [run.text(), run.stdout] {
-        assert!(text.contains("pottery, child 99: ") && text.contains(others), "{text}");
-        assert!(!text.contains("pottery, child 100: "), "{text}");
+        assert!(text.contains("pottery, children 0-99: ") && text.contains(others), "{text}");
     }
     let run = status(RENDER, &batch).arg("--json").run().exits(0);
     let status = parse("status", run.stdout);
     let indices = status["failed"].as_array().unwrap().iter().map(|job| job["index"].as_u64());
     assert!(indices.eq((0..130).map(Some)));
+}
+
+#[test]
+fn failures_that_are_alike_are_one_entry() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.set_job(render("FAILED", &json!({"SUCCEEDED": 3, "FAILED": 9})));
+    let reports = output.path().join("reports");
+    fs::create_dir_all(&reports).unwrap();
+    // Their frames differ, and one of them has another cause.
+    for index in [3, 7, 8, 9, 10] {
+        let why = if index == 9 { "it is damaged" } else { "the scene has no camera" };
+        let cause = format!("scene.blend: frame {} is not rendered: {why}", index + 1);
+        let report = json!({"status": "failed", "exit_code": 65, "cause": cause});
+        let name = format!("render-{RENDER}-{index}-attempt-1.json");
+        fs::write(reports.join(name), report.to_string()).unwrap();
+        let attempts = json!([attempt(65, &format!("render/default/{index}"))]);
+        batch.set_job(failed_child(index, &attempts, output.path()));
+    }
+    // They ended in another way, one of them after an attempt more.
+    for index in [4, 5] {
+        let attempts = json!([lost(), attempt(70, "a")]).as_array().unwrap()[index % 2..].to_vec();
+        let child = failed_child(u32::try_from(index).unwrap(), &json!(attempts), output.path());
+        batch.set_job(child);
+    }
+    // Their instances differ.
+    for (index, instance) in [(1, "i-0123456789abcdef0"), (2, "i-0fedcba9876543210")] {
+        let mut gone = lost();
+        let reason = format!("Host EC2 (instance {instance}) terminated.");
+        gone["statusReason"] = json!(reason);
+        batch.set_job(failed_child(index, &json!([gone]), output.path()));
+    }
+    let run = status(RENDER, &batch).run().exits(0);
+    let lines: Vec<_> = run.stdout.lines().map(str::trim_end).collect();
+    assert_eq!(
+        lines[1..],
+        [
+            "failed      pottery, children 1-2: Host EC2 (instance i-0123456789abcdef0) \
+             terminated., 1 attempt",
+            "  log       /render-worker render/default/lost (child 1)",
+            "failed      pottery, children 3, 7-8, 10: exit code 65 (the scene or a frame is \
+             unusable), 1 attempt",
+            "  log       /render-worker render/default/3 (child 3)",
+            "  cause     scene.blend: frame 4 is not rendered: the scene has no camera (child 3)",
+            "failed      pottery, children 4-5: exit code 70 (Blender or FFmpeg failed, or the job \
+             ran out of time), 1 to 2 attempts",
+            "  log       /render-worker a (child 4)",
+            "failed      pottery, child 9: exit code 65 (the scene or a frame is unusable), 1 attempt",
+            "  log       /render-worker render/default/9",
+            "  cause     scene.blend: frame 10 is not rendered: it is damaged",
+        ]
+    );
+    // JSON has each of them, and the log has one line for each entry.
+    let all = parse("status", status(RENDER, &batch).arg("--json").run().exits(0).stdout);
+    let causes = all["failed"].as_array().unwrap().iter().map(|failure| &failure["cause"]);
+    assert_eq!(causes.filter(|cause| cause.is_string()).count(), 5);
+    assert_eq!(waiting(RENDER, &batch).run().exits(70).warnings().len(), 4);
+}
+
+#[test]
+fn failed_children_are_not_listed_at_each_poll_if_batch_omits_one() {
+    let (batch, output) = (BatchServer::start(), tempfile::tempdir().unwrap());
+    batch.set_job(render("PENDING", &json!({"FAILED": 2, "RUNNING": 1})));
+    batch.set_job(failed_child(0, &json!([attempt(70, "a")]), output.path()));
+    let running = waiting(RENDER, &batch).start();
+    running.wait_for_log("pottery, child 0: exit code 70");
+    batch.wait_for_request("describejobs");
+    batch.wait_for_request("describejobs");
+    assert_eq!(batch.requests_for("listjobs").len(), 1);
+    // At the end, Batch lists it.
+    batch.set_job(failed_child(1, &json!([attempt(65, "b")]), output.path()));
+    batch.set_job(render("FAILED", &json!({"FAILED": 2, "SUCCEEDED": 1})));
+    running.finish().exits(70).logs(&["pottery, child 1: exit code 65"]);
 }
 
 #[test]

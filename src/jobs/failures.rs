@@ -16,8 +16,8 @@ use crate::request::{JobId, Location, REPORTS_DIR};
 use crate::storage::Storage;
 use crate::worker::report::{Action, LARGEST_REPORT, batch_file_name};
 
-/// How many failed jobs are listed one by one, with the causes in their reports. The others are
-/// counted by exit code, because often a whole array fails for one cause.
+/// How many failed jobs are listed with the causes in their reports. The others are counted by exit
+/// code.
 const MAX_LISTED: usize = 100;
 
 /// How many reports are read in parallel.
@@ -42,13 +42,13 @@ impl Failures {
         self.all.len()
     }
 
-    /// Returns all failed jobs, including those that are not listed one by one.
+    /// Returns all failed jobs, including those that are only counted.
     pub fn all(&self) -> &[FailedJob] {
         &self.all
     }
 
-    /// Splits the jobs after the first `known` into those that are listed one by one and a
-    /// summary of the others, if there are any.
+    /// Splits the jobs after the first `known` into those that are listed and a summary of the
+    /// others, if there are any.
     pub fn after(&self, known: usize) -> (&[FailedJob], Option<String>) {
         let jobs = self.all.get(known..).unwrap_or_default();
         let (listed, others) = jobs.split_at(MAX_LISTED.saturating_sub(known).min(jobs.len()));
@@ -98,13 +98,13 @@ impl Failures {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FailedJob {
     /// The id; that of an array's child is `PARENT:INDEX`.
-    job_id: String,
+    pub job_id: String,
     /// The name.
-    job_name: String,
+    pub job_name: String,
     /// The array index, from 0; null if the job is not the child of an array.
     pub index: Option<u32>,
     /// The number of attempts that have ended; 0 if no container was started.
-    attempts: usize,
+    pub attempts: usize,
     /// The exit code of the last attempt; null if its container never exited.
     pub exit_code: Option<u8>,
     /// What the exit code means; null if it is not one of render-worker's.
@@ -112,12 +112,12 @@ pub struct FailedJob {
     /// The reasons that AWS Batch and the container engine give.
     reasons: Vec<String>,
     /// The log group of the containers in CloudWatch Logs.
-    log_group: String,
+    pub log_group: String,
     /// The log stream of the last attempt; null if there is none.
     pub log_stream: Option<String>,
     /// The cause in the report of the last attempt; null if no report could be read, and for all but
     /// the first 100 failures.
-    cause: Option<String>,
+    pub cause: Option<String>,
 }
 
 /// Returns the cause in the report of the last attempt.
@@ -186,7 +186,7 @@ impl FailedJob {
     }
 
     /// Describes how the last attempt ended.
-    fn result(&self) -> String {
+    pub fn result(&self) -> String {
         let code = self.exit_code.map(|code| match self.meaning {
             Some(meaning) => format!("exit code {code} ({meaning})"),
             None => format!("exit code {code}, which is not one of render-worker's"),
@@ -194,24 +194,5 @@ impl FailedJob {
         let reasons = self.reasons.iter().map(|reason| printable(reason));
         let parts: Vec<_> = code.into_iter().chain(reasons).collect();
         if parts.is_empty() { "no reason given".to_owned() } else { parts.join(", ") }
-    }
-
-    /// Describes the job and its result in one line.
-    pub fn summary(&self) -> String {
-        let name = printable(&self.job_name);
-        let child = self.index.map_or(String::new(), |index| format!(", child {index}"));
-        let attempts = match self.attempts {
-            0 => "never ran".to_owned(),
-            1 => "1 attempt".to_owned(),
-            attempts => format!("{attempts} attempts"),
-        };
-        format!("{name}{child}: {}, {attempts}", self.result())
-    }
-
-    /// Returns the log stream and the cause, as far as they are known, each with its label.
-    pub fn details(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
-        let log = self.log_stream.as_ref().map(|stream| format!("{} {stream}", self.log_group));
-        let details = [("log", log), ("cause", self.cause.clone())];
-        details.into_iter().filter_map(|(label, text)| Some((label, printable(&text?))))
     }
 }

@@ -1,5 +1,6 @@
 //! The subcommands that render nothing: `inspect`, `submit` and `status`.
 
+mod failure_groups;
 mod failures;
 mod inspect;
 mod output;

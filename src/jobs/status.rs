@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::time::sleep;
 
+use super::failure_groups::FailureGroup;
 use super::failures::{FailedJob, Failures};
 use super::output::{Print, Table, json};
 use crate::batch::{Batch, BatchErrorKind, Children, Job, State};
@@ -123,6 +124,8 @@ pub struct Overview {
     /// The requested job comes last.
     jobs: Vec<Job>,
     failures: Failures,
+    /// How many jobs had failed when Batch was last asked which ones.
+    looked_up: usize,
 }
 
 impl Overview {
@@ -149,7 +152,11 @@ impl Overview {
             }
         }
         self.jobs = jobs;
-        if self.jobs.iter().map(failure_count).sum::<usize>() == self.failures.count() {
+        let count = self.jobs.iter().map(failure_count).sum();
+        // Batch can count a failure before it lists or describes it. That is asked for again with
+        // the next failure, and at the end.
+        let asked = count == self.looked_up && !self.has_ended();
+        if asked || count == self.failures.count() {
             return Ok(());
         }
         let mut failed = Vec::new();
@@ -161,19 +168,21 @@ impl Overview {
                 failed.push(job.id.clone());
             }
         }
-        self.failures.examine(storage, batch, failed).await.map_err(Error::Batch)
+        self.failures.examine(storage, batch, failed).await?;
+        self.looked_up = count;
+        Ok(())
     }
 
-    /// Logs the failures after the first `known` ones.
+    /// Logs the failures after the first `known` ones, in one line for those that are alike.
     fn log_failures(&self, known: usize) {
         let (failed, others) = self.failures.after(known);
-        for job in failed {
-            let details = job.details().map(|(label, text)| format!("{label}: {text}"));
-            let parts: Vec<_> = iter::once(job.summary()).chain(details).collect();
+        for group in FailureGroup::all(failed) {
+            let details = group.details().map(|(label, text)| format!("{label}: {text}"));
+            let parts: Vec<_> = iter::once(group.summary()).chain(details).collect();
             tracing::warn!(
-                exit_code = job.exit_code,
-                array_index = job.index,
-                log_stream = job.log_stream,
+                exit_code = group.first.exit_code,
+                array_index = group.first.index,
+                log_stream = group.first.log_stream,
                 "{}",
                 parts.join("; ")
             );
@@ -232,9 +241,9 @@ impl Overview {
             lines.row("job", format_args!("{} ({})", summary(job), job.id));
         }
         let (failed, others) = self.failures.after(0);
-        for job in failed {
-            lines.row("failed", job.summary());
-            for (label, text) in job.details() {
+        for group in FailureGroup::all(failed) {
+            lines.row("failed", group.summary());
+            for (label, text) in group.details() {
                 lines.row(&format!("  {label}"), text);
             }
         }
