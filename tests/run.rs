@@ -192,6 +192,8 @@ fn samples_and_resolution_replace_those_of_the_scene() {
     let (many, same_size) = rendered("many", "--samples 8");
     assert_eq!(size, same_size);
     assert_ne!(pixels, many, "--samples changed nothing");
+    let overrides = report(&shot.path("many"), "render")["overrides"].clone();
+    assert_eq!(overrides, json!({ "engine": "CYCLES", "denoise": "off", "samples": 8 }));
     assert_eq!(rendered("half", "--resolution 50%").1, size.map(|side| side / 2));
     assert_eq!(rendered("pixels", "--resolution 20x12").1, [20, 12]);
     // Other samples are other pictures: the frame is rendered again.

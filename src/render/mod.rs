@@ -53,6 +53,7 @@ pub async fn frames(worker: &Worker, job: &RenderJob, blender: &Path) -> Result<
     start_jitter::wait(worker, job).await?;
     let (attempt, provenance) = (&worker.attempt, &worker.provenance);
     let mut report = Report::begin(Action::Render, attempt, provenance, &job.scene, &job.output);
+    report.overrides = Some(job.overrides.clone());
     let result = attempt_job(worker, job, blender, &mut report).await;
     worker.conclude(report, result.as_ref().map(|_| ())).await;
     result

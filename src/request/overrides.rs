@@ -9,15 +9,16 @@ use super::value::{ValueError, whole_number};
 /// The settings that a job replaces in the scene, as the setup script reads them. Two jobs whose
 /// overrides serialise to the same text render the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RenderOverrides {
     /// The render engine.
     pub engine: Engine,
     /// Whether pictures are denoised.
     pub denoise: Denoise,
-    /// The number of samples; `None` for the scene's own.
+    /// The number of samples; absent for the scene's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<Samples>,
-    /// The size of the pictures; `None` for the scene's own.
+    /// The size of the pictures; absent for the scene's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
     /// Whether size and samples are reduced for a quick look, where they are not given.
@@ -27,6 +28,7 @@ pub struct RenderOverrides {
 
 /// The engine to render with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Engine {
     /// The engine that Blender knows by this name: `CYCLES`, `BLENDER_EEVEE_NEXT`, …. The names
@@ -61,6 +63,7 @@ impl FromStr for Engine {
 
 /// Whether pictures are denoised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Denoise {
     /// As the scene is set.
@@ -84,6 +87,7 @@ impl FromStr for Denoise {
 
 /// The number of samples of a pixel, 1 to 2²⁴.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Samples(u32);
 
 impl Samples {
@@ -101,6 +105,7 @@ impl FromStr for Samples {
 
 /// The size of the pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
 pub enum Resolution {
     /// A percentage of the scene's own width and height, in place of the scene's own percentage.

@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::process::supervisor::memory;
 use crate::process::supervisor::memory::MemoryWatch;
 use crate::provenance::Provenance;
-use crate::request::{Attempt, FrameSet, Location, REPORTS_DIR};
+use crate::request::{Attempt, FrameSet, Location, REPORTS_DIR, RenderOverrides};
 use crate::storage::{Storage, StorageError};
 
 /// The version of the format, raised when a field changes its meaning.
@@ -71,6 +71,9 @@ pub struct Report {
     /// The requested frames, once they are known; empty if this array child has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     frames_asked: Option<String>,
+    /// The settings of the scene that the attempt replaced; only of `render`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<RenderOverrides>,
     /// The scene as Blender describes it; only of `render`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scene: Option<SceneInfo>,
@@ -234,6 +237,7 @@ impl Report {
             cause: None,
             said: Vec::new(),
             frames_asked: None,
+            overrides: None,
             scene: None,
             launches: Vec::new(),
             set_aside: BTreeMap::new(),
