@@ -1,9 +1,9 @@
 //! The last line of the log: how much of the scene the output has by now, and what comes next.
 
 use super::Rendered;
+use super::reuse::plan::Found;
 use crate::error_chain::chain;
-use crate::request::{FRAMES_DIR, FrameFile, FrameRange, RenderJob};
-use crate::storage::Entry;
+use crate::request::{FRAMES_DIR, FrameRange, FrameSet, RenderJob};
 use crate::worker::Worker;
 
 /// Logs how many of the scene's frames the output has, and the command that makes the video.
@@ -14,78 +14,69 @@ pub async fn log(worker: &Worker, job: &RenderJob, rendered: &Rendered) {
         return;
     }
     let folder = job.output.join(FRAMES_DIR);
-    let listed = worker.storage.list(&folder);
-    let entries = match worker.shutdown.run_until_stopped(listed).await {
-        Ok(Ok(entries)) => entries,
-        Ok(Err(error)) => {
-            tracing::debug!("cannot count the frames in {folder}: {}", chain(&error));
-            return;
+    let scene = rendered.scene_range;
+    let others = match scene.map(|scene| FrameSet::from(scene).without(&rendered.frames)) {
+        // A job that looks for no frames may not be permitted to.
+        Some(others) if !others.is_empty() && job.resume => {
+            let listed = Found::look_up(&worker.storage, &job.output, &others);
+            match worker.shutdown.run_until_stopped(listed).await {
+                Ok(Ok(found)) => found.frames(),
+                Ok(Err(error)) => {
+                    tracing::debug!("cannot count the frames in {folder}: {}", chain(&error));
+                    return;
+                }
+                Err(_) => return,
+            }
         }
-        Err(_) => return,
+        _ => FrameSet::default(),
     };
     let output = job.output.to_string();
     let stitch = shell_words::join(["render-worker", "stitch", "-i", &output, "-o", &output]);
-    let count = describe(&entries, rendered.scene_range);
+    let count = describe(&rendered.frames, &others, scene);
     tracing::info!("{count} in {folder}; to make the video: {stitch}");
 }
 
-/// Formats how many frames of the scene are there: `10 of the scene's 199 frames are`.
-fn describe(entries: &[Entry], scene: Option<FrameRange>) -> String {
-    let numbers = entries.iter().filter_map(|entry| FrameFile::parse(&entry.name));
-    let mut numbers: Vec<_> = numbers.map(|file| file.number).collect();
-    // A frame can be there in several formats.
-    numbers.sort_unstable();
-    numbers.dedup();
-    let are = |count: usize| if count == 1 { "frame is" } else { "frames are" };
+/// Formats how many frames of the scene are there: `10 of the scene's 199 frames are`. `others` are
+/// frames of the scene that an earlier job rendered.
+fn describe(rendered: &FrameSet, others: &FrameSet, scene: Option<FrameRange>) -> String {
     let Some(scene) = scene else {
-        let there = numbers.len();
-        return format!("{there} {}", are(there));
+        return match rendered.len() {
+            1 => "1 frame is".to_owned(),
+            count => format!("{count} frames are"),
+        };
     };
-    let there = numbers.iter().filter(|&&number| scene.contains(number)).count();
-    let (all, others) = (scene.len() as usize, numbers.len() - there);
-    let count = match (there, all) {
+    let outside = rendered.iter().filter(|&frame| !scene.contains(frame)).count();
+    let there = rendered.len() - outside + others.len();
+    let count = match (there, scene.len() as usize) {
         (1, 1) => "the scene's only frame is".to_owned(),
         (there, all) if there == all => format!("all {all} frames of the scene are"),
         (there, all) => format!("{there} of the scene's {all} frames are"),
     };
-    match others {
+    match outside {
         0 => count,
-        others => format!("{count}, and {others} outside of its range {scene},"),
+        outside => format!("{count}, and {outside} outside of its range {scene},"),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::SystemTime;
-
     use super::*;
-    use crate::request::FrameNumber;
-
-    fn described(names: &[&str], scene: Option<(i64, i64)>) -> String {
-        let modified = SystemTime::UNIX_EPOCH;
-        let entry = |name: &&str| Entry { name: (*name).to_owned(), size: 1, modified };
-        let entries: Vec<_> = names.iter().map(entry).collect();
-        let number = |number| FrameNumber::new(number).unwrap();
-        let scene =
-            scene.map(|(first, last)| FrameRange { first: number(first), last: number(last) });
-        describe(&entries, scene)
-    }
 
     #[test]
     fn frames_are_counted_against_the_scene() {
-        for (names, scene, expected) in [
-            (&["0001.png"][..], None, "1 frame is"),
-            (&["0001.png"], Some((1, 199)), "1 of the scene's 199 frames are"),
-            (&["0001.png", "0001.exr"], Some((1, 2)), "1 of the scene's 2 frames are"),
-            (&["0001.png", "0002.png"], Some((1, 2)), "all 2 frames of the scene are"),
-            (&["0001.png"], Some((1, 1)), "the scene's only frame is"),
-            (
-                &["0002.png", "0007.png", "notes.txt"],
-                Some((1, 4)),
-                "1 of the scene's 4 frames are, and 1 outside of its range 1-4,",
-            ),
+        let range = |text: &str| text.parse::<FrameSet>().unwrap().ranges()[0];
+        for (rendered, others, scene, expected) in [
+            ("1", "", "", "1 frame is"),
+            ("1-3", "", "", "3 frames are"),
+            ("1", "", "1-199", "1 of the scene's 199 frames are"),
+            ("2", "1,7", "1-9", "3 of the scene's 9 frames are"),
+            ("1", "2", "1-2", "all 2 frames of the scene are"),
+            ("1", "", "1", "the scene's only frame is"),
+            ("4-6", "1", "1-4", "2 of the scene's 4 frames are, and 2 outside of its range 1-4,"),
         ] {
-            assert_eq!(described(names, scene), expected, "{names:?}");
+            let set = |text: &str| text.parse().unwrap_or_default();
+            let scene = (!scene.is_empty()).then(|| range(scene));
+            assert_eq!(describe(&set(rendered), &set(others), scene), expected);
         }
     }
 }

@@ -137,7 +137,7 @@ async fn attempt(
 /// job says where the video begins and ends.
 fn warn_of_differences(selection: &SequenceSelection, frames: &FrameSet, range: FrameRange) {
     let SequenceSelection::Range { first, total } = selection else { return };
-    let whole = FrameSet::from_bounds(range.first, range.last);
+    let whole = FrameSet::from(range);
     let (outside, missing) = (frames.without(&whole), whole.without(frames));
     if !outside.is_empty() && (first.is_none() || total.is_none()) {
         tracing::warn!(

@@ -38,11 +38,20 @@ impl Found {
         output: &Location,
         frames: &FrameSet,
     ) -> Result<Self, StorageError> {
-        let found = unless_denied(Self::list_ranges(storage, output, frames).await)?;
+        let found = unless_denied(Self::look_up(storage, output, frames).await)?;
         Ok(found.unwrap_or(Self(Vec::new())))
     }
 
-    async fn list_ranges(
+    /// The frames that have a file.
+    pub fn frames(&self) -> FrameSet {
+        self.0.iter().map(|(frame, _)| *frame).collect()
+    }
+
+    /// Lists the files of `frames` in the output.
+    ///
+    /// # Errors
+    /// If storage fails, or listing is not permitted.
+    pub async fn look_up(
         storage: &Storage,
         output: &Location,
         frames: &FrameSet,

@@ -78,6 +78,12 @@ impl fmt::Display for FrameRange {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrameSet(Vec<FrameNumber>);
 
+impl From<FrameRange> for FrameSet {
+    fn from(range: FrameRange) -> Self {
+        Self::from_bounds(range.first, range.last)
+    }
+}
+
 impl FrameSet {
     /// The frames from `first` to `last`, including both; empty if `last < first`.
     pub fn from_bounds(first: FrameNumber, last: FrameNumber) -> Self {

@@ -96,9 +96,7 @@ impl FrameSelection {
     pub fn resolve(&self, scene: Option<FrameRange>) -> Result<FrameSet, SelectionError> {
         match self {
             Self::Exactly(frames) => Ok(frames.clone()),
-            Self::Animation(range) => {
-                range.resolve(scene).map(|range| FrameSet::from_bounds(range.first, range.last))
-            }
+            Self::Animation(range) => range.resolve(scene).map(FrameSet::from),
             Self::PartOf { frames, per_job, array } => {
                 let size = per_job.0 as usize;
                 Ok(frames.chunk((array.index as usize).saturating_mul(size), size))
