@@ -93,7 +93,7 @@ fn the_submitted_jobs_have_the_requested_settings() {
             },
             "environment": {
                 "FIRST_FRAME": "1", "TOTAL_FRAMES": "24", "ENGINE": "scene",
-                "JOB_DEFINITION": "render",
+                "JOB_DEFINITION": "render", "JOB_TIMEOUT": "23h 55m",
             },
             "tags": {"project": "pottery"},
         })
@@ -111,7 +111,7 @@ fn the_submitted_jobs_have_the_requested_settings() {
             },
             "environment": {
                 "FIRST_FRAME": "1", "TOTAL_FRAMES": "24", "ENGINE": "scene", "CRF": "18",
-                "JOB_DEFINITION": "stitch",
+                "JOB_DEFINITION": "stitch", "JOB_TIMEOUT": "23h 55m",
             },
             "tags": {"project": "pottery"},
         })
