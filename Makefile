@@ -32,7 +32,11 @@ WITH_BLENDER = blender=$$(.ci/blender) && PATH=$${blender:+$$blender:}$$PATH
 # The run time of each fuzzer, in seconds.
 SECONDS  ?= 60
 
-.PHONY: build test test-blenders chaos scale batch-sim bench fuzz image test-image test-publish test-deploy demo lint tools engine clean
+.PHONY: help build test test-blenders chaos scale batch-sim bench fuzz image test-image test-publish test-deploy demo lint tools engine clean
+
+## help: what each target does
+help:
+	@sed -n 's/^## //p' $(MAKEFILE_LIST)
 
 ## build: the static release binary, dist/render-worker
 build:
@@ -122,6 +126,7 @@ engine:
 	.ci/engine
 	.ci/base-images
 
+## clean: remove everything that was built
 clean:
 	cargo clean
 	rm -rf dist
