@@ -88,7 +88,7 @@ impl Exit {
             Self::LocalIo => "the scratch disk or a mounted folder is full or failing",
             Self::Transient => "storage could not be reached or was overloaded",
             Self::Denied => "access denied",
-            Self::Keyboard => "stopped by SIGINT",
+            Self::Keyboard => "stopped by ctrl-C (SIGINT)",
             Self::ChildKilled => "killed: out of memory, or for an unknown reason",
             Self::Terminated => "stopped by SIGTERM or a Spot notice",
         }

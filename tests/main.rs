@@ -18,6 +18,7 @@ mod blender_command; // the image's command `blender` treats arguments as Blende
 mod blender_failures; // failures of Blender: exit codes, messages, saved frames
 mod credentials; // the sources of credentials and the region
 mod disk; // a scratch disk or an output disk that is too small or becomes full
+mod docs; // README.md and docs/: every command is run as written, links, contents, JSON
 mod endless; // responses without end
 mod exit_codes; // the same exit codes in the reference, in --help and in the code
 mod fault_rates; // a percentage of all S3 requests fails: every frame is right, or exit code 75

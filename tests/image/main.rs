@@ -14,6 +14,7 @@
 
 mod container; // starting and removing containers
 mod dockerfile; // build arguments: a release of Blender, another runtime
+mod docs; // the commands of the documents
 mod exit_codes; // exit codes pass through the engine
 mod memory; // too little memory: exit code 137 and an explanation
 mod metadata; // labels, variables and --version

@@ -14,6 +14,9 @@
 
 mod checkout; // a git repository with the scripts
 mod cloud; // a fake ECR account: API and registry
+mod document; // the commands of the documents
+#[path = "../support/documents.rs"]
+mod documents; // shared with the tests of the other commands
 mod dry_run; // --dry-run prints the commands without running them
 mod front; // the proxy that turns moto and a registry into ECR
 mod metadata; // deploy/metadata: the origin of an image

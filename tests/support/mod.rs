@@ -4,6 +4,7 @@
 pub mod agent;
 pub mod batch_server;
 pub mod blender;
+pub mod documents;
 pub mod engine;
 pub mod frames;
 pub mod place;
@@ -468,6 +469,14 @@ pub fn ordered_scene(first: i32, last: i32, orders: &Value) -> Vec<u8> {
     bytes.extend([0; 64]);
     bytes.extend(format!("\nORDERS {orders}\n").into_bytes());
     bytes
+}
+
+/// Creates the scene `pottery.blend` of the documents: frames 1 to 199, saved by Blender 3.0.
+pub fn documented_scene() -> Vec<u8> {
+    let mut scene = ordered_scene(1, 199, &serde_json::json!({}));
+    scene[9..12].copy_from_slice(b"300");
+    scene[44..49].copy_from_slice(b"Scene");
+    scene
 }
 
 /// Decodes an image or a video with FFmpeg, and returns a hash of the pixels of each frame.

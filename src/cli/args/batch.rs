@@ -81,8 +81,8 @@ pub(in crate::cli) struct SubmitArgs {
 
     /// Print the requests as JSON, and submit nothing
     ///
-    /// Each is an input of `aws batch submit-job --cli-input-json`. RENDER_JOB_ID stands for the id
-    /// of the array job. Not together with --wait.
+    /// The members render and stitch of the object are inputs of `aws batch submit-job
+    /// --cli-input-json`. RENDER_JOB_ID stands for the id of the array job. Not together with --wait.
     #[arg(long, conflicts_with = "wait")]
     pub dry_run: bool,
 
@@ -143,9 +143,10 @@ Examples:
   The whole scene, 10 frames a child, until the video is there:
     render-worker submit -i s3://bucket/scene.blend -o s3://bucket/out -f 10 \\
       --job-queue QUEUE --job-definition DEFINITION --wait
-  Show the requests without submitting them:
+  Write the request of the array job to a file, and submit it with the AWS CLI:
     render-worker submit -i s3://bucket/scene.blend -o s3://bucket/out --auto \\
-      --job-queue QUEUE --job-definition DEFINITION --dry-run | jq .render";
+      --job-queue QUEUE --job-definition DEFINITION --dry-run | jq .render > render.json
+    aws batch submit-job --cli-input-json file://render.json";
 
 pub(super) const STATUS_EXAMPLES: &str = "\
 Shows for each failed child its exit code in words, its log stream, and the cause from its report,

@@ -121,8 +121,8 @@ Examples:
   Render a scene on this machine, and make the video out/output.mp4:
     render-worker run -i scene.blend -o out
 
-  The same in a container:
-    docker run --rm -v \"$PWD\":/work render-worker run -i /work/scene.blend -o /work/out
+  The same in a container; the folder of the scene is mounted at /work:
+    docker run --rm -it -v \"$PWD\":/work render-worker run -i scene.blend -o out
 
   On AWS Batch, as the command of a job definition for array jobs:
     [\"Ref::action\", \"-i\", \"Ref::inputUri\", \"-o\", \"Ref::outputUri\", \"-f\", \"Ref::framesPerJob\"]
@@ -130,4 +130,5 @@ Examples:
 Exit codes:
   0 success, 2 usage, 65 scene or frame unusable, 66 input missing, 69 Blender or FFmpeg
   missing, 70 Blender or FFmpeg failed, 74 local disk, 75 storage unreachable (try again),
-  77 access denied, 130 stopped by ctrl-C, 143 told to stop (try again), 137 killed, 1 a bug.";
+  77 access denied, 130 stopped by ctrl-C, 137 killed, 143 stopped by SIGTERM or a Spot notice (try
+  again), 1 a bug.";
