@@ -471,11 +471,14 @@ pub fn ordered_scene(first: i32, last: i32, orders: &Value) -> Vec<u8> {
     bytes
 }
 
-/// Creates the scene `pottery.blend` of the documents: frames 1 to 199, saved by Blender 3.0.
-pub fn documented_scene() -> Vec<u8> {
-    let mut scene = ordered_scene(1, 199, &serde_json::json!({}));
+/// Creates a scene file of the documents, for the stand-in for Blender: frames 1 to `last`, saved by
+/// Blender 3.0, and complete enough for `inspect`.
+pub fn documented_scene(last: i32) -> Vec<u8> {
+    let mut scene = ordered_scene(1, last, &serde_json::json!({}));
     scene[9..12].copy_from_slice(b"300");
     scene[44..49].copy_from_slice(b"Scene");
+    // The block that ends every file.
+    scene.splice(108..108, b"ENDB".iter().copied().chain([0; 20]));
     scene
 }
 
