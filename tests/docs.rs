@@ -182,21 +182,16 @@ fn the_query_for_failed_attempts_finds_them_and_no_others() {
     let found = |run: &[Value]| run.iter().filter(|line| matches(filter, line)).count();
 
     let home = home();
-    let render = |arguments: &str| {
-        let scene = home.path().join("scene.blend");
-        let (output, scene) = (home.path().join("out"), scene.to_str().unwrap());
+    let render = |scene: &str, frames: &str| {
         // The metrics go to the same log stream.
-        let run = worker("render").args(&format!("-i {scene} --metrics emf")).args(arguments);
-        let run = run.output(output).stand_in_blender().run();
+        let run = worker("render").input(home.path().join(scene)).args("--metrics emf -f");
+        let run = run.arg(frames).output(home.path().join("out")).stand_in_blender().run();
         let metrics = serde_json::from_str(&run.stdout).ok();
-        (run.exit, [run.json(), metrics.into_iter().collect()].concat())
+        (run.exit, found(&[run.json(), metrics.into_iter().collect()].concat()))
     };
-    let (exit, lines) = render("-f 2");
-    assert_eq!((exit, found(&lines)), (0, 0), "{lines:#?}");
-    let (exit, lines) = render("-f 2 --engine NONE");
-    assert_eq!((exit, found(&lines)), (69, 1), "{lines:#?}");
-    let (exit, lines) = render("-f 0");
-    assert_eq!((exit, found(&lines)), (2, 1), "{lines:#?}");
+    assert_eq!(render("scene.blend", "2"), (0, 0));
+    assert_eq!(render("nothing.blend", "2"), (66, 1));
+    assert_eq!(render("scene.blend", "0"), (2, 1));
     for (code, expected) in [(70, 1), (75, 0), (130, 0), (143, 0)] {
         let line = json!({"level": "ERROR", "exit_code": code, "message": "what happened"});
         assert_eq!(found(&[line]), expected, "{code}");
