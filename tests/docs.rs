@@ -51,13 +51,11 @@ fn the_commands_do_what_the_documents_say() {
 /// what the document shows.
 fn differences(commands: &[documents::Command], s3: &S3Server, batch: &BatchServer) -> Vec<String> {
     let home = home();
-    let mut script = String::new();
-    for (index, command) in commands.iter().enumerate() {
-        script += &format!(
-            "exec >'{index}.output' 2>&1\n{}\necho $? >'{index}.status'\n",
-            real(&command.line)
-        );
-    }
+    let steps = commands.iter().enumerate().map(|(index, command)| {
+        let line = real(&command.line);
+        format!("exec >'{index}.output' 2>&1\n{line}\necho $? >'{index}.status'\n")
+    });
+    let script: String = steps.collect();
     let path = std::env::var("PATH").expect("a path");
     let status = Command::new("bash")
         .args(["-c", &script])

@@ -148,7 +148,7 @@ fn commands_of(document: &str) -> Vec<Command> {
             console = in_block && language == "console";
         } else if !in_block {
             if let Some(heading) = line.strip_prefix('#') {
-                section = heading.trim_start_matches('#').trim().to_owned();
+                heading.trim_start_matches('#').trim().clone_into(&mut section);
             }
         } else if console {
             if let Some(typed) = line.strip_prefix("$ ") {
@@ -158,7 +158,8 @@ fn commands_of(document: &str) -> Vec<Command> {
             } else {
                 let command = commands.last_mut().expect("a console block begins with a command");
                 if continues {
-                    command.line += &format!("\n{line}");
+                    command.line.push('\n');
+                    command.line.push_str(line);
                 } else {
                     command.output.push(line.to_owned());
                 }
