@@ -95,7 +95,7 @@ test-publish: tools engine
 	cargo test --locked --test publish
 
 ## test-deploy: the tests of deploy/batch, with tools from PyPI
-test-deploy:
+test-deploy: tools
 	.ci/tools-deploy
 	cargo test --locked --test deploy
 

@@ -55,6 +55,7 @@ const PLACES: &[(&str, &str, Place)] = &[
     ("", "render-worker", Here),
     ("", "export PATH=", Here),
     ("", "mkdir", Here),
+    ("", "jq", Here),
     ("", "sha256sum", Here),
     ("", "tar", Here),
 ];
