@@ -193,6 +193,10 @@ impl FailedJob {
         });
         let reasons = self.reasons.iter().map(|reason| printable(reason));
         let parts: Vec<_> = code.into_iter().chain(reasons).collect();
-        if parts.is_empty() { "no reason given".to_owned() } else { parts.join(", ") }
+        match parts.as_slice() {
+            [] if self.log_stream.is_some() => "AWS Batch gave no reason; see the log".to_owned(),
+            [] => "AWS Batch gave no reason".to_owned(),
+            parts => parts.join(", "),
+        }
     }
 }
