@@ -56,6 +56,7 @@
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! http/             the HTTP client below the AWS SDK
 //! space             free space on a disk
+//! container         the container that the worker runs in, and what is mounted into it
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! request/          the validated request: frames, shards, locations, jobs, limits
 //! ──────────────────────────────────────────────────────────────────────────────────────────
@@ -98,6 +99,7 @@ pub mod aws;
 pub mod batch;
 pub mod blender;
 pub mod cli;
+pub mod container;
 pub mod ending;
 pub mod error;
 pub mod error_chain;

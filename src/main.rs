@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
+use render_worker::container::Container;
 use render_worker::error::Error;
 use render_worker::error_chain::chain;
 use render_worker::exit::Exit;
@@ -133,7 +134,7 @@ fn log_failure(error: &Error) -> Exit {
         exit_code = exit.code(),
         "{}{excerpt}; what to do: {} (exit code {})",
         chain(error),
-        error.advice(),
+        error.advice(Container::detect().as_ref()),
         exit.code()
     );
     exit

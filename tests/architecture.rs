@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["error"],
     &["batch", "cli", "storage"],
     &["aws", "blender", "ffmpeg", "image", "process", "telemetry"],
-    &["http", "space"],
+    &["http", "space", "container"],
     &["request"],
     &["ending", "error_chain", "exit", "helpers", "placeholder", "printable", "provenance"],
 ];

@@ -291,7 +291,7 @@ fn the_logged_command_line_of_blender_can_be_pasted_into_a_shell() {
     let run = worker("render")
         .input(&scene)
         .output(path("out"))
-        .args("--frames -5,1-3 --log-format text")
+        .args("--frames -5,1-3 --log-format text --log-level debug")
         .stand_in_blender()
         .run()
         .exits(0);
@@ -305,6 +305,21 @@ fn the_logged_command_line_of_blender_can_be_pasted_into_a_shell() {
     let argv: Vec<_> = launch["argv"].as_array().unwrap().iter().map(|a| a.as_str()).collect();
     assert!(argv.contains(&scene.to_str()), "{argv:?}");
     assert_eq!(pasted.lines().map(Some).collect::<Vec<_>>(), argv);
+}
+
+#[test]
+fn a_text_log_has_no_command_lines_unless_details_are_wanted() {
+    let stage = Stage::new(1, &json!([]));
+    let is_command = |line: &String| line.contains("--python-exit-code");
+    for (arguments, expected) in [
+        ("-f 1 --log-format text", false),
+        ("-f 1 --log-format text --log-level debug", true),
+        ("-f 1 --log-format json", true),
+        ("-f 1 --log-format json --log-level warn", false),
+    ] {
+        let run = stage.worker(arguments).args("--no-resume").run().exits(0);
+        assert_eq!(run.lines.iter().any(is_command), expected, "{arguments}: {}", run.text());
+    }
 }
 
 #[test]

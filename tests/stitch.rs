@@ -69,7 +69,9 @@ impl Shot {
     fn refused(&self, flags: &str, code: i32, texts: &[&str]) {
         let run = self.stitch(flags).exits(code);
         assert_contains(&run.final_error(), texts);
-        assert_eq!(names(&self.output()), ["reports"]);
+        let left = names(&self.output());
+        // An attempt that fails before it begins to encode leaves nothing.
+        assert!(left.is_empty() || left == ["reports"], "{left:?}");
     }
 }
 
@@ -176,13 +178,12 @@ fn with_allow_gaps_missing_frames_are_replaced_by_their_neighbours() {
 #[test]
 fn without_frames_there_is_an_error_and_no_video() {
     let shot = Shot::new([]);
-    let input =
-        format!("no numbered images in {}, nor in its subfolder frames", shot.input().display());
+    let input = format!("no numbered images in {}", shot.input().display());
     shot.refused("", 66, &[&input]);
     shot.write("notes.txt", "not a frame");
-    shot.refused("-t 3", 66, &["no numbered images"]);
+    shot.refused("-t 3", 66, &["no frames in"]);
     fs::remove_dir_all(shot.input()).unwrap();
-    shot.refused("", 66, &[&input]);
+    shot.refused("", 66, &["there is no folder", shot.input().to_str().unwrap()]);
     fs::create_dir_all(shot.input()).unwrap();
     fs::write(shot.input().join("cover.png"), frames::frame(1)).unwrap();
     shot.refused("", 66, &[&input, "cover.png does not end in a number"]);
@@ -632,7 +633,8 @@ fn the_report_describes_the_video_or_the_cause_of_the_failure() {
     );
 
     fs::remove_dir_all(shot.output()).unwrap();
-    let run = shot.stitch("").exits(66);
+    let stitch = worker("stitch").input(shot.input()).output(shot.output());
+    let run = stitch.env("AWS_BATCH_JOB_ID", "1a-2b").run().exits(66);
     let failed = report(&shot.output(), "stitch");
     assert_eq!((&failed["status"], &failed["exit_code"]), (&json!("failed"), &json!(66)));
     assert!(run.final_error().starts_with(failed["cause"].as_str().unwrap()));

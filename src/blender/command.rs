@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::setup::{SETUP_EXIT_CODE, SETUP_SCRIPT};
-use crate::request::{FrameNumber, FrameSet, RenderJob};
+use crate::request::{Engine, FrameNumber, FrameSet, Location, RenderJob};
 
 /// Everything that one Blender process is started with.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,28 @@ pub struct Launch<'a> {
     pub frames: &'a FrameSet,
     /// How to render them.
     pub job: &'a RenderJob,
+}
+
+/// The short command that renders one frame of a job's scene, for a person who wants to see on a
+/// desktop what happens at it.
+pub fn desktop_command(job: &RenderJob, frame: FrameNumber) -> String {
+    let scene = match &job.scene {
+        Location::Local(path) => path.to_string_lossy().into_owned(),
+        // Blender opens only files: this one has to be downloaded.
+        Location::S3 { key, .. } => key.rsplit('/').next().unwrap_or_default().to_owned(),
+    };
+    let mut words = vec!["blender".to_owned(), "--background".to_owned()];
+    words.extend(job.enable_autoexec.then(|| "--enable-autoexec".to_owned()));
+    words.push(scene);
+    if let Engine::Named(engine) = &job.overrides.engine {
+        words.extend(["--engine".to_owned(), engine.clone()]);
+    }
+    words.extend(["--render-output", "/tmp/frame-", "--render-frame"].map(str::to_owned));
+    words.push(absolute_text(frame));
+    if let Some(device) = &job.cycles_device {
+        words.extend(["--", "--cycles-device", device.as_str()].map(str::to_owned));
+    }
+    shell_words::join(words)
 }
 
 impl Launch<'_> {
@@ -162,6 +184,32 @@ mod tests {
         assert!(arguments("1", |job| job.enable_autoexec = true).contains("|--enable-autoexec|"));
         let gpu = arguments("1", |job| job.cycles_device = Some("CUDA".parse().unwrap()));
         assert!(gpu.ends_with("--render-anim|--|--cycles-device|CUDA"));
+    }
+
+    #[test]
+    fn the_command_for_a_desktop_is_short_and_can_be_pasted() {
+        let command = |frame: i64, change: fn(&mut RenderJob)| {
+            let mut job =
+                RenderJob { scene: "my shot.blend".parse().unwrap(), ..RenderJob::example() };
+            change(&mut job);
+            desktop_command(&job, FrameNumber::new(frame).unwrap())
+        };
+        assert_eq!(
+            command(7, |_| ()),
+            "blender --background 'my shot.blend' --engine CYCLES --render-output /tmp/frame- \
+             --render-frame 7"
+        );
+        let of_s3 = command(-3, |job| {
+            job.scene = "s3://bucket/shots/a.blend".parse().unwrap();
+            job.overrides.engine = Engine::Scene;
+            job.enable_autoexec = true;
+            job.cycles_device = Some("CUDA".parse().unwrap());
+        });
+        assert_eq!(
+            of_s3,
+            "blender --background --enable-autoexec a.blend --render-output /tmp/frame- \
+             --render-frame ' -3' -- --cycles-device CUDA"
+        );
     }
 
     #[test]

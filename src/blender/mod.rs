@@ -18,7 +18,7 @@ mod transcripts;
 mod version;
 
 pub use cause::{Cause, Failure};
-pub use command::Launch;
+pub use command::{Launch, desktop_command};
 pub use description::{ExternalFile, MissingFeature, SceneDescription, SceneInfo};
 pub use events::{Event, Progress, parse};
 pub use failure::{Context, LogTail};

@@ -2,13 +2,14 @@
 
 use std::borrow::Cow;
 
-use super::{Error, is_frames_folder};
+use super::{Error, is_frames_folder, local_advice};
 use crate::batch::BatchErrorKind;
 use crate::blender::{Failure, MissingFeature, SceneFileError};
+use crate::container::Container;
 use crate::ending::Killer;
 use crate::exit::Exit;
 use crate::process::shutdown::Interrupt;
-use crate::request::{Feature, Location};
+use crate::request::{BlenderVersion, Feature, Location};
 use crate::storage::{self, StorageError};
 use crate::{blender, ffmpeg};
 
@@ -25,24 +26,32 @@ const UNKNOWN_KILLER: &str =
     "find out what killed it; if the machine ran out of memory, give it more memory";
 
 impl Error {
-    /// Returns what the reader of this error should do next.
-    pub fn advice(&self) -> Cow<'static, str> {
+    /// Returns what the reader of this error should do next. `container` is the one that this
+    /// process runs in, if it does.
+    pub fn advice(&self, container: Option<&Container>) -> Cow<'static, str> {
         match self {
-            Self::Blender { cause, .. } => blender_advice(cause),
+            Self::Blender { cause, command, .. } => blender_advice(cause, command),
             Self::SceneFile { source: SceneFileError::Newer { saved_by, .. }, .. } => {
-                let cause = blender::Cause::NewerFile { saved_by: Some(*saved_by), running: None };
-                blender_advice(&cause)
+                newer_file_advice(Some(*saved_by)).into()
             }
-            Self::FramesSkipped { skipped, .. } => {
+            Self::FramesSkipped { skipped, command, .. } => {
                 let killed = self.exit() == Exit::ChildKilled;
                 let mut causes = skipped.iter().map(|skipped| &skipped.cause);
                 let cause = causes.find(|c| killed || !matches!(c, blender::Cause::Killed(_)));
-                cause.map_or(Cow::Borrowed(""), blender_advice)
+                cause.map_or(Cow::Borrowed(""), |cause| blender_advice(cause, command))
             }
             Self::Batch(error) => batch_advice(error.kind()).into(),
             Self::Storage(error) | Self::NotStored { source: error, .. } => {
-                storage_advice(error).unwrap_or_else(|| exit_advice(self.exit())).into()
+                let local = || local_advice::of(error, container);
+                let other = || storage_advice(error).unwrap_or_else(|| exit_advice(self.exit()));
+                local().map_or_else(|| other().into(), Into::into)
             }
+            Self::NoFrames { folder, .. } => no_frames_advice(folder).into(),
+            Self::MissingFrames { folder, frames } if is_frames_folder(folder) => format!(
+                "render them (render --frames {frames}), or repeat the previous frame with \
+                 --allow-gaps"
+            )
+            .into(),
             _ => self.specific_advice().unwrap_or_else(|| exit_advice(self.exit())).into(),
         }
     }
@@ -62,14 +71,18 @@ impl Error {
             Self::SceneFile { source: SceneFileError::Placeholder(_), .. } => {
                 "replace it with the real file"
             }
-            Self::MissingFrames { folder, .. } if !is_frames_folder(folder) => {
-                "add the missing images, or repeat the previous image with --allow-gaps"
+            Self::SceneFile { source: SceneFileError::NotABlend, .. } => {
+                "give a .blend file; one in an archive has to be unpacked first"
+            }
+            Self::SceneFile { source: SceneFileError::Empty, .. } => {
+                "save the scene in Blender again, or copy its file again"
+            }
+            Self::Program { .. } => {
+                "install it, give its path with this flag, or use the image, which contains it"
             }
             Self::MissingFrames { .. } => {
-                "run the render jobs of these frames, or repeat the previous frame with \
-                 --allow-gaps"
+                "add the missing images, or repeat the previous image with --allow-gaps"
             }
-            Self::NoFrames { .. } => "check the URI, and that the image names end in a number",
             Self::NoFrameRate { .. } => "set the frame rate: --fps (FPS)",
             Self::Sandbox(_) => {
                 "run the job on a kernel with Landlock and seccomp, or accept the protection that \
@@ -104,7 +117,7 @@ fn exit_advice(exit: Exit) -> &'static str {
         Exit::Success => "",
         Exit::Internal => "this is a bug in render-worker: report it with this log",
         Exit::Usage => "correct the flags or variables of the job",
-        Exit::Unusable => "open the scene in Blender, fix it and upload it again",
+        Exit::Unusable => "open the scene in Blender, fix it, and render the new file",
         Exit::Missing => "check the URI",
         Exit::Unavailable => "install what is missing in the image, or choose another program",
         Exit::ChildFailed => "run the job again; if it fails again, report it with this log",
@@ -121,7 +134,6 @@ fn exit_advice(exit: Exit) -> &'static str {
 
 /// Returns advice for a failure of storage, where it depends on more than the exit code.
 fn storage_advice(error: &StorageError) -> Option<&'static str> {
-    let is_local = matches!(error.location(), Location::Local(_));
     match error.failure() {
         storage::Failure::Archived(_) => Some(
             "restore the object (aws s3api restore-object, or from the console), then run the job \
@@ -133,20 +145,14 @@ fn storage_advice(error: &StorageError) -> Option<&'static str> {
         }
         storage::Failure::Misconfigured(_) => Some(SETTINGS),
         storage::Failure::Lacking(_) => Some(MACHINE),
-        storage::Failure::Denied(_) if is_local => Some(
-            "give the user of this process the permission, or run it as another user (docker run \
-             --user)",
-        ),
         storage::Failure::Denied(_) => Some(
             "grant the job's role or user this permission; for a Requester Pays bucket, also set \
              --request-payer requester (REQUEST_PAYER)",
         ),
-        storage::Failure::Io(_) if is_local => {
-            Some("make sure that this disk or volume is writable and has enough space")
-        }
-        storage::Failure::Missing(_) | storage::Failure::Transient(_) | storage::Failure::Io(_) => {
-            None
-        }
+        storage::Failure::Missing(_)
+        | storage::Failure::Mistaken(_)
+        | storage::Failure::Transient(_)
+        | storage::Failure::Io(_) => None,
     }
 }
 
@@ -171,26 +177,42 @@ fn batch_advice(kind: BatchErrorKind) -> &'static str {
     }
 }
 
-/// Returns advice for a failure of Blender.
-fn blender_advice(cause: &blender::Cause) -> Cow<'static, str> {
+/// Returns advice for a video without frames.
+fn no_frames_advice(folder: &Location) -> String {
+    match folder {
+        _ if is_frames_folder(folder) => "render the scene first".to_owned(),
+        Location::Local(path) => format!(
+            "{}; for images from elsewhere, check the path, and that their names end in a number",
+            local_advice::render_first(path)
+        ),
+        Location::S3 { .. } => "check the URI; frames have to be rendered to it first, and the \
+                                names of images from elsewhere have to end in a number"
+            .to_owned(),
+    }
+}
+
+/// Returns advice for a scene file of a newer Blender.
+fn newer_file_advice(saved_by: Option<BlenderVersion>) -> String {
+    let version = saved_by.map_or_else(|| "that version".to_owned(), |v| v.to_string());
+    format!(
+        "use an image with Blender {version} or later (BLENDER_VERSION when the image is built), \
+         or save the scene for an older version; --allow-missing {} (ALLOW_MISSING) renders what \
+         an older version can open",
+        Feature::NewerBlender
+    )
+}
+
+/// Returns advice for a failure of Blender. `command` renders a frame at which it failed.
+fn blender_advice(cause: &blender::Cause, command: &str) -> Cow<'static, str> {
     use blender::Cause;
 
     let advice = match cause {
         Cause::Scene(_) => exit_advice(Exit::Unusable),
-        Cause::NewerFile { saved_by, .. } => {
-            let version = saved_by.map_or_else(|| "that version".to_owned(), |v| v.to_string());
-            return format!(
-                "use an image with Blender {version} or later (BLENDER_VERSION when the image is \
-                 built), or save the scene for an older version; --allow-missing {} \
-                 (ALLOW_MISSING) renders what an older version can open",
-                Feature::NewerBlender
-            )
-            .into();
-        }
+        Cause::NewerFile { saved_by, .. } => return newer_file_advice(*saved_by).into(),
         Cause::Lacking { lacking, .. } => return missing_features_advice(lacking).into(),
         Cause::Unavailable(_) => {
-            "install what is missing in the image, or choose another program; the default image \
-             contains the complete Blender"
+            "correct the flag if the message names one; otherwise install what is missing in the \
+             image, or use the default image, which contains the complete Blender"
         }
         Cause::SetupFailed => "report it with this log: the script is a part of render-worker",
         Cause::Killed(Killer::OutOfMemory { .. }) | Cause::Failed { short_of_memory: true, .. } => {
@@ -199,23 +221,35 @@ fn blender_advice(cause: &blender::Cause) -> Cow<'static, str> {
         Cause::Killed(Killer::Unknown) => UNKNOWN_KILLER,
         Cause::Failed { failure, .. } => match failure {
             Failure::Crashed(_) => {
-                "run the Blender command above for one of these frames; if it crashes there too, \
-                 try another version of Blender (BLENDER, or the image's BLENDER_VERSION)"
+                return format!(
+                    "render such a frame on a desktop: `{command}`; if it crashes there too, try \
+                     another version of Blender (BLENDER, or the image's BLENDER_VERSION)"
+                )
+                .into();
             }
             Failure::Ended(_) => {
-                "fix the problem that Blender reports; if it reports none, run the Blender command \
-                 above"
+                return format!(
+                    "fix the problem that Blender reports; if it reports none, render such a frame \
+                     on a desktop: `{command}`"
+                )
+                .into();
             }
             Failure::Stalled(_) => {
-                "if the scene just waits for a long time, raise --stall-timeout (STALL_TIMEOUT); \
-                 otherwise run the Blender command above to see what it waits for"
+                return format!(
+                    "if the scene just waits for a long time, raise --stall-timeout \
+                     (STALL_TIMEOUT); otherwise see on a desktop what it waits for: `{command}`"
+                )
+                .into();
             }
             Failure::Overtime(_) => {
                 "raise --frame-timeout (FRAME_TIMEOUT), or give the container more cores"
             }
             Failure::NotWhole(_) => {
-                "check the scratch disk for errors (--scratch-dir, SCRATCH_DIR), and run the \
-                 Blender command above for one of these frames"
+                return format!(
+                    "check the scratch disk for errors (--scratch-dir, SCRATCH_DIR), and render \
+                     such a frame on a desktop: `{command}`"
+                )
+                .into();
             }
         },
     };

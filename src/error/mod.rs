@@ -5,6 +5,7 @@
 //! [`Error::advice`] follows from the exit code, unless `advice.rs` has something more specific.
 
 mod advice;
+mod local_advice;
 
 use std::error::Error as StdError;
 use std::fmt::Write as _;
@@ -24,7 +25,7 @@ use crate::request::{
     FRAMES_DIR, FrameSet, FramesPerJob, JobId, LARGEST_ARRAY, Location, SelectionError,
 };
 use crate::space::Space;
-use crate::storage::{Failure, StorageError};
+use crate::storage::{Failure, PathMistake, StorageError};
 use crate::{blender, ffmpeg};
 
 /// Why a job did not finish.
@@ -83,6 +84,8 @@ pub enum Error {
         scene: Location,
         /// An excerpt of Blender's output.
         excerpt: Vec<String>,
+        /// The short command that renders the frame at which Blender failed.
+        command: String,
     },
     /// Blender kept failing at some frames.
     #[error(
@@ -101,6 +104,8 @@ pub enum Error {
         rest: Rest,
         /// An excerpt of Blender's output at its last failure.
         excerpt: Vec<String>,
+        /// The short command that renders one of the skipped frames.
+        command: String,
     },
     /// The scratch disk is full, or too small for the frames.
     #[error("{scene}: {} not rendered: {}", frames_are(missing), scratch_full(space, *needed))]
@@ -299,6 +304,7 @@ impl Error {
                 ffmpeg::Cause::Failed(_) => Exit::ChildFailed,
             },
             Self::Storage(source) | Self::NotStored { source, .. } => match source.failure() {
+                Failure::Mistaken(mistake) => path_mistake_exit(mistake),
                 Failure::Missing(_) | Failure::Archived(_) => Exit::Missing,
                 Failure::Denied(_) | Failure::Unrecognised(_) | Failure::Refused(_) => Exit::Denied,
                 Failure::Misconfigured(_) => Exit::Usage,
@@ -350,6 +356,17 @@ fn blender_exit(cause: &blender::Cause) -> Exit {
     }
 }
 
+/// Returns the exit code for a mistake in a local path.
+fn path_mistake_exit(mistake: &PathMistake) -> Exit {
+    match mistake {
+        PathMistake::OutputIsFile(_) => Exit::Usage,
+        PathMistake::NoFile { .. }
+        | PathMistake::NoFolder(_)
+        | PathMistake::SceneIsFolder(_)
+        | PathMistake::InputIsFile(_) => Exit::Missing,
+    }
+}
+
 /// Formats a subject and verb: `frame 7 is`, `frames 7-9,12 are`.
 pub(crate) fn frames_are(frames: &FrameSet) -> String {
     format!("{} {}", frames.named(), if frames.len() == 1 { "is" } else { "are" })
@@ -387,10 +404,14 @@ fn scratch_full(space: &Space, needed: Option<u64>) -> String {
 }
 
 fn no_frames(folder: &Location, unnumbered: &[String]) -> String {
-    let mut text = format!("there are no numbered images in {folder}");
-    if !is_frames_folder(folder) {
-        _ = write!(text, ", nor in its subfolder {FRAMES_DIR}");
-    }
+    let mut text = if is_frames_folder(folder) {
+        format!("there are no frames in {folder}")
+    } else {
+        format!(
+            "there are no frames in {}, and no numbered images in {folder}",
+            folder.join(FRAMES_DIR)
+        )
+    };
     match unnumbered {
         [] => {}
         [name] => _ = write!(text, "; the name of {name} does not end in a number"),

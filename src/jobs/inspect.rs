@@ -42,7 +42,7 @@ pub async fn scene_file(
 ) -> Result<(SceneFile, FrameRange), Error> {
     let mut read = Ok(None);
     for length in [START, SceneFile::PREFIX_LENGTH] {
-        let opened = worker.storage.open_start(scene, length);
+        let opened = worker.storage.open_scene(scene, length);
         let opened = worker.unless_stopped(opened).await?;
         read = SceneFile::from_start(&opened.start, opened.is_whole());
         if !matches!(read, Ok(None)) {

@@ -6,8 +6,8 @@ use futures_util::{join, try_join};
 use super::reuse::plan::Found;
 use crate::blender::{SceneFile, SceneFileError};
 use crate::error::{Error, frames_are};
-use crate::request::{FRAMES_DIR, FrameSet, RenderJob};
-use crate::storage::Opened;
+use crate::request::{FRAMES_DIR, FrameSet, Location, RenderJob};
+use crate::storage::{Opened, START_LENGTH};
 use crate::worker::Worker;
 use crate::worker::report::Report;
 
@@ -25,8 +25,9 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Opens the scene and lists the output. If the frames are known without the scene, it does
-    /// both concurrently: far from storage, waiting for responses takes most of the time.
+    /// Opens the scene and lists the output. If the frames are known without the scene, and the
+    /// output is on S3, it does both concurrently: far from storage, waiting for responses takes
+    /// most of the time.
     ///
     /// # Errors
     /// - [`Error::Storage`] if the scene cannot be read, or the output not be written or listed.
@@ -39,14 +40,17 @@ impl Survey {
         job: &RenderJob,
         report: &mut Report,
     ) -> Result<Self, Error> {
-        let scene = worker.unless_stopped(worker.storage.open(&job.scene));
-        if job.frames.needs_scene_range() {
+        let scene = worker.unless_stopped(worker.storage.open_scene(&job.scene, START_LENGTH));
+        // A local output is created only for a scene that can be rendered.
+        let is_local = matches!(job.output, Location::Local(_));
+        if job.frames.needs_scene_range() || is_local {
             let scene = scene.await?;
             let header = read_scene_header(worker, job, &scene).await?;
-            let Some(range) = header.range() else {
+            let range = header.range();
+            if range.is_none() && job.frames.needs_scene_range() {
                 return Err(Error::NoSceneRange { location: job.scene.clone(), flaw: header.flaw });
-            };
-            let frames = job.frames.resolve(Some(range)).map_err(Error::Selection)?;
+            }
+            let frames = job.frames.resolve(range).map_err(Error::Selection)?;
             let found = survey_output(worker, job, &frames, report).await?;
             return Ok(Self { scene, header, frames, found });
         }
@@ -102,7 +106,11 @@ async fn survey_output(
         return Ok(None);
     }
     let folder = job.output.join(FRAMES_DIR);
-    let prepare = worker.prepare_output(&folder, report);
+    let prepare = async {
+        worker.prepare_output(&folder, report).await?;
+        worker.warn_if_lost(&job.output);
+        Ok(())
+    };
     if !job.resume {
         return prepare.await.map(|()| None);
     }

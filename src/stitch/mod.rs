@@ -28,6 +28,7 @@ use crate::request::{
     StitchJob,
 };
 use crate::storage::Entry;
+use crate::telemetry::logging::DETAILS;
 use crate::worker::log_rate_limiter::LogRateLimiter;
 use crate::worker::programs::{FFMPEG, FFPROBE};
 use crate::worker::progress::Progress;
@@ -88,6 +89,9 @@ async fn attempt(
     let (format, left_out) = (sequence.format, sequence.left_out);
     let frames = Prefetch::start(worker.storage.clone(), folder.clone(), sequence, window);
     worker.prepare_output(&job.output, report).await?;
+    if job.input != job.output {
+        worker.warn_if_lost(&job.output);
+    }
     let frame_count = goal.frames.len() as u64;
     tracing::info!(
         frames = goal.frames.to_string(),
@@ -174,6 +178,7 @@ async fn upload(worker: &Worker, path: PathBuf, video: &Location) -> Result<u64,
 /// The folder that holds the frames, and its entries: `frames/` below the input, or else the input
 /// itself.
 async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<Entry>), Error> {
+    worker.storage.ensure_folder(&job.input).await?;
     let frames = job.input.join(FRAMES_DIR);
     let entries = worker.storage.list(&frames).await?;
     if entries.is_empty() {
@@ -228,7 +233,7 @@ async fn encode_sequence(
     let layer = first.frame.layer.clone();
     encode.layer = layer.as_deref();
     let command = encode.command();
-    tracing::info!("starting {}", shell_line(&command));
+    tracing::info!(target: DETAILS, "starting {}", shell_line(&command));
     let policy = sandbox_policy::for_ffmpeg(worker, encode.ffmpeg, encode.output);
     let memory = MemoryWatch::begin();
     let mut child = Running::start(command, Stdin::Piped, &worker.sandbox, policy)

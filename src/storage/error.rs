@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use super::local::PathMistake;
 use crate::aws::Misconfigured;
 use crate::request::Location;
 
@@ -34,6 +35,8 @@ impl fmt::Display for Operation {
 pub enum Failure {
     /// The file, object or bucket does not exist.
     Missing(Box<dyn Error + Send + Sync>),
+    /// The path of a local file or folder is mistaken.
+    Mistaken(PathMistake),
     /// The object is in an archive, and must be restored before it can be read.
     Archived(Box<dyn Error + Send + Sync>),
     /// The worker lacks a permission.
@@ -93,13 +96,18 @@ pub struct StorageError {
     operation: Operation,
     location: Location,
     #[source]
-    failure: Failure,
+    pub(super) failure: Failure,
 }
 
 impl StorageError {
     /// The error that `operation` on `location` ended in `failure`.
     pub fn new(operation: Operation, location: &Location, failure: Failure) -> Self {
         Self { operation, location: location.clone(), failure }
+    }
+
+    /// The operation.
+    pub fn operation(&self) -> Operation {
+        self.operation
     }
 
     /// The file, object or folder.

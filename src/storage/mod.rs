@@ -25,7 +25,8 @@ use bytes::Bytes;
 
 pub use error::{Failure, Operation, StorageError};
 pub use fingerprint::Fingerprint;
-use opened::START_LENGTH;
+pub use local::{Meant, PathMistake};
+pub use opened::START_LENGTH;
 pub use opened::{Opened, Version};
 pub use transfer_progress::TransferProgress;
 
@@ -171,6 +172,34 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, file, failure))
     }
 
+    /// The same as [`Storage::open_start`], for a scene that the user names: an error about a local
+    /// path says what is wrong with it.
+    ///
+    /// # Errors
+    /// [`Failure::Mistaken`] in place of [`Failure::Missing`] if the path is local, and the other
+    /// errors of [`Storage::open`].
+    pub async fn open_scene(&self, scene: &Location, length: u64) -> Result<Opened, StorageError> {
+        match (self.open_start(scene, length).await, scene) {
+            (Err(StorageError { failure: Failure::Missing(why), .. }), Location::Local(path)) => {
+                let failure = local::explain_scene(path.clone(), Failure::Missing(why)).await;
+                Err(StorageError::new(Operation::Read, scene, failure))
+            }
+            (opened, _) => opened,
+        }
+    }
+
+    /// Checks that a local `folder` exists. Does nothing on S3, which has no folders.
+    ///
+    /// # Errors
+    /// [`Failure::Mistaken`] if it does not exist or is not a folder.
+    pub async fn ensure_folder(&self, folder: &Location) -> Result<(), StorageError> {
+        let result = match folder {
+            Location::Local(path) => local::ensure_folder(path.clone()).await,
+            Location::S3 { .. } => Ok(()),
+        };
+        result.map_err(|failure| StorageError::new(Operation::List, folder, failure))
+    }
+
     /// Checks the beginning of a file by reading it again. Call this before a decision that depends
     /// on the beginning and cannot be corrected later. [`Storage::localise`] also checks it, if the
     /// store has a checksum.
@@ -239,6 +268,19 @@ impl Storage {
             Location::S3 { .. } => Ok(()),
         };
         result.map_err(|failure| StorageError::new(Operation::Write, folder, failure))
+    }
+
+    /// Returns the local folders that [`Storage::prepare`] would create, innermost first.
+    pub async fn missing_folders(&self, folder: &Location) -> Vec<PathBuf> {
+        match folder {
+            Location::Local(path) => local::missing_folders(path.clone()).await,
+            Location::S3 { .. } => Vec::new(),
+        }
+    }
+
+    /// Removes those of these local folders that are empty, in this order.
+    pub async fn remove_empty(&self, folders: Vec<PathBuf>) {
+        local::remove_empty(folders).await;
     }
 
     /// Writes `content` to `file`, replacing an existing file.

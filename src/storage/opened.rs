@@ -9,7 +9,7 @@ use crate::request::Location;
 /// How many bytes of a file are read first. The header of a .blend file is far smaller
 /// (`SceneFile::PREFIX_LENGTH` in `src/blender`), but a file up to this size arrives whole in this
 /// one request, with its checksum. Of a larger file nothing more is read if no frame is missing.
-pub(crate) const START_LENGTH: u64 = 1024 * 1024 + 64 * 1024;
+pub const START_LENGTH: u64 = 1024 * 1024 + 64 * 1024;
 
 /// The beginning of a file, and the version of the file that it belongs to.
 #[derive(Clone, Debug)]

@@ -35,6 +35,10 @@ use super::screen::{Bar, CHANGED, Screen};
 use crate::printable::printable;
 use crate::request::{Attempt, ValueError};
 
+/// The target of events that only people who look into a failure want to read, such as the command
+/// lines of Blender and FFmpeg. A JSON log has them at their own level, a text log from `debug` on.
+pub const DETAILS: &str = "details";
+
 /// The longest message in bytes that is not shortened. JSON escapes can double its length, and
 /// Docker's json-file driver splits lines at 16 KiB.
 const MAX_MESSAGE_BYTES: usize = 6 * 1024;
@@ -137,7 +141,12 @@ pub fn start(
     let libraries = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::WARN };
     // The SDK warns about missing credentials, which our own error reports, too.
     let sdk = if level.0 == Level::TRACE { LevelFilter::DEBUG } else { LevelFilter::ERROR };
+    let details = match format {
+        LogFormat::Text if level.0 == Level::INFO => LevelFilter::WARN,
+        LogFormat::Text | LogFormat::Json => level.0.into(),
+    };
     let levels = Targets::new()
+        .with_target(DETAILS, details)
         .with_default(libraries)
         .with_target("aws_config", sdk)
         .with_target(env!("CARGO_CRATE_NAME"), level.0)

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::container::{Container, Place};
 use crate::error::Error;
 use crate::error_chain::chain;
 use crate::process::sandbox::Sandbox;
@@ -93,23 +94,60 @@ impl Worker {
     /// # Errors
     /// [`Error::Storage`] if either cannot be written; [`Error::Interrupted`] if the job is
     /// stopped meanwhile.
-    pub async fn prepare_output(&self, folder: &Location, report: &Report) -> Result<(), Error> {
+    pub async fn prepare_output(
+        &self,
+        folder: &Location,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        if !self.is_on_batch() {
+            for folder in [folder, &report.folder()] {
+                report.new_folders.extend(self.storage.missing_folders(folder).await);
+            }
+        }
         self.unless_stopped(self.storage.prepare(folder)).await?;
-        self.unless_stopped(report.store(&self.storage)).await
+        self.unless_stopped(report.store(&self.storage)).await?;
+        report.is_begun = true;
+        Ok(())
+    }
+
+    /// Warns of an output that is lost with the container.
+    pub fn warn_if_lost(&self, output: &Location) {
+        let (Location::Local(path), Some(container)) = (output, Container::detect()) else {
+            return;
+        };
+        if container.place(path) == Place::Own {
+            let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            let path = path.display();
+            tracing::warn!(
+                "the output {path} is in the container's own file system, and is lost with it \
+                 (docker run --rm): to keep the output, mount a folder there, -v \
+                 \"$PWD/out\":{path}, or give an S3 URI"
+            );
+        }
+    }
+
+    fn is_on_batch(&self) -> bool {
+        self.attempt.job_id.is_some()
     }
 
     /// Stores the final report of an attempt, prints its metrics, and waits until abandoned
     /// uploads are aborted. A failure here never changes the result of the attempt.
+    ///
+    /// A command that a person has mistyped leaves nothing behind: an attempt that ends before it
+    /// has [prepared](Self::prepare_output) a local output stores no report there, and folders that
+    /// a failed attempt has made are removed if they are empty. On AWS Batch every attempt leaves a
+    /// report, and the children of an array share their folders.
     pub async fn conclude(&self, mut report: Report, result: Result<(), &Error>) {
         report.finish(result);
-        // Storage that has just failed after all its retries gets only a short try.
-        let storage_failed = matches!(result, Err(Error::Storage(_) | Error::NotStored { .. }));
-        let StorageTimeouts { report: long, short_report: short, .. } = self.timeouts;
-        let timeout = if storage_failed { short } else { long };
-        let stored = report.store(&self.storage);
-        match in_time(stored, self.shutdown.no_time_to_report(), timeout).await {
-            Ok(()) => tracing::info!("report: {}", report.location()),
-            Err(why) => tracing::warn!("cannot store the report {}: {why}", report.location()),
+        let is_mistake = result.is_err()
+            && !report.is_begun
+            && !self.is_on_batch()
+            && matches!(report.location(), Location::Local(_));
+        if !is_mistake {
+            self.store_report(&report, result).await;
+        }
+        if result.is_err() {
+            self.storage.remove_empty(std::mem::take(&mut report.new_folders)).await;
         }
         let out_of_time = async {
             self.shutdown.no_time_to_report().await;
@@ -122,7 +160,19 @@ impl Worker {
         tokio::select! {
             () = cleanup => {}
             () = out_of_time => {}
-            () = sleep(short) => {}
+            () = sleep(self.timeouts.short_report) => {}
+        }
+    }
+
+    async fn store_report(&self, report: &Report, result: Result<(), &Error>) {
+        // Storage that has just failed after all its retries gets only a short try.
+        let storage_failed = matches!(result, Err(Error::Storage(_) | Error::NotStored { .. }));
+        let StorageTimeouts { report: long, short_report: short, .. } = self.timeouts;
+        let timeout = if storage_failed { short } else { long };
+        let stored = report.store(&self.storage);
+        match in_time(stored, self.shutdown.no_time_to_report(), timeout).await {
+            Ok(()) => tracing::info!("report: {}", report.location()),
+            Err(why) => tracing::warn!("cannot store the report {}: {why}", report.location()),
         }
     }
 }

@@ -29,10 +29,12 @@ impl Programs {
     pub fn find(&self, name: &Path, setting: &'static str) -> Result<PathBuf, Error> {
         let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
         which::which_in(name, self.search_path.as_deref(), here).map_err(|source| {
-            let why = if name.is_absolute() && name.exists() {
-                "it is not an executable program".to_owned()
-            } else {
-                source.to_string()
+            let is_path = name.components().count() > 1;
+            let why = match source {
+                _ if is_path && name.exists() => "it is not an executable program".to_owned(),
+                which::Error::CannotFindBinaryPath if is_path => "there is no such file".to_owned(),
+                which::Error::CannotFindBinaryPath => "there is no such program on PATH".to_owned(),
+                source => source.to_string(),
             };
             Error::Program { program: name.to_owned(), setting, source: why.into() }
         })

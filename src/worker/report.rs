@@ -5,6 +5,7 @@
 //! is that of an attempt that was killed.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -96,6 +97,14 @@ pub struct Report {
     /// The stored video; only of `stitch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoReport>,
+    /// Whether the output is prepared, and has the report of an attempt that is running.
+    #[serde(skip)]
+    pub is_begun: bool,
+    /// The local folders that this attempt has made, innermost first.
+    #[serde(skip)]
+    pub new_folders: Vec<PathBuf>,
+    #[serde(skip)]
+    folder: Location,
     #[serde(skip)]
     location: Location,
     #[serde(skip)]
@@ -221,6 +230,7 @@ impl Report {
         let started = SystemTime::now();
         let array_index = attempt.array.map(|array| array.index);
         let name = file_name(action, attempt, started, std::process::id());
+        let folder = output.join(REPORTS_DIR);
         Self {
             schema: SCHEMA,
             provenance: provenance.clone(),
@@ -245,7 +255,10 @@ impl Report {
             memory_limit_bytes: None,
             frames: BTreeMap::new(),
             video: None,
-            location: output.join(REPORTS_DIR).join(&name),
+            is_begun: false,
+            new_folders: Vec::new(),
+            location: folder.join(&name),
+            folder,
             begun: Instant::now(),
         }
     }
@@ -288,6 +301,11 @@ impl Report {
     /// Returns the location of the report.
     pub fn location(&self) -> &Location {
         &self.location
+    }
+
+    /// Returns the folder of the report.
+    pub fn folder(&self) -> Location {
+        self.folder.clone()
     }
 
     /// Returns the file name without the extension, for related files in the same folder.

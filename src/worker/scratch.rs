@@ -7,6 +7,7 @@
 //! any tree, and the cost of a step does not grow with the depth.
 
 use std::ffi::CStr;
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -34,17 +35,15 @@ impl Scratch {
     /// # Errors
     /// [`Error::Scratch`] if it cannot be created.
     pub fn create(worker: &Worker) -> Result<Self, Error> {
+        let parent = worker.scratch_dir.clone().unwrap_or_else(std::env::temp_dir);
         let mut builder = tempfile::Builder::new();
         builder.prefix(sandbox_policy::SCRATCH_PREFIX);
-        let folder = match &worker.scratch_dir {
-            Some(dir) => std::path::absolute(dir).and_then(|dir| builder.tempdir_in(dir)),
-            None => builder.tempdir(),
-        };
-        let folder = folder.map_err(|source| Error::Scratch {
-            path: worker.scratch_dir.clone().unwrap_or_else(std::env::temp_dir),
-            source,
-        })?;
-        Ok(Self { path: folder.keep(), shutdown: worker.shutdown.clone() })
+        // Unlike `tempdir_in`, this does not add the random name to the error.
+        let folder = std::path::absolute(&parent)
+            .and_then(|parent| builder.make_in(parent, |path| fs::create_dir(path)))
+            .and_then(|folder| Ok(folder.into_temp_path().keep()?));
+        let path = folder.map_err(|source| Error::Scratch { path: parent, source })?;
+        Ok(Self { path, shutdown: worker.shutdown.clone() })
     }
 
     /// Returns the path of the folder.
@@ -191,7 +190,6 @@ fn open(at: impl AsFd, folder: &Path) -> io::Result<OwnedFd> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     /// Nests `depth` folders, with a file in the innermost one.

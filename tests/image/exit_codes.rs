@@ -29,7 +29,7 @@ fn exit_code_65_for_an_unusable_scene() {
 #[test]
 fn exit_code_66_for_missing_input() {
     ends(Stage::new().render("none").args("-f 1"), 66, &["/scenes/none.blend"]);
-    ends(Stage::new().stitch(), 66, &["no numbered images in /work/out"]);
+    ends(Stage::new().stitch(), 66, &["there is no folder /work/out"]);
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod docs; // the commands of the documents
 mod exit_codes; // exit codes pass through the engine
 mod memory; // too little memory: exit code 137 and an explanation
 mod metadata; // labels, variables and --version
+mod mounts; // folders that are not mounted, or not as they have to be
 mod privileges; // any user, no capability, read-only file systems
 mod s3; // from S3 to S3
 mod scenes; // every render engine, image format and codec

@@ -179,5 +179,7 @@ fn an_output_that_cannot_be_written_is_an_error_before_rendering() {
     let read_only = render().volume(&closed, "/closed:ro").run();
     fails_before_rendering(read_only, 74, "/closed/out");
     // Without a volume: the default user may not create folders in the image.
-    fails_before_rendering(render().run(), 77, "/closed/out");
+    let run = render().run();
+    assert!(run.final_error().contains("-v \"$PWD/out\":/closed/out"), "{}", run.final_error());
+    fails_before_rendering(run, 77, "/closed/out");
 }

@@ -25,6 +25,7 @@ use crate::process::supervisor::{End, Running, Stdin, shell_line};
 use crate::render::reuse::fingerprint_task::FingerprintTask;
 use crate::request::{FrameFile, FrameSet, ImageFormat, REPORTS_DIR};
 use crate::space::Space;
+use crate::telemetry::logging::DETAILS;
 use crate::worker::programs::BLENDER;
 use crate::worker::report::{FrameReport, LaunchReport};
 use crate::worker::{in_time, sandbox_policy};
@@ -107,7 +108,7 @@ impl Rendering<'_> {
         self.launch = LaunchState::begin(frames.clone(), space);
         self.ledger.launch_begins();
         let command = launch.command();
-        tracing::info!("starting {}", shell_line(&command));
+        tracing::info!(target: DETAILS, "starting {}", shell_line(&command));
         self.fingerprints.launch_begins();
         let policy = sandbox_policy::for_blender(worker, &launch, scene);
         let mut child = Running::start(command, Stdin::Null, &worker.sandbox, policy)

@@ -3,7 +3,7 @@
 use super::disk::{self, space_for_frames};
 use super::launch::{StopReason, failure_of};
 use super::rendering::Rendering;
-use crate::blender::{Cause, Context, Failure};
+use crate::blender::{Cause, Context, Failure, desktop_command};
 use crate::ending::Ending;
 use crate::error::{Error, Rest, frames_are};
 use crate::process::shutdown::Interrupt;
@@ -193,10 +193,12 @@ impl Rendering<'_> {
             return Ok(());
         }
         let failures = &self.ledger.failures;
+        let skipped = failures.skipped().to_vec();
         Err(Error::FramesSkipped {
             scene: self.job().scene.clone(),
+            command: self.desktop_command(skipped.first().map(|skipped| skipped.frame)),
             missing,
-            skipped: failures.skipped().to_vec(),
+            skipped,
             rest: if failures.is_unopenable() { Rest::NotOpened } else { Rest::NotTried },
             excerpt: self.excerpt.clone(),
         })
@@ -216,12 +218,20 @@ impl Rendering<'_> {
     }
 
     fn blender_failed(&self, cause: Cause) -> Error {
+        let missing = self.ledger.missing();
         Error::Blender {
             cause,
-            missing: self.ledger.missing(),
+            command: self.desktop_command(self.launch.in_hand(&missing)),
+            missing,
             scene: self.job().scene.clone(),
             excerpt: self.launch.tail.excerpt(),
         }
+    }
+
+    /// The short command that renders `frame`, or else the first missing frame.
+    fn desktop_command(&self, frame: Option<FrameNumber>) -> String {
+        let frame = frame.or_else(|| self.ledger.missing().first()).unwrap_or(FrameNumber::ONE);
+        desktop_command(self.job(), frame)
     }
 
     fn scratch_full(&self, space: Space, needed: Option<u64>) -> Error {

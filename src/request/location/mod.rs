@@ -88,7 +88,7 @@ pub enum LocationError {
         "`{}` {mistake}; {} (for a file or folder that really has this name, write ./NAME or \
          file:///PATH)",
         without_credentials(given),
-        suggestion(meant.as_deref())
+        suggestion(given, *mistake, meant.as_deref())
     )]
     Mistake {
         /// The text.
@@ -103,11 +103,25 @@ pub enum LocationError {
     FileUri(String),
 }
 
-fn suggestion(meant: Option<&str>) -> Cow<'static, str> {
-    meant.map_or_else(
-        || "give s3://BUCKET/KEY, file:///PATH or a path".into(),
-        |meant| format!("write {meant}").into(),
-    )
+fn suggestion(given: &str, mistake: Mistake, meant: Option<&str>) -> Cow<'static, str> {
+    match (meant, mistake) {
+        (Some(meant), _) => format!("write {meant}").into(),
+        (None, Mistake::Windows) => format!(
+            "mount its folder into the container, docker run -v \"{}\":/work, and give the path \
+             there, /work/…",
+            windows_folder(given)
+        )
+        .into(),
+        (None, _) => "give s3://BUCKET/KEY, file:///PATH or a path".into(),
+    }
+}
+
+/// The folder of a Windows path whose last part has an extension, or else the path itself.
+fn windows_folder(path: &str) -> &str {
+    match path.rsplit_once(['\\', '/']) {
+        Some((folder, file)) if file.trim_start_matches('.').contains('.') => folder,
+        _ => path,
+    }
 }
 
 /// `uri` without the credentials that some tools put in front of a host, so that they are not

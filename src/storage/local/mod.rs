@@ -1,5 +1,6 @@
 //! Local files, including mounted volumes.
 
+mod mistake;
 mod replace;
 mod sidecar;
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use super::crc::Crc;
 use super::{Entry, Failure, Fingerprint, NameRange, Opened, Version};
 use crate::request::{FrameFile, ImageFormat, Location};
+pub use mistake::{Meant, PathMistake};
 use replace::{CHUNK, CancelFlag, CancelOnDrop, create_folder, hidden_file, replace_if};
 
 /// Runs file system calls on a thread where they may block.
@@ -111,6 +113,18 @@ fn with_target(error: io::Error, file: &Path) -> io::Error {
     }
 }
 
+/// Turns the failure to open a scene into a mistake in its path, if it is one.
+pub(crate) async fn explain_scene(scene: PathBuf, failure: Failure) -> Failure {
+    let mistake = blocking(move || Ok(mistake::in_scene(&scene))).await;
+    mistake.ok().flatten().map_or(failure, Failure::Mistaken)
+}
+
+/// Checks that `folder` is one.
+pub(crate) async fn ensure_folder(folder: PathBuf) -> Result<(), Failure> {
+    let mistake = blocking(move || Ok(mistake::in_folder(&folder))).await?;
+    mistake.map_or(Ok(()), |mistake| Err(Failure::Mistaken(mistake)))
+}
+
 /// Reads the first `length` bytes of `file`, and determines its absolute path.
 pub(crate) async fn open(
     location: &Location,
@@ -198,11 +212,35 @@ fn copy_checksummed(
 
 /// Creates `folder`, and checks that files can be written to it.
 pub(crate) async fn prepare(folder: PathBuf) -> Result<(), Failure> {
-    blocking(move || {
+    let path = folder.clone();
+    let prepared = blocking(move || {
         create_folder(&folder)?;
         hidden_file(&folder).map(drop)
-    })
-    .await
+    });
+    let Err(failure) = prepared.await else { return Ok(()) };
+    let mistake = blocking(move || Ok(mistake::in_output(&path))).await;
+    Err(mistake.ok().flatten().map_or(failure, Failure::Mistaken))
+}
+
+/// The folders that [`prepare`] would create for `folder`, innermost first.
+pub(crate) async fn missing_folders(folder: PathBuf) -> Vec<PathBuf> {
+    let missing = blocking(move || {
+        let missing = folder.ancestors().take_while(|path| !path.as_os_str().is_empty());
+        Ok(missing.take_while(|path| !path.exists()).map(Path::to_owned).collect())
+    });
+    missing.await.unwrap_or_default()
+}
+
+/// Removes those of `folders` that are empty.
+pub(crate) async fn remove_empty(folders: Vec<PathBuf>) {
+    let removed = blocking(move || {
+        // Fails if a folder has content, and then it must stay.
+        for folder in &folders {
+            _ = fs::remove_dir(folder);
+        }
+        Ok(())
+    });
+    _ = removed.await;
 }
 
 #[cfg(test)]

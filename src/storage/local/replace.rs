@@ -1,8 +1,8 @@
 //! Atomic replacement of files.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -125,18 +125,21 @@ fn with_space(error: io::Error, folder: &Path) -> io::Error {
 
 /// Creates a hidden file in `folder`. Dropping it removes it.
 pub(super) fn hidden_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut options = File::options();
+    // The permissions of any new file, subject to the umask.
+    options.read(true).write(true).create_new(true).mode(0o666);
+    // Unlike `tempfile_in`, this does not add the hidden name to the error: nobody asked for it.
     let created = tempfile::Builder::new()
         .prefix(".")
         .suffix(".part")
-        // The permissions of any new file, subject to the umask.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder);
+        .make_in(folder, |path| options.open(path));
     created.map_err(|error| with_space(error, folder))
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Write as _;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
 
