@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anstyle::{AnsiColor, Style};
 use nix::sys::signal::Signal;
 use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
 use render_worker::container::Container;
@@ -13,6 +14,7 @@ use render_worker::error::Error;
 use render_worker::error_chain::chain;
 use render_worker::exit::Exit;
 use render_worker::jobs;
+use render_worker::printable::printable;
 use render_worker::process::guard::orphans::{self, PreExisting};
 use render_worker::process::guard::{self, Guard};
 use render_worker::process::sandbox::Sandbox;
@@ -64,9 +66,14 @@ fn main() -> ExitCode {
                 log_failure(&error).into()
             }
         },
-        Err(Refusal::Usage(error, format)) => {
-            let _log = start_plain_log(format, output);
-            tracing::error!(exit_code = Exit::Usage.code(), "{error}");
+        Err(Refusal::Usage { error, text, format }) => {
+            // Programs read the log of a job. What was typed by hand is answered in plain text.
+            if format.is_some() || environment.is_on_batch() {
+                let _log = start_plain_log(format, output);
+                tracing::error!(exit_code = Exit::Usage.code(), "{error}");
+            } else {
+                show_usage_error(&text, output);
+            }
             Exit::Usage.into()
         }
     }
@@ -77,6 +84,17 @@ fn start_plain_log(format: Option<LogFormat>, output: LogOutput) -> Option<Worke
     let format = format.unwrap_or_else(default_format);
     let has_threads = resources::ensure().is_ok();
     logging::start(format, LogLevel::default(), output, &Attempt::default(), has_threads)
+}
+
+/// Shows an error in the command line to the person who typed it.
+fn show_usage_error(text: &str, output: LogOutput) {
+    let style = match output {
+        LogOutput::Terminal { colour: true } => AnsiColor::Red.on_default().bold(),
+        LogOutput::Terminal { colour: false } | LogOutput::Plain => Style::new(),
+    };
+    let lines: Vec<_> = text.lines().map(printable).collect();
+    // Nobody can be told that standard error cannot be written.
+    _ = writeln!(std::io::stderr(), "{style}error:{style:#} {}", lines.join("\n"));
 }
 
 /// Executes a command; the result is the exit code.

@@ -517,8 +517,7 @@ fn an_unknown_job_is_named() {
     let run = status(STITCH, &batch).run().exits(66);
     let error = run.final_error();
     assert!(error.contains(STITCH) && error.contains("eu-central-1"), "{error}");
-    let run = worker("status").arg("Ref::job").run().exits(2);
-    assert!(run.final_error().contains("no parameter `job`"), "{}", run.final_error());
+    worker("status").arg("Ref::job").run().exits(2).logs(&["no parameter `job`"]);
     worker("status").arg("a/b").run().exits(2).logs(&["JOB-ID: `a/b` is refused"]);
 }
 

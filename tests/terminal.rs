@@ -146,6 +146,7 @@ fn dumb_terminals_json_logs_and_pipes_get_neither_bar_nor_colours() {
 #[test]
 fn usage_errors_are_coloured_like_other_errors() {
     let output = worker("render").env("TERM", "xterm").run_on_a_terminal(2);
-    assert!(output.contains("\u{1b}[31mERROR"), "{output:?}");
-    assert_eq!(output.lines().count(), 1, "{output}");
+    assert!(output.contains("\u{1b}[31merror:\u{1b}[0m"), "{output:?}");
+    let output = worker("render").env("TERM", "xterm").env("NO_COLOR", "1").run_on_a_terminal(2);
+    assert!(output.starts_with("error: "), "{output:?}");
 }

@@ -92,7 +92,7 @@ fn mistyped_uris_are_refused_and_never_created_as_folders() {
         ("bkt.s3.amazonaws.com/out", "s3://bkt/out"),
         ("https://bkt.s3.amazonaws.com/out", "s3://bkt/out"),
         ("gs://bkt/out", "s3://BUCKET/KEY"),
-        ("C:\\out", "s3://BUCKET/KEY"),
+        ("C:\\out", "docker run -v \"C:\\out\":/work"),
         ("~/out", "s3://BUCKET/KEY"),
         ("file:out", "file:///out"),
     ] {
@@ -160,11 +160,24 @@ fn a_batch_parameter_without_a_value_is_explained() {
 }
 
 #[test]
-fn usage_errors_use_the_log_format_and_have_the_exit_code() {
-    let run = worker("render").args("-i a -o out -f 0").run().exits(2);
-    let lines = run.json();
-    assert_eq!(lines.len(), 1);
-    assert_eq!((&lines[0]["level"], &lines[0]["exit_code"]), (&"ERROR".into(), &2.into()));
+fn usage_errors_are_plain_text_unless_a_log_is_wanted() {
+    let wrong = || worker("render").args("-i a -o out -f 0");
+    let run = wrong().run().exits(2);
+    assert!(run.text().starts_with("error: --frames-per-job (F_PER_JOB)"), "{}", run.text());
+    assert!(run.text().contains("render-worker render --help"), "{}", run.text());
+
+    let misspelt = || worker("render").args("-i a -o out --frame 1");
+    for run in [
+        wrong().env("AWS_BATCH_JOB_ID", "1a-2b"),
+        wrong().env("LOG_FORMAT", "json"),
+        wrong().args("--log-format json"),
+        misspelt().env("AWS_BATCH_JOB_ID", "1a-2b"),
+        misspelt().args("--log-format=json"),
+    ] {
+        let lines = run.run().exits(2).json();
+        assert_eq!(lines.len(), 1);
+        assert_eq!((&lines[0]["level"], &lines[0]["exit_code"]), (&"ERROR".into(), &2.into()));
+    }
 
     let run = worker("render").args("-i a -o out -f 0 --log-format text").run().exits(2);
     assert!(run.text().contains("ERROR --frames-per-job (F_PER_JOB)"), "{}", run.text());

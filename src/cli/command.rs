@@ -116,8 +116,15 @@ impl JobRequest {
 pub enum Refusal {
     /// The command line asks for a text, such as help or the version, for standard output.
     Answer(String),
-    /// The command line is wrong. The error is logged in this format, if one was given.
-    Usage(UsageError, Option<LogFormat>),
+    /// The command line is wrong.
+    Usage {
+        /// The error, in one line.
+        error: UsageError,
+        /// The same with advice, in several lines, for a person who typed the command line.
+        text: String,
+        /// The format of the log, if one was given.
+        format: Option<LogFormat>,
+    },
 }
 
 impl Resolver<'_> {

@@ -14,6 +14,7 @@ mod resolver;
 mod setting;
 #[cfg(test)]
 mod tests;
+mod tips;
 
 use std::ffi::OsString;
 
@@ -39,31 +40,33 @@ pub fn parse(
     environment: &Environment,
 ) -> Result<Command, Refusal> {
     let arguments: Vec<_> = arguments.into_iter().collect();
-    let format_unless_wrong = |flag| LOG_FORMAT.value(flag, environment).ok().flatten();
-    for argument in arguments.iter().skip(1).filter_map(|argument| argument.to_str()) {
-        if argument.starts_with("Ref::") {
-            let error = unset_parameter(argument, "the command line");
-            return Err(Refusal::Usage(error, format_unless_wrong(None)));
-        }
+    let words: Vec<_> = arguments.iter().filter_map(|argument| argument.to_str()).collect();
+    let subcommand = words.get(1).copied().unwrap_or_default();
+    let format = LOG_FORMAT.value(tips::log_format(&words), environment).ok().flatten();
+    let refuse = |error: UsageError| {
+        let text = format!("{error}\n\n{}\n", tips::help(subcommand));
+        Refusal::Usage { error, text, format }
+    };
+    if let Some(argument) = words.iter().skip(1).find(|word| word.starts_with("Ref::")) {
+        return Err(refuse(unset_parameter(argument, "the command line")));
     }
-    let refused = |error: clap::Error| match error.kind() {
+    let refused = |mut error: clap::Error| match error.kind() {
         ErrorKind::DisplayHelp => Refusal::Answer(error.to_string()),
         ErrorKind::DisplayVersion => Refusal::Answer(format!("{}\n", provenance(environment))),
         _ => {
+            tips::add(&mut error, subcommand);
             let text = error.to_string();
-            let text = text.strip_prefix("error: ").unwrap_or(&text);
+            let text = text.strip_prefix("error: ").unwrap_or(&text).to_owned();
             // A log event is one line.
             let lines: Vec<_> = text.lines().map(str::trim).filter(|l| !l.is_empty()).collect();
-            Refusal::Usage(UsageError(lines.join("; ")), format_unless_wrong(None))
+            Refusal::Usage { error: UsageError(lines.join("; ")), text, format }
         }
     };
-    let matches = manual::command().try_get_matches_from(arguments).map_err(refused)?;
+    let matches = manual::command().try_get_matches_from(&arguments).map_err(refused)?;
     if let Some(text) = manual::print(&matches) {
         return Err(Refusal::Answer(text));
     }
     let cli = Cli::from_arg_matches(&matches).map_err(refused)?;
-    let log_format = format_unless_wrong(cli.action.log().log_format.as_deref());
-    let refuse = |error| Refusal::Usage(error, log_format);
     let command = Resolver { environment }.command(&cli.action).map_err(refuse)?;
     if let JobRequest::Submit(job) = &command.action {
         try_on(job).map_err(refuse)?;
@@ -82,7 +85,7 @@ fn try_on(job: &SubmitJob) -> Result<(), UsageError> {
         let words = ["render-worker", action, "-i", input, "-o", &output, "-f", &per_job]
             .map(OsString::from);
         let environment: Environment = template.variables.clone().into_iter().collect();
-        if let Err(Refusal::Usage(error, _)) = parse(words, &environment) {
+        if let Err(Refusal::Usage { error, .. }) = parse(words, &environment) {
             return Err(UsageError(format!("the {action} job would refuse this: {error}")));
         }
     }

@@ -64,6 +64,11 @@ impl Environment {
         self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Whether AWS Batch has started this process.
+    pub fn is_on_batch(&self) -> bool {
+        self.get("AWS_BATCH_JOB_ID").is_some()
+    }
+
     /// Whether the terminal can erase a line: `TERM` is set, and is not `dumb`.
     pub fn has_cursor(&self) -> bool {
         self.get("TERM").is_some_and(|kind| kind != "dumb")

@@ -21,7 +21,7 @@ fn command(arguments: &[&str], environment: &Environment) -> Result<Command, Str
     let all = ["render-worker"].iter().chain(arguments).map(OsString::from);
     parse(all, environment).map_err(|refusal| match refusal {
         Refusal::Answer(text) => text,
-        Refusal::Usage(error, _) => error.to_string(),
+        Refusal::Usage { error, .. } => error.to_string(),
     })
 }
 

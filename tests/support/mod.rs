@@ -400,16 +400,27 @@ impl Run {
         self.lines.iter().map(parse).collect()
     }
 
-    /// Returns the messages of a JSON log.
+    /// Returns the messages of a JSON log; of a usage error in plain text, its lines.
     #[track_caller]
     pub fn messages(&self) -> Vec<String> {
+        if self.is_usage_error() {
+            return self.lines.clone();
+        }
         let message = |line: &Value| line["message"].as_str().unwrap_or_default().to_owned();
         self.json().iter().map(message).collect()
+    }
+
+    /// Returns whether the program has printed a usage error in plain text.
+    pub fn is_usage_error(&self) -> bool {
+        self.exit == 2 && self.lines.first().is_some_and(|line| line.starts_with("error: "))
     }
 
     /// Returns the message of the last error, the one with the exit code; empty if there is none.
     #[track_caller]
     pub fn final_error(&self) -> String {
+        if self.is_usage_error() {
+            return self.text();
+        }
         let errors = self.json();
         let last =
             errors.iter().rfind(|line| line["level"] == "ERROR" && line["exit_code"].is_u64());
