@@ -31,6 +31,7 @@ mod inspect; // the description of a scene file from its first bytes
 mod lacking; // scenes that need features that this Blender lacks
 mod logs; // the log in both formats, whatever Blender prints
 mod metrics; // the figures of an attempt for CloudWatch
+mod mistakes; // mistakes of a person at a terminal: what the message names, and that nothing is left
 mod provenance; // the versions of worker and image
 mod render; // frames from a real Blender
 mod resume; // another attempt renders only missing and outdated frames
