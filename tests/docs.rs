@@ -182,7 +182,9 @@ fn the_query_for_failed_attempts_finds_them_and_no_others() {
     let home = home();
     let render = |scene: &str, frames: &str| {
         // The metrics go to the same log stream.
-        let run = worker("render").input(home.path().join(scene)).args("--metrics emf -f");
+        let run = worker("render")
+            .input(home.path().join(scene))
+            .args("--log-format json --metrics emf -f");
         let run = run.arg(frames).output(home.path().join("out")).stand_in_blender().run();
         let metrics = serde_json::from_str(&run.stdout).ok();
         (run.exit, found(&[run.json(), metrics.into_iter().collect()].concat()))

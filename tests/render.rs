@@ -346,7 +346,7 @@ fn an_output_that_cannot_be_written_is_an_error_before_blender_starts() {
     let place = Place::ordered(&json!({}));
     fs::create_dir(place.path("out")).unwrap();
     fs::write(place.path("out/frames"), "a file where the folder should be").unwrap();
-    place.stand_in().run().fails(74, &["cannot write", "out/frames"]);
+    place.stand_in().run().fails(2, &["cannot write", "out/frames", "is a file"]);
     assert!(place.launches().is_empty());
 }
 
