@@ -32,7 +32,8 @@
 //! │   backlog           frames saved but not stored: how many bytes, and when to retry
 //! │ summary           the last line of the log: what the output has, and what comes next
 //! stitch/           fetches the frames in order, encodes them with FFmpeg, stores the video
-//! │ sequence          file names → ordered frames; reports gaps, duplicates, several sequences
+//! │ sequence          files → ordered frames; reports gaps, duplicates, several sequences
+//! │ numbered_name     the number in a file name
 //! │ prefetch          fetches frames ahead, in order, in bounded memory
 //! │ frame_feeder      verifies frames and writes them to FFmpeg
 //! │ render_reports    reads the scene from the reports beside the frames

@@ -101,6 +101,57 @@ fn the_input_is_an_output_of_render_or_any_folder_of_images() {
 }
 
 #[test]
+fn any_directory_of_pictures_becomes_a_video() {
+    let shot = Shot::new([]);
+    let folder = shot.0.path().join("pictures");
+    fs::create_dir(&folder).unwrap();
+    for (name, number) in [("coral10", 3), ("coral9", 2), ("anemone", 1)] {
+        fs::write(folder.join(format!("{name}.png")), frame(number)).unwrap();
+    }
+    let stitch = |arguments: &str| {
+        worker("stitch").input(&folder).output(shot.output()).args(arguments).run()
+    };
+    stitch("--fps 5 --in-order name").exits(0);
+    assert_shows(&shot.video(), 1..=3);
+    stitch("--in-order name --frames 1-2").exits(2).logs(&["--in-order", "--frames"]);
+    // Without any numbers, there is no sequence that could have gaps.
+    for (old, new) in [("coral9", "coral"), ("coral10", "dolphin")] {
+        let path = |name: &str| folder.join(name).with_extension("png");
+        fs::rename(path(old), path(new)).unwrap();
+    }
+    stitch("--fps 5").exits(0).logs(&["--in-order"]);
+    assert_shows(&shot.video(), 1..=3);
+    // A single picture may be anything.
+    for name in ["coral.png", "dolphin.png"] {
+        fs::remove_file(folder.join(name)).unwrap();
+    }
+    stitch("--fps 5").exits(66).logs(&["anemone.png", "--in-order name"]);
+}
+
+#[test]
+fn the_number_may_be_anywhere_in_the_name_and_larger_than_any_frame_number() {
+    for pattern in ["frame_N_final.png", "img (N).png", "000N_L.png", "170000000N.png"] {
+        let shot = Shot::new([]);
+        for number in 1..=3 {
+            shot.write(&pattern.replace('N', &number.to_string()), frame(number));
+        }
+        // macOS leaves such files.
+        shot.write("._0001.png", "x");
+        assert_shows(&shot.stitched("--fps 5"), 1..=3);
+    }
+}
+
+#[test]
+fn the_output_can_be_the_file_of_the_video() {
+    let shot = Shot::new(1..=2);
+    let film = shot.output().join("film.mov");
+    worker("stitch").input(shot.input()).output(&film).run().exits(0);
+    assert_shows(&film, 1..=2);
+    let both = worker("stitch").input(shot.input()).output(&film).args("--output-name a.mp4");
+    both.run().exits(2).logs(&["--output-name", "--output-uri"]);
+}
+
+#[test]
 fn frame_numbers_may_be_negative_and_have_more_than_four_digits() {
     for range in [0..=2, 101..=103, 9998..=10003, -2..=2] {
         let shot = Shot::new(range.clone());
@@ -186,7 +237,7 @@ fn without_frames_there_is_an_error_and_no_video() {
     shot.refused("", 66, &["there is no folder", shot.input().to_str().unwrap()]);
     fs::create_dir_all(shot.input()).unwrap();
     fs::write(shot.input().join("cover.png"), frames::frame(1)).unwrap();
-    shot.refused("", 66, &[&input, "cover.png does not end in a number"]);
+    shot.refused("", 66, &[&input, "cover.png has no number"]);
 }
 
 /// Creates a lossless WebP of one pixel, or an animation with it.
@@ -249,7 +300,7 @@ fn the_advice_for_images_that_were_not_rendered_does_not_mention_rendering() {
     for run in [&gap, &damaged] {
         assert!(!run.final_error().contains("render"), "{}", run.final_error());
     }
-    assert_contains(&damaged.final_error(), &["repair or replace the images"]);
+    assert_contains(&damaged.final_error(), &["repair, replace or remove the images"]);
 }
 
 #[test]

@@ -51,6 +51,7 @@ pub const CRF: Setting =
 pub const PRESET: Setting = Setting::new("--preset", "PRESET").or_what("medium, for h264 and h265");
 pub const OUTPUT_NAME: Setting =
     Setting::new("--output-name", "OUTPUT_NAME").or_what("output.mp4; output.mov for prores");
+pub const IN_ORDER: Setting = Setting::new("--in-order", "IN_ORDER").or("number");
 pub const ALLOW_GAPS: Setting = Setting::new("--allow-gaps", "ALLOW_GAPS").or("false");
 pub const FFMPEG: Setting = Setting::new("--ffmpeg", "FFMPEG").or("ffmpeg");
 pub const FFPROBE: Setting = Setting::new("--ffprobe", "FFPROBE").or("ffprobe");
@@ -70,7 +71,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 49] = [
+pub const ALL: [Setting; 50] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -107,6 +108,7 @@ pub const ALL: [Setting; 49] = [
     CRF,
     PRESET,
     OUTPUT_NAME,
+    IN_ORDER,
     ALLOW_GAPS,
     FFMPEG,
     FFPROBE,

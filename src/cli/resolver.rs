@@ -9,16 +9,16 @@ use super::args::{
 };
 use super::names::{
     ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, CYCLES_DEVICE, DENOISE,
-    ENABLE_AUTOEXEC, ENGINE, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG,
-    MAX_PREFETCH, NO_RESUME, OUTPUT_NAME, OUTPUT_URI, PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION,
-    SAMPLES, START_JITTER, TOTAL_FRAMES,
+    ENABLE_AUTOEXEC, ENGINE, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, IN_ORDER, INPUT_URI,
+    MAX_BACKLOG, MAX_PREFETCH, NO_RESUME, OUTPUT_NAME, OUTPUT_URI, PRESET, PREVIEW, REQUEST_PAYER,
+    RESOLUTION, SAMPLES, START_JITTER, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
     AllowMissing, AnimationRange, ArrayPosition, Attempt, Codec, Engine, FirstFrame,
-    FrameSelection, FrameSet, FramesPerJob, InspectJob, Location, OutputName, RenderJob,
-    RenderOverrides, RequestPayer, RunJob, SequenceSelection, StartJitter, StitchJob, TotalFrames,
-    VideoSettings,
+    FrameSelection, FrameSet, FramesPerJob, InspectJob, Location, OutputName, PictureOrder,
+    RenderJob, RenderOverrides, RequestPayer, RunJob, SequenceSelection, StartJitter, StitchJob,
+    TotalFrames, VideoSettings,
 };
 
 /// The engine of `render` where none is given, as in the reference script.
@@ -50,7 +50,7 @@ impl Resolver<'_> {
             render: self.rendering(&common.work, preview, render, attempt, Engine::Scene)?,
             allow_gaps: self.switch(ALLOW_GAPS, stitch.video.allow_gaps)?,
             max_prefetch: MAX_PREFETCH.value_or_default(stitch.max_prefetch.as_deref(), env)?,
-            video: self.video_settings(&stitch.video)?,
+            video: self.video_settings(&stitch.video, None)?,
         })
     }
 
@@ -107,29 +107,54 @@ impl Resolver<'_> {
 
     pub fn stitch_job(&self, args: &StitchArgs) -> Result<StitchJob, UsageError> {
         let env = self.environment;
-        let StitchArgs { common, preview, options } = args;
+        let StitchArgs { common, preview, in_order, options } = args;
         let (input, output) = self.locations(&common.work)?;
+        let (output, video) = match output.split() {
+            Some((folder, name)) if OutputName::is_video(name) => (folder, Some(name.to_owned())),
+            _ => (output, None),
+        };
         let preview = self.switch(PREVIEW, preview.preview)?;
         let place = |location: Location| if preview { location.of_preview() } else { location };
+        let frames = self.sequence_selection(&common.work)?;
+        let order: PictureOrder = IN_ORDER.value_or_default(in_order.as_deref(), env)?;
+        let everything = SequenceSelection::Range { first: None, total: None };
+        if order != PictureOrder::Number && frames != everything {
+            return Err(IN_ORDER.refuse(format_args!(
+                "takes every picture, so {FRAMES}, {FIRST_FRAME} and {TOTAL_FRAMES} mean nothing; \
+                 leave one of them out"
+            )));
+        }
         Ok(StitchJob {
             input: place(input),
             output: place(output),
-            frames: self.sequence_selection(&common.work)?,
+            frames,
+            order,
             allow_gaps: self.switch(ALLOW_GAPS, options.video.allow_gaps)?,
             max_prefetch: MAX_PREFETCH.value_or_default(options.max_prefetch.as_deref(), env)?,
-            video: self.video_settings(&options.video)?,
+            video: self.video_settings(&options.video, video)?,
         })
     }
 
-    fn video_settings(&self, args: &VideoArgs) -> Result<VideoSettings, UsageError> {
+    /// The settings of the video; `name` is its name if the output is a file.
+    fn video_settings(
+        &self,
+        args: &VideoArgs,
+        name: Option<String>,
+    ) -> Result<VideoSettings, UsageError> {
         let env = self.environment;
         let codec: Codec = CODEC.value_or_default(args.codec.as_deref(), env)?;
-        let name: Option<String> = OUTPUT_NAME.value(args.output_name.as_deref(), env)?;
+        let (setting, name) = match (OUTPUT_NAME.value(args.output_name.as_deref(), env)?, name) {
+            (Some(_), Some(file)) => {
+                return Err(OUTPUT_NAME.refuse(format_args!(
+                    "contradicts {OUTPUT_URI}, which names the file {file}; leave one of them out"
+                )));
+            }
+            (Some(name), None) => (OUTPUT_NAME, Some(name)),
+            (None, file) => (OUTPUT_URI, file),
+        };
         let name = match name {
             None => OutputName::default_for(codec),
-            Some(name) => {
-                OutputName::new(&name, codec).map_err(|error| OUTPUT_NAME.refuse(error))?
-            }
+            Some(name) => OutputName::new(&name, codec).map_err(|error| setting.refuse(error))?,
         };
         let video = VideoSettings {
             codec,

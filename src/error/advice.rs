@@ -18,6 +18,8 @@ const CREDENTIALS: &str = "use valid credentials: those of a role, of AWS_PROFIL
 
 const SETTINGS: &str = "correct the value that the message names";
 
+const ANY_NAMES: &str = "take every image in the order of names: --in-order name (IN_ORDER)";
+
 const MACHINE: &str = "install what is missing on this machine or in the image";
 
 const MORE_MEMORY: &str = "give the container more memory";
@@ -46,6 +48,7 @@ impl Error {
                 let other = || storage_advice(error).unwrap_or_else(|| exit_advice(self.exit()));
                 local().map_or_else(|| other().into(), Into::into)
             }
+            Self::NoFrames { unnumbered, .. } if !unnumbered.is_empty() => ANY_NAMES.into(),
             Self::NoFrames { folder, .. } => no_frames_advice(folder).into(),
             Self::MissingFrames { folder, frames } if is_frames_folder(folder) => format!(
                 "render them (render --frames {frames}), or repeat the previous frame with \
@@ -60,7 +63,8 @@ impl Error {
     fn specific_advice(&self) -> Option<&'static str> {
         Some(match self {
             Self::UnusableFrames { folder, .. } if !is_frames_folder(folder) => {
-                "repair or replace the images named above, or remove them from this folder"
+                "repair, replace or remove the images named above; --in-order name (IN_ORDER) takes \
+                 every image, whatever its name is"
             }
             Self::UnusableFrames { .. } | Self::Ffmpeg { cause: ffmpeg::Cause::Frames, .. } => {
                 "render the frames named above again, or replace them"
@@ -81,7 +85,8 @@ impl Error {
                 "install it, give its path with this flag, or use the image, which contains it"
             }
             Self::MissingFrames { .. } => {
-                "add the missing images, or repeat the previous image with --allow-gaps"
+                "add the missing images, repeat the previous one with --allow-gaps, or take those \
+                 that are there with --in-order name (IN_ORDER)"
             }
             Self::NoFrameRate { .. } => "set the frame rate: --fps (FPS)",
             Self::Sandbox(_) => {
@@ -182,12 +187,10 @@ fn no_frames_advice(folder: &Location) -> String {
     match folder {
         _ if is_frames_folder(folder) => "render the scene first".to_owned(),
         Location::Local(path) => format!(
-            "{}; for images from elsewhere, check the path, and that their names end in a number",
+            "{}; for images from elsewhere, check the path",
             local_advice::render_first(path)
         ),
-        Location::S3 { .. } => "check the URI; frames have to be rendered to it first, and the \
-                                names of images from elsewhere have to end in a number"
-            .to_owned(),
+        Location::S3 { .. } => "check the URI; frames have to be rendered to it first".to_owned(),
     }
 }
 

@@ -144,7 +144,7 @@ pub enum Error {
     NoFrames {
         /// The folder that was searched.
         folder: Location,
-        /// Images whose names do not end in a number.
+        /// Images whose names have no number.
         unnumbered: Vec<String>,
     },
     /// Frames of the sequence are missing.
@@ -414,10 +414,10 @@ fn no_frames(folder: &Location, unnumbered: &[String]) -> String {
     };
     match unnumbered {
         [] => {}
-        [name] => _ = write!(text, "; the name of {name} does not end in a number"),
+        [name] => _ = write!(text, "; the name of {name} has no number"),
         [name, more @ ..] => {
             let more = more.len();
-            _ = write!(text, "; the names of {name} and {more} more images do not end in a number");
+            _ = write!(text, "; the names of {name} and {more} more images have no number");
         }
     }
     text

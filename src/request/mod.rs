@@ -26,8 +26,9 @@ pub use frame::{
 };
 pub use job::{
     Animation, AnimationFrames, Codec, Crf, CyclesDevice, FrameRate, InspectJob, JobId, JobName,
-    JobTemplate, Metrics, MetricsFormat, NamedFrames, OutputName, PollInterval, Preset, RenderJob,
-    RunJob, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, VideoSettings,
+    JobTemplate, Metrics, MetricsFormat, NamedFrames, OutputName, PictureOrder, PollInterval,
+    Preset, RenderJob, RunJob, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode,
+    VideoSettings,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

@@ -2,6 +2,7 @@
 //! proven to hold every one of them.
 
 mod frame_feeder;
+mod numbered_name;
 mod prefetch;
 mod render_reports;
 mod sequence;
@@ -79,7 +80,7 @@ async fn attempt(
     };
     let ((folder, entries), reports) = worker.unless_stopped(found).await?;
     let range = reports.scene.as_ref().and_then(SceneInfo::range);
-    let sequence = Sequence::arrange(&folder, entries, &job.frames, range, job.allow_gaps)?;
+    let sequence = Sequence::arrange(&folder, entries, job, range)?;
     let fps = frame_rate(job, &reports, &sequence)?;
     let frames: FrameSet = sequence.slots.iter().map(|slot| slot.number).collect();
     report.set_requested_frames(&frames);
@@ -87,6 +88,7 @@ async fn attempt(
     // Fetch the first frames while the report is being stored.
     let window = job.max_prefetch;
     let (format, left_out) = (sequence.format, sequence.left_out);
+    let range = range.filter(|_| sequence.is_numbered);
     let frames = Prefetch::start(worker.storage.clone(), folder.clone(), sequence, window);
     worker.prepare_output(&job.output, report).await?;
     if job.input != job.output {

@@ -66,7 +66,7 @@ impl Prefetch {
         sequence: Sequence,
         window: ByteSize,
     ) -> Self {
-        let Sequence { format, slots, left_out: _ } = sequence;
+        let Sequence { format, slots, .. } = sequence;
         let (sender, queue) = mpsc::channel(MAX_FRAMES);
         let total = permits_for(window.bytes());
         let permits = Arc::new(Semaphore::new(total as usize));

@@ -1,11 +1,13 @@
 //! File names → the ordered frames of a video. Gaps, duplicates and several sequences are reported.
 
-use std::collections::BTreeMap;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::numbered_name::{Kind, NumberedName};
 use crate::error::Error;
 use crate::request::{
-    FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSet, ImageFormat, Location,
-    SelectionError, SequenceSelection, TotalFrames,
+    FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSet, ImageFormat, Location, PictureOrder,
+    SelectionError, SequenceSelection, StitchJob, TotalFrames,
 };
 use crate::storage::Entry;
 
@@ -27,34 +29,105 @@ pub struct Sequence {
     pub slots: Vec<Slot>,
     /// How many frames of the folder are not part of the video.
     pub left_out: usize,
+    /// Whether the numbers are those in the names of the files, and not their position.
+    pub is_numbered: bool,
 }
 
 impl Sequence {
-    /// Arranges the frames of `selection` among the `entries` of `folder`. `scene` is the scene's
-    /// own range, required if `needs_scene_range`. With `allow_gaps`, a missing frame repeats the
-    /// one before.
+    /// Arranges the frames of `job` among the `entries` of `folder`. `scene` is the scene's own range,
+    /// required if `needs_scene_range`. If `job` allows gaps, a missing frame repeats the one before.
     ///
     /// # Errors
-    /// - [`Error::NoFrames`] if there are no numbered images.
-    /// - [`Error::UnusableFrames`] if a frame has several files, or files differ in format or
-    ///   prefix.
+    /// - [`Error::NoFrames`] if there are no images, or none with a number if their order depends on
+    ///   it.
+    /// - [`Error::UnusableFrames`] if a frame has several files, or files differ in format or in the
+    ///   text around the number.
     /// - [`Error::MissingFrames`] if a selected frame is missing, or with `allow_gaps` all of them.
     /// - [`Error::NoSceneRange`] if the scene's range is required and not known.
     /// - [`Error::Selection`] if the selected frames cannot exist.
     pub fn arrange(
         folder: &Location,
-        entries: Vec<Entry>,
-        selection: &SequenceSelection,
+        mut entries: Vec<Entry>,
+        job: &StitchJob,
         scene: Option<FrameRange>,
-        allow_gaps: bool,
     ) -> Result<Self, Error> {
-        let (format, mut files) = frames_of_one_kind(folder, entries)?;
+        // Hidden files are not meant: macOS leaves `._0001.png` beside `0001.png`.
+        entries.retain(|entry| !entry.name.starts_with('.') && format_of(entry).is_some());
+        match job.order {
+            PictureOrder::Number => {}
+            PictureOrder::Name => {
+                entries.sort_by(by_name);
+                return Self::in_order(folder, entries);
+            }
+            PictureOrder::Time => {
+                entries.sort_by(|a, b| a.modified.cmp(&b.modified).then_with(|| by_name(a, b)));
+                return Self::in_order(folder, entries);
+            }
+        }
+        let names = NumberedName::parse_all(entries.iter().map(|entry| entry.name.as_str()));
+        // One picture without a number may be anything, such as a cover.
+        if entries.len() > 1 && names.iter().all(Option::is_none) && *folder == job.input {
+            tracing::warn!(
+                "the images in {folder} have no numbers: taking all {} in the order of their names \
+                 (--in-order, IN_ORDER)",
+                entries.len()
+            );
+            entries.sort_by(by_name);
+            return Self::in_order(folder, entries);
+        }
+        let (format, numbered) = images_of_one_kind(folder, entries, names)?;
+        let mut files = BTreeMap::new();
+        for (&number, entry) in &numbered {
+            let Some(number) = FrameNumber::new(number) else {
+                tracing::warn!(
+                    "the numbers of the images in {folder} are larger than frame numbers, such as \
+                     that of {}: taking the images in the order of their numbers, without looking \
+                     for gaps",
+                    entry.name
+                );
+                return Self::in_order(folder, numbered.into_values().collect());
+            };
+            files.insert(number, entry.clone());
+        }
+        Self::select(folder, format, files, job, scene)
+    }
+
+    /// All images, numbered from 1 in this order.
+    fn in_order(folder: &Location, entries: Vec<Entry>) -> Result<Self, Error> {
+        let formats: BTreeSet<_> = entries.iter().filter_map(format_of).collect();
+        let mut formats = formats.into_iter();
+        let Some(format) = formats.next() else {
+            return Err(Error::NoFrames { folder: folder.clone(), unnumbered: Vec::new() });
+        };
+        if let Some(other) = formats.next() {
+            let example = |format| entries.iter().find(|entry| format_of(entry) == Some(format));
+            let name = |format| example(format).map_or("", |entry| entry.name.as_str());
+            let problem = format!(
+                "the images have different formats, {format} ({}) and {other} ({})",
+                name(format),
+                name(other)
+            );
+            return Err(Error::UnusableFrames { folder: folder.clone(), problems: vec![problem] });
+        }
+        let numbers = (1..).map_while(FrameNumber::new);
+        let slots = numbers.zip(entries).map(|(number, entry)| Slot { number, file: Some(entry) });
+        Ok(Self { format, slots: slots.collect(), left_out: 0, is_numbered: false })
+    }
+
+    /// The frames of `job` among numbered files.
+    fn select(
+        folder: &Location,
+        format: ImageFormat,
+        mut files: BTreeMap<FrameNumber, Entry>,
+        job: &StitchJob,
+        scene: Option<FrameRange>,
+    ) -> Result<Self, Error> {
         let no_frames = || Error::NoFrames { folder: folder.clone(), unnumbered: Vec::new() };
         let present: FrameSet = files.keys().copied().collect();
         let (Some(lowest), Some(highest)) = (present.first(), present.last()) else {
             return Err(no_frames());
         };
-        let wanted = match selection {
+        let wanted = match &job.frames {
             SequenceSelection::Exactly(frames) => frames.clone(),
             SequenceSelection::Range { first, total } => {
                 range(*first, *total, scene, lowest, highest).map_err(|error| match error {
@@ -68,7 +141,7 @@ impl Sequence {
             }
         };
         let missing: FrameSet = wanted.iter().filter(|&frame| !present.contains(frame)).collect();
-        if !missing.is_empty() && (!allow_gaps || missing.len() == wanted.len()) {
+        if !missing.is_empty() && (!job.allow_gaps || missing.len() == wanted.len()) {
             return Err(Error::MissingFrames { folder: folder.clone(), frames: missing });
         }
         if !missing.is_empty() {
@@ -82,7 +155,7 @@ impl Sequence {
         if slots.is_empty() {
             return Err(no_frames());
         }
-        Ok(Self { format, slots, left_out: files.len() })
+        Ok(Self { format, slots, left_out: files.len(), is_numbered: true })
     }
 
     /// Whether its files have the names that Blender and `render` give to frames.
@@ -132,30 +205,34 @@ fn range(
     Ok(FrameSet::from_bounds(first, last))
 }
 
-/// The numbered images by number, and their format. They must have the same format and prefix, and
-/// different numbers.
-fn frames_of_one_kind(
+/// The format that the extension of a file indicates.
+fn format_of(entry: &Entry) -> Option<ImageFormat> {
+    let (_, extension) = entry.name.rsplit_once('.')?;
+    ImageFormat::from_extension(extension)
+}
+
+/// The order of names, in which 2 comes before 10.
+fn by_name(a: &Entry, b: &Entry) -> Ordering {
+    alphanumeric_sort::compare_str(&a.name, &b.name)
+}
+
+/// The images by number, and their format. `names` are theirs; these must be alike but for the number, and their
+/// numbers must differ.
+fn images_of_one_kind(
     folder: &Location,
     entries: Vec<Entry>,
-) -> Result<(ImageFormat, BTreeMap<FrameNumber, Entry>), Error> {
-    /// The frames of one prefix and format.
-    type Kind = BTreeMap<FrameNumber, Entry>;
-
-    let mut kinds: BTreeMap<(String, ImageFormat), Kind> = BTreeMap::new();
+    names: Vec<Option<NumberedName>>,
+) -> Result<(ImageFormat, BTreeMap<i64, Entry>), Error> {
+    let mut kinds: BTreeMap<Kind, BTreeMap<i64, Entry>> = BTreeMap::new();
     let (mut duplicates, mut unnumbered) = (Vec::new(), Vec::new());
-    for entry in entries {
-        let Some(frame) = FrameFile::parse(&entry.name) else {
-            let extension = entry.name.rsplit_once('.').map(|(_, extension)| extension);
-            if extension.and_then(ImageFormat::from_extension).is_some() {
-                unnumbered.push(entry.name);
-            }
+    for (entry, name) in entries.into_iter().zip(names) {
+        let Some(NumberedName { kind, number }) = name else {
+            unnumbered.push(entry.name);
             continue;
         };
-        let kind = kinds.entry((frame.prefix, frame.format)).or_default();
         let name = entry.name.clone();
-        if let Some(other) = kind.insert(frame.number, entry) {
-            duplicates
-                .push(format!("frame {} is there twice, {} and {name}", frame.number, other.name));
+        if let Some(other) = kinds.entry(kind).or_default().insert(number, entry) {
+            duplicates.push(format!("frame {number} is there twice, {} and {name}", other.name));
         }
     }
     let unusable = |problems| Error::UnusableFrames { folder: folder.clone(), problems };
@@ -163,23 +240,24 @@ fn frames_of_one_kind(
         return Err(unusable(duplicates));
     }
     if kinds.len() > 1 {
-        let descriptions = kinds.iter().map(|((_, format), kind)| {
-            let frames: FrameSet = kind.keys().copied().collect();
-            let example = kind.values().next().map_or("", |entry| entry.name.as_str());
+        let descriptions = kinds.iter().map(|(kind, files)| {
+            let format = kind.format;
+            let frames: FrameSet = files.keys().filter_map(|&n| FrameNumber::new(n)).collect();
+            let example = files.values().next().map_or("", |entry| entry.name.as_str());
             format!("{format} images like {example}: frames {frames}")
         });
         let mut problems = vec!["there are several sequences".to_owned()];
         problems.extend(descriptions);
         return Err(unusable(problems));
     }
-    let only = kinds.pop_first().map(|((_, format), kind)| (format, kind));
+    let only = kinds.pop_first().map(|(kind, files)| (kind.format, files));
     only.ok_or_else(|| Error::NoFrames { folder: folder.clone(), unnumbered })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     fn entries(names: &[&str]) -> Vec<Entry> {
         let entry = |name: &&str| Entry {
@@ -211,11 +289,21 @@ mod tests {
         selection: &SequenceSelection,
         allow_gaps: bool,
     ) -> Result<String, Error> {
+        arranged_by(PictureOrder::Number, entries(names), selection, allow_gaps)
+    }
+
+    fn arranged_by(
+        order: PictureOrder,
+        entries: Vec<Entry>,
+        selection: &SequenceSelection,
+        allow_gaps: bool,
+    ) -> Result<String, Error> {
         let folder = Location::Local("in".into());
+        let job =
+            StitchJob { order, allow_gaps, frames: selection.clone(), ..StitchJob::example() };
         let scene =
             FrameRange { first: FrameNumber::new(2).unwrap(), last: FrameNumber::new(3).unwrap() };
-        let sequence =
-            Sequence::arrange(&folder, entries(names), selection, Some(scene), allow_gaps)?;
+        let sequence = Sequence::arrange(&folder, entries, &job, Some(scene))?;
         let names: Vec<_> =
             sequence.slots.into_iter().map(|s| s.file.map_or("-".to_owned(), |f| f.name)).collect();
         Ok(names.join(" "))
@@ -229,6 +317,10 @@ mod tests {
             (&["0000.png", "-0001.png", "0001.png"], all(), "-0001.png 0000.png 0001.png"),
             (&["0007.png", "0008.png", "notes.txt", "cover.png"], all(), "0007.png 0008.png"),
             (&["a_9.jpg", "a_10.jpg"], all(), "a_9.jpg a_10.jpg"),
+            (&["0002_L.png", "0001_L.png"], all(), "0001_L.png 0002_L.png"),
+            (&["._0001.png", "0001.png", ".0002.png"], all(), "0001.png"),
+            // Larger than any frame number: times.
+            (&["1700000060.jpg", "1700000000.jpg"], all(), "1700000000.jpg 1700000060.jpg"),
             (&["0001.png", "0002.png", "0003.png"], from(Some("2"), None), "0002.png 0003.png"),
             (&["0001.png", "0002.png", "0003.png"], from(None, Some("2")), "0001.png 0002.png"),
             (
@@ -241,6 +333,25 @@ mod tests {
         for (names, selection, expected) in table {
             assert_eq!(&arranged(names, selection, false).unwrap(), expected, "{selection:?}");
         }
+    }
+
+    #[test]
+    fn every_picture_is_taken_in_the_order_of_names_or_times() {
+        let by = |order, names: &[&str]| {
+            let mut entries = entries(names);
+            for (seconds, entry) in entries.iter_mut().rev().enumerate() {
+                entry.modified += Duration::from_secs(seconds as u64);
+            }
+            arranged_by(order, entries, &all(), false)
+        };
+        let names = ["b10.png", "b9.png", "anemone.png", "b11.png", "notes.txt", ".b12.png"];
+        let by_name = by(PictureOrder::Name, &names).unwrap();
+        assert_eq!(by_name, "anemone.png b9.png b10.png b11.png");
+        let by_time = by(PictureOrder::Time, &names).unwrap();
+        assert_eq!(by_time, "b11.png anemone.png b9.png b10.png");
+        let mixed = by(PictureOrder::Name, &["a.png", "b.jpg"]);
+        assert!(matches!(mixed, Err(Error::UnusableFrames { .. })), "{mixed:?}");
+        assert!(matches!(by(PictureOrder::Time, &["a.txt"]), Err(Error::NoFrames { .. })));
     }
 
     #[test]

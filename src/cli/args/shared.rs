@@ -32,14 +32,14 @@ pub(in crate::cli) struct WorkArgs {
     /// The input: s3://BUCKET/KEY, file:///PATH or a path
     ///
     /// For render and submit: the .blend file. For stitch: the output of render, which has a folder
-    /// frames/, or a folder of numbered images.
+    /// frames/, or a folder of images.
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
 
     /// The output: s3://BUCKET/PREFIX, file:///PATH or a path
     ///
     /// Frames go to URI/frames/0001.png and so on, the video to URI/output.mp4, and a report of each
-    /// attempt to URI/reports/.
+    /// attempt to URI/reports/. For stitch, it can also be the file of the video, such as out/film.mp4.
     #[arg(short, long, value_name = "URI")]
     pub output_uri: Option<String>,
 

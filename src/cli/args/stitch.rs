@@ -12,6 +12,15 @@ pub(in crate::cli) struct StitchArgs {
     #[command(flatten)]
     pub preview: PreviewArgs,
 
+    /// The order of the pictures: number, name or time
+    ///
+    /// `number` takes one sequence of numbered images, and a missing number is an error. `name` takes
+    /// every picture in the folder in the order of their names, with or without numbers (2 comes before
+    /// 10), and `time` in the order of their last change. These two are not together with --frames,
+    /// --first-frame or --total-frames.
+    #[arg(long, value_name = "ORDER")]
+    pub in_order: Option<String>,
+
     #[command(flatten)]
     pub options: StitchOptions,
 }
@@ -45,4 +54,6 @@ Examples:
   For editing, from S3, and only if all 199 frames are there:
     render-worker stitch -i s3://bucket/out -o s3://bucket/out -t 199 --codec prores
   From any numbered images, at 12 frames a second:
-    render-worker stitch -i photos -o out --fps 12 --output-name timelapse.mp4";
+    render-worker stitch -i photos -o out --fps 12 --output-name timelapse.mp4
+  From all pictures in a folder, whatever their names are:
+    render-worker stitch -i photos -o out --in-order name --fps 2";

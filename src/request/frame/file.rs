@@ -65,11 +65,9 @@ impl fmt::Display for ImageFormat {
     }
 }
 
-/// The file of one frame: `0001.png`, `10000.exr`, `-0001.jpg`, `shot_0042.tif`.
+/// The file of one frame, with the name that Blender gives it: `0001.png`, `10000.exr`, `-0001.jpg`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrameFile {
-    /// The text before the number; empty in the names that Blender gives to frames.
-    pub prefix: String,
     /// The frame's number.
     pub number: FrameNumber,
     /// The format that the extension indicates.
@@ -85,17 +83,14 @@ impl FrameFile {
         format!("{sign}{digits:04}.{}", format.extension())
     }
 
-    /// Parses a file name. Returns `None` if it does not end in digits and the extension of an
-    /// image format, or if the number is not that of a frame.
+    /// Parses a file name. Returns `None` if it is not that of a frame.
     pub fn parse(name: &str) -> Option<Self> {
         let (stem, extension) = name.rsplit_once('.')?;
         let format = ImageFormat::from_extension(extension)?;
-        let prefix = stem.trim_end_matches(|c: char| c.is_ascii_digit());
-        let digits = stem.strip_prefix(prefix)?;
-        // A minus is a sign only at the very beginning: shot-0001.png is frame 1.
-        let (prefix, sign) = if prefix == "-" { ("", -1) } else { (prefix, 1) };
-        let number = FrameNumber::new(digits.parse::<i64>().ok()? * sign)?;
-        Some(Self { prefix: prefix.to_owned(), number, format })
+        let (digits, sign) = stem.strip_prefix('-').map_or((stem, 1), |digits| (digits, -1));
+        let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.parse::<i64>().ok().filter(|_| is_number)?;
+        Some(Self { number: FrameNumber::new(number * sign)?, format })
     }
 }
 
@@ -121,21 +116,6 @@ mod tests {
             assert_eq!(FrameFile::name(frame(number), format), name);
             let parsed = FrameFile::parse(name).unwrap();
             assert_eq!((parsed.number, parsed.format), (frame(number), format));
-            assert_eq!(parsed.prefix, "");
-        }
-    }
-
-    #[test]
-    fn names_with_a_prefix_are_frames_too() {
-        let table = [
-            ("shot_0042.PNG", "shot_", 42),
-            ("shot-0001.png", "shot-", 1),
-            ("a.b.7.jpeg", "a.b.", 7),
-            ("--3.png", "--", 3),
-        ];
-        for (name, prefix, number) in table {
-            let parsed = FrameFile::parse(name).unwrap();
-            assert_eq!((parsed.prefix.as_str(), parsed.number), (prefix, frame(number)));
         }
     }
 
@@ -150,6 +130,9 @@ mod tests {
             "0001.",
             "0001.mp4",
             "0001_L.png",
+            "shot_0001.png",
+            "--3.png",
+            "+3.png",
             "cover.png",
             "-.png",
             "99999999999999999999.png",

@@ -12,7 +12,7 @@ pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
 pub use render::{CyclesDevice, RenderJob};
 pub use run::RunJob;
-pub use stitch::{SequenceSelection, StitchJob};
+pub use stitch::{PictureOrder, SequenceSelection, StitchJob};
 pub use submit::{
     Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,
     SubmitJob, SubmitMode,

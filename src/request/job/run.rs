@@ -1,7 +1,7 @@
 //! A request to `run`: to render a scene on this machine, and to make the video.
 
 use super::render::RenderJob;
-use super::stitch::{SequenceSelection, StitchJob};
+use super::stitch::{PictureOrder, SequenceSelection, StitchJob};
 use super::video::VideoSettings;
 use crate::request::{ByteSize, FrameSet};
 
@@ -26,6 +26,7 @@ impl RunJob {
             input: output.clone(),
             output: output.clone(),
             frames: SequenceSelection::Exactly(frames),
+            order: PictureOrder::Number,
             allow_gaps: self.allow_gaps,
             max_prefetch: self.max_prefetch,
             video: self.video.clone(),

@@ -1,6 +1,11 @@
 //! A request to `stitch` frames to a video.
 
+use std::str::FromStr;
+
+use crate::request::value::ValueError;
 use crate::request::{ByteSize, FirstFrame, FrameSet, Location, TotalFrames, VideoSettings};
+#[cfg(test)]
+use crate::request::{Codec, OutputName};
 
 /// A validated `stitch` request.
 #[derive(Clone, Debug)]
@@ -11,6 +16,8 @@ pub struct StitchJob {
     pub output: Location,
     /// The frames that the video is made of. All of them must exist.
     pub frames: SequenceSelection,
+    /// The order of the pictures.
+    pub order: PictureOrder,
     /// Whether the previous frame is held in place of one that is missing or damaged. Otherwise
     /// the job fails.
     pub allow_gaps: bool,
@@ -19,6 +26,53 @@ pub struct StitchJob {
     pub max_prefetch: ByteSize,
     /// The settings of the video.
     pub video: VideoSettings,
+}
+
+#[cfg(test)]
+impl StitchJob {
+    /// All numbered images of `/in` to `/out/output.mp4`, with the default settings.
+    pub fn example() -> Self {
+        Self {
+            input: Location::Local("/in".into()),
+            output: Location::Local("/out".into()),
+            frames: SequenceSelection::Range { first: None, total: None },
+            order: PictureOrder::Number,
+            allow_gaps: false,
+            max_prefetch: ByteSize::gib(1),
+            video: VideoSettings {
+                codec: Codec::H264,
+                crf: None,
+                preset: None,
+                fps: None,
+                name: OutputName::default_for(Codec::H264),
+            },
+        }
+    }
+}
+
+/// The order of the pictures of a video.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PictureOrder {
+    /// By the numbers in their names, which must be those of one sequence without gaps.
+    #[default]
+    Number,
+    /// By their names, whatever these are; numbers in names count as numbers.
+    Name,
+    /// By the time of their last change.
+    Time,
+}
+
+impl FromStr for PictureOrder {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "number" => Ok(Self::Number),
+            "name" => Ok(Self::Name),
+            "time" => Ok(Self::Time),
+            _ => Err(ValueError::new(text, "number, name or time")),
+        }
+    }
 }
 
 /// The frames that a video is made of.

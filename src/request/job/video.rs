@@ -270,6 +270,13 @@ impl OutputName {
         Err(ValueError { given: name.to_owned(), wanted })
     }
 
+    /// Whether a name ends like that of a video file, of any codec.
+    pub fn is_video(name: &str) -> bool {
+        let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+        let codecs = [Codec::H264, Codec::H265, Codec::ProRes];
+        extension.is_some_and(|e| codecs.iter().any(|codec| codec.containers().contains(&e)))
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

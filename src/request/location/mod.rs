@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fmt;
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use percent_encoding::percent_decode_str;
@@ -42,6 +42,22 @@ impl Location {
                 key: if key.is_empty() { name.to_owned() } else { format!("{key}/{name}") },
             },
             Self::Local(path) => Self::Local(path.join(name)),
+        }
+    }
+
+    /// The folder that this is in, and the name in it; `None` for a root.
+    pub fn split(&self) -> Option<(Self, &str)> {
+        match self {
+            Self::S3 { bucket, key } => {
+                let (folder, name) = key.rsplit_once('/').unwrap_or(("", key));
+                let folder = Self::S3 { bucket: bucket.clone(), key: folder.to_owned() };
+                (!name.is_empty()).then_some((folder, name))
+            }
+            Self::Local(path) => {
+                let folder = path.parent()?;
+                let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+                Some((Self::Local(folder.to_owned()), path.file_name()?.to_str()?))
+            }
         }
     }
 
@@ -382,6 +398,20 @@ mod tests {
     fn credentials_are_not_logged() {
         let error = "s3n://ID:SECRET@bkt/out".parse::<Location>().unwrap_err().to_string();
         assert!(error.contains("`s3n://…@bkt/out`") && !error.contains("SECRET"), "{error}");
+    }
+
+    #[test]
+    fn a_location_is_a_name_in_a_folder() {
+        for (location, folder, name) in [
+            (s3("bucket", "out/a.mp4"), s3("bucket", "out"), "a.mp4"),
+            (s3("bucket", "a.mp4"), s3("bucket", ""), "a.mp4"),
+            (local("/out/a.mp4"), local("/out"), "a.mp4"),
+            (local("a.mp4"), local("."), "a.mp4"),
+        ] {
+            assert_eq!(location.split(), Some((folder, name)));
+        }
+        assert_eq!(s3("bucket", "").split(), None);
+        assert_eq!(local("/").split(), None);
     }
 
     #[test]

@@ -1,0 +1,129 @@
+//! File names → image sequences: the number in each name, and the text around it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::request::ImageFormat;
+
+/// The name of a numbered image: `0001.png`, `shot_0042.tif`, `img (1).jpg`, `0001_L.exr`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NumberedName {
+    /// What the names of a sequence have in common.
+    pub kind: Kind,
+    /// The number.
+    pub number: i64,
+}
+
+/// The text around the number, and the format that the extension indicates.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Kind {
+    before: String,
+    after: String,
+    /// The format.
+    pub format: ImageFormat,
+}
+
+impl NumberedName {
+    /// Parses the names of the images in a folder; `None` for a name without a number.
+    ///
+    /// A number at the end is the number of the frame, and names that end in none are then not
+    /// meant. If no name ends in a number, it is the one that makes the longest sequence, or else
+    /// the last one: in `shot2_0001_4k.png` and `shot2_0002_4k.png` it is the second.
+    pub fn parse_all<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Option<Self>> {
+        let mut candidates: Vec<_> = names.into_iter().map(candidates).collect();
+        let ends_in_number = |name: &Self| name.kind.after.is_empty();
+        if candidates.iter().flatten().any(ends_in_number) {
+            for names in &mut candidates {
+                names.retain(ends_in_number);
+            }
+        }
+        let mut sizes: BTreeMap<Kind, usize> = BTreeMap::new();
+        for name in candidates.iter().flatten() {
+            *sizes.entry(name.kind.clone()).or_default() += 1;
+        }
+        let best =
+            |names: Vec<Self>| names.into_iter().max_by_key(|name| sizes.get(&name.kind).copied());
+        candidates.into_iter().map(best).collect()
+    }
+}
+
+/// The ways to read a file name as a numbered one. The last is the preferred one.
+fn candidates(name: &str) -> Vec<NumberedName> {
+    let Some((stem, extension)) = name.rsplit_once('.') else { return Vec::new() };
+    let Some(format) = ImageFormat::from_extension(extension) else { return Vec::new() };
+    let mut runs = digit_runs(stem);
+    if let Some(last) = runs.pop_if(|run| run.end == stem.len()) {
+        runs = vec![last];
+    }
+    let parse = |run: Range<usize>| {
+        // The run is within the stem, and digits are characters of one byte.
+        let (before, digits, after) = (&stem[..run.start], &stem[run.clone()], &stem[run.end..]);
+        // A minus is a sign only at the very beginning: shot-0001.png is frame 1.
+        let (before, sign) = if before == "-" { ("", -1) } else { (before, 1) };
+        let kind = Kind { before: before.to_owned(), after: after.to_owned(), format };
+        Some(NumberedName { kind, number: digits.parse::<i64>().ok()? * sign })
+    };
+    runs.into_iter().filter_map(parse).collect()
+}
+
+/// Where the digits of a text are, in runs.
+fn digit_runs(text: &str) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for (at, _) in text.bytes().enumerate().filter(|(_, byte)| byte.is_ascii_digit()) {
+        match runs.last_mut() {
+            Some(run) if run.end == at => run.end += 1,
+            _ => runs.push(at..at + 1),
+        }
+    }
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers of names, and whether all have the same kind.
+    fn parsed(names: &[&str]) -> (Vec<Option<i64>>, bool) {
+        let all = NumberedName::parse_all(names.iter().copied());
+        let kinds: Vec<_> = all.iter().flatten().map(|name| &name.kind).collect();
+        let same = kinds.windows(2).all(|pair| pair[0] == pair[1]);
+        (all.iter().map(|name| name.as_ref().map(|name| name.number)).collect(), same)
+    }
+
+    #[test]
+    fn the_number_can_be_anywhere_in_the_name() {
+        for names in [
+            ["0001.png", "0002.png"],
+            ["-0001.png", "-0002.png"],
+            ["shot-0001.png", "shot-0002.png"],
+            ["a.b.1.jpeg", "a.b.2.jpg"],
+            ["frame_0001_final.png", "frame_0002_final.png"],
+            ["img (1).png", "img (2).png"],
+            ["0001_L.png", "0002_L.png"],
+            ["0001.rgb.png", "0002.rgb.png"],
+            ["shot2_0001_4k.png", "shot2_0002_4k.png"],
+            ["é1ü.PNG", "é2ü.png"],
+        ] {
+            let sign = if names[0].starts_with('-') { -1 } else { 1 };
+            assert_eq!(parsed(&names), (vec![Some(sign), Some(2 * sign)], true), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn a_number_at_the_end_is_that_of_the_frame() {
+        // Two shots are two sequences, although their first numbers are consecutive.
+        assert_eq!(parsed(&["shot1_0001.png", "shot2_0001.png"]), (vec![Some(1), Some(1)], false));
+        assert_eq!(parsed(&["1700000000.jpg"]), (vec![Some(1_700_000_000)], true));
+        assert_eq!(parsed(&["0001.png", "0001_L.png"]), (vec![Some(1), None], true));
+    }
+
+    #[test]
+    fn other_names_have_no_number() {
+        for name in ["", ".", ".png", "png", "0001", "0001.", "0001.mp4", "cover.png", "1.png.part"]
+        {
+            assert_eq!(NumberedName::parse_all([name]), [None], "{name}");
+        }
+        let long = "99999999999999999999.png";
+        assert_eq!(NumberedName::parse_all([long]), [None]);
+    }
+}
