@@ -10,7 +10,7 @@ use std::process::Command;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::support::blender::can_denoise;
+use crate::support::blender::{can_denoise, save_startup_scene};
 use crate::support::place::Place;
 use crate::support::{LONG, Run, fixture, names, pixel_hashes, report, scene, worker};
 
@@ -207,6 +207,32 @@ fn scripts_in_the_scene_run_only_if_enabled() {
     let output = folder();
     render("script_error", output.path(), "-f 1").never_logs(&[RAN]);
     render("script_error", output.path(), "-f 1 --enable-autoexec").logs(&[RAN]);
+}
+
+#[test]
+fn python_that_did_not_run_is_named() {
+    let place = Place::with_scene("");
+    let python = "
+cube = bpy.data.objects['Cube']
+for at, expression in enumerate(['__import__(\"math\").sin(frame)', 'sin(frame)']):
+    driver = cube.driver_add('location', at).driver
+    driver.type, driver.expression = 'SCRIPTED', expression
+text = bpy.data.texts.new('rig_ui.py')
+text.write('import bpy')
+text.use_module = True
+scene.cycles.use_denoising = False
+";
+    save_startup_scene(&place.path("scene.blend"), python);
+    let warnings = place.render("-f 1").run().exits(0).warnings();
+    // Blender evaluates the other driver without Python.
+    let held_back = "script rig_ui.py, driver of location of Cube;";
+    assert!(
+        matches!(&warnings[..], [one]
+            if one.contains(held_back) && one.contains("--enable-autoexec")),
+        "{warnings:?}"
+    );
+    let run = place.render("-f 1 --enable-autoexec").run().exits(0);
+    assert_eq!(run.warnings(), [""; 0]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::request::RenderJob;
 
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder.
-pub const SETUP_FILES: [(&str, &str); 6] = [
+pub const SETUP_FILES: [(&str, &str); 7] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
     ("render_worker_external.py", include_str!("external.py")),
@@ -21,6 +21,7 @@ pub const SETUP_FILES: [(&str, &str); 6] = [
     ("render_worker_nodes.py", include_str!("nodes.py")),
     ("render_worker_output.py", include_str!("output.py")),
     ("render_worker_overrides.py", include_str!("overrides.py")),
+    ("render_worker_scripts.py", include_str!("scripts.py")),
 ];
 
 /// The name of the file that Blender runs.

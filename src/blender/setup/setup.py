@@ -20,6 +20,7 @@ import render_worker_external as external
 import render_worker_features as features
 import render_worker_output as output
 import render_worker_overrides as overrides
+import render_worker_scripts as scripts
 
 # The exit status for a scene that must not be rendered. The description tells the worker why.
 REFUSED = 86
@@ -40,6 +41,7 @@ if any(lack["feature"] == "denoiser" for lack in lacking) and not refused:
     features.switch_denoising_off(scene)
 warnings += external.warnings()
 warnings += features.warnings(scene)
+warnings += scripts.warnings()
 
 description = {
     "scene": {
