@@ -81,9 +81,9 @@ fn denied_advice(path: &Path, is_output: bool, place: Option<Place>, user: u32) 
     match place {
         Some(Place::Own) if is_output => mount_advice(path),
         Some(Place::Mounted { owner: Some((0, _)) }) if is_output && user != 0 => {
-            "the mounted folder belongs to root, as Docker makes one that is not there: remove it, \
-             make the folder yourself first (mkdir), and run the container as yourself, with \
-             docker run --user \"$(id -u):$(id -g)\""
+            "the mounted folder belongs to root: if Docker made it, because it was not there, \
+             remove it and make the folder yourself first (mkdir); then run the container as \
+             yourself, with docker run --user \"$(id -u):$(id -g)\""
                 .to_owned()
         }
         Some(Place::Mounted { owner: Some((owner, group)) }) if is_output && owner != user => {
