@@ -50,6 +50,7 @@ fn describe(rendered: &FrameSet, others: &FrameSet, scene: Option<FrameRange>) -
     let count = match (there, scene.len() as usize) {
         (1, 1) => "the scene's only frame is".to_owned(),
         (there, all) if there == all => format!("all {all} frames of the scene are"),
+        (1, all) => format!("1 of the scene's {all} frames is"),
         (there, all) => format!("{there} of the scene's {all} frames are"),
     };
     match outside {
@@ -68,7 +69,7 @@ mod tests {
         for (rendered, others, scene, expected) in [
             ("1", "", "", "1 frame is"),
             ("1-3", "", "", "3 frames are"),
-            ("1", "", "1-199", "1 of the scene's 199 frames are"),
+            ("1", "", "1-199", "1 of the scene's 199 frames is"),
             ("2", "1,7", "1-9", "3 of the scene's 9 frames are"),
             ("1", "2", "1-2", "all 2 frames of the scene are"),
             ("1", "", "1", "the scene's only frame is"),
