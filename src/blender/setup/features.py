@@ -142,7 +142,12 @@ def warnings(scene):
             "Blender 4.5" % bpy.data.version[:2]
         )
     if scene.render.engine == "CYCLES":
-        if scene.cycles.shading_system and not cycles_has("with_osl"):
+        # A Script node makes it a lacking feature instead.
+        if (
+            scene.cycles.shading_system
+            and not cycles_has("with_osl")
+            and not any(nodes.shader_nodes("SCRIPT"))
+        ):
             lines.append(
                 "the scene asks for Open Shading Language, which this Blender was built without; "
                 "it has no Script node, so Cycles renders its materials the same without"
