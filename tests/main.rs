@@ -23,6 +23,7 @@ mod endless; // responses without end
 mod exit_codes; // the same exit codes in the reference, in --help and in the code
 mod fault_rates; // a percentage of all S3 requests fails: every frame is right, or exit code 75
 mod ffmpeg_failures; // FFmpeg and FFprobe that are missing, fail, lie or hang
+mod fluids; // liquids, from their caches and without
 mod frame_rate; // the frame rate of the video
 mod guard; // the death of the worker ends all its children
 mod hostile; // a malicious scene: its attempts and their results

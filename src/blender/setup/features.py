@@ -46,6 +46,14 @@ def cycles_has(option):
     return getattr(_cycles, option, True)
 
 
+def fluid_solver_works():
+    """Whether the classes of the fluid solver have all their methods. In the official wheel they
+    lack those of their base classes, unless the command `blender` of the image has added them.
+    Elsewhere, Blender makes the classes, with their methods, when it loads the first fluid."""
+    solver = sys.modules.get("manta")
+    return solver is None or hasattr(solver.LevelsetGrid, "setConst")
+
+
 def of_render_settings(scene):
     render = scene.render
     if render.engine == "CYCLES":
@@ -67,7 +75,6 @@ def of_render_settings(scene):
 
 # Modifiers that a Blender can be built without: their features and build options.
 MODIFIERS = {
-    "FLUID": ("fluid", "fluid"),
     "OCEAN": ("ocean", "mod_oceansim"),
     "REMESH": ("remesh", "mod_remesh"),
     "SUBSURF": ("opensubdiv", "opensubdiv"),
@@ -81,7 +88,9 @@ def of_object(thing):
         if not getattr(modifier, "show_render", False):
             continue
         used_by = "modifier %s of object %s" % (modifier.name, thing.name)
-        if modifier.type in MODIFIERS:
+        if modifier.type == "FLUID":
+            yield "fluid", has("fluid") and fluid_solver_works(), used_by
+        elif modifier.type in MODIFIERS:
             feature, option = MODIFIERS[modifier.type]
             yield feature, has(option), used_by
         elif modifier.type == "MESH_SEQUENCE_CACHE" and modifier.cache_file:
