@@ -100,9 +100,13 @@ fn the_video_has_exactly_the_requested_frames() {
     shot.run("").exits(0);
     shot.run("--frames 3-4").exits(0);
     shot.video_has("out/output.mp4", 2);
-    shot.run("-f 2 --first-frame scene").exits(0);
-    shot.video_has("out/output.mp4", 2);
     assert_eq!(shot.frames().len(), 3);
+    // The first frames are those of the scene, which begins at frame 2.
+    for (output, arguments) in [("few", "-f 2"), ("total", "-t 2")] {
+        let worker = worker("run").input(shot.path("scene.blend")).output(shot.path(output));
+        worker.stand_in_blender().args(arguments).run().exits(0).logs_no_warnings();
+        assert_eq!(names(&shot.path(output).join("frames")), ["0002.png", "0003.png"]);
+    }
 }
 
 #[test]

@@ -434,8 +434,9 @@ fn of_a_scene_on_s3_only_the_beginning_is_fetched() {
 
 #[test]
 fn settings_of_the_pictures_reach_the_children() {
-    let jobs = dry_run(submit("-f 5 --samples 8 --resolution 50% --preview"));
+    let jobs = dry_run(submit("-f 5 --engine scene --samples 8 --resolution 50% --preview"));
     let render = environment(&jobs["render"]);
+    assert_eq!(render["ENGINE"], "scene");
     assert_eq!(render["SAMPLES"], "8");
     assert_eq!(render["RESOLUTION"], "50%");
     assert_eq!(render["PREVIEW"], "true");

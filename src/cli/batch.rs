@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::names::{
-    ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, DENOISE, FIRST_FRAME, FPS, FRAMES,
-    FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, OUTPUT_NAME, OUTPUT_URI,
-    POLL_INTERVAL, PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, SHARE_IDENTIFIER,
-    STITCH_JOB_DEFINITION, TOTAL_FRAMES,
+    ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, DENOISE, ENGINE, FIRST_FRAME, FPS,
+    FRAMES, FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, OUTPUT_NAME,
+    OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES,
+    SHARE_IDENTIFIER, STITCH_JOB_DEFINITION, TOTAL_FRAMES,
 };
 use super::resolver::{Resolver, is_file};
 use super::setting::{Setting, UsageError};
@@ -151,6 +151,7 @@ fn scene_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variable
     let allowed = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
     let mut variables = Variables::new();
     for (setting, flag) in [
+        (ENGINE, &args.engine),
         (DENOISE, &args.denoise),
         (SAMPLES, &args.samples),
         (RESOLUTION, &args.resolution),
@@ -238,5 +239,7 @@ fn mebibytes(text: &str) -> Result<u32, UsageError> {
     let refuse = |why: &dyn std::fmt::Display| UsageError(format!("--memory: {why}"));
     let size: ByteSize = text.parse().map_err(|error| refuse(&error))?;
     let mebibytes = u32::try_from(size.bytes() / MIB).ok().filter(|&size| size > 0);
-    mebibytes.ok_or_else(|| refuse(&format_args!("`{text}` is refused; give 1MiB or more")))
+    mebibytes.ok_or_else(|| {
+        refuse(&format_args!("`{text}` is refused; give 1MiB or more, such as 16GiB"))
+    })
 }

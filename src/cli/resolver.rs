@@ -46,8 +46,16 @@ impl Resolver<'_> {
         }
         let RunArgs { common, preview, render, stitch } = args;
         let env = self.environment;
+        let frames = self.frame_selection(&common.work, None, Some(FirstFrame::Scene))?;
         Ok(RunJob {
-            render: self.rendering(&common.work, preview, render, attempt, Engine::Scene)?,
+            render: self.rendering(
+                &common.work,
+                preview,
+                render,
+                attempt,
+                frames,
+                Engine::Scene,
+            )?,
             allow_gaps: self.switch(ALLOW_GAPS, stitch.video.allow_gaps)?,
             max_prefetch: MAX_PREFETCH.value_or_default(stitch.max_prefetch.as_deref(), env)?,
             video: self.video_settings(&stitch.video, None)?,
@@ -60,8 +68,9 @@ impl Resolver<'_> {
         attempt: &Attempt,
     ) -> Result<RenderJob, UsageError> {
         let RenderArgs { common, preview, options } = args;
+        let frames = self.frame_selection(&common.work, attempt.array, None)?;
         let engine = Engine::Named(ENGINE_OF_THE_REFERENCE.to_owned());
-        self.rendering(&common.work, preview, options, attempt, engine)
+        self.rendering(&common.work, preview, options, attempt, frames, engine)
     }
 
     /// The rendering that `render` and `run` do. `engine` is the one that applies if none is given.
@@ -71,6 +80,7 @@ impl Resolver<'_> {
         preview: &PreviewArgs,
         options: &RenderOptions,
         attempt: &Attempt,
+        frames: FrameSelection,
         engine: Engine,
     ) -> Result<RenderJob, UsageError> {
         let env = self.environment;
@@ -80,9 +90,9 @@ impl Resolver<'_> {
         Ok(RenderJob {
             scene,
             output: if preview { output.of_preview() } else { output },
-            frames: self.frame_selection(work, attempt.array)?,
+            frames,
             overrides: RenderOverrides {
-                engine: ENGINE.value(options.engine.as_deref(), env)?.unwrap_or(engine),
+                engine: ENGINE.value(options.scene.engine.as_deref(), env)?.unwrap_or(engine),
                 denoise: DENOISE.value_or_default(options.scene.denoise.as_deref(), env)?,
                 samples: SAMPLES.value(options.scene.samples.as_deref(), env)?,
                 resolution: RESOLUTION.value(options.scene.resolution.as_deref(), env)?,
@@ -188,14 +198,17 @@ impl Resolver<'_> {
         Ok((input, output))
     }
 
-    /// The frames that `render` renders.
+    /// The frames that are rendered. `start` is where they begin if nothing says so; `None` is frame
+    /// 1, as in the reference script, or for a whole animation the scene's first frame.
     fn frame_selection(
         &self,
         work: &WorkArgs,
         array: Option<ArrayPosition>,
+        start: Option<FirstFrame>,
     ) -> Result<FrameSelection, UsageError> {
         let per_job = FRAMES_PER_JOB.value(work.frames_per_job.as_deref(), self.environment)?;
         let (frames, first, total) = self.frame_settings(work)?;
+        let first = first.or(start);
         match (frames, per_job, array) {
             (Some(frames), _, None) => Ok(FrameSelection::Exactly(frames)),
             (Some(frames), Some(per_job), Some(array)) => {

@@ -99,7 +99,7 @@ impl Error {
             }
             Self::HalfSubmitted { .. } => {
                 "check whether AWS Batch has the stitch job; if not, submit it as shown on \
-                 standard output"
+                 standard output, with what the message names corrected"
             }
             Self::ArrayTooLarge { .. } => "render more frames per child, or use --auto",
             Self::NoSuchJob { .. } => {

@@ -1,12 +1,12 @@
 //! Advice for local paths, which depends on the container that the worker runs in.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::geteuid;
 
 use crate::container::{Container, Place};
-use crate::request::{FRAMES_DIR, Location, REPORTS_DIR};
+use crate::request::{FRAMES_DIR, Location, PREVIEW_DIR, REPORTS_DIR};
 use crate::storage::{Failure, Operation, PathMistake, StorageError};
 
 /// Returns advice for a failure of storage if its location is local and the failure is about it.
@@ -45,7 +45,8 @@ pub(super) fn of(error: &StorageError, container: Option<&Container>) -> Option<
 
 /// Returns the advice to render the frames of a video.
 pub(super) fn render_first(output: &Path) -> String {
-    format!("render the scene first (render-worker render -i SCENE -o {})", output.display())
+    let output = output_of(output);
+    format!("render the scene first (render-worker run -i SCENE -o {})", output.display())
 }
 
 fn is_read_only(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
@@ -81,9 +82,10 @@ fn denied_advice(path: &Path, is_output: bool, place: Option<Place>, user: u32) 
     match place {
         Some(Place::Own) if is_output => mount_advice(path),
         Some(Place::Mounted { owner: Some((0, _)) }) if is_output && user != 0 => {
-            "the mounted folder belongs to root: if Docker made it, because it was not there, \
-             remove it and make the folder yourself first (mkdir); then run the container as \
-             yourself, with docker run --user \"$(id -u):$(id -g)\""
+            "this folder, or the one that it would be in, belongs to root: give it to yourself (sudo \
+             chown -R \"$(id -u):$(id -g)\" FOLDER, with its path outside of the container), and run \
+             the container as yourself, with docker run --user \"$(id -u):$(id -g)\". A folder that \
+             is not there is made by Docker, for root: make it yourself first (mkdir)"
                 .to_owned()
         }
         Some(Place::Mounted { owner: Some((owner, group)) }) if is_output && owner != user => {
@@ -104,13 +106,19 @@ fn denied_advice(path: &Path, is_output: bool, place: Option<Place>, user: u32) 
     }
 }
 
-/// Returns advice to mount a folder as the output.
-fn mount_advice(output: &Path) -> String {
-    let mut output = std::path::absolute(output).unwrap_or_else(|_| output.to_owned());
-    // The folder in the error may be one that the worker makes in the output.
-    if [FRAMES_DIR, REPORTS_DIR].iter().any(|name| output.ends_with(name)) {
+/// Returns the output that a folder belongs to: errors may name one that the worker makes in it.
+fn output_of(folder: &Path) -> PathBuf {
+    let mut output = folder.to_owned();
+    while [FRAMES_DIR, REPORTS_DIR, PREVIEW_DIR].iter().any(|name| output.ends_with(name)) {
         output.pop();
     }
+    if output.as_os_str().is_empty() { PathBuf::from(".") } else { output }
+}
+
+/// Returns advice to mount a folder as the output.
+fn mount_advice(output: &Path) -> String {
+    let output = output_of(output);
+    let output = std::path::absolute(&output).unwrap_or(output);
     format!(
         "this folder is not mounted into the container: make a folder (mkdir out), and add -v \
          \"$PWD/out\":{} and --user \"$(id -u):$(id -g)\" to docker run",
@@ -128,7 +136,7 @@ mod tests {
         let owned = |owner| Some(Place::Mounted { owner: Some(owner) });
         for (is_output, place, user, expected) in [
             (true, Some(Place::Own), 1000, "-v \"$PWD/out\":/output"),
-            (true, owned((0, 0)), 1000, "make the folder yourself first"),
+            (true, owned((0, 0)), 1000, "make it yourself first"),
             (true, owned((1001, 100)), 1000, "--user 1001:100"),
             (false, owned((0, 0)), 1000, "chmod a+rX"),
             (true, owned((1000, 1000)), 1000, "give the user of this process the permission"),
@@ -138,6 +146,18 @@ mod tests {
         ] {
             let advice = denied_advice(path, is_output, place, user);
             assert!(advice.contains(expected), "{place:?}: {advice}");
+        }
+    }
+
+    #[test]
+    fn advice_names_the_output_and_not_a_folder_in_it() {
+        for (folder, output) in [
+            ("/work/out/preview/frames", "/work/out"),
+            ("out/frames/preview", "out"),
+            ("frames", "."),
+            ("shots", "shots"),
+        ] {
+            assert_eq!(output_of(Path::new(folder)), Path::new(output));
         }
     }
 

@@ -34,6 +34,6 @@ pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,
     StopGrace, Timeout, Transfers, TransfersAtOnce,
 };
-pub use location::{Location, LocationError, Mistake};
+pub use location::{Location, LocationError, Mistake, PREVIEW_DIR};
 pub use overrides::{Denoise, Engine, RenderOverrides, Resolution, Samples};
 pub use value::{ValueError, whole_number};

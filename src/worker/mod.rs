@@ -23,7 +23,7 @@ use crate::process::sandbox::Sandbox;
 use crate::process::shutdown::{Shutdown, Stage};
 use crate::process::supervisor::Running;
 use crate::provenance::Provenance;
-use crate::request::{Attempt, Confinement, Limits, Location, Metrics};
+use crate::request::{Attempt, Confinement, Limits, Location, Metrics, PREVIEW_DIR};
 use crate::storage::{Storage, StorageError};
 use report::Report;
 
@@ -117,6 +117,9 @@ impl Worker {
         };
         if container.place(path) == Place::Own {
             let path = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            // A preview lies in the output that is to be mounted.
+            let path =
+                if path.ends_with(PREVIEW_DIR) { path.parent().unwrap_or(&path) } else { &path };
             let path = path.display();
             tracing::warn!(
                 "the output {path} is in the container's own file system, and is lost with it \

@@ -122,7 +122,8 @@ Examples:
     render-worker run -i scene.blend -o out
 
   The same in a container; the folder of the scene is mounted at /work:
-    docker run --rm -it -v \"$PWD\":/work render-worker run -i scene.blend -o out
+    docker run --rm -it --user \"$(id -u):$(id -g)\" -v \"$PWD\":/work \\
+      render-worker run -i scene.blend -o out
 
   On AWS Batch, as the command of a job definition for array jobs:
     [\"Ref::action\", \"-i\", \"Ref::inputUri\", \"-o\", \"Ref::outputUri\", \"-f\", \"Ref::framesPerJob\"]

@@ -20,13 +20,6 @@ pub(in crate::cli) struct RenderArgs {
 // that of the subcommand.)
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RenderOptions {
-    /// The render engine, such as CYCLES, or `scene` for the scene's own
-    ///
-    /// If it is another one than the scene is set to, a warning says so. The names of engines depend
-    /// on the version of Blender.
-    #[arg(long, value_name = "NAME|scene")]
-    pub engine: Option<String>,
-
     /// The device of Cycles: CPU, CUDA, OPTIX, HIP or ONEAPI; OPTIX+CPU uses both
     ///
     /// A missing device ends the job with 69. Without this flag, the scene's choice applies, and

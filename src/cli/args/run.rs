@@ -22,13 +22,14 @@ pub(in crate::cli) struct RunArgs {
 }
 
 pub(super) const RUN_EXAMPLES: &str = "\
-Renders the frames of the scene that the output does not have yet, and then makes the video of all
-of them. If it is stopped, the same command goes on where it was.
+Renders the frames that the output does not have yet, and then makes the video of the frames that
+were asked for: those of the scene, unless -f, -t, --first-frame or --frames says otherwise. If it is
+stopped, the same command goes on where it was.
 
 Examples:
   The whole scene:
     render-worker run -i scene.blend -o out
-  A quick look at it, in out/preview/:
-    render-worker run -i scene.blend -o out --preview
-  Its first 10 frames:
-    render-worker run -i scene.blend -o out -f 10";
+  A quick look at its first 10 frames, in out/preview/:
+    render-worker run -i scene.blend -o out -f 10 --preview
+  Some frames again, at half the size:
+    render-worker run -i scene.blend -o half --frames 7,20-30 --resolution 50%";

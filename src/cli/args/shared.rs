@@ -31,7 +31,7 @@ pub(in crate::cli) struct StoreArgs {
 pub(in crate::cli) struct WorkArgs {
     /// The input: s3://BUCKET/KEY, file:///PATH or a path
     ///
-    /// For render and submit: the .blend file. For stitch: the output of render, which has a folder
+    /// For run, render and submit: the .blend file. For stitch: the output of render, which has a folder
     /// frames/, or a folder of images.
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
@@ -63,9 +63,10 @@ pub(in crate::cli) struct WorkArgs {
 
     /// The first frame, -1048574 to 1048574, or `scene` for that of the scene file
     ///
-    /// With -f, it is the frame with which array index 0 begins, by default 1. Without -f, and for
-    /// submit, the default is the scene's, or 1 if --total-frames is a number. stitch: by default the
-    /// first that is there, or 1 if --total-frames is given. Not together with --frames.
+    /// run: by default the scene's. render with -f: the frame with which array index 0 begins, by
+    /// default 1. render without -f, and submit: by default the scene's, or 1 if --total-frames is a
+    /// number. stitch: by default the first that is there, or 1 if --total-frames is given. Not together
+    /// with --frames.
     #[arg(long, value_name = "FRAME|scene", allow_hyphen_values = true)]
     pub first_frame: Option<String>,
 
@@ -181,6 +182,13 @@ pub(in crate::cli) struct PreviewArgs {
 // How the scene is rendered.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SceneArgs {
+    /// The render engine, such as CYCLES, or `scene` for the scene's own
+    ///
+    /// If it is another one than the scene is set to, a warning says so. The names of engines depend
+    /// on the version of Blender.
+    #[arg(long, value_name = "NAME|scene")]
+    pub engine: Option<String>,
+
     /// The number of samples of a pixel, 1 to 16777216, in place of the scene's
     ///
     /// For Cycles and EEVEE. A noise threshold or time limit of the scene stays in force.

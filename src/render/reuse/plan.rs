@@ -175,9 +175,9 @@ impl Plan {
         let found = self.found.iter().map(|(frame, _)| *frame);
         let other: FrameSet = found.filter(|&frame| self.pending.contains(frame)).collect();
         if !other.is_empty() {
-            tracing::info!(
+            tracing::warn!(
                 "{} there, but not known to be made from the same scene, files, settings and \
-                 Blender: rendering again",
+                 Blender: rendering again, and replacing what is there",
                 frames_are(&other)
             );
         }

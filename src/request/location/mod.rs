@@ -16,7 +16,7 @@ pub use mistakes::Mistake;
 use mistakes::find_mistake;
 
 /// The folder for the frames, the video and the reports of previews, in the output of a job.
-const PREVIEW_DIR: &str = "preview";
+pub const PREVIEW_DIR: &str = "preview";
 
 /// A file or folder, on S3 or on a mounted volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
