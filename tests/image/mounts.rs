@@ -47,7 +47,7 @@ fn an_output_that_docker_has_made_belongs_to_root() {
         .run()
         .exits(77);
     let error = run.final_error();
-    for text in ["belongs to root", "make the folder yourself", "--user"] {
+    for text in ["belongs to root", "make it yourself", "--user"] {
         assert!(error.contains(text), "{text:?} is not in {error}");
     }
 }
