@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use libfuzzer_sys::fuzz_target;
-use render_worker::request::{FrameFile, Location, SequenceSelection};
+use render_worker::request::{
+    ByteSize, Codec, FrameFile, Location, OutputName, PictureOrder, SequenceSelection, StitchJob,
+    VideoSettings,
+};
 use render_worker::stitch::Sequence;
 use render_worker::storage::Entry;
 
@@ -21,13 +24,27 @@ fuzz_target!(|text: &str| {
     let entry =
         |name: &&str| Entry { name: (*name).to_owned(), size: 1, modified: SystemTime::UNIX_EPOCH };
     let folder = Location::Local("frames".into());
-    let all = SequenceSelection::Range { first: None, total: None };
-    for allow_gaps in [false, true] {
-        let entries = names.iter().map(entry).collect();
-        let Ok(sequence) = Sequence::arrange(&folder, entries, &all, None, allow_gaps) else {
-            continue;
-        };
-        assert!(sequence.slots.is_sorted_by(|a, b| a.number < b.number));
-        assert!(allow_gaps || sequence.slots.iter().all(|slot| slot.file.is_some()));
+    for order in [PictureOrder::Number, PictureOrder::Name, PictureOrder::Time] {
+        for allow_gaps in [false, true] {
+            let entries = names.iter().map(entry).collect();
+            let job = StitchJob {
+                input: folder.clone(),
+                output: folder.clone(),
+                frames: SequenceSelection::Range { first: None, total: None },
+                order,
+                allow_gaps,
+                max_prefetch: ByteSize::gib(1),
+                video: VideoSettings {
+                    codec: Codec::H264,
+                    crf: None,
+                    preset: None,
+                    fps: None,
+                    name: OutputName::default_for(Codec::H264),
+                },
+            };
+            let Ok(sequence) = Sequence::arrange(&folder, entries, &job, None) else { continue };
+            assert!(sequence.slots.is_sorted_by(|a, b| a.number < b.number));
+            assert!(allow_gaps || sequence.slots.iter().all(|slot| slot.file.is_some()));
+        }
     }
 });
