@@ -54,7 +54,7 @@ fn mistakes_in_paths_are_told_apart_and_leave_nothing() {
         ("render", "-i pottery.blend -o movie.mp4/out -f 1", 2, &["movie.mp4 is a file"]),
         // The frames.
         ("stitch", "-i out -o out", 66, &["no folder", "out", "run -i SCENE -o out"]),
-        ("stitch", "-i scenes -o scenes", 66, &["no frames", "render -i SCENE -o scenes"]),
+        ("stitch", "-i scenes -o scenes", 66, &["no frames", "run -i SCENE -o scenes"]),
         ("stitch", "-i movie.mp4 -o out", 66, &["movie.mp4 is a file", "folder of the frames"]),
     ] {
         let run = run_in(folder.path(), action, arguments).fails(code, texts);

@@ -231,7 +231,7 @@ scene.cycles.use_denoising = False
             if one.contains(held_back) && one.contains("--enable-autoexec")),
         "{warnings:?}"
     );
-    let run = place.render("-f 1 --enable-autoexec").run().exits(0);
+    let run = place.render("-f 1 --no-resume --enable-autoexec").run().exits(0);
     assert_eq!(run.warnings(), [""; 0]);
 }
 

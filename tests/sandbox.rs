@@ -129,7 +129,7 @@ fn files_outside_of_the_scenes_folder_are_named_and_can_be_allowed() {
     // The scene needs textures/missing.png; `textures` is a link out of the scene's folder.
     fs::create_dir(place.path("elsewhere")).unwrap();
     fs::write(place.path("elsewhere/missing.png"), frames::frame(1)).unwrap();
-    let render = || place.render("missing_texture");
+    let render = || place.render("missing_texture").arg("--no-resume");
     let textures = place.path("job/textures");
     render().run().exits(0).logs(&["image missing.png not found"]);
     symlink(place.path("elsewhere"), textures).unwrap();

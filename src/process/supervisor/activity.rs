@@ -34,8 +34,9 @@ impl Activity {
     pub fn now(group: Option<Pid>, folders: &[PathBuf]) -> Self {
         let mut activity = Self::default();
         if let Some(group) = group {
-            let cpu = cpu(group.as_raw(), &processes());
-            activity.cpu = Some(cpu).filter(|cpu| !cpu.is_empty());
+            let processes = processes();
+            // A group has no processes once the child has ended.
+            activity.cpu = (!processes.is_empty()).then(|| cpu(group.as_raw(), &processes));
         }
         let entries = folders.iter().flat_map(WalkDir::new).filter_map(Result::ok);
         let metadata = entries.take(MAX_ENTRIES).filter_map(|entry| entry.metadata().ok());
@@ -103,7 +104,8 @@ mod tests {
         let after = Activity::now(None, &folders);
         assert_eq!(files(&after), (1, 4));
         assert!(after.modified.is_some());
-        assert!(Activity::now(Some(Pid::from_raw(i32::MAX)), &[]).is_unknown());
+        let ended = Activity::now(Some(Pid::from_raw(i32::MAX)), &[]);
+        assert!(!ended.is_unknown(), "a child that has ended is not one without /proc");
         let used = || cpu(group.as_raw(), &processes()).values().sum::<u64>();
         let start = used();
         while used() == start {
