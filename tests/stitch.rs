@@ -471,6 +471,11 @@ fn odd_sizes_are_padded_and_not_scaled() {
     let frames = pixels(&shot.stitched(""), (66, 50));
     let at = |x: usize, y: usize| frames[0][y * 66 + x];
     assert_near(at(60, 44), [200, 100, 50], 4, "picture");
+    // The last column and row are there. Their colours mix with those of the padding beside them.
+    for (x, y) in [(64, 20), (20, 48)] {
+        let [red, _, blue] = at(x, y);
+        assert!(red > 90 && red > blue, "the edge of the picture is lost: {:?}", at(x, y));
+    }
     assert_near(at(65, 20), [0, 0, 0], 60, "padding");
     assert_near(at(20, 49), [0, 0, 0], 60, "padding");
 }

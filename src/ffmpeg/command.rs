@@ -68,11 +68,12 @@ impl Encode<'_> {
             ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Tiff | ImageFormat::WebP => "",
         };
         [
+            // Subsampled chroma needs an even width and height. Padding comes first: the conversion
+            // drops the last column and row of odd sizes.
+            &format!("{light}pad=ceil(iw/2)*2:ceil(ih/2)*2"),
             // The scaler converts RGB to BT.601 by default.
-            &format!("{light}scale=out_color_matrix=bt709:out_range=tv"),
+            "scale=out_color_matrix=bt709:out_range=tv",
             &format!("format={pixels}"),
-            // Subsampled chroma needs an even width and height.
-            "pad=ceil(iw/2)*2:ceil(ih/2)*2",
             "setsar=1",
             "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709",
         ]
