@@ -300,7 +300,7 @@ fn the_advice_for_images_that_were_not_rendered_does_not_mention_rendering() {
     for run in [&gap, &damaged] {
         assert!(!run.final_error().contains("render"), "{}", run.final_error());
     }
-    assert_contains(&damaged.final_error(), &["repair, replace or remove the images"]);
+    assert_contains(&damaged.final_error(), &["repair or replace the images"]);
 }
 
 #[test]

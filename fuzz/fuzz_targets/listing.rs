@@ -30,7 +30,7 @@ fuzz_target!(|text: &str| {
             let job = StitchJob {
                 input: folder.clone(),
                 output: folder.clone(),
-                frames: SequenceSelection::Range { first: None, total: None },
+                frames: SequenceSelection::EVERYTHING,
                 order,
                 allow_gaps,
                 max_prefetch: ByteSize::gib(1),

@@ -174,7 +174,8 @@ mod tests {
     fn options_that_configure_come_before_those_that_render() {
         assert_eq!(
             arguments("11-20", |_| ()),
-            "--background|--disable-autoexec|/in/a.blend|--python-exit-code|86|--python|/s/setup/setup.py|--render-output|/s/frames/|--frame-start|11|--frame-end|20|\
+            "--background|--disable-autoexec|/in/a.blend|--python-exit-code|86|--python|\
+             /s/setup/setup.py|--render-output|/s/frames/|--frame-start|11|--frame-end|20|\
              --frame-jump|1|--render-anim"
         );
     }

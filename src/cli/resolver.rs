@@ -127,8 +127,7 @@ impl Resolver<'_> {
         let place = |location: Location| if preview { location.of_preview() } else { location };
         let frames = self.sequence_selection(&common.work)?;
         let order: PictureOrder = IN_ORDER.value_or_default(in_order.as_deref(), env)?;
-        let everything = SequenceSelection::Range { first: None, total: None };
-        if order != PictureOrder::Number && frames != everything {
+        if order != PictureOrder::Number && frames != SequenceSelection::EVERYTHING {
             return Err(IN_ORDER.refuse(format_args!(
                 "takes every picture, so {FRAMES}, {FIRST_FRAME} and {TOTAL_FRAMES} mean nothing; \
                  leave one of them out"

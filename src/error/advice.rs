@@ -63,8 +63,7 @@ impl Error {
     fn specific_advice(&self) -> Option<&'static str> {
         Some(match self {
             Self::UnusableFrames { folder, .. } if !is_frames_folder(folder) => {
-                "repair, replace or remove the images named above; --in-order name (IN_ORDER) takes \
-                 every image, whatever its name is"
+                "repair or replace the images named above, or remove them from this folder"
             }
             Self::UnusableFrames { .. } | Self::Ffmpeg { cause: ffmpeg::Cause::Frames, .. } => {
                 "render the frames named above again, or replace them"

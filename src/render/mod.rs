@@ -92,7 +92,7 @@ async fn attempt_job(
     let scene = worker.storage.localise(&survey.scene, &dirs.scene);
     let scene = worker.unless_stopped(scene).await?;
     log_start(job, &plan.pending);
-    survey.warn_if_outside(&plan.pending);
+    survey.warn_if_outside(&plan.pending, &job.frames);
     let assignment = Assignment {
         worker,
         job,

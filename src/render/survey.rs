@@ -6,7 +6,7 @@ use futures_util::{join, try_join};
 use super::reuse::plan::Found;
 use crate::blender::{SceneFile, SceneFileError};
 use crate::error::{Error, frames_are};
-use crate::request::{FRAMES_DIR, FrameSet, Location, RenderJob};
+use crate::request::{FRAMES_DIR, FrameSelection, FrameSet, Location, RenderJob};
 use crate::storage::{Opened, START_LENGTH};
 use crate::worker::Worker;
 use crate::worker::report::Report;
@@ -62,18 +62,26 @@ impl Survey {
         Ok(Self { scene, header, frames, found: found? })
     }
 
-    /// Warns about frames that lie outside of the scene's own range.
-    pub fn warn_if_outside(&self, frames: &FrameSet) {
+    /// Warns about frames that lie outside of the scene's own range. `selection` is how they were
+    /// chosen.
+    pub fn warn_if_outside(&self, frames: &FrameSet, selection: &FrameSelection) {
         let Some(range) = self.header.range() else { return };
-        let outside: FrameSet = frames.iter().filter(|&frame| !range.contains(frame)).collect();
-        if !outside.is_empty() {
-            tracing::warn!(
-                "{} outside of the scene's own range, {range}, and rendered all the same; \
-                 --first-frame scene (FIRST_FRAME) and --total-frames scene (TOTAL_FRAMES) leave \
-                 them out",
-                frames_are(&outside)
-            );
+        let outside = frames.without(&range.into());
+        if outside.is_empty() {
+            return;
         }
+        let cure = match selection {
+            // Chosen one by one: these flags contradict --frames.
+            FrameSelection::Exactly(_) | FrameSelection::PartOf { .. } => "",
+            FrameSelection::Animation(_) | FrameSelection::Slice { .. } => {
+                "; --first-frame scene (FIRST_FRAME) and --total-frames scene (TOTAL_FRAMES) leave \
+                 them out"
+            }
+        };
+        tracing::warn!(
+            "{} outside of the scene's own range, {range}, and rendered all the same{cure}",
+            frames_are(&outside)
+        );
     }
 }
 

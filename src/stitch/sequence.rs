@@ -65,8 +65,11 @@ impl Sequence {
             }
         }
         let names = NumberedName::parse_all(entries.iter().map(|entry| entry.name.as_str()));
-        // One picture without a number may be anything, such as a cover.
-        if entries.len() > 1 && names.iter().all(Option::is_none) && *folder == job.input {
+        // One picture without a number may be anything, such as a cover. Frames that are chosen by
+        // number need numbers.
+        let takes_all = job.frames == SequenceSelection::EVERYTHING;
+        let unnumbered = entries.len() > 1 && names.iter().all(Option::is_none);
+        if unnumbered && takes_all && *folder == job.input {
             tracing::warn!(
                 "the images in {folder} have no numbers: taking all {} in the order of their names \
                  (--in-order, IN_ORDER)",
@@ -79,6 +82,16 @@ impl Sequence {
         let mut files = BTreeMap::new();
         for (&number, entry) in &numbered {
             let Some(number) = FrameNumber::new(number) else {
+                if !takes_all {
+                    let problem = format!(
+                        "the number of {} is larger than any frame number, so --frames (FRAMES), \
+                         --first-frame (FIRST_FRAME) and --total-frames (TOTAL_FRAMES) cannot \
+                         choose it; leave them out",
+                        entry.name
+                    );
+                    let problems = vec![problem];
+                    return Err(Error::UnusableFrames { folder: folder.clone(), problems });
+                }
                 tracing::warn!(
                     "the numbers of the images in {folder} are larger than frame numbers, such as \
                      that of {}: taking the images in the order of their numbers, without looking \
@@ -140,7 +153,7 @@ impl Sequence {
                 })?
             }
         };
-        let missing: FrameSet = wanted.iter().filter(|&frame| !present.contains(frame)).collect();
+        let missing = wanted.without(&present);
         if !missing.is_empty() && (!job.allow_gaps || missing.len() == wanted.len()) {
             return Err(Error::MissingFrames { folder: folder.clone(), frames: missing });
         }
@@ -216,8 +229,8 @@ fn by_name(a: &Entry, b: &Entry) -> Ordering {
     alphanumeric_sort::compare_str(&a.name, &b.name)
 }
 
-/// The images by number, and their format. `names` are theirs; these must be alike but for the number, and their
-/// numbers must differ.
+/// The images by number, and their format. `names` are theirs: they must be alike but for the
+/// number, and the numbers must differ.
 fn images_of_one_kind(
     folder: &Location,
     entries: Vec<Entry>,
@@ -246,7 +259,9 @@ fn images_of_one_kind(
             let example = files.values().next().map_or("", |entry| entry.name.as_str());
             format!("{format} images like {example}: frames {frames}")
         });
-        let mut problems = vec!["there are several sequences".to_owned()];
+        let mut problems = vec![
+            "there are several sequences, which --in-order name (IN_ORDER) takes as one".to_owned(),
+        ];
         problems.extend(descriptions);
         return Err(unusable(problems));
     }
@@ -349,6 +364,11 @@ mod tests {
         assert_eq!(by_name, "anemone.png b9.png b10.png b11.png");
         let by_time = by(PictureOrder::Time, &names).unwrap();
         assert_eq!(by_time, "b11.png anemone.png b9.png b10.png");
+        let selected = |names: &[&str]| arranged(names, &from(None, Some("1")), false);
+        let chosen = selected(&["1700000000.jpg", "1700000060.jpg"]);
+        assert!(matches!(chosen, Err(Error::UnusableFrames { .. })), "{chosen:?}");
+        let chosen = selected(&["anemone.jpg", "coral.jpg"]);
+        assert!(matches!(chosen, Err(Error::NoFrames { .. })), "{chosen:?}");
         let mixed = by(PictureOrder::Name, &["a.png", "b.jpg"]);
         assert!(matches!(mixed, Err(Error::UnusableFrames { .. })), "{mixed:?}");
         assert!(matches!(by(PictureOrder::Time, &["a.txt"]), Err(Error::NoFrames { .. })));

@@ -171,13 +171,13 @@ impl Plan {
     }
 
     fn log(&self, frames: &FrameSet) {
-        let there: FrameSet = frames.iter().filter(|&f| !self.pending.contains(f)).collect();
+        let there = frames.without(&self.pending);
         let found = self.found.iter().map(|(frame, _)| *frame);
         let other: FrameSet = found.filter(|&frame| self.pending.contains(frame)).collect();
         if !other.is_empty() {
             tracing::warn!(
                 "{} there, but not known to be made from the same scene, files, settings and \
-                 Blender: rendering again, and replacing what is there",
+                 Blender: they are rendered again and replaced",
                 frames_are(&other)
             );
         }

@@ -35,7 +35,7 @@ impl StitchJob {
         Self {
             input: Location::Local("/in".into()),
             output: Location::Local("/out".into()),
-            frames: SequenceSelection::Range { first: None, total: None },
+            frames: SequenceSelection::EVERYTHING,
             order: PictureOrder::Number,
             allow_gaps: false,
             max_prefetch: ByteSize::gib(1),
@@ -73,6 +73,11 @@ impl FromStr for PictureOrder {
             _ => Err(ValueError::new(text, "number, name or time")),
         }
     }
+}
+
+impl SequenceSelection {
+    /// Every frame that exists.
+    pub const EVERYTHING: Self = Self::Range { first: None, total: None };
 }
 
 /// The frames that a video is made of.
