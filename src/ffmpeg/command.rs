@@ -35,7 +35,7 @@ impl Encode<'_> {
             // `explode` would refuse every tag that FFmpeg does not know. Blender writes such a
             // tag (ResolutionUnit) into each TIFF file.
             ImageFormat::Tiff => {}
-            ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::OpenExr | ImageFormat::WebP => {
+            _ => {
                 command.args(["-err_detect", "explode"]);
             }
         }
@@ -65,7 +65,7 @@ impl Encode<'_> {
             // OpenEXR stores linear light, which would look too dark. (FFmpeg 9 has removed the
             // decoder's own option for this, -apply_trc.)
             ImageFormat::OpenExr => "zscale=transferin=linear:transfer=iec61966-2-1,",
-            ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::Tiff | ImageFormat::WebP => "",
+            _ => "",
         };
         [
             // Subsampled chroma needs an even width and height. Padding comes first: the conversion
@@ -110,6 +110,7 @@ fn decoder(format: ImageFormat) -> &'static str {
         ImageFormat::OpenExr => "exr",
         ImageFormat::Tiff => "tiff",
         ImageFormat::WebP => "webp",
+        _ => "bmp",
     }
 }
 

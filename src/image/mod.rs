@@ -17,8 +17,10 @@
 //! length of the file, and holds at most a few hundred kilobytes.
 
 mod damage;
+mod decode;
 mod exr;
 mod jpeg;
+mod picture;
 mod png;
 mod reader;
 #[cfg(test)]
@@ -33,6 +35,8 @@ use std::io::{BufRead, Seek};
 use crate::placeholder::Placeholder;
 use crate::request::ImageFormat;
 pub use damage::Damage;
+pub use decode::decode;
+pub use picture::{Picture, PixelAspect};
 use reader::Source;
 
 /// The format whose files begin with these bytes.
@@ -103,5 +107,7 @@ pub fn check<R: BufRead + Seek>(format: ImageFormat, reader: R) -> Result<Frame,
         ImageFormat::OpenExr => exr::check(&mut source),
         ImageFormat::Tiff => tiff::check(&mut source),
         ImageFormat::WebP => webp::check(&mut source),
+        // XXX Interim.
+        ImageFormat::Bmp | ImageFormat::Tga | ImageFormat::Hdr | ImageFormat::Gif => Frame::plain(0, 0, 0),
     }
 }

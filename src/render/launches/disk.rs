@@ -16,7 +16,14 @@ pub fn space_for_frames(scene: &SceneInfo) -> u64 {
     let bytes_per_pixel = match scene.format() {
         Some(ImageFormat::OpenExr) => 16,
         Some(ImageFormat::Png | ImageFormat::Tiff) | None => 8,
-        Some(ImageFormat::Jpeg | ImageFormat::WebP) => 4,
+        Some(
+            ImageFormat::Jpeg
+            | ImageFormat::WebP
+            | ImageFormat::Bmp
+            | ImageFormat::Tga
+            | ImageFormat::Hdr
+            | ImageFormat::Gif,
+        ) => 4,
     };
     // A script in the scene can set any size.
     let pixels = u64::from(scene.width) * u64::from(scene.height);

@@ -10,7 +10,7 @@ pub const FRAMES_DIR: &str = "frames";
 /// The folder of the reports, below the output location.
 pub const REPORTS_DIR: &str = "reports";
 
-/// The image formats that the worker renders, verifies, delivers and stitches.
+/// The image formats that the worker decodes: it verifies, delivers and stitches frames in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ImageFormat {
     /// Portable Network Graphics.
@@ -23,11 +23,29 @@ pub enum ImageFormat {
     Tiff,
     /// WebP, lossy or lossless.
     WebP,
+    /// Windows bitmap.
+    Bmp,
+    /// Truevision TGA, which Blender calls Targa.
+    Tga,
+    /// Radiance HDR: linear light.
+    Hdr,
+    /// A GIF of one image.
+    Gif,
 }
 
 impl ImageFormat {
     /// All formats.
-    pub const ALL: [Self; 5] = [Self::Png, Self::Jpeg, Self::OpenExr, Self::Tiff, Self::WebP];
+    pub const ALL: [Self; 9] = [
+        Self::Png,
+        Self::Jpeg,
+        Self::OpenExr,
+        Self::Tiff,
+        Self::WebP,
+        Self::Bmp,
+        Self::Tga,
+        Self::Hdr,
+        Self::Gif,
+    ];
 
     /// The format of files with this extension, without the dot and in any case.
     pub fn from_extension(extension: &str) -> Option<Self> {
@@ -37,6 +55,10 @@ impl ImageFormat {
             "exr" => Some(Self::OpenExr),
             "tif" | "tiff" => Some(Self::Tiff),
             "webp" => Some(Self::WebP),
+            "bmp" => Some(Self::Bmp),
+            "tga" => Some(Self::Tga),
+            "hdr" => Some(Self::Hdr),
+            "gif" => Some(Self::Gif),
             _ => None,
         }
     }
@@ -49,6 +71,10 @@ impl ImageFormat {
             Self::OpenExr => "exr",
             Self::Tiff => "tif",
             Self::WebP => "webp",
+            Self::Bmp => "bmp",
+            Self::Tga => "tga",
+            Self::Hdr => "hdr",
+            Self::Gif => "gif",
         }
     }
 }
@@ -61,6 +87,10 @@ impl fmt::Display for ImageFormat {
             Self::OpenExr => "OpenEXR",
             Self::Tiff => "TIFF",
             Self::WebP => "WebP",
+            Self::Bmp => "BMP",
+            Self::Tga => "TGA",
+            Self::Hdr => "HDR",
+            Self::Gif => "GIF",
         })
     }
 }
