@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::names::{
-    ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, DENOISE, ENGINE, FIRST_FRAME, FPS,
-    FRAMES, FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, OUTPUT_NAME,
-    OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES,
-    SHARE_IDENTIFIER, STITCH_JOB_DEFINITION, TOTAL_FRAMES,
+    ALLOW_GAPS, ALLOW_MISSING, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BLENDER_VERSION,
+    CODEC, CRF, DENOISE, ENGINE, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI,
+    JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, OUTPUT_NAME, OUTPUT_URI, POLL_INTERVAL,
+    PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, SHARE_IDENTIFIER, SIZE,
+    STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
 };
 use super::resolver::{Resolver, is_file};
 use super::setting::{Setting, UsageError};
+use super::video;
 use crate::request::{
     Animation, AnimationRange, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location,
     NamedFrames, PollInterval, RequestPayer, StatusJob, SubmitJob, SubmitMode, whole_number,
@@ -166,18 +168,31 @@ fn scene_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variable
 /// The settings about the video that are given, as variables for the stitch job.
 fn video_variables(resolver: &Resolver<'_>, args: &VideoArgs) -> Result<Variables, UsageError> {
     let mut variables = Variables::new();
+    // Refuse here what the job would refuse.
+    video::settings(resolver, args, None)?;
     for (setting, flag) in [
         (FPS, &args.fps),
         (CODEC, &args.codec),
         (CRF, &args.crf),
         (PRESET, &args.preset),
+        (BIT_DEPTH, &args.bit_depth),
+        (BACKGROUND, &args.background),
+        (SIZE, &args.size),
+        (VIEW, &args.view),
+        (LAYER, &args.layer),
+        (AUDIO, &args.audio),
+        (AUDIO_OFFSET, &args.audio_offset),
         (OUTPUT_NAME, &args.output_name),
     ] {
         let text: Option<String> = setting.value(flag.as_deref(), resolver.environment)?;
         variables.extend(text.map(|text| (setting.variable.to_owned(), text)));
     }
-    if resolver.switch(ALLOW_GAPS, args.allow_gaps)? {
-        variables.insert(ALLOW_GAPS.variable.to_owned(), "true".to_owned());
+    for (setting, flag) in
+        [(ALPHA, args.alpha), (NO_AUDIO, args.no_audio), (ALLOW_GAPS, args.allow_gaps)]
+    {
+        if resolver.switch(setting, flag)? {
+            variables.insert(setting.variable.to_owned(), "true".to_owned());
+        }
     }
     Ok(variables)
 }

@@ -10,7 +10,7 @@ use super::names::{
 };
 use super::resolver::Resolver;
 use super::setting::{Environment, UsageError};
-use super::{batch, children, limits};
+use super::{batch, children, limits, video};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, Confinement, FrameSet, InspectJob, Limits, Location, Metrics,
@@ -147,7 +147,7 @@ impl Resolver<'_> {
                 blender: self.program(BLENDER, args.options.blender.as_deref())?,
             },
             Action::Stitch(args) => JobRequest::Stitch {
-                job: self.stitch_job(args)?,
+                job: video::stitch_job(self, args)?,
                 ffmpeg: self.program(FFMPEG, args.options.ffmpeg.as_deref())?,
                 ffprobe: self.program(FFPROBE, args.options.ffprobe.as_deref())?,
             },

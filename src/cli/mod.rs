@@ -15,6 +15,7 @@ mod setting;
 #[cfg(test)]
 mod tests;
 mod tips;
+mod video;
 
 use std::ffi::OsString;
 

@@ -43,15 +43,27 @@ pub const NO_RESUME: Setting = Setting::new("--no-resume", "NO_RESUME").or("fals
 pub const START_JITTER: Setting = Setting::new("--start-jitter", "START_JITTER")
     .or_what("1 ms for each child of an array job, at most 10s; off for other jobs");
 pub const BLENDER: Setting = Setting::new("--blender", "BLENDER").or("blender");
-pub const FPS: Setting =
-    Setting::new("--fps", "FPS").or_what("the scene's; 25 for images that render did not make");
+pub const FPS: Setting = Setting::new("--fps", "FPS")
+    .or_what("the scene's; 25 for images that render did not make, 5 for FOLDER");
 pub const CODEC: Setting = Setting::new("--codec", "CODEC").or("h264");
-pub const CRF: Setting =
-    Setting::new("--crf", "CRF").or_what("the encoder's: 23 for h264, 28 for h265");
-pub const PRESET: Setting = Setting::new("--preset", "PRESET").or_what("medium, for h264 and h265");
+pub const CRF: Setting = Setting::new("--crf", "CRF")
+    .or_what("the encoder's: 23 for h264, 28 for h265, 35 for av1, 31 for vp9");
+pub const PRESET: Setting =
+    Setting::new("--preset", "PRESET").or_what("medium for h264 and h265, 8 for av1");
 pub const OUTPUT_NAME: Setting =
-    Setting::new("--output-name", "OUTPUT_NAME").or_what("output.mp4; output.mov for prores");
-pub const IN_ORDER: Setting = Setting::new("--in-order", "IN_ORDER").or("number");
+    Setting::new("--output-name", "OUTPUT_NAME").or_what("output.mp4, or as the codec needs it");
+pub const BIT_DEPTH: Setting =
+    Setting::new("--bit-depth", "BIT_DEPTH").or_what("10 for prores and prores4444, else 8");
+pub const ALPHA: Setting = Setting::new("--alpha", "ALPHA").or("false");
+pub const BACKGROUND: Setting = Setting::new("--background", "BACKGROUND").or("black");
+pub const SIZE: Setting = Setting::new("--size", "SIZE").or_what("that of the pictures");
+pub const VIEW: Setting = Setting::new("--view", "VIEW").or("scene");
+pub const LAYER: Setting = Setting::new("--layer", "LAYER").or_what("the rendered picture");
+pub const AUDIO: Setting = Setting::new("--audio", "AUDIO").or_what("the scene's sound");
+pub const AUDIO_OFFSET: Setting = Setting::new("--audio-offset", "AUDIO_OFFSET").or_what("0");
+pub const NO_AUDIO: Setting = Setting::new("--no-audio", "NO_AUDIO").or("false");
+pub const IN_ORDER: Setting =
+    Setting::new("--in-order", "IN_ORDER").or_what("number; name for FOLDER");
 pub const ALLOW_GAPS: Setting = Setting::new("--allow-gaps", "ALLOW_GAPS").or("false");
 pub const FFMPEG: Setting = Setting::new("--ffmpeg", "FFMPEG").or("ffmpeg");
 pub const FFPROBE: Setting = Setting::new("--ffprobe", "FFPROBE").or("ffprobe");
@@ -71,7 +83,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 50] = [
+pub const ALL: [Setting; 59] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -108,6 +120,15 @@ pub const ALL: [Setting; 50] = [
     CRF,
     PRESET,
     OUTPUT_NAME,
+    BIT_DEPTH,
+    ALPHA,
+    BACKGROUND,
+    SIZE,
+    VIEW,
+    LAYER,
+    AUDIO,
+    AUDIO_OFFSET,
+    NO_AUDIO,
     IN_ORDER,
     ALLOW_GAPS,
     FFMPEG,

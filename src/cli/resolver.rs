@@ -1,24 +1,22 @@
-//! The requests of `run`, `render`, `stitch` and `inspect`, from flags and variables.
+//! The requests of `run`, `render` and `inspect`, from flags and variables.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::args::{
-    InspectArgs, PreviewArgs, RenderArgs, RenderOptions, RunArgs, SceneArgs, StitchArgs, StoreArgs,
-    VideoArgs, WorkArgs,
+    InspectArgs, PreviewArgs, RenderArgs, RenderOptions, RunArgs, SceneArgs, StoreArgs, WorkArgs,
 };
 use super::names::{
-    ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CODEC, CRF, CYCLES_DEVICE, DENOISE,
-    ENABLE_AUTOEXEC, ENGINE, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, IN_ORDER, INPUT_URI,
-    MAX_BACKLOG, MAX_PREFETCH, NO_RESUME, OUTPUT_NAME, OUTPUT_URI, PRESET, PREVIEW, REQUEST_PAYER,
-    RESOLUTION, SAMPLES, START_JITTER, TOTAL_FRAMES,
+    ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CYCLES_DEVICE, DENOISE, ENABLE_AUTOEXEC, ENGINE,
+    FIRST_FRAME, FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, MAX_PREFETCH, NO_RESUME,
+    OUTPUT_URI, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, START_JITTER, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
+use super::video;
 use crate::request::{
-    AllowMissing, AnimationRange, ArrayPosition, Attempt, Codec, Engine, FirstFrame,
-    FrameSelection, FrameSet, FramesPerJob, InspectJob, Location, OutputName, PictureOrder,
-    RenderJob, RenderOverrides, RequestPayer, RunJob, SequenceSelection, StartJitter, StitchJob,
-    TotalFrames, VideoSettings,
+    AllowMissing, AnimationRange, ArrayPosition, Attempt, Engine, FirstFrame, FrameSelection,
+    FrameSet, InspectJob, Location, RenderJob, RenderOverrides, RequestPayer, RunJob, StartJitter,
+    TotalFrames,
 };
 
 /// The engine of `render` where none is given, as in the reference script.
@@ -58,7 +56,7 @@ impl Resolver<'_> {
             )?,
             allow_gaps: self.switch(ALLOW_GAPS, stitch.video.allow_gaps)?,
             max_prefetch: MAX_PREFETCH.value_or_default(stitch.max_prefetch.as_deref(), env)?,
-            video: self.video_settings(&stitch.video, None)?,
+            video: video::settings(self, &stitch.video, None)?,
         })
     }
 
@@ -115,73 +113,6 @@ impl Resolver<'_> {
         Ok(ALLOW_MISSING.value(given.as_deref(), self.environment)?.unwrap_or_default())
     }
 
-    pub fn stitch_job(&self, args: &StitchArgs) -> Result<StitchJob, UsageError> {
-        let env = self.environment;
-        let StitchArgs { common, preview, in_order, options } = args;
-        let (input, output) = self.locations(&common.work)?;
-        let (output, video) = match output.split() {
-            Some((folder, name)) if OutputName::is_video(name) => (folder, Some(name.to_owned())),
-            _ => (output, None),
-        };
-        let preview = self.switch(PREVIEW, preview.preview)?;
-        let place = |location: Location| if preview { location.of_preview() } else { location };
-        let frames = self.sequence_selection(&common.work)?;
-        let order: PictureOrder = IN_ORDER.value_or_default(in_order.as_deref(), env)?;
-        if order != PictureOrder::Number && frames != SequenceSelection::EVERYTHING {
-            return Err(IN_ORDER.refuse(format_args!(
-                "takes every picture, so {FRAMES}, {FIRST_FRAME} and {TOTAL_FRAMES} mean nothing; \
-                 leave one of them out"
-            )));
-        }
-        Ok(StitchJob {
-            input: place(input),
-            output: place(output),
-            frames,
-            order,
-            allow_gaps: self.switch(ALLOW_GAPS, options.video.allow_gaps)?,
-            max_prefetch: MAX_PREFETCH.value_or_default(options.max_prefetch.as_deref(), env)?,
-            video: self.video_settings(&options.video, video)?,
-        })
-    }
-
-    /// The settings of the video; `name` is its name if the output is a file.
-    fn video_settings(
-        &self,
-        args: &VideoArgs,
-        name: Option<String>,
-    ) -> Result<VideoSettings, UsageError> {
-        let env = self.environment;
-        let codec: Codec = CODEC.value_or_default(args.codec.as_deref(), env)?;
-        let (setting, name) = match (OUTPUT_NAME.value(args.output_name.as_deref(), env)?, name) {
-            (Some(_), Some(file)) => {
-                return Err(OUTPUT_NAME.refuse(format_args!(
-                    "contradicts {OUTPUT_URI}, which names the file {file}; leave one of them out"
-                )));
-            }
-            (Some(name), None) => (OUTPUT_NAME, Some(name)),
-            (None, file) => (OUTPUT_URI, file),
-        };
-        let name = match name {
-            None => OutputName::default_for(codec),
-            Some(name) => OutputName::new(&name, codec).map_err(|error| setting.refuse(error))?,
-        };
-        let video = VideoSettings {
-            codec,
-            crf: CRF.value(args.crf.as_deref(), env)?,
-            preset: PRESET.value(args.preset.as_deref(), env)?,
-            fps: FPS.value(args.fps.as_deref(), env)?,
-            name,
-        };
-        for (setting, given) in [(CRF, video.crf.is_some()), (PRESET, video.preset.is_some())] {
-            if given && !codec.has_rate_factor() {
-                return Err(setting.refuse(format_args!(
-                    "means nothing to {CODEC} {codec}; leave one of them out"
-                )));
-            }
-        }
-        Ok(video)
-    }
-
     pub fn inspect_job(&self, args: &InspectArgs) -> Result<InspectJob, UsageError> {
         let env = self.environment;
         let scene = INPUT_URI.value_or_default(args.input_uri.as_deref(), env)?;
@@ -229,18 +160,6 @@ impl Resolver<'_> {
                 total,
             }),
         }
-    }
-
-    /// The frames that `stitch` requires.
-    fn sequence_selection(&self, work: &WorkArgs) -> Result<SequenceSelection, UsageError> {
-        // stitch ignores the value, but refuses what render would refuse.
-        let _: Option<FramesPerJob> =
-            FRAMES_PER_JOB.value(work.frames_per_job.as_deref(), self.environment)?;
-        let (frames, first, total) = self.frame_settings(work)?;
-        Ok(match frames {
-            Some(frames) => SequenceSelection::Exactly(frames),
-            None => SequenceSelection::Range { first, total },
-        })
     }
 
     /// The frames of `--frames`, or else the first frame and the number of frames.

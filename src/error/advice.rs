@@ -65,8 +65,9 @@ impl Error {
             Self::UnusableFrames { folder, .. } if !is_frames_folder(folder) => {
                 "repair or replace the images named above, or remove them from this folder"
             }
-            Self::UnusableFrames { .. } | Self::Ffmpeg { cause: ffmpeg::Cause::Frames, .. } => {
-                "render the frames named above again, or replace them"
+            Self::UnusableFrames { .. } => "render the frames named above again, or replace them",
+            Self::Ffmpeg { cause: ffmpeg::Cause::Sound, .. } => {
+                "give another sound file (--audio, AUDIO), or none (--no-audio, NO_AUDIO)"
             }
             Self::Ffmpeg { cause: ffmpeg::Cause::Killed(Killer::OutOfMemory { .. }), .. } => {
                 MORE_MEMORY

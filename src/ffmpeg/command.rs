@@ -3,81 +3,92 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::request::{Codec, FrameRate, ImageFormat, VideoSettings};
+use super::sound::SoundTrack;
+use crate::request::{Codec, FrameRate, PixelFormat, Preset, VideoSettings};
 
-/// One run of FFmpeg: frames as IVF on standard input, a video file as output.
+/// One run of FFmpeg: raw video on standard input, a video file as output.
 #[derive(Clone, Copy, Debug)]
 pub struct Encode<'a> {
     /// The FFmpeg executable.
     pub ffmpeg: &'a Path,
-    /// The format of the frames.
-    pub format: ImageFormat,
-    /// The layer of multilayer `OpenEXR` frames that holds the picture.
-    pub layer: Option<&'a str>,
+    /// The width and height of the frames in pixels.
+    pub size: (u32, u32),
+    /// The width and height of a pixel, in any unit.
+    pub pixel_aspect: (u32, u32),
     /// The frame rate of the video.
     pub fps: FrameRate,
     /// Codec and quality.
     pub video: &'a VideoSettings,
+    /// The sound.
+    pub sound: Option<&'a SoundTrack>,
     /// The video file. Its extension chooses the container.
     pub output: &'a Path,
     /// The whole environment of FFmpeg.
     pub environment: &'a [(String, String)],
 }
 
+/// Colours as the frames have them, and as most players assume them for HD video.
+const BT_709: [&str; 8] = [
+    "-color_range",
+    "tv",
+    "-colorspace",
+    "bt709",
+    "-color_primaries",
+    "bt709",
+    "-color_trc",
+    "bt709",
+];
+
 impl Encode<'_> {
     /// Builds the command.
     pub fn command(&self) -> Command {
         let mut command = isolated(self.ffmpeg, self.environment);
         command.args(["-hide_banner", "-loglevel", "level+error", "-nostats", "-y"]);
-        // FFmpeg fails at a frame that it cannot decode. By default it would leave the frame out.
-        command.arg("-xerror");
-        match self.format {
-            // `explode` would refuse every tag that FFmpeg does not know. Blender writes such a
-            // tag (ResolutionUnit) into each TIFF file.
-            ImageFormat::Tiff => {}
-            _ => {
-                command.args(["-err_detect", "explode"]);
-            }
-        }
-        if let Some(layer) = self.layer {
-            command.args(["-layer", layer]);
-        }
+        let (width, height) = self.size;
         command
-            .args(["-f", "ivf", "-c:v", decoder(self.format), "-r", &self.fps.to_string()])
-            .args(["-i", "pipe:0", "-an", "-vf", &self.filters()])
-            .args(self.encoder())
-            // The colours that most players assume for HD video, for players that do not.
-            .args(["-color_range", "tv", "-colorspace", "bt709"])
-            .args(["-color_primaries", "bt709", "-color_trc", "bt709"])
+            .args(["-f", "rawvideo", "-pixel_format", self.video.pixels.name()])
+            .args(["-video_size", &format!("{width}x{height}")])
+            .args(["-framerate", &self.fps.to_string()]);
+        if self.is_yuv() {
+            command.args(BT_709);
+        }
+        command.args(["-i", "pipe:0"]);
+        if let Some(sound) = self.sound {
+            command.arg("-i").arg(&sound.file).args(["-map", "0:v:0", "-map", "1:a:0"]);
+        }
+        command.args(["-vf", &self.filters()]).args(self.encoder());
+        if self.is_yuv() {
+            command.args(BT_709);
+        }
+        if let Some(sound) = self.sound {
+            command.args(["-af", &sound.filters()]).args(self.sound_encoder());
+        }
+        if matches!(self.video.name.container(), "mp4" | "mov") {
             // With the index at the front, a browser can play the video while it loads.
-            .args(["-movflags", "+faststart"])
-            .args(["-progress", "pipe:1"])
-            .arg(self.output);
+            command.args(["-movflags", "+faststart"]);
+        }
+        if self.video.codec == Codec::Av1 {
+            // SVT-AV1 prints its version and settings, whatever FFmpeg's log level is.
+            command.env("SVT_LOG", "1");
+        }
+        command.args(["-progress", "pipe:1"]).arg(self.output);
         command
     }
 
+    fn is_yuv(&self) -> bool {
+        self.video.pixels != PixelFormat::Rgba
+    }
+
     fn filters(&self) -> String {
-        let pixels = match self.video.codec {
-            Codec::H264 | Codec::H265 => "yuv420p",
-            Codec::ProRes => "yuv422p10le",
-        };
-        let light = match self.format {
-            // OpenEXR stores linear light, which would look too dark. (FFmpeg 9 has removed the
-            // decoder's own option for this, -apply_trc.)
-            ImageFormat::OpenExr => "zscale=transferin=linear:transfer=iec61966-2-1,",
-            _ => "",
-        };
-        [
-            // Subsampled chroma needs an even width and height. Padding comes first: the conversion
-            // drops the last column and row of odd sizes.
-            &format!("{light}pad=ceil(iw/2)*2:ceil(ih/2)*2"),
-            // The scaler converts RGB to BT.601 by default.
-            "scale=out_color_matrix=bt709:out_range=tv",
-            &format!("format={pixels}"),
-            "setsar=1",
-            "setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709",
-        ]
-        .join(",")
+        if self.video.codec == Codec::Gif {
+            // A palette for each frame: one for all would take all frames in memory.
+            return "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1".into();
+        }
+        let (width, height) = self.pixel_aspect;
+        format!(
+            "setsar={width}/{height},\
+             setparams=range=tv:colorspace=bt709:color_primaries=bt709:color_trc=bt709"
+        )
     }
 
     fn encoder(&self) -> Vec<String> {
@@ -89,28 +100,56 @@ impl Encode<'_> {
             Codec::H265 => {
                 push(&["-c:v", "libx265", "-tag:v", "hvc1", "-x265-params", "log-level=error"]);
             }
+            Codec::Av1 => push(&["-c:v", "libsvtav1"]),
+            Codec::Vp9 => {
+                push(&["-c:v", "libvpx-vp9", "-b:v", "0", "-row-mt", "1", "-cpu-used", "2"]);
+                if self.video.pixels.has_alpha() {
+                    // libvpx cannot keep alpha with alternate reference frames.
+                    push(&["-auto-alt-ref", "0"]);
+                }
+            }
             Codec::ProRes => push(&["-c:v", "prores_ks", "-profile:v", "hq", "-vendor", "apl0"]),
+            Codec::ProRes4444 => {
+                push(&["-c:v", "prores_ks", "-profile:v", "4444", "-vendor", "apl0"]);
+            }
+            Codec::DnxHr => {
+                let profile = match self.video.pixels {
+                    PixelFormat::Yuv422p10 => "dnxhr_hqx",
+                    _ => "dnxhr_hq",
+                };
+                push(&["-c:v", "dnxhd", "-profile:v", profile]);
+            }
+            Codec::Gif => push(&["-c:v", "gif"]),
         }
-        if self.video.codec.has_rate_factor() {
-            if let Some(preset) = self.video.preset {
-                push(&["-preset", preset.as_str()]);
-            }
-            if let Some(crf) = self.video.crf {
-                push(&["-crf", &crf.get().to_string()]);
-            }
+        if let Some(preset) = self.video.preset.or_else(|| default_preset(self.video.codec)) {
+            push(&["-preset", preset.as_str()]);
+        }
+        match (self.video.crf, self.video.codec) {
+            (Some(crf), _) => push(&["-crf", &crf.get().to_string()]),
+            // Without a factor, libvpx aims at a bit rate.
+            (None, Codec::Vp9) => push(&["-crf", "31"]),
+            (None, _) => {}
         }
         arguments
     }
+
+    fn sound_encoder(&self) -> &'static [&'static str] {
+        match (self.video.name.container(), self.video.codec) {
+            // Opus has no other rate that sound commonly has.
+            ("webm", _) => &["-c:a", "libopus", "-b:a", "160k", "-ar", "48000"],
+            (_, Codec::ProRes | Codec::ProRes4444 | Codec::DnxHr) => {
+                &["-c:a", "pcm_s16le", "-ar", "48000"]
+            }
+            _ => &["-c:a", "aac", "-b:a", "192k"],
+        }
+    }
 }
 
-fn decoder(format: ImageFormat) -> &'static str {
-    match format {
-        ImageFormat::Png => "png",
-        ImageFormat::Jpeg => "mjpeg",
-        ImageFormat::OpenExr => "exr",
-        ImageFormat::Tiff => "tiff",
-        ImageFormat::WebP => "webp",
-        _ => "bmp",
+/// The preset of an encoder whose own default depends on its version.
+fn default_preset(codec: Codec) -> Option<Preset> {
+    match codec {
+        Codec::Av1 => Preset::new("8", codec).ok(),
+        _ => None,
     }
 }
 
@@ -138,23 +177,24 @@ pub fn count_frames(ffprobe: &Path, video: &Path, environment: &[(String, String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::OutputName;
+    use crate::request::{BitDepth, Crf, OutputName};
 
-    fn arguments(format: ImageFormat, codec: Codec, layer: Option<&str>) -> String {
-        let video = VideoSettings {
+    fn arguments(codec: Codec, edit: impl FnOnce(&mut VideoSettings)) -> String {
+        let mut video = VideoSettings {
             codec,
-            crf: Some("18".parse().unwrap()),
-            preset: Some("slow".parse().unwrap()),
-            fps: None,
+            pixels: codec.pixel_format(None, false).unwrap(),
             name: OutputName::default_for(codec),
+            ..VideoSettings::example()
         };
+        edit(&mut video);
         let encode = Encode {
             ffmpeg: Path::new("ffmpeg"),
-            format,
-            layer,
+            size: (64, 48),
+            pixel_aspect: (1, 1),
             fps: "23.976".parse().unwrap(),
             video: &video,
-            output: Path::new("/s/output.mp4"),
+            sound: None,
+            output: Path::new("/s/output"),
             environment: &[("PATH".to_owned(), "/bin".to_owned())],
         };
         let command = encode.command();
@@ -164,32 +204,30 @@ mod tests {
 
     #[test]
     fn input_options_come_before_the_input() {
-        let all = arguments(ImageFormat::OpenExr, Codec::H264, Some("L.Combined"));
+        let all = arguments(Codec::H264, |video| {
+            video.crf = Crf::new("18", Codec::H264).ok();
+            video.preset = Preset::new("slow", Codec::H264).ok();
+        });
         let (before, after) = all.split_once(" -i pipe:0 ").unwrap();
-        for option in ["-layer L.Combined", "-c:v exr", "-r 24000/1001"] {
+        for option in ["-pixel_format yuv420p", "-video_size 64x48", "-framerate 24000/1001"] {
             assert!(before.contains(option), "{option} in {before}");
         }
         assert!(after.contains("-c:v libx264 -preset slow -crf 18"), "{after}");
-        assert!(after.ends_with(" /s/output.mp4"), "{after}");
-    }
-
-    #[test]
-    fn only_linear_images_are_converted_from_linear_light() {
-        let converted = |format| arguments(format, Codec::H264, None).contains("linear");
-        assert!(converted(ImageFormat::OpenExr) && !converted(ImageFormat::Png));
-    }
-
-    #[test]
-    fn decoding_is_strict_for_every_format_but_tiff() {
-        let strict = |format| arguments(format, Codec::H264, None).contains("explode");
-        assert!(!strict(ImageFormat::Tiff) && strict(ImageFormat::Png));
+        assert!(after.ends_with(" /s/output"), "{after}");
     }
 
     #[test]
     fn each_codec_gets_the_options_that_players_need() {
-        assert!(arguments(ImageFormat::Png, Codec::H264, None).contains("format=yuv420p"));
-        assert!(arguments(ImageFormat::Png, Codec::H265, None).contains("-tag:v hvc1"));
-        let prores = arguments(ImageFormat::Png, Codec::ProRes, None);
-        assert!(prores.contains("yuv422p10le") && !prores.contains("-crf"), "{prores}");
+        let plain = |codec| arguments(codec, |_| {});
+        assert!(plain(Codec::H265).contains("-tag:v hvc1"));
+        assert!(plain(Codec::Vp9).contains("-b:v 0"));
+        assert!(!plain(Codec::Vp9).contains("faststart"));
+        assert!(plain(Codec::ProRes).contains("yuv422p10le"));
+        assert!(plain(Codec::DnxHr).contains("dnxhr_hq "));
+        assert!(!plain(Codec::Gif).contains("bt709"));
+        let deep = arguments(Codec::DnxHr, |video| {
+            video.pixels = Codec::DnxHr.pixel_format(Some(BitDepth::Ten), false).unwrap();
+        });
+        assert!(deep.contains("dnxhr_hqx"), "{deep}");
     }
 }

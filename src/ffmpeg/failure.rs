@@ -11,21 +11,18 @@ const MAX_LINES: usize = 12;
 
 const SIGKILL: i32 = 9;
 
-/// How the log lines of image decoders begin.
-const DECODERS: [&str; 6] = ["[png @", "[mjpeg @", "[exr @", "[tiff @", "[webp @", "[vp8 @"];
-
 /// Why FFmpeg failed. The variants differ in who must act, and so in the exit code.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Cause {
-    /// This FFmpeg lacks an encoder, decoder or filter.
-    #[error("this FFmpeg lacks an encoder, decoder or filter")]
+    /// This FFmpeg lacks an encoder or filter.
+    #[error("this FFmpeg lacks an encoder or filter")]
     Lacking,
     /// The scratch disk is full or cannot be written.
     #[error("the scratch disk is full or cannot be written")]
     Disk,
-    /// FFmpeg cannot decode a frame.
-    #[error("FFmpeg cannot decode a frame")]
-    Frames,
+    /// FFmpeg cannot decode the file with the sound.
+    #[error("FFmpeg cannot decode the sound")]
+    Sound,
     /// FFmpeg was killed from outside.
     #[error("FFmpeg was {0}")]
     Killed(Killer),
@@ -63,9 +60,16 @@ impl LogTail {
         if mentions("No space left on device") || mentions("Read-only file system") {
             return Cause::Disk;
         }
-        // FFmpeg 7 prints the first message, FFmpeg 5 the second.
-        if mentions("Error submitting packet to decoder") || mentions("Error while decoding") {
-            return Cause::Frames;
+        // The frames are raw: nothing else is decoded. The second message is that of a file without
+        // sound.
+        let undecodable = [
+            "Invalid data found when processing input",
+            "matches no streams",
+            "Error while decoding",
+            "Error submitting packet to decoder",
+        ];
+        if undecodable.into_iter().any(mentions) {
+            return Cause::Sound;
         }
         match (ending, ending.signal()) {
             (_, Some(SIGKILL)) => Cause::Killed(killer),
@@ -73,16 +77,8 @@ impl LogTail {
             (Ending::Code(0), None) => {
                 Cause::Failed("FFmpeg ended with exit status 0, but without a result".to_owned())
             }
-            // FFmpeg 5 sometimes prints nothing but the decoder's message.
-            (_, None) if self.ends_with_decoder_error() => Cause::Frames,
             (ending, None) => Cause::Failed(format!("FFmpeg ended with {ending}")),
         }
-    }
-
-    /// Whether the last line comes from the decoder of the frames.
-    fn ends_with_decoder_error(&self) -> bool {
-        let last = self.0.back();
-        last.is_some_and(|line| DECODERS.iter().any(|name| line.starts_with(name)))
     }
 }
 
@@ -102,15 +98,15 @@ mod tests {
             ),
             (
                 Ending::Code(69),
-                "[error] Error while decoding stream #0:0: Invalid data",
-                Cause::Frames,
+                "[error] Error while decoding stream #1:0: Invalid data",
+                Cause::Sound,
             ),
-            (Ending::Code(1), "[png @ 0x5] [error] inflate returned error -3", Cause::Frames),
             (
-                Ending::Signal(9),
-                "[png @ 0x5] [error] inflate returned error -3",
-                Cause::Killed(Killer::Unknown),
+                Ending::Code(1),
+                "[error] /s/sound: Invalid data found when processing input",
+                Cause::Sound,
             ),
+            (Ending::Code(1), "[fatal] Stream map '1:a:0' matches no streams.", Cause::Sound),
             (Ending::Signal(9), "", Cause::Killed(Killer::Unknown)),
             (Ending::Signal(11), "", Cause::Failed("FFmpeg crashed (signal 11)".into())),
             (Ending::Code(1), "?", Cause::Failed("FFmpeg ended with exit status 1".into())),

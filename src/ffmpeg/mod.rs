@@ -1,5 +1,5 @@
-//! FFmpeg: its input stream, its command line, its progress and its failures, and `FFprobe`'s
-//! description of the result.
+//! FFmpeg: its command line, its progress and its failures, and `FFprobe`'s description of the
+//! result. Its input is raw video.
 //!
 //! This module translates, as [`blender`](crate::blender) does. FFmpeg's exit status proves
 //! little: it is 0 for a video that ends at a damaged frame, and an FFmpeg that was stopped can
@@ -7,12 +7,12 @@
 
 mod command;
 mod failure;
-mod ivf;
 mod probe;
 mod progress;
+mod sound;
 
 pub use command::{Encode, count_frames};
 pub use failure::{Cause, LogTail};
-pub use ivf::{FILE_HEADER, packet_header};
 pub use probe::VideoInfo;
 pub use progress::{Progress, ProgressParser};
+pub use sound::SoundTrack;

@@ -28,6 +28,8 @@ mod samples;
 #[cfg(test)]
 mod tests;
 mod tiff;
+mod video_frame;
+mod view;
 mod webp;
 
 use std::io::{BufRead, Seek};
@@ -38,6 +40,8 @@ pub use damage::Damage;
 pub use decode::decode;
 pub use picture::{Picture, PixelAspect};
 use reader::Source;
+pub use video_frame::FrameFormat;
+pub use view::View;
 
 /// The format whose files begin with these bytes.
 fn format_of(head: [u8; SIGNATURE_LENGTH]) -> Option<ImageFormat> {
@@ -108,6 +112,8 @@ pub fn check<R: BufRead + Seek>(format: ImageFormat, reader: R) -> Result<Frame,
         ImageFormat::Tiff => tiff::check(&mut source),
         ImageFormat::WebP => webp::check(&mut source),
         // XXX Interim.
-        ImageFormat::Bmp | ImageFormat::Tga | ImageFormat::Hdr | ImageFormat::Gif => Frame::plain(0, 0, 0),
+        ImageFormat::Bmp | ImageFormat::Tga | ImageFormat::Hdr | ImageFormat::Gif => {
+            Frame::plain(0, 0, 0)
+        }
     }
 }

@@ -14,6 +14,7 @@ mod limit;
 mod location;
 mod overrides;
 mod value;
+mod video;
 
 pub use attempt::{ArrayPosition, Attempt, AttemptError};
 pub use blender_version::BlenderVersion;
@@ -25,10 +26,9 @@ pub use frame::{
     TotalFrames, is_ascending,
 };
 pub use job::{
-    Animation, AnimationFrames, Codec, Crf, CyclesDevice, FrameRate, InspectJob, JobId, JobName,
-    JobTemplate, Metrics, MetricsFormat, NamedFrames, OutputName, PictureOrder, PollInterval,
-    Preset, RenderJob, RunJob, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode,
-    VideoSettings,
+    Animation, AnimationFrames, CyclesDevice, InspectJob, JobId, JobName, JobTemplate, Metrics,
+    MetricsFormat, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob, SequenceSelection,
+    StatusJob, StitchJob, SubmitJob, SubmitMode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,
@@ -37,3 +37,7 @@ pub use limit::{
 pub use location::{Location, LocationError, Mistake, PREVIEW_DIR};
 pub use overrides::{Denoise, Engine, RenderOverrides, Resolution, Samples};
 pub use value::{ValueError, whole_number};
+pub use video::{
+    BitDepth, Codec, Colour, Crf, FrameRate, LayerName, Look, OutputName, PixelFormat, Preset,
+    Sound, SoundOffset, VideoSettings, VideoSize, ViewTransform,
+};

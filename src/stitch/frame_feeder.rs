@@ -1,155 +1,214 @@
-//! Feeds frames to FFmpeg: verifies each one and bridges gaps. If a frame is unusable, it verifies
-//! the rest of the sequence as well, to report all problems at once.
+//! Feeds frames to FFmpeg: bridges gaps, and reports what is wrong with frames. If a frame is
+//! unusable, it decodes the rest of the sequence as well, to report all problems at once.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::ChildStdin;
+use tokio::task::spawn_blocking;
 
-use super::prefetch::{Fetched, Image, Prefetch};
+use super::decoding::{Decoded, Decoding, Image, finished, show};
+use super::frame_maker::{FrameMaker, Shape, Shown, Traits};
+use super::prefetch::{Fetched, Prefetch};
 use crate::error::Error;
-use crate::ffmpeg::{FILE_HEADER, packet_header};
-use crate::image::Frame;
+use crate::image::FrameFormat;
 use crate::request::{FrameNumber, FrameSet, Location};
 use crate::storage::StorageError;
 
 /// How many unusable frames an error describes; the others are only named.
 const MAX_DESCRIBED: usize = 10;
 
-/// Verifies the frames of a sequence and writes them to FFmpeg.
+/// Decodes the frames of a sequence and writes them to FFmpeg.
 #[derive(Debug)]
 pub struct FrameFeeder {
-    folder: Location,
-    frames: Prefetch,
-    /// Whether the next frame is still being fetched.
-    fetching: Arc<AtomicBool>,
-    allow_gaps: bool,
-    /// The frames by width and height in pixels. A video has a single size.
-    sizes: BTreeMap<(u32, u32), Vec<FrameNumber>>,
-    /// The unusable frames, and why they are.
-    unusable: Vec<(FrameNumber, String)>,
+    frames: Decoding,
+    first: Bytes,
+    /// How many gaps the first frame fills: those before it.
+    leading_gaps: usize,
+    /// Whether the next frame is still being fetched or decoded.
+    waiting: Arc<AtomicBool>,
+    problems: Problems,
 }
 
-/// The first usable frame.
+/// The first usable picture of a sequence.
 #[derive(Debug)]
 pub struct First {
-    /// The content of the file.
-    content: Bytes,
-    /// The properties of the image.
-    pub frame: Frame,
-    /// How many gaps before it this frame fills.
+    shown: Shown,
+    frames: Prefetch,
+    maker: Arc<FrameMaker>,
     leading_gaps: usize,
+    problems: Problems,
 }
 
-impl FrameFeeder {
-    /// A feeder for `frames`, which are fetched from `folder`.
-    pub fn new(folder: Location, frames: Prefetch, allow_gaps: bool) -> Self {
-        Self {
-            folder,
-            frames,
-            fetching: Arc::default(),
-            allow_gaps,
-            sizes: BTreeMap::new(),
-            unusable: Vec::new(),
-        }
-    }
+/// What is wrong with frames, and what is remarkable.
+#[derive(Debug)]
+struct Problems {
+    folder: Location,
+    allow_gaps: bool,
+    /// Whether the pictures must have the same size.
+    same_size: bool,
+    /// The frames by size.
+    sizes: BTreeMap<Shape, Vec<FrameNumber>>,
+    /// The unusable frames, and why they are.
+    unusable: Vec<(FrameNumber, String)>,
+    /// The frames with samples that are infinite or no number.
+    not_finite: Vec<FrameNumber>,
+}
 
-    /// A flag that is true while FFmpeg waits for a frame that is still being fetched.
-    pub fn fetching(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.fetching)
-    }
-
-    async fn next(&mut self) -> Option<Result<Fetched, StorageError>> {
-        self.fetching.store(true, Ordering::Relaxed);
-        let next = self.frames.next().await;
-        self.fetching.store(false, Ordering::Relaxed);
-        next
-    }
-
-    /// Fetches frames up to the first usable one.
+impl First {
+    /// Finds the first usable picture among `frames`, which are fetched from `folder`.
     ///
     /// # Errors
     /// - [`Error::Storage`] if a frame cannot be read.
     /// - [`Error::UnusableFrames`] if a frame is unusable and cannot be bridged, or no frame is
     ///   usable.
-    pub async fn first(&mut self) -> Result<First, Error> {
+    pub async fn find(
+        folder: Location,
+        mut frames: Prefetch,
+        maker: FrameMaker,
+        allow_gaps: bool,
+    ) -> Result<Self, Error> {
+        let maker = Arc::new(maker);
+        let mut problems = Problems::new(folder, allow_gaps, !maker.fits);
         let mut leading_gaps = 0;
-        while let Some(Fetched { number, image }) = self.next().await.transpose()? {
-            match self.verify(number, image) {
-                Some((content, frame)) if self.is_usable() => {
-                    return Ok(First { content, frame, leading_gaps });
+        while let Some(Fetched { number, file }) = frames.next().await.transpose()? {
+            let of_thread = Arc::clone(&maker);
+            let shown = finished(spawn_blocking(move || show(&of_thread, file))).await;
+            match shown.unwrap_or(Ok(None)) {
+                Ok(Some(shown)) => {
+                    problems.record(number, shown.shape, &shown.traits);
+                    return Ok(Self { shown, frames, maker, leading_gaps, problems });
                 }
-                _ if self.is_usable() => leading_gaps += 1,
-                _ => return Err(self.collect_problems().await),
+                Ok(None) => leading_gaps += 1,
+                Err(why) => {
+                    problems.damaged(number, why);
+                    leading_gaps += 1;
+                }
+            }
+            if !problems.unusable.is_empty() {
+                return Err(problems.of_all(Decoding::start(frames, maker, None)).await);
             }
         }
-        Err(self.collect_problems().await)
+        Err(problems.error())
     }
 
-    /// Writes `first` and all frames after it to FFmpeg's standard input. It returns early, without
-    /// an error, if FFmpeg stops reading: FFmpeg's own end explains why.
+    /// The size of the picture.
+    pub fn shape(&self) -> Shape {
+        self.shown.shape
+    }
+
+    /// The properties of the picture.
+    pub fn traits(&self) -> &Traits {
+        &self.shown.traits
+    }
+
+    /// Feeds a video of `format`.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] if the runtime is shutting down.
+    pub async fn feed(self, format: FrameFormat) -> Result<FrameFeeder, Error> {
+        let Self { shown, frames, maker, leading_gaps, problems } = self;
+        let of_thread = Arc::clone(&maker);
+        let first = finished(spawn_blocking(move || of_thread.frame(shown, &format))).await;
+        let first = first.flatten();
+        let first = first.ok_or_else(|| Error::Internal("the first frame is lost".to_owned()))?;
+        let frames = Decoding::start(frames, maker, Some(format));
+        Ok(FrameFeeder { frames, first, leading_gaps, waiting: Arc::default(), problems })
+    }
+}
+
+impl FrameFeeder {
+    /// A flag that is true while FFmpeg waits for a frame that is still being fetched or decoded.
+    pub fn waiting(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.waiting)
+    }
+
+    async fn next(&mut self) -> Option<Result<Decoded, StorageError>> {
+        self.waiting.store(true, Ordering::Relaxed);
+        let next = self.frames.next().await;
+        self.waiting.store(false, Ordering::Relaxed);
+        next
+    }
+
+    /// Writes all frames to FFmpeg's standard input. It returns early, without an error, if FFmpeg
+    /// stops reading: FFmpeg's own end explains why.
     ///
     /// # Errors
     /// - [`Error::Storage`] if a frame cannot be read.
     /// - [`Error::UnusableFrames`] if a frame is unusable and cannot be bridged. The error names
     ///   all unusable frames of the sequence.
-    pub async fn feed(mut self, first: First, mut ffmpeg: ChildStdin) -> Result<(), Error> {
-        let mut shown = first.content;
-        let mut index = 0;
-        if ffmpeg.write_all(&FILE_HEADER).await.is_err() {
-            return Ok(());
-        }
-        for _ in 0..=first.leading_gaps {
-            if write(&mut ffmpeg, index, &shown).await.is_err() {
+    pub async fn run(mut self, mut ffmpeg: ChildStdin) -> Result<(), Error> {
+        let mut shown = self.first.clone();
+        for _ in 0..=self.leading_gaps {
+            if ffmpeg.write_all(&shown).await.is_err() {
                 return Ok(());
             }
-            index += 1;
         }
-        while let Some(Fetched { number, image }) = self.next().await.transpose()? {
-            if let Some((content, _)) = self.verify(number, image) {
-                shown = content;
+        while let Some(Decoded { number, image }) = self.next().await.transpose()? {
+            if let Some(raw) = self.problems.take(number, image) {
+                shown = raw;
             }
-            if !self.is_usable() {
-                return Err(self.collect_problems().await);
+            if !self.problems.is_usable() {
+                return Err(self.problems.of_all(self.frames).await);
             }
-            if write(&mut ffmpeg, index, &shown).await.is_err() {
+            if ffmpeg.write_all(&shown).await.is_err() {
                 return Ok(());
             }
-            index += 1;
         }
+        self.problems.warn();
         // Dropping the pipe signals the end of the input.
         Ok(())
     }
+}
 
-    /// Records the size or the problem of a frame. The result is its content; `None` repeats the
+impl Problems {
+    fn new(folder: Location, allow_gaps: bool, same_size: bool) -> Self {
+        Self {
+            folder,
+            allow_gaps,
+            same_size,
+            sizes: BTreeMap::new(),
+            unusable: Vec::new(),
+            not_finite: Vec::new(),
+        }
+    }
+
+    /// Records what there is to say about a frame. The result is its raw video; `None` repeats the
     /// frame before.
-    fn verify(&mut self, number: FrameNumber, image: Image) -> Option<(Bytes, Frame)> {
+    fn take(&mut self, number: FrameNumber, image: Image) -> Option<Bytes> {
         match image {
-            Image::Whole { content, frame } => {
-                self.sizes.entry((frame.width, frame.height)).or_default().push(number);
-                if frame.part != 0 {
-                    // FFmpeg always reads the pixels of part 0.
-                    let why = "its picture is not in the first part of a multipart file".to_owned();
-                    self.unusable.push((number, why));
-                }
-                Some((content, frame))
+            Image::Whole { shape, traits, raw } => {
+                self.record(number, shape, &traits);
+                raw
             }
             Image::Gap => None,
-            Image::Damaged(why) if self.allow_gaps => {
-                tracing::warn!(
-                    frame = number.get(),
-                    "frame {number} is damaged, repeating the frame before (--allow-gaps): {why}"
-                );
-                None
-            }
             Image::Damaged(why) => {
-                self.unusable.push((number, why));
+                self.damaged(number, why);
                 None
             }
+        }
+    }
+
+    fn record(&mut self, number: FrameNumber, shape: Shape, traits: &Traits) {
+        if self.same_size {
+            self.sizes.entry(shape).or_default().push(number);
+        }
+        if traits.not_finite > 0 {
+            self.not_finite.push(number);
+        }
+    }
+
+    fn damaged(&mut self, number: FrameNumber, why: String) {
+        if self.allow_gaps {
+            tracing::warn!(
+                frame = number.get(),
+                "frame {number} is damaged, repeating the frame before (--allow-gaps): {why}"
+            );
+        } else {
+            self.unusable.push((number, why));
         }
     }
 
@@ -157,21 +216,40 @@ impl FrameFeeder {
         self.unusable.is_empty() && self.sizes.len() <= 1
     }
 
-    /// Verifies the remaining frames. The result is an error with all problems of the sequence.
-    async fn collect_problems(&mut self) -> Error {
-        while let Some(fetched) = self.next().await {
-            match fetched {
-                Ok(fetched) => _ = self.verify(fetched.number, fetched.image),
+    fn warn(&self) {
+        if self.not_finite.is_empty() {
+            return;
+        }
+        let frames: FrameSet = self.not_finite.iter().copied().collect();
+        tracing::warn!(
+            "{} contain values that are infinite or no number (NaN), which are shown as the \
+             brightest value or as black; look for the material or the node that makes them",
+            frames.named()
+        );
+    }
+
+    /// Decodes the remaining frames. The result is an error with all problems of the sequence.
+    async fn of_all(mut self, mut frames: Decoding) -> Error {
+        while let Some(decoded) = frames.next().await {
+            match decoded {
+                Ok(Decoded { number, image }) => _ = self.take(number, image),
                 Err(error) => return error.into(),
             }
         }
+        self.error()
+    }
+
+    fn error(self) -> Error {
         let mut problems = Vec::new();
         if self.sizes.len() > 1 {
-            let sizes = self.sizes.iter().map(|((width, height), frames)| {
+            let sizes = self.sizes.iter().map(|(shape, frames)| {
                 let frames: FrameSet = frames.iter().copied().collect();
-                format!("frames {frames} are {width}x{height}")
+                format!("frames {frames} are {shape}")
             });
-            problems.push(format!("their sizes differ: {}", sizes.collect::<Vec<_>>().join(", ")));
+            problems.push(format!(
+                "their sizes differ, which --size (SIZE) makes alike: {}",
+                sizes.collect::<Vec<_>>().join(", ")
+            ));
         }
         let described = self.unusable.iter().take(MAX_DESCRIBED);
         problems.extend(described.map(|(number, why)| format!("frame {number}: {why}")));
@@ -183,12 +261,6 @@ impl FrameFeeder {
         if problems.is_empty() {
             problems.push("none of them is whole".to_owned());
         }
-        Error::UnusableFrames { folder: self.folder.clone(), problems }
+        Error::UnusableFrames { folder: self.folder, problems }
     }
-}
-
-async fn write(ffmpeg: &mut ChildStdin, index: u64, content: &Bytes) -> io::Result<()> {
-    let header = packet_header(index, content.len()).ok_or(io::ErrorKind::FileTooLarge)?;
-    // One write for both, so as not to wake FFmpeg for the twelve bytes of the header.
-    ffmpeg.write_all_buf(&mut header.chain(content.as_ref())).await
 }

@@ -1,48 +1,43 @@
 //! `stitch`: fetches the frames in order, encodes them with FFmpeg, and stores the video once it is
 //! proven to hold every one of them.
 
+mod decoding;
+mod encode;
 mod frame_feeder;
+mod frame_maker;
 mod numbered_name;
 mod prefetch;
 mod render_reports;
 mod sequence;
+mod sound;
 mod video_check;
 
 pub use sequence::{Sequence, Slot};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::sync::Arc;
 
 use crate::blender::SceneInfo;
-use crate::ending::Ending;
 use crate::error::{Error, frames_are};
-use crate::ffmpeg;
-use crate::ffmpeg::{Cause, Encode, LogTail, ProgressParser};
-use crate::process::shutdown::Stage;
-use crate::process::supervisor::memory::MemoryWatch;
-use crate::process::supervisor::watchdog::Watchdog;
-use crate::process::supervisor::{End, Event, Running, Stdin, Stream, shell_line};
+use crate::ffmpeg::Encode;
+use crate::image::{FrameFormat, View};
 use crate::request::{
-    FRAMES_DIR, FrameRange, FrameRate, FrameSet, Location, REPORTS_DIR, SequenceSelection,
-    StitchJob,
+    Codec, FRAMES_DIR, FrameRange, FrameRate, FrameSet, Location, PixelFormat, REPORTS_DIR,
+    SequenceSelection, StitchJob, VideoSettings, VideoSize, ViewTransform,
 };
 use crate::storage::Entry;
-use crate::telemetry::logging::DETAILS;
-use crate::worker::log_rate_limiter::LogRateLimiter;
+use crate::worker::Worker;
 use crate::worker::programs::{FFMPEG, FFPROBE};
-use crate::worker::progress::Progress;
 use crate::worker::report::{Action, Report, VideoReport};
 use crate::worker::scratch::Scratch;
-use crate::worker::{CHILD_GRACE, Worker, sandbox_policy};
-use frame_feeder::FrameFeeder;
+use decoding::{Decoding, Image};
+use encode::encode_sequence;
+use frame_feeder::First;
+use frame_maker::{FrameMaker, Traits};
 use prefetch::Prefetch;
 use render_reports::RenderReports;
-use video_check::{Goal, describe_alarm, probe};
-
-/// How often progress is logged.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+use video_check::{Goal, probe};
 
 /// Makes the video of `job`, and stores a report.
 ///
@@ -85,19 +80,30 @@ async fn attempt(
     let frames: FrameSet = sequence.slots.iter().map(|slot| slot.number).collect();
     report.set_requested_frames(&frames);
     let goal = Goal { video: job.output.join(job.video.name.as_str()), frames };
-    // Fetch the first frames while the report is being stored.
-    let window = job.max_prefetch;
-    let (format, left_out) = (sequence.format, sequence.left_out);
+    let view = view(job, &reports);
+    let maker = FrameMaker::new(&job.video, view);
+    let largest = match job.video.look.size {
+        Some(VideoSize::Largest) => {
+            let frames = prefetch(worker, job, &folder, sequence.clone());
+            let largest = largest_size(frames, maker.clone());
+            worker.unless_stopped(largest).await?
+        }
+        Some(VideoSize::First | VideoSize::Exactly { .. }) | None => None,
+    };
+    let (formats, left_out) = (sequence.formats(), sequence.left_out);
     let range = range.filter(|_| sequence.is_numbered);
-    let frames = Prefetch::start(worker.storage.clone(), folder.clone(), sequence, window);
+    // Fetch the first frames while the report is being stored.
+    let frames = prefetch(worker, job, &folder, sequence);
     worker.prepare_output(&job.output, report).await?;
     if job.input != job.output {
         worker.warn_if_lost(&job.output);
     }
     let frame_count = goal.frames.len() as u64;
+    let formats: Vec<_> = formats.iter().map(ToString::to_string).collect();
     tracing::info!(
         frames = goal.frames.to_string(),
-        "stitching {frame_count} {format} frames, {}, of {folder} at {fps} frames a second",
+        "stitching {frame_count} {} frames, {}, of {folder} at {fps} frames a second",
+        formats.join(" and "),
         goal.frames
     );
     if left_out > 0 {
@@ -107,18 +113,27 @@ async fn attempt(
     if let Some(range) = range {
         warn_of_differences(&job.frames, &goal.frames, range);
     }
+    warn_of_players(&job.video, fps);
 
+    let first = First::find(folder, frames, maker, job.allow_gaps);
+    let first = worker.unless_stopped(first).await?;
+    let look = &job.video.look;
+    let format = first.shape().format(look.size, largest, job.video.pixels, look.background);
+    tell_of_pictures(&first, &job.video, &format);
+    let sound = sound::find(worker, job, &reports, &scratch, &goal.frames, fps);
+    let sound = worker.unless_stopped(sound).await?;
+    let feeder = worker.unless_stopped(first.feed(format)).await?;
     let video = scratch.path().join(job.video.name.as_str());
     let encode = Encode {
         ffmpeg: &ffmpeg,
-        format,
-        layer: None,
+        size: format.coded_size(),
+        pixel_aspect: (format.aspect.width, format.aspect.height),
         fps,
         video: &job.video,
+        sound: sound.as_ref(),
         output: &video,
         environment: &worker.confinement.environment,
     };
-    let feeder = FrameFeeder::new(folder, frames, job.allow_gaps);
     let tail = encode_sequence(worker, encode, feeder, &goal).await?;
     let found = probe(worker, &ffprobe, &video, &goal, &tail).await?;
     if found.frames != frame_count {
@@ -137,6 +152,73 @@ async fn attempt(
         ffmpeg: found.ffmpeg,
     });
     Ok(())
+}
+
+/// Starts to fetch the frames of a sequence.
+fn prefetch(worker: &Worker, job: &StitchJob, folder: &Location, sequence: Sequence) -> Prefetch {
+    Prefetch::start(worker.storage.clone(), folder.clone(), sequence, job.max_prefetch)
+}
+
+/// The largest width and height of the pictures that are whole; `None` if none is.
+///
+/// # Errors
+/// [`Error::Storage`] if a frame cannot be read.
+async fn largest_size(frames: Prefetch, maker: FrameMaker) -> Result<Option<(u32, u32)>, Error> {
+    let mut frames = Decoding::start(frames, Arc::new(maker), None);
+    let mut largest: Option<(u32, u32)> = None;
+    while let Some(frame) = frames.next().await.transpose()? {
+        if let Image::Whole { shape, .. } = frame.image {
+            let (width, height) = largest.unwrap_or_default();
+            largest = Some((width.max(shape.width), height.max(shape.height)));
+        }
+    }
+    Ok(largest)
+}
+
+/// The view transform of linear pictures.
+fn view(job: &StitchJob, reports: &RenderReports) -> View {
+    // XXX LUT
+    let _ = reports;
+    match job.video.look.view {
+        ViewTransform::Scene | ViewTransform::Standard => View::Srgb,
+        ViewTransform::None => View::Data,
+    }
+}
+
+/// Warns about settings that common players do not support.
+fn warn_of_players(video: &VideoSettings, fps: FrameRate) {
+    let lossless = video.crf.is_some_and(|crf| crf.get() == 0);
+    if video.codec == Codec::H264 && (lossless || video.pixels != PixelFormat::Yuv420p) {
+        let why = if lossless { "with --crf 0 (CRF)" } else { "of 10 bits" };
+        tracing::warn!("h264 {why} does not play in browsers, QuickTime and most televisions");
+    }
+    if video.codec == Codec::Gif && fps.numerator() > fps.denominator().saturating_mul(50) {
+        tracing::warn!(
+            "players slow down a GIF of more than 50 frames a second, and this one has {fps}; \
+             --fps (FPS) sets another rate"
+        );
+    }
+}
+
+/// Tells how the pictures become those of the video, as far as that is not obvious.
+fn tell_of_pictures(first: &First, video: &VideoSettings, format: &FrameFormat) {
+    let Traits { linear, alpha, layer, .. } = first.traits();
+    if let Some(layer) = layer {
+        tracing::info!("the picture is the layer {layer} (--layer, LAYER)");
+    }
+    if *linear {
+        tracing::info!("the pictures are linear: VIEW (--view, VIEW)");
+    }
+    if *alpha && !format.pixels.has_alpha() {
+        tracing::info!(
+            "the pictures have alpha: laying them over the colour {} (--background, BACKGROUND)",
+            video.look.background
+        );
+    }
+    let (shape, (width, height)) = (first.shape(), format.coded_size());
+    if (shape.width, shape.height) != (width, height) {
+        tracing::info!("the pictures become {width}x{height}; the first one is {shape}");
+    }
 }
 
 /// Warns about differences between the frames of the video and the scene's own `range`, unless the
@@ -215,132 +297,10 @@ fn frame_rate(
     if reports.has_reports && sequence.is_named_by_blender() {
         return Err(Error::NoFrameRate { reports: job.input.join(REPORTS_DIR) });
     }
-    let fps = FrameRate::FALLBACK;
+    let fps = job.fallback_fps;
     tracing::warn!(
         "no report of render contains the scene's frame rate: taking {fps} frames a second \
          (--fps, FPS)"
     );
     Ok(fps)
-}
-
-/// Encodes the sequence to a file in scratch. The result is the end of FFmpeg's log.
-async fn encode_sequence(
-    worker: &Worker,
-    mut encode: Encode<'_>,
-    mut feeder: FrameFeeder,
-    goal: &Goal,
-) -> Result<LogTail, Error> {
-    // FFmpeg's command line depends on the first frame: it selects the layer with the picture.
-    let first = worker.unless_stopped(feeder.first()).await?;
-    let layer = first.frame.layer.clone();
-    encode.layer = layer.as_deref();
-    let command = encode.command();
-    tracing::info!(target: DETAILS, "starting {}", shell_line(&command));
-    let policy = sandbox_policy::for_ffmpeg(worker, encode.ffmpeg, encode.output);
-    let memory = MemoryWatch::begin();
-    let mut child = Running::start(command, Stdin::Piped, &worker.sandbox, policy)
-        .map_err(|error| Error::spawn(error, encode.ffmpeg.to_owned(), FFMPEG))?;
-    let stdin = child.take_stdin();
-    let stdin = stdin.ok_or_else(|| Error::Internal("FFmpeg has no standard input".to_owned()))?;
-
-    let limits = worker.limits;
-    let folders = encode.output.parent().map(Path::to_owned).into_iter().collect();
-    let mut watchdog = Watchdog::watch(child.group(), folders, limits.stall.get(), None);
-    let fetching = feeder.fetching();
-    let mut feeding = std::pin::pin!(feeder.feed(first, stdin));
-    let mut fed = None;
-    let mut stage = Stage::Working;
-    let mut stalled = None;
-    let mut output = OutputMonitor::new(goal.frames.len());
-    let end = loop {
-        // An FFmpeg that waits for a frame has not stalled if that is still being fetched.
-        let starved = fed.is_none() && fetching.load(Ordering::Relaxed);
-        let stopping = stalled.is_some() || stage >= Stage::Stopping;
-        tokio::select! {
-            event = child.next() => match event {
-                Event::Line(stream, line) => {
-                    watchdog.sign_of_life();
-                    output.line(stream, &line);
-                }
-                Event::Ended(end) => break end,
-            },
-            () = watchdog.sample(), if !stopping => {}
-            result = &mut feeding, if fed.is_none() => {
-                if result.is_err() {
-                    child.stop(CHILD_GRACE);
-                }
-                fed = Some(result);
-            }
-            reached = worker.shutdown.beyond(stage) => {
-                stage = reached;
-                worker.stop_child(&child, stage);
-            }
-        }
-        watchdog.time_passes(starved);
-        if let Some(alarm) = watchdog.alarm().filter(|_| !stopping) {
-            let why = describe_alarm("FFmpeg", alarm);
-            tracing::warn!("{why}: stopping it");
-            stalled = Some(why);
-            child.stop(CHILD_GRACE);
-        }
-    };
-    output.log.end();
-    if let (Some(why), None) = (stalled, worker.shutdown.requested()) {
-        return Err(goal.failed(Cause::Failed(why), &output.tail));
-    }
-    match (fed, end) {
-        // A frame that cannot be read or used is the cause of FFmpeg's end, not the reverse.
-        (Some(Err(error)), _) => Err(error),
-        (_, End::Own(Ending::Code(0))) => match output.frame_mismatch() {
-            None => Ok(output.tail),
-            Some(found) => Err(goal.wrong_result(&found, &output.tail)),
-        },
-        _ => Err(goal.no_result(worker, end, memory.killer(), &output.tail)),
-    }
-}
-
-/// Handles the output of FFmpeg while it encodes.
-struct OutputMonitor {
-    parser: ProgressParser,
-    reached: ffmpeg::Progress,
-    progress: Progress,
-    tail: LogTail,
-    log: LogRateLimiter,
-}
-
-impl OutputMonitor {
-    fn new(total: usize) -> Self {
-        Self {
-            parser: ProgressParser::default(),
-            reached: ffmpeg::Progress::default(),
-            progress: Progress::begin(total),
-            tail: LogTail::default(),
-            log: LogRateLimiter::new("ffmpeg"),
-        }
-    }
-
-    fn line(&mut self, stream: Stream, line: &str) {
-        match stream {
-            Stream::Stdout => {
-                if let Some(reached) = self.parser.push(line) {
-                    self.reached = reached;
-                    self.progress.set_done(usize::try_from(reached.frames).unwrap_or(usize::MAX));
-                    if self.progress.is_due(HEARTBEAT) {
-                        tracing::info!("encoded {}", self.progress);
-                    }
-                }
-            }
-            Stream::Stderr => {
-                self.tail.push(line);
-                self.log.pass(|| tracing::error!(program = "ffmpeg", "{line}"));
-            }
-        }
-    }
-
-    /// The frames that FFmpeg reports as duplicated or dropped, if there are any.
-    fn frame_mismatch(&self) -> Option<String> {
-        let ffmpeg::Progress { duplicated, dropped, .. } = self.reached;
-        (duplicated > 0 || dropped > 0)
-            .then(|| format!("it duplicated {duplicated} and dropped {dropped} of them"))
-    }
 }

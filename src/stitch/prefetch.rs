@@ -1,16 +1,13 @@
 //! Fetches frames from storage in order and ahead of their use, in bounded memory.
 
-use std::io::Cursor;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use super::sequence::{Sequence, Slot};
+use super::sequence::{Sequence, Slot, SlotFile};
 use crate::error_chain::chain;
-use crate::image;
-use crate::image::Frame;
 use crate::request::{ByteSize, FrameNumber, ImageFormat, Location};
 use crate::storage::{Failure, Storage, StorageError};
 
@@ -27,24 +24,26 @@ const MAX_FRAMES: usize = 256;
 pub struct Fetched {
     /// Its number.
     pub number: FrameNumber,
-    /// Its image.
-    pub image: Image,
+    /// Its file.
+    pub file: FetchedFile,
 }
 
-/// The image of a frame.
+/// The file of a frame.
 #[derive(Debug)]
-pub enum Image {
-    /// A whole image.
-    Whole {
-        /// The content of the file.
+pub enum FetchedFile {
+    /// A file that was read.
+    Read {
+        /// Its name.
+        name: String,
+        /// The format that its name promises.
+        format: ImageFormat,
+        /// Its content.
         content: Bytes,
-        /// The properties of the image.
-        frame: Frame,
     },
     /// The sequence has no file for the frame.
     Gap,
-    /// The file is not whole, for this reason.
-    Damaged(String),
+    /// The file cannot be read, for this reason.
+    Unreadable(String),
 }
 
 /// A frame that is being fetched, and its permits.
@@ -66,7 +65,7 @@ impl Prefetch {
         sequence: Sequence,
         window: ByteSize,
     ) -> Self {
-        let Sequence { format, slots, .. } = sequence;
+        let slots = sequence.slots;
         let (sender, queue) = mpsc::channel(MAX_FRAMES);
         let total = permits_for(window.bytes());
         let permits = Arc::new(Semaphore::new(total as usize));
@@ -74,12 +73,11 @@ impl Prefetch {
             for slot in slots {
                 // Acquire permits in order, so that the frame that is needed next always gets its
                 // permits. A frame larger than the window takes all of them.
-                let size = slot.file.as_ref().map_or(0, |file| file.size);
+                let size = slot.file.as_ref().map_or(0, |file| file.entry.size);
                 let count = permits_for(size).min(total);
                 let permits = Arc::clone(&permits).acquire_many_owned(count).await.ok();
                 let (storage, folder) = (Arc::clone(&storage), folder.clone());
-                let fetching =
-                    tokio::spawn(async move { fetch(&storage, &folder, slot, format).await });
+                let fetching = tokio::spawn(async move { fetch(&storage, &folder, slot).await });
                 if sender.send((fetching, permits)).await.is_err() {
                     return;
                 }
@@ -112,30 +110,20 @@ impl Drop for Prefetch {
     }
 }
 
-async fn fetch(
-    storage: &Storage,
-    folder: &Location,
-    slot: Slot,
-    format: ImageFormat,
-) -> Result<Fetched, StorageError> {
-    let image = match slot.file {
-        None => Image::Gap,
-        Some(file) => {
-            let content = match storage.read(&folder.join(&file.name), file.size).await {
-                // A folder or a dangling link with the name of a frame.
-                Err(error) if is_unreadable_entry(&error) => {
-                    let why = format!("{} cannot be read: {}", file.name, chain(&error));
-                    return Ok(Fetched { number: slot.number, image: Image::Damaged(why) });
-                }
-                content => content?,
-            };
-            match image::check(format, Cursor::new(&content)) {
-                Ok(frame) => Image::Whole { content, frame },
-                Err(damage) => Image::Damaged(format!("{} {damage}", file.name)),
-            }
-        }
+async fn fetch(storage: &Storage, folder: &Location, slot: Slot) -> Result<Fetched, StorageError> {
+    let Slot { number, file } = slot;
+    let Some(SlotFile { entry, format }) = file else {
+        return Ok(Fetched { number, file: FetchedFile::Gap });
     };
-    Ok(Fetched { number: slot.number, image })
+    let content = match storage.read(&folder.join(&entry.name), entry.size).await {
+        // A folder or a dangling link with the name of a frame.
+        Err(error) if is_unreadable_entry(&error) => {
+            let why = format!("{} cannot be read: {}", entry.name, chain(&error));
+            return Ok(Fetched { number, file: FetchedFile::Unreadable(why) });
+        }
+        content => content?,
+    };
+    Ok(Fetched { number, file: FetchedFile::Read { name: entry.name, format, content } })
 }
 
 /// Whether an error means that a local folder lists an entry that is not a readable file.

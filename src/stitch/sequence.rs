@@ -17,14 +17,29 @@ pub struct Slot {
     /// Its number.
     pub number: FrameNumber,
     /// Its file; `None` repeats the frame before.
-    pub file: Option<Entry>,
+    pub file: Option<SlotFile>,
+}
+
+/// The file of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotFile {
+    /// The file.
+    pub entry: Entry,
+    /// The format that its extension indicates.
+    pub format: ImageFormat,
+}
+
+impl SlotFile {
+    /// A file that has the extension of an image; `None` for any other.
+    fn new(entry: Entry) -> Option<Self> {
+        let format = ImageFormat::from_extension(extension(&entry)?)?;
+        Some(Self { entry, format })
+    }
 }
 
 /// The frames of a video, in order. At least one of them has a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sequence {
-    /// The format of all files.
-    pub format: ImageFormat,
     /// The frames.
     pub slots: Vec<Slot>,
     /// How many frames of the folder are not part of the video.
@@ -40,8 +55,8 @@ impl Sequence {
     /// # Errors
     /// - [`Error::NoFrames`] if there are no images, or none with a number if their order depends on
     ///   it.
-    /// - [`Error::UnusableFrames`] if a frame has several files, or files differ in format or in the
-    ///   text around the number.
+    /// - [`Error::UnusableFrames`] if a frame has several files, if numbered files differ in format
+    ///   or in the text around the number, or if there are images of a format that cannot be decoded.
     /// - [`Error::MissingFrames`] if a selected frame is missing, or with `allow_gaps` all of them.
     /// - [`Error::NoSceneRange`] if the scene's range is required and not known.
     /// - [`Error::Selection`] if the selected frames cannot exist.
@@ -52,42 +67,53 @@ impl Sequence {
         scene: Option<FrameRange>,
     ) -> Result<Self, Error> {
         // Hidden files are not meant: macOS leaves `._0001.png` beside `0001.png`.
-        entries.retain(|entry| !entry.name.starts_with('.') && format_of(entry).is_some());
+        entries.retain(|entry| !entry.name.starts_with('.'));
+        let undecodable = undecodable(&entries);
+        let mut files: Vec<_> = entries.into_iter().filter_map(SlotFile::new).collect();
+        let takes_any = job.order != PictureOrder::Number;
+        if let Some(problem) = undecodable.filter(|_| takes_any || files.is_empty()) {
+            if !job.allow_gaps || files.is_empty() {
+                let problems = vec![problem];
+                return Err(Error::UnusableFrames { folder: folder.clone(), problems });
+            }
+            tracing::warn!("{problem}: leaving them out (--allow-gaps)");
+        }
         match job.order {
             PictureOrder::Number => {}
             PictureOrder::Name => {
-                entries.sort_by(by_name);
-                return Self::in_order(folder, entries);
+                files.sort_by(by_name);
+                return Self::in_order(folder, files);
             }
             PictureOrder::Time => {
-                entries.sort_by(|a, b| a.modified.cmp(&b.modified).then_with(|| by_name(a, b)));
-                return Self::in_order(folder, entries);
+                let time = |file: &SlotFile| file.entry.modified;
+                files.sort_by(|a, b| time(a).cmp(&time(b)).then_with(|| by_name(a, b)));
+                return Self::in_order(folder, files);
             }
         }
-        let names = NumberedName::parse_all(entries.iter().map(|entry| entry.name.as_str()));
+        let names = NumberedName::parse_all(files.iter().map(|file| file.entry.name.as_str()));
         // One picture without a number may be anything, such as a cover. Frames that are chosen by
         // number need numbers.
         let takes_all = job.frames == SequenceSelection::EVERYTHING;
-        let unnumbered = entries.len() > 1 && names.iter().all(Option::is_none);
+        let unnumbered = files.len() > 1 && names.iter().all(Option::is_none);
         if unnumbered && takes_all && *folder == job.input {
             tracing::warn!(
                 "the images in {folder} have no numbers: taking all {} in the order of their names \
                  (--in-order, IN_ORDER)",
-                entries.len()
+                files.len()
             );
-            entries.sort_by(by_name);
-            return Self::in_order(folder, entries);
+            files.sort_by(by_name);
+            return Self::in_order(folder, files);
         }
-        let (format, numbered) = images_of_one_kind(folder, entries, names)?;
+        let numbered = images_of_one_kind(folder, files, names)?;
         let mut files = BTreeMap::new();
-        for (&number, entry) in &numbered {
+        for (&number, file) in &numbered {
             let Some(number) = FrameNumber::new(number) else {
                 if !takes_all {
                     let problem = format!(
                         "the number of {} is larger than any frame number, so --frames (FRAMES), \
                          --first-frame (FIRST_FRAME) and --total-frames (TOTAL_FRAMES) cannot \
                          choose it; leave them out",
-                        entry.name
+                        file.entry.name
                     );
                     let problems = vec![problem];
                     return Err(Error::UnusableFrames { folder: folder.clone(), problems });
@@ -96,42 +122,29 @@ impl Sequence {
                     "the numbers of the images in {folder} are larger than frame numbers, such as \
                      that of {}: taking the images in the order of their numbers, without looking \
                      for gaps",
-                    entry.name
+                    file.entry.name
                 );
                 return Self::in_order(folder, numbered.into_values().collect());
             };
-            files.insert(number, entry.clone());
+            files.insert(number, file.clone());
         }
-        Self::select(folder, format, files, job, scene)
+        Self::select(folder, files, job, scene)
     }
 
     /// All images, numbered from 1 in this order.
-    fn in_order(folder: &Location, entries: Vec<Entry>) -> Result<Self, Error> {
-        let formats: BTreeSet<_> = entries.iter().filter_map(format_of).collect();
-        let mut formats = formats.into_iter();
-        let Some(format) = formats.next() else {
+    fn in_order(folder: &Location, files: Vec<SlotFile>) -> Result<Self, Error> {
+        if files.is_empty() {
             return Err(Error::NoFrames { folder: folder.clone(), unnumbered: Vec::new() });
-        };
-        if let Some(other) = formats.next() {
-            let example = |format| entries.iter().find(|entry| format_of(entry) == Some(format));
-            let name = |format| example(format).map_or("", |entry| entry.name.as_str());
-            let problem = format!(
-                "the images have different formats, {format} ({}) and {other} ({})",
-                name(format),
-                name(other)
-            );
-            return Err(Error::UnusableFrames { folder: folder.clone(), problems: vec![problem] });
         }
         let numbers = (1..).map_while(FrameNumber::new);
-        let slots = numbers.zip(entries).map(|(number, entry)| Slot { number, file: Some(entry) });
-        Ok(Self { format, slots: slots.collect(), left_out: 0, is_numbered: false })
+        let slots = numbers.zip(files).map(|(number, file)| Slot { number, file: Some(file) });
+        Ok(Self { slots: slots.collect(), left_out: 0, is_numbered: false })
     }
 
     /// The frames of `job` among numbered files.
     fn select(
         folder: &Location,
-        format: ImageFormat,
-        mut files: BTreeMap<FrameNumber, Entry>,
+        mut files: BTreeMap<FrameNumber, SlotFile>,
         job: &StitchJob,
         scene: Option<FrameRange>,
     ) -> Result<Self, Error> {
@@ -168,15 +181,21 @@ impl Sequence {
         if slots.is_empty() {
             return Err(no_frames());
         }
-        Ok(Self { format, slots, left_out: files.len(), is_numbered: true })
+        Ok(Self { slots, left_out: files.len(), is_numbered: true })
+    }
+
+    /// The formats of the files.
+    pub fn formats(&self) -> BTreeSet<ImageFormat> {
+        self.files().map(|(_, file)| file.format).collect()
     }
 
     /// Whether its files have the names that Blender and `render` give to frames.
     pub fn is_named_by_blender(&self) -> bool {
-        self.slots.iter().all(|Slot { number, file }| {
-            let name = || FrameFile::name(*number, self.format);
-            file.as_ref().is_none_or(|file| file.name == name())
-        })
+        self.files().all(|(number, file)| file.entry.name == FrameFile::name(number, file.format))
+    }
+
+    fn files(&self) -> impl Iterator<Item = (FrameNumber, &SlotFile)> {
+        self.slots.iter().filter_map(|slot| Some((slot.number, slot.file.as_ref()?)))
     }
 }
 
@@ -218,34 +237,51 @@ fn range(
     Ok(FrameSet::from_bounds(first, last))
 }
 
-/// The format that the extension of a file indicates.
-fn format_of(entry: &Entry) -> Option<ImageFormat> {
-    let (_, extension) = entry.name.rsplit_once('.')?;
-    ImageFormat::from_extension(extension)
+fn extension(entry: &Entry) -> Option<&str> {
+    entry.name.rsplit_once('.').map(|(_, extension)| extension)
+}
+
+/// Describes the images among the files that the worker cannot decode; `None` if there are none.
+fn undecodable(entries: &[Entry]) -> Option<String> {
+    let formats = entries.iter().filter_map(|entry| {
+        let format = ImageFormat::unsupported(extension(entry)?)?;
+        Some((entry.name.as_str(), format))
+    });
+    let formats: Vec<_> = formats.collect();
+    let (name, format) = formats.first()?;
+    let more = match formats.len() - 1 {
+        0 => String::new(),
+        1 => ", and 1 other image".to_owned(),
+        more => format!(", and {more} other images"),
+    };
+    Some(format!(
+        "{name} ({format}{more}) has a format that cannot be decoded; convert it, for example to PNG"
+    ))
 }
 
 /// The order of names, in which 2 comes before 10.
-fn by_name(a: &Entry, b: &Entry) -> Ordering {
-    alphanumeric_sort::compare_str(&a.name, &b.name)
+fn by_name(a: &SlotFile, b: &SlotFile) -> Ordering {
+    alphanumeric_sort::compare_str(&a.entry.name, &b.entry.name)
 }
 
-/// The images by number, and their format. `names` are theirs: they must be alike but for the
-/// number, and the numbers must differ.
+/// The images by number. `names` are theirs: they must be alike but for the number, and the numbers
+/// must differ.
 fn images_of_one_kind(
     folder: &Location,
-    entries: Vec<Entry>,
+    files: Vec<SlotFile>,
     names: Vec<Option<NumberedName>>,
-) -> Result<(ImageFormat, BTreeMap<i64, Entry>), Error> {
-    let mut kinds: BTreeMap<Kind, BTreeMap<i64, Entry>> = BTreeMap::new();
+) -> Result<BTreeMap<i64, SlotFile>, Error> {
+    let mut kinds: BTreeMap<Kind, BTreeMap<i64, SlotFile>> = BTreeMap::new();
     let (mut duplicates, mut unnumbered) = (Vec::new(), Vec::new());
-    for (entry, name) in entries.into_iter().zip(names) {
+    for (file, name) in files.into_iter().zip(names) {
         let Some(NumberedName { kind, number }) = name else {
-            unnumbered.push(entry.name);
+            unnumbered.push(file.entry.name);
             continue;
         };
-        let name = entry.name.clone();
-        if let Some(other) = kinds.entry(kind).or_default().insert(number, entry) {
-            duplicates.push(format!("frame {number} is there twice, {} and {name}", other.name));
+        let name = file.entry.name.clone();
+        if let Some(other) = kinds.entry(kind).or_default().insert(number, file) {
+            let other = other.entry.name;
+            duplicates.push(format!("frame {number} is there twice, {other} and {name}"));
         }
     }
     let unusable = |problems| Error::UnusableFrames { folder: folder.clone(), problems };
@@ -256,7 +292,7 @@ fn images_of_one_kind(
         let descriptions = kinds.iter().map(|(kind, files)| {
             let format = kind.format;
             let frames: FrameSet = files.keys().filter_map(|&n| FrameNumber::new(n)).collect();
-            let example = files.values().next().map_or("", |entry| entry.name.as_str());
+            let example = files.values().next().map_or("", |file| file.entry.name.as_str());
             format!("{format} images like {example}: frames {frames}")
         });
         let mut problems = vec![
@@ -265,7 +301,7 @@ fn images_of_one_kind(
         problems.extend(descriptions);
         return Err(unusable(problems));
     }
-    let only = kinds.pop_first().map(|(kind, files)| (kind.format, files));
+    let only = kinds.pop_first().map(|(_, files)| files);
     only.ok_or_else(|| Error::NoFrames { folder: folder.clone(), unnumbered })
 }
 
@@ -319,8 +355,11 @@ mod tests {
         let scene =
             FrameRange { first: FrameNumber::new(2).unwrap(), last: FrameNumber::new(3).unwrap() };
         let sequence = Sequence::arrange(&folder, entries, &job, Some(scene))?;
-        let names: Vec<_> =
-            sequence.slots.into_iter().map(|s| s.file.map_or("-".to_owned(), |f| f.name)).collect();
+        let names: Vec<_> = sequence
+            .slots
+            .into_iter()
+            .map(|s| s.file.map_or("-".to_owned(), |f| f.entry.name))
+            .collect();
         Ok(names.join(" "))
     }
 
@@ -369,8 +408,11 @@ mod tests {
         assert!(matches!(chosen, Err(Error::UnusableFrames { .. })), "{chosen:?}");
         let chosen = selected(&["anemone.jpg", "coral.jpg"]);
         assert!(matches!(chosen, Err(Error::NoFrames { .. })), "{chosen:?}");
-        let mixed = by(PictureOrder::Name, &["a.png", "b.jpg"]);
-        assert!(matches!(mixed, Err(Error::UnusableFrames { .. })), "{mixed:?}");
+        assert_eq!(by(PictureOrder::Name, &["b.jpg", "a.png"]).unwrap(), "a.png b.jpg");
+        for names in [&["a.png", "b.heic"][..], &["b.heic"]] {
+            let result = by(PictureOrder::Name, names);
+            assert!(matches!(result, Err(Error::UnusableFrames { .. })), "{names:?} {result:?}");
+        }
         assert!(matches!(by(PictureOrder::Time, &["a.txt"]), Err(Error::NoFrames { .. })));
     }
 

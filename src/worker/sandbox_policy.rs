@@ -46,10 +46,16 @@ pub fn for_version(worker: &Worker, program: &Path, home: &Path) -> SandboxPolic
     policy
 }
 
-/// The policy for encoding: FFmpeg reads the frames from its standard input, and writes to the
-/// folder of the video.
-pub fn for_ffmpeg(worker: &Worker, program: &Path, video: &Path) -> SandboxPolicy {
+/// The policy for encoding: FFmpeg reads the frames from its standard input and the file with the
+/// sound, and writes to the folder of the video.
+pub fn for_ffmpeg(
+    worker: &Worker,
+    program: &Path,
+    video: &Path,
+    sound: Option<&Path>,
+) -> SandboxPolicy {
     let mut policy = for_program(worker, program);
+    policy.read.extend(sound.map(Path::to_owned));
     policy.write.extend(video.parent().map(Path::to_owned));
     policy
 }

@@ -234,28 +234,85 @@ pub(in crate::cli) struct VideoArgs {
     /// The frame rate of the video, 0.001 to 1000: 24, 23.976 (24000/1001) or 30000/1001
     ///
     /// By default it comes from the reports that render leaves beside the frames. If none of these has
-    /// it, this flag is required.
+    /// it, this flag is required. A GIF counts in hundredths of a second, and 50 is its highest rate.
     #[arg(long, value_name = "RATE")]
     pub fps: Option<String>,
 
-    /// The video codec: h264 or h265 (8-bit 4:2:0), or prores (422 HQ, 10-bit)
+    /// The video codec: h264, h265, av1, vp9, prores, prores4444, dnxhr or gif
+    ///
+    /// h264 plays everywhere. prores is 422 HQ, for editing; prores4444, vp9 and gif can keep alpha. By
+    /// default the name of the video decides: .webm is vp9, .gif is gif, and others are h264.
     #[arg(long, value_name = "CODEC")]
     pub codec: Option<String>,
 
-    /// The constant rate factor of h264 or h265, 0 (best) to 51 (worst); refused with prores
+    /// The constant rate factor, 0 (best) to 51 (worst) for h264 and h265, to 63 for av1 and vp9
+    ///
+    /// Refused with other codecs. With 0, h264 is lossless, which browsers and QuickTime do not play.
     #[arg(long, value_name = "N")]
     pub crf: Option<String>,
 
-    /// The preset of h264 or h265, from ultrafast to placebo: slower ones make smaller files
+    /// The preset of the encoder: slower ones make smaller files
     ///
-    /// ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow or placebo. Refused
-    /// with prores.
+    /// For h264 and h265: ultrafast, superfast, veryfast, faster, fast, medium, slow, slower, veryslow
+    /// or placebo. For av1: 10 (fastest) to 0. Refused with other codecs.
     #[arg(long, value_name = "PRESET")]
     pub preset: Option<String>,
 
+    /// The bits of a sample of the video: 8 or 10
+    ///
+    /// Few players show h264 of 10 bits; h265, av1 and vp9 of 10 bits are common.
+    #[arg(long, value_name = "BITS")]
+    pub bit_depth: Option<String>,
+
+    /// Keep the alpha of the pictures, in vp9, prores4444 or gif
+    #[arg(long)]
+    pub alpha: bool,
+
+    /// The colour behind transparent pictures and beside narrow ones: black, white or #RRGGBB
+    #[arg(long, value_name = "COLOUR")]
+    pub background: Option<String>,
+
+    /// The size of the video, such as 1920x1080, or that of the first or largest picture: first, largest
+    ///
+    /// Each picture is fitted into it in its own shape. Without this, pictures of different sizes are
+    /// an error. largest reads all pictures twice.
+    #[arg(long, value_name = "WxH|first|largest")]
+    pub size: Option<String>,
+
+    /// The view transform of OpenEXR and HDR pictures, which are linear: scene, standard or none
+    ///
+    /// scene is what the frames look like in Blender: AgX or Filmic, look, exposure and gamma, which
+    /// render leaves with its report. Without such a report it is standard, the curve of sRGB. none
+    /// shows the values as they are, from 0 to 1.
+    #[arg(long, value_name = "VIEW")]
+    pub view: Option<String>,
+
+    /// The layer of OpenEXR pictures, such as ViewLayer, ViewLayer.Depth or right
+    ///
+    /// By default it is the rendered picture: after compositing if the file has that, else that of the
+    /// first view layer, and of the first eye.
+    #[arg(long, value_name = "NAME")]
+    pub layer: Option<String>,
+
+    /// The sound of the video: any file that FFmpeg can decode
+    ///
+    /// It is cut where the video ends. By default it is the sound of the scene, if the scene has any:
+    /// render leaves it beside the frames.
+    #[arg(long, value_name = "URI")]
+    pub audio: Option<String>,
+
+    /// When the sound of --audio begins, in seconds; a negative number leaves out its beginning
+    #[arg(long, value_name = "SECONDS", allow_hyphen_values = true)]
+    pub audio_offset: Option<String>,
+
+    /// Make a video without sound
+    #[arg(long)]
+    pub no_audio: bool,
+
     /// The file name of the video, without folders; its extension chooses the container
     ///
-    /// .mp4, .mov or .mkv for h264 and h265; .mov or .mkv for prores.
+    /// .mp4, .mov or .mkv for h264 and h265; also .webm for av1; .webm, .mkv or .mp4 for vp9; .mov or
+    /// .mkv for prores and prores4444; .mov, .mkv or .mxf for dnxhr; .gif for gif.
     #[arg(long, value_name = "NAME")]
     pub output_name: Option<String>,
 

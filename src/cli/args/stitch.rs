@@ -6,6 +6,21 @@ use super::shared::{CommonArgs, PreviewArgs, VideoArgs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StitchArgs {
+    /// Any folder of pictures, in place of --input-uri
+    ///
+    /// Its pictures are taken in the order of their names and fitted into the size of the first one,
+    /// 5 a second, unless flags say otherwise. It is relative to the folder INPUT_DIR, if that variable
+    /// is set.
+    #[arg(value_name = "FOLDER")]
+    pub folder: Option<String>,
+
+    /// The file of the video, in place of --output-uri
+    ///
+    /// It is relative to the folder OUTPUT_DIR, if that variable is set. There it is output.mp4 by
+    /// default.
+    #[arg(value_name = "VIDEO", requires = "folder")]
+    pub video: Option<String>,
+
     #[command(flatten)]
     pub common: CommonArgs,
 
@@ -55,5 +70,7 @@ Examples:
     render-worker stitch -i s3://bucket/out -o s3://bucket/out -t 199 --codec prores
   From any numbered images, at 12 frames a second:
     render-worker stitch -i photos -o out --fps 12 --output-name timelapse.mp4
-  From all pictures in a folder, whatever their names are:
-    render-worker stitch -i photos -o out --in-order name --fps 2";
+  From all pictures in a folder, whatever their names and sizes are:
+    render-worker stitch photos film.mp4
+  The same in an order of your own, with music:
+    render-worker stitch photos film.mp4 --in-order time --fps 2 --audio song.mp3";

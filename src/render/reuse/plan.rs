@@ -249,9 +249,9 @@ mod tests {
 
     #[test]
     fn frames_with_equally_many_digits_are_listed_together() {
-        // Five formats, and one more.
+        // All formats, and one more.
         let list = |after: &str, before: &str, frames: u32| {
-            (after.to_owned(), before.to_owned(), frames * 5 + 1)
+            (after.to_owned(), before.to_owned(), frames * FORMATS + 1)
         };
         assert_eq!(ranges("7-12"), [list("0007", "0012/", 6)]);
         assert_eq!(ranges("7,12"), [list("0007", "0012/", 6)]);

@@ -63,6 +63,26 @@ impl ImageFormat {
         }
     }
 
+    /// The name of the format that files with this extension have, if it is a format of images that
+    /// the worker cannot decode. The extension is without the dot and in any case.
+    pub fn unsupported(extension: &str) -> Option<&'static str> {
+        match extension.to_ascii_lowercase().as_str() {
+            "avif" => Some("AVIF"),
+            "cin" => Some("Cineon"),
+            "cr2" | "cr3" | "nef" | "arw" | "dng" | "orf" | "raf" | "rw2" => Some("camera raw"),
+            "dpx" => Some("DPX"),
+            "heic" | "heif" => Some("HEIF"),
+            "jp2" | "j2k" | "j2c" => Some("JPEG 2000"),
+            "jxl" => Some("JPEG XL"),
+            "pbm" | "pgm" | "ppm" | "pnm" | "pam" => Some("PNM"),
+            "psd" => Some("Photoshop"),
+            "qoi" => Some("QOI"),
+            "rgb" | "sgi" => Some("Iris"),
+            "svg" => Some("SVG"),
+            _ => None,
+        }
+    }
+
     /// The extension that Blender gives to files of this format, without the dot.
     pub fn extension(self) -> &'static str {
         match self {

@@ -6,7 +6,6 @@ pub(super) mod render;
 mod run;
 mod stitch;
 mod submit;
-mod video;
 
 pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
@@ -17,4 +16,3 @@ pub use submit::{
     Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,
     SubmitJob, SubmitMode,
 };
-pub use video::{Codec, Crf, FrameRate, OutputName, Preset, VideoSettings};

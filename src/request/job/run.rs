@@ -2,8 +2,7 @@
 
 use super::render::RenderJob;
 use super::stitch::{PictureOrder, SequenceSelection, StitchJob};
-use super::video::VideoSettings;
-use crate::request::{ByteSize, FrameSet};
+use crate::request::{ByteSize, FrameRate, FrameSet, VideoSettings};
 
 /// A validated `run` request.
 #[derive(Clone, Debug)]
@@ -29,6 +28,7 @@ impl RunJob {
             order: PictureOrder::Number,
             allow_gaps: self.allow_gaps,
             max_prefetch: self.max_prefetch,
+            fallback_fps: FrameRate::FALLBACK,
             video: self.video.clone(),
         }
     }

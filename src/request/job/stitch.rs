@@ -3,9 +3,9 @@
 use std::str::FromStr;
 
 use crate::request::value::ValueError;
-use crate::request::{ByteSize, FirstFrame, FrameSet, Location, TotalFrames, VideoSettings};
-#[cfg(test)]
-use crate::request::{Codec, OutputName};
+use crate::request::{
+    ByteSize, FirstFrame, FrameRate, FrameSet, Location, TotalFrames, VideoSettings,
+};
 
 /// A validated `stitch` request.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct StitchJob {
     /// The size of frames to fetch ahead of the current one, which is not counted. The next frame
     /// is always fetched, whatever its size: 0 means that frame alone.
     pub max_prefetch: ByteSize,
+    /// The frame rate of pictures that neither the job nor a report knows one for.
+    pub fallback_fps: FrameRate,
     /// The settings of the video.
     pub video: VideoSettings,
 }
@@ -39,13 +41,8 @@ impl StitchJob {
             order: PictureOrder::Number,
             allow_gaps: false,
             max_prefetch: ByteSize::gib(1),
-            video: VideoSettings {
-                codec: Codec::H264,
-                crf: None,
-                preset: None,
-                fps: None,
-                name: OutputName::default_for(Codec::H264),
-            },
+            fallback_fps: FrameRate::FALLBACK,
+            video: VideoSettings::example(),
         }
     }
 }

@@ -1,0 +1,231 @@
+//! The request of `stitch`, and the settings of a video, from flags and variables.
+
+use super::args::{StitchArgs, VideoArgs, WorkArgs};
+use super::names::{
+    ALLOW_GAPS, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, CODEC, CRF, FIRST_FRAME, FPS,
+    FRAMES, FRAMES_PER_JOB, IN_ORDER, INPUT_URI, LAYER, MAX_PREFETCH, NO_AUDIO, OUTPUT_NAME,
+    OUTPUT_URI, PRESET, PREVIEW, SIZE, TOTAL_FRAMES, VIEW,
+};
+use super::resolver::Resolver;
+use super::setting::{Setting, UsageError};
+use crate::request::{
+    BitDepth, Codec, Crf, FrameRate, FramesPerJob, Location, Look, OutputName, PictureOrder,
+    Preset, SequenceSelection, Sound, StitchJob, ValueError, VideoSettings, VideoSize,
+};
+
+/// The variable with the folder that FOLDER is relative to.
+const INPUT_DIR: &str = "INPUT_DIR";
+
+/// The variable with the folder that VIDEO is relative to.
+const OUTPUT_DIR: &str = "OUTPUT_DIR";
+
+/// Where the pictures are, and where the video goes.
+struct Places {
+    input: Location,
+    output: Location,
+    /// The name of the video, if one was given with its location.
+    name: Option<String>,
+    /// Whether the folder was given without a flag: then it is any folder of pictures.
+    is_any_folder: bool,
+}
+
+/// The request of `stitch`.
+///
+/// # Errors
+/// If a setting is missing, contradictory or out of range.
+pub(super) fn stitch_job(
+    resolver: &Resolver<'_>,
+    args: &StitchArgs,
+) -> Result<StitchJob, UsageError> {
+    let env = resolver.environment;
+    let StitchArgs { common, preview, in_order, options, .. } = args;
+    let Places { input, output, name, is_any_folder } = places(resolver, args)?;
+    let preview = resolver.switch(PREVIEW, preview.preview)?;
+    let place = |location: Location| if preview { location.of_preview() } else { location };
+    let frames = sequence_selection(resolver, &common.work)?;
+    let order = match IN_ORDER.value(in_order.as_deref(), env)? {
+        None if is_any_folder && frames == SequenceSelection::EVERYTHING => PictureOrder::Name,
+        order => order.unwrap_or_default(),
+    };
+    if order != PictureOrder::Number && frames != SequenceSelection::EVERYTHING {
+        return Err(IN_ORDER.refuse(format_args!(
+            "takes every picture, so {FRAMES}, {FIRST_FRAME} and {TOTAL_FRAMES} mean nothing; \
+             leave one of them out"
+        )));
+    }
+    let mut video = settings(resolver, &options.video, name)?;
+    if is_any_folder {
+        video.look.size.get_or_insert(VideoSize::First);
+    }
+    Ok(StitchJob {
+        input: place(input),
+        output: place(output),
+        frames,
+        order,
+        allow_gaps: resolver.switch(ALLOW_GAPS, options.video.allow_gaps)?,
+        max_prefetch: MAX_PREFETCH.value_or_default(options.max_prefetch.as_deref(), env)?,
+        fallback_fps: if is_any_folder { FrameRate::SLIDES } else { FrameRate::FALLBACK },
+        video,
+    })
+}
+
+/// The input and the output, from FOLDER and VIDEO or from the flags and variables.
+fn places(resolver: &Resolver<'_>, args: &StitchArgs) -> Result<Places, UsageError> {
+    let env = resolver.environment;
+    let work = &args.common.work;
+    let Some(folder) = &args.folder else {
+        let (input, output) = resolver.locations(work)?;
+        let (output, name) = split(output);
+        return Ok(Places { input, output, name, is_any_folder: false });
+    };
+    if work.input_uri.is_some() {
+        return Err(INPUT_URI.refuse(format_args!(
+            "contradicts the folder `{folder}`, which is given without a flag; leave one of them out"
+        )));
+    }
+    let parse = |what: &str, text: &str, base: &str| {
+        let location: Location =
+            text.parse().map_err(|error| UsageError(format!("{what}: {error}")))?;
+        let base = env.text(base)?;
+        Ok(match (location, base) {
+            (Location::Local(path), Some(base)) if path.is_relative() => {
+                let base: Location =
+                    base.parse().map_err(|error| UsageError(format!("{what}: {error}")))?;
+                base.join(&path.to_string_lossy())
+            }
+            (location, _) => location,
+        })
+    };
+    let input = parse("FOLDER", folder, INPUT_DIR)?;
+    let (output, name) = match &args.video {
+        Some(video) if work.output_uri.is_some() => {
+            return Err(OUTPUT_URI.refuse(format_args!(
+                "contradicts the video `{video}`, which is given without a flag; leave one of them \
+                 out"
+            )));
+        }
+        Some(video) => {
+            let name = video.rsplit('/').next().unwrap_or_default();
+            if !OutputName::is_video(name) {
+                return Err(UsageError(format!(
+                    "VIDEO: `{video}` does not end like the name of a video; give one such as \
+                     film.mp4"
+                )));
+            }
+            split(parse("VIDEO", video, OUTPUT_DIR)?)
+        }
+        None => match (work.output_uri.is_some(), env.text(OUTPUT_DIR)?) {
+            (false, Some(_)) => (parse("VIDEO", ".", OUTPUT_DIR)?, None),
+            _ => split(OUTPUT_URI.value_or_default(work.output_uri.as_deref(), env)?),
+        },
+    };
+    Ok(Places { input, output, name, is_any_folder: true })
+}
+
+/// The folder of an output, and the name of the video if the output is a file.
+fn split(output: Location) -> (Location, Option<String>) {
+    match output.split() {
+        Some((folder, name)) if OutputName::is_video(name) => (folder, Some(name.to_owned())),
+        _ => (output, None),
+    }
+}
+
+/// The frames that `stitch` requires.
+fn sequence_selection(
+    resolver: &Resolver<'_>,
+    work: &WorkArgs,
+) -> Result<SequenceSelection, UsageError> {
+    // stitch ignores the value, but refuses what render would refuse.
+    let _: Option<FramesPerJob> =
+        FRAMES_PER_JOB.value(work.frames_per_job.as_deref(), resolver.environment)?;
+    let (frames, first, total) = resolver.frame_settings(work)?;
+    Ok(match frames {
+        Some(frames) => SequenceSelection::Exactly(frames),
+        None => SequenceSelection::Range { first, total },
+    })
+}
+
+/// The settings of the video; `name` is its name if the output is a file.
+///
+/// # Errors
+/// If a setting is contradictory or out of range.
+pub(super) fn settings(
+    resolver: &Resolver<'_>,
+    args: &VideoArgs,
+    name: Option<String>,
+) -> Result<VideoSettings, UsageError> {
+    let env = resolver.environment;
+    let (setting, name) = match (OUTPUT_NAME.value(args.output_name.as_deref(), env)?, name) {
+        (Some(_), Some(file)) => {
+            return Err(OUTPUT_NAME.refuse(format_args!(
+                "contradicts {OUTPUT_URI}, which names the file {file}; leave one of them out"
+            )));
+        }
+        (Some(name), None) => (OUTPUT_NAME, Some(name)),
+        (None, file) => (OUTPUT_URI, file),
+    };
+    let codec: Codec = match CODEC.value(args.codec.as_deref(), env)? {
+        Some(codec) => codec,
+        None => name.as_deref().and_then(OutputName::codec_of).unwrap_or_default(),
+    };
+    let name = match name {
+        None => OutputName::default_for(codec),
+        Some(name) => OutputName::new(&name, codec).map_err(|error| setting.refuse(error))?,
+    };
+    let of_encoder = |setting: Setting, error: Option<ValueError>| {
+        let means_nothing = format_args!("means nothing to {CODEC} {codec}; leave one of them out");
+        error.map_or_else(|| setting.refuse(means_nothing), |error| setting.refuse(error))
+    };
+    let crf: Option<String> = CRF.value(args.crf.as_deref(), env)?;
+    let crf = crf.map(|text| Crf::new(&text, codec)).transpose();
+    let preset: Option<String> = PRESET.value(args.preset.as_deref(), env)?;
+    let preset = preset.map(|text| Preset::new(&text, codec)).transpose();
+    let depth: Option<BitDepth> = BIT_DEPTH.value(args.bit_depth.as_deref(), env)?;
+    let alpha = resolver.switch(ALPHA, args.alpha)?;
+    if alpha && !codec.keeps_alpha() {
+        return Err(ALPHA.refuse(format_args!(
+            "{CODEC} {codec} has no alpha; give vp9, prores4444 or gif, or a --background"
+        )));
+    }
+    let pixels = codec.pixel_format(depth, alpha).ok_or_else(|| {
+        let alpha = if alpha { " with alpha" } else { "" };
+        BIT_DEPTH.refuse(format_args!("{CODEC} {codec}{alpha} has no such depth; leave it out"))
+    })?;
+    let background: Option<_> = BACKGROUND.value(args.background.as_deref(), env)?;
+    Ok(VideoSettings {
+        codec,
+        pixels,
+        crf: crf.map_err(|error| of_encoder(CRF, error))?,
+        preset: preset.map_err(|error| of_encoder(PRESET, error))?,
+        fps: FPS.value(args.fps.as_deref(), env)?,
+        name,
+        look: Look {
+            size: SIZE.value(args.size.as_deref(), env)?,
+            background: background.unwrap_or_default(),
+            view: VIEW.value_or_default(args.view.as_deref(), env)?,
+            layer: LAYER.value(args.layer.as_deref(), env)?,
+        },
+        sound: sound(resolver, args, codec)?,
+    })
+}
+
+fn sound(resolver: &Resolver<'_>, args: &VideoArgs, codec: Codec) -> Result<Sound, UsageError> {
+    let env = resolver.environment;
+    let file: Option<Location> = AUDIO.value(args.audio.as_deref(), env)?;
+    let offset = AUDIO_OFFSET.value(args.audio_offset.as_deref(), env)?;
+    let silent = resolver.switch(NO_AUDIO, args.no_audio)?;
+    if silent && file.is_some() {
+        return Err(NO_AUDIO.refuse(format_args!("contradicts {AUDIO}; leave one of them out")));
+    }
+    if offset.is_some() && file.is_none() {
+        return Err(AUDIO_OFFSET.refuse(format_args!("needs {AUDIO}")));
+    }
+    if file.is_some() && !codec.has_sound() {
+        return Err(AUDIO.refuse(format_args!("{CODEC} {codec} has no sound; leave it out")));
+    }
+    Ok(match file {
+        Some(file) => Sound::File { file, offset: offset.unwrap_or_default() },
+        None if silent || !codec.has_sound() => Sound::Silence,
+        None => Sound::Scene,
+    })
+}

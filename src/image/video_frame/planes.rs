@@ -1,0 +1,208 @@
+//! Converts pictures to the raw pixels of an encoder.
+//!
+//! Colours become BT.709 of limited range, which players assume for HD video, with chroma averaged
+//! over the pixels that share it.
+
+use ::image::DynamicImage;
+use yuv::{
+    BufferStoreMut, YuvConversionMode, YuvError, YuvPlanarImageMut, YuvRange, YuvStandardMatrix,
+};
+
+use crate::request::{BitDepth, PixelFormat};
+
+const RANGE: YuvRange = YuvRange::Limited;
+const MATRIX: YuvStandardMatrix = YuvStandardMatrix::Bt709;
+const MODE: YuvConversionMode = YuvConversionMode::Balanced;
+
+/// The raw pixels of a picture, padded to `size` by repeating its last column and row.
+pub fn of(picture: DynamicImage, format: PixelFormat, size: (u32, u32)) -> Vec<u8> {
+    let channels = if format.has_alpha() { 4 } else { 3 };
+    let shape = Shape { size, format, channels };
+    let dimensions = (picture.width(), picture.height());
+    match format.depth() {
+        BitDepth::Eight => {
+            let samples = eight_bits(picture, channels);
+            let samples = padded(samples, dimensions, size, channels);
+            match format {
+                PixelFormat::Rgba => samples,
+                _ => shape.eight(&samples),
+            }
+        }
+        BitDepth::Ten => {
+            let samples = padded(ten_bits(picture, channels), dimensions, size, channels);
+            shape.ten(&samples).into_iter().flat_map(u16::to_le_bytes).collect()
+        }
+    }
+}
+
+/// The samples of a picture in 8 bits, with 3 or 4 channels.
+fn eight_bits(picture: DynamicImage, channels: usize) -> Vec<u8> {
+    if channels == 4 { picture.into_rgba8().into_raw() } else { picture.into_rgb8().into_raw() }
+}
+
+/// The samples of a picture in 10 bits, with 3 or 4 channels.
+fn ten_bits(picture: DynamicImage, channels: usize) -> Vec<u16> {
+    let mut samples = if channels == 4 {
+        picture.into_rgba16().into_raw()
+    } else {
+        picture.into_rgb16().into_raw()
+    };
+    for sample in &mut samples {
+        let ten = (u32::from(*sample) * 1023 + 32_767) / 65_535;
+        *sample = u16::try_from(ten).unwrap_or(1023);
+    }
+    samples
+}
+
+/// Samples with the last column and row repeated as often as it takes for `size`.
+fn padded<T: Copy>(samples: Vec<T>, from: (u32, u32), size: (u32, u32), channels: usize) -> Vec<T> {
+    if from == size {
+        return samples;
+    }
+    let (row, padded_row) = (from.0 as usize * channels, size.0 as usize * channels);
+    let mut padded = Vec::with_capacity(padded_row * size.1 as usize);
+    for row in samples.chunks_exact(row) {
+        padded.extend_from_slice(row);
+        let last = row.rchunks_exact(channels).next().unwrap_or_default();
+        for _ in from.0..size.0 {
+            padded.extend_from_slice(last);
+        }
+    }
+    for _ in from.1..size.1 {
+        padded.extend_from_within(padded.len() - padded_row..);
+    }
+    padded
+}
+
+/// The shape of a frame.
+#[derive(Clone, Copy)]
+struct Shape {
+    size: (u32, u32),
+    format: PixelFormat,
+    channels: usize,
+}
+
+impl Shape {
+    /// The width and height of the chroma planes.
+    fn chroma(self) -> (usize, usize) {
+        let ((width, height), (columns, rows)) = (self.size, self.format.granularity());
+        ((width / columns) as usize, (height / rows) as usize)
+    }
+
+    /// Planar samples: those that `convert` makes, and then the alpha of `samples`.
+    fn planar<T: Copy + Default + std::fmt::Debug>(
+        self,
+        samples: &[T],
+        convert: impl FnOnce(&mut YuvPlanarImageMut<'_, T>, &[T], u32) -> Result<(), YuvError>,
+    ) -> Vec<T> {
+        let (width, height) = self.size;
+        let (luma, (chroma_width, chroma_height)) =
+            (width as usize * height as usize, self.chroma());
+        let chroma = chroma_width * chroma_height;
+        let mut planes = vec![T::default(); luma + 2 * chroma];
+        let (y, rest) = planes.split_at_mut(luma);
+        let (u, v) = rest.split_at_mut(chroma);
+        let chroma_stride = width / self.format.granularity().0;
+        let mut image = YuvPlanarImageMut {
+            y_plane: BufferStoreMut::Borrowed(y),
+            y_stride: width,
+            u_plane: BufferStoreMut::Borrowed(u),
+            u_stride: chroma_stride,
+            v_plane: BufferStoreMut::Borrowed(v),
+            v_stride: chroma_stride,
+            width,
+            height,
+        };
+        let stride = width * if self.channels == 4 { 4 } else { 3 };
+        let converted = convert(&mut image, samples, stride);
+        debug_assert!(converted.is_ok(), "{converted:?}: the planes have the size of the frame");
+        if self.format.has_alpha() {
+            planes.extend(samples.as_chunks::<4>().0.iter().map(|[.., alpha]| *alpha));
+        }
+        planes
+    }
+
+    fn eight(self, samples: &[u8]) -> Vec<u8> {
+        self.planar(samples, |planes, samples, stride| {
+            let convert = match self.format {
+                PixelFormat::Yuva420p => yuv::rgba_to_yuv420,
+                PixelFormat::Yuv422p => yuv::rgb_to_yuv422,
+                _ => yuv::rgb_to_yuv420,
+            };
+            convert(planes, samples, stride, RANGE, MATRIX, MODE)
+        })
+    }
+
+    fn ten(self, samples: &[u16]) -> Vec<u16> {
+        self.planar(samples, |planes, samples, stride| {
+            let convert = match self.format {
+                PixelFormat::Yuva444p10 => yuv::rgba10_to_i410,
+                PixelFormat::Yuv444p10 => yuv::rgb10_to_i410,
+                PixelFormat::Yuv422p10 => yuv::rgb10_to_i210,
+                _ => yuv::rgb10_to_i010,
+            };
+            convert(planes, samples, stride, RANGE, MATRIX)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::image::{Rgb, RgbImage, Rgba, RgbaImage};
+
+    use super::*;
+
+    /// Luma and chroma of BT.709 colours in limited range, after ITU-R BT.709.
+    #[test]
+    fn colours_become_bt_709() {
+        let table = [
+            ([0, 0, 0], [16, 128, 128]),
+            ([255, 255, 255], [235, 128, 128]),
+            ([255, 0, 0], [63, 102, 240]),
+            ([0, 255, 0], [173, 42, 26]),
+            ([0, 0, 255], [32, 240, 118]),
+        ];
+        for (colour, [y, u, v]) in table {
+            let picture = || DynamicImage::ImageRgb8(RgbImage::from_pixel(2, 2, Rgb(colour)));
+            let near = |found: u16, expected: u16, step: u16| {
+                assert!(found.abs_diff(expected) <= step, "{colour:?} {found} {expected}");
+            };
+            let half = of(picture(), PixelFormat::Yuv420p, (2, 2));
+            let wide = of(picture(), PixelFormat::Yuv422p, (2, 2));
+            for (found, expected) in
+                [(half, &[y, y, y, y, u, v][..]), (wide, &[y, y, y, y, u, u, v, v])]
+            {
+                assert_eq!(found.len(), expected.len());
+                for (found, expected) in found.iter().zip(expected) {
+                    near((*found).into(), (*expected).into(), 1);
+                }
+            }
+            let deep = of(picture(), PixelFormat::Yuv444p10, (2, 2));
+            let (samples, _) = deep.as_chunks::<2>();
+            for (sample, expected) in samples.iter().zip([y, y, y, y, u, u, u, u, v, v, v, v]) {
+                near(u16::from_le_bytes(*sample), u16::from(expected) * 4, 3);
+            }
+        }
+    }
+
+    #[test]
+    fn alpha_follows_the_colours() {
+        let picture = DynamicImage::ImageRgba8(RgbaImage::from_fn(2, 2, |x, y| {
+            let alpha = [[0, 85], [170, 255]][y as usize][x as usize];
+            Rgba([0, 0, 0, alpha])
+        }));
+        let eight = of(picture.clone(), PixelFormat::Yuva420p, (2, 2));
+        assert_eq!(eight, [16, 16, 16, 16, 128, 128, 0, 85, 170, 255]);
+        let ten = of(picture.clone(), PixelFormat::Yuva444p10, (2, 2));
+        assert_eq!(ten.len(), 2 * 4 * 4);
+        assert_eq!(ten.last_chunk(), Some(&1023_u16.to_le_bytes()));
+        assert_eq!(of(picture.clone(), PixelFormat::Rgba, (2, 2)), picture.into_bytes());
+    }
+
+    #[test]
+    fn an_odd_size_is_padded_with_its_edge() {
+        let samples: Vec<u8> = (0..9).collect();
+        let padded = padded(samples, (3, 1), (4, 2), 3);
+        assert_eq!(padded, [[0, 1, 2, 3, 4, 5, 6, 7, 8, 6, 7, 8]; 2].concat());
+    }
+}

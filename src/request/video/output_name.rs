@@ -1,0 +1,93 @@
+//! The file name of a video.
+
+use super::codec::Codec;
+use crate::request::value::ValueError;
+
+/// A plain file name with the extension of a container that holds the codec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutputName(String);
+
+impl OutputName {
+    /// `output.mp4`, as in the reference script, or another extension for a codec that mp4 cannot
+    /// hold.
+    pub fn default_for(codec: Codec) -> Self {
+        let container = codec.containers().first().copied().unwrap_or("mp4");
+        Self(format!("output.{container}"))
+    }
+
+    /// Validates the file name of a video.
+    ///
+    /// # Errors
+    /// [`ValueError`], if `name` is not a plain file name, or if no container with this extension
+    /// can hold `codec`.
+    pub fn new(name: &str, codec: Codec) -> Result<Self, ValueError> {
+        let plain = !name.starts_with('.')
+            && !name.contains('/')
+            && !name.chars().any(char::is_control)
+            && name.len() <= 200;
+        if plain && extension(name).is_some_and(|end| codec.containers().contains(&end)) {
+            return Ok(Self(name.to_owned()));
+        }
+        let wanted = format!(
+            "a file name without folders that ends in .{} (the codec is {codec})",
+            codec.containers().join(" or .")
+        );
+        Err(ValueError { given: name.to_owned(), wanted })
+    }
+
+    /// Whether a name ends like that of a video file, of any codec.
+    pub fn is_video(name: &str) -> bool {
+        Self::codec_of(name).is_some()
+    }
+
+    /// The codec that the extension of a video's name stands for; `None` if it is that of no video.
+    pub fn codec_of(name: &str) -> Option<Codec> {
+        Codec::of_container(extension(name)?)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its extension, which chooses the container.
+    pub fn container(&self) -> &str {
+        extension(&self.0).unwrap_or_default()
+    }
+}
+
+fn extension(name: &str) -> Option<&str> {
+    name.rsplit_once('.').map(|(_, extension)| extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_video_fits_its_codec() {
+        assert_eq!(OutputName::default_for(Codec::H264).as_str(), "output.mp4");
+        assert_eq!(OutputName::default_for(Codec::ProRes).as_str(), "output.mov");
+        assert_eq!(OutputName::default_for(Codec::Vp9).as_str(), "output.webm");
+        assert_eq!(OutputName::new("My shot.mp4", Codec::H265).unwrap().container(), "mp4");
+        for (name, codec) in [
+            ("a.mp4", Codec::ProRes),
+            ("a.avi", Codec::H264),
+            ("a.mp4", Codec::Gif),
+            ("../a.mp4", Codec::H264),
+            (".mp4", Codec::H264),
+            ("mp4", Codec::H264),
+            ("a\n.mp4", Codec::H264),
+        ] {
+            assert!(OutputName::new(name, codec).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_video_is_known_by_its_extension() {
+        assert_eq!(OutputName::codec_of("a.b.webm"), Some(Codec::Vp9));
+        for name in ["frames", "a.png", "mp4", ""] {
+            assert!(!OutputName::is_video(name), "{name}");
+        }
+    }
+}

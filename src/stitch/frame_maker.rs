@@ -1,0 +1,126 @@
+//! One image file → one frame of raw video: decodes it, shows it as the job asks, and fits it into
+//! the video.
+
+use ::image::DynamicImage;
+use bytes::Bytes;
+
+use crate::image::{FrameFormat, Picture, PixelAspect, View, decode};
+use crate::request::{Colour, ImageFormat, LayerName, PixelFormat, VideoSettings, VideoSize};
+
+/// What makes frames of the images of one video. All threads share it.
+#[derive(Clone, Debug)]
+pub struct FrameMaker {
+    /// The layer that holds the picture; `None` for the rendered picture.
+    pub layer: Option<LayerName>,
+    /// How linear pictures are shown.
+    pub view: View,
+    /// Whether pictures are fitted into the size of the video. Otherwise they must have that size.
+    pub fits: bool,
+}
+
+/// A decoded picture, for a display.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    pixels: DynamicImage,
+    /// Its size.
+    pub shape: Shape,
+    /// Properties that the log tells of.
+    pub traits: Traits,
+}
+
+/// The size of a picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shape {
+    /// The width in pixels.
+    pub width: u32,
+    /// The height in pixels.
+    pub height: u32,
+    /// The shape of a pixel.
+    pub aspect: PixelAspect,
+}
+
+/// Properties of a picture that the log tells of.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// Whether it was linear, so that a view transform was applied.
+    pub linear: bool,
+    /// Whether it has alpha.
+    pub alpha: bool,
+    /// The layer that it was read from, if the file names its layers.
+    pub layer: Option<String>,
+    /// How many samples were infinite or no number.
+    pub not_finite: u64,
+}
+
+impl FrameMaker {
+    /// The maker for a video with these settings.
+    pub fn new(video: &VideoSettings, view: View) -> Self {
+        let look = &video.look;
+        Self { layer: look.layer.clone(), view, fits: look.size.is_some() }
+    }
+
+    /// Decodes an image, and applies the view transform if it is linear.
+    ///
+    /// # Errors
+    /// The damage of the file, as a predicate of its name.
+    pub fn show(&self, format: ImageFormat, content: &[u8]) -> Result<Shown, String> {
+        let layer = self.layer.as_ref().map(LayerName::as_str);
+        let picture = decode(format, content, layer).map_err(|damage| damage.to_string())?;
+        let linear = picture.is_linear();
+        let Picture { pixels, pixel_aspect, layer, not_finite } = picture;
+        let alpha = pixels.color().has_alpha();
+        let pixels = if linear { self.view.apply(&pixels) } else { pixels };
+        let (width, height) = (pixels.width(), pixels.height());
+        Ok(Shown {
+            pixels,
+            shape: Shape { width, height, aspect: pixel_aspect },
+            traits: Traits { linear, alpha, layer, not_finite },
+        })
+    }
+
+    /// The raw frame of a picture; `None` if it has another size than the video and is not fitted.
+    pub fn frame(&self, shown: Shown, format: &FrameFormat) -> Option<Bytes> {
+        let Shape { width, height, aspect } = shown.shape;
+        let same = (width, height, aspect) == (format.width, format.height, format.aspect);
+        if !same && !self.fits {
+            return None;
+        }
+        let picture = format.place(shown.pixels, aspect);
+        Some(format.encode(picture).into())
+    }
+}
+
+impl Shape {
+    /// The format of the frames of a video whose first picture has this shape. `largest` is the
+    /// largest width and height of all pictures, which [`VideoSize::Largest`] requires.
+    pub fn format(
+        self,
+        size: Option<VideoSize>,
+        largest: Option<(u32, u32)>,
+        pixels: PixelFormat,
+        background: Colour,
+    ) -> FrameFormat {
+        let (width, height, aspect) = match (size, largest) {
+            (None | Some(VideoSize::First), _) | (Some(VideoSize::Largest), None) => {
+                (self.width, self.height, self.aspect)
+            }
+            (Some(VideoSize::Exactly { width, height }), _)
+            | (Some(VideoSize::Largest), Some((width, height))) => {
+                (width, height, PixelAspect::SQUARE)
+            }
+        };
+        FrameFormat { width, height, aspect, pixels, background }
+    }
+}
+
+/// Describes the size for errors: `640x480`, `720x576 pixels of 16:15`.
+impl std::fmt::Display for Shape {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { width, height, aspect } = self;
+        write!(f, "{width}x{height}")?;
+        if *aspect != PixelAspect::SQUARE {
+            write!(f, " with pixels of {}:{}", aspect.width, aspect.height)?;
+        }
+        Ok(())
+    }
+}
