@@ -161,12 +161,12 @@ fn an_ffmpeg_that_does_not_read_its_input_is_reported_with_its_exit_status() {
 }
 
 #[test]
-fn a_frame_that_ffmpeg_cannot_decode_is_unusable_input() {
+fn a_frame_that_cannot_be_decoded_is_unusable_input() {
     // The structure of the PNG is valid, its compressed data is not.
     let shot = Shot::new(&json!({}));
     let frame = shot.input().join("frames/0004.png");
     fs::write(&frame, undecodable()).unwrap();
-    shot.failed(shot.worker().run(), 65, &["cannot decode a frame", "1-10"]);
+    shot.failed(shot.worker().run(), 65, &["frame 4: 0004.png is damaged"]);
 }
 
 /// Creates a PNG with invalid zlib data and valid checksums.

@@ -33,6 +33,7 @@ mod lacking; // scenes that need features that this Blender lacks
 mod logs; // the log in both formats, whatever Blender prints
 mod metrics; // the figures of an attempt for CloudWatch
 mod mistakes; // mistakes of a person at a terminal: what the message names, and that nothing is left
+mod pictures; // how pictures of any size, depth and alpha look in a video
 mod provenance; // the versions of worker and image
 mod render; // frames from a real Blender
 mod resume; // another attempt renders only missing and outdated frames
@@ -61,4 +62,5 @@ mod submit; // jobs for AWS Batch: the requests, and the video that they lead to
 mod support; // starting the program, reading its log, scenes, servers
 mod terminal; // the progress bar and colours on a terminal
 mod usage; // flags and variables: help, version, invalid values
+mod video; // codecs, and sound in sync with the pictures
 mod watchdog; // programs that stall or take too long are stopped

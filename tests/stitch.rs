@@ -351,7 +351,7 @@ fn damaged_frames_are_named_with_the_damage() {
     let (tiff, webp) = (other("blender-rgba-8-none.tif"), other("blender-rgb-lossy.webp"));
     let table = [
         ("png", frame(1), half(&frame(1)), "ends after"),
-        ("png", frame(1), flipped(frame(1)), "is damaged at byte"),
+        ("png", frame(1), flipped(frame(1)), "is damaged"),
         ("png", frame(1), Vec::new(), "is empty (0 bytes)"),
         ("png", frame(1), jpeg.clone(), "is not a PNG image: it begins like JPEG"),
         ("jpg", jpeg.clone(), half(&jpeg), "ends after"),
@@ -471,13 +471,10 @@ fn odd_sizes_are_padded_and_not_scaled() {
     let frames = pixels(&shot.stitched(""), (66, 50));
     let at = |x: usize, y: usize| frames[0][y * 66 + x];
     assert_near(at(60, 44), [200, 100, 50], 4, "picture");
-    // The last column and row are there. Their colours mix with those of the padding beside them.
-    for (x, y) in [(64, 20), (20, 48)] {
-        let [red, _, blue] = at(x, y);
-        assert!(red > 90 && red > blue, "the edge of the picture is lost: {:?}", at(x, y));
+    // The last column and row are there, and again beside them.
+    for (x, y) in [(64, 20), (65, 20), (20, 48), (20, 49), (65, 49)] {
+        assert_near(at(x, y), [200, 100, 50], 4, "edge");
     }
-    assert_near(at(65, 20), [0, 0, 0], 60, "padding");
-    assert_near(at(20, 49), [0, 0, 0], 60, "padding");
 }
 
 #[track_caller]

@@ -1,6 +1,7 @@
 //! FFmpeg's exit status and last log lines → the [`Cause`] of its failure.
 
 use std::collections::VecDeque;
+use std::path::Path;
 
 use thiserror::Error;
 
@@ -33,25 +34,35 @@ pub enum Cause {
 
 /// The last lines that FFmpeg printed on standard error, in bounded memory.
 #[derive(Clone, Debug, Default)]
-pub struct LogTail(VecDeque<String>);
+pub struct LogTail {
+    lines: VecDeque<String>,
+    /// The path of the file with the sound, if there is one.
+    sound: Option<String>,
+}
 
 impl LogTail {
+    /// The log of an FFmpeg that reads this file with the sound.
+    pub fn of(sound: Option<&Path>) -> Self {
+        let sound = sound.map(|file| file.display().to_string());
+        Self { lines: VecDeque::new(), sound }
+    }
+
     /// Adds the next line.
     pub fn push(&mut self, line: &str) {
-        if self.0.len() == MAX_LINES {
-            self.0.pop_front();
+        if self.lines.len() == MAX_LINES {
+            self.lines.pop_front();
         }
-        self.0.push_back(line.to_owned());
+        self.lines.push_back(line.to_owned());
     }
 
     /// The lines to quote.
     pub fn excerpt(&self) -> Vec<String> {
-        self.0.iter().cloned().collect()
+        self.lines.iter().cloned().collect()
     }
 
     /// The cause of FFmpeg's failure. `killer` applies if FFmpeg ended by SIGKILL.
     pub fn diagnose(&self, ending: Ending, killer: Killer) -> Cause {
-        let mentions = |text: &str| self.0.iter().any(|line| line.contains(text));
+        let mentions = |text: &str| self.lines.iter().any(|line| line.contains(text));
         let lacking =
             ["Unknown encoder", "Unknown decoder", "No such filter", "Unrecognized option"];
         if lacking.into_iter().any(mentions) {
@@ -60,15 +71,10 @@ impl LogTail {
         if mentions("No space left on device") || mentions("Read-only file system") {
             return Cause::Disk;
         }
-        // The frames are raw: nothing else is decoded. The second message is that of a file without
-        // sound.
-        let undecodable = [
-            "Invalid data found when processing input",
-            "matches no streams",
-            "Error while decoding",
-            "Error submitting packet to decoder",
-        ];
-        if undecodable.into_iter().any(mentions) {
+        // The frames are raw: FFmpeg decodes nothing but the sound, which is its second input.
+        if let Some(sound) = &self.sound
+            && [sound, "'1:a:0'", "stream #1:0"].into_iter().any(mentions)
+        {
             return Cause::Sound;
         }
         match (ending, ending.signal()) {
@@ -96,17 +102,6 @@ mod tests {
                 "[fatal] av_interleaved_write_frame(): No space left on device",
                 Cause::Disk,
             ),
-            (
-                Ending::Code(69),
-                "[error] Error while decoding stream #1:0: Invalid data",
-                Cause::Sound,
-            ),
-            (
-                Ending::Code(1),
-                "[error] /s/sound: Invalid data found when processing input",
-                Cause::Sound,
-            ),
-            (Ending::Code(1), "[fatal] Stream map '1:a:0' matches no streams.", Cause::Sound),
             (Ending::Signal(9), "", Cause::Killed(Killer::Unknown)),
             (Ending::Signal(11), "", Cause::Failed("FFmpeg crashed (signal 11)".into())),
             (Ending::Code(1), "?", Cause::Failed("FFmpeg ended with exit status 1".into())),
@@ -115,6 +110,22 @@ mod tests {
             let mut tail = LogTail::default();
             tail.push(line);
             assert_eq!(tail.diagnose(ending, Killer::Unknown), cause, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_sound_that_cannot_be_decoded_is_the_cause() {
+        for line in [
+            "[error] /s/sound: Invalid data found when processing input",
+            "[fatal] Stream map '1:a:0' matches no streams.",
+            "[error] Error while decoding stream #1:0: Invalid data",
+        ] {
+            let cause = |mut tail: LogTail| {
+                tail.push(line);
+                tail.diagnose(Ending::Code(1), Killer::Unknown)
+            };
+            assert_eq!(cause(LogTail::of(Some(Path::new("/s/sound")))), Cause::Sound, "{line}");
+            assert_ne!(cause(LogTail::default()), Cause::Sound, "{line}");
         }
     }
 }

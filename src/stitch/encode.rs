@@ -54,7 +54,7 @@ pub async fn encode_sequence(
     let mut fed = None;
     let mut stage = Stage::Working;
     let mut stalled = None;
-    let mut output = OutputMonitor::new(goal.frames.len());
+    let mut output = OutputMonitor::new(goal.frames.len(), LogTail::of(sound));
     let end = loop {
         // An FFmpeg that waits for a frame has not stalled if that is still being fetched or decoded.
         let starved = fed.is_none() && waiting.load(Ordering::Relaxed);
@@ -112,12 +112,12 @@ struct OutputMonitor {
 }
 
 impl OutputMonitor {
-    fn new(total: usize) -> Self {
+    fn new(total: usize, tail: LogTail) -> Self {
         Self {
             parser: ProgressParser::default(),
             reached: ffmpeg::Progress::default(),
             progress: Progress::begin(total),
-            tail: LogTail::default(),
+            tail,
             log: LogRateLimiter::new("ffmpeg"),
         }
     }

@@ -162,7 +162,8 @@ mod tests {
             ([0, 255, 0], [173, 42, 26]),
             ([0, 0, 255], [32, 240, 118]),
         ];
-        for (colour, [y, u, v]) in table {
+        for (colour, yuv) in table {
+            let [y, u, v]: [u16; 3] = yuv;
             let picture = || DynamicImage::ImageRgb8(RgbImage::from_pixel(2, 2, Rgb(colour)));
             let near = |found: u16, expected: u16, step: u16| {
                 assert!(found.abs_diff(expected) <= step, "{colour:?} {found} {expected}");
@@ -174,13 +175,13 @@ mod tests {
             {
                 assert_eq!(found.len(), expected.len());
                 for (found, expected) in found.iter().zip(expected) {
-                    near((*found).into(), (*expected).into(), 1);
+                    near((*found).into(), *expected, 1);
                 }
             }
             let deep = of(picture(), PixelFormat::Yuv444p10, (2, 2));
             let (samples, _) = deep.as_chunks::<2>();
             for (sample, expected) in samples.iter().zip([y, y, y, y, u, u, u, u, v, v, v, v]) {
-                near(u16::from_le_bytes(*sample), u16::from(expected) * 4, 3);
+                near(u16::from_le_bytes(*sample), expected * 4, 3);
             }
         }
     }

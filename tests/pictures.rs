@@ -1,0 +1,274 @@
+//! `stitch`: how pictures look in a video, whatever their size, format, depth and alpha.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, ImageBuffer, Rgb, Rgba};
+use tempfile::TempDir;
+
+use crate::support::frames::{self, frame, pixels, png};
+use crate::support::{Run, names, probe, worker};
+
+/// A folder of pictures with any names, and an output folder.
+struct Album(TempDir);
+
+impl Album {
+    fn new() -> Self {
+        let album = Self(tempfile::tempdir().unwrap());
+        fs::create_dir(album.folder()).unwrap();
+        album
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.0.path().join("pictures")
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.folder().join(name), content).unwrap();
+    }
+
+    /// Writes a picture of any kind as PNG.
+    fn draw(&self, name: &str, picture: impl Into<DynamicImage>) {
+        let picture = picture.into();
+        let mut file = Vec::new();
+        let mut encoder = ::png::Encoder::new(&mut file, picture.width(), picture.height());
+        let (colour, depth) = match &picture {
+            DynamicImage::ImageRgba8(_) => (::png::ColorType::Rgba, ::png::BitDepth::Eight),
+            DynamicImage::ImageRgb16(_) => (::png::ColorType::Rgb, ::png::BitDepth::Sixteen),
+            _ => (::png::ColorType::Rgb, ::png::BitDepth::Eight),
+        };
+        encoder.set_color(colour);
+        encoder.set_depth(depth);
+        let bytes = match &picture {
+            DynamicImage::ImageRgb16(deep) => deep.iter().flat_map(|v| v.to_be_bytes()).collect(),
+            other => other.as_bytes().to_vec(),
+        };
+        encoder.write_header().unwrap().write_image_data(&bytes).unwrap();
+        self.write(name, file);
+    }
+
+    fn stitch(&self, flags: &str) -> Run {
+        let output = self.0.path().join("out");
+        worker("stitch").input(self.folder()).output(output).args(flags).run()
+    }
+
+    #[track_caller]
+    fn stitched(&self, flags: &str) -> PathBuf {
+        self.stitch(&format!("--fps 5 {flags}")).exits(0);
+        let output = self.0.path().join("out");
+        let mut videos = names(&output);
+        videos.retain(|name| name.starts_with("output."));
+        assert_eq!(videos.len(), 1, "{videos:?}");
+        output.join(&videos[0])
+    }
+}
+
+fn plain(size: (u32, u32), colour: [u8; 3]) -> ImageBuffer<Rgb<u8>, Vec<u8>> {
+    ImageBuffer::from_pixel(size.0, size.1, Rgb(colour))
+}
+
+#[track_caller]
+fn assert_near(found: [u8; 3], expected: [u8; 3], tolerance: u8, what: &str) {
+    let near = found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) <= tolerance);
+    assert!(near, "{what}: {found:?} is not nearly {expected:?}");
+}
+
+/// The colour in the middle of each frame of a video.
+fn middles(video: &Path, size: (u32, u32)) -> Vec<[u8; 3]> {
+    let middle = usize::try_from(size.0 * (size.1 / 2) + size.0 / 2).unwrap();
+    pixels(video, size).into_iter().map(|frame| frame[middle]).collect()
+}
+
+fn stream(video: &Path) -> serde_json::Value {
+    let streams = probe(video)["streams"].take();
+    let streams = streams.as_array().unwrap();
+    let is_video = |stream: &&serde_json::Value| stream["codec_type"] == "video";
+    streams.iter().find(is_video).unwrap().clone()
+}
+
+#[test]
+fn transparent_pictures_are_laid_over_a_background() {
+    let album = Album::new();
+    let alphas = [0, 128, 255];
+    for (index, alpha) in alphas.into_iter().enumerate() {
+        let picture = ImageBuffer::from_pixel(32, 32, Rgba([200u8, 100, 50, alpha]));
+        album.draw(&format!("{}.png", index + 1), picture);
+    }
+    for (flags, background) in
+        [("", [0; 3]), ("--background white", [255; 3]), ("--background #102040", [16, 32, 64])]
+    {
+        let shown = middles(&album.stitched(flags), (32, 32));
+        for (found, alpha) in shown.into_iter().zip(alphas) {
+            let alpha = f64::from(alpha) / 255.0;
+            let over = |front: u8, back: u8| {
+                (f64::from(front) * alpha + f64::from(back) * (1.0 - alpha)).round() as u8
+            };
+            let [r, g, b] = background;
+            assert_near(found, [over(200, r), over(100, g), over(50, b)], 3, flags);
+        }
+    }
+}
+
+#[test]
+fn alpha_is_kept_where_the_codec_can() {
+    let album = Album::new();
+    for number in 1..=3 {
+        let picture = ImageBuffer::from_fn(32, 32, |x, _| {
+            Rgba([200u8, 100, 50, if x < 16 { 0 } else { 255 }])
+        });
+        album.draw(&format!("{number}.png"), picture);
+    }
+    for (codec, decoder) in [("prores4444", "prores"), ("vp9", "libvpx-vp9"), ("gif", "gif")] {
+        let video = album.stitched(&format!("--codec {codec} --alpha"));
+        let alpha = alphas(&video, decoder, 32 * 32);
+        let (clear, opaque) = (alpha[16 * 32 + 4], alpha[16 * 32 + 28]);
+        assert!(clear < 10 && opaque > 245, "{codec}: {clear} {opaque}");
+        fs::remove_file(&video).unwrap();
+    }
+    let run = album.stitch("--alpha").exits(2);
+    assert!(run.final_error().contains("--alpha (ALPHA)"), "{}", run.final_error());
+}
+
+/// The alpha of the first frame of a video.
+fn alphas(video: &Path, decoder: &str, size: usize) -> Vec<u8> {
+    let output = std::process::Command::new("ffmpeg")
+        .args(["-v", "error", "-c:v", decoder, "-i"])
+        .arg(video)
+        .args(["-frames:v", "1", "-pix_fmt", "rgba", "-f", "rawvideo", "-"])
+        .output()
+        .unwrap();
+    let (pixels, _) = output.stdout.as_chunks::<4>();
+    assert_eq!(pixels.len(), size, "{}", String::from_utf8_lossy(&output.stderr));
+    pixels.iter().map(|[.., alpha]| *alpha).collect()
+}
+
+#[test]
+fn pictures_of_different_sizes_are_fitted_if_asked_for() {
+    let album = Album::new();
+    album.draw("1.png", plain((64, 48), [200, 100, 50]));
+    album.draw("2.png", plain((48, 64), [50, 100, 200]));
+    album.draw("3.png", plain((640, 480), [100, 200, 50]));
+    let error = album.stitch("--fps 5").exits(65).final_error();
+    for part in ["sizes differ", "--size", "64x48", "48x64", "640x480"] {
+        assert!(error.contains(part), "{part} is not in: {error}");
+    }
+    for (flags, (width, height)) in [
+        ("--size first", (64, 48)),
+        ("--size largest", (640, 480)),
+        ("--size 320x180 --background white", (320, 180)),
+    ] {
+        let video = album.stitched(flags);
+        let shown = pixels(&video, (width, height));
+        let at = |frame: usize, x: u32, y: u32| shown[frame][(y * width + x) as usize];
+        let colours = [[200, 100, 50], [50, 100, 200], [100, 200, 50]];
+        for (index, colour) in colours.into_iter().enumerate() {
+            assert_near(at(index, width / 2, height / 2), colour, 4, flags);
+        }
+        // The upright picture has the background beside it.
+        let background = if flags.contains("white") { [255; 3] } else { [0; 3] };
+        assert_near(at(1, 2, height / 2), background, 4, flags);
+        assert_near(at(1, width / 2, 1), colours[1], 12, flags);
+    }
+}
+
+#[test]
+fn sixteen_bits_stay_smooth_in_a_video_of_ten() {
+    let album = Album::new();
+    // A ramp so flat that 8 bits show 5 levels.
+    let ramp =
+        ImageBuffer::from_fn(256, 16, |x, _| Rgb([30_000u16 + u16::try_from(x).unwrap() * 4; 3]));
+    album.draw("1.png", ramp);
+    let levels = |flags: &str| {
+        let video = album.stitched(flags);
+        let output = std::process::Command::new("ffmpeg")
+            .args(["-v", "error", "-i"])
+            .arg(&video)
+            .args(["-pix_fmt", "gray10le", "-f", "rawvideo", "-"])
+            .output()
+            .unwrap();
+        let (samples, _) = output.stdout.as_chunks::<2>();
+        let row: std::collections::BTreeSet<_> = samples[..256].iter().copied().collect();
+        row.len()
+    };
+    let (eight, ten) =
+        (levels("--codec h265 --crf 0"), levels("--codec h265 --crf 0 --bit-depth 10"));
+    assert!(eight <= 6 && ten >= 13, "{eight} {ten}");
+}
+
+#[test]
+fn pixels_that_are_not_square_keep_their_shape() {
+    let album = Album::new();
+    let picture = plain((36, 48), [200, 100, 50]);
+    let mut file = Vec::new();
+    let mut encoder = ::png::Encoder::new(&mut file, 36, 48);
+    encoder.set_color(::png::ColorType::Rgb);
+    // Twice as many rows per unit as columns: a pixel is twice as wide as high.
+    encoder.set_pixel_dims(Some(::png::PixelDimensions {
+        xppu: 1000,
+        yppu: 2000,
+        unit: ::png::Unit::Unspecified,
+    }));
+    encoder.write_header().unwrap().write_image_data(picture.as_raw()).unwrap();
+    album.write("1.png", file);
+    let kept = stream(&album.stitched(""));
+    assert_eq!((&kept["width"], &kept["sample_aspect_ratio"]), (&36.into(), &"2:1".into()));
+    let fitted = stream(&album.stitched("--size 72x48"));
+    assert_eq!((&fitted["width"], &fitted["sample_aspect_ratio"]), (&72.into(), &"1:1".into()));
+}
+
+#[test]
+fn a_folder_without_flags_becomes_a_video_as_it_is() {
+    let album = Album::new();
+    album.draw("b.png", plain((64, 48), [200, 100, 50]));
+    album.write("a.png", frame(3));
+    album.draw("c.png", plain((48, 64), [50, 100, 200]));
+    album.write("notes.txt", "no picture");
+    let (input, output) = (album.0.path(), album.0.path().join("videos"));
+    let run = worker("stitch")
+        .args("pictures aquarium.mp4")
+        .env("INPUT_DIR", input)
+        .env("OUTPUT_DIR", &output)
+        .run();
+    run.exits(0);
+    let video = output.join("aquarium.mp4");
+    assert_eq!(stream(&video)["avg_frame_rate"], "5/1");
+    let shown = middles(&video, frames::SIZE);
+    assert_eq!(shown.len(), 3);
+    assert_near(shown[1], [200, 100, 50], 4, "b.png");
+    assert_near(shown[2], [50, 100, 200], 4, "c.png");
+
+    let paths = worker("stitch").arg(album.folder()).arg(album.0.path().join("x/y.webm")).run();
+    paths.exits(0);
+    assert_eq!(stream(&album.0.path().join("x/y.webm"))["codec_name"], "vp9");
+    for wrong in ["pictures film.txt", "pictures -i other film.mp4", "pictures film.mp4 -o out"] {
+        worker("stitch").args(wrong).run().exits(2);
+    }
+}
+
+#[test]
+fn formats_can_be_mixed_where_names_are_the_order() {
+    let album = Album::new();
+    album.write("a.png", frame(1));
+    let source = album.0.path().join("source.png");
+    fs::write(&source, frame(2)).unwrap();
+    frames::convert(&source, "-q:v 1", &album.folder().join("b.jpg"));
+    frames::convert(&source, "", &album.folder().join("c.bmp"));
+    frames::assert_shows(&album.stitched("--in-order name"), [1, 2, 2]);
+    album.write("d.heic", "no picture that is known");
+    let error = album.stitch("--in-order name --fps 5").exits(65).final_error();
+    assert!(error.contains("d.heic") && error.contains("HEIF"), "{error}");
+    album.stitch("--in-order name --fps 5 --allow-gaps").exits(0);
+}
+
+#[test]
+fn the_smallest_pictures_become_videos() {
+    for size in [(1, 1), (1, 9), (9, 1), (3, 3)] {
+        let album = Album::new();
+        album.write("1.png", png(size, |_, _| [200, 100, 50]));
+        for codec in ["h264", "vp9", "prores", "gif"] {
+            let video = album.stitched(&format!("--codec {codec}"));
+            assert_eq!(stream(&video)["nb_read_frames"], "1", "{size:?} {codec}");
+            fs::remove_file(video).unwrap();
+        }
+    }
+}
