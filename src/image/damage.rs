@@ -5,7 +5,9 @@ use std::io;
 
 use thiserror::Error;
 
+use super::limits::{MAX_DECODED, MAX_SIDE};
 use crate::placeholder::Placeholder;
+use crate::printable::printable;
 use crate::request::ImageFormat;
 
 /// Why a file is not a whole image. The messages continue the name of the file: "`0001.png` ends
@@ -30,14 +32,10 @@ pub enum Damage {
     #[error("is an animation, and a frame is one image")]
     Animation,
     /// The file ends before the image does.
-    #[error(
-        "ends after {length} bytes, in the middle of {inside}: it needs {needed} bytes or more"
-    )]
+    #[error("ends after {length} bytes, in the middle of {inside}")]
     Truncated {
         /// The length of the file, in bytes.
         length: u64,
-        /// The shortest length that a whole file could have, in bytes.
-        needed: u64,
         /// The part of the file that is cut.
         inside: &'static str,
     },
@@ -48,6 +46,40 @@ pub enum Damage {
         what: &'static str,
         /// Its offset in bytes, from 0.
         offset: u64,
+    },
+    /// The data of the image contradicts itself or its format, in the words of the decoder.
+    #[error("is damaged: {}", printable(.0))]
+    Undecodable(String),
+    /// The image is of a kind that is valid but not decoded. The text is a noun: "12-bit JPEG".
+    #[error("is {}, which this program does not decode", printable(.0))]
+    Unsupported(String),
+    /// The image has no pixels.
+    #[error("has a size of {width}x{height} pixels")]
+    NoPixels {
+        /// The width in pixels.
+        width: u64,
+        /// The height in pixels.
+        height: u64,
+    },
+    /// The image is larger than a frame can be.
+    #[error(
+        "has a size of {width}x{height} pixels: a frame has at most {MAX_SIDE} on a side, and \
+         {} GiB when it is decoded",
+        MAX_DECODED >> 30
+    )]
+    TooLarge {
+        /// The width in pixels.
+        width: u64,
+        /// The height in pixels.
+        height: u64,
+    },
+    /// The file has no layer of the name that was asked for.
+    #[error("has no layer {}: its layers are {}", printable(.name), printable(&.layers.join(", ")))]
+    NoLayer {
+        /// The name that was asked for.
+        name: String,
+        /// The names of the file's layers. The list is short enough to print.
+        layers: Vec<String>,
     },
     /// The file could not be read.
     #[error("could not be read")]

@@ -1,6 +1,7 @@
 //! A decoded picture.
 
 use ::image::DynamicImage;
+use ::image::metadata::Orientation;
 
 /// A decoded picture, the right way up.
 #[derive(Clone, Debug)]
@@ -23,6 +24,25 @@ impl Picture {
     /// A picture of square pixels.
     pub fn plain(pixels: DynamicImage) -> Self {
         Self { pixels, pixel_aspect: PixelAspect::SQUARE, layer: None, not_finite: 0 }
+    }
+
+    /// The picture turned and mirrored as `orientation` says, which is how its file tells viewers to
+    /// show it.
+    #[must_use]
+    pub fn oriented(mut self, orientation: Orientation) -> Self {
+        let turned = matches!(
+            orientation,
+            Orientation::Rotate90
+                | Orientation::Rotate270
+                | Orientation::Rotate90FlipH
+                | Orientation::Rotate270FlipH
+        );
+        if turned {
+            let PixelAspect { width, height } = self.pixel_aspect;
+            self.pixel_aspect = PixelAspect { width: height, height: width };
+        }
+        self.pixels.apply_orientation(orientation);
+        self
     }
 
     /// Whether the pixels are linear light, which needs a view transform before it is shown.
@@ -54,5 +74,50 @@ impl PixelAspect {
             return Self::SQUARE;
         }
         Self { width: width / a, height: height / a }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ::image::{GrayImage, Luma};
+
+    use super::*;
+
+    /// ```text
+    /// 1 2 3
+    /// 4 5 6
+    /// ```
+    fn numbered() -> Picture {
+        let pixels = GrayImage::from_fn(3, 2, |x, y| Luma([1 + u8::try_from(3 * y + x).unwrap()]));
+        Picture { pixel_aspect: PixelAspect::new(2, 1), ..Picture::plain(pixels.into()) }
+    }
+
+    #[test]
+    fn a_picture_is_turned_as_exif_says() {
+        // CIPA DC-008 (Exif 2.32), 4.6.5.1.6: where row 0 and column 0 of the file are shown.
+        for (exif, width, shown) in [
+            (1, 3, [1, 2, 3, 4, 5, 6]),
+            (2, 3, [3, 2, 1, 6, 5, 4]),
+            (3, 3, [6, 5, 4, 3, 2, 1]),
+            (4, 3, [4, 5, 6, 1, 2, 3]),
+            (5, 2, [1, 4, 2, 5, 3, 6]),
+            (6, 2, [4, 1, 5, 2, 6, 3]),
+            (7, 2, [6, 3, 5, 2, 4, 1]),
+            (8, 2, [3, 6, 2, 5, 1, 4]),
+        ] {
+            let picture = numbered().oriented(Orientation::from_exif(exif).unwrap());
+            assert_eq!(picture.pixels.width(), width, "orientation {exif}");
+            assert_eq!(picture.pixels.as_bytes(), shown, "orientation {exif}");
+            let aspect = if width == 3 { PixelAspect::new(2, 1) } else { PixelAspect::new(1, 2) };
+            assert_eq!(picture.pixel_aspect, aspect, "orientation {exif}");
+        }
+    }
+
+    #[test]
+    fn the_shape_of_a_pixel_is_in_lowest_terms() {
+        assert_eq!(PixelAspect::new(118, 59), PixelAspect { width: 2, height: 1 });
+        assert_eq!(PixelAspect::new(72, 72), PixelAspect::SQUARE);
+        assert_eq!(PixelAspect::new(0, 7), PixelAspect::SQUARE);
+        assert_eq!(PixelAspect::new(7, 0), PixelAspect::SQUARE);
     }
 }

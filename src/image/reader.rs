@@ -41,7 +41,7 @@ impl<R: BufRead + Seek> Source<R> {
     ) -> Result<(), Damage> {
         let needed = start.saturating_add(count);
         if needed > self.length {
-            return Err(Damage::Truncated { length: self.length, needed, inside });
+            return Err(Damage::Truncated { length: self.length, inside });
         }
         Ok(())
     }
@@ -108,7 +108,7 @@ impl<R: BufRead + Seek> Source<R> {
         if read as u64 > limit {
             return Ok(None);
         }
-        Err(self.ended(1, inside))
+        Err(self.ended(inside))
     }
 
     /// Skips the next `count` bytes.
@@ -135,19 +135,15 @@ impl<R: BufRead + Seek> Source<R> {
         self.require(self.position, count, inside)?;
         self.inner.read_exact(buffer).map_err(|error| match error.kind() {
             // The file was cut after its length was determined.
-            io::ErrorKind::UnexpectedEof => self.ended(count, inside),
+            io::ErrorKind::UnexpectedEof => self.ended(inside),
             _ => Damage::Io(error),
         })?;
         self.position += count;
         Ok(())
     }
 
-    /// The file ended where `count` more bytes were needed.
-    fn ended(&self, count: u64, inside: &'static str) -> Damage {
-        Damage::Truncated {
-            length: self.position,
-            needed: self.position.saturating_add(count),
-            inside,
-        }
+    /// The file ended where more bytes were needed.
+    fn ended(&self, inside: &'static str) -> Damage {
+        Damage::Truncated { length: self.position, inside }
     }
 }

@@ -26,9 +26,8 @@ fn a_frame_cut_anywhere_is_damaged() {
             let damage = sample.check_as(&sample.bytes[..length]).err();
             match damage {
                 Some(Damage::Empty) => assert_eq!(length, 0, "{}", sample.name),
-                Some(Damage::Truncated { length: found, needed, .. }) => {
+                Some(Damage::Truncated { length: found, .. }) => {
                     assert_eq!(found, length as u64, "{}", sample.name);
-                    assert!(needed > found, "{}", sample.name);
                 }
                 other => panic!("{} cut to {length}: {other:?}", sample.name),
             }
@@ -81,7 +80,10 @@ fn a_format_is_known_by_its_extension() {
         ("webp", Some(ImageFormat::WebP)),
         ("", None),
         (".png", None),
-        ("bmp", None),
+        ("bmp", Some(ImageFormat::Bmp)),
+        ("tga", Some(ImageFormat::Tga)),
+        ("hdr", Some(ImageFormat::Hdr)),
+        ("gif", Some(ImageFormat::Gif)),
         ("mp4", None),
     ] {
         assert_eq!(ImageFormat::from_extension(extension), format, "{extension}");
@@ -99,8 +101,8 @@ fn damage_reads_on_from_the_name_of_the_file() {
         (not_this(Some(ImageFormat::WebP)), "is not a PNG image: it begins like WebP"),
         (not_this(None), "is not a PNG image: it does not begin like one"),
         (
-            Damage::Truncated { length: 8192, needed: 8638, inside: "a chunk" },
-            "ends after 8192 bytes, in the middle of a chunk: it needs 8638 bytes or more",
+            Damage::Truncated { length: 8192, inside: "a chunk" },
+            "ends after 8192 bytes, in the middle of a chunk",
         ),
         (
             Damage::Corrupt { what: "the checksum of this chunk is wrong", offset: 33 },
