@@ -86,6 +86,13 @@ pub enum Damage {
     Io(#[from] io::Error),
 }
 
+impl Damage {
+    /// The damage of a file that ends inside of something.
+    pub(super) fn truncated(file: &[u8], inside: &'static str) -> Self {
+        Self::Truncated { length: file.len() as u64, inside }
+    }
+}
+
 /// How the file begins, to follow "it".
 fn beginning(found: Option<ImageFormat>) -> impl fmt::Display {
     fmt::from_fn(move |f| match found {

@@ -81,17 +81,6 @@ impl<R: BufRead + Seek> Source<R> {
         Ok(())
     }
 
-    /// Moves to the byte after the next `delimiter`, which must not be the last byte of the file.
-    /// Returns how many bytes came before the delimiter.
-    pub(super) fn skip_past(&mut self, delimiter: u8, inside: &'static str) -> Result<u64, Damage> {
-        let passed = self.inner.skip_until(delimiter)? as u64;
-        self.position += passed;
-        // At the end of the file, `skip_until` does not tell whether it found the delimiter.
-        // Something must follow the delimiter in any case.
-        self.require(self.position, 1, inside)?;
-        Ok(passed.saturating_sub(1))
-    }
-
     /// The bytes up to the next 0, which is skipped; `None` if there are more than `limit`.
     pub(super) fn text(
         &mut self,

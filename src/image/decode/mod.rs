@@ -1,8 +1,24 @@
 //! Decodes image files.
+//!
+//! Profiles and gammas of integer formats are ignored: their values are those for a display.
 
+mod bmp;
 mod exr;
+mod gif;
+mod hdr;
+mod jpeg;
+mod png;
+mod signature;
 mod size;
+#[cfg(test)]
+mod tests;
+mod tga;
+mod through_image;
 mod tiff;
+mod webp;
+
+// XXX Interim: for the walkers of OpenEXR and TIFF.
+pub(super) use signature::check as check_signature;
 
 use super::{Damage, Picture};
 use crate::request::ImageFormat;
@@ -10,19 +26,22 @@ use crate::request::ImageFormat;
 /// Decodes the image that `file` holds from its first byte on. `layer` chooses a layer of a file
 /// that has several.
 ///
+/// The time is in proportion to the file's length and the number of pixels, and the memory is
+/// bounded by a small multiple of [`MAX_DECODED`](super::MAX_DECODED).
+///
 /// # Errors
 /// The [`Damage`]: the first thing that is missing or wrong.
 pub fn decode(format: ImageFormat, file: &[u8], layer: Option<&str>) -> Result<Picture, Damage> {
+    signature::check(format, file)?;
     match format {
+        ImageFormat::Png => png::decode(file),
+        ImageFormat::Jpeg => jpeg::decode(file),
         ImageFormat::OpenExr => exr::decode(file, layer),
         ImageFormat::Tiff => tiff::decode(file, layer),
-        // XXX Interim.
-        _ => {
-            let kind = ::image::ImageFormat::from_extension(format.extension());
-            let kind = kind.ok_or(Damage::Corrupt { what: "interim", offset: 0 })?;
-            let pixels = ::image::load_from_memory_with_format(file, kind)
-                .map_err(|_| Damage::Corrupt { what: "interim", offset: 0 })?;
-            Ok(Picture::plain(pixels))
-        }
+        ImageFormat::WebP => webp::decode(file),
+        ImageFormat::Bmp => bmp::decode(file),
+        ImageFormat::Tga => tga::decode(file),
+        ImageFormat::Hdr => hdr::decode(file),
+        ImageFormat::Gif => gif::decode(file),
     }
 }

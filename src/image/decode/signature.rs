@@ -1,0 +1,44 @@
+//! Tells the format of a file by its first bytes.
+
+use crate::image::Damage;
+use crate::placeholder::Placeholder;
+use crate::request::ImageFormat;
+
+/// The length of the longest signature, in bytes. Every image is longer.
+const LENGTH: usize = 12;
+
+/// Checks that `file` begins like an image of `format`.
+pub(in crate::image) fn check(format: ImageFormat, file: &[u8]) -> Result<(), Damage> {
+    if file.is_empty() {
+        return Err(Damage::Empty);
+    }
+    let head =
+        file.first_chunk::<LENGTH>().ok_or_else(|| Damage::truncated(file, "the signature"))?;
+    let found = format_of(*head);
+    // TGA has no signature at the beginning. Its decoder judges the header.
+    if found == Some(format) || (found.is_none() && format == ImageFormat::Tga) {
+        return Ok(());
+    }
+    let placeholder = if found.is_none() { Placeholder::of(file) } else { None };
+    Err(match placeholder {
+        Some(placeholder) => Damage::Placeholder(placeholder),
+        None => Damage::WrongFormat { expected: format, found },
+    })
+}
+
+/// The format whose files begin with these bytes. No TGA begins with any of them: its second byte
+/// is 0 or 1.
+fn format_of(head: [u8; LENGTH]) -> Option<ImageFormat> {
+    match head {
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1A, b'\n', ..] => Some(ImageFormat::Png),
+        [0xFF, 0xD8, 0xFF, ..] => Some(ImageFormat::Jpeg),
+        [0x76, 0x2F, 0x31, 0x01, ..] => Some(ImageFormat::OpenExr),
+        [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(ImageFormat::Tiff),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P'] => Some(ImageFormat::WebP),
+        [b'B', b'M', ..] => Some(ImageFormat::Bmp),
+        [b'#', b'?', b'R', b'A', b'D', b'I', b'A', b'N', b'C', b'E', ..]
+        | [b'#', b'?', b'R', b'G', b'B', b'E', ..] => Some(ImageFormat::Hdr),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(ImageFormat::Gif),
+        _ => None,
+    }
+}
