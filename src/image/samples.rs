@@ -56,6 +56,8 @@ pub(super) const SAMPLES: &[Sample] = &[
     sample!(OpenExr 33 x 17 "blender-rgba-32-zip.exr"),
     sample!(OpenExr 33 x 17 "blender-multilayer-zip.exr"),
     sample!(OpenExr 33 x 17 "blender-multilayer-composite-zip.exr"),
+    sample!(OpenExr 33 x 17 "blender-multilayer-stereo.exr"),
+    sample!(OpenExr 33 x 17 "blender-stereo.exr"),
     sample!(OpenExr 33 x 17 "exrmaketiled-one-level.exr"),
     sample!(OpenExr 33 x 17 "exrmaketiled-mipmap.exr"),
     sample!(OpenExr 16 x 12 "exrmaketiled-ripmap.exr"),

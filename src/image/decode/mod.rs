@@ -3,6 +3,7 @@
 //! Profiles and gammas of integer formats are ignored: their values are those for a display.
 
 mod bmp;
+mod bytes;
 mod exr;
 mod gif;
 mod hdr;

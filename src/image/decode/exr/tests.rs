@@ -1,0 +1,528 @@
+//! Tests of whole files: those of real programs, and small ones made here.
+
+#![expect(clippy::float_cmp, reason = "samples are kept as they are")]
+#![expect(clippy::cast_precision_loss, clippy::cast_possible_wrap, reason = "pictures are small")]
+
+use ::image::DynamicImage;
+
+use super::header::Headers;
+use super::*;
+use crate::image::PixelAspect;
+use crate::image::samples::{DISK_FULL, Sample, named, of};
+use crate::request::ImageFormat;
+
+const DATA_WINDOW: &str = "dataWindow\0box2i\0";
+const DISPLAY_WINDOW: &str = "displayWindow\0box2i\0";
+const COMPRESSION: &str = "compression\0compression\0";
+const TILES: &str = "tiles\0tiledesc\0";
+const CHUNK_COUNT: &str = "chunkCount\0int\0";
+const CHANNELS: &str = "channels\0chlist\0";
+const TYPE: &str = "type\0string\0";
+
+fn whole(sample: &Sample) -> Picture {
+    decode(sample.bytes, None).unwrap_or_else(|damage| panic!("{} {damage}", sample.name))
+}
+
+fn edit(sample: &Sample, edit: impl FnOnce(&mut Vec<u8>)) -> Result<Picture, Damage> {
+    let mut bytes = sample.bytes.to_vec();
+    edit(&mut bytes);
+    decode(&bytes, None)
+}
+
+/// Overwrites bytes of an attribute at `at`, relative to the start of its value.
+fn set(sample: &Sample, attribute: &str, at: usize, value: &[u8]) -> Result<Picture, Damage> {
+    let value_at = sample.position_of(attribute.as_bytes()) + attribute.len() + 4 + at;
+    edit(sample, |bytes| bytes[value_at..value_at + value.len()].copy_from_slice(value))
+}
+
+#[track_caller]
+fn assert_corrupt(result: Result<Picture, Damage>, words: &str) {
+    match result {
+        Err(Damage::Corrupt { what, .. }) => assert!(what.contains(words), "{what}"),
+        other => panic!("expected \"{words}\", not {other:?}"),
+    }
+}
+
+/// Returns the start of the tables of offsets and their number of offsets.
+fn table(sample: &Sample) -> (usize, usize) {
+    let start = usize::try_from(Headers::read(sample.bytes).unwrap().end).unwrap();
+    let count = (start..).step_by(8).take_while(|&at| at < entry(sample, start)).count();
+    (start, count)
+}
+
+fn entry(sample: &Sample, at: usize) -> usize {
+    let offset = u64::from_le_bytes(sample.bytes[at..at + 8].try_into().unwrap());
+    usize::try_from(offset).unwrap()
+}
+
+/// The largest difference between two pictures.
+fn difference(a: &DynamicImage, b: &DynamicImage) -> f32 {
+    let (a, b) = (a.to_rgba32f(), b.to_rgba32f());
+    assert_eq!(a.dimensions(), b.dimensions());
+    a.iter().zip(b.iter()).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+#[test]
+fn every_compression_and_layout_holds_the_same_picture() {
+    for (name, others) in [
+        (
+            "blender-rgba-16-none.exr",
+            &[
+                ("blender-rgba-16-piz.exr", 0.0),
+                ("exrmaketiled-ripmap.exr", 0.0),
+                // Lossy: as far as OpenEXR 3.5 differs, too.
+                ("blender-rgba-16-b44.exr", 0.05),
+                ("blender-rgba-16-dwaa.exr", 0.02),
+            ][..],
+        ),
+        (
+            "blender-rgba-16-zip.exr",
+            &[
+                ("blender-rgba-16-rle.exr", 0.0),
+                ("blender-rgba-16-zips.exr", 0.0),
+                ("blender-rgba-16-pxr24.exr", 0.0),
+                ("blender-rgba-32-zip.exr", 1e-3),
+                ("exrmaketiled-one-level.exr", 0.0),
+                ("exrmaketiled-mipmap.exr", 0.0),
+                ("blender-multilayer-zip.exr", 0.0),
+                ("exrmultipart-two-parts.exr", 0.0),
+            ],
+        ),
+    ] {
+        let first = whole(named(name)).pixels;
+        for (other, within) in others {
+            let difference = difference(&first, &whole(named(other)).pixels);
+            assert!(difference <= *within, "{other} differs by {difference}");
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_was_full_is_noticed() {
+    assert_corrupt(decode(DISK_FULL.bytes, None), "writing stopped early");
+}
+
+#[test]
+fn the_picture_is_found_in_its_layer() {
+    for sample in of(ImageFormat::OpenExr) {
+        let layer = match sample.name {
+            "blender-multilayer-composite-zip.exr" => Some("Composite.Combined"),
+            "blender-multilayer-zip.exr"
+            | "exrmultipart-two-parts.exr"
+            | "blender-multilayer-stereo.exr" => Some("ViewLayer.Combined"),
+            _ => None,
+        };
+        assert_eq!(whole(sample).layer.as_deref(), layer, "{}", sample.name);
+    }
+}
+
+#[test]
+fn the_picture_is_found_in_its_part() {
+    let sample = named("exrmultipart-two-parts.exr");
+    let pass = b"ViewLayer.Combined.";
+    let picture = edit(sample, |bytes| {
+        let places: Vec<_> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(pass)).collect();
+        // The first four are the channels of the first part.
+        assert_eq!(places.len(), 8);
+        for at in &places[..4] {
+            bytes[at + 10] = b'X';
+        }
+    });
+    let picture = picture.unwrap();
+    assert_eq!(picture.layer.as_deref(), Some("ViewLayer.Combined"));
+    assert_eq!(difference(&picture.pixels, &whole(sample).pixels), 0.0);
+}
+
+#[test]
+fn a_layer_can_be_chosen() {
+    let multilayer = named("blender-multilayer-zip.exr");
+    let stereo = named("blender-multilayer-stereo.exr");
+    let plain_stereo = named("blender-stereo.exr");
+    let parts = named("exrmultipart-two-parts.exr");
+    for (sample, wanted, found) in [
+        (multilayer, "ViewLayer", "ViewLayer.Combined"),
+        (multilayer, "ViewLayer.Combined", "ViewLayer.Combined"),
+        (multilayer, "Combined", "ViewLayer.Combined"),
+        (multilayer, "ViewLayer.Depth", "ViewLayer.Depth"),
+        (multilayer, "Normal", "ViewLayer.Normal"),
+        (multilayer, "ViewLayer.Normal.X", "ViewLayer.Normal.X"),
+        (parts, "Depth", "ViewLayer.Depth"),
+        (stereo, "left", "ViewLayer.Combined"),
+        (stereo, "right", "ViewLayer.Combined.right"),
+        (stereo, "ViewLayer.Combined.left", "ViewLayer.Combined"),
+        (stereo, "ViewLayer.Combined.right", "ViewLayer.Combined.right"),
+        (plain_stereo, "right", "right"),
+    ] {
+        let picture = decode(sample.bytes, Some(wanted)).unwrap();
+        assert_eq!(picture.layer.as_deref(), Some(found), "{wanted} of {}", sample.name);
+    }
+    assert_eq!(decode(plain_stereo.bytes, Some("left")).unwrap().layer, None);
+}
+
+#[test]
+fn views_differ() {
+    let sample = named("blender-stereo.exr");
+    let [left, right] = ["left", "right"].map(|view| decode(sample.bytes, Some(view)).unwrap());
+    assert!(difference(&left.pixels, &right.pixels) > 0.1);
+    let both = whole(named("blender-multilayer-stereo.exr"));
+    assert_eq!(difference(&left.pixels, &both.pixels), 0.0);
+}
+
+#[test]
+fn a_layer_that_is_not_there_is_an_error_that_lists_the_others() {
+    for (name, wanted, listed) in [
+        ("blender-multilayer-zip.exr", "Depht", "ViewLayer.Depth"),
+        ("blender-stereo.exr", "middle", "left"),
+        ("blender-rgba-16-zip.exr", "ViewLayer", "A"),
+    ] {
+        match decode(named(name).bytes, Some(wanted)) {
+            Err(Damage::NoLayer { name, layers }) => {
+                assert_eq!(name, wanted);
+                assert!(layers.iter().any(|layer| layer == listed), "{layers:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_size_is_that_of_the_display_window() {
+    let sample = named("blender-rgba-16-zip.exr");
+    // Columns from -100 to 32 and rows from -1 to 16.
+    let origin = [(-100_i32).to_le_bytes(), (-1_i32).to_le_bytes()].concat();
+    let picture = set(sample, DISPLAY_WINDOW, 0, &origin).unwrap();
+    assert_eq!((picture.pixels.width(), picture.pixels.height()), (133, 18));
+    assert_corrupt(set(sample, DISPLAY_WINDOW, 8, &[0xFF; 4]), "display window");
+    let giant = [[0, 0, 0, 0x80], [0, 0, 0, 0], [0xFF, 0xFF, 0xFF, 0x7F]].concat();
+    assert_corrupt(set(sample, DISPLAY_WINDOW, 0, &giant), "display window");
+    let large = [[0, 0, 1, 0], [0, 0, 0, 0]].concat();
+    for window in [DISPLAY_WINDOW, DATA_WINDOW] {
+        let result = set(sample, window, 8, &large);
+        assert!(matches!(result, Err(Damage::TooLarge { .. })), "{result:?}");
+    }
+}
+
+#[test]
+fn the_compression_has_to_be_known() {
+    for sample in of(ImageFormat::OpenExr) {
+        assert_corrupt(set(sample, COMPRESSION, 0, &[200]), "compression");
+        let htj2k = set(sample, COMPRESSION, 0, &[10]);
+        assert!(matches!(htj2k, Err(Damage::Unsupported(_))), "{htj2k:?}");
+    }
+}
+
+#[test]
+fn kinds_that_are_not_decoded_are_named() {
+    let sample = named("blender-rgba-16-zip.exr");
+    // The first channel is `A`: its name, type, linearity and three unused bytes come first.
+    let subsampled = set(sample, CHANNELS, 2 + 4 + 4, &[2]);
+    assert!(matches!(subsampled, Err(Damage::Unsupported(_))), "{subsampled:?}");
+    let deep = edit(sample, |bytes| bytes[5] |= 0x08);
+    assert!(matches!(deep, Err(Damage::Unsupported(_))), "{deep:?}");
+}
+
+#[test]
+fn every_offset_has_to_be_there() {
+    for sample in of(ImageFormat::OpenExr) {
+        let (start, count) = table(sample);
+        for at in (start..).step_by(8).take(count) {
+            let zero = edit(sample, |bytes| bytes[at..at + 8].fill(0));
+            assert_corrupt(zero, "writing stopped early");
+        }
+    }
+}
+
+#[test]
+fn every_chunk_has_to_be_in_its_place() {
+    for sample in of(ImageFormat::OpenExr) {
+        let (start, count) = table(sample);
+        for at in (start..).step_by(8).take(count - 1) {
+            let twice = edit(sample, |bytes| bytes.copy_within(at..at + 8, at + 8));
+            assert_corrupt(twice, "its place in the table");
+        }
+        for at in (start..).step_by(8).take(count) {
+            let header = entry(sample, at);
+            let moved = edit(sample, |bytes| bytes[header] ^= 0x40);
+            assert_corrupt(moved, "its place in the table");
+        }
+    }
+}
+
+#[test]
+fn a_chunk_of_zeros_does_not_decompress() {
+    for name in [
+        "blender-rgba-16-zips.exr",
+        "blender-rgba-16-zip.exr",
+        "blender-rgba-16-piz.exr",
+        "blender-rgba-16-pxr24.exr",
+        "blender-rgba-16-dwaa.exr",
+        "blender-rgba-32-zip.exr",
+        "blender-multilayer-zip.exr",
+    ] {
+        let sample = named(name);
+        let (start, count) = table(sample);
+        let mut ends: Vec<_> =
+            (start..).step_by(8).take(count).map(|at| entry(sample, at)).collect();
+        ends.push(sample.bytes.len());
+        ends.sort_unstable();
+        for chunk in ends.windows(2) {
+            // After the row and the size.
+            let zero = edit(sample, |bytes| bytes[chunk[0] + 8..chunk[1]].fill(0));
+            assert_corrupt(zero, "compressed");
+        }
+    }
+}
+
+#[test]
+fn chunks_can_be_in_any_order() {
+    let sample = named("blender-rgba-16-zip.exr");
+    let (start, count) = table(sample);
+    assert_eq!(count, 2);
+    let (first, second) = (entry(sample, start), entry(sample, start + 8));
+    let result = edit(sample, |bytes| {
+        bytes[first..].rotate_left(second - first);
+        let moved = first + bytes.len() - second;
+        bytes[start..start + 8].copy_from_slice(&(moved as u64).to_le_bytes());
+        bytes[start + 8..start + 16].copy_from_slice(&(first as u64).to_le_bytes());
+    });
+    assert_eq!(difference(&result.unwrap().pixels, &whole(sample).pixels), 0.0);
+}
+
+#[test]
+fn the_chunks_have_to_cover_the_data_window() {
+    let sample = named("blender-rgba-16-zip.exr");
+    // The file has two chunks of at most 16 rows each.
+    assert_corrupt(set(sample, DATA_WINDOW, 12, &[31]), "compressed");
+    assert_corrupt(set(sample, DATA_WINDOW, 12, &[32]), "points into itself");
+    assert_corrupt(set(sample, DATA_WINDOW, 12, &[15]), "too long");
+    assert_corrupt(set(sample, DATA_WINDOW, 4, &[1]), "its place");
+    assert_corrupt(set(sample, DATA_WINDOW, 4, &[99]), "window is empty");
+
+    let tiled = named("exrmaketiled-one-level.exr");
+    assert!(set(tiled, DATA_WINDOW, 8, &[64]).is_err());
+}
+
+#[test]
+fn a_chunk_has_to_hold_something() {
+    let sample = named("blender-rgba-16-zip.exr");
+    let (start, _) = table(sample);
+    let size = entry(sample, start) + 4;
+    let empty = edit(sample, |bytes| bytes[size..size + 4].fill(0));
+    assert_corrupt(empty, "holds no pixels");
+    let negative = edit(sample, |bytes| bytes[size + 3] = 0x80);
+    assert!(matches!(negative, Err(Damage::Truncated { .. })));
+}
+
+#[test]
+fn tiles_have_to_have_a_size() {
+    let sample = named("exrmaketiled-mipmap.exr");
+    for (at, value) in [(0, 0), (4, 0), (8, 3), (8, 0x20)] {
+        assert_corrupt(set(sample, TILES, at, &[value]), "impossible");
+    }
+    // Other modes do not match the table, except one level (0x00): its tiles come first.
+    for mode in [0x00, 0x11, 0x02] {
+        let result = set(sample, TILES, 8, &[mode]);
+        assert!(result.is_err() || mode == 0x00, "{mode} {result:?}");
+    }
+    // Tiles are cut where the picture ends.
+    assert!(set(sample, TILES, 0, &[0xFF; 8]).is_err());
+}
+
+#[test]
+fn parts_have_to_tell_their_number_of_chunks() {
+    let sample = named("exrmultipart-two-parts.exr");
+    assert_corrupt(set(sample, CHUNK_COUNT, 3, &[0x80]), "negative");
+    for count in [0, 1, 3] {
+        assert_corrupt(set(sample, CHUNK_COUNT, 0, &[count]), "number of chunks");
+    }
+    assert_corrupt(set(sample, CHUNK_COUNT, 3, &[0x7F]), "number of chunks");
+    let at = sample.position_of(CHUNK_COUNT.as_bytes());
+    assert_corrupt(edit(sample, |bytes| bytes[at] = b'X'), "does not tell");
+    assert_corrupt(set(sample, TYPE, 0, b"S"), "type of a part");
+}
+
+#[test]
+fn the_header_has_to_be_understood() {
+    let sample = named("blender-rgba-16-zip.exr");
+    assert_corrupt(edit(sample, |bytes| bytes[4] = 3), "version");
+    assert_corrupt(edit(sample, |bytes| bytes[6] = 1), "version");
+    assert_corrupt(edit(sample, |bytes| bytes[8] = 0), "header is empty");
+    let long_name = edit(sample, |bytes| {
+        bytes.splice(8..8, [b'n'; 256]);
+    });
+    assert_corrupt(long_name, "too long");
+    for (attribute, words) in [
+        (DATA_WINDOW, "no data window"),
+        (DISPLAY_WINDOW, "no display window"),
+        (COMPRESSION, "no compression"),
+        (CHANNELS, "no channels"),
+    ] {
+        let at = sample.position_of(attribute.as_bytes());
+        assert_corrupt(edit(sample, |bytes| bytes[at] = b'X'), words);
+    }
+    assert_corrupt(set(sample, CHANNELS, 2, &[9]), "type of a channel");
+}
+
+#[test]
+fn impossible_sizes_in_a_dwa_chunk_take_no_memory() {
+    let sample = named("blender-rgba-16-dwaa.exr");
+    let (start, _) = table(sample);
+    let counters = entry(sample, start) + 8;
+    for counter in 0..11 {
+        let at = counters + 8 * counter + 5;
+        // The version, and sizes before decompression, are compared with the chunk.
+        assert!(edit(sample, |bytes| bytes[at] = 0x7F).is_err() || counter == 0, "{counter}");
+    }
+}
+
+/// A file of one uncompressed row of 32-bit floats for each row of `data`.
+fn file(
+    data: [i32; 4],
+    display: [i32; 4],
+    channels: &[&str],
+    more: &[(&str, Vec<u8>)],
+    sample: impl Fn(usize, i32, i32) -> f32,
+) -> Vec<u8> {
+    let attribute = |name: &str, value: &[u8]| {
+        let size = u32::try_from(value.len()).unwrap();
+        [name.as_bytes(), &size.to_le_bytes(), value].concat()
+    };
+    let window = |window: [i32; 4]| window.map(i32::to_le_bytes).concat();
+    let mut list = Vec::new();
+    for channel in channels {
+        list.extend_from_slice(channel.as_bytes());
+        list.extend_from_slice(&[0, 2, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0]);
+    }
+    list.push(0);
+    let mut file = [
+        &[0x76, 0x2F, 0x31, 0x01, 2, 0, 0, 0][..],
+        &attribute(DATA_WINDOW, &window(data)),
+        &attribute(DISPLAY_WINDOW, &window(display)),
+        &attribute(CHANNELS, &list),
+        &attribute(COMPRESSION, &[0]),
+        &more.iter().flat_map(|(name, value)| attribute(name, value)).collect::<Vec<_>>(),
+        &[0],
+    ]
+    .concat();
+    let [left, top, right, bottom] = data;
+    let mut rows = Vec::new();
+    for y in top..=bottom {
+        let mut row = Vec::new();
+        for channel in 0..channels.len() {
+            row.extend((left..=right).flat_map(|x| sample(channel, x, y).to_le_bytes()));
+        }
+        let size = u32::try_from(row.len()).unwrap();
+        rows.push([&y.to_le_bytes(), &size.to_le_bytes(), row.as_slice()].concat());
+    }
+    let mut offset = file.len() + 8 * rows.len();
+    for row in &rows {
+        file.extend_from_slice(&(offset as u64).to_le_bytes());
+        offset += row.len();
+    }
+    file.extend(rows.concat());
+    file
+}
+
+#[test]
+fn the_data_window_can_be_anywhere() {
+    let display = [-2, -1, 3, 2];
+    for data in [
+        [-2, -1, 3, 2],
+        [0, 0, 1, 1],
+        [-9, -9, 9, 9],
+        [2, -5, 9, 0],
+        [-9, 1, -1, 9],
+        [50, 50, 51, 51],
+        [-51, 0, -50, 0],
+        [0, -51, 0, -50],
+    ] {
+        let value = |x: i32, y: i32| (x * 100 + y) as f32;
+        let bytes =
+            file(data, display, &["A", "B", "G", "R"], &[], |channel, x, y| match channel {
+                0 => 1.0,
+                channel => value(x, y) + channel as f32,
+            });
+        let picture = decode(&bytes, None).unwrap().pixels;
+        let DynamicImage::ImageRgba32F(pixels) = picture else { panic!("{picture:?}") };
+        assert_eq!(pixels.dimensions(), (6, 4));
+        for (column, row, pixel) in pixels.enumerate_pixels() {
+            let (x, y) = (column as i32 - 2, row as i32 - 1);
+            let [left, top, right, bottom] = data;
+            let expected = if (left..=right).contains(&x) && (top..=bottom).contains(&y) {
+                [value(x, y) + 3.0, value(x, y) + 2.0, value(x, y) + 1.0, 1.0]
+            } else {
+                [0.0; 4]
+            };
+            assert_eq!(pixel.0, expected, "{data:?} at {x} {y}");
+        }
+    }
+}
+
+/// A picture of one pixel of these samples.
+fn pixel(channels: &[&str], more: &[(&str, Vec<u8>)], samples: &[f32]) -> (Vec<f32>, Picture) {
+    let bytes = file([0; 4], [0; 4], channels, more, |channel, _, _| samples[channel]);
+    let picture = decode(&bytes, None).unwrap();
+    let pixel = match &picture.pixels {
+        DynamicImage::ImageRgb32F(pixels) => pixels.to_vec(),
+        DynamicImage::ImageRgba32F(pixels) => pixels.to_vec(),
+        other => panic!("{other:?}"),
+    };
+    (pixel, picture)
+}
+
+const RGBA: &[&str] = &["A", "B", "G", "R"];
+const RGB: &[&str] = &["B", "G", "R"];
+
+#[test]
+fn alpha_becomes_straight() {
+    for (samples, expected) in [
+        ([0.5, 0.1, 0.25, 2.0], [4.0, 0.5, 0.2, 0.5]),
+        ([1.0, 0.1, 0.25, 2.0], [2.0, 0.25, 0.1, 1.0]),
+        // A flame.
+        ([0.0, 0.1, 0.25, 2.0], [2.0, 0.25, 0.1, 0.0]),
+        ([-1.0, 0.1, 0.25, 2.0], [2.0, 0.25, 0.1, -1.0]),
+        ([1e-30, 0.0, 0.0, 1e30], [f32::MAX, 0.0, 0.0, 1e-30]),
+    ] {
+        assert_eq!(pixel(RGBA, &[], &samples).0, expected);
+    }
+    assert_eq!(pixel(RGB, &[], &[3.0, 2.0, 1.0]).0, [1.0, 2.0, 3.0]);
+    assert_eq!(pixel(&["A", "Y"], &[], &[0.5, 2.0]).0, [4.0, 4.0, 4.0, 0.5]);
+    assert_eq!(pixel(&["Y"], &[], &[2.0]).0, [2.0; 3]);
+}
+
+#[test]
+fn samples_that_are_not_finite_are_replaced_and_counted() {
+    let (pixel_rgb, picture) = pixel(RGB, &[], &[f32::NAN, f32::INFINITY, f32::NEG_INFINITY]);
+    assert_eq!(pixel_rgb, [0.0, f32::MAX, 0.0]);
+    assert_eq!(picture.not_finite, 3);
+    // Alpha is no colour.
+    let (pixel_alpha, picture) = pixel(RGBA, &[], &[f32::NAN, 1.0, 2.0, f32::NAN]);
+    assert_eq!(pixel_alpha, [0.0, 2.0, 1.0, 0.0]);
+    assert_eq!(picture.not_finite, 1);
+    assert_eq!(pixel(RGBA, &[], &[f32::INFINITY, 1.0, 2.0, 3.0]).0, [3.0, 2.0, 1.0, 1.0]);
+    // One sample that is shown as three.
+    assert_eq!(pixel(&["Y"], &[], &[f32::NAN]).1.not_finite, 1);
+}
+
+#[test]
+fn primaries_become_those_of_bt_709() {
+    // BT.2020: its pure red is beyond BT.709.
+    let primaries = [0.708_f32, 0.292, 0.170, 0.797, 0.131, 0.046, 0.3127, 0.3290];
+    let value = primaries.map(f32::to_le_bytes).concat();
+    let more = [("chromaticities\0chromaticities\0", value)];
+    let (red, _) = pixel(RGB, &more, &[0.0, 0.0, 1.0]);
+    for (found, expected) in red.iter().zip([1.6605, -0.1246, -0.0182]) {
+        assert!((found - expected).abs() < 1e-3, "{red:?}");
+    }
+    // Depths have no primaries.
+    assert_eq!(pixel(&["X", "Y", "Z"], &more, &[1.0, 0.0, 0.0]).0, [1.0, 0.0, 0.0]);
+}
+
+#[test]
+fn pixels_can_be_wide() {
+    for (ratio, width, height) in [(2.0_f32, 2, 1), (1.3333, 4, 3), (f32::NAN, 1, 1)] {
+        let more = [("pixelAspectRatio\0float\0", ratio.to_le_bytes().to_vec())];
+        let (_, picture) = pixel(RGB, &more, &[0.0; 3]);
+        assert_eq!(picture.pixel_aspect, PixelAspect { width, height });
+    }
+}
