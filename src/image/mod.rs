@@ -19,6 +19,7 @@ mod decode;
 mod exr;
 mod limits;
 mod picture;
+pub mod preview;
 mod reader;
 #[cfg(test)]
 mod samples;

@@ -1,0 +1,352 @@
+//! Previews: small JPEGs that show what a frame looks like.
+//!
+//! A picture is made smaller by averaging the area that each pixel of the result covers. That is as
+//! sharp as a picture of this size can be, and does not flicker in fine patterns.
+
+use ::image::codecs::jpeg::JpegEncoder;
+use ::image::{DynamicImage, ExtendedColorType, Rgb32FImage, RgbImage, Rgba32FImage, RgbaImage};
+
+use super::PixelAspect;
+
+/// The width and height in pixels that a preview fits into.
+pub const PREVIEW_BOUNDS: (u32, u32) = (320, 320);
+
+/// The quality of the JPEGs, of 100. Below it, smooth skies begin to show blocks.
+const QUALITY: u8 = 80;
+
+/// Linear light above this is cut off before it is averaged: no view distinguishes it from less
+/// light, and the reflection of a lamp in one pixel must not outshine all its neighbours.
+const BRIGHTEST: f32 = 64.0;
+
+/// The preview of a picture of display values: a JPEG within [`PREVIEW_BOUNDS`], in square pixels,
+/// with `background` behind transparent parts.
+///
+/// A linear picture needs a view first, which is cheapest between the two steps that this takes:
+/// [`shrink`], then [`jpeg`].
+pub fn preview(picture: &DynamicImage, aspect: PixelAspect, background: [u8; 3]) -> Vec<u8> {
+    jpeg(&shrink(picture, aspect, PREVIEW_BOUNDS), background)
+}
+
+/// Encodes a picture of display values as JPEG, with `background` behind transparent parts. Its
+/// sides are at most 65535 pixels long.
+pub fn jpeg(picture: &DynamicImage, background: [u8; 3]) -> Vec<u8> {
+    let flat = flatten(picture, background);
+    let mut file = Vec::new();
+    let encoder = JpegEncoder::new_with_quality(&mut file, QUALITY);
+    // Cannot fail for pictures of this size: memory has room for the file.
+    _ = { encoder }.encode(&flat, flat.width(), flat.height(), ExtendedColorType::Rgb8);
+    file
+}
+
+/// The picture in 8 bits, with `background` behind transparent parts.
+fn flatten(picture: &DynamicImage, background: [u8; 3]) -> RgbImage {
+    let pixels = picture.to_rgba8();
+    let (width, height) = pixels.dimensions();
+    let flat = pixels.pixels().flat_map(|pixel| {
+        let [red, green, blue, alpha] = pixel.0;
+        let over = |(colour, behind): (u8, u8)| {
+            let sum = u16::from(colour) * u16::from(alpha)
+                + u16::from(behind) * u16::from(u8::MAX - alpha);
+            u8::try_from((sum + 127) / 255).unwrap_or(u8::MAX)
+        };
+        let [r, g, b] = background;
+        [(red, r), (green, g), (blue, b)].map(over)
+    });
+    RgbImage::from_raw(width, height, flat.collect()).unwrap_or_default()
+}
+
+/// The picture in square pixels within `bounds`, a width and a height. It is never enlarged, in
+/// neither direction. Integers become 8 bits; floats, which are linear light, stay floats.
+pub fn shrink(picture: &DynamicImage, aspect: PixelAspect, bounds: (u32, u32)) -> DynamicImage {
+    use DynamicImage as D;
+    let from = (picture.width(), picture.height());
+    let to = size_within(from, aspect, bounds);
+    let opaque = |colour: [f32; 3]| with_alpha(colour, 1.0);
+    let pixels = match picture {
+        D::ImageLuma8(image) => average(image, from, to, |[l]| opaque([unit8(l); 3])),
+        D::ImageLumaA8(image) => {
+            average(image, from, to, |[l, a]| with_alpha([unit8(l); 3], unit8(a)))
+        }
+        D::ImageRgb8(image) => average(image, from, to, |rgb: [u8; 3]| opaque(rgb.map(unit8))),
+        D::ImageRgba8(image) => {
+            average(image, from, to, |[r, g, b, a]| with_alpha([r, g, b].map(unit8), unit8(a)))
+        }
+        D::ImageLuma16(image) => average(image, from, to, |[l]| opaque([unit16(l); 3])),
+        D::ImageLumaA16(image) => {
+            average(image, from, to, |[l, a]| with_alpha([unit16(l); 3], unit16(a)))
+        }
+        D::ImageRgb16(image) => average(image, from, to, |rgb: [u16; 3]| opaque(rgb.map(unit16))),
+        D::ImageRgba16(image) => {
+            average(image, from, to, |[r, g, b, a]| with_alpha([r, g, b].map(unit16), unit16(a)))
+        }
+        D::ImageRgb32F(image) => average(image, from, to, |rgb: [f32; 3]| opaque(rgb.map(bounded))),
+        D::ImageRgba32F(image) => average(image, from, to, |[r, g, b, a]| {
+            with_alpha([r, g, b].map(bounded), a.clamp(0.0, 1.0))
+        }),
+        // The enum can grow.
+        other => return shrink(&D::ImageRgba8(other.to_rgba8()), aspect, bounds),
+    };
+    let is_linear = matches!(picture, D::ImageRgb32F(_) | D::ImageRgba32F(_));
+    let straight = pixels.into_iter().map(straight);
+    let made = match (is_linear, picture.color().has_alpha()) {
+        (true, true) => image_of(to, straight.flatten(), Rgba32FImage::from_raw).map(D::from),
+        (true, false) => image_of(to, straight.flat_map(rgb), Rgb32FImage::from_raw).map(D::from),
+        (false, true) => {
+            image_of(to, straight.flatten().map(byte), RgbaImage::from_raw).map(D::from)
+        }
+        (false, false) => {
+            image_of(to, straight.flat_map(rgb).map(byte), RgbImage::from_raw).map(D::from)
+        }
+    };
+    made.unwrap_or_default()
+}
+
+fn image_of<S, I>(
+    (width, height): (u32, u32),
+    samples: impl Iterator<Item = S>,
+    make: impl FnOnce(u32, u32, Vec<S>) -> Option<I>,
+) -> Option<I> {
+    make(width, height, samples.collect())
+}
+
+/// The size in square pixels of a picture of `size` pixels of this `aspect`, within `bounds`.
+fn size_within(size: (u32, u32), aspect: PixelAspect, bounds: (u32, u32)) -> (u32, u32) {
+    let [width, height] = [size.0, size.1].map(f64::from);
+    let shown = (width * f64::from(aspect.width), height * f64::from(aspect.height));
+    let scales = [
+        f64::from(bounds.0) / shown.0,
+        f64::from(bounds.1) / shown.1,
+        width / shown.0,
+        height / shown.1,
+    ];
+    let scale = scales.into_iter().fold(f64::INFINITY, f64::min);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float that is too large or no number becomes a bound"
+    )]
+    let rounded =
+        |shown: f64, longest: u32| ((shown * scale).round() as u32).clamp(1, longest.max(1));
+    (rounded(shown.0, size.0), rounded(shown.1, size.1))
+}
+
+/// Averages the area of `samples`, a picture of `from` pixels of `N` samples, that each of `to`
+/// pixels covers. `read` turns a pixel into red, green, blue, multiplied by alpha, and alpha.
+fn average<S: Copy, const N: usize>(
+    samples: &[S],
+    from: (u32, u32),
+    to: (u32, u32),
+    read: impl Fn([S; N]) -> [f32; 4],
+) -> Vec<[f32; 4]> {
+    let (pixels, _) = samples.as_chunks::<N>();
+    let rows: Vec<_> = pixels.chunks_exact((from.0 as usize).max(1)).collect();
+    let columns = areas(from.0, to.0);
+    let mut averages = Vec::with_capacity(to.0 as usize * to.1 as usize);
+    for lines in areas(from.1, to.1) {
+        let mut sums = vec![[0.0; 4]; columns.len()];
+        for (row, height) in lines.of(&rows) {
+            for (sum, column) in sums.iter_mut().zip(&columns) {
+                for (pixel, width) in column.of(row) {
+                    let part = width * height;
+                    for (sum, sample) in sum.iter_mut().zip(read(*pixel)) {
+                        *sum += sample * part;
+                    }
+                }
+            }
+        }
+        averages.append(&mut sums);
+    }
+    averages
+}
+
+/// The pixels of a row, or the rows of a picture, that one pixel of a smaller picture covers.
+struct Area {
+    first: usize,
+    /// The part of the area that each of them is. The sum is 1.
+    parts: Vec<f32>,
+}
+
+impl Area {
+    /// The items that it covers, with their parts.
+    fn of<'a, T>(&'a self, all: &'a [T]) -> impl Iterator<Item = (&'a T, f32)> {
+        all.iter().skip(self.first).zip(self.parts.iter().copied())
+    }
+}
+
+/// Divides `from` pixels in equal areas for `to` pixels.
+fn areas(from: u32, to: u32) -> Vec<Area> {
+    // In units of which a pixel of the picture has `to`, and one of the smaller picture `from`.
+    let (small, large) = (u64::from(to), u64::from(from));
+    let area = |index: u64| {
+        let (begin, end) = (index * large, (index + 1) * large);
+        let (first, last) = (begin / small, end.div_ceil(small));
+        let part = |pixel: u64| {
+            let covered = end.min((pixel + 1) * small) - begin.max(pixel * small);
+            #[expect(clippy::cast_precision_loss, reason = "both are below 2^24")]
+            let part = covered as f32 / large as f32;
+            part
+        };
+        Area {
+            first: usize::try_from(first).unwrap_or(usize::MAX),
+            parts: (first..last).map(part).collect(),
+        }
+    };
+    (0..small).map(area).collect()
+}
+
+fn unit8(sample: u8) -> f32 {
+    f32::from(sample) / f32::from(u8::MAX)
+}
+
+fn unit16(sample: u16) -> f32 {
+    f32::from(sample) / f32::from(u16::MAX)
+}
+
+fn bounded(light: f32) -> f32 {
+    light.clamp(-BRIGHTEST, BRIGHTEST)
+}
+
+fn byte(sample: f32) -> u8 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float that is too large or too small becomes a bound"
+    )]
+    let byte = (sample * f32::from(u8::MAX)).round() as u8;
+    byte
+}
+
+/// Multiplies a colour by alpha: what is transparent must not colour its neighbours.
+fn with_alpha([red, green, blue]: [f32; 3], alpha: f32) -> [f32; 4] {
+    [red * alpha, green * alpha, blue * alpha, alpha]
+}
+
+/// Divides a colour by alpha again.
+fn straight([red, green, blue, alpha]: [f32; 4]) -> [f32; 4] {
+    if alpha <= 0.0 {
+        return [0.0; 4];
+    }
+    [red / alpha, green / alpha, blue / alpha, alpha.min(1.0)]
+}
+
+fn rgb([red, green, blue, _]: [f32; 4]) -> [f32; 3] {
+    [red, green, blue]
+}
+
+#[cfg(test)]
+mod tests {
+    use ::image::{ImageBuffer, Luma, LumaA, Rgb, Rgba};
+
+    use super::*;
+
+    const BOUNDS: (u32, u32) = PREVIEW_BOUNDS;
+
+    fn grey(width: u32, height: u32, shade: impl Fn(u32, u32) -> u8) -> DynamicImage {
+        ImageBuffer::from_fn(width, height, |x, y| Luma([shade(x, y)])).into()
+    }
+
+    #[test]
+    fn a_preview_keeps_the_shape_of_the_picture_and_never_enlarges_it() {
+        let square = PixelAspect::SQUARE;
+        let aspect = PixelAspect::new;
+        for (size, aspect, expected) in [
+            ((1920, 1080), square, (320, 180)),
+            ((1080, 1920), square, (180, 320)),
+            ((1000, 1000), square, (320, 320)),
+            ((300, 200), square, (300, 200)),
+            ((1, 1), square, (1, 1)),
+            ((65536, 1), square, (320, 1)),
+            ((1440, 1080), aspect(4, 3), (320, 180)),
+            ((100, 100), aspect(2, 1), (100, 50)),
+            ((100, 100), aspect(1, 2), (50, 100)),
+            ((100, 100), aspect(u32::MAX, 1), (100, 1)),
+        ] {
+            assert_eq!(size_within(size, aspect, BOUNDS), expected, "{size:?}");
+        }
+    }
+
+    #[test]
+    fn each_pixel_is_the_average_of_the_area_that_it_covers() {
+        // 3 pixels to 2: each covers one and a half.
+        let picture = grey(3, 1, |x, _| [0, 60, 255][x as usize]);
+        let small = shrink(&picture, PixelAspect::SQUARE, (2, 2)).to_luma8();
+        assert_eq!(small.as_raw(), &[20, 190]);
+        // A pattern of single pixels becomes even grey.
+        let picture = grey(640, 640, |x, y| if (x + y) % 2 == 0 { 0 } else { 255 });
+        let small = shrink(&picture, PixelAspect::SQUARE, BOUNDS).to_luma8();
+        assert!(small.iter().all(|shade| shade.abs_diff(128) <= 1));
+        // A picture that fits is unchanged.
+        let picture = grey(31, 17, |x, y| u8::try_from(x * 7 + y).unwrap());
+        let small = shrink(&picture, PixelAspect::SQUARE, BOUNDS);
+        assert_eq!(small.to_luma8(), picture.to_luma8());
+    }
+
+    fn of<P: ::image::Pixel>(pixel: P) -> ImageBuffer<P, Vec<P::Subpixel>> {
+        ImageBuffer::from_pixel(5, 3, pixel)
+    }
+
+    #[test]
+    fn every_kind_of_picture_shows_the_same_colour() {
+        let (deep, float) = (|c: u8| u16::from(c) * 257, |c: u8| f32::from(c) / 255.0);
+        let [r, g, b] = [200, 100, 50];
+        let alpha = 102;
+        for (picture, expected) in [
+            (of(Luma([g])).into(), [g, g, g, 255]),
+            (of(LumaA([g, alpha])).into(), [g, g, g, alpha]),
+            (of(Rgb([r, g, b])).into(), [r, g, b, 255]),
+            (of(Rgba([r, g, b, alpha])).into(), [r, g, b, alpha]),
+            (of(Luma([deep(g)])).into(), [g, g, g, 255]),
+            (of(LumaA([deep(g), deep(alpha)])).into(), [g, g, g, alpha]),
+            (of(Rgb([r, g, b].map(deep))).into(), [r, g, b, 255]),
+            (of(Rgba([r, g, b, alpha].map(deep))).into(), [r, g, b, alpha]),
+            (of(Rgb([r, g, b].map(float))).into(), [r, g, b, 255]),
+            (of(Rgba([r, g, b, alpha].map(float))).into(), [r, g, b, alpha]),
+        ] {
+            let picture: DynamicImage = picture;
+            let small = shrink(&picture, PixelAspect::SQUARE, (2, 2));
+            assert_eq!(small.color().has_alpha(), picture.color().has_alpha());
+            assert!(small.to_rgba8().pixels().all(|pixel| pixel.0 == expected), "{picture:?}");
+        }
+    }
+
+    #[test]
+    fn transparent_parts_show_the_background_and_do_not_colour_their_neighbours() {
+        let halves = ImageBuffer::from_fn(4, 2, |x, _| match x {
+            0 | 1 => Rgba([255u8, 0, 0, 255]),
+            _ => Rgba([0, 255, 0, 0]),
+        });
+        let small = shrink(&halves.clone().into(), PixelAspect::SQUARE, (1, 1)).to_rgba8();
+        assert_eq!(small.get_pixel(0, 0).0, [255, 0, 0, 128]);
+        let flat = flatten(&halves.into(), [10, 20, 30]);
+        assert_eq!(flat.get_pixel(0, 0).0, [255, 0, 0]);
+        assert_eq!(flat.get_pixel(3, 1).0, [10, 20, 30]);
+    }
+
+    #[test]
+    fn linear_light_stays_linear_and_one_bright_pixel_does_not_take_over() {
+        let lamp = ImageBuffer::from_fn(320, 320, |x, y| {
+            Rgb([if (x, y) == (0, 0) { f32::MAX } else { 0.5 }; 3])
+        });
+        let small = shrink(&lamp.into(), PixelAspect::SQUARE, (32, 32));
+        let DynamicImage::ImageRgb32F(small) = small else { panic!("{small:?}") };
+        let dim = small.get_pixel(31, 31).0[0];
+        assert!((dim - 0.5).abs() < 1e-5, "{dim}");
+        let bright = small.get_pixel(0, 0).0[0];
+        assert!(bright > 0.5 && bright < 2.0, "{bright}");
+    }
+
+    #[test]
+    fn a_preview_is_a_jpeg_that_shows_the_picture() {
+        let picture = ImageBuffer::from_fn(1280, 720, |x, _| {
+            if x < 640 { Rgb([200u8, 40, 40]) } else { Rgb([40, 40, 200]) }
+        });
+        let file = preview(&picture.into(), PixelAspect::SQUARE, [0; 3]);
+        let decoded = ::image::load_from_memory_with_format(&file, ::image::ImageFormat::Jpeg);
+        let decoded = decoded.unwrap().to_rgb8();
+        assert_eq!(decoded.dimensions(), (320, 180));
+        for (x, expected) in [(10, [200, 40, 40]), (310, [40, 40, 200])] {
+            let found = decoded.get_pixel(x, 90).0;
+            assert!(found.iter().zip(expected).all(|(a, b)| a.abs_diff(b) < 6), "{found:?}");
+        }
+    }
+}
