@@ -14,6 +14,7 @@
 //! Invariants, whatever the bytes are: decoding never panics, and takes time in proportion to the
 //! length of the file and the number of pixels.
 
+pub mod contact_sheet;
 mod damage;
 mod decode;
 mod exr;
@@ -25,6 +26,7 @@ mod reader;
 mod samples;
 #[cfg(test)]
 mod tests;
+mod text;
 mod tiff;
 mod video_frame;
 mod view;

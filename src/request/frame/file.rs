@@ -128,9 +128,14 @@ impl FrameFile {
     /// The name that Blender gives to a frame: at least four digits, after a minus sign if the
     /// number is negative (`BLI_path_frame` in its `path_utils.cc`).
     pub fn name(number: FrameNumber, format: ImageFormat) -> String {
+        format!("{}.{}", Self::stem(number), format.extension())
+    }
+
+    /// The number as it is in that name: `0001`.
+    pub fn stem(number: FrameNumber) -> String {
         let sign = if number.get() < 0 { "-" } else { "" };
         let digits = number.get().unsigned_abs();
-        format!("{sign}{digits:04}.{}", format.extension())
+        format!("{sign}{digits:04}")
     }
 
     /// Parses a file name. Returns `None` if it is not that of a frame.
