@@ -14,6 +14,7 @@
 //! Invariants, whatever the bytes are: decoding never panics, and takes time in proportion to the
 //! length of the file and the number of pixels.
 
+pub mod burn_in;
 pub mod contact_sheet;
 mod damage;
 mod decode;

@@ -26,8 +26,8 @@ pub use frame::{
     TotalFrames, is_ascending,
 };
 pub use job::{
-    Animation, AnimationFrames, CyclesDevice, InspectJob, JobId, JobName, JobTemplate, Metrics,
-    MetricsFormat, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob, SequenceSelection,
+    Animation, AnimationFrames, BurnIn, BurnInItem, Corner, CyclesDevice, InspectJob, JobId,
+    JobName, JobTemplate, Metrics, MetricsFormat, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob, SequenceSelection,
     StatusJob, StitchJob, SubmitJob, SubmitMode,
 };
 pub use limit::{

@@ -1,5 +1,6 @@
 //! The validated request of each subcommand.
 
+mod burn_in;
 mod inspect;
 mod metrics;
 pub(super) mod render;
@@ -7,6 +8,7 @@ mod run;
 mod stitch;
 mod submit;
 
+pub use burn_in::{BurnIn, BurnInItem, Corner};
 pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
 pub use render::{CyclesDevice, RenderJob};
