@@ -448,6 +448,17 @@ fn settings_of_the_pictures_reach_the_children() {
 }
 
 #[test]
+fn previews_are_switched_off_in_both_jobs() {
+    let jobs = dry_run(submit("-f 5 --no-previews"));
+    for job in ["render", "stitch"] {
+        assert_eq!(environment(&jobs[job])["NO_PREVIEWS"], "true", "{job}");
+    }
+    let jobs = dry_run(submit("-f 5"));
+    assert_eq!(environment(&jobs["render"]).get("NO_PREVIEWS"), None);
+    submit("-f 5 --no-previews --env NO_PREVIEWS=true").run().exits(2).logs(&["NO_PREVIEWS"]);
+}
+
+#[test]
 fn a_scene_of_a_blender_later_than_that_of_the_image_is_not_submitted() {
     let batch = BatchServer::start();
     let run = submit("-f 5 --blender-version 2.93").batch(&batch).run().exits(65);

@@ -6,8 +6,8 @@ use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::names::{
     ALLOW_GAPS, ALLOW_MISSING, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BLENDER_VERSION,
     CODEC, CRF, DENOISE, ENGINE, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI,
-    JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, OUTPUT_NAME, OUTPUT_URI, POLL_INTERVAL,
-    PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, SHARE_IDENTIFIER, SIZE,
+    JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI,
+    POLL_INTERVAL, PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, SHARE_IDENTIFIER, SIZE,
     STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
 };
 use super::resolver::{Resolver, is_file};
@@ -69,6 +69,9 @@ pub(super) fn submit_job(
         // The containers use the same buckets.
         let name = REQUEST_PAYER.variable.to_owned();
         variables.entry(name).or_insert_with(|| RequestPayer::REQUESTER.to_owned());
+    }
+    if resolver.switch(NO_PREVIEWS, args.preview.no_previews)? {
+        insert(&mut variables, "--env", NO_PREVIEWS.variable.to_owned(), "true".to_owned())?;
     }
     let mut variables_of_render = variables.clone();
     for (name, value) in scene_variables(resolver, &args.scene)? {

@@ -27,6 +27,7 @@ pub const CYCLES_DEVICE: Setting =
     Setting::new("--cycles-device", "CYCLES_DEVICE").or_what("the scene's");
 pub const DENOISE: Setting = Setting::new("--denoise", "DENOISE").or("scene");
 pub const PREVIEW: Setting = Setting::new("--preview", "PREVIEW").or("false");
+pub const NO_PREVIEWS: Setting = Setting::new("--no-previews", "NO_PREVIEWS").or("false");
 pub const SAMPLES: Setting = Setting::new("--samples", "SAMPLES").or_what("the scene's");
 pub const RESOLUTION: Setting = Setting::new("--resolution", "RESOLUTION").or_what("the scene's");
 pub const ALLOW_MISSING: Setting = Setting::new("--allow-missing", "ALLOW_MISSING");
@@ -83,7 +84,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 59] = [
+pub const ALL: [Setting; 60] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -102,6 +103,7 @@ pub const ALL: [Setting; 59] = [
     CYCLES_DEVICE,
     DENOISE,
     PREVIEW,
+    NO_PREVIEWS,
     SAMPLES,
     RESOLUTION,
     ALLOW_MISSING,

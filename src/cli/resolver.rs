@@ -8,8 +8,8 @@ use super::args::{
 };
 use super::names::{
     ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CYCLES_DEVICE, DENOISE, ENABLE_AUTOEXEC, ENGINE,
-    FIRST_FRAME, FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, MAX_PREFETCH, NO_RESUME,
-    OUTPUT_URI, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, START_JITTER, TOTAL_FRAMES,
+    FIRST_FRAME, FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, MAX_PREFETCH, NO_PREVIEWS,
+    NO_RESUME, OUTPUT_URI, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, START_JITTER, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use super::video;
@@ -84,6 +84,7 @@ impl Resolver<'_> {
         let env = self.environment;
         let (scene, output) = self.locations(work)?;
         is_file(&scene)?;
+        let no_previews = self.switch(NO_PREVIEWS, preview.no_previews)?;
         let preview = self.switch(PREVIEW, preview.preview)?;
         Ok(RenderJob {
             scene,
@@ -101,6 +102,7 @@ impl Resolver<'_> {
             enable_autoexec: self.switch(ENABLE_AUTOEXEC, options.enable_autoexec)?,
             max_backlog: MAX_BACKLOG.value_or_default(options.max_backlog.as_deref(), env)?,
             resume: !self.switch(NO_RESUME, options.no_resume)?,
+            previews: !no_previews,
             start_jitter: START_JITTER
                 .value(options.start_jitter.as_deref(), env)?
                 .unwrap_or_else(|| StartJitter::of_array(attempt.array)),

@@ -146,6 +146,23 @@ fn a_preview_is_kept_apart() {
 }
 
 #[test]
+fn previews_are_made_unless_they_are_switched_off() {
+    let base = ["-i", "a.blend", "-o", "out", "-f", "1"];
+    for (environment, expected) in [
+        (Environment::default(), true),
+        ([("NO_PREVIEWS", "false")].into(), true),
+        ([("NO_PREVIEWS", "true")].into(), false),
+    ] {
+        let command = render(&base, &environment).unwrap();
+        let JobRequest::Render { job, .. } = command.action else { panic!("a request to render") };
+        assert_eq!(job.previews, expected);
+        assert_eq!(stitch(&[], &environment).unwrap().previews, expected);
+    }
+    let none = Environment::default();
+    assert!(!stitch(&["--no-previews"], &none).unwrap().previews);
+}
+
+#[test]
 fn every_refusal_names_flag_and_variable() {
     let none = Environment::default();
     let base = ["-i", "a.blend", "-o", "out"];
@@ -219,6 +236,7 @@ fn variables_are_refused_like_flags() {
         ("ENABLE_AUTOEXEC", "maybe", "true or false"),
         ("STOP_GRACE", "3h", "1s to 2h"),
         ("NO_RESUME", "frames", "true or false"),
+        ("NO_PREVIEWS", "frames", "true or false"),
         ("AWS_BATCH_JOB_ARRAY_INDEX", "-1", "whole number"),
         ("AWS_BATCH_JOB_ATTEMPT", "first", "whole number"),
     ] {

@@ -3,8 +3,8 @@
 use super::args::{StitchArgs, VideoArgs, WorkArgs};
 use super::names::{
     ALLOW_GAPS, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, CODEC, CRF, FIRST_FRAME, FPS,
-    FRAMES, FRAMES_PER_JOB, IN_ORDER, INPUT_URI, LAYER, MAX_PREFETCH, NO_AUDIO, OUTPUT_NAME,
-    OUTPUT_URI, PRESET, PREVIEW, SIZE, TOTAL_FRAMES, VIEW,
+    FRAMES, FRAMES_PER_JOB, IN_ORDER, INPUT_URI, LAYER, MAX_PREFETCH, NO_AUDIO, NO_PREVIEWS,
+    OUTPUT_NAME, OUTPUT_URI, PRESET, PREVIEW, SIZE, TOTAL_FRAMES, VIEW,
 };
 use super::resolver::Resolver;
 use super::setting::{Setting, UsageError};
@@ -40,6 +40,7 @@ pub(super) fn stitch_job(
     let env = resolver.environment;
     let StitchArgs { common, preview, in_order, options, .. } = args;
     let Places { input, output, name, is_any_folder } = places(resolver, args)?;
+    let no_previews = resolver.switch(NO_PREVIEWS, preview.no_previews)?;
     let preview = resolver.switch(PREVIEW, preview.preview)?;
     let place = |location: Location| if preview { location.of_preview() } else { location };
     let frames = sequence_selection(resolver, &common.work)?;
@@ -64,6 +65,7 @@ pub(super) fn stitch_job(
         order,
         allow_gaps: resolver.switch(ALLOW_GAPS, options.video.allow_gaps)?,
         max_prefetch: MAX_PREFETCH.value_or_default(options.max_prefetch.as_deref(), env)?,
+        previews: !no_previews,
         fallback_fps: if is_any_folder { FrameRate::SLIDES } else { FrameRate::FALLBACK },
         video,
     })

@@ -22,13 +22,13 @@ pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, is_secret_
 pub use feature::{AllowMissing, Feature};
 pub use frame::{
     AnimationRange, FRAMES_DIR, FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSelection,
-    FrameSet, FrameSetError, FramesPerJob, ImageFormat, LARGEST_ARRAY, REPORTS_DIR, SelectionError,
-    TotalFrames, is_ascending,
+    FrameSet, FrameSetError, FramesPerJob, ImageFormat, LARGEST_ARRAY, PREVIEWS_DIR, REPORTS_DIR,
+    SelectionError, TotalFrames, is_ascending,
 };
 pub use job::{
     Animation, AnimationFrames, BurnIn, BurnInItem, Corner, CyclesDevice, InspectJob, JobId,
-    JobName, JobTemplate, Metrics, MetricsFormat, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob, SequenceSelection,
-    StatusJob, StitchJob, SubmitJob, SubmitMode,
+    JobName, JobTemplate, Metrics, MetricsFormat, NamedFrames, PictureOrder, PollInterval,
+    RenderJob, RunJob, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

@@ -168,7 +168,7 @@ pub(in crate::cli) struct CommonArgs {
     pub log: LogArgs,
 }
 
-// A quick look.
+// A quick look, and previews of frames.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct PreviewArgs {
     /// A quick look: pictures of a quarter of the width and height, with 16 samples, in OUTPUT/preview/
@@ -177,6 +177,13 @@ pub(in crate::cli) struct PreviewArgs {
     /// keeps its own. stitch makes the video of the preview.
     #[arg(long)]
     pub preview: bool,
+
+    /// Make no previews: small JPEGs of the frames, and the contact sheet, in OUTPUT/previews/
+    ///
+    /// By default render stores one beside each frame, previews/0001.jpg, and previews/contact-sheet.jpg
+    /// with up to 100 of them. (--preview is something else: a quick look at the scene.)
+    #[arg(long)]
+    pub no_previews: bool,
 }
 
 // How the scene is rendered.

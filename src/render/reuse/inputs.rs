@@ -47,6 +47,7 @@ impl RenderInputs {
             enable_autoexec,
             max_backlog: _,
             resume: _,
+            previews: _,
             start_jitter: _,
         } = job;
         // Never fails: every field is text, a number or a truth value.

@@ -10,6 +10,9 @@ pub const FRAMES_DIR: &str = "frames";
 /// The folder of the reports, below the output location.
 pub const REPORTS_DIR: &str = "reports";
 
+/// The folder of the previews of frames and of the contact sheet, below the output location.
+pub const PREVIEWS_DIR: &str = "previews";
+
 /// The image formats that the worker decodes: it verifies, delivers and stitches frames in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ImageFormat {

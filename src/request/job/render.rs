@@ -28,6 +28,8 @@ pub struct RenderJob {
     pub max_backlog: ByteSize,
     /// Whether stored frames that were made from the same inputs are kept.
     pub resume: bool,
+    /// Whether a preview of each frame is stored, in `previews/`, and a contact sheet of all.
+    pub previews: bool,
     /// The longest random delay before the first request to storage.
     pub start_jitter: StartJitter,
 }
@@ -52,6 +54,7 @@ impl RenderJob {
             enable_autoexec: false,
             max_backlog: ByteSize::gib(1),
             resume: true,
+            previews: true,
             start_jitter: StartJitter::default(),
         }
     }

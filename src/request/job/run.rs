@@ -29,6 +29,7 @@ impl RunJob {
             allow_gaps: self.allow_gaps,
             max_prefetch: self.max_prefetch,
             fallback_fps: FrameRate::FALLBACK,
+            previews: self.render.previews,
             video: self.video.clone(),
         }
     }

@@ -26,6 +26,8 @@ pub struct StitchJob {
     pub max_prefetch: ByteSize,
     /// The frame rate of pictures that neither the job nor a report knows one for.
     pub fallback_fps: FrameRate,
+    /// Whether a contact sheet of the frames is stored, in `previews/`.
+    pub previews: bool,
     /// The settings of the video.
     pub video: VideoSettings,
 }
@@ -42,6 +44,7 @@ impl StitchJob {
             allow_gaps: false,
             max_prefetch: ByteSize::gib(1),
             fallback_fps: FrameRate::FALLBACK,
+            previews: true,
             video: VideoSettings::example(),
         }
     }

@@ -15,7 +15,8 @@ use thiserror::Error;
 pub use mistakes::Mistake;
 use mistakes::find_mistake;
 
-/// The folder for the frames, the video and the reports of previews, in the output of a job.
+/// The folder for the frames, the video and the reports of a quick look (`--preview`), in the output
+/// of a job.
 pub const PREVIEW_DIR: &str = "preview";
 
 /// A file or folder, on S3 or on a mounted volume.
