@@ -9,6 +9,9 @@ use super::preview::{PREVIEW_BOUNDS, jpeg, shrink};
 use super::text::Font;
 use crate::request::{FrameFile, FrameNumber, FrameSet};
 
+/// The file name of the contact sheet, beside the previews.
+pub const CONTACT_SHEET: &str = "contact-sheet.jpg";
+
 /// The most frames on a sheet.
 const MOST_FRAMES: usize = 100;
 

@@ -3,6 +3,7 @@
 //! The job succeeds when every planned frame is stored, whatever Blender's exit status says.
 //! Otherwise it fails with an error that says why.
 
+mod contact_sheet;
 mod delivery;
 mod launches;
 mod reuse;
@@ -15,7 +16,7 @@ use std::path::Path;
 
 use crate::blender::Launch;
 use crate::error::Error;
-use crate::request::{FRAMES_DIR, FrameRange, FrameSet, RenderJob};
+use crate::request::{FRAMES_DIR, FrameRange, FrameSet, PREVIEWS_DIR, RenderJob};
 use crate::worker::Worker;
 use crate::worker::programs::BLENDER;
 use crate::worker::report::{Action, Report};
@@ -113,12 +114,14 @@ async fn attempt_job(
     };
     let fingerprints =
         FingerprintTask::new(worker.storage.clone(), job, inputs, local_scene, plan.kept.clone());
-    let Outcome { result, scene, launches, stored, skipped } =
+    let Outcome { result, scene, launches, stored, skipped, has_previews } =
         render_frames(assignment, fingerprints).await;
     report.scene = scene;
     report.launches = launches;
     report.set_aside = skipped;
     report.frames.extend(stored);
+    report.previews = has_previews.then(|| format!("{PREVIEWS_DIR}/"));
+    report.contact_sheet = contact_sheet::store(worker, job, &survey.frames).await;
     plan.warn_of_other_formats(&folder, &report.frames);
     result.map(|()| rendered)
 }

@@ -94,6 +94,13 @@ pub struct Report {
     /// The requested frames that are stored, by frame number; only of `render`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub frames: BTreeMap<i32, FrameReport>,
+    /// The folder of the previews that were stored, `previews/` below the output: a JPEG of each
+    /// frame, named after it; only of `render`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previews: Option<String>,
+    /// The stored contact sheet, as a path below the output: `previews/contact-sheet.jpg`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contact_sheet: Option<String>,
     /// The stored video; only of `stitch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoReport>,
@@ -254,6 +261,8 @@ impl Report {
             peak_memory_bytes: None,
             memory_limit_bytes: None,
             frames: BTreeMap::new(),
+            previews: None,
+            contact_sheet: None,
             video: None,
             is_begun: false,
             new_folders: Vec::new(),

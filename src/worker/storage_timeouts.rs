@@ -18,6 +18,8 @@ pub struct StorageTimeouts {
     pub short_report: Duration,
     /// The time limit for storing each crash file.
     pub crash_file: Duration,
+    /// The time limit for storing each preview, and for making the contact sheet.
+    pub preview: Duration,
 }
 
 impl Default for StorageTimeouts {
@@ -28,6 +30,7 @@ impl Default for StorageTimeouts {
             report: Duration::from_mins(1),
             short_report: Duration::from_secs(4),
             crash_file: Duration::from_secs(15),
+            preview: Duration::from_secs(15),
         }
     }
 }

@@ -2,38 +2,41 @@
 //! renders the next one.
 //!
 //! A frame is *saved* when Blender reports it or its file is found, *verified* when the whole file
-//! was read and found complete, *stored* when it is in the output under its final name. Only then
-//! is the copy in scratch removed.
+//! was decoded, *stored* when it is in the output under its final name. Only then is the copy in
+//! scratch removed. Its preview is made while it is verified, and follows once it is stored.
 //!
 //! A frame that cannot be stored for now waits in the [`Backlog`]. It is retried as soon as another
 //! frame is stored, or after a pause.
 
 mod backlog;
+mod previews;
+mod verified;
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nix::errno::Errno;
-use nix::fcntl::OFlag;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::reuse::fingerprint_task::PendingFingerprint;
-use crate::image;
 use crate::process::shutdown::{Shutdown, Stage};
-use crate::request::{ByteSize, FRAMES_DIR, FrameFile, FrameNumber, Location};
+use crate::request::{FRAMES_DIR, FrameNumber, Location, RenderJob};
 use crate::space::Space;
 use crate::storage::{Failure, Fingerprint, Storage, StorageError, TransferProgress};
 use crate::worker::storage_timeouts::StorageTimeouts;
 use backlog::{Backlog, Saved};
+use previews::Previews;
+use verified::Verified;
 
 /// The most frames that are verified and stored concurrently. Each has a file open, and a process
 /// may have a thousand. Storage limits concurrent uploads itself.
 const CONCURRENT_FRAMES: usize = 128;
+
+/// The most frames that are decoded concurrently. Each is in memory twice: as its file and as a
+/// picture.
+const CONCURRENT_DECODES: usize = 2;
 
 /// The outcome of an attempt to deliver a frame.
 #[derive(Debug)]
@@ -73,6 +76,9 @@ pub struct Delivery {
     storage: Arc<Storage>,
     folder: Location,
     permits: Arc<Semaphore>,
+    decodes: Arc<Semaphore>,
+    /// Stores the previews; `None` if there are none.
+    previews: Option<Previews>,
     sender: mpsc::UnboundedSender<Delivered>,
     receiver: mpsc::UnboundedReceiver<Delivered>,
     backlog: Backlog,
@@ -82,23 +88,27 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// Delivers to `frames/` below `output`. Once `shutdown` reports a stop request, frames no
-    /// longer wait for their fingerprints.
+    /// Delivers to `frames/` below the output of `job`, and previews to `previews/`. Once `shutdown`
+    /// reports a stop request, frames no longer wait for their fingerprints.
     pub fn new(
         storage: Arc<Storage>,
-        output: &Location,
-        max_backlog: ByteSize,
+        job: &RenderJob,
         shutdown: Shutdown,
         timeouts: StorageTimeouts,
     ) -> Self {
         let (sender, receiver) = mpsc::unbounded_channel();
+        let (output, clones) = (&job.output, (storage.clone(), shutdown.clone()));
+        let previews =
+            job.previews.then(|| Previews::new(clones.0, output, clones.1, timeouts.preview));
         Self {
             storage,
             folder: output.join(FRAMES_DIR),
             permits: Arc::new(Semaphore::new(CONCURRENT_FRAMES)),
+            decodes: Arc::new(Semaphore::new(CONCURRENT_DECODES)),
+            previews,
             sender,
             receiver,
-            backlog: Backlog::new(max_backlog, timeouts.storing),
+            backlog: Backlog::new(job.max_backlog, timeouts.storing),
             tasks: JoinSet::new(),
             shutdown,
             timeouts,
@@ -129,6 +139,7 @@ impl Delivery {
         let (shutdown, timeout) = (self.shutdown.clone(), self.timeouts.fingerprint);
         let (storage, folder) = (Arc::clone(&self.storage), self.folder.clone());
         let (permits, sender) = (Arc::clone(&self.permits), self.sender.clone());
+        let (decodes, previews) = (Arc::clone(&self.decodes), self.previews.clone());
         // Free finished tasks.
         while self.tasks.try_join_next().is_some() {}
         self.tasks.spawn(async move {
@@ -140,10 +151,32 @@ impl Delivery {
                 let stopping = shutdown.beyond(Stage::Noticed);
                 fingerprint.get(timeout, stopping).await
             };
-            let outcome = deliver(&storage, &folder, &file, fingerprint, &progress).await;
+            let verified = verify(&decodes, &file, previews.is_some()).await;
+            let (outcome, preview) = match verified {
+                Ok(Verified { file: whole, preview }) => {
+                    let stored = store(&storage, &folder, &file, whole, fingerprint, &progress);
+                    (stored.await, preview)
+                }
+                Err(damage) => (damaged(damage, &file), None),
+            };
+            let is_stored = matches!(outcome, Outcome::Stored { .. });
             // Fails only if the job was aborted.
             drop(sender.send(Delivered { frame, outcome }));
+            if let (true, Some(previews), Some(preview)) = (is_stored, previews, preview) {
+                previews.store(frame, preview).await;
+            }
         });
+    }
+
+    /// Waits until the previews of stored frames are stored, which takes little time in any case. No
+    /// frame is under way any more.
+    pub async fn previews_settled(&mut self) {
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    /// Whether any preview is stored.
+    pub fn has_previews(&self) -> bool {
+        self.previews.as_ref().is_some_and(Previews::some_stored)
     }
 
     /// Aborts the frames that are under way. They leave nothing in the output.
@@ -210,24 +243,27 @@ async fn wait_until(time: Option<Instant>) {
     }
 }
 
-/// Verifies a file and stores it in `folder`.
-async fn deliver(
+/// Verifies a file and makes its preview, if one is wanted; the error is the damage.
+async fn verify(decodes: &Semaphore, file: &Path, with_preview: bool) -> Result<Verified, String> {
+    // The semaphore is never closed.
+    let _permit = decodes.acquire().await;
+    let path = file.to_owned();
+    // A panic in a decoder is a bug, but must not lose the other frames.
+    let verified = tokio::task::spawn_blocking(move || Verified::read(&path, with_preview)).await;
+    verified.unwrap_or_else(|panic| Err(format!("cannot be decoded: {panic}")))
+}
+
+/// Stores a verified file in `folder`, and removes it from scratch.
+async fn store(
     storage: &Storage,
     folder: &Location,
     file: &Path,
+    whole: File,
     fingerprint: impl Future<Output = Option<Fingerprint>>,
     progress: &TransferProgress,
 ) -> Outcome {
     let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
         return damaged("has no valid name".to_owned(), file);
-    };
-    let path = file.to_owned();
-    // A panic in the check is a bug, but must not lose the other frames.
-    let checked = tokio::task::spawn_blocking(move || check(&path)).await;
-    let whole = match checked {
-        Ok(Ok(whole)) => whole,
-        Ok(Err(damage)) => return damaged(damage, file),
-        Err(panic) => return damaged(format!("cannot be checked: {panic}"), file),
     };
     let (location, fingerprint) = (folder.join(name), fingerprint.await);
     match storage.upload_with_progress(whole, &location, fingerprint, progress).await {
@@ -239,27 +275,6 @@ async fn deliver(
         }
         Err(error) => Outcome::NotStored(error),
     }
-}
-
-/// Opens the file of a frame and checks that it is whole; the error is the damage. The upload reads
-/// the same open file: a script in the scene could replace the file after the check.
-fn check(path: &Path) -> Result<File, String> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let format = FrameFile::parse(name).ok_or("does not have the name of an image")?.format;
-    // A link could point to any of our files, and opening a pipe would block forever.
-    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-    let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
-    let unreadable = |error: io::Error| match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ELOOP) => "is not a regular file".to_owned(),
-        _ => format!("cannot be read: {error}"),
-    };
-    let file = opened.map_err(unreadable)?;
-    if !file.metadata().map_err(unreadable)?.is_file() {
-        return Err("is not a regular file".to_owned());
-    }
-    image::check(format, BufReader::with_capacity(64 * 1024, &file))
-        .map_err(|damage| damage.to_string())?;
-    Ok(file)
 }
 
 fn damaged(damage: String, file: &Path) -> Outcome {
@@ -280,11 +295,10 @@ mod tests {
 
     /// A delivery with frames 1 and 2 under way, but no tasks that store them.
     fn delivery() -> (Delivery, Vec<Saved>) {
-        let (storage, output) = (Storage::new(Transfers::default()), Location::Local("/o".into()));
+        let (storage, job) = (Storage::new(Transfers::default()), RenderJob::example());
         let shutdown = Shutdown::quiet(StopGrace::default());
-        let limit = ByteSize::gib(1);
         let timeouts = StorageTimeouts::default();
-        let mut delivery = Delivery::new(Arc::new(storage), &output, limit, shutdown, timeouts);
+        let mut delivery = Delivery::new(Arc::new(storage), &job, shutdown, timeouts);
         let frames = [1, 2].map(|number| {
             let frame = FrameNumber::new(number).unwrap();
             let (fingerprint, progress) =

@@ -79,6 +79,7 @@ impl Rendering<'_> {
     /// missing.
     pub async fn store_remaining(&mut self, stop: Option<&StopReason>) {
         let recovered = self.deliver_remaining().await;
+        self.delivery.previews_settled().await;
         let stopped_for_storage =
             matches!(stop, Some(StopReason::StorageFailed(_) | StopReason::DiskFull(_)));
         if let Some((frame, error)) = recovered

@@ -52,14 +52,18 @@ pub struct Outcome {
     pub stored: BTreeMap<i32, FrameReport>,
     /// The causes of skipped frames, by number.
     pub skipped: BTreeMap<i32, String>,
+    /// Whether any preview is stored.
+    pub has_previews: bool,
 }
 
 /// Renders and delivers the frames of an assignment.
 pub async fn render_frames(assignment: Assignment<'_>, fingerprints: FingerprintTask) -> Outcome {
     let mut rendering = Rendering::new(assignment, fingerprints);
     let result = rendering.run().await;
+    let has_previews = rendering.delivery.has_previews();
+    let (scene, launches) = (rendering.scene, rendering.reports);
     let (stored, skipped) = rendering.ledger.into_report();
-    Outcome { result, scene: rendering.scene, launches: rendering.reports, stored, skipped }
+    Outcome { result, scene, launches, stored, skipped, has_previews }
 }
 
 impl Rendering<'_> {

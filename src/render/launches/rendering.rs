@@ -60,8 +60,7 @@ impl<'a> Rendering<'a> {
             launch: LaunchState::default(),
             delivery: Delivery::new(
                 worker.storage.clone(),
-                &job.output,
-                job.max_backlog,
+                job,
                 worker.shutdown.clone(),
                 worker.timeouts,
             ),

@@ -1,0 +1,86 @@
+//! Stores the contact sheet at the end of a job: one picture with previews of all frames that the
+//! output has.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use crate::error_chain::chain;
+use crate::image::contact_sheet::{CONTACT_SHEET, ContactSheet};
+use crate::request::{
+    FrameFile, FrameNumber, FrameSet, ImageFormat, Location, PREVIEWS_DIR, RenderJob,
+};
+use crate::storage::{Storage, StorageError};
+use crate::worker::Worker;
+
+/// How many previews are read concurrently. The time is spent on waiting for responses.
+const CONCURRENT_READS: usize = 16;
+
+/// A size in bytes that no preview exceeds.
+const LARGEST_PREVIEW: u64 = 1024 * 1024;
+
+/// Stores the contact sheet of all frames that the output has previews of, and of `frames`, those
+/// of this job, whether there or not. The result is its path below the output.
+///
+/// A child of an array job leaves it to `stitch`. The sheet is useful but not required: it takes
+/// little time, none at all while stopping, and a failure is a warning.
+pub async fn store(worker: &Worker, job: &RenderJob, frames: &FrameSet) -> Option<String> {
+    if !job.previews || worker.attempt.array.is_some() {
+        return None;
+    }
+    let folder = job.output.join(PREVIEWS_DIR);
+    let stored = timeout(worker.timeouts.preview, make(&worker.storage, &folder, frames));
+    let sheet = folder.join(CONTACT_SHEET);
+    let why = match worker.shutdown.run_until_stopped(stored).await.ok()? {
+        Ok(Ok(true)) => {
+            tracing::info!("contact sheet: {sheet}");
+            return Some(format!("{PREVIEWS_DIR}/{CONTACT_SHEET}"));
+        }
+        // There is no preview.
+        Ok(Ok(false)) => return None,
+        Ok(Err(error)) => chain(&error),
+        Err(_) => "storage did not respond in time".to_owned(),
+    };
+    tracing::warn!("cannot store the contact sheet {sheet}: {why}");
+    None
+}
+
+/// Makes and stores the sheet; false if there is no preview.
+async fn make(
+    storage: &Storage,
+    folder: &Location,
+    frames: &FrameSet,
+) -> Result<bool, StorageError> {
+    let there = list(storage, folder).await?;
+    let mut sheet = ContactSheet::of(&frames.iter().chain(there.keys().copied()).collect());
+    let wanted = there.into_iter().filter(|(frame, _)| sheet.wants(*frame));
+    let previews = stream::iter(wanted.collect::<Vec<_>>()).map(|(frame, size)| async move {
+        let file = folder.join(&FrameFile::name(frame, ImageFormat::Jpeg));
+        (frame, storage.read(&file, size).await)
+    });
+    let mut previews = previews.buffer_unordered(CONCURRENT_READS);
+    while let Some((frame, preview)) = previews.next().await {
+        sheet.add(frame, preview?.to_vec());
+    }
+    // A panic is a bug, but must not fail the job.
+    let Ok(Some(jpeg)) = spawn_blocking(move || sheet.jpeg()).await else { return Ok(false) };
+    storage.write(&folder.join(CONTACT_SHEET), Bytes::from(jpeg)).await?;
+    Ok(true)
+}
+
+/// The frames that have a preview in `folder`, and its size in bytes.
+async fn list(
+    storage: &Storage,
+    folder: &Location,
+) -> Result<BTreeMap<FrameNumber, u64>, StorageError> {
+    let entries = storage.list(folder).await?.into_iter();
+    let previews = entries.filter(|entry| entry.size <= LARGEST_PREVIEW).filter_map(|entry| {
+        let frame = FrameFile::parse(&entry.name)?.number;
+        let own_name = FrameFile::name(frame, ImageFormat::Jpeg) == entry.name;
+        own_name.then_some((frame, entry.size))
+    });
+    Ok(previews.collect())
+}

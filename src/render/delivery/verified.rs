@@ -1,0 +1,120 @@
+//! Verifies the file of a frame by decoding it, and makes its preview.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use ::image::DynamicImage;
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+
+use crate::image;
+use crate::image::Picture;
+use crate::image::preview::{PREVIEW_BOUNDS, jpeg, shrink};
+use crate::request::{ByteSize, FrameFile};
+
+/// The largest file that is read. Frames of 8K with thirty passes are not larger.
+const LARGEST_FILE: ByteSize = ByteSize::gib(4);
+
+/// What is behind the transparent parts of a preview: black, as in a video.
+const BACKGROUND: [u8; 3] = [0; 3];
+
+/// A frame whose file is whole.
+#[derive(Debug)]
+pub struct Verified {
+    /// The open file.
+    pub file: File,
+    /// The preview, a JPEG, if one was wanted.
+    pub preview: Option<Vec<u8>>,
+}
+
+impl Verified {
+    /// Opens the file of a frame, and decodes it. Whoever stores the frame must take the same open
+    /// file: a script in the scene could replace the file meanwhile.
+    ///
+    /// # Errors
+    /// The damage, as a predicate of the file: `ends after 60 bytes`.
+    pub fn read(path: &Path, with_preview: bool) -> Result<Self, String> {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let format = FrameFile::parse(name).ok_or("does not have the name of an image")?.format;
+        // A link could point to any of our files, and opening a pipe would block forever.
+        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+        let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
+        let unreadable = |error: io::Error| match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ELOOP) => "is not a regular file".to_owned(),
+            _ => format!("cannot be read: {error}"),
+        };
+        let file = opened.map_err(unreadable)?;
+        let metadata = file.metadata().map_err(unreadable)?;
+        if !metadata.is_file() {
+            return Err("is not a regular file".to_owned());
+        }
+        if metadata.len() > LARGEST_FILE.bytes() {
+            return Err(format!("is larger than {LARGEST_FILE}, the most that is read of a frame"));
+        }
+        let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+        (&file).take(LARGEST_FILE.bytes()).read_to_end(&mut content).map_err(unreadable)?;
+        let picture = image::decode(format, &content, None).map_err(|damage| damage.to_string())?;
+        drop(content);
+        let preview = with_preview.then(|| preview(&picture));
+        Ok(Self { file, preview })
+    }
+}
+
+/// The preview of a picture. Linear light is made smaller before it gets its display values: there
+/// are far fewer pixels then.
+fn preview(picture: &Picture) -> Vec<u8> {
+    let small = shrink(&picture.pixels, picture.pixel_aspect, PREVIEW_BOUNDS);
+    jpeg(&if picture.is_linear() { displayed(&small) } else { small }, BACKGROUND)
+}
+
+/// Gives linear light its display values: those of sRGB (IEC 61966-2-1).
+fn displayed(linear: &DynamicImage) -> DynamicImage {
+    let curve = |light: f32| match light {
+        ..=0.003_130_8 => light * 12.92,
+        _ => light.powf(1.0 / 2.4).mul_add(1.055, -0.055),
+    };
+    let mut pixels = linear.to_rgba32f();
+    for pixel in pixels.pixels_mut() {
+        let [colours @ .., _] = &mut pixel.0;
+        for colour in colours {
+            *colour = curve(*colour).clamp(0.0, 1.0);
+        }
+    }
+    pixels.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use ::image::{Rgb, Rgb32FImage};
+
+    use super::*;
+
+    #[test]
+    fn the_preview_of_linear_light_is_as_bright_as_srgb() {
+        // Middle grey of 18 % is 118 of 255 in sRGB.
+        let picture = Picture::plain(Rgb32FImage::from_pixel(64, 36, Rgb([0.18; 3])).into());
+        let kind = ::image::ImageFormat::Jpeg;
+        let decoded = ::image::load_from_memory_with_format(&preview(&picture), kind).unwrap();
+        let shade = decoded.to_luma8().get_pixel(32, 18).0[0];
+        assert!(shade.abs_diff(118) <= 1, "{shade}");
+    }
+
+    #[test]
+    fn what_is_no_file_of_a_frame_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let damage = |name: &str| Verified::read(&path(name), true).unwrap_err();
+        assert!(damage("0001.png").contains("cannot be read"));
+        assert!(damage("frame").contains("does not have the name"));
+        std::os::unix::fs::symlink("/etc/passwd", path("0002.png")).unwrap();
+        std::fs::create_dir(path("0003.png")).unwrap();
+        for name in ["0002.png", "0003.png"] {
+            assert!(damage(name).contains("is not a regular file"), "{name}");
+        }
+        // Sparse: it takes no space on the disk.
+        File::create(path("0004.png")).unwrap().set_len(5 << 30).unwrap();
+        assert!(damage("0004.png").contains("is larger than 4"), "{}", damage("0004.png"));
+    }
+}
