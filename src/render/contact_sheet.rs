@@ -28,7 +28,7 @@ const LARGEST_PREVIEW: u64 = 1024 * 1024;
 /// A child of an array job leaves it to `stitch`. The sheet is useful but not required: it takes
 /// little time, none at all while stopping, and a failure is a warning.
 pub async fn store(worker: &Worker, job: &RenderJob, frames: &FrameSet) -> Option<String> {
-    if !job.previews || worker.attempt.array.is_some() {
+    if worker.attempt.array.is_some() {
         return None;
     }
     let folder = job.output.join(PREVIEWS_DIR);

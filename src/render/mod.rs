@@ -121,7 +121,9 @@ async fn attempt_job(
     report.set_aside = skipped;
     report.frames.extend(stored);
     report.previews = has_previews.then(|| format!("{PREVIEWS_DIR}/"));
-    report.contact_sheet = contact_sheet::store(worker, job, &survey.frames).await;
+    if has_previews {
+        report.contact_sheet = contact_sheet::store(worker, job, &survey.frames).await;
+    }
     plan.warn_of_other_formats(&folder, &report.frames);
     result.map(|()| rendered)
 }

@@ -138,9 +138,11 @@ impl Worker {
     }
 
     /// Uses the stand-in for Blender, which takes its orders from the scene file. The sandbox is
-    /// off because the stand-in writes files of the test.
+    /// off because the stand-in writes files of the test, and previews are because tests count
+    /// requests and files.
     pub fn stand_in_blender(self) -> Self {
-        self.arg("--blender").arg(fixture("stand-ins/blender")).env("SANDBOX", "off")
+        let off = self.env("SANDBOX", "off").env("NO_PREVIEWS", "true");
+        off.arg("--blender").arg(fixture("stand-ins/blender"))
     }
 
     /// Changes the command.
