@@ -13,7 +13,7 @@ use crate::image::contact_sheet::{CONTACT_SHEET, ContactSheet};
 use crate::request::{
     FrameFile, FrameNumber, FrameSet, ImageFormat, Location, PREVIEWS_DIR, RenderJob,
 };
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Failure, Storage, StorageError};
 use crate::worker::Worker;
 
 /// How many previews are read concurrently. The time is spent on waiting for responses.
@@ -41,7 +41,15 @@ pub async fn store(worker: &Worker, job: &RenderJob, frames: &FrameSet) -> Optio
         }
         // There is no preview.
         Ok(Ok(false)) => return None,
-        Ok(Err(error)) => chain(&error),
+        Ok(Err(error)) => {
+            let is_denied = matches!(error.failure(), Failure::Denied(_) | Failure::Refused(_));
+            // A job that looks for no frames may not be permitted to.
+            if is_denied && !job.resume {
+                tracing::debug!("cannot make the contact sheet {sheet}: {}", chain(&error));
+                return None;
+            }
+            chain(&error)
+        }
         Err(_) => "storage did not respond in time".to_owned(),
     };
     tracing::warn!("cannot store the contact sheet {sheet}: {why}");
