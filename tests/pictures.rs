@@ -99,9 +99,9 @@ fn transparent_pictures_are_laid_over_a_background() {
     {
         let shown = middles(&album.stitched(flags), (32, 32));
         for (found, alpha) in shown.into_iter().zip(alphas) {
-            let alpha = f64::from(alpha) / 255.0;
-            let over = |front: u8, back: u8| {
-                (f64::from(front) * alpha + f64::from(back) * (1.0 - alpha)).round() as u8
+            let over = |front: u32, back: u8| {
+                let sum = front * u32::from(alpha) + u32::from(back) * (255 - u32::from(alpha));
+                u8::try_from((sum + 127) / 255).unwrap()
             };
             let [r, g, b] = background;
             assert_near(found, [over(200, r), over(100, g), over(50, b)], 3, flags);

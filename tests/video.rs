@@ -90,7 +90,9 @@ fn click(file: &Path, seconds: u32, at: f64) {
     let samples = (0..seconds * RATE).map(|n| {
         let time = f64::from(n) / f64::from(RATE) - at;
         let tone = if (0.0..0.02).contains(&time) { (time * 1000.0 * TAU).sin() } else { 0.0 };
-        (tone * 30_000.0) as i16
+        #[expect(clippy::cast_possible_truncation, reason = "at most 30000")]
+        let sample = (tone * 30_000.0) as i16;
+        sample
     });
     let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
     let size = u32::try_from(data.len()).unwrap();

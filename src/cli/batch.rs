@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::names::{
     ALLOW_GAPS, ALLOW_MISSING, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BLENDER_VERSION,
-    CODEC, CRF, DENOISE, ENGINE, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI,
+    BURN_IN, CODEC, CRF, DENOISE, ENGINE, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI,
     JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI,
     POLL_INTERVAL, PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, SHARE_IDENTIFIER, SIZE,
     STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
@@ -183,6 +183,7 @@ fn video_variables(resolver: &Resolver<'_>, args: &VideoArgs) -> Result<Variable
         (SIZE, &args.size),
         (VIEW, &args.view),
         (LAYER, &args.layer),
+        (BURN_IN, &args.burn_in),
         (AUDIO, &args.audio),
         (AUDIO_OFFSET, &args.audio_offset),
         (OUTPUT_NAME, &args.output_name),

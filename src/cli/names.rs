@@ -60,6 +60,7 @@ pub const BACKGROUND: Setting = Setting::new("--background", "BACKGROUND").or("b
 pub const SIZE: Setting = Setting::new("--size", "SIZE").or_what("that of the pictures");
 pub const VIEW: Setting = Setting::new("--view", "VIEW").or("scene");
 pub const LAYER: Setting = Setting::new("--layer", "LAYER").or_what("the rendered picture");
+pub const BURN_IN: Setting = Setting::new("--burn-in", "BURN_IN");
 pub const AUDIO: Setting = Setting::new("--audio", "AUDIO").or_what("the scene's sound");
 pub const AUDIO_OFFSET: Setting = Setting::new("--audio-offset", "AUDIO_OFFSET").or_what("0");
 pub const NO_AUDIO: Setting = Setting::new("--no-audio", "NO_AUDIO").or("false");
@@ -84,7 +85,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 60] = [
+pub const ALL: [Setting; 61] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -128,6 +129,7 @@ pub const ALL: [Setting; 60] = [
     SIZE,
     VIEW,
     LAYER,
+    BURN_IN,
     AUDIO,
     AUDIO_OFFSET,
     NO_AUDIO,

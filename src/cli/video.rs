@@ -2,9 +2,9 @@
 
 use super::args::{StitchArgs, VideoArgs, WorkArgs};
 use super::names::{
-    ALLOW_GAPS, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, CODEC, CRF, FIRST_FRAME, FPS,
-    FRAMES, FRAMES_PER_JOB, IN_ORDER, INPUT_URI, LAYER, MAX_PREFETCH, NO_AUDIO, NO_PREVIEWS,
-    OUTPUT_NAME, OUTPUT_URI, PRESET, PREVIEW, SIZE, TOTAL_FRAMES, VIEW,
+    ALLOW_GAPS, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BURN_IN, CODEC, CRF,
+    FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, IN_ORDER, INPUT_URI, LAYER, MAX_PREFETCH, NO_AUDIO,
+    NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI, PRESET, PREVIEW, SIZE, TOTAL_FRAMES, VIEW,
 };
 use super::resolver::Resolver;
 use super::setting::{Setting, UsageError};
@@ -206,6 +206,7 @@ pub(super) fn settings(
             background: background.unwrap_or_default(),
             view: VIEW.value_or_default(args.view.as_deref(), env)?,
             layer: LAYER.value(args.layer.as_deref(), env)?,
+            burn_in: BURN_IN.value(args.burn_in.as_deref(), env)?,
         },
         sound: sound(resolver, args, codec)?,
     })

@@ -3,7 +3,6 @@
 //! The job succeeds when every planned frame is stored, whatever Blender's exit status says.
 //! Otherwise it fails with an error that says why.
 
-mod contact_sheet;
 mod delivery;
 mod launches;
 mod reuse;
@@ -18,6 +17,7 @@ use crate::blender::Launch;
 use crate::error::Error;
 use crate::request::{FRAMES_DIR, FrameRange, FrameSet, PREVIEWS_DIR, RenderJob};
 use crate::worker::Worker;
+use crate::worker::contact_sheet;
 use crate::worker::programs::BLENDER;
 use crate::worker::report::{Action, Report};
 use crate::worker::scratch::Scratch;
@@ -122,7 +122,11 @@ async fn attempt_job(
     report.frames.extend(stored);
     report.previews = has_previews.then(|| format!("{PREVIEWS_DIR}/"));
     if has_previews {
-        report.contact_sheet = contact_sheet::store(worker, job, &survey.frames).await;
+        // A child of an array job leaves the sheet of the whole to `stitch`.
+        if worker.attempt.array.is_none() {
+            let sheet = contact_sheet::store(worker, &job.output, &survey.frames, job.resume);
+            report.contact_sheet = sheet.await;
+        }
     }
     plan.warn_of_other_formats(&folder, &report.frames);
     result.map(|()| rendered)

@@ -26,9 +26,9 @@ pub use frame::{
     SelectionError, TotalFrames, is_ascending,
 };
 pub use job::{
-    Animation, AnimationFrames, BurnIn, BurnInItem, Corner, CyclesDevice, InspectJob, JobId,
-    JobName, JobTemplate, Metrics, MetricsFormat, NamedFrames, PictureOrder, PollInterval,
-    RenderJob, RunJob, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode,
+    Animation, AnimationFrames, CyclesDevice, InspectJob, JobId, JobName, JobTemplate, Metrics,
+    MetricsFormat, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob, SequenceSelection,
+    StatusJob, StitchJob, SubmitJob, SubmitMode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,
@@ -38,6 +38,6 @@ pub use location::{Location, LocationError, Mistake, PREVIEW_DIR};
 pub use overrides::{Denoise, Engine, RenderOverrides, Resolution, Samples};
 pub use value::{ValueError, whole_number};
 pub use video::{
-    BitDepth, Codec, Colour, Crf, FrameRate, LayerName, Look, OutputName, PixelFormat, Preset,
-    Sound, SoundOffset, VideoSettings, VideoSize, ViewTransform,
+    BitDepth, BurnIn, BurnInItem, Codec, Colour, Corner, Crf, FrameRate, LayerName, Look,
+    OutputName, PixelFormat, Preset, Sound, SoundOffset, VideoSettings, VideoSize, ViewTransform,
 };

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::frame_maker::{FrameMaker, Shape, Shown, Traits};
+use super::frame_maker::{FrameMaker, MadeFrame, Shape, Shown, Traits};
 use super::prefetch::{Fetched, FetchedFile, Prefetch};
 use crate::image::FrameFormat;
 use crate::request::FrameNumber;
@@ -38,8 +37,8 @@ pub enum Image {
         shape: Shape,
         /// Properties that the log tells of.
         traits: Traits,
-        /// The frame of raw video; `None` if the picture has another size than the video.
-        raw: Option<Bytes>,
+        /// The frame of the video; `None` if the picture has another size.
+        frame: Option<MadeFrame>,
     },
     /// The sequence has no file for the frame.
     Gap,
@@ -122,8 +121,8 @@ fn decode(maker: &FrameMaker, fetched: Fetched, format: Option<&FrameFormat>) ->
     let image = match show(maker, file) {
         Ok(Some(shown)) => {
             let (shape, traits) = (shown.shape, shown.traits.clone());
-            let raw = format.and_then(|format| maker.frame(shown, format));
-            Image::Whole { shape, traits, raw }
+            let frame = format.and_then(|format| maker.frame(number, shown, format));
+            Image::Whole { shape, traits, frame }
         }
         Ok(None) => Image::Gap,
         Err(why) => Image::Damaged(why),

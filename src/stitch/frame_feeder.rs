@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::ChildStdin;
 use tokio::task::spawn_blocking;
 
 use super::decoding::{Decoded, Decoding, Image, finished, show};
-use super::frame_maker::{FrameMaker, Shape, Shown, Traits};
+use super::frame_maker::{FrameMaker, MadeFrame, Shape, Shown, Traits};
 use super::prefetch::{Fetched, Prefetch};
+use super::preview_queue::PreviewQueue;
 use crate::error::Error;
 use crate::image::FrameFormat;
 use crate::request::{FrameNumber, FrameSet, Location};
@@ -25,17 +25,20 @@ const MAX_DESCRIBED: usize = 10;
 #[derive(Debug)]
 pub struct FrameFeeder {
     frames: Decoding,
-    first: Bytes,
+    first: MadeFrame,
+    first_number: FrameNumber,
     /// How many gaps the first frame fills: those before it.
     leading_gaps: usize,
     /// Whether the next frame is still being fetched or decoded.
     waiting: Arc<AtomicBool>,
+    previews: Option<PreviewQueue>,
     problems: Problems,
 }
 
 /// The first usable picture of a sequence.
 #[derive(Debug)]
 pub struct First {
+    number: FrameNumber,
     shown: Shown,
     frames: Prefetch,
     maker: Arc<FrameMaker>,
@@ -80,7 +83,7 @@ impl First {
             match shown.unwrap_or(Ok(None)) {
                 Ok(Some(shown)) => {
                     problems.record(number, shown.shape, &shown.traits);
-                    return Ok(Self { shown, frames, maker, leading_gaps, problems });
+                    return Ok(Self { number, shown, frames, maker, leading_gaps, problems });
                 }
                 Ok(None) => leading_gaps += 1,
                 Err(why) => {
@@ -105,18 +108,25 @@ impl First {
         &self.shown.traits
     }
 
-    /// Feeds a video of `format`.
+    /// The feeder of a video of `format`. Previews go to `previews`.
     ///
     /// # Errors
     /// [`Error::Internal`] if the runtime is shutting down.
-    pub async fn feed(self, format: FrameFormat) -> Result<FrameFeeder, Error> {
-        let Self { shown, frames, maker, leading_gaps, problems } = self;
+    pub async fn feed(
+        self,
+        format: FrameFormat,
+        previews: Option<PreviewQueue>,
+    ) -> Result<FrameFeeder, Error> {
+        let Self { number, shown, frames, maker, leading_gaps, problems } = self;
         let of_thread = Arc::clone(&maker);
-        let first = finished(spawn_blocking(move || of_thread.frame(shown, &format))).await;
+        let first = spawn_blocking(move || of_thread.frame(number, shown, &format));
+        let first = finished(first).await;
         let first = first.flatten();
         let first = first.ok_or_else(|| Error::Internal("the first frame is lost".to_owned()))?;
         let frames = Decoding::start(frames, maker, Some(format));
-        Ok(FrameFeeder { frames, first, leading_gaps, waiting: Arc::default(), problems })
+        let waiting = Arc::default();
+        let first_number = number;
+        Ok(FrameFeeder { frames, first, first_number, leading_gaps, waiting, previews, problems })
     }
 }
 
@@ -141,15 +151,17 @@ impl FrameFeeder {
     /// - [`Error::UnusableFrames`] if a frame is unusable and cannot be bridged. The error names
     ///   all unusable frames of the sequence.
     pub async fn run(mut self, mut ffmpeg: ChildStdin) -> Result<(), Error> {
-        let mut shown = self.first.clone();
+        let MadeFrame { raw: mut shown, preview } = self.first.clone();
+        self.queue_preview(self.first_number, preview).await;
         for _ in 0..=self.leading_gaps {
             if ffmpeg.write_all(&shown).await.is_err() {
                 return Ok(());
             }
         }
         while let Some(Decoded { number, image }) = self.next().await.transpose()? {
-            if let Some(raw) = self.problems.take(number, image) {
+            if let Some(MadeFrame { raw, preview }) = self.problems.take(number, image) {
                 shown = raw;
+                self.queue_preview(number, preview).await;
             }
             if !self.problems.is_usable() {
                 return Err(self.problems.of_all(self.frames).await);
@@ -159,8 +171,18 @@ impl FrameFeeder {
             }
         }
         self.problems.warn();
-        // Dropping the pipe signals the end of the input.
+        // This signals the end of the input.
+        drop(ffmpeg);
+        if let Some(previews) = &mut self.previews {
+            previews.settle().await;
+        }
         Ok(())
+    }
+
+    async fn queue_preview(&mut self, number: FrameNumber, preview: Option<Vec<u8>>) {
+        if let (Some(previews), Some(preview)) = (&mut self.previews, preview) {
+            previews.push(number, preview).await;
+        }
     }
 }
 
@@ -176,13 +198,13 @@ impl Problems {
         }
     }
 
-    /// Records what there is to say about a frame. The result is its raw video; `None` repeats the
-    /// frame before.
-    fn take(&mut self, number: FrameNumber, image: Image) -> Option<Bytes> {
+    /// Records what there is to say about a frame. The result is the frame; `None` repeats the one
+    /// before.
+    fn take(&mut self, number: FrameNumber, image: Image) -> Option<MadeFrame> {
         match image {
-            Image::Whole { shape, traits, raw } => {
+            Image::Whole { shape, traits, frame } => {
                 self.record(number, shape, &traits);
-                raw
+                frame
             }
             Image::Gap => None,
             Image::Damaged(why) => {

@@ -4,8 +4,13 @@
 use ::image::DynamicImage;
 use bytes::Bytes;
 
+use crate::image::burn_in::{Facts, draw, texts};
+use crate::image::preview::preview;
 use crate::image::{FrameFormat, Picture, PixelAspect, View, decode};
-use crate::request::{Colour, ImageFormat, LayerName, PixelFormat, VideoSettings, VideoSize};
+use crate::request::{
+    BurnIn, Colour, FrameNumber, FrameRate, FrameSet, ImageFormat, LayerName, PixelFormat,
+    VideoSize,
+};
 
 /// What makes frames of the images of one video. All threads share it.
 #[derive(Clone, Debug)]
@@ -16,6 +21,32 @@ pub struct FrameMaker {
     pub view: View,
     /// Whether pictures are fitted into the size of the video. Otherwise they must have that size.
     pub fits: bool,
+    /// The text that is written into the pictures.
+    pub stamp: Option<Stamp>,
+    /// The frames that have previews already; `None` if no previews are made.
+    pub previews: Option<FrameSet>,
+}
+
+/// The text that is written into pictures.
+#[derive(Clone, Debug)]
+pub struct Stamp {
+    /// Its items and its corner.
+    pub burn_in: BurnIn,
+    /// The frame rate of the video.
+    pub fps: FrameRate,
+    /// The name of the scene; empty if it is not known.
+    pub scene: String,
+    /// The date, such as `2026-11-29`.
+    pub date: String,
+}
+
+/// A frame of a video.
+#[derive(Clone, Debug)]
+pub struct MadeFrame {
+    /// The raw video.
+    pub raw: Bytes,
+    /// A preview, as JPEG, if the frame needs one.
+    pub preview: Option<Vec<u8>>,
 }
 
 /// A decoded picture, for a display.
@@ -53,12 +84,6 @@ pub struct Traits {
 }
 
 impl FrameMaker {
-    /// The maker for a video with these settings.
-    pub fn new(video: &VideoSettings, view: View) -> Self {
-        let look = &video.look;
-        Self { layer: look.layer.clone(), view, fits: look.size.is_some() }
-    }
-
     /// Decodes an image, and applies the view transform if it is linear.
     ///
     /// # Errors
@@ -78,15 +103,27 @@ impl FrameMaker {
         })
     }
 
-    /// The raw frame of a picture; `None` if it has another size than the video and is not fitted.
-    pub fn frame(&self, shown: Shown, format: &FrameFormat) -> Option<Bytes> {
+    /// The frame of a picture; `None` if it has another size than the video and is not fitted.
+    pub fn frame(
+        &self,
+        number: FrameNumber,
+        shown: Shown,
+        format: &FrameFormat,
+    ) -> Option<MadeFrame> {
         let Shape { width, height, aspect } = shown.shape;
         let same = (width, height, aspect) == (format.width, format.height, format.aspect);
         if !same && !self.fits {
             return None;
         }
-        let picture = format.place(shown.pixels, aspect);
-        Some(format.encode(picture).into())
+        let mut picture = format.place(shown.pixels, aspect);
+        let wants_preview = self.previews.as_ref().is_some_and(|there| !there.contains(number));
+        let Colour(background) = format.background;
+        let preview = wants_preview.then(|| preview(&picture, format.aspect, background));
+        if let Some(Stamp { burn_in, fps, scene, date }) = &self.stamp {
+            let facts = Facts { frame: number, fps: *fps, scene, date };
+            draw(&mut picture, &texts(burn_in, &facts), burn_in.corner);
+        }
+        Some(MadeFrame { raw: format.encode(picture).into(), preview })
     }
 }
 

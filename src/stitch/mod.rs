@@ -7,6 +7,7 @@ mod frame_feeder;
 mod frame_maker;
 mod numbered_name;
 mod prefetch;
+mod preview_queue;
 mod render_reports;
 mod sequence;
 mod sound;
@@ -17,25 +18,30 @@ pub use sequence::{Sequence, Slot};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use crate::blender::SceneInfo;
 use crate::error::{Error, frames_are};
+use crate::error_chain::chain;
 use crate::ffmpeg::Encode;
 use crate::image::{FrameFormat, View};
 use crate::request::{
-    Codec, FRAMES_DIR, FrameRange, FrameRate, FrameSet, Location, PixelFormat, REPORTS_DIR,
-    SequenceSelection, StitchJob, VideoSettings, VideoSize, ViewTransform,
+    Codec, FRAMES_DIR, FrameRange, FrameRate, FrameSet, Location, PREVIEWS_DIR, PixelFormat,
+    REPORTS_DIR, SequenceSelection, StitchJob, VideoSettings, VideoSize, ViewTransform,
 };
 use crate::storage::Entry;
 use crate::worker::Worker;
+use crate::worker::contact_sheet;
+use crate::worker::previews::Previews;
 use crate::worker::programs::{FFMPEG, FFPROBE};
 use crate::worker::report::{Action, Report, VideoReport};
 use crate::worker::scratch::Scratch;
 use decoding::{Decoding, Image};
 use encode::encode_sequence;
 use frame_feeder::First;
-use frame_maker::{FrameMaker, Traits};
+use frame_maker::{FrameMaker, Stamp, Traits};
 use prefetch::Prefetch;
+use preview_queue::PreviewQueue;
 use render_reports::RenderReports;
 use video_check::{Goal, probe};
 
@@ -80,8 +86,20 @@ async fn attempt(
     let frames: FrameSet = sequence.slots.iter().map(|slot| slot.number).collect();
     report.set_requested_frames(&frames);
     let goal = Goal { video: job.output.join(job.video.name.as_str()), frames };
-    let view = view(job, &reports);
-    let maker = FrameMaker::new(&job.video, view);
+    let look = &job.video.look;
+    let scene = reports.scene.as_ref();
+    let maker = FrameMaker {
+        layer: look.layer.clone(),
+        view: view(job, &reports),
+        fits: look.size.is_some(),
+        stamp: look.burn_in.clone().map(|burn_in| Stamp {
+            burn_in,
+            fps,
+            scene: scene.map_or_else(String::new, |scene| scene.name.clone()),
+            date: today(),
+        }),
+        previews: None,
+    };
     let largest = match job.video.look.size {
         Some(VideoSize::Largest) => {
             let frames = prefetch(worker, job, &folder, sequence.clone());
@@ -115,14 +133,17 @@ async fn attempt(
     }
     warn_of_players(&job.video, fps);
 
+    let previews = previews_of(worker, job).await;
+    let maker = FrameMaker { previews: previews.as_ref().map(|(_, there)| there.clone()), ..maker };
     let first = First::find(folder, frames, maker, job.allow_gaps);
     let first = worker.unless_stopped(first).await?;
-    let look = &job.video.look;
     let format = first.shape().format(look.size, largest, job.video.pixels, look.background);
     tell_of_pictures(&first, &job.video, &format);
     let sound = sound::find(worker, job, &reports, &scratch, &goal.frames, fps);
     let sound = worker.unless_stopped(sound).await?;
-    let feeder = worker.unless_stopped(first.feed(format)).await?;
+    let has_previews = previews.is_some();
+    let queue = previews.map(|(previews, _)| PreviewQueue::new(previews));
+    let feeder = worker.unless_stopped(first.feed(format, queue)).await?;
     let video = scratch.path().join(job.video.name.as_str());
     let encode = Encode {
         ffmpeg: &ffmpeg,
@@ -140,6 +161,11 @@ async fn attempt(
         return Err(goal.wrong_result(&found.to_string(), &tail));
     }
     let bytes = upload(worker, video, &goal.video).await?;
+    if has_previews {
+        report.previews = Some(format!("{PREVIEWS_DIR}/"));
+        let sheet = contact_sheet::store(worker, &job.output, &goal.frames, true);
+        report.contact_sheet = sheet.await;
+    }
     tracing::info!(bytes, frames = frame_count, "stored {}: {found}, {bytes} bytes", goal.video);
     report.video = Some(VideoReport {
         file: job.video.name.as_str().to_owned(),
@@ -173,6 +199,27 @@ async fn largest_size(frames: Prefetch, maker: FrameMaker) -> Result<Option<(u32
         }
     }
     Ok(largest)
+}
+
+/// What stores previews, and the frames that have one already; `None` if none are wanted or they
+/// cannot be listed.
+async fn previews_of(worker: &Worker, job: &StitchJob) -> Option<(Previews, FrameSet)> {
+    if !job.previews {
+        return None;
+    }
+    let there = contact_sheet::list(&worker.storage, &job.output.join(PREVIEWS_DIR)).await;
+    let there = there.inspect_err(|error| {
+        tracing::warn!("cannot list the previews, and makes none: {}", chain(error));
+    });
+    let (storage, shutdown) = (worker.storage.clone(), worker.shutdown.clone());
+    let previews = Previews::new(storage, &job.output, shutdown, worker.timeouts.preview);
+    Some((previews, there.ok()?.into_keys().collect()))
+}
+
+/// Today's date in UTC: `2026-11-29`.
+fn today() -> String {
+    let now = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    now.split('T').next().unwrap_or_default().to_owned()
 }
 
 /// The view transform of linear pictures.

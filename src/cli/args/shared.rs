@@ -302,6 +302,13 @@ pub(in crate::cli) struct VideoArgs {
     #[arg(long, value_name = "NAME")]
     pub layer: Option<String>,
 
+    /// What to write into the pictures: frame, timecode, scene or date, or several: frame,timecode
+    ///
+    /// In the corner at the bottom left, or after an @ in another one: scene,frame@top-right. The
+    /// timecode counts frames from 0 and drops none.
+    #[arg(long, value_name = "ITEMS")]
+    pub burn_in: Option<String>,
+
     /// The sound of the video: any file that FFmpeg can decode
     ///
     /// It is cut where the video ends. By default it is the sound of the scene, if the scene has any:

@@ -9,7 +9,6 @@
 //! frame is stored, or after a pause.
 
 mod backlog;
-mod previews;
 mod verified;
 
 use std::fs::File;
@@ -25,9 +24,9 @@ use crate::process::shutdown::{Shutdown, Stage};
 use crate::request::{FRAMES_DIR, FrameNumber, Location, RenderJob};
 use crate::space::Space;
 use crate::storage::{Failure, Fingerprint, Storage, StorageError, TransferProgress};
+use crate::worker::previews::Previews;
 use crate::worker::storage_timeouts::StorageTimeouts;
 use backlog::{Backlog, Saved};
-use previews::Previews;
 use verified::Verified;
 
 /// The most frames that are verified and stored concurrently. Each has a file open, and a process

@@ -1,6 +1,5 @@
 //! The validated request of each subcommand.
 
-mod burn_in;
 mod inspect;
 mod metrics;
 pub(super) mod render;
@@ -8,7 +7,6 @@ mod run;
 mod stitch;
 mod submit;
 
-pub use burn_in::{BurnIn, BurnInItem, Corner};
 pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
 pub use render::{CyclesDevice, RenderJob};

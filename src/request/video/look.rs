@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::burn_in::BurnIn;
 use crate::request::value::{ValueError, whole_number};
 
 /// How the pictures of a video look.
@@ -16,6 +17,8 @@ pub struct Look {
     pub view: ViewTransform,
     /// The layer of OpenEXR files that holds the picture; `None` for the rendered picture.
     pub layer: Option<LayerName>,
+    /// What is written into the pictures.
+    pub burn_in: Option<BurnIn>,
 }
 
 /// The size that pictures are fitted into, each with its own shape.

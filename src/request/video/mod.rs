@@ -1,5 +1,6 @@
 //! What a video is made like: codec, quality, frame rate, name, look and sound.
 
+mod burn_in;
 mod codec;
 mod frame_rate;
 mod look;
@@ -7,6 +8,7 @@ mod output_name;
 mod pixel_format;
 mod sound;
 
+pub use burn_in::{BurnIn, BurnInItem, Corner};
 pub use codec::{Codec, Crf, Preset};
 pub use frame_rate::FrameRate;
 pub use look::{Colour, LayerName, Look, VideoSize, ViewTransform};

@@ -8,13 +8,11 @@ use futures_util::{StreamExt as _, stream};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::Worker;
 use crate::error_chain::chain;
 use crate::image::contact_sheet::{CONTACT_SHEET, ContactSheet};
-use crate::request::{
-    FrameFile, FrameNumber, FrameSet, ImageFormat, Location, PREVIEWS_DIR, RenderJob,
-};
+use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, Location, PREVIEWS_DIR};
 use crate::storage::{Failure, Storage, StorageError};
-use crate::worker::Worker;
 
 /// How many previews are read concurrently. The time is spent on waiting for responses.
 const CONCURRENT_READS: usize = 16;
@@ -22,16 +20,18 @@ const CONCURRENT_READS: usize = 16;
 /// A size in bytes that no preview exceeds.
 const LARGEST_PREVIEW: u64 = 1024 * 1024;
 
-/// Stores the contact sheet of all frames that the output has previews of, and of `frames`, those
-/// of this job, whether there or not. The result is its path below the output.
+/// Stores the contact sheet of all frames that `output` has previews of, and of `frames`, those of
+/// this job, whether there or not. The result is its path below the output.
 ///
-/// A child of an array job leaves it to `stitch`. The sheet is useful but not required: it takes
-/// little time, none at all while stopping, and a failure is a warning.
-pub async fn store(worker: &Worker, job: &RenderJob, frames: &FrameSet) -> Option<String> {
-    if worker.attempt.array.is_some() {
-        return None;
-    }
-    let folder = job.output.join(PREVIEWS_DIR);
+/// The sheet is useful but not required: it takes little time, none at all while stopping, and a
+/// failure is a warning. A job that need not list the output may not be permitted to; that is none.
+pub async fn store(
+    worker: &Worker,
+    output: &Location,
+    frames: &FrameSet,
+    must_list: bool,
+) -> Option<String> {
+    let folder = output.join(PREVIEWS_DIR);
     let stored = timeout(worker.timeouts.preview, make(&worker.storage, &folder, frames));
     let sheet = folder.join(CONTACT_SHEET);
     let why = match worker.shutdown.run_until_stopped(stored).await.ok()? {
@@ -43,8 +43,7 @@ pub async fn store(worker: &Worker, job: &RenderJob, frames: &FrameSet) -> Optio
         Ok(Ok(false)) => return None,
         Ok(Err(error)) => {
             let is_denied = matches!(error.failure(), Failure::Denied(_) | Failure::Refused(_));
-            // A job that looks for no frames may not be permitted to.
-            if is_denied && !job.resume {
+            if is_denied && !must_list {
                 tracing::debug!("cannot make the contact sheet {sheet}: {}", chain(&error));
                 return None;
             }
@@ -80,7 +79,10 @@ async fn make(
 }
 
 /// The frames that have a preview in `folder`, and its size in bytes.
-async fn list(
+///
+/// # Errors
+/// If the folder cannot be listed.
+pub async fn list(
     storage: &Storage,
     folder: &Location,
 ) -> Result<BTreeMap<FrameNumber, u64>, StorageError> {
