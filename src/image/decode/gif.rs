@@ -1,4 +1,4 @@
-//! GIF of one image, after the GIF89a specification.
+//! GIF of one image, after the specification of GIF 89a.
 //!
 //! The image is placed on the screen that the file describes, whose rest is transparent. A screen
 //! that is too small is enlarged. This is what browsers show.
@@ -37,4 +37,23 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
     let mut shown = RgbaImage::new(width, height);
     imageops::replace(&mut shown, &image, left.into(), top.into());
     Ok(Picture::plain(DynamicImage::ImageRgba8(shown)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::image::Damage;
+    use crate::image::samples::named;
+
+    #[test]
+    fn a_screen_is_enlarged_for_its_image() {
+        let small =
+            named("pillow-rgb.gif").changed(|bytes| bytes[6..10].copy_from_slice(&[1, 0, 1, 0]));
+        assert_eq!(small.unwrap().pixels, named("pillow-rgb.gif").decode().unwrap().pixels);
+    }
+
+    #[test]
+    fn a_giant_size_is_refused_before_memory_is_taken() {
+        let result = named("pillow-rgb.gif").changed(|bytes| bytes[6..10].fill(0xFF)).map(drop);
+        assert!(matches!(result, Err(Damage::TooLarge { .. })), "{result:?}");
+    }
 }

@@ -161,3 +161,102 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::samples::{assert_corrupt, named};
+
+    /// A file with this line about the size, and this data.
+    fn file(size: &str, data: &[u8]) -> Vec<u8> {
+        let header = format!("#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n{size}\n");
+        [header.as_bytes(), data].concat()
+    }
+
+    /// The red values of the picture, from left to right and then from top to bottom.
+    fn reds(size: &str, data: &[u8]) -> Result<Vec<f32>, Damage> {
+        let picture = decode(&file(size, data))?;
+        Ok(picture.pixels.to_rgb32f().pixels().map(|pixel| pixel.0[0]).collect())
+    }
+
+    /// Pixels of these red values.
+    fn pixels(reds: &[u8]) -> Vec<u8> {
+        reds.iter().flat_map(|&red| [red, 0, 0, 136]).collect()
+    }
+
+    #[test]
+    fn light_has_an_exponent() {
+        assert_eq!(linear([128, 64, 0, 129]).to_vec(), [1.0, 0.5, 0.0]);
+        assert_eq!(linear([255, 255, 255, 0]).to_vec(), [0.0; 3]);
+        assert!(linear([255; 4]).iter().all(|value| value.is_finite()));
+    }
+
+    #[test]
+    fn the_line_about_the_size_tells_how_the_picture_is_turned() {
+        let data = pixels(&[10, 20, 30, 40, 50, 60]);
+        for (size, shown) in [
+            ("-Y 2 +X 3", [10., 20., 30., 40., 50., 60.]),
+            ("-Y 2 -X 3", [30., 20., 10., 60., 50., 40.]),
+            ("+Y 2 +X 3", [40., 50., 60., 10., 20., 30.]),
+            ("+Y 2 -X 3", [60., 50., 40., 30., 20., 10.]),
+            // Each stored row is a column.
+            ("+X 2 -Y 3", [10., 40., 20., 50., 30., 60.]),
+            ("+X 2 +Y 3", [30., 60., 20., 50., 10., 40.]),
+            ("-X 2 -Y 3", [40., 10., 50., 20., 60., 30.]),
+            ("-X 2 +Y 3", [60., 30., 50., 20., 40., 10.]),
+        ] {
+            assert_eq!(reds(size, &data).unwrap(), shown, "{size}");
+        }
+        for size in ["", "-Y 2", "-Y 2 +Y 3", "-Y two +X 3", "-Y -2 +X 3"] {
+            assert_corrupt(reds(size, &data), "the size");
+        }
+    }
+
+    #[test]
+    fn pixels_are_repeated() {
+        let run = |count: u8| [1, 1, 1, count];
+        let begin = pixels(&[7]);
+        let short = [&begin[..], &run(3), &pixels(&[9])].concat();
+        assert_eq!(reds("-Y 1 +X 5", &short).unwrap(), [7., 7., 7., 7., 9.]);
+        let long = [&begin[..], &run(1), &run(1)].concat();
+        assert_eq!(reds("-Y 1 +X 258", &long).unwrap(), [7.; 258]);
+
+        assert_corrupt(reds("-Y 1 +X 3", &short), "does not fit");
+        assert_corrupt(reds("-Y 1 +X 3", &run(3)), "repeats nothing");
+        let endless = [&begin[..], &run(0).repeat(99)].concat();
+        assert_corrupt(reds("-Y 1 +X 3", &endless), "repeats nothing");
+    }
+
+    #[test]
+    fn components_are_stored_one_by_one() {
+        // Red: eight values. Green and blue: runs of 8 zeros. Exponent: runs of 3 and 5.
+        let row = [&[2, 2, 0, 8, 8, 1, 2, 3, 4, 5, 6, 7, 8][..], &[136, 0, 136, 0]].concat();
+        let row = [&row[..], &[131, 136, 133, 136]].concat();
+        assert_eq!(reds("-Y 1 +X 8", &row).unwrap(), [1., 2., 3., 4., 5., 6., 7., 8.]);
+
+        let changed = |at: usize, value: u8| {
+            let mut row = row.clone();
+            row[at] = value;
+            reds("-Y 1 +X 8", &row)
+        };
+        assert_corrupt(changed(3, 9), "length of a row");
+        assert_corrupt(changed(4, 9), "does not fit");
+        assert_corrupt(changed(4, 0), "does not fit");
+        assert!(matches!(reds("-Y 2 +X 8", &row), Err(Damage::Truncated { .. })));
+    }
+
+    #[test]
+    fn only_rgb_is_decoded() {
+        let result = named("blender.hdr").changed(|bytes| {
+            let at = bytes.windows(4).position(|window| window == b"rgbe").unwrap();
+            bytes[at..at + 4].copy_from_slice(b"xyze");
+        });
+        assert!(matches!(result, Err(Damage::Unsupported(_))));
+    }
+
+    #[test]
+    fn a_giant_size_is_refused_before_memory_is_taken() {
+        let result = reds("-Y 65536 +X 65536", &[]);
+        assert!(matches!(result, Err(Damage::TooLarge { .. })));
+    }
+}

@@ -98,3 +98,109 @@ fn words<P: Pixel<Subpixel = u16>>(
     let words = pairs.iter().map(|&pair| u16::from_be_bytes(pair)).collect();
     ImageBuffer::from_raw(width, height, words)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::samples::{Sample, named, of};
+    use crate::request::ImageFormat;
+
+    /// A chunk of a PNG file.
+    fn chunk(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+        let body = [&kind, content].concat();
+        [&length[..], &body, &crc32fast::hash(&body).to_be_bytes()].concat()
+    }
+
+    /// Changes the first chunk of a kind, from its name on, and updates its checksum to match.
+    fn forge(
+        sample: &Sample,
+        kind: [u8; 4],
+        change: impl FnOnce(&mut [u8]),
+    ) -> Result<Picture, Damage> {
+        let at = sample.position_of(&kind);
+        sample.changed(|bytes| {
+            let length: [u8; 4] = bytes[at - 4..at].try_into().unwrap();
+            let end = at + 4 + u32::from_be_bytes(length) as usize;
+            change(&mut bytes[at..end]);
+            let checksum = crc32fast::hash(&bytes[at..end]);
+            bytes[end..end + 4].copy_from_slice(&checksum.to_be_bytes());
+        })
+    }
+
+    /// Puts a chunk behind the header.
+    fn with(sample: &Sample, chunk: &[u8]) -> Result<Picture, Damage> {
+        const HEADER_END: usize = 33;
+        sample.changed(|bytes| drop(bytes.splice(HEADER_END..HEADER_END, chunk.to_vec())))
+    }
+
+    #[test]
+    fn any_flipped_bit_is_noticed() {
+        for sample in of(ImageFormat::Png) {
+            for at in 0..sample.bytes.len() {
+                for bit in 0..8 {
+                    let result = sample.changed(|bytes| bytes[at] ^= 1 << bit);
+                    assert!(result.is_err(), "{} byte {at} bit {bit}", sample.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn zeros_at_the_end_are_noticed() {
+        for sample in of(ImageFormat::Png) {
+            assert!(sample.zeroed_tails_unnoticed().is_empty(), "{}", sample.name);
+        }
+    }
+
+    #[test]
+    fn the_header_has_to_describe_an_image() {
+        let sample = named("blender-rgb-8.png");
+        let header = |at: usize, value: u8| forge(sample, *b"IHDR", |chunk| chunk[4 + at] = value);
+        // Width, height, bit depth, colour type, compression, filter, interlace.
+        for (at, value) in [(3, 0), (7, 0), (8, 3), (9, 1), (9, 5), (10, 1), (11, 1), (12, 2)] {
+            assert!(header(at, value).is_err(), "{at} {value}");
+        }
+    }
+
+    #[test]
+    fn a_giant_size_is_refused_before_memory_is_taken() {
+        let sample = named("blender-rgb-8.png");
+        for size in [[0, 0, 0xFF, 0xFF, 0, 0, 0xFF, 0xFF], [0x7F, 0xFF, 0xFF, 0xFF, 0, 0, 0, 1]] {
+            let result = forge(sample, *b"IHDR", |chunk| chunk[4..12].copy_from_slice(&size));
+            assert!(matches!(result, Err(Damage::TooLarge { .. })));
+        }
+    }
+
+    #[test]
+    fn the_header_comes_first_and_only_once() {
+        let sample = named("blender-rgb-8.png");
+        assert!(forge(sample, *b"IHDR", |chunk| chunk[..4].copy_from_slice(b"tEXt")).is_err());
+        let header = &sample.bytes[8..33];
+        assert!(with(sample, header).is_err());
+    }
+
+    #[test]
+    fn there_has_to_be_image_data() {
+        let sample = named("blender-rgb-8.png");
+        assert!(forge(sample, *b"IDAT", |chunk| chunk[..4].copy_from_slice(b"tEXt")).is_err());
+    }
+
+    #[test]
+    fn an_animation_of_one_frame_is_a_picture() {
+        let animation = |frames: u8| chunk(*b"acTL", &[0, 0, 0, frames, 0, 0, 0, 0]);
+        let sample = named("pillow-rgb.png");
+        let picture = with(sample, &animation(1)).unwrap();
+        assert_eq!(picture.pixels, sample.decode().unwrap().pixels);
+        assert!(matches!(with(sample, &animation(2)), Err(Damage::Animation)));
+    }
+
+    #[test]
+    fn the_shape_of_a_pixel_is_the_inverse_of_its_density() {
+        let sample = named("pillow-rgb.png");
+        for unit in [0, 1] {
+            let picture = with(sample, &chunk(*b"pHYs", &[0, 0, 0, 1, 0, 0, 0, 2, unit])).unwrap();
+            assert_eq!(picture.pixel_aspect, PixelAspect::new(2, 1));
+        }
+    }
+}

@@ -34,3 +34,28 @@ fn check_beginning(file: &[u8]) -> Result<(), Damage> {
         None => Damage::WrongFormat { expected: ImageFormat::Tga, found: None },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::image::Damage;
+    use crate::image::samples::named;
+
+    #[test]
+    fn a_header_has_to_be_possible() {
+        let sample = named("pillow-rgba.tga");
+        // The kind of colour map, the kind of image, the bits of a pixel.
+        for (at, value) in [(1, 2), (2, 0), (2, 4), (2, 33), (16, 0), (16, 31)] {
+            let result = sample.changed(|bytes| bytes[at] = value).map(drop);
+            assert!(matches!(result, Err(Damage::WrongFormat { .. })), "{at} {value} {result:?}");
+        }
+    }
+
+    #[test]
+    fn a_giant_size_is_refused_before_memory_is_taken() {
+        let sample = named("pillow-rle-down.tga");
+        let result = sample.changed(|bytes| bytes[12..16].fill(0xFF)).map(drop);
+        assert!(matches!(result, Err(Damage::TooLarge { .. })), "{result:?}");
+        let result = sample.changed(|bytes| bytes[12..14].fill(0)).map(drop);
+        assert!(result.is_err());
+    }
+}

@@ -69,3 +69,78 @@ fn check_chunks(riff: &[u8]) -> Result<Option<&[u8]>, Damage> {
 fn orientation(exif: &[u8]) -> Option<Orientation> {
     Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(exif))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::samples::{Sample, assert_corrupt, named};
+
+    /// Changes one byte of a chunk, counted from the start of its data.
+    fn change(sample: &Sample, kind: [u8; 4], at: usize, value: u8) -> Result<Picture, Damage> {
+        let data = sample.position_of(&kind) + CHUNK_HEADER;
+        sample.changed(|bytes| bytes[data + at] = value)
+    }
+
+    #[test]
+    fn zeros_from_the_header_of_the_last_chunk_on_are_noticed() {
+        for (name, kind) in [
+            ("blender-rgb-lossy.webp", b"VP8 "),
+            ("blender-rgba-lossy.webp", b"VP8 "),
+            ("blender-rgba-lossless.webp", b"VP8L"),
+        ] {
+            let sample = named(name);
+            let header = sample.position_of(kind);
+            let result = sample.changed(|bytes| bytes[header..].fill(0));
+            assert_corrupt(result, "zeros where a chunk");
+            let result = sample.changed(|bytes| bytes[header + CHUNK_HEADER..].fill(0));
+            assert!(result.is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_image_has_to_begin_like_one() {
+        let lossy = named("blender-rgb-lossy.webp");
+        // Not a key frame, a wrong start code, a partition beyond the chunk.
+        for (at, value) in [(0, 0x31), (3, 0), (2, 0xFF)] {
+            assert!(change(lossy, *b"VP8 ", at, value).is_err(), "{at} {value}");
+        }
+        let lossless = named("blender-rgba-lossless.webp");
+        for (at, value) in [(0, 0), (4, 0xFF)] {
+            assert!(change(lossless, *b"VP8L", at, value).is_err(), "{at} {value}");
+        }
+    }
+
+    #[test]
+    fn an_image_fills_its_canvas() {
+        let sample = named("blender-rgba-lossy.webp");
+        assert!(change(sample, *b"VP8X", 4, 33).is_err());
+    }
+
+    #[test]
+    fn a_chunk_ends_before_the_file_does() {
+        let sample = named("blender-rgb-lossy.webp");
+        let size = sample.position_of(b"VP8 ") + 4;
+        let result = sample.changed(|bytes| bytes[size + 1] += 1);
+        assert_corrupt(result, "after the end of the RIFF file");
+    }
+
+    #[test]
+    fn a_file_shorter_than_its_riff_size_is_truncated() {
+        let sample = named("blender-rgb-lossy.webp");
+        let result = sample.changed(|bytes| bytes[5] += 1);
+        assert!(matches!(result, Err(Damage::Truncated { .. })));
+    }
+
+    #[test]
+    fn the_last_padding_byte_can_be_left_out() {
+        let sample = named("webpmux-exif.webp");
+        let odd = sample.position_of(b"EXIF") + 4;
+        let size = u32::try_from(sample.bytes.len()).unwrap() - 8;
+        let result = sample.changed(|bytes| {
+            bytes.pop();
+            bytes[4..8].copy_from_slice(&(size - 1).to_le_bytes());
+        });
+        assert_eq!(sample.bytes[odd] % 2, 1);
+        assert_eq!(result.unwrap().pixels, sample.decode().unwrap().pixels);
+    }
+}

@@ -35,8 +35,9 @@ impl Colours {
         match self {
             Self::Grey | Self::Rgb => {}
             Self::YCbCr => {
-                let (pixels, _) = pixels.as_chunks_mut();
-                pixels.iter_mut().for_each(|pixel| *pixel = rgb(*pixel));
+                for pixel in pixels.as_chunks_mut().0 {
+                    *pixel = rgb(*pixel);
+                }
             }
             Self::Cmyk | Self::Ycck => {
                 let (inks, _) = pixels.as_chunks();

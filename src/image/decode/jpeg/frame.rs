@@ -42,7 +42,9 @@ impl Frame {
             return Err(Damage::Unsupported(format!("a {depth}-bit JPEG")));
         }
         let (width, height) = (u16::from_be_bytes([w1, w0]), u16::from_be_bytes([h1, h0]));
-        check_size(width, height, count.into())?;
+        // The decoder of progressive images holds their coefficients, of two bytes each.
+        let bytes_per_sample = if progressive { 3 } else { 1 };
+        check_size(width, height, u64::from(count) * bytes_per_sample)?;
         let (triples, []) = rest.as_chunks::<3>() else { return Err(malformed()) };
         if triples.len() != usize::from(count) {
             return Err(malformed());

@@ -8,6 +8,8 @@ mod colour;
 mod frame;
 mod huffman;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::io::Cursor;
