@@ -73,6 +73,7 @@ fn render_and_stitch(server: &S3Server, set: impl Fn(Worker) -> Worker) -> Value
     ];
     let mut expected = frame_keys("out/frames", 12);
     expected.push("out/output.mp4".to_owned());
+    expected.extend((1..=12).map(|frame| format!("out/previews/{frame:04}.jpg")));
     expected.extend(reports.map(str::to_owned));
     let mut keys = server.keys("out/");
     // The list of the scene's files is the same for every child.
@@ -82,6 +83,7 @@ fn render_and_stitch(server: &S3Server, set: impl Fn(Worker) -> Worker) -> Value
     for (key, content_type) in [
         ("out/frames/0012.png", "image/png"),
         ("out/output.mp4", "video/mp4"),
+        ("out/previews/0001.jpg", "image/jpeg"),
         (reports[0], "application/json"),
     ] {
         let stored = server.stored(key).unwrap();
@@ -126,7 +128,7 @@ fn storing_and_fetching_a_frame_costs_one_request_each() {
     let server = S3Server::start();
     put_scene(&server, "a.blend", &json!({}));
     let render = job(&server, "render", &server.uri("a.blend"), &server.uri("out"));
-    stand_in(render).run().exits(0);
+    stand_in(render).arg("--no-previews").run().exits(0);
     // One GET for the scene, one listing for existing frames. PUTs: two for the report (begin and
     // end), one for the list of the scene's files, one for each frame.
     let render = counts([("GetObject", 1), ("ListObjectsV2", 1), ("PutObject", 2 + 1 + 4)]);
@@ -146,6 +148,24 @@ fn storing_and_fetching_a_frame_costs_one_request_each() {
     let listed = server.requests()[before..].to_vec();
     let listed = listed.iter().filter(|request| request.operation == Operation::ListObjectsV2);
     assert_eq!(listed.count(), 2, "one listing of frames, one of reports");
+}
+
+#[test]
+fn a_preview_costs_one_request_and_the_contact_sheet_reads_it_again() {
+    let server = S3Server::start();
+    put_scene(&server, "a.blend", &json!({}));
+    let render = job(&server, "render", &server.uri("a.blend"), &server.uri("out"));
+    stand_in(render).run().exits(0);
+    // Besides those without previews: one PUT for each of them and one for the contact sheet, which
+    // takes a listing, and a GET for each frame that it shows.
+    let render = counts([("GetObject", 1 + 4), ("ListObjectsV2", 1 + 1), ("PutObject", 7 + 4 + 1)]);
+    assert_eq!(operations(&server), render);
+    // The contact sheet is that of the whole array, so its children make none.
+    let render = job(&server, "render", &server.uri("a.blend"), &server.uri("array"));
+    let before = operations(&server);
+    stand_in(render.env("AWS_BATCH_JOB_ARRAY_INDEX", "0")).run().exits(0);
+    let count = |name: &str| operations(&server)[name] - before[name];
+    assert_eq!((count("GetObject"), count("ListObjectsV2"), count("PutObject")), (1, 1, 7 + 4));
 }
 
 #[test]
@@ -362,5 +382,5 @@ fn input_and_output_may_be_in_different_buckets() {
         let puts = requests.iter().filter(|r| r.operation == Operation::PutObject);
         puts.filter(|r| r.bucket == bucket).count()
     };
-    assert_eq!((put(BUCKET), put("another-bucket")), (0, 4 + 2 + 1));
+    assert_eq!((put(BUCKET), put("another-bucket")), (0, 4 + 2 + 1 + 4 + 1));
 }

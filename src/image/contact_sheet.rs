@@ -7,7 +7,7 @@ use ::image::{DynamicImage, Rgb, RgbImage, imageops};
 use super::PixelAspect;
 use super::preview::{PREVIEW_BOUNDS, jpeg, shrink};
 use super::text::Font;
-use crate::request::{FrameFile, FrameNumber, FrameSet};
+use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat};
 
 /// The file name of the contact sheet, beside the previews.
 pub const CONTACT_SHEET: &str = "contact-sheet.jpg";
@@ -117,7 +117,7 @@ pub fn evenly(frames: &FrameSet, count: usize) -> Vec<FrameNumber> {
 }
 
 fn decode(file: &[u8]) -> Option<DynamicImage> {
-    let decoded = ::image::load_from_memory_with_format(file, ::image::ImageFormat::Jpeg).ok()?;
+    let decoded = super::decode(ImageFormat::Jpeg, file, None).ok()?.pixels;
     let fits = decoded.width() <= PREVIEW_BOUNDS.0 && decoded.height() <= PREVIEW_BOUNDS.1;
     // Another program may have replaced the file by a large one.
     Some(if fits { decoded } else { shrink(&decoded, PixelAspect::SQUARE, PREVIEW_BOUNDS) })
@@ -274,8 +274,7 @@ mod tests {
         sheet.add(frame(3), b"no JPEG".to_vec());
         sheet.add(frame(5), plain([255; 3], 320, 180));
         let file = sheet.jpeg().unwrap();
-        let kind = ::image::ImageFormat::Jpeg;
-        let drawn = ::image::load_from_memory_with_format(&file, kind).unwrap().to_rgb8();
+        let drawn = crate::image::decode(ImageFormat::Jpeg, &file, None).unwrap().pixels.to_rgb8();
         let grid = Grid::fit(4, (320, 180));
         assert_eq!(drawn.dimensions(), grid.size());
         for (number, colour) in [colours[0], colours[1], (3, EMPTY.0), colours[2]] {

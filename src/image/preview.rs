@@ -238,6 +238,8 @@ mod tests {
     use ::image::{ImageBuffer, Luma, LumaA, Rgb, Rgba};
 
     use super::*;
+    use crate::image::decode;
+    use crate::request::ImageFormat;
 
     const BOUNDS: (u32, u32) = PREVIEW_BOUNDS;
 
@@ -341,8 +343,7 @@ mod tests {
             if x < 640 { Rgb([200u8, 40, 40]) } else { Rgb([40, 40, 200]) }
         });
         let file = preview(&picture.into(), PixelAspect::SQUARE, [0; 3]);
-        let decoded = ::image::load_from_memory_with_format(&file, ::image::ImageFormat::Jpeg);
-        let decoded = decoded.unwrap().to_rgb8();
+        let decoded = decode(ImageFormat::Jpeg, &file, None).unwrap().pixels.to_rgb8();
         assert_eq!(decoded.dimensions(), (320, 180));
         for (x, expected) in [(10, [200, 40, 40]), (310, [40, 40, 200])] {
             let found = decoded.get_pixel(x, 90).0;
