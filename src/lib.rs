@@ -29,7 +29,10 @@
 //! │ │ spot_decision     whether to finish the frame in hand after a Spot notice
 //! │ │ disk, crash_file, description_file
 //! │ delivery/         saved → verified → stored, while Blender renders on
-//! │   backlog           frames saved but not stored: how many bytes, and when to retry
+//! │ │ verified          opens and decodes the file of a frame, and makes its preview
+//! │ │ previews          stores previews, as well as it can
+//! │ │ backlog           frames saved but not stored: how many bytes, and when to retry
+//! │ contact_sheet     one picture of all frames, at the end
 //! │ summary           the last line of the log: what the output has, and what comes next
 //! stitch/           fetches the frames in order, encodes them with FFmpeg, stores the video
 //! │ sequence          files → ordered frames; reports gaps, duplicates, several sequences
@@ -50,7 +53,7 @@
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! blender/          Blender's command line, log, failures and files
 //! ffmpeg/           FFmpeg's input, command line, progress and failures
-//! image/            checks that an image file is whole
+//! image/            decodes images, and so checks that they are whole; previews, contact sheets, text
 //! process/          guard and PID 1, signals, Spot notice, supervisor, sandbox
 //! telemetry/        the log, the progress bar, metrics
 //! aws/              credentials, settings and errors, shared by storage and batch
@@ -78,17 +81,18 @@
 //!    same inputs.
 //! 3. `render::launches` starts Blender in its sandbox, with all pending frames. The setup script
 //!    describes the scene in a file. If this Blender cannot render the scene, the job ends here.
-//! 4. Blender prints `Saved:`. `render::delivery` opens the file, checks that it is whole, waits
-//!    for its fingerprint, and hands it to `storage`.
+//! 4. Blender prints `Saved:`. `render::delivery` opens the file, decodes it, waits for its
+//!    fingerprint, and hands it to `storage`.
 //! 5. `storage` writes the whole frame under its final name in one step. Only then does
-//!    `render::delivery` remove the copy in scratch, and the ledger records the frame.
+//!    `render::delivery` remove the copy in scratch, and the ledger records the frame. Its preview
+//!    follows.
 //! 6. When Blender has ended, the verdict starts it again with the missing frames, or ends the
 //!    job. The worker stores the report, and its exit code shows who must act.
 //!
 //! # Invariants
 //!
-//! - A frame counts once its whole file was read, everything that its header promises was there,
-//!   and it is stored under its final name. Exit statuses and log lines prove nothing.
+//! - A frame counts once its whole file was decoded, and it is stored under its final name. Exit
+//!   statuses and log lines prove nothing.
 //! - No file under a final name is ever incomplete.
 //! - Delivery deletes no frame from scratch before it is stored.
 //! - A stored frame is kept only if its fingerprint matches both the inputs and its content. In
