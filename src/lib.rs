@@ -30,9 +30,9 @@
 //! │ │ disk, crash_file, description_file
 //! │ delivery/         saved → verified → stored, while Blender renders on
 //! │ │ verified          opens and decodes the file of a frame, and makes its preview
-//! │ │ previews          stores previews, as well as it can
 //! │ │ backlog           frames saved but not stored: how many bytes, and when to retry
-//! │ contact_sheet     one picture of all frames, at the end
+//! │ companions/       what stitch needs from Blender besides the frames
+//! │ untrusted_file    reads files that Blender writes for the worker
 //! │ summary           the last line of the log: what the output has, and what comes next
 //! stitch/           fetches the frames in order, encodes them with FFmpeg, stores the video
 //! │ sequence          files → ordered frames; reports gaps, duplicates, several sequences

@@ -64,4 +64,5 @@ mod support; // starting the program, reading its log, scenes, servers
 mod terminal; // the progress bar and colours on a terminal
 mod usage; // flags and variables: help, version, invalid values
 mod video; // codecs, and sound in sync with the pictures
+mod view; // what Blender's display transform does, kept with frames of linear light
 mod watchdog; // programs that stall or take too long are stopped

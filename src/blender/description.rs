@@ -40,6 +40,10 @@ pub struct SceneInfo {
     /// The features that the scene needs and this Blender lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacking: Vec<MissingFeature>,
+    /// How Blender shows the frames on a screen; absent if they are stored as Blender shows them,
+    /// and in reports of earlier versions of the worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<SceneView>,
 }
 
 impl SceneInfo {
@@ -65,6 +69,26 @@ impl SceneInfo {
         let lacking = self.lacking.iter();
         lacking.filter(|missing| !allowed.0.contains(&missing.feature)).cloned().collect()
     }
+}
+
+/// How Blender shows frames that are stored as linear light.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SceneView {
+    /// The view transform: `AgX`, `Filmic`, `Standard`.
+    pub transform: String,
+    /// The look: `None`, `AgX - Punchy`.
+    pub look: String,
+    /// The exposure in stops.
+    pub exposure: f64,
+    /// The gamma that is applied last.
+    pub gamma: f64,
+    /// The display device: `sRGB`.
+    pub display: String,
+    /// The name of the file beside the report that holds all of this, with curves and white
+    /// balance, as a 3D LUT; absent if it could not be made or stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lut: Option<String>,
 }
 
 /// A feature that the scene needs and this Blender lacks.

@@ -88,6 +88,7 @@ impl Error {
                 "add the missing images, repeat the previous one with --allow-gaps, or take those \
                  that are there with --in-order name (IN_ORDER)"
             }
+            Self::ViewLut { .. } => "choose a view: --view (VIEW)",
             Self::NoFrameRate { .. } => "set the frame rate: --fps (FPS)",
             Self::Sandbox(_) => {
                 "run the job on a kernel with Landlock and seccomp, or accept the protection that \

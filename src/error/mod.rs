@@ -57,6 +57,14 @@ pub enum Error {
         /// The folder of the reports that were searched.
         reports: Location,
     },
+    /// The stored LUT with which Blender shows the frames is damaged.
+    #[error("{lut}, with which Blender shows the frames, is unusable: {why}")]
+    ViewLut {
+        /// The location of the LUT.
+        lut: Location,
+        /// What is wrong with it.
+        why: String,
+    },
     /// A program does not exist or cannot be executed.
     #[error("cannot start {} ({setting})", program.display())]
     Program {
@@ -279,9 +287,10 @@ impl Error {
             | Self::ScratchUnwritable { .. }
             | Self::Scratch { .. }
             | Self::Output { .. } => Exit::LocalIo,
-            Self::SceneFile { .. } | Self::NoSceneRange { .. } | Self::UnusableFrames { .. } => {
-                Exit::Unusable
-            }
+            Self::SceneFile { .. }
+            | Self::NoSceneRange { .. }
+            | Self::UnusableFrames { .. }
+            | Self::ViewLut { .. } => Exit::Unusable,
             Self::Program { .. } | Self::Sandbox(_) | Self::Machine(_) => Exit::Unavailable,
             Self::Blender { cause, .. } => blender_exit(cause),
             Self::FramesSkipped { skipped, .. } => {

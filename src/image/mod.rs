@@ -41,7 +41,7 @@ pub use limits::{MAX_DECODED, MAX_SIDE};
 pub use picture::{Picture, PixelAspect};
 use reader::Source;
 pub use video_frame::FrameFormat;
-pub use view::View;
+pub use view::{Lut, StoredLut, View, axis};
 
 /// The properties of an image that is whole.
 #[derive(Clone, Debug, PartialEq, Eq)]

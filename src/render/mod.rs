@@ -3,6 +3,7 @@
 //! The job succeeds when every planned frame is stored, whatever Blender's exit status says.
 //! Otherwise it fails with an error that says why.
 
+mod companions;
 mod delivery;
 mod launches;
 mod reuse;
@@ -10,6 +11,7 @@ mod scratch_dirs;
 mod start_jitter;
 mod summary;
 mod survey;
+mod untrusted_file;
 
 use std::path::Path;
 

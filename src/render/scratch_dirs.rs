@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use super::companions::view_lut::LUT_FILE;
 use super::launches::DESCRIPTION_FILE;
-use crate::blender::{SETUP_FILES, SETUP_SETTINGS, setup_settings};
+use crate::blender::{SETUP_FILES, SETUP_SETTINGS, SetupOutput, setup_settings};
 use crate::error::Error;
+use crate::image::axis;
 use crate::request::RenderJob;
 use crate::worker::scratch::Scratch;
 
@@ -17,7 +19,7 @@ pub struct ScratchDirs {
     pub scene: PathBuf,
     /// The folder of the setup script and its settings.
     pub setup: PathBuf,
-    /// The folder that the setup script writes the description of the scene to.
+    /// The folder that the setup script writes the description of the scene and the LUT to.
     pub description: PathBuf,
     /// The folder that Blender writes frames to.
     pub frames: PathBuf,
@@ -51,7 +53,11 @@ impl ScratchDirs {
         for (name, content) in SETUP_FILES {
             fs::write(self.setup.join(name), content)?;
         }
-        let description = self.description.join(DESCRIPTION_FILE);
-        fs::write(self.setup.join(SETUP_SETTINGS), setup_settings(job, &description))
+        let output = SetupOutput {
+            description: &self.description.join(DESCRIPTION_FILE),
+            lut: &self.description.join(LUT_FILE),
+            lut_axis: &axis(),
+        };
+        fs::write(self.setup.join(SETUP_SETTINGS), setup_settings(job, output))
     }
 }

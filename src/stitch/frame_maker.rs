@@ -94,7 +94,7 @@ impl FrameMaker {
         let linear = picture.is_linear();
         let Picture { pixels, pixel_aspect, layer, not_finite } = picture;
         let alpha = pixels.color().has_alpha();
-        let pixels = if linear { self.view.apply(&pixels) } else { pixels };
+        let pixels = self.view.apply(pixels);
         let (width, height) = (pixels.width(), pixels.height());
         Ok(Shown {
             pixels,

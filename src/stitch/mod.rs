@@ -88,9 +88,10 @@ async fn attempt(
     let goal = Goal { video: job.output.join(job.video.name.as_str()), frames };
     let look = &job.video.look;
     let scene = reports.scene.as_ref();
+    let view = worker.unless_stopped(view(worker, job, &reports)).await?;
     let maker = FrameMaker {
         layer: look.layer.clone(),
-        view: view(job, &reports),
+        view: view.clone(),
         fits: look.size.is_some(),
         stamp: look.burn_in.clone().map(|burn_in| Stamp {
             burn_in,
@@ -138,7 +139,7 @@ async fn attempt(
     let first = First::find(folder, frames, maker, job.allow_gaps);
     let first = worker.unless_stopped(first).await?;
     let format = first.shape().format(look.size, largest, job.video.pixels, look.background);
-    tell_of_pictures(&first, &job.video, &format);
+    tell_of_pictures(&first, &view, &job.video, &format);
     let sound = sound::find(worker, job, &reports, &scratch, &goal.frames, fps);
     let sound = worker.unless_stopped(sound).await?;
     let has_previews = previews.is_some();
@@ -222,14 +223,18 @@ fn today() -> String {
     now.split('T').next().unwrap_or_default().to_owned()
 }
 
-/// The view transform of linear pictures.
-fn view(job: &StitchJob, reports: &RenderReports) -> View {
-    // XXX LUT
-    let _ = reports;
-    match job.video.look.view {
-        ViewTransform::Scene | ViewTransform::Standard => View::Srgb,
+/// How linear pictures are shown.
+///
+/// # Errors
+/// [`Error::Storage`] or [`Error::ViewLut`] if the scene's own view cannot be read.
+async fn view(worker: &Worker, job: &StitchJob, reports: &RenderReports) -> Result<View, Error> {
+    Ok(match job.video.look.view {
+        ViewTransform::Scene => {
+            reports.view(&worker.storage, &job.input).await?.unwrap_or_default()
+        }
+        ViewTransform::Standard => View::Srgb,
         ViewTransform::None => View::Data,
-    }
+    })
 }
 
 /// Warns about settings that common players do not support.
@@ -248,13 +253,18 @@ fn warn_of_players(video: &VideoSettings, fps: FrameRate) {
 }
 
 /// Tells how the pictures become those of the video, as far as that is not obvious.
-fn tell_of_pictures(first: &First, video: &VideoSettings, format: &FrameFormat) {
+fn tell_of_pictures(first: &First, view: &View, video: &VideoSettings, format: &FrameFormat) {
     let Traits { linear, alpha, layer, .. } = first.traits();
     if let Some(layer) = layer {
         tracing::info!("the picture is the layer {layer} (--layer, LAYER)");
     }
     if *linear {
-        tracing::info!("the pictures are linear: VIEW (--view, VIEW)");
+        let how = match view {
+            View::Lut(_) => "as Blender does, with the view transform of the scene",
+            View::Srgb => "with the curve of sRGB",
+            View::Data => "as they are, from 0 to 1",
+        };
+        tracing::info!("the pictures are linear light: showing them {how} (--view, VIEW)");
     }
     if *alpha && !format.pixels.has_alpha() {
         tracing::info!(
@@ -320,12 +330,22 @@ async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<
     Ok((frames, entries))
 }
 
-/// Reads the reports beside the frames, unless the job needs nothing from them.
+/// Reads the reports beside the frames. A job that can do without them gets a warning if they cannot
+/// be read.
 async fn read_reports(worker: &Worker, job: &StitchJob) -> Result<RenderReports, Error> {
-    if job.video.fps.is_some() && !sequence::needs_scene_range(&job.frames) {
-        return Ok(RenderReports::default());
+    let reports = RenderReports::find(&worker.storage, &job.input).await;
+    let optional = job.video.fps.is_some() && !sequence::needs_scene_range(&job.frames);
+    match reports {
+        Err(error) if optional => {
+            tracing::warn!(
+                "cannot read the reports of render, so the scene's view transform and sound are \
+                 not known: {}",
+                chain(&error)
+            );
+            Ok(RenderReports::default())
+        }
+        reports => Ok(reports?),
     }
-    Ok(RenderReports::find(&worker.storage, &job.input).await?)
 }
 
 /// The frame rate of the video: that of the job, or else that of the scene. If neither is known,

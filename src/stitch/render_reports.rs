@@ -1,15 +1,21 @@
 //! Finds the scene of frames in the reports that `render` stored beside them.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 
 use crate::blender::SceneInfo;
+use crate::error::Error;
 use crate::error_chain::chain;
+use crate::image::{Lut, View};
 use crate::request::{Location, REPORTS_DIR};
 use crate::storage::{Failure, Storage, StorageError};
 use crate::worker::report::{Action, LARGEST_REPORT};
+
+/// A size in bytes that no LUT exceeds: its samples take less than 2 MiB.
+const LARGEST_LUT: u64 = 4 * 1024 * 1024;
 
 /// The relevant content of the reports of `render`.
 #[derive(Debug, Default)]
@@ -62,6 +68,30 @@ impl RenderReports {
             }
         }
         Ok(Self { scene: None, has_reports })
+    }
+
+    /// How Blender shows the frames; `None` if they need no view, or it is not known.
+    ///
+    /// # Errors
+    /// - [`Error::Storage`] if the LUT that the reports name cannot be read.
+    /// - [`Error::ViewLut`] if it is damaged.
+    pub async fn view(&self, storage: &Storage, output: &Location) -> Result<Option<View>, Error> {
+        let Some(view) = self.scene.as_ref().and_then(|scene| scene.view.as_ref()) else {
+            return Ok(None);
+        };
+        let Some(name) = view.lut.as_deref().filter(|name| !name.contains('/')) else {
+            tracing::warn!("the view transform of the scene, {}, is not stored", view.transform);
+            return Ok(None);
+        };
+        let location = output.join(REPORTS_DIR).join(name);
+        let lut = match storage.read_up_to(&location, LARGEST_LUT).await? {
+            Some(png) => Lut::parse(&png),
+            None => Err("it is too large for a LUT".to_owned()),
+        };
+        match lut {
+            Ok(lut) => Ok(Some(View::Lut(Arc::new(lut)))),
+            Err(why) => Err(Error::ViewLut { lut: location, why }),
+        }
     }
 }
 

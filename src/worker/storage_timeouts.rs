@@ -20,6 +20,8 @@ pub struct StorageTimeouts {
     pub crash_file: Duration,
     /// The time limit for storing each preview, and for making the contact sheet.
     pub preview: Duration,
+    /// The time limit for storing a file that accompanies the frames, once Blender has ended.
+    pub companion: Duration,
 }
 
 impl Default for StorageTimeouts {
@@ -31,6 +33,7 @@ impl Default for StorageTimeouts {
             short_report: Duration::from_secs(4),
             crash_file: Duration::from_secs(15),
             preview: Duration::from_secs(15),
+            companion: Duration::from_secs(20),
         }
     }
 }

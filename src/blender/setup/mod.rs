@@ -13,7 +13,7 @@ use crate::request::RenderJob;
 
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder.
-pub const SETUP_FILES: [(&str, &str); 7] = [
+pub const SETUP_FILES: [(&str, &str); 8] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
     ("render_worker_external.py", include_str!("external.py")),
@@ -22,6 +22,7 @@ pub const SETUP_FILES: [(&str, &str); 7] = [
     ("render_worker_output.py", include_str!("output.py")),
     ("render_worker_overrides.py", include_str!("overrides.py")),
     ("render_worker_scripts.py", include_str!("scripts.py")),
+    ("render_worker_view.py", include_str!("view.py")),
 ];
 
 /// The name of the file that Blender runs.
@@ -33,13 +34,25 @@ pub const SETUP_SETTINGS: &str = "settings.json";
 /// Blender's exit status when the script fails, or refuses the scene.
 pub const SETUP_EXIT_CODE: i32 = 86;
 
-/// The content of [`SETUP_SETTINGS`]: how to prepare the scene for `job`, and the path to write
-/// the description to.
-pub fn setup_settings(job: &RenderJob, description: &Path) -> String {
+/// What the setup script writes besides the settings of the scene.
+#[derive(Clone, Copy, Debug)]
+pub struct SetupOutput<'a> {
+    /// The path of the description of the scene.
+    pub description: &'a Path,
+    /// The path of the 3D LUT from linear light to the colours that Blender shows, an image. It is
+    /// written only if frames are stored as linear light.
+    pub lut: &'a Path,
+    /// The linear values on each axis of the LUT, at an exposure of 0.
+    pub lut_axis: &'a [f32],
+}
+
+/// The content of [`SETUP_SETTINGS`]: how to prepare the scene for `job`, and what to write.
+pub fn setup_settings(job: &RenderJob, output: SetupOutput<'_>) -> String {
     let settings = json!({
-        "description": description,
+        "description": output.description,
         "overrides": job.overrides,
         "allow_missing": job.allow_missing.0,
+        "view": { "lut": output.lut, "axis": output.lut_axis },
     });
     settings.to_string()
 }
@@ -77,10 +90,14 @@ mod tests {
         let mut job = RenderJob::example();
         job.overrides.denoise = Denoise::Off;
         job.allow_missing = AllowMissing([Feature::Osl, Feature::NewerBlender].into());
-        let settings = setup_settings(&job, Path::new("/s/description/scene.json"));
+        let output = SetupOutput {
+            description: Path::new("/s/description/scene.json"),
+            lut: Path::new("/s/description/view.png"),
+            lut_axis: &[0.0, 0.5],
+        };
         assert_eq!(
-            settings,
-            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"]}"#
+            setup_settings(&job, output),
+            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]}}"#
         );
     }
 }

@@ -2,7 +2,8 @@
 # Works in every Blender from 2.93 on.
 #
 # Reads settings.json beside it:
-#   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...]}
+#   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...],
+#    "view": {"lut": PATH, "axis": [0.0, ...]}}
 # The overrides are RenderOverrides in the worker's request/overrides.rs.
 # Writes a description of the scene to PATH, atomically:
 #   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...]}
@@ -21,6 +22,7 @@ import render_worker_features as features
 import render_worker_output as output
 import render_worker_overrides as overrides
 import render_worker_scripts as scripts
+import render_worker_view as view
 
 # The exit status for a scene that must not be rendered. The description tells the worker why.
 REFUSED = 86
@@ -42,6 +44,10 @@ if any(lack["feature"] == "denoiser" for lack in lacking) and not refused:
 warnings += external.warnings()
 warnings += features.warnings(scene)
 warnings += scripts.warnings()
+shown = None
+if not refused:
+    shown, problems = view.description(scene, **settings["view"])
+    warnings += problems
 
 description = {
     "scene": {
@@ -57,6 +63,7 @@ description = {
         "extension": render.file_extension,
         "warnings": warnings,
         "lacking": lacking,
+        "view": shown,
     },
     "external": external.description(),
 }

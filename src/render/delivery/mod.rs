@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use super::reuse::fingerprint_task::PendingFingerprint;
+use crate::image::View;
 use crate::process::shutdown::{Shutdown, Stage};
 use crate::request::{FRAMES_DIR, FrameNumber, Location, RenderJob};
 use crate::space::Space;
@@ -78,6 +79,8 @@ pub struct Delivery {
     decodes: Arc<Semaphore>,
     /// Stores the previews; `None` if there are none.
     previews: Option<Previews>,
+    /// How the previews of linear frames are shown.
+    view: View,
     sender: mpsc::UnboundedSender<Delivered>,
     receiver: mpsc::UnboundedReceiver<Delivered>,
     backlog: Backlog,
@@ -105,6 +108,7 @@ impl Delivery {
             permits: Arc::new(Semaphore::new(CONCURRENT_FRAMES)),
             decodes: Arc::new(Semaphore::new(CONCURRENT_DECODES)),
             previews,
+            view: View::default(),
             sender,
             receiver,
             backlog: Backlog::new(job.max_backlog, timeouts.storing),
@@ -117,6 +121,11 @@ impl Delivery {
     /// The frames that were accepted and are not stored.
     pub fn backlog(&self) -> &Backlog {
         &self.backlog
+    }
+
+    /// Sets how the previews of linear frames are shown. By default it is as sRGB.
+    pub fn set_view(&mut self, view: View) {
+        self.view = view;
     }
 
     /// How many frames are being verified and stored.
@@ -139,6 +148,7 @@ impl Delivery {
         let (storage, folder) = (Arc::clone(&self.storage), self.folder.clone());
         let (permits, sender) = (Arc::clone(&self.permits), self.sender.clone());
         let (decodes, previews) = (Arc::clone(&self.decodes), self.previews.clone());
+        let view = previews.is_some().then(|| self.view.clone());
         // Free finished tasks.
         while self.tasks.try_join_next().is_some() {}
         self.tasks.spawn(async move {
@@ -150,7 +160,7 @@ impl Delivery {
                 let stopping = shutdown.beyond(Stage::Noticed);
                 fingerprint.get(timeout, stopping).await
             };
-            let verified = verify(&decodes, &file, previews.is_some()).await;
+            let verified = verify(&decodes, &file, view).await;
             let (outcome, preview) = match verified {
                 Ok(Verified { file: whole, preview }) => {
                     let stored = store(&storage, &folder, &file, whole, fingerprint, &progress);
@@ -242,13 +252,13 @@ async fn wait_until(time: Option<Instant>) {
     }
 }
 
-/// Verifies a file and makes its preview, if one is wanted; the error is the damage.
-async fn verify(decodes: &Semaphore, file: &Path, with_preview: bool) -> Result<Verified, String> {
+/// Verifies a file. If there is a `view`, makes a preview with it. The error is the damage.
+async fn verify(decodes: &Semaphore, file: &Path, view: Option<View>) -> Result<Verified, String> {
     // The semaphore is never closed.
     let _permit = decodes.acquire().await;
     let path = file.to_owned();
     // A panic in a decoder is a bug, but must not lose the other frames.
-    let verified = tokio::task::spawn_blocking(move || Verified::read(&path, with_preview)).await;
+    let verified = tokio::task::spawn_blocking(move || Verified::read(&path, view.as_ref())).await;
     verified.unwrap_or_else(|panic| Err(format!("cannot be decoded: {panic}")))
 }
 

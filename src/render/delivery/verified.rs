@@ -5,13 +5,12 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
-use ::image::DynamicImage;
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
 
 use crate::image;
-use crate::image::Picture;
 use crate::image::preview::{PREVIEW_BOUNDS, jpeg, shrink};
+use crate::image::{Picture, View};
 use crate::request::{ByteSize, FrameFile};
 
 /// The largest file that is read. Frames of 8K with thirty passes are not larger.
@@ -30,12 +29,13 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Opens the file of a frame, and decodes it. Whoever stores the frame must take the same open
+    /// Opens the file of a frame, and decodes it. If there is a `view`, makes a preview, which shows
+    /// linear light by it. Whoever stores the frame must take the same open
     /// file: a script in the scene could replace the file meanwhile.
     ///
     /// # Errors
     /// The damage, as a predicate of the file: `ends after 60 bytes`.
-    pub fn read(path: &Path, with_preview: bool) -> Result<Self, String> {
+    pub fn read(path: &Path, view: Option<&View>) -> Result<Self, String> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let format = FrameFile::parse(name).ok_or("does not have the name of an image")?.format;
         // A link could point to any of our files, and opening a pipe would block forever.
@@ -57,32 +57,16 @@ impl Verified {
         (&file).take(LARGEST_FILE.bytes()).read_to_end(&mut content).map_err(unreadable)?;
         let picture = image::decode(format, &content, None).map_err(|damage| damage.to_string())?;
         drop(content);
-        let preview = with_preview.then(|| preview(&picture));
+        let preview = view.map(|view| preview(&picture, view));
         Ok(Self { file, preview })
     }
 }
 
 /// The preview of a picture. Linear light is made smaller before it gets its display values: there
 /// are far fewer pixels then.
-fn preview(picture: &Picture) -> Vec<u8> {
+fn preview(picture: &Picture, view: &View) -> Vec<u8> {
     let small = shrink(&picture.pixels, picture.pixel_aspect, PREVIEW_BOUNDS);
-    jpeg(&if picture.is_linear() { displayed(&small) } else { small }, BACKGROUND)
-}
-
-/// Gives linear light its display values: those of sRGB (IEC 61966-2-1).
-fn displayed(linear: &DynamicImage) -> DynamicImage {
-    let curve = |light: f32| match light {
-        ..=0.003_130_8 => light * 12.92,
-        _ => light.powf(1.0 / 2.4).mul_add(1.055, -0.055),
-    };
-    let mut pixels = linear.to_rgba32f();
-    for pixel in pixels.pixels_mut() {
-        let [colours @ .., _] = &mut pixel.0;
-        for colour in colours {
-            *colour = curve(*colour).clamp(0.0, 1.0);
-        }
-    }
-    pixels.into()
+    jpeg(&view.apply(small), BACKGROUND)
 }
 
 #[cfg(test)]
@@ -105,7 +89,7 @@ mod tests {
     fn what_is_no_file_of_a_frame_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let damage = |name: &str| Verified::read(&path(name), true).unwrap_err();
+        let damage = |name: &str| Verified::read(&path(name), Some(&View::Srgb)).unwrap_err();
         assert!(damage("0001.png").contains("cannot be read"));
         assert!(damage("frame").contains("does not have the name"));
         std::os::unix::fs::symlink("/etc/passwd", path("0002.png")).unwrap();

@@ -61,6 +61,7 @@ mod tests {
             extension: extension.into(),
             warnings: Vec::new(),
             lacking: Vec::new(),
+            view: None,
         };
         let vast = SceneInfo { width: u32::MAX, height: u32::MAX, ..scene(".png") };
         assert_eq!(space_for_frames(&vast), u64::MAX);

@@ -191,6 +191,10 @@ impl Rendering<'_> {
             scene.height,
             scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
         );
+        if let Some(view) = &mut scene.view {
+            let view = self.view_lut.accept(self.assignment.launch.description_dir, view);
+            self.delivery.set_view(view.unwrap_or_default());
+        }
         let needed = space_for_frames(&scene);
         self.fingerprints.scene_described(&scene, external);
         let running = scene.blender.clone();

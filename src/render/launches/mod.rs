@@ -22,6 +22,7 @@ use std::path::Path;
 use crate::blender::{Launch, SceneInfo};
 use crate::error::Error;
 use crate::process::supervisor::{End, Running, Stdin, shell_line};
+use crate::render::companions::view_lut;
 use crate::render::reuse::fingerprint_task::FingerprintTask;
 use crate::request::{FrameFile, FrameSet, ImageFormat, REPORTS_DIR};
 use crate::space::Space;
@@ -88,8 +89,10 @@ impl Rendering<'_> {
     /// Removes files of these frames that an earlier launch left in scratch. They are incomplete:
     /// whole frames are stored by now.
     fn remove_leftovers(&self, frames: &FrameSet) {
-        // A new launch must not read the old description of the scene.
-        _ = std::fs::remove_file(self.assignment.launch.description_dir.join(DESCRIPTION_FILE));
+        // A new launch must not read what an old one said about the scene.
+        for name in [DESCRIPTION_FILE, view_lut::LUT_FILE] {
+            _ = std::fs::remove_file(self.assignment.launch.description_dir.join(name));
+        }
         for frame in frames.iter().filter(|_| !self.reports.is_empty()) {
             for format in ImageFormat::ALL {
                 let file = self.frames_dir().join(FrameFile::name(frame, format));
@@ -126,6 +129,7 @@ impl Rendering<'_> {
             () = self.fingerprints.settled(worker.timeouts.fingerprint) => {}
             () = worker.shutdown.no_time_to_store() => {}
         }
+        self.settle_view_lut().await;
         let kills = self.launch.memory.kills();
         if kills > 0 {
             tracing::warn!("the kernel killed {kills} of our processes for lack of memory");
@@ -144,6 +148,18 @@ impl Rendering<'_> {
             crash_file,
         });
         Ok((end, stop))
+    }
+
+    /// Waits until the LUT is stored. If that fails, the report does not name it.
+    async fn settle_view_lut(&mut self) {
+        let worker = self.worker();
+        let (stored, no_time) = (self.view_lut.settled(), worker.shutdown.no_time_to_store());
+        if let Err(why) = in_time(stored, no_time, worker.timeouts.companion).await
+            && let Some(view) = self.scene.as_mut().and_then(|scene| scene.view.as_mut())
+        {
+            view.lut = None;
+            tracing::warn!("{}: {why}", view_lut::lost(view));
+        }
     }
 
     /// Stores Blender's crash file, if there is one. The result is its name in the output.

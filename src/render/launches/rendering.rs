@@ -5,6 +5,7 @@ use std::path::Path;
 use super::launch::LaunchState;
 use super::ledger::Ledger;
 use crate::blender::{Launch, SceneFile, SceneInfo};
+use crate::render::companions::view_lut::ViewLut;
 use crate::render::delivery::Delivery;
 use crate::render::reuse::fingerprint_task::FingerprintTask;
 use crate::request::{FrameSet, RenderJob};
@@ -39,6 +40,7 @@ pub(super) struct Rendering<'a> {
     pub launch: LaunchState,
     pub delivery: Delivery,
     pub fingerprints: FingerprintTask,
+    pub view_lut: ViewLut,
     pub progress: Progress,
     pub log: LogRateLimiter,
     /// The scene, once Blender has described it.
@@ -65,6 +67,7 @@ impl<'a> Rendering<'a> {
                 worker.timeouts,
             ),
             fingerprints,
+            view_lut: ViewLut::new(worker.storage.clone(), &job.output),
             progress: Progress::resume(launch.frames.len(), already_there.len()),
             log: LogRateLimiter::new("blender"),
             scene: None,

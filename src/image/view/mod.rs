@@ -1,0 +1,154 @@
+//! The view: what turns linear light into values for a display.
+//!
+//! A frame of `OpenEXR` or `Radiance` holds linear light. Blender shows it through a view
+//! transform, with a look, an exposure and more. [`Lut`] is all of this, computed by Blender.
+
+mod axis;
+mod curve;
+mod lut;
+
+use std::sync::Arc;
+
+use ::image::{DynamicImage, ImageBuffer, Pixel, Rgb, Rgba};
+
+pub use axis::axis;
+use curve::Curve;
+pub use lut::{Lut, StoredLut};
+
+/// The largest sample of 16 bits.
+const WHITE: f32 = u16::MAX as f32;
+
+/// How linear light is shown.
+#[derive(Clone, Debug, Default)]
+pub enum View {
+    /// As sRGB. What is brighter than 1 is white.
+    #[default]
+    Srgb,
+    /// The values as they are, from 0 to 1: for data rather than pictures.
+    Data,
+    /// As Blender shows it.
+    Lut(Arc<Lut>),
+}
+
+impl View {
+    /// The picture for a display, of 16 bits. Alpha stays as it is, straight. A picture that is not
+    /// linear (not of floats) is returned unchanged.
+    pub fn apply(&self, picture: DynamicImage) -> DynamicImage {
+        match self {
+            Self::Srgb => {
+                let curve = srgb();
+                mapped(picture, |colour| colour.map(|sample| curve.at(sample)))
+            }
+            Self::Data => mapped(picture, |colour| colour.map(|sample| sample * WHITE)),
+            Self::Lut(lut) => mapped(picture, |colour| lut.at(colour)),
+        }
+    }
+}
+
+/// A picture whose colours, linear light, are replaced by those for a display, from 0 to [`WHITE`].
+fn mapped(picture: DynamicImage, shown: impl Fn([f32; 3]) -> [f32; 3]) -> DynamicImage {
+    match picture {
+        DynamicImage::ImageRgb32F(linear) => {
+            DynamicImage::ImageRgb16(each(&linear, |&Rgb(colour)| Rgb(shown(colour).map(rounded))))
+        }
+        DynamicImage::ImageRgba32F(linear) => {
+            DynamicImage::ImageRgba16(each(&linear, |&Rgba([red, green, blue, alpha])| {
+                let [red, green, blue] = shown([red, green, blue]).map(rounded);
+                Rgba([red, green, blue, rounded(alpha * WHITE)])
+            }))
+        }
+        other => other,
+    }
+}
+
+/// A picture of the same size, with each pixel replaced.
+fn each<P, Q>(
+    picture: &ImageBuffer<P, Vec<P::Subpixel>>,
+    replacement: impl Fn(&P) -> Q,
+) -> ImageBuffer<Q, Vec<Q::Subpixel>>
+where
+    P: Pixel,
+    Q: Pixel,
+{
+    let mut result = ImageBuffer::new(picture.width(), picture.height());
+    for (result, pixel) in result.pixels_mut().zip(picture.pixels()) {
+        *result = replacement(pixel);
+    }
+    result
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
+fn rounded(sample: f32) -> u16 {
+    (sample + 0.5) as u16
+}
+
+/// The transfer function of sRGB (IEC 61966-2-1), from 0 to [`WHITE`].
+fn srgb() -> Curve {
+    const LINEAR_UP_TO: f32 = 0.003_130_8;
+    Curve::new(LINEAR_UP_TO, 1.0, |sample| {
+        let shown = if sample <= LINEAR_UP_TO {
+            sample * 12.92
+        } else {
+            1.055 * sample.powf(1.0 / 2.4) - 0.055
+        };
+        shown * WHITE
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ::image::{Rgb32FImage, Rgba32FImage};
+
+    #[test]
+    fn srgb_is_that_of_the_standard() {
+        let samples = [0.0, 0.001, 0.003_130_8, 0.01, 0.18, 0.214_041_14, 0.5, 0.999, 1.0];
+        let linear = Rgb32FImage::from_raw(3, 1, samples.to_vec()).unwrap();
+        let shown = View::Srgb.apply(linear.into()).into_rgb16().into_raw();
+        assert!(shown[5].abs_diff(32768) <= 1, "half of white, as it looks");
+        for (shown, sample) in shown.into_iter().zip(samples) {
+            let shown = f32::from(shown) / WHITE;
+            // The standard's inverse.
+            let inverse = match shown {
+                ..=0.04045 => shown / 12.92,
+                _ => ((shown + 0.055) / 1.055).powf(2.4),
+            };
+            assert!((inverse - sample).abs() < 4e-5, "{sample}: {shown}");
+        }
+        let beyond = Rgb32FImage::from_raw(1, 1, vec![70000.0, -1.0, -0.0]).unwrap();
+        assert_eq!(View::Srgb.apply(beyond.into()).into_rgb16().into_raw(), [65535, 0, 0]);
+    }
+
+    #[test]
+    fn data_is_shown_as_it_is() {
+        let linear = Rgb32FImage::from_raw(1, 2, vec![0.0, 0.25, 0.5, 1.0, 2.0, -1.0]);
+        let shown = View::Data.apply(linear.unwrap().into()).into_rgb16().into_raw();
+        assert_eq!(shown, [0, 16384, 32768, 65535, 65535, 0]);
+    }
+
+    #[test]
+    fn alpha_stays_as_it_is() {
+        let blenders =
+            lut::tests::blenders(0.0, |[red, ..]| [0, 0, if red > 0.4 { 65535 } else { 0 }]);
+        let lut = Lut::parse(&StoredLut::new(&blenders, 0.0).unwrap().png).unwrap();
+        for view in [View::Srgb, View::Data, View::Lut(Arc::new(lut))] {
+            let linear = Rgba32FImage::from_raw(
+                3,
+                1,
+                vec![0.5, 0.0, 1.0, 0.0, 0.5, 0.0, 1.0, 0.5, 0.5, 0.0, 1.0, 1.0],
+            );
+            let DynamicImage::ImageRgba16(shown) = view.apply(linear.unwrap().into()) else {
+                panic!("not RGBA of 16 bits");
+            };
+            let alphas: Vec<_> = shown.pixels().map(|pixel| pixel.0[3]).collect();
+            assert_eq!(alphas, [0, 32768, 65535]);
+            assert!(shown.pixels().all(|pixel| pixel.0[1] == 0 && pixel.0[2] == 65535));
+        }
+    }
+
+    #[test]
+    fn pictures_for_a_display_are_unchanged() {
+        let picture = DynamicImage::new_luma_a8(3, 2);
+        assert_eq!(View::Srgb.apply(picture.clone()), picture);
+    }
+}
