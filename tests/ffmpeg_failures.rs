@@ -57,7 +57,7 @@ impl Shot {
         for text in texts {
             assert!(error.contains(text), "{text:?} is not in: {error}\n{}", run.text());
         }
-        assert_eq!(names(&self.output()), ["reports"]);
+        assert_eq!(names(&self.output()), ["previews", "reports"]);
         let report = report(&self.output(), "stitch");
         assert_eq!((&report["status"], &report["exit_code"]), (&json!("failed"), &json!(code)));
         run

@@ -23,7 +23,7 @@ impl Shot {
 
     fn stitch(&self, flags: &str) -> Run {
         let (input, output) = (self.0.path().join("in"), self.0.path().join("out"));
-        worker("stitch").input(input).output(output).args("--fps 10").args(flags).run()
+        worker("stitch").input(input).output(output).env("FPS", "10").args(flags).run()
     }
 
     #[track_caller]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::frame_feeder::FrameFeeder;
+use super::frames::feeder::FrameFeeder;
 use super::video_check::{Goal, describe_alarm};
 use crate::ending::Ending;
 use crate::error::Error;

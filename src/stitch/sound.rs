@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::render_reports::RenderReports;
+use super::plan::Plan;
 use crate::error::Error;
 use crate::ffmpeg::SoundTrack;
-use crate::request::{FrameRate, FrameSet, Sound, StitchJob};
+use crate::request::{FrameRate, Sound, StitchJob};
 use crate::worker::Worker;
 use crate::worker::scratch::Scratch;
 
 /// The name of a copy of a sound file, in scratch.
 const COPY: &str = "sound";
 
-/// The sound of a video of `frames`; `None` for a video without sound. A file on S3 is copied to
+/// The sound of a video; `None` for a video without sound. A file on S3 is copied to
 /// `scratch`.
 ///
 /// # Errors
@@ -20,19 +20,16 @@ const COPY: &str = "sound";
 pub async fn find(
     worker: &Worker,
     job: &StitchJob,
-    reports: &RenderReports,
+    plan: &Plan,
     scratch: &Scratch,
-    frames: &FrameSet,
-    fps: FrameRate,
 ) -> Result<Option<SoundTrack>, Error> {
-    let _ = reports;
     let (file, offset) = match &job.video.sound {
         Sound::Silence | Sound::Scene => return Ok(None),
         Sound::File { file, offset } => (file.clone(), *offset),
     };
     let opened = worker.storage.open(&file).await?;
     let file = worker.storage.localise(&opened, &scratch.path().join(COPY)).await?;
-    Ok(Some(SoundTrack { file, offset, duration: duration(frames.len(), fps) }))
+    Ok(Some(SoundTrack { file, offset, duration: duration(plan.frames.len(), plan.fps) }))
 }
 
 /// The duration of so many frames.

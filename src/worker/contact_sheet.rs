@@ -12,7 +12,7 @@ use super::Worker;
 use crate::error_chain::chain;
 use crate::image::contact_sheet::{CONTACT_SHEET, ContactSheet};
 use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, Location, PREVIEWS_DIR};
-use crate::storage::{Failure, Storage, StorageError};
+use crate::storage::{Entry, Failure, Storage, StorageError};
 
 /// How many previews are read concurrently. The time is spent on waiting for responses.
 const CONCURRENT_READS: usize = 16;
@@ -64,9 +64,9 @@ async fn make(
     let there = list(storage, folder).await?;
     let mut sheet = ContactSheet::of(&frames.iter().chain(there.keys().copied()).collect());
     let wanted = there.into_iter().filter(|(frame, _)| sheet.wants(*frame));
-    let previews = stream::iter(wanted.collect::<Vec<_>>()).map(|(frame, size)| async move {
+    let previews = stream::iter(wanted.collect::<Vec<_>>()).map(|(frame, entry)| async move {
         let file = folder.join(&FrameFile::name(frame, ImageFormat::Jpeg));
-        (frame, storage.read(&file, size).await)
+        (frame, storage.read(&file, entry.size).await)
     });
     let mut previews = previews.buffer_unordered(CONCURRENT_READS);
     while let Some((frame, preview)) = previews.next().await {
@@ -78,19 +78,19 @@ async fn make(
     Ok(true)
 }
 
-/// The frames that have a preview in `folder`, and its size in bytes.
+/// The previews in `folder`, by frame.
 ///
 /// # Errors
 /// If the folder cannot be listed.
 pub async fn list(
     storage: &Storage,
     folder: &Location,
-) -> Result<BTreeMap<FrameNumber, u64>, StorageError> {
+) -> Result<BTreeMap<FrameNumber, Entry>, StorageError> {
     let entries = storage.list(folder).await?.into_iter();
     let previews = entries.filter(|entry| entry.size <= LARGEST_PREVIEW).filter_map(|entry| {
         let frame = FrameFile::parse(&entry.name)?.number;
         let own_name = FrameFile::name(frame, ImageFormat::Jpeg) == entry.name;
-        own_name.then_some((frame, entry.size))
+        own_name.then_some((frame, entry))
     });
     Ok(previews.collect())
 }

@@ -80,7 +80,8 @@ mod tests {
     fn the_preview_of_linear_light_is_as_bright_as_srgb() {
         // Middle grey of 18 % is 118 of 255 in sRGB.
         let picture = Picture::plain(Rgb32FImage::from_pixel(64, 36, Rgb([0.18; 3])).into());
-        let decoded = image::decode(ImageFormat::Jpeg, &preview(&picture), None).unwrap();
+        let decoded =
+            image::decode(ImageFormat::Jpeg, &preview(&picture, &View::Srgb), None).unwrap();
         let shade = decoded.pixels.to_luma8().get_pixel(32, 18).0[0];
         assert!(shade.abs_diff(118) <= 1, "{shade}");
     }

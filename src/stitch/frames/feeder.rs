@@ -10,9 +10,9 @@ use tokio::process::ChildStdin;
 use tokio::task::spawn_blocking;
 
 use super::decoding::{Decoded, Decoding, Image, finished, show};
-use super::frame_maker::{FrameMaker, MadeFrame, Shape, Shown, Traits};
+use super::maker::{FrameMaker, MadeFrame, Shape, Shown, Traits};
 use super::prefetch::{Fetched, Prefetch};
-use super::preview_queue::PreviewQueue;
+use super::previews::PreviewQueue;
 use crate::error::Error;
 use crate::image::FrameFormat;
 use crate::request::{FrameNumber, FrameSet, Location};

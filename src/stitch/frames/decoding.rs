@@ -6,7 +6,7 @@ use std::thread::available_parallelism;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::frame_maker::{FrameMaker, MadeFrame, Shape, Shown, Traits};
+use super::maker::{FrameMaker, MadeFrame, Shape, Shown, Traits};
 use super::prefetch::{Fetched, FetchedFile, Prefetch};
 use crate::image::FrameFormat;
 use crate::request::FrameNumber;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use super::sequence::{Sequence, Slot, SlotFile};
 use crate::error_chain::chain;
 use crate::request::{ByteSize, FrameNumber, ImageFormat, Location};
+use crate::stitch::sequence::{Sequence, Slot, SlotFile};
 use crate::storage::{Failure, Storage, StorageError};
 
 /// How many bytes of the window a permit stands for: the number of permits is limited to 32 bits.

@@ -8,7 +8,7 @@ use crate::image::burn_in::{Facts, draw, texts};
 use crate::image::preview::preview;
 use crate::image::{FrameFormat, Picture, PixelAspect, View, decode};
 use crate::request::{
-    BurnIn, Colour, FrameNumber, FrameRate, FrameSet, ImageFormat, LayerName, PixelFormat,
+    BurnIn, Colour, FrameNumber, FrameRate, FrameSet, ImageFormat, LayerName, Look, VideoSettings,
     VideoSize,
 };
 
@@ -130,14 +130,9 @@ impl FrameMaker {
 impl Shape {
     /// The format of the frames of a video whose first picture has this shape. `largest` is the
     /// largest width and height of all pictures, which [`VideoSize::Largest`] requires.
-    pub fn format(
-        self,
-        size: Option<VideoSize>,
-        largest: Option<(u32, u32)>,
-        pixels: PixelFormat,
-        background: Colour,
-    ) -> FrameFormat {
-        let (width, height, aspect) = match (size, largest) {
+    pub fn format(self, video: &VideoSettings, largest: Option<(u32, u32)>) -> FrameFormat {
+        let (pixels, Look { size, background, .. }) = (video.pixels, &video.look);
+        let (width, height, aspect) = match (*size, largest) {
             (None | Some(VideoSize::First), _) | (Some(VideoSize::Largest), None) => {
                 (self.width, self.height, self.aspect)
             }
@@ -146,7 +141,7 @@ impl Shape {
                 (width, height, PixelAspect::SQUARE)
             }
         };
-        FrameFormat { width, height, aspect, pixels, background }
+        FrameFormat { width, height, aspect, pixels, background: *background }
     }
 }
 

@@ -1,15 +1,17 @@
 //! File names → the ordered frames of a video. Gaps, duplicates and several sequences are reported.
 
+mod numbered_name;
+
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::numbered_name::{Kind, NumberedName};
 use crate::error::Error;
 use crate::request::{
     FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSet, ImageFormat, Location, PictureOrder,
     SelectionError, SequenceSelection, StitchJob, TotalFrames,
 };
 use crate::storage::Entry;
+use numbered_name::{Kind, NumberedName};
 
 /// One frame of the video.
 #[derive(Clone, Debug, PartialEq, Eq)]
