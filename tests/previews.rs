@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::support::frames::convert;
 use crate::support::place::{Place, frame_names};
 use crate::support::s3_server::{Fault, Operation, S3Server};
-use crate::support::{Run, Worker, names, report, scene, worker};
+use crate::support::{Run, Worker, names, ordered_scene, report, scene, worker};
 
 /// The names of the previews of these frames, and of the contact sheet.
 fn previews_of(frames: impl IntoIterator<Item = u32>) -> Vec<String> {
@@ -119,6 +119,21 @@ fn frames_that_are_kept_keep_their_previews_and_stay_on_the_contact_sheet() {
         .exits(0);
     let redone = decode(&folder.join("contact-sheet.jpg"));
     assert_eq!(redone.dimensions(), sheet.dimensions());
+}
+
+#[test]
+fn a_frame_that_is_missing_has_an_empty_place_on_the_contact_sheet() {
+    let place = Place::ordered(&json!([{ "at": 4, "do": "crash" }]));
+    stand_in(&place).args("--blender-attempts 1").run().exits(70);
+    let there = (1..=12).filter(|frame| *frame != 4);
+    assert_eq!(previews(&place), previews_of(there));
+    let sheet = decode(&place.path("out/previews/contact-sheet.jpg"));
+    // Of the same size as one with all twelve.
+    fs::write(place.path("scene.blend"), ordered_scene(1, 12, &json!({}))).unwrap();
+    stand_in(&place).args("--no-resume").run().exits(0);
+    let whole = decode(&place.path("out/previews/contact-sheet.jpg"));
+    assert_eq!(sheet.dimensions(), whole.dimensions());
+    assert_ne!(sheet, whole);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use crate::blender::Launch;
 use crate::error::Error;
-use crate::request::{FRAMES_DIR, FrameRange, FrameSet, PREVIEWS_DIR, RenderJob};
+use crate::request::{FRAMES_DIR, FrameNumber, FrameRange, FrameSet, PREVIEWS_DIR, RenderJob};
 use crate::worker::Worker;
 use crate::worker::contact_sheet;
 use crate::worker::programs::BLENDER;
@@ -126,7 +126,9 @@ async fn attempt_job(
     if has_previews {
         // A child of an array job leaves the sheet of the whole to `stitch`.
         if worker.attempt.array.is_none() {
-            let sheet = contact_sheet::store(worker, &job.output, &survey.frames, job.resume);
+            let is_stored = |frame: &FrameNumber| report.frames.contains_key(&frame.get());
+            let missing = survey.frames.iter().filter(|frame| !is_stored(frame)).collect();
+            let sheet = contact_sheet::store(worker, &job.output, &missing, job.resume);
             report.contact_sheet = sheet.await;
         }
     }

@@ -20,8 +20,8 @@ const CONCURRENT_READS: usize = 16;
 /// A size in bytes that no preview exceeds.
 const LARGEST_PREVIEW: u64 = 1024 * 1024;
 
-/// Stores the contact sheet of all frames that `output` has previews of, and of `frames`, those of
-/// this job, whether there or not. The result is its path below the output.
+/// Stores the contact sheet of all frames that `output` has previews of, and of `frames`, whose
+/// places are empty if they have none. The result is its path below the output.
 ///
 /// The sheet is useful but not required: it takes little time, none at all while stopping, and a
 /// failure is a warning. A job that need not list the output may not be permitted to; that is none.
