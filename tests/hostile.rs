@@ -241,7 +241,7 @@ fn every_attempt_of_a_malicious_scene_is_denied_or_harmless() {
         Some("\u{fffd}[2J\u{fffd}]0;hostile\u{fffd}\u{fffd}31m\u{fffd}hostile escapes\u{fffd}")
     );
     target.assert_unharmed();
-    assert_eq!(names(&target.path("out")), ["frames", "reports"]);
+    assert_eq!(names(&target.path("out")), ["frames", "previews", "reports"]);
     target.assert_right_frames();
 }
 

@@ -73,7 +73,7 @@ fn frames_equal_those_of_blenders_own_command_line() {
         for (name, shown) in pixels {
             assert_eq!(shown, reference[&name], "{arguments}: {name}");
         }
-        assert_eq!(names(&output), ["frames", "reports"], "other files are left");
+        assert_eq!(names(&output), ["frames", "previews", "reports"], "other files are left");
     }
 }
 

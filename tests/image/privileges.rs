@@ -86,7 +86,7 @@ fn with_the_user_option_files_belong_to_the_caller() {
     };
     run("render -i /input/scene.blend -o /output -f 10");
     run("stitch -i /output -o /output");
-    assert_eq!(names(&out), ["frames", "output.mp4", "reports"]);
+    assert_eq!(names(&out), ["frames", "output.mp4", "previews", "reports"]);
     assert_eq!(names(&out.join("frames")).len(), 10);
     assert_owner(&out, user, group);
 }
