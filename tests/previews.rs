@@ -92,6 +92,19 @@ fn a_preview_shows_its_frame_and_the_contact_sheet_all_of_them() {
 }
 
 #[test]
+fn the_preview_of_linear_light_looks_like_that_of_a_png() {
+    let folder = tempfile::tempdir().unwrap();
+    let preview = |name: &str| {
+        let output = folder.path().join(name);
+        let render = worker("render").input(scene(name)).output(&output);
+        render.args("--frames 1 --denoise off").run().exits(0);
+        decode(&output.join("previews/0001.jpg"))
+    };
+    // The same scene, saved in different formats.
+    assert_similar(&preview("exr"), &preview("tiny"));
+}
+
+#[test]
 fn frames_that_are_kept_keep_their_previews_and_stay_on_the_contact_sheet() {
     let place = Place::ordered(&json!({}));
     stand_in(&place).run().exits(0);
