@@ -137,7 +137,7 @@ impl Resolver<'_> {
         let attempt = self.attempt()?;
         let request = match action {
             Action::Run(args) => JobRequest::Run {
-                job: Box::new(self.run_job(args, &attempt)?),
+                job: Box::new(video::run_job(self, args, &attempt)?),
                 blender: self.program(BLENDER, args.render.blender.as_deref())?,
                 ffmpeg: self.program(FFMPEG, args.stitch.ffmpeg.as_deref())?,
                 ffprobe: self.program(FFPROBE, args.stitch.ffprobe.as_deref())?,

@@ -1,21 +1,20 @@
-//! The requests of `run`, `render` and `inspect`, from flags and variables.
+//! The requests of `render` and `inspect`, from flags and variables.
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::args::{
-    InspectArgs, PreviewArgs, RenderArgs, RenderOptions, RunArgs, SceneArgs, StoreArgs, WorkArgs,
+    InspectArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs, StoreArgs, WorkArgs,
 };
 use super::names::{
-    ALLOW_GAPS, ALLOW_MISSING, BLENDER_VERSION, CYCLES_DEVICE, DENOISE, ENABLE_AUTOEXEC, ENGINE,
-    FIRST_FRAME, FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, MAX_PREFETCH, NO_PREVIEWS,
-    NO_RESUME, OUTPUT_URI, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, START_JITTER, TOTAL_FRAMES,
+    ALLOW_MISSING, BLENDER_VERSION, CYCLES_DEVICE, DENOISE, ENABLE_AUTOEXEC, ENGINE, FIRST_FRAME,
+    FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, NO_PREVIEWS, NO_RESUME, OUTPUT_URI, PREVIEW,
+    REQUEST_PAYER, RESOLUTION, SAMPLES, START_JITTER, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
-use super::video;
 use crate::request::{
     AllowMissing, AnimationRange, ArrayPosition, Attempt, Engine, FirstFrame, FrameSelection,
-    FrameSet, InspectJob, Location, RenderJob, RenderOverrides, RequestPayer, RunJob, StartJitter,
+    FrameSet, InspectJob, Location, RenderJob, RenderOverrides, RequestPayer, StartJitter,
     TotalFrames,
 };
 
@@ -34,32 +33,6 @@ impl Resolver<'_> {
         Ok(payer.is_some())
     }
 
-    pub fn run_job(&self, args: &RunArgs, attempt: &Attempt) -> Result<RunJob, UsageError> {
-        if attempt.array.is_some() {
-            return Err(UsageError(
-                "run renders a whole scene on one machine, and AWS_BATCH_JOB_ARRAY_INDEX says that \
-                 this is a child of an array job; use render"
-                    .to_owned(),
-            ));
-        }
-        let RunArgs { common, preview, render, stitch } = args;
-        let env = self.environment;
-        let frames = self.frame_selection(&common.work, None, Some(FirstFrame::Scene))?;
-        Ok(RunJob {
-            render: self.rendering(
-                &common.work,
-                preview,
-                render,
-                attempt,
-                frames,
-                Engine::Scene,
-            )?,
-            allow_gaps: self.switch(ALLOW_GAPS, stitch.video.allow_gaps)?,
-            max_prefetch: MAX_PREFETCH.value_or_default(stitch.max_prefetch.as_deref(), env)?,
-            video: video::settings(self, &stitch.video, None)?,
-        })
-    }
-
     pub fn render_job(
         &self,
         args: &RenderArgs,
@@ -72,7 +45,7 @@ impl Resolver<'_> {
     }
 
     /// The rendering that `render` and `run` do. `engine` is the one that applies if none is given.
-    fn rendering(
+    pub fn rendering(
         &self,
         work: &WorkArgs,
         preview: &PreviewArgs,
@@ -132,7 +105,7 @@ impl Resolver<'_> {
 
     /// The frames that are rendered. `start` is where they begin if nothing says so; `None` is frame
     /// 1, as in the reference script, or for a whole animation the scene's first frame.
-    fn frame_selection(
+    pub fn frame_selection(
         &self,
         work: &WorkArgs,
         array: Option<ArrayPosition>,

@@ -1,6 +1,6 @@
-//! The request of `stitch`, and the settings of a video, from flags and variables.
+//! The requests of `stitch` and `run`, which make videos, from flags and variables.
 
-use super::args::{StitchArgs, VideoArgs, WorkArgs};
+use super::args::{RunArgs, StitchArgs, VideoArgs, WorkArgs};
 use super::names::{
     ALLOW_GAPS, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BURN_IN, CODEC, CRF,
     FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, IN_ORDER, INPUT_URI, LAYER, MAX_PREFETCH, NO_AUDIO,
@@ -9,8 +9,9 @@ use super::names::{
 use super::resolver::Resolver;
 use super::setting::{Setting, UsageError};
 use crate::request::{
-    BitDepth, Codec, Crf, FrameRate, FramesPerJob, Location, Look, OutputName, PictureOrder,
-    Preset, SequenceSelection, Sound, StitchJob, ValueError, VideoSettings, VideoSize,
+    Attempt, BitDepth, Codec, Crf, Engine, FirstFrame, FrameRate, FramesPerJob, Location, Look,
+    OutputName, PictureOrder, Preset, RunJob, SequenceSelection, Sound, StitchJob, ValueError,
+    VideoSettings, VideoSize,
 };
 
 /// The variable with the folder that FOLDER is relative to.
@@ -27,6 +28,40 @@ struct Places {
     name: Option<String>,
     /// Whether the folder was given without a flag: then it is any folder of pictures.
     is_any_folder: bool,
+}
+
+/// The request of `run`.
+///
+/// # Errors
+/// If a setting is missing, contradictory or out of range.
+pub(super) fn run_job(
+    resolver: &Resolver<'_>,
+    args: &RunArgs,
+    attempt: &Attempt,
+) -> Result<RunJob, UsageError> {
+    if attempt.array.is_some() {
+        return Err(UsageError(
+            "run renders a whole scene on one machine, and AWS_BATCH_JOB_ARRAY_INDEX says that \
+             this is a child of an array job; use render"
+                .to_owned(),
+        ));
+    }
+    let RunArgs { common, preview, render, stitch } = args;
+    let env = resolver.environment;
+    let frames = resolver.frame_selection(&common.work, None, Some(FirstFrame::Scene))?;
+    Ok(RunJob {
+        render: resolver.rendering(
+            &common.work,
+            preview,
+            render,
+            attempt,
+            frames,
+            Engine::Scene,
+        )?,
+        allow_gaps: resolver.switch(ALLOW_GAPS, stitch.video.allow_gaps)?,
+        max_prefetch: MAX_PREFETCH.value_or_default(stitch.max_prefetch.as_deref(), env)?,
+        video: settings(resolver, &stitch.video, None)?,
+    })
 }
 
 /// The request of `stitch`.

@@ -89,7 +89,9 @@ async fn attempt(
     let maker = FrameMaker { previews: up_to_date, ..maker };
     let first = First::find(plan.folder.clone(), frames, maker, job.allow_gaps);
     let first = worker.unless_stopped(first).await?;
-    let format = first.shape().format(&job.video, largest);
+    let format = first.shape().format(&job.video, largest).map_err(|problem| {
+        Error::UnusableFrames { folder: plan.folder.clone(), problems: vec![problem] }
+    })?;
     remarks::tell_of_pictures(&first, &plan.view, &job.video, &format);
     let sound = worker.unless_stopped(sound::find(worker, job, &plan, &scratch)).await?;
     let feeder = worker.unless_stopped(first.feed(format, queue)).await?;

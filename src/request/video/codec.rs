@@ -102,6 +102,19 @@ impl Codec {
         }
     }
 
+    /// The smallest width and height in pixels that its encoder takes.
+    pub fn smallest_size(self) -> (u32, u32) {
+        match self {
+            // `svt_av1_verify_settings` in SVT-AV1.
+            Self::Av1 => (64, 64),
+            // `dnxhd_init_hr` and the profiles of `libavcodec/dnxhddata.c` in FFmpeg.
+            Self::DnxHr => (256, 120),
+            Self::H264 | Self::H265 | Self::Vp9 | Self::ProRes | Self::ProRes4444 | Self::Gif => {
+                (1, 1)
+            }
+        }
+    }
+
     /// Whether a video of this codec can have sound.
     pub fn has_sound(self) -> bool {
         self != Self::Gif

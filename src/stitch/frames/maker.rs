@@ -130,7 +130,14 @@ impl FrameMaker {
 impl Shape {
     /// The format of the frames of a video whose first picture has this shape. `largest` is the
     /// largest width and height of all pictures, which [`VideoSize::Largest`] requires.
-    pub fn format(self, video: &VideoSettings, largest: Option<(u32, u32)>) -> FrameFormat {
+    ///
+    /// # Errors
+    /// Why the encoder cannot have frames of this size.
+    pub fn format(
+        self,
+        video: &VideoSettings,
+        largest: Option<(u32, u32)>,
+    ) -> Result<FrameFormat, String> {
         let (pixels, Look { size, background, .. }) = (video.pixels, &video.look);
         let (width, height, aspect) = match (*size, largest) {
             (None | Some(VideoSize::First), _) | (Some(VideoSize::Largest), None) => {
@@ -141,7 +148,15 @@ impl Shape {
                 (width, height, PixelAspect::SQUARE)
             }
         };
-        FrameFormat { width, height, aspect, pixels, background: *background }
+        let (least_width, least_height) = video.codec.smallest_size();
+        if width < least_width || height < least_height {
+            return Err(format!(
+                "pictures of {width}x{height} are too small for {}, which takes \
+                 {least_width}x{least_height} or more; --size (SIZE) enlarges them",
+                video.codec
+            ));
+        }
+        Ok(FrameFormat { width, height, aspect, pixels, background: *background })
     }
 }
 
