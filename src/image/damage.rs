@@ -48,7 +48,7 @@ pub enum Damage {
         offset: u64,
     },
     /// The data of the image contradicts itself or its format, in the words of the decoder.
-    #[error("is damaged: {}", printable(.0))]
+    #[error("cannot be decoded: {}", printable(.0))]
     Undecodable(String),
     /// The image is of a kind that is valid but not decoded. The text is a noun: "12-bit JPEG".
     #[error("is {}, which this program does not decode", printable(.0))]

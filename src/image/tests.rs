@@ -141,7 +141,10 @@ fn damage_reads_on_from_the_name_of_the_file() {
             Damage::Corrupt { what: "the checksum of this chunk is wrong", offset: 33 },
             "is damaged at byte 33: the checksum of this chunk is wrong",
         ),
-        (Damage::Undecodable("a code\nis wrong".into()), "is damaged: a code\u{fffd}is wrong"),
+        (
+            Damage::Undecodable("a code\nis wrong".into()),
+            "cannot be decoded: a code\u{fffd}is wrong",
+        ),
         (
             Damage::Unsupported("a 12-bit JPEG".into()),
             "is a 12-bit JPEG, which this program does not decode",

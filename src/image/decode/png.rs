@@ -7,8 +7,12 @@
 
 use std::io::{Cursor, ErrorKind};
 
+use ::image::DynamicImage::{
+    self, ImageLuma8, ImageLuma16, ImageLumaA8, ImageLumaA16, ImageRgb8, ImageRgb16, ImageRgba8,
+    ImageRgba16,
+};
+use ::image::ImageBuffer;
 use ::image::metadata::Orientation;
-use ::image::{DynamicImage, ImageBuffer, Pixel};
 use ::png::{
     BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, PixelDimensions, Transformations,
 };
@@ -52,31 +56,12 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
     reader.next_frame(&mut bytes).map_err(damage)?;
     reader.finish().map_err(damage)?;
 
-    let pixels = match (colour, depth) {
-        (ColorType::Grayscale, BitDepth::Sixteen) => {
-            words(width, height, &bytes).map(DynamicImage::ImageLuma16)
-        }
-        (ColorType::GrayscaleAlpha, BitDepth::Sixteen) => {
-            words(width, height, &bytes).map(DynamicImage::ImageLumaA16)
-        }
-        (ColorType::Rgb, BitDepth::Sixteen) => {
-            words(width, height, &bytes).map(DynamicImage::ImageRgb16)
-        }
-        (ColorType::Rgba, BitDepth::Sixteen) => {
-            words(width, height, &bytes).map(DynamicImage::ImageRgba16)
-        }
-        (ColorType::Grayscale, _) => {
-            ImageBuffer::from_raw(width, height, bytes).map(DynamicImage::ImageLuma8)
-        }
-        (ColorType::GrayscaleAlpha, _) => {
-            ImageBuffer::from_raw(width, height, bytes).map(DynamicImage::ImageLumaA8)
-        }
-        (ColorType::Rgb | ColorType::Indexed, _) => {
-            ImageBuffer::from_raw(width, height, bytes).map(DynamicImage::ImageRgb8)
-        }
-        (ColorType::Rgba, _) => {
-            ImageBuffer::from_raw(width, height, bytes).map(DynamicImage::ImageRgba8)
-        }
+    let pixels = if depth == BitDepth::Sixteen {
+        let (pairs, _) = bytes.as_chunks::<2>();
+        let words = pairs.iter().map(|&pair| u16::from_be_bytes(pair)).collect();
+        pixels_of_words(colour, width, height, words)
+    } else {
+        pixels_of_bytes(colour, width, height, bytes)
     };
     let pixels = pixels.ok_or_else(|| Damage::Undecodable("pixels are missing".to_owned()))?;
     let picture = Picture { pixel_aspect, ..Picture::plain(pixels) };
@@ -88,15 +73,36 @@ fn pixel_aspect(density: PixelDimensions) -> PixelAspect {
     PixelAspect::new(density.yppu, density.xppu)
 }
 
-/// Pixels of big-endian words.
-fn words<P: Pixel<Subpixel = u16>>(
+fn pixels_of_bytes(
+    colour: ColorType,
     width: u32,
     height: u32,
-    bytes: &[u8],
-) -> Option<ImageBuffer<P, Vec<u16>>> {
-    let (pairs, _) = bytes.as_chunks::<2>();
-    let words = pairs.iter().map(|&pair| u16::from_be_bytes(pair)).collect();
-    ImageBuffer::from_raw(width, height, words)
+    bytes: Vec<u8>,
+) -> Option<DynamicImage> {
+    match colour {
+        ColorType::Grayscale => ImageBuffer::from_raw(width, height, bytes).map(ImageLuma8),
+        ColorType::GrayscaleAlpha => ImageBuffer::from_raw(width, height, bytes).map(ImageLumaA8),
+        ColorType::Rgb => ImageBuffer::from_raw(width, height, bytes).map(ImageRgb8),
+        ColorType::Rgba => ImageBuffer::from_raw(width, height, bytes).map(ImageRgba8),
+        // They were expanded.
+        ColorType::Indexed => None,
+    }
+}
+
+fn pixels_of_words(
+    colour: ColorType,
+    width: u32,
+    height: u32,
+    words: Vec<u16>,
+) -> Option<DynamicImage> {
+    match colour {
+        ColorType::Grayscale => ImageBuffer::from_raw(width, height, words).map(ImageLuma16),
+        ColorType::GrayscaleAlpha => ImageBuffer::from_raw(width, height, words).map(ImageLumaA16),
+        ColorType::Rgb => ImageBuffer::from_raw(width, height, words).map(ImageRgb16),
+        ColorType::Rgba => ImageBuffer::from_raw(width, height, words).map(ImageRgba16),
+        // Indexes have at most 8 bits.
+        ColorType::Indexed => None,
+    }
 }
 
 #[cfg(test)]
