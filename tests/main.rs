@@ -13,6 +13,7 @@
 )]
 
 mod architecture; // src/: the layers of its modules, and no circular imports
+mod audio; // the sound of a scene, mixed by Blender
 mod backlog; // frames that cannot be stored yet: rendering continues, pauses or ends
 mod blender_command; // the image's command `blender` treats arguments as Blender does
 mod blender_failures; // failures of Blender: exit codes, messages, saved frames

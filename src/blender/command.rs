@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 
-use super::setup::{SETUP_EXIT_CODE, SETUP_SCRIPT};
+use super::setup::{MIX_AUDIO, SETUP_EXIT_CODE, SETUP_SCRIPT};
 use crate::request::{Engine, FrameNumber, FrameSet, Location, RenderJob};
 
 /// Everything that one Blender process is started with.
@@ -26,6 +26,8 @@ pub struct Launch<'a> {
     pub environment: &'a [(String, String)],
     /// The frames to render; not empty.
     pub frames: &'a FrameSet,
+    /// Whether to mix the scene's sound after that.
+    pub mix_audio: bool,
     /// How to render them.
     pub job: &'a RenderJob,
 }
@@ -78,6 +80,9 @@ impl Launch<'_> {
             .arg("--render-output")
             .arg(output_pattern(self.frames_dir));
         self.add_frames(&mut command);
+        if self.mix_audio {
+            command.args(["--python-expr", MIX_AUDIO]);
+        }
         if let Some(device) = &self.job.cycles_device {
             // Cycles reads only the arguments after the separator.
             command.args(["--", "--cycles-device", device.as_str()]);
@@ -163,6 +168,7 @@ mod tests {
             home: Path::new("/s/home"),
             environment: &[("PATH".to_owned(), "/bin".to_owned())],
             frames: &frames.parse().unwrap(),
+            mix_audio: false,
             job: &job,
         };
         let command = launch.command();

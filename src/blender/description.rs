@@ -44,6 +44,10 @@ pub struct SceneInfo {
     /// and in reports of earlier versions of the worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<SceneView>,
+    /// The scene's sound; absent if nothing plays, and in reports of earlier versions of the
+    /// worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio: Option<SceneAudio>,
 }
 
 impl SceneInfo {
@@ -89,6 +93,28 @@ pub struct SceneView {
     /// balance, as a 3D LUT; absent if it could not be made or stored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lut: Option<String>,
+}
+
+/// The sound of a scene: of its own frame range, from [`SceneInfo::frame_start`] to
+/// [`SceneInfo::frame_end`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SceneAudio {
+    /// The name of the file in the output. It is there once the first child of the array, or a job
+    /// that is no array, has rendered its frames.
+    #[serde(default = "SceneAudio::file")]
+    pub file: String,
+    /// The frame that begins when the sound begins.
+    pub first_frame: i32,
+}
+
+impl SceneAudio {
+    /// Where the sound is stored below the output.
+    pub const FILE: &str = "audio/scene.flac";
+
+    fn file() -> String {
+        Self::FILE.to_owned()
+    }
 }
 
 /// A feature that the scene needs and this Blender lacks.
@@ -170,6 +196,19 @@ mod tests {
         let missing = scene.not_allowed(&allowed);
         let features: Vec<_> = missing.iter().map(|missing| missing.feature).collect();
         assert_eq!(features, [Feature::Denoiser]);
+    }
+
+    #[test]
+    fn the_view_and_the_sound_are_parsed() {
+        let added = r#""view":{"transform":"AgX","look":"None","exposure":-1.5,"gamma":1.0,
+            "display":"sRGB"},"audio":{"first_frame":-3},"later""#;
+        let json = SCENE.replace(r#""later""#, added);
+        let scene: SceneInfo = serde_json::from_str(&json).unwrap();
+        let (view, audio) = (scene.view.unwrap(), scene.audio.unwrap());
+        assert_eq!((view.transform.as_str(), view.lut), ("AgX", None));
+        assert_eq!((audio.file.as_str(), audio.first_frame), (SceneAudio::FILE, -3));
+        let earlier = parse("[]").unwrap().scene;
+        assert_eq!((earlier.view, earlier.audio), (None, None));
     }
 
     #[test]

@@ -19,12 +19,15 @@ mod version;
 
 pub use cause::{Cause, Failure};
 pub use command::{Launch, desktop_command};
-pub use description::{ExternalFile, MissingFeature, SceneDescription, SceneInfo, SceneView};
+pub use description::{
+    ExternalFile, MissingFeature, SceneAudio, SceneDescription, SceneInfo, SceneView,
+};
 pub use events::{Event, Progress, parse};
 pub use failure::{Context, LogTail};
 pub use scene_file::{Compression, Flaw, Machine, Scene, SceneFile, SceneFileError};
 pub use setup::{
-    SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, SetupOutput, setup_settings,
+    AUDIO_ERROR, SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, SetupOutput,
+    setup_settings,
 };
 pub use skipped::SkippedFrame;
 pub use version::{VersionOutput, version_command};

@@ -109,6 +109,7 @@ async fn attempt_job(
             home: &dirs.home,
             environment: &worker.confinement.environment,
             frames: &plan.pending,
+            mix_audio: false,
             job,
         },
         report_stem: &report.stem(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 
+use super::companions::audio::AUDIO_FILE;
 use super::companions::view_lut::LUT_FILE;
 use super::launches::DESCRIPTION_FILE;
 use crate::blender::{SETUP_FILES, SETUP_SETTINGS, SetupOutput, setup_settings};
@@ -19,7 +20,8 @@ pub struct ScratchDirs {
     pub scene: PathBuf,
     /// The folder of the setup script and its settings.
     pub setup: PathBuf,
-    /// The folder that the setup script writes the description of the scene and the LUT to.
+    /// The folder that the scripts write everything else to: the description of the scene, the
+    /// LUT and the sound.
     pub description: PathBuf,
     /// The folder that Blender writes frames to.
     pub frames: PathBuf,
@@ -57,6 +59,7 @@ impl ScratchDirs {
             description: &self.description.join(DESCRIPTION_FILE),
             lut: &self.description.join(LUT_FILE),
             lut_axis: &axis(),
+            audio: &self.description.join(AUDIO_FILE),
         };
         fs::write(self.setup.join(SETUP_SETTINGS), setup_settings(job, output))
     }

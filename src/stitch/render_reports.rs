@@ -6,11 +6,11 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 use serde::Deserialize;
 
-use crate::blender::SceneInfo;
+use crate::blender::{SceneAudio, SceneInfo};
 use crate::error::Error;
 use crate::error_chain::chain;
 use crate::image::{Lut, View};
-use crate::request::{Location, REPORTS_DIR};
+use crate::request::{FrameRate, Location, REPORTS_DIR};
 use crate::storage::{Failure, Storage, StorageError};
 use crate::worker::report::{Action, LARGEST_REPORT};
 
@@ -24,6 +24,18 @@ pub struct RenderReports {
     pub scene: Option<SceneInfo>,
     /// Whether there are any reports.
     pub has_reports: bool,
+}
+
+/// The sound of the scene that the frames were rendered from.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "XXX Interim: until a video has sound")]
+pub struct RenderedAudio {
+    /// The file.
+    pub location: Location,
+    /// The frame that begins when the sound begins.
+    pub first_frame: i32,
+    /// The frame rate of the scene, by which the sound fits the frames.
+    pub fps: FrameRate,
 }
 
 impl RenderReports {
@@ -68,6 +80,19 @@ impl RenderReports {
             }
         }
         Ok(Self { scene: None, has_reports })
+    }
+
+    /// The scene's sound; `None` if nothing plays, or no report contains the scene. Blender may have
+    /// failed to mix it: then the file is missing.
+    #[expect(dead_code, reason = "XXX Interim: until a video has sound")]
+    pub fn audio(&self, output: &Location) -> Option<RenderedAudio> {
+        let scene = self.scene.as_ref()?;
+        let audio = scene.audio.as_ref()?;
+        Some(RenderedAudio {
+            location: output.join(SceneAudio::FILE),
+            first_frame: audio.first_frame,
+            fps: scene.frame_rate()?,
+        })
     }
 
     /// How Blender shows the frames; `None` if they need no view, or it is not known.

@@ -13,9 +13,10 @@ use crate::request::RenderJob;
 
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder.
-pub const SETUP_FILES: [(&str, &str); 8] = [
+pub const SETUP_FILES: [(&str, &str); 9] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
+    ("render_worker_audio.py", include_str!("audio.py")),
     ("render_worker_external.py", include_str!("external.py")),
     ("render_worker_features.py", include_str!("features.py")),
     ("render_worker_nodes.py", include_str!("nodes.py")),
@@ -27,6 +28,9 @@ pub const SETUP_FILES: [(&str, &str); 8] = [
 
 /// The name of the file that Blender runs.
 pub const SETUP_SCRIPT: &str = "setup.py";
+
+/// The Python that writes the scene's sound to [`SetupOutput::audio`], once all frames are rendered.
+pub const MIX_AUDIO: &str = "import render_worker_audio as audio; audio.mix()";
 
 /// The name of the file beside the script that holds its settings.
 pub const SETUP_SETTINGS: &str = "settings.json";
@@ -44,7 +48,13 @@ pub struct SetupOutput<'a> {
     pub lut: &'a Path,
     /// The linear values on each axis of the LUT, at an exposure of 0.
     pub lut_axis: &'a [f32],
+    /// The path of the sound, which [`MIX_AUDIO`] writes if the scene has any. If it fails, it
+    /// writes why to this path with [`AUDIO_ERROR`] appended.
+    pub audio: &'a Path,
 }
+
+/// What is appended to [`SetupOutput::audio`].
+pub const AUDIO_ERROR: &str = ".error";
 
 /// The content of [`SETUP_SETTINGS`]: how to prepare the scene for `job`, and what to write.
 pub fn setup_settings(job: &RenderJob, output: SetupOutput<'_>) -> String {
@@ -53,6 +63,7 @@ pub fn setup_settings(job: &RenderJob, output: SetupOutput<'_>) -> String {
         "overrides": job.overrides,
         "allow_missing": job.allow_missing.0,
         "view": { "lut": output.lut, "axis": output.lut_axis },
+        "audio": output.audio,
     });
     settings.to_string()
 }
@@ -94,10 +105,11 @@ mod tests {
             description: Path::new("/s/description/scene.json"),
             lut: Path::new("/s/description/view.png"),
             lut_axis: &[0.0, 0.5],
+            audio: Path::new("/s/description/audio.flac"),
         };
         assert_eq!(
             setup_settings(&job, output),
-            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]}}"#
+            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac"}"#
         );
     }
 }

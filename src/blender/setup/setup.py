@@ -3,7 +3,7 @@
 #
 # Reads settings.json beside it:
 #   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...],
-#    "view": {"lut": PATH, "axis": [0.0, ...]}}
+#    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH}
 # The overrides are RenderOverrides in the worker's request/overrides.rs.
 # Writes a description of the scene to PATH, atomically:
 #   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...]}
@@ -17,6 +17,7 @@ import bpy
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
+import render_worker_audio as audio
 import render_worker_external as external
 import render_worker_features as features
 import render_worker_output as output
@@ -48,6 +49,8 @@ shown = None
 if not refused:
     shown, problems = view.description(scene, **settings["view"])
     warnings += problems
+heard, problems = audio.description(scene, settings["audio"])
+warnings += problems
 
 description = {
     "scene": {
@@ -64,6 +67,7 @@ description = {
         "warnings": warnings,
         "lacking": lacking,
         "view": shown,
+        "audio": heard,
     },
     "external": external.description(),
 }

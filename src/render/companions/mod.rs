@@ -2,4 +2,5 @@
 //!
 //! No frame waits for them or fails for lack of one.
 
+pub mod audio;
 pub mod view_lut;

@@ -62,6 +62,7 @@ mod tests {
             warnings: Vec::new(),
             lacking: Vec::new(),
             view: None,
+            audio: None,
         };
         let vast = SceneInfo { width: u32::MAX, height: u32::MAX, ..scene(".png") };
         assert_eq!(space_for_frames(&vast), u64::MAX);

@@ -18,10 +18,6 @@ use crate::request::{BlenderVersion, Engine, Feature, FrameFile};
 use crate::space::Space;
 use crate::worker::CHILD_GRACE;
 
-/// How long Blender has to quit once every frame is stored. Freeing a large scene takes seconds,
-/// but an add-on that never lets Blender quit must not hold up the job.
-const QUIT_GRACE: Duration = Duration::from_secs(20);
-
 /// How often the progress of the frame in hand is logged.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
@@ -36,16 +32,18 @@ impl Rendering<'_> {
         let (mut stage, mut stopped) = (Stage::Working, None);
         loop {
             let stopping = stopped.is_some();
-            let all_stored = self.launch.all_stored_since;
+            let all_stored = self.launch.all_stored_since.is_some();
+            let is_mixing = all_stored && self.is_mixing();
+            let deadline = self.launch.quit_deadline(is_mixing);
             let overdue = async {
-                match all_stored {
-                    Some(since) => sleep_until((since + QUIT_GRACE).into()).await,
+                match deadline {
+                    Some(deadline) => sleep_until(deadline.into()).await,
                     None => std::future::pending().await,
                 }
             };
             // A paused Blender cannot work. One whose frames are all stored has no frame that could
             // take too long.
-            let excused = child.is_paused() || all_stored.is_some();
+            let excused = child.is_paused() || all_stored;
             let saved = self.launch.saved.len();
             let stop = tokio::select! {
                 event = child.next() => match event {
@@ -259,6 +257,12 @@ impl Rendering<'_> {
         if self.launch.stop_after_frame {
             self.worker().shutdown.stop_if_noticed();
         }
+    }
+
+    /// Whether Blender still has to mix the scene's sound.
+    fn is_mixing(&self) -> bool {
+        let has_audio = self.scene.as_ref().is_some_and(|scene| scene.audio.is_some());
+        has_audio && self.audio.is_wanted() && !self.audio.is_mixed()
     }
 
     /// Handles a Spot notice: finishes the frame in hand if there is time.

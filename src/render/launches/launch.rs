@@ -11,6 +11,14 @@ use crate::process::supervisor::watchdog::Alarm;
 use crate::request::{FrameNumber, FrameSet};
 use crate::space::Space;
 
+/// How long Blender has to quit once it has nothing more to do. Freeing a large scene takes seconds,
+/// but an add-on that never lets Blender quit must not hold up the job.
+const QUIT_GRACE: Duration = Duration::from_secs(20);
+
+/// How long Blender has to mix the sound once every frame is stored. An hour of sound takes a
+/// minute.
+const MIX_GRACE: Duration = Duration::from_mins(10);
+
 /// The state of one Blender process.
 #[derive(Debug)]
 pub(super) struct LaunchState {
@@ -38,6 +46,8 @@ pub(super) struct LaunchState {
     unstored: usize,
     /// When the last of its frames was stored.
     pub all_stored_since: Option<Instant>,
+    /// When it was last seen to mix the sound after that.
+    mixing_seen: Option<Instant>,
     /// The space on the scratch disk when it was started.
     pub space: Option<Space>,
     /// The space on the scratch disk when a lack of it damaged a frame.
@@ -70,6 +80,7 @@ impl LaunchState {
             memory: MemoryWatch::begin(),
             refused: None,
             all_stored_since: None,
+            mixing_seen: None,
             space,
             disk_full: None,
             stop_after_frame: false,
@@ -110,6 +121,17 @@ impl LaunchState {
         if self.unstored == 0 {
             self.all_stored_since = Some(Instant::now());
         }
+    }
+
+    /// When it is overdue to quit; `None` while frames are not stored. `is_mixing` says whether it
+    /// still mixes the sound.
+    pub fn quit_deadline(&mut self, is_mixing: bool) -> Option<Instant> {
+        let since = self.all_stored_since?;
+        if is_mixing {
+            self.mixing_seen = Some(Instant::now());
+            return Some(since + MIX_GRACE);
+        }
+        Some(self.mixing_seen.unwrap_or(since) + QUIT_GRACE)
     }
 
     /// Whether it has opened the scene, and so has a frame in hand.
@@ -190,6 +212,17 @@ mod tests {
         assert!(launch.frame_elapsed() < PAUSE, "it is paused");
         launch.resumed();
         assert!(launch.frame_elapsed() < PAUSE, "it was paused");
+    }
+
+    #[test]
+    fn blender_has_time_to_mix_the_sound_and_then_to_quit() {
+        let mut launch = LaunchState::default();
+        assert_eq!(launch.quit_deadline(true), None);
+        let since = Instant::now().checked_sub(PAUSE).unwrap();
+        launch.all_stored_since = Some(since);
+        assert_eq!(launch.quit_deadline(false), Some(since + QUIT_GRACE));
+        assert_eq!(launch.quit_deadline(true), Some(since + MIX_GRACE));
+        assert!(launch.quit_deadline(false) > Some(Instant::now()), "it has just mixed");
     }
 
     #[test]

@@ -19,6 +19,8 @@ mod verdict;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use tokio::time::sleep;
+
 use crate::blender::{Launch, SceneInfo};
 use crate::error::Error;
 use crate::process::supervisor::{End, Running, Stdin, shell_line};
@@ -93,6 +95,7 @@ impl Rendering<'_> {
         for name in [DESCRIPTION_FILE, view_lut::LUT_FILE] {
             _ = std::fs::remove_file(self.assignment.launch.description_dir.join(name));
         }
+        self.audio.remove_leftovers();
         for frame in frames.iter().filter(|_| !self.reports.is_empty()) {
             for format in ImageFormat::ALL {
                 let file = self.frames_dir().join(FrameFile::name(frame, format));
@@ -105,7 +108,8 @@ impl Rendering<'_> {
 
     /// Runs one launch: starts Blender, follows it, and stores everything that it saved.
     async fn launch(&mut self, frames: &FrameSet) -> Result<(End, Option<StopReason>), Error> {
-        let launch = Launch { frames, ..self.assignment.launch };
+        let mix_audio = self.audio.is_wanted();
+        let launch = Launch { frames, mix_audio, ..self.assignment.launch };
         let (worker, scene) = (self.worker(), &self.job().scene);
         let space = Space::on(launch.frames_dir).ok();
         if let Some(space) = space.clone().filter(Space::is_full) {
@@ -130,6 +134,7 @@ impl Rendering<'_> {
             () = worker.shutdown.no_time_to_store() => {}
         }
         self.settle_view_lut().await;
+        self.store_audio().await;
         let kills = self.launch.memory.kills();
         if kills > 0 {
             tracing::warn!("the kernel killed {kills} of our processes for lack of memory");
@@ -160,6 +165,30 @@ impl Rendering<'_> {
             view.lut = None;
             tracing::warn!("{}: {why}", view_lut::lost(view));
         }
+    }
+
+    /// Stores the scene's sound, if Blender has mixed it.
+    async fn store_audio(&mut self) {
+        if !self.audio.is_wanted() || self.scene.as_ref().is_none_or(|scene| scene.audio.is_none())
+        {
+            return;
+        }
+        let worker = self.worker();
+        let result = tokio::select! {
+            stored = self.audio.store() => stored,
+            () = worker.shutdown.no_time_to_store() => Err("there is no time left".to_owned()),
+            () = sleep(worker.timeouts.storing) => {
+                Err("storage did not respond in time".to_owned())
+            }
+        };
+        let why = match result {
+            Ok(true) => return,
+            // The next launch tries again.
+            Ok(false) if self.launch.all_stored_since.is_none() => return,
+            Ok(false) => "Blender ended before it had mixed it".to_owned(),
+            Err(why) => why,
+        };
+        tracing::warn!("the scene's sound is not stored, so a video will be silent: {why}");
     }
 
     /// Stores Blender's crash file, if there is one. The result is its name in the output.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::launch::LaunchState;
 use super::ledger::Ledger;
 use crate::blender::{Launch, SceneFile, SceneInfo};
+use crate::render::companions::audio::Audio;
 use crate::render::companions::view_lut::ViewLut;
 use crate::render::delivery::Delivery;
 use crate::render::reuse::fingerprint_task::FingerprintTask;
@@ -41,6 +42,7 @@ pub(super) struct Rendering<'a> {
     pub delivery: Delivery,
     pub fingerprints: FingerprintTask,
     pub view_lut: ViewLut,
+    pub audio: Audio,
     pub progress: Progress,
     pub log: LogRateLimiter,
     /// The scene, once Blender has described it.
@@ -68,6 +70,12 @@ impl<'a> Rendering<'a> {
             ),
             fingerprints,
             view_lut: ViewLut::new(worker.storage.clone(), &job.output),
+            audio: Audio::new(
+                &worker.attempt,
+                worker.storage.clone(),
+                &job.output,
+                launch.description_dir,
+            ),
             progress: Progress::resume(launch.frames.len(), already_there.len()),
             log: LogRateLimiter::new("blender"),
             scene: None,
