@@ -15,7 +15,7 @@ use crate::space::Space;
 /// but an add-on that never lets Blender quit must not hold up the job.
 const QUIT_GRACE: Duration = Duration::from_secs(20);
 
-/// How long Blender has to mix the sound once every frame is stored. An hour of sound takes a
+/// How long Blender has to mix the sound once every frame is stored. An hour of it takes less than a
 /// minute.
 const MIX_GRACE: Duration = Duration::from_mins(10);
 
