@@ -1,33 +1,48 @@
 //! The sound beside a video.
 
-use std::cmp::Ordering;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::request::SoundOffset;
+/// The slowest tempo of FFmpeg's filter `atempo`.
+const SLOWEST: f64 = 0.5;
 
 /// A file with sound, and the part of it that a video plays.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SoundTrack {
     /// The file, in any format that FFmpeg can decode.
     pub file: PathBuf,
-    /// When the sound begins, relative to the first frame.
-    pub offset: SoundOffset,
+    /// How much of its beginning is left out.
+    pub skip: Duration,
+    /// How many times as fast the rest is played, at the same pitch: 1 is as it is.
+    pub tempo: f64,
+    /// How long the video is silent before that.
+    pub delay: Duration,
     /// How long the video is.
-    pub duration: Duration,
+    pub length: Duration,
 }
 
 impl SoundTrack {
     /// The filters that move the sound and cut it where the video ends.
     pub(super) fn filters(&self) -> String {
-        let micros = self.offset.micros();
-        let amount = micros.unsigned_abs();
-        let moved = match micros.cmp(&0) {
-            Ordering::Less => format!("atrim=start={amount}us,asetpts=PTS-STARTPTS,"),
-            Ordering::Equal => String::new(),
-            Ordering::Greater => format!("adelay={}.{:03}:all=1,", amount / 1000, amount % 1000),
-        };
-        format!("{moved}atrim=end={}us", self.duration.as_micros())
+        let mut filters = Vec::new();
+        if !self.skip.is_zero() {
+            filters.push(format!("atrim=start={}us", self.skip.as_micros()));
+            filters.push("asetpts=PTS-STARTPTS".to_owned());
+        }
+        let mut tempo = self.tempo;
+        while tempo < SLOWEST {
+            filters.push(format!("atempo={SLOWEST}"));
+            tempo /= SLOWEST;
+        }
+        if (tempo - 1.0).abs() > 1e-9 {
+            filters.push(format!("atempo={tempo}"));
+        }
+        if !self.delay.is_zero() {
+            let micros = self.delay.as_micros();
+            filters.push(format!("adelay={}.{:03}:all=1", micros / 1000, micros % 1000));
+        }
+        filters.push(format!("atrim=end={}us", self.length.as_micros()));
+        filters.join(",")
     }
 }
 
@@ -37,17 +52,24 @@ mod tests {
 
     #[test]
     fn sound_is_moved_and_cut() {
-        let filters = |seconds| {
+        let filters = |skip, tempo, delay| {
             let sound = SoundTrack {
                 file: "/s/a.flac".into(),
-                offset: SoundOffset::from_seconds(seconds),
-                duration: Duration::from_millis(2500),
+                skip: Duration::from_micros(skip),
+                tempo,
+                delay: Duration::from_micros(delay),
+                length: Duration::from_millis(2500),
             };
             sound.filters()
         };
-        assert_eq!(filters(0.0), "atrim=end=2500000us");
-        assert_eq!(filters(1.5), "adelay=1500.000:all=1,atrim=end=2500000us");
-        assert_eq!(filters(0.000_04), "adelay=0.040:all=1,atrim=end=2500000us");
-        assert_eq!(filters(-0.5), "atrim=start=500000us,asetpts=PTS-STARTPTS,atrim=end=2500000us");
+        let end = "atrim=end=2500000us";
+        assert_eq!(filters(0, 1.0, 0), end);
+        assert_eq!(filters(0, 1.0, 1_500_040), format!("adelay=1500.040:all=1,{end}"));
+        assert_eq!(
+            filters(500_000, 1.0, 0),
+            format!("atrim=start=500000us,asetpts=PTS-STARTPTS,{end}")
+        );
+        assert_eq!(filters(0, 1.25, 0), format!("atempo=1.25,{end}"));
+        assert_eq!(filters(0, 0.125, 0), format!("atempo=0.5,atempo=0.5,atempo=0.5,{end}"));
     }
 }

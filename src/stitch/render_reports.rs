@@ -28,7 +28,6 @@ pub struct RenderReports {
 
 /// The sound of the scene that the frames were rendered from.
 #[derive(Clone, Debug)]
-#[expect(dead_code, reason = "XXX Interim: until a video has sound")]
 pub struct RenderedAudio {
     /// The file.
     pub location: Location,
@@ -84,7 +83,6 @@ impl RenderReports {
 
     /// The scene's sound; `None` if nothing plays, or no report contains the scene. Blender may have
     /// failed to mix it: then the file is missing.
-    #[expect(dead_code, reason = "XXX Interim: until a video has sound")]
     pub fn audio(&self, output: &Location) -> Option<RenderedAudio> {
         let scene = self.scene.as_ref()?;
         let audio = scene.audio.as_ref()?;

@@ -51,6 +51,11 @@ impl FrameRate {
         Self::new(u64::from(fps) * 1_000_000, base)
     }
 
+    /// The number of frames in a second.
+    pub fn per_second(self) -> f64 {
+        f64::from(self.numerator) / f64::from(self.denominator)
+    }
+
     /// The number of frames in [`FrameRate::denominator`] seconds.
     pub fn numerator(self) -> u32 {
         self.numerator
