@@ -13,7 +13,11 @@ def description(scene, path):
     """The scene's sound, None if nothing plays; and a warning for each sound that is missing.
     Prepares mix() to write the sound of the scene's own range to a path."""
     playing, warnings = False, []
-    for user, sound in sounds(scene, set()):
+    try:
+        found = list(sounds(scene, set()))
+    except Exception as error:
+        return None, ["the scene's sound is left out, because it cannot be examined: %s" % error]
+    for user, sound in found:
         problem = None
         if not sound.packed_file:
             problem = external.problem(sound.filepath, sound.library)
