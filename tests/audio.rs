@@ -79,7 +79,7 @@ fn the_sound_of_the_scenes_own_range_is_stored() {
     let (folder, scene) = scene("");
     let output = folder.path().join("out");
     render(&scene, &output, "", "--frames 12,50").logs_no_warnings();
-    assert_eq!(names(&output), ["audio", "frames", "reports"]);
+    assert_eq!(names(&output), ["audio", "frames", "previews", "reports"]);
     let audio = &report(&output, "render")["scene"]["audio"];
     assert_eq!(audio["first_frame"], 10);
     let (count, click) = samples(&output.join(audio["file"].as_str().unwrap()));
@@ -135,7 +135,7 @@ fn a_scene_in_which_nothing_plays_has_no_sound() {
         let (folder, scene) = scene(changes);
         let output = folder.path().join("out");
         render(&scene, &output, "", "--frames 12").logs_no_warnings();
-        assert_eq!(names(&output), ["frames", "reports"], "{changes}");
+        assert_eq!(names(&output), ["frames", "previews", "reports"], "{changes}");
         assert_eq!(report(&output, "render")["scene"].get("audio"), None);
     }
 }
@@ -149,5 +149,5 @@ fn a_missing_sound_is_a_warning() {
     let warnings = run.warnings();
     assert!(warnings.iter().any(|warning| warning.contains("Click")), "{warnings:?}");
     assert!(!warnings.iter().any(|warning| warning.contains("Muted")), "{warnings:?}");
-    assert_eq!(names(&output), ["frames", "reports"]);
+    assert_eq!(names(&output), ["frames", "previews", "reports"]);
 }
