@@ -75,7 +75,32 @@ impl PixelAspect {
         }
         Self { width: width / a, height: height / a }
     }
+
+    /// The smallest fraction that is nearly `ratio`, a width divided by a height, which files often
+    /// give with four digits. Square if `ratio` is no possible shape.
+    pub fn near(ratio: f32) -> Self {
+        if !(LARGEST_RATIO.recip()..=LARGEST_RATIO).contains(&ratio) {
+            return Self::SQUARE;
+        }
+        let found = (1..=LARGEST_DENOMINATOR).find_map(|denominator| {
+            let numerator = (ratio * f32::from(denominator)).round();
+            let differs = (numerator / f32::from(denominator) / ratio - 1.0).abs();
+            // At most the largest ratio times the largest denominator.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "in range")]
+            (differs <= NEAR).then(|| Self::new(numerator as u32, denominator.into()))
+        });
+        found.unwrap_or(Self::SQUARE)
+    }
 }
+
+/// The longest sides of pixels that are believed.
+const LARGEST_RATIO: f32 = 100.0;
+
+/// The largest denominator that is tried. Video has 117 (PAL).
+const LARGEST_DENOMINATOR: u16 = 1000;
+
+/// How much a fraction may differ from a ratio, relatively.
+const NEAR: f32 = 3e-5;
 
 #[cfg(test)]
 mod tests {
@@ -119,5 +144,29 @@ mod tests {
         assert_eq!(PixelAspect::new(72, 72), PixelAspect::SQUARE);
         assert_eq!(PixelAspect::new(0, 7), PixelAspect::SQUARE);
         assert_eq!(PixelAspect::new(7, 0), PixelAspect::SQUARE);
+    }
+
+    #[test]
+    fn a_rounded_ratio_is_a_small_fraction() {
+        for (ratio, width, height) in [
+            (1.0, 1, 1),
+            (2.0, 2, 1),
+            (0.5, 1, 2),
+            (1.3333, 4, 3),
+            (4.0 / 3.0, 4, 3),
+            (0.909_09, 10, 11),
+            // PAL, as Blender's presets have it.
+            (12.0 / 11.0, 12, 11),
+            (128.0 / 117.0, 128, 117),
+        ] {
+            assert_eq!(PixelAspect::near(ratio), PixelAspect { width, height }, "{ratio}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_square() {
+        for ratio in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-9, 1e9, f32::MIN_POSITIVE] {
+            assert_eq!(PixelAspect::near(ratio), PixelAspect::SQUARE, "{ratio}");
+        }
     }
 }

@@ -1,9 +1,8 @@
 //! Frames made by real programs, for tests. `fixtures/frames/README.md` lists the command behind
 //! each.
 
-use std::io::Cursor;
-
-use super::{Damage, Frame, ImageFormat, Picture};
+use super::{Damage, Picture};
+use crate::request::ImageFormat;
 
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
@@ -70,6 +69,17 @@ pub(super) const SAMPLES: &[Sample] = &[
     sample!(Tiff 33 x 17 "tiffcp-bigtiff-strips.tif"),
     sample!(Tiff 33 x 17 "tiffcp-planar.tif"),
     sample!(Tiff 33 x 17 "tiffcp-tiles-big-endian.tif"),
+    sample!(Tiff 33 x 17 "bilevel-group4.tif"),
+    sample!(Tiff 33 x 17 "pillow-cmyk.tif"),
+    sample!(Tiff 33 x 17 "pillow-jpeg.tif"),
+    sample!(Tiff 33 x 17 "pillow-palette.tif"),
+    sample!(Tiff 17 x 33 "pillow-turned.tif"),
+    sample!(Tiff 33 x 17 "tifffile-float-predictor.tif"),
+    sample!(Tiff 33 x 17 "tifffile-grey-4.tif"),
+    sample!(Tiff 33 x 17 "tifffile-rgb-16-predictor.tif"),
+    sample!(Tiff 33 x 17 "tifffile-rgb-8.tif"),
+    sample!(Tiff 33 x 17 "tifffile-rgb-jpeg.tif"),
+    sample!(Tiff 33 x 17 "tifffile-white-is-zero.tif"),
     sample!(WebP 33 x 17 "blender-rgb-lossy.webp"),
     sample!(WebP 33 x 17 "blender-rgba-lossy.webp"),
     sample!(WebP 33 x 17 "blender-rgba-lossless.webp"),
@@ -107,12 +117,6 @@ pub(super) const UNSUPPORTED: &[Sample] = &[
 /// An incomplete file from a full disk, for which Blender printed "Saved" and exited with 0.
 pub(super) const DISK_FULL: Sample = sample!(OpenExr 33 x 17 "blender-disk-full.exr");
 
-/// XXX Interim: the samples whose decoders are here.
-pub(super) fn decodable() -> Vec<&'static Sample> {
-    let pending = [ImageFormat::OpenExr, ImageFormat::Tiff];
-    SAMPLES.iter().filter(|sample| !pending.contains(&sample.format)).collect()
-}
-
 pub(super) fn of(format: ImageFormat) -> impl Iterator<Item = &'static Sample> {
     SAMPLES.iter().filter(move |sample| sample.format == format)
 }
@@ -136,23 +140,6 @@ impl Sample {
         let mut bytes = self.bytes.to_vec();
         change(&mut bytes);
         self.decode_as(&bytes)
-    }
-
-    // XXX Interim: for the walkers of OpenEXR and TIFF.
-    pub(super) fn check(&self) -> Result<Frame, Damage> {
-        self.check_as(self.bytes)
-    }
-
-    // XXX Interim.
-    pub(super) fn check_as(&self, bytes: &[u8]) -> Result<Frame, Damage> {
-        super::check(self.format, Cursor::new(bytes))
-    }
-
-    // XXX Interim.
-    pub(super) fn edit(&self, edit: impl FnOnce(&mut Vec<u8>)) -> Result<Frame, Damage> {
-        let mut bytes = self.bytes.to_vec();
-        edit(&mut bytes);
-        self.check_as(&bytes)
     }
 
     /// Lengths of tails that can be filled with zeros without it being noticed.

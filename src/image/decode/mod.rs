@@ -8,6 +8,7 @@ mod exr;
 mod gif;
 mod hdr;
 mod jpeg;
+mod linear;
 mod png;
 mod signature;
 mod size;
@@ -17,9 +18,6 @@ mod tga;
 mod through_image;
 mod tiff;
 mod webp;
-
-// XXX Interim: for the walkers of OpenEXR and TIFF.
-pub(super) use signature::check as check_signature;
 
 use super::{Damage, Picture};
 use crate::request::ImageFormat;
@@ -38,7 +36,7 @@ pub fn decode(format: ImageFormat, file: &[u8], layer: Option<&str>) -> Result<P
         ImageFormat::Png => png::decode(file),
         ImageFormat::Jpeg => jpeg::decode(file),
         ImageFormat::OpenExr => exr::decode(file, layer),
-        ImageFormat::Tiff => tiff::decode(file, layer),
+        ImageFormat::Tiff => tiff::decode(file),
         ImageFormat::WebP => webp::decode(file),
         ImageFormat::Bmp => bmp::decode(file),
         ImageFormat::Tga => tga::decode(file),

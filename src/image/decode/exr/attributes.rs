@@ -2,7 +2,7 @@
 
 use exr::meta::attribute::{Compression, SampleType};
 
-use super::header::{Channel, DEEP, Layout, MULTIPART, Part, TILED};
+use super::part::{Channel, DEEP, Layout, MULTIPART, Part, TILED};
 use super::tiles::Tiles;
 use super::window::Window;
 use crate::image::Damage;

@@ -2,13 +2,14 @@
 
 use ::image::{DynamicImage, ImageBuffer};
 use exr::meta::attribute::SampleType;
-use exr::prelude::f16;
+use half::f16;
 
 use super::colour::{self, Matrix};
 use super::groups::{Group, Shape};
-use super::header::{Channel, Part};
+use super::part::{Channel, Part};
 use super::window::{Block, Window};
 use crate::image::Damage;
+use crate::image::decode::linear::{bounded, finite, straight};
 use crate::image::decode::size::check_size;
 
 /// The display window, filled with transparent black until pixels are drawn.
@@ -133,16 +134,12 @@ impl Source {
             (SampleType::U32, &[a, b, c, d]) => (u32::from_ne_bytes([a, b, c, d]) as f32, f32::MAX),
             _ => (0.0, 0.0),
         };
-        if value.is_finite() {
-            return (value, true);
-        }
-        let largest = if self.is_alpha() { 1.0 } else { largest };
-        (if value == f32::INFINITY { largest } else { 0.0 }, false)
+        finite(value, if self.is_alpha() { 1.0 } else { largest })
     }
 }
 
-/// Converts the primaries of a pixel, and makes its alpha straight: a file has colours multiplied
-/// by it. Where alpha is 0, colours only shine, and stay as they are.
+/// Converts the primaries of a pixel, and makes its alpha straight: colours in a file are
+/// multiplied by it.
 fn convert(pixel: &mut [f32], matrix: Option<&Matrix>) {
     let Some((colours, alpha)) = pixel.split_first_chunk_mut::<3>() else { return };
     if let Some(matrix) = matrix {
@@ -150,14 +147,7 @@ fn convert(pixel: &mut [f32], matrix: Option<&Matrix>) {
         let converted = colour::apply(matrix, colours.map(f64::from)).map(|value| value as f32);
         *colours = converted.map(bounded);
     }
-    if let Some(&alpha) = alpha.first()
-        && alpha > 0.0
-    {
-        *colours = colours.map(|value| bounded(value / alpha));
+    if let Some(&alpha) = alpha.first() {
+        *colours = straight(*colours, alpha);
     }
-}
-
-/// The nearest finite value.
-fn bounded(value: f32) -> f32 {
-    value.clamp(f32::MIN, f32::MAX)
 }

@@ -12,7 +12,8 @@ use exr::meta::header::Header;
 use exr::prelude::SmallVec;
 
 use super::dwa;
-use super::header::{Headers, Layout, Part};
+use super::header::Headers;
+use super::part::{Layout, Part};
 use super::tiles::Place;
 use super::window::Block;
 use crate::image::decode::bytes::Bytes;

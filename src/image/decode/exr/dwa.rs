@@ -5,7 +5,7 @@
 
 use exr::meta::attribute::Compression;
 
-use super::header::Part;
+use super::part::Part;
 use super::window::Block;
 
 /// Sections are made of blocks of this many columns and rows.

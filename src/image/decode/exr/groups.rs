@@ -1,6 +1,7 @@
 //! The channels of a file in groups: those of a layer, or of a pass of a layer, in one view.
 
-use super::header::{Headers, Part};
+use super::header::Headers;
+use super::part::Part;
 
 /// Channels that can be shown as a picture.
 pub(super) struct Group {

@@ -21,14 +21,14 @@ mod colour;
 mod dwa;
 mod groups;
 mod header;
-mod pixel_shape;
+mod part;
 mod selection;
 #[cfg(test)]
 mod tests;
 mod tiles;
 mod window;
 
-use crate::image::{Damage, Picture};
+use crate::image::{Damage, Picture, PixelAspect};
 use canvas::Canvas;
 use header::Headers;
 
@@ -49,7 +49,7 @@ pub(super) fn decode(file: &[u8], layer: Option<&str>) -> Result<Picture, Damage
     let (pixels, not_finite) = canvas.finish()?;
     Ok(Picture {
         pixels,
-        pixel_aspect: pixel_shape::of(part.pixel_aspect),
+        pixel_aspect: PixelAspect::near(part.pixel_aspect),
         layer: Some(group.label()).filter(|label| !label.is_empty()),
         not_finite,
     })

@@ -8,7 +8,7 @@ use ::image::DynamicImage;
 use super::header::Headers;
 use super::*;
 use crate::image::PixelAspect;
-use crate::image::samples::{DISK_FULL, Sample, named, of};
+use crate::image::samples::{DISK_FULL, Sample, assert_corrupt, named, of};
 use crate::request::ImageFormat;
 
 const DATA_WINDOW: &str = "dataWindow\0box2i\0";
@@ -23,24 +23,10 @@ fn whole(sample: &Sample) -> Picture {
     decode(sample.bytes, None).unwrap_or_else(|damage| panic!("{} {damage}", sample.name))
 }
 
-fn edit(sample: &Sample, edit: impl FnOnce(&mut Vec<u8>)) -> Result<Picture, Damage> {
-    let mut bytes = sample.bytes.to_vec();
-    edit(&mut bytes);
-    decode(&bytes, None)
-}
-
 /// Overwrites bytes of an attribute at `at`, relative to the start of its value.
 fn set(sample: &Sample, attribute: &str, at: usize, value: &[u8]) -> Result<Picture, Damage> {
     let value_at = sample.position_of(attribute.as_bytes()) + attribute.len() + 4 + at;
-    edit(sample, |bytes| bytes[value_at..value_at + value.len()].copy_from_slice(value))
-}
-
-#[track_caller]
-fn assert_corrupt(result: Result<Picture, Damage>, words: &str) {
-    match result {
-        Err(Damage::Corrupt { what, .. }) => assert!(what.contains(words), "{what}"),
-        other => panic!("expected \"{words}\", not {other:?}"),
-    }
+    sample.changed(|bytes| bytes[value_at..value_at + value.len()].copy_from_slice(value))
 }
 
 /// Returns the start of the tables of offsets and their number of offsets.
@@ -120,7 +106,7 @@ fn the_picture_is_found_in_its_layer() {
 fn the_picture_is_found_in_its_part() {
     let sample = named("exrmultipart-two-parts.exr");
     let pass = b"ViewLayer.Combined.";
-    let picture = edit(sample, |bytes| {
+    let picture = sample.changed(|bytes| {
         let places: Vec<_> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(pass)).collect();
         // The first four are the channels of the first part.
         assert_eq!(places.len(), 8);
@@ -217,7 +203,7 @@ fn kinds_that_are_not_decoded_are_named() {
     // The first channel is `A`: its name, type, linearity and three unused bytes come first.
     let subsampled = set(sample, CHANNELS, 2 + 4 + 4, &[2]);
     assert!(matches!(subsampled, Err(Damage::Unsupported(_))), "{subsampled:?}");
-    let deep = edit(sample, |bytes| bytes[5] |= 0x08);
+    let deep = sample.changed(|bytes| bytes[5] |= 0x08);
     assert!(matches!(deep, Err(Damage::Unsupported(_))), "{deep:?}");
 }
 
@@ -226,7 +212,7 @@ fn every_offset_has_to_be_there() {
     for sample in of(ImageFormat::OpenExr) {
         let (start, count) = table(sample);
         for at in (start..).step_by(8).take(count) {
-            let zero = edit(sample, |bytes| bytes[at..at + 8].fill(0));
+            let zero = sample.changed(|bytes| bytes[at..at + 8].fill(0));
             assert_corrupt(zero, "writing stopped early");
         }
     }
@@ -237,12 +223,12 @@ fn every_chunk_has_to_be_in_its_place() {
     for sample in of(ImageFormat::OpenExr) {
         let (start, count) = table(sample);
         for at in (start..).step_by(8).take(count - 1) {
-            let twice = edit(sample, |bytes| bytes.copy_within(at..at + 8, at + 8));
+            let twice = sample.changed(|bytes| bytes.copy_within(at..at + 8, at + 8));
             assert_corrupt(twice, "its place in the table");
         }
         for at in (start..).step_by(8).take(count) {
             let header = entry(sample, at);
-            let moved = edit(sample, |bytes| bytes[header] ^= 0x40);
+            let moved = sample.changed(|bytes| bytes[header] ^= 0x40);
             assert_corrupt(moved, "its place in the table");
         }
     }
@@ -267,7 +253,7 @@ fn a_chunk_of_zeros_does_not_decompress() {
         ends.sort_unstable();
         for chunk in ends.windows(2) {
             // After the row and the size.
-            let zero = edit(sample, |bytes| bytes[chunk[0] + 8..chunk[1]].fill(0));
+            let zero = sample.changed(|bytes| bytes[chunk[0] + 8..chunk[1]].fill(0));
             assert_corrupt(zero, "compressed");
         }
     }
@@ -279,7 +265,7 @@ fn chunks_can_be_in_any_order() {
     let (start, count) = table(sample);
     assert_eq!(count, 2);
     let (first, second) = (entry(sample, start), entry(sample, start + 8));
-    let result = edit(sample, |bytes| {
+    let result = sample.changed(|bytes| {
         bytes[first..].rotate_left(second - first);
         let moved = first + bytes.len() - second;
         bytes[start..start + 8].copy_from_slice(&(moved as u64).to_le_bytes());
@@ -307,9 +293,9 @@ fn a_chunk_has_to_hold_something() {
     let sample = named("blender-rgba-16-zip.exr");
     let (start, _) = table(sample);
     let size = entry(sample, start) + 4;
-    let empty = edit(sample, |bytes| bytes[size..size + 4].fill(0));
+    let empty = sample.changed(|bytes| bytes[size..size + 4].fill(0));
     assert_corrupt(empty, "holds no pixels");
-    let negative = edit(sample, |bytes| bytes[size + 3] = 0x80);
+    let negative = sample.changed(|bytes| bytes[size + 3] = 0x80);
     assert!(matches!(negative, Err(Damage::Truncated { .. })));
 }
 
@@ -337,17 +323,17 @@ fn parts_have_to_tell_their_number_of_chunks() {
     }
     assert_corrupt(set(sample, CHUNK_COUNT, 3, &[0x7F]), "number of chunks");
     let at = sample.position_of(CHUNK_COUNT.as_bytes());
-    assert_corrupt(edit(sample, |bytes| bytes[at] = b'X'), "does not tell");
+    assert_corrupt(sample.changed(|bytes| bytes[at] = b'X'), "does not tell");
     assert_corrupt(set(sample, TYPE, 0, b"S"), "type of a part");
 }
 
 #[test]
 fn the_header_has_to_be_understood() {
     let sample = named("blender-rgba-16-zip.exr");
-    assert_corrupt(edit(sample, |bytes| bytes[4] = 3), "version");
-    assert_corrupt(edit(sample, |bytes| bytes[6] = 1), "version");
-    assert_corrupt(edit(sample, |bytes| bytes[8] = 0), "header is empty");
-    let long_name = edit(sample, |bytes| {
+    assert_corrupt(sample.changed(|bytes| bytes[4] = 3), "version");
+    assert_corrupt(sample.changed(|bytes| bytes[6] = 1), "version");
+    assert_corrupt(sample.changed(|bytes| bytes[8] = 0), "header is empty");
+    let long_name = sample.changed(|bytes| {
         bytes.splice(8..8, [b'n'; 256]);
     });
     assert_corrupt(long_name, "too long");
@@ -358,7 +344,7 @@ fn the_header_has_to_be_understood() {
         (CHANNELS, "no channels"),
     ] {
         let at = sample.position_of(attribute.as_bytes());
-        assert_corrupt(edit(sample, |bytes| bytes[at] = b'X'), words);
+        assert_corrupt(sample.changed(|bytes| bytes[at] = b'X'), words);
     }
     assert_corrupt(set(sample, CHANNELS, 2, &[9]), "type of a channel");
 }
@@ -371,7 +357,7 @@ fn impossible_sizes_in_a_dwa_chunk_take_no_memory() {
     for counter in 0..11 {
         let at = counters + 8 * counter + 5;
         // The version, and sizes before decompression, are compared with the chunk.
-        assert!(edit(sample, |bytes| bytes[at] = 0x7F).is_err() || counter == 0, "{counter}");
+        assert!(sample.changed(|bytes| bytes[at] = 0x7F).is_err() || counter == 0, "{counter}");
     }
 }
 
