@@ -354,7 +354,7 @@ fn damaged_frames_are_named_with_the_damage() {
     let (tiff, webp) = (other("blender-rgba-8-none.tif"), other("blender-rgb-lossy.webp"));
     let table = [
         ("png", frame(1), half(&frame(1)), "ends after"),
-        ("png", frame(1), flipped(frame(1)), "is damaged"),
+        ("png", frame(1), flipped(frame(1)), "cannot be decoded"),
         ("png", frame(1), Vec::new(), "is empty (0 bytes)"),
         ("png", frame(1), jpeg.clone(), "is not a PNG image: it begins like JPEG"),
         ("jpg", jpeg.clone(), half(&jpeg), "ends after"),

@@ -107,6 +107,31 @@ fn the_stored_view_makes_the_colours_that_blender_makes() {
 }
 
 #[test]
+fn a_video_of_linear_frames_looks_as_one_of_shown_frames() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let frame = |name: &str, format: &str, flags: &str| {
+        let output = at.join(name);
+        render(&save(at, name, format), &output, "-f 1");
+        // 4:4:4, so that only the view can make a difference.
+        let stitch = worker("stitch").input(&output).output(&output);
+        stitch.args("--codec prores4444").args(flags).run().exits(0);
+        pixels(&output.join("output.mov"), SIZE).remove(0)
+    };
+    let shown = frame("shown", "PNG", "");
+    for (name, format) in [("linear", "OPEN_EXR"), ("layers", "OPEN_EXR_MULTILAYER")] {
+        let linear = frame(name, format, "");
+        let (mean, most) = (
+            difference(&linear, &shown),
+            *differences(&linear, &shown).iter().nth_back(ONE_IN_100).unwrap(),
+        );
+        assert!(mean < 1.0 && most <= 4, "{format}: mean {mean}, all but 1%: {most}");
+    }
+    let standard = frame("standard", "OPEN_EXR", "--view standard");
+    assert!(difference(&standard, &shown) > 10.0, "--view makes no difference");
+}
+
+#[test]
 fn attempts_at_one_scene_store_one_view() {
     let folder = tempfile::tempdir().unwrap();
     let (scene, output) = (scene("exr"), folder.path().join("out"));
