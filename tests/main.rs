@@ -52,6 +52,7 @@ mod sandbox; // the environment and the files that programs can access
 mod scene_list; // frames are stored even if the list of the scene's files cannot be
 mod schemas; // the JSON Schemas of documents that programs read
 mod scratch; // the scratch folder is removed, whatever its content
+mod sequences; // scenes with images of several files
 mod signals; // SIGTERM, SIGINT and SIGHUP: saved frames are stored, the others named
 mod spot; // Spot notices: the current frame is finished, no other one begins
 mod start_jitter; // workers that start together spread their first requests

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
@@ -136,6 +136,7 @@ fn each_image_format_is_stored_with_its_file_extension() {
         ("exr_multilayer", "0001.exr", b"\x76\x2f\x31\x01"),
         ("tiff", "0001.tif", b"II*\0"),
         ("webp", "0001.webp", b"RIFF"),
+        ("bmp", "0001.bmp", b"BM"),
     ] {
         let output = folder();
         let run = render(name, output.path(), "-f 1");
@@ -144,13 +145,26 @@ fn each_image_format_is_stored_with_its_file_extension() {
         let content = fs::read(output.path().join("frames").join(file)).unwrap();
         assert!(content.starts_with(magic), "{name}");
     }
+    for (format, file) in [("TARGA", "0001.tga"), ("TARGA_RAW", "0001.tga"), ("HDR", "0001.hdr")] {
+        let output = folder();
+        let scene = scene_of_format(output.path(), format);
+        let run = worker("render").input(scene).output(output.path()).args("-f 1").run().exits(0);
+        assert_eq!(run.warnings(), [""; 0], "{format}");
+        assert_eq!(frames(output.path()), [file]);
+    }
+}
+
+/// Saves the startup scene with this output format.
+fn scene_of_format(folder: &Path, format: &str) -> PathBuf {
+    let scene = folder.join("scene.blend");
+    save_startup_scene(&scene, &format!("scene.render.image_settings.file_format = '{format}'"));
+    scene
 }
 
 #[test]
 fn formats_that_cannot_be_verified_are_rendered_as_png_with_a_warning() {
     for (name, warning) in [
         ("video_output", "the scene's output format is FFMPEG"),
-        ("bmp", "the scene's output format is BMP"),
         ("stereo", "rendering the one view of its camera"),
     ] {
         let output = folder();
@@ -159,6 +173,11 @@ fn formats_that_cannot_be_verified_are_rendered_as_png_with_a_warning() {
         let pixels = pixels(output.path());
         assert_eq!(pixels.keys().collect::<Vec<_>>(), ["0001.png", "0002.png"], "{name}");
     }
+    let output = folder();
+    let scene = scene_of_format(output.path(), "DPX");
+    let run = worker("render").input(scene).output(output.path()).args("-f 1").run().exits(0);
+    warns_once(&run, "the scene's output format is DPX");
+    assert_eq!(frames(output.path()), ["0001.png"]);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::request::RenderJob;
 
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder.
-pub const SETUP_FILES: [(&str, &str); 9] = [
+pub const SETUP_FILES: [(&str, &str); 10] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
     ("render_worker_audio.py", include_str!("audio.py")),
@@ -23,6 +23,7 @@ pub const SETUP_FILES: [(&str, &str); 9] = [
     ("render_worker_output.py", include_str!("output.py")),
     ("render_worker_overrides.py", include_str!("overrides.py")),
     ("render_worker_scripts.py", include_str!("scripts.py")),
+    ("render_worker_sequences.py", include_str!("sequences.py")),
     ("render_worker_view.py", include_str!("view.py")),
 ];
 

@@ -3,7 +3,18 @@ import bpy
 
 # The formats that the worker can verify, deliver and stitch. A scene that is set to any other
 # format, such as video, is rendered as PNG.
-STILLS = {"PNG", "JPEG", "OPEN_EXR", "OPEN_EXR_MULTILAYER", "TIFF", "WEBP"}
+STILLS = {
+    "PNG",
+    "JPEG",
+    "OPEN_EXR",
+    "OPEN_EXR_MULTILAYER",
+    "TIFF",
+    "WEBP",
+    "BMP",
+    "TARGA",
+    "TARGA_RAW",
+    "HDR",
+}
 
 
 def make_deliverable(scene):

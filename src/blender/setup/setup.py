@@ -23,6 +23,7 @@ import render_worker_features as features
 import render_worker_output as output
 import render_worker_overrides as overrides
 import render_worker_scripts as scripts
+import render_worker_sequences as sequences
 import render_worker_view as view
 
 # The exit status for a scene that must not be rendered. The description tells the worker why.
@@ -43,6 +44,7 @@ if any(lack["feature"] == "denoiser" for lack in lacking) and not refused:
     # A Blender that is asked to denoise and cannot do so renders nothing.
     features.switch_denoising_off(scene)
 warnings += external.warnings()
+warnings += sequences.warnings(scene)
 warnings += features.warnings(scene)
 warnings += scripts.warnings()
 shown = None
