@@ -85,7 +85,6 @@ fn arguments_in_the_wrong_place_get_a_tip() {
     for (action, arguments, texts) in [
         ("render", "pottery.blend -o out -f 1", &["-i pottery.blend"][..]),
         ("inspect", "pottery.blend", &["-i pottery.blend"]),
-        ("stitch", "out", &["-i out"]),
         ("pottery.blend", "", &["-i pottery.blend -o out"]),
         ("rendr", "-i pottery.blend", &["'render'"]),
         ("render", "-i pottery.blend -o out --frame 1", &["'--frames'"]),
@@ -97,6 +96,8 @@ fn arguments_in_the_wrong_place_get_a_tip() {
             assert!(lines[0].contains(text), "{text:?} is not in {lines:?}");
         }
     }
+    let run = run_in(folder.path(), "stitch", "out").exits(2);
+    assert!(run.text().contains("VIDEO") && run.text().contains("film.mp4"), "{}", run.text());
     let run = run_in(folder.path(), "status", "one two").exits(2);
     assert!(!run.text().contains("-i "), "{}", run.text());
 }

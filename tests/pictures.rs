@@ -125,8 +125,10 @@ fn alpha_is_kept_where_the_codec_can() {
         assert!(clear < 10 && opaque > 245, "{codec}: {clear} {opaque}");
         fs::remove_file(&video).unwrap();
     }
-    let run = album.stitch("--alpha").exits(2);
-    assert!(run.final_error().contains("--alpha (ALPHA)"), "{}", run.final_error());
+    for flags in ["--alpha", "--alpha --codec vp9 --output-name a.mp4"] {
+        let error = album.stitch(flags).exits(2).final_error();
+        assert!(error.contains("--alpha (ALPHA)"), "{error}");
+    }
 }
 
 /// The alpha of the first frame of a video.

@@ -151,10 +151,19 @@ fn places(resolver: &Resolver<'_>, args: &StitchArgs) -> Result<Places, UsageErr
             }
             split(parse("VIDEO", video, OUTPUT_DIR)?)
         }
-        None => match (work.output_uri.is_some(), env.text(OUTPUT_DIR)?) {
-            (false, Some(_)) => (parse("VIDEO", ".", OUTPUT_DIR)?, None),
-            _ => split(OUTPUT_URI.value_or_default(work.output_uri.as_deref(), env)?),
-        },
+        None => {
+            let output: Option<Location> = OUTPUT_URI.value(work.output_uri.as_deref(), env)?;
+            match (work.output_uri.is_some(), env.text(OUTPUT_DIR)?, output) {
+                (false, Some(_), _) => (parse("VIDEO", ".", OUTPUT_DIR)?, None),
+                (_, _, Some(output)) => split(output),
+                (_, _, None) => {
+                    return Err(UsageError(format!(
+                        "VIDEO: is required and not set; give the file of the video, such as \
+                         stitch {folder} film.mp4"
+                    )));
+                }
+            }
+        }
     };
     Ok(Places { input, output, name, is_any_folder: true })
 }
@@ -223,6 +232,10 @@ pub(super) fn settings(
         return Err(ALPHA.refuse(format_args!(
             "{CODEC} {codec} has no alpha; give vp9, prores4444 or gif, or a --background"
         )));
+    }
+    if alpha && codec == Codec::Vp9 && name.container() == "mp4" {
+        let why = format_args!("is lost in {}; vp9 keeps it in .webm and .mkv", name.as_str());
+        return Err(ALPHA.refuse(why));
     }
     let pixels = codec.pixel_format(depth, alpha).ok_or_else(|| {
         let alpha = if alpha { " with alpha" } else { "" };
