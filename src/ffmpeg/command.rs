@@ -76,7 +76,7 @@ impl Encode<'_> {
     }
 
     fn is_yuv(&self) -> bool {
-        self.video.pixels != PixelFormat::Rgba
+        !matches!(self.video.pixels, PixelFormat::Rgb | PixelFormat::Rgba)
     }
 
     fn filters(&self) -> String {

@@ -24,7 +24,7 @@ pub fn of(picture: DynamicImage, format: PixelFormat, size: (u32, u32)) -> Vec<u
             let samples = eight_bits(picture, channels);
             let samples = padded(samples, dimensions, size, channels);
             match format {
-                PixelFormat::Rgba => samples,
+                PixelFormat::Rgb | PixelFormat::Rgba => samples,
                 _ => shape.eight(&samples),
             }
         }

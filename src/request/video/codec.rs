@@ -138,7 +138,8 @@ impl Codec {
             (Self::ProRes4444, None | Some(Ten), false) => Some(PixelFormat::Yuv444p10),
             (Self::ProRes4444, None | Some(Ten), true) => Some(PixelFormat::Yuva444p10),
             (Self::DnxHr, None | Some(Eight), false) => Some(PixelFormat::Yuv422p),
-            (Self::Gif, None | Some(Eight), _) => Some(PixelFormat::Rgba),
+            (Self::Gif, None | Some(Eight), false) => Some(PixelFormat::Rgb),
+            (Self::Gif, None | Some(Eight), true) => Some(PixelFormat::Rgba),
             (Self::H264 | Self::H265 | Self::Av1 | Self::ProRes | Self::DnxHr, _, true)
             | (Self::Vp9, Some(Ten), true)
             | (Self::ProRes | Self::ProRes4444, Some(Eight), _)

@@ -22,7 +22,9 @@ pub enum PixelFormat {
     Yuv444p10,
     /// The same, with alpha.
     Yuva444p10,
-    /// Red, green, blue and alpha of each pixel, 8 bits each.
+    /// Red, green and blue of each pixel, 8 bits each.
+    Rgb,
+    /// The same, with alpha.
     Rgba,
 }
 
@@ -37,6 +39,7 @@ impl PixelFormat {
             Self::Yuv422p10 => "yuv422p10le",
             Self::Yuv444p10 => "yuv444p10le",
             Self::Yuva444p10 => "yuva444p10le",
+            Self::Rgb => "rgb24",
             Self::Rgba => "rgba",
         }
     }
@@ -45,16 +48,21 @@ impl PixelFormat {
     pub fn has_alpha(self) -> bool {
         match self {
             Self::Yuva420p | Self::Yuva444p10 | Self::Rgba => true,
-            Self::Yuv420p | Self::Yuv420p10 | Self::Yuv422p | Self::Yuv422p10 | Self::Yuv444p10 => {
-                false
-            }
+            Self::Yuv420p
+            | Self::Yuv420p10
+            | Self::Yuv422p
+            | Self::Yuv422p10
+            | Self::Yuv444p10
+            | Self::Rgb => false,
         }
     }
 
     /// The bits of a sample.
     pub fn depth(self) -> BitDepth {
         match self {
-            Self::Yuv420p | Self::Yuva420p | Self::Yuv422p | Self::Rgba => BitDepth::Eight,
+            Self::Yuv420p | Self::Yuva420p | Self::Yuv422p | Self::Rgb | Self::Rgba => {
+                BitDepth::Eight
+            }
             Self::Yuv420p10 | Self::Yuv422p10 | Self::Yuv444p10 | Self::Yuva444p10 => BitDepth::Ten,
         }
     }
@@ -64,7 +72,7 @@ impl PixelFormat {
         match self {
             Self::Yuv420p | Self::Yuva420p | Self::Yuv420p10 => (2, 2),
             Self::Yuv422p | Self::Yuv422p10 => (2, 1),
-            Self::Yuv444p10 | Self::Yuva444p10 | Self::Rgba => (1, 1),
+            Self::Yuv444p10 | Self::Yuva444p10 | Self::Rgb | Self::Rgba => (1, 1),
         }
     }
 }
