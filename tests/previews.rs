@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use image::RgbImage;
 use serde_json::{Value, json};
 
-use crate::support::frames::convert;
+use crate::support::frames::{self, convert};
 use crate::support::place::{Place, frame_names};
 use crate::support::s3_server::{Fault, Operation, S3Server};
 use crate::support::{Run, Worker, names, ordered_scene, report, scene, worker};
@@ -231,4 +231,22 @@ fn stitch_takes_no_preview_for_a_frame() {
     fs::remove_dir_all(place.path("out/frames")).unwrap();
     let run = worker("stitch").input(place.path("out")).output(place.path("video")).run();
     run.exits(66);
+}
+
+#[test]
+fn the_contact_sheet_of_a_video_shows_its_frames_and_no_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    frames::write(&pictures, 1..=6);
+    let sheet = || {
+        let video = folder.path().join("out/film.mp4");
+        worker("stitch").arg(&pictures).arg(video).run().exits(0);
+        decode(&folder.path().join("out/previews/contact-sheet.jpg"))
+    };
+    let six = sheet();
+    for number in 3..=6 {
+        fs::remove_file(pictures.join(frames::name(number))).unwrap();
+    }
+    let two = sheet();
+    assert!(two.width() * two.height() < six.width() * six.height());
 }

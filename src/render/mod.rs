@@ -129,7 +129,8 @@ async fn attempt_job(
         if worker.attempt.array.is_none() {
             let is_stored = |frame: &FrameNumber| report.frames.contains_key(&frame.get());
             let missing = survey.frames.iter().filter(|frame| !is_stored(frame)).collect();
-            let sheet = contact_sheet::store(worker, &job.output, &missing, job.resume);
+            let frames = contact_sheet::On::AllAnd(&missing);
+            let sheet = contact_sheet::store(worker, &job.output, frames, job.resume);
             report.contact_sheet = sheet.await;
         }
     }

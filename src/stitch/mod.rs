@@ -115,7 +115,8 @@ async fn attempt(
     let bytes = upload(worker, video, &goal.video).await?;
     if has_previews {
         report.previews = Some(format!("{PREVIEWS_DIR}/"));
-        let sheet = contact_sheet::store(worker, &job.output, &goal.frames, true);
+        let frames = contact_sheet::On::Only(&goal.frames);
+        let sheet = contact_sheet::store(worker, &job.output, frames, true);
         report.contact_sheet = sheet.await;
     }
     tracing::info!(bytes, frames = frame_count, "stored {}: {found}, {bytes} bytes", goal.video);

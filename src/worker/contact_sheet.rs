@@ -20,15 +20,24 @@ const CONCURRENT_READS: usize = 16;
 /// A size in bytes that no preview exceeds.
 const LARGEST_PREVIEW: u64 = 1024 * 1024;
 
-/// Stores the contact sheet of all frames that `output` has previews of, and of `frames`, whose
-/// places are empty if they have none. The result is its path below the output.
+/// The frames on a contact sheet.
+#[derive(Clone, Copy, Debug)]
+pub enum On<'a> {
+    /// All that the output has previews of, and these, whose places are empty if they have none.
+    AllAnd(&'a FrameSet),
+    /// These alone. The output may have previews of the frames of other videos.
+    Only(&'a FrameSet),
+}
+
+/// Stores the contact sheet of frames that `output` has previews of. The result is its path below
+/// the output.
 ///
 /// The sheet is useful but not required: it takes little time, none at all while stopping, and a
 /// failure is a warning. A job that need not list the output may not be permitted to; that is none.
 pub async fn store(
     worker: &Worker,
     output: &Location,
-    frames: &FrameSet,
+    frames: On<'_>,
     must_list: bool,
 ) -> Option<String> {
     let folder = output.join(PREVIEWS_DIR);
@@ -56,13 +65,12 @@ pub async fn store(
 }
 
 /// Makes and stores the sheet; false if there is no preview.
-async fn make(
-    storage: &Storage,
-    folder: &Location,
-    frames: &FrameSet,
-) -> Result<bool, StorageError> {
+async fn make(storage: &Storage, folder: &Location, frames: On<'_>) -> Result<bool, StorageError> {
     let there = list(storage, folder).await?;
-    let mut sheet = ContactSheet::of(&frames.iter().chain(there.keys().copied()).collect());
+    let mut sheet = ContactSheet::of(&match frames {
+        On::AllAnd(frames) => frames.iter().chain(there.keys().copied()).collect(),
+        On::Only(frames) => frames.clone(),
+    });
     let wanted = there.into_iter().filter(|(frame, _)| sheet.wants(*frame));
     let previews = stream::iter(wanted.collect::<Vec<_>>()).map(|(frame, entry)| async move {
         let file = folder.join(&FrameFile::name(frame, ImageFormat::Jpeg));
