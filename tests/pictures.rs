@@ -94,10 +94,15 @@ fn transparent_pictures_are_laid_over_a_background() {
         let picture = ImageBuffer::from_pixel(32, 32, Rgba([200u8, 100, 50, alpha]));
         album.draw(&format!("{}.png", index + 1), picture);
     }
-    for (flags, background) in
-        [("", [0; 3]), ("--background white", [255; 3]), ("--background #102040", [16, 32, 64])]
-    {
-        let shown = middles(&album.stitched(flags), (32, 32));
+    for (flags, background) in [
+        ("", [0; 3]),
+        ("--background white", [255; 3]),
+        ("--background #102040", [16, 32, 64]),
+        ("--background white --codec gif", [255; 3]),
+    ] {
+        let video = album.stitched(flags);
+        let shown = middles(&video, (32, 32));
+        fs::remove_file(&video).unwrap();
         for (found, alpha) in shown.into_iter().zip(alphas) {
             let over = |front: u32, back: u8| {
                 let sum = front * u32::from(alpha) + u32::from(back) * (255 - u32::from(alpha));
@@ -239,12 +244,33 @@ fn a_folder_without_flags_becomes_a_video_as_it_is() {
     assert_near(shown[1], [200, 100, 50], 4, "b.png");
     assert_near(shown[2], [50, 100, 200], 4, "c.png");
 
+    let alone = worker("stitch").args("pictures").env("INPUT_DIR", input);
+    alone.env("OUTPUT_DIR", &output).run().exits(0);
+    assert_eq!(stream(&output.join("output.mp4"))["nb_read_frames"], "3");
+
     let paths = worker("stitch").arg(album.folder()).arg(album.0.path().join("x/y.webm")).run();
     paths.exits(0);
     assert_eq!(stream(&album.0.path().join("x/y.webm"))["codec_name"], "vp9");
     for wrong in ["pictures film.txt", "pictures -i other film.mp4", "pictures film.mp4 -o out"] {
         worker("stitch").args(wrong).run().exits(2);
     }
+}
+
+#[test]
+fn a_folder_of_rendered_frames_is_a_sequence_without_gaps() {
+    let album = Album::new();
+    let frames = album.folder().join("frames");
+    frames::write(&frames, 1..=4);
+    let video = album.0.path().join("film.mp4");
+    let stitch = || worker("stitch").arg(album.folder()).arg(&video).run();
+    stitch().exits(0).logs(&["at 25 frames a second"]);
+    frames::assert_shows(&video, 1..=4);
+    fs::remove_file(frames.join("0002.png")).unwrap();
+    let error = stitch().exits(66).final_error();
+    assert!(error.contains("frame 2"), "{error}");
+    fs::write(frames.join("0002.png"), png((8, 8), |_, _| [0; 3])).unwrap();
+    let error = stitch().exits(65).final_error();
+    assert!(error.contains("--size (SIZE)"), "{error}");
 }
 
 #[test]

@@ -9,9 +9,8 @@ use super::names::{
 use super::resolver::Resolver;
 use super::setting::{Setting, UsageError};
 use crate::request::{
-    Attempt, BitDepth, Codec, Crf, Engine, FirstFrame, FrameRate, FramesPerJob, Location, Look,
-    OutputName, PictureOrder, Preset, RunJob, SequenceSelection, Sound, StitchJob, ValueError,
-    VideoSettings, VideoSize,
+    Attempt, BitDepth, Codec, Crf, Engine, FirstFrame, FramesPerJob, Location, Look, OutputName,
+    PictureOrder, Preset, RunJob, SequenceSelection, Sound, StitchJob, ValueError, VideoSettings,
 };
 
 /// The variable with the folder that FOLDER is relative to.
@@ -79,30 +78,24 @@ pub(super) fn stitch_job(
     let preview = resolver.switch(PREVIEW, preview.preview)?;
     let place = |location: Location| if preview { location.of_preview() } else { location };
     let frames = sequence_selection(resolver, &common.work)?;
-    let order = match IN_ORDER.value(in_order.as_deref(), env)? {
-        None if is_any_folder && frames == SequenceSelection::EVERYTHING => PictureOrder::Name,
-        order => order.unwrap_or_default(),
-    };
-    if order != PictureOrder::Number && frames != SequenceSelection::EVERYTHING {
+    let order: Option<PictureOrder> = IN_ORDER.value(in_order.as_deref(), env)?;
+    let takes_all = order.is_some_and(|order| order != PictureOrder::Number);
+    if takes_all && frames != SequenceSelection::EVERYTHING {
         return Err(IN_ORDER.refuse(format_args!(
             "takes every picture, so {FRAMES}, {FIRST_FRAME} and {TOTAL_FRAMES} mean nothing; \
              leave one of them out"
         )));
     }
-    let mut video = settings(resolver, &options.video, name)?;
-    if is_any_folder {
-        video.look.size.get_or_insert(VideoSize::First);
-    }
     Ok(StitchJob {
         input: place(input),
         output: place(output),
         frames,
+        is_any_folder,
         order,
         allow_gaps: resolver.switch(ALLOW_GAPS, options.video.allow_gaps)?,
         max_prefetch: MAX_PREFETCH.value_or_default(options.max_prefetch.as_deref(), env)?,
         previews: !no_previews,
-        fallback_fps: if is_any_folder { FrameRate::SLIDES } else { FrameRate::FALLBACK },
-        video,
+        video: settings(resolver, &options.video, name)?,
     })
 }
 
@@ -120,20 +113,17 @@ fn places(resolver: &Resolver<'_>, args: &StitchArgs) -> Result<Places, UsageErr
             "contradicts the folder `{folder}`, which is given without a flag; leave one of them out"
         )));
     }
-    let parse = |what: &str, text: &str, base: &str| {
-        let location: Location =
-            text.parse().map_err(|error| UsageError(format!("{what}: {error}")))?;
-        let base = env.text(base)?;
-        Ok(match (location, base) {
-            (Location::Local(path), Some(base)) if path.is_relative() => {
-                let base: Location =
-                    base.parse().map_err(|error| UsageError(format!("{what}: {error}")))?;
-                base.join(&path.to_string_lossy())
-            }
-            (location, _) => location,
-        })
+    let parse = |what: &str, text: &str| -> Result<Location, UsageError> {
+        text.parse().map_err(|error| UsageError(format!("{what}: {error}")))
     };
-    let input = parse("FOLDER", folder, INPUT_DIR)?;
+    let base = |variable| env.text(variable)?.map(|text| parse(variable, text)).transpose();
+    let within = |base: Option<Location>, location| match (location, base) {
+        (Location::Local(path), Some(base)) if path.is_relative() => {
+            base.join(&path.to_string_lossy())
+        }
+        (location, _) => location,
+    };
+    let input = within(base(INPUT_DIR)?, parse("FOLDER", folder)?);
     let (output, name) = match &args.video {
         Some(video) if work.output_uri.is_some() => {
             return Err(OUTPUT_URI.refuse(format_args!(
@@ -149,12 +139,12 @@ fn places(resolver: &Resolver<'_>, args: &StitchArgs) -> Result<Places, UsageErr
                      film.mp4"
                 )));
             }
-            split(parse("VIDEO", video, OUTPUT_DIR)?)
+            split(within(base(OUTPUT_DIR)?, parse("VIDEO", video)?))
         }
         None => {
             let output: Option<Location> = OUTPUT_URI.value(work.output_uri.as_deref(), env)?;
-            match (work.output_uri.is_some(), env.text(OUTPUT_DIR)?, output) {
-                (false, Some(_), _) => (parse("VIDEO", ".", OUTPUT_DIR)?, None),
+            match (work.output_uri.is_some(), base(OUTPUT_DIR)?, output) {
+                (false, Some(folder), _) => (folder, None),
                 (_, _, Some(output)) => split(output),
                 (_, _, None) => {
                     return Err(UsageError(format!(

@@ -44,8 +44,12 @@ impl VideoInfo {
 impl fmt::Display for VideoInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { codec, width, height, pixels, fps, frames, ffmpeg: _ } = self;
-        let fps = fps.strip_suffix("/1").unwrap_or(fps);
-        write!(f, "{frames} frames, {codec}, {width}x{height}, {fps} fps, {pixels}")
+        write!(f, "{frames} frames, {codec}, {width}x{height}, ")?;
+        // FFprobe cannot tell the rate of a GIF of two frames.
+        if fps != "0/0" {
+            write!(f, "{} fps, ", fps.strip_suffix("/1").unwrap_or(fps))?;
+        }
+        f.write_str(pixels)
     }
 }
 

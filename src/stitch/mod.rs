@@ -67,7 +67,7 @@ async fn attempt(
     let goal =
         Goal { video: job.output.join(job.video.name.as_str()), frames: plan.frames.clone() };
     let maker = plan.maker(job);
-    let largest = match job.video.look.size {
+    let largest = match plan.size {
         Some(VideoSize::Largest) => {
             let largest = largest_size(plan.prefetch(worker, job), maker.clone());
             worker.unless_stopped(largest).await?
@@ -89,7 +89,7 @@ async fn attempt(
     let maker = FrameMaker { previews: up_to_date, ..maker };
     let first = First::find(plan.folder.clone(), frames, maker, job.allow_gaps);
     let first = worker.unless_stopped(first).await?;
-    let format = first.shape().format(&job.video, largest).map_err(|problem| {
+    let format = first.shape().format(&job.video, plan.size, largest).map_err(|problem| {
         Error::UnusableFrames { folder: plan.folder.clone(), problems: vec![problem] }
     })?;
     remarks::tell_of_pictures(&first, &plan.view, &job.video, &format);

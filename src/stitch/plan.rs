@@ -11,7 +11,8 @@ use crate::error::Error;
 use crate::error_chain::chain;
 use crate::image::View;
 use crate::request::{
-    FRAMES_DIR, FrameRange, FrameRate, FrameSet, Location, REPORTS_DIR, StitchJob, ViewTransform,
+    FRAMES_DIR, FrameRange, FrameRate, FrameSet, Location, PictureOrder, REPORTS_DIR,
+    SequenceSelection, StitchJob, VideoSize, ViewTransform,
 };
 use crate::storage::Entry;
 use crate::worker::Worker;
@@ -27,6 +28,8 @@ pub struct Plan {
     pub frames: FrameSet,
     /// The frame rate of the video.
     pub fps: FrameRate,
+    /// The size of the video; `None` for that of the pictures, which must have the same one.
+    pub size: Option<VideoSize>,
     /// What `render` reports about the frames.
     pub reports: RenderReports,
     /// How linear pictures are shown.
@@ -44,11 +47,16 @@ impl Plan {
         // If both fail, the error about the frames is the more useful one.
         let ((folder, entries), reports) = (frames?, reports?);
         let range = reports.scene.as_ref().and_then(SceneInfo::range);
-        let sequence = Sequence::arrange(&folder, entries, job, range)?;
-        let fps = frame_rate(job, &reports, &sequence)?;
+        let slides = is_slide_show(job, &folder);
+        let takes_all = slides && job.frames == SequenceSelection::EVERYTHING;
+        let order = if takes_all { PictureOrder::Name } else { PictureOrder::Number };
+        let order = job.order.unwrap_or(order);
+        let sequence = Sequence::arrange(&folder, entries, job, order, range)?;
+        let fps = frame_rate(job, &reports, &sequence, slides)?;
+        let size = job.video.look.size.or(slides.then_some(VideoSize::First));
         let frames = sequence.slots.iter().map(|slot| slot.number).collect();
         let view = view_of(worker, job, &reports).await?;
-        Ok(Self { folder, sequence, frames, fps, reports, view })
+        Ok(Self { folder, sequence, frames, fps, size, reports, view })
     }
 
     /// The scene's own range, if the frames have its numbers.
@@ -70,7 +78,7 @@ impl Plan {
         FrameMaker {
             layer: look.layer.clone(),
             view: self.view.clone(),
-            fits: look.size.is_some(),
+            fits: self.size.is_some(),
             stamp: look.burn_in.clone().map(|burn_in| Stamp {
                 burn_in,
                 fps: self.fps,
@@ -114,13 +122,20 @@ async fn read_reports(worker: &Worker, job: &StitchJob) -> Result<RenderReports,
     }
 }
 
+/// Whether the pictures are those of any folder: of any names and sizes, and to be looked at one by
+/// one. The folder of an output of `render` holds an animation instead, however it was given.
+fn is_slide_show(job: &StitchJob, folder: &Location) -> bool {
+    job.is_any_folder && *folder == job.input
+}
+
 /// The frame rate of the video: that of the job, or else that of the scene. If neither is known,
-/// images from elsewhere get a default and a warning. For frames of `render`, it is an error: their
-/// reports should contain it.
+/// slides get a default, and so do other images from elsewhere, with a warning. For frames of
+/// `render`, it is an error: their reports should contain it.
 fn frame_rate(
     job: &StitchJob,
     reports: &RenderReports,
     sequence: &Sequence,
+    slides: bool,
 ) -> Result<FrameRate, Error> {
     let scene = reports.scene.as_ref();
     let known = job.video.fps.or_else(|| scene.and_then(SceneInfo::frame_rate));
@@ -130,7 +145,11 @@ fn frame_rate(
     if reports.has_reports && sequence.is_named_by_blender() {
         return Err(Error::NoFrameRate { reports: job.input.join(REPORTS_DIR) });
     }
-    let fps = job.fallback_fps;
+    if slides {
+        tracing::info!("showing {} pictures a second (--fps, FPS)", FrameRate::SLIDES);
+        return Ok(FrameRate::SLIDES);
+    }
+    let fps = FrameRate::FALLBACK;
     tracing::warn!(
         "no report of render contains the scene's frame rate: taking {fps} frames a second \
          (--fps, FPS)"

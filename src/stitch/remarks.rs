@@ -1,25 +1,27 @@
 //! What the log says about a video besides its progress: what is not obvious, and what may be a
 //! mistake.
 
+use std::collections::BTreeSet;
+
 use super::frames::feeder::First;
 use super::frames::maker::Traits;
 use super::plan::Plan;
 use crate::error::frames_are;
 use crate::image::{FrameFormat, View};
 use crate::request::{
-    Codec, FrameRange, FrameRate, FrameSet, PixelFormat, SequenceSelection, StitchJob,
+    Codec, FrameRange, FrameRate, FrameSet, ImageFormat, PixelFormat, SequenceSelection, StitchJob,
     VideoSettings,
 };
 
 /// Says what the video is made of, before it is made.
 pub fn announce(job: &StitchJob, plan: &Plan) {
     let Plan { folder, sequence, frames, fps, .. } = plan;
-    let formats: Vec<_> = sequence.formats().iter().map(ToString::to_string).collect();
+    let noun = if frames.len() == 1 { "frame" } else { "frames" };
     tracing::info!(
         frames = frames.to_string(),
-        "stitching {} {} frames, {frames}, of {folder} at {fps} frames a second",
+        "stitching {} {} {noun}, {frames}, of {folder} at {fps} frames a second",
         frames.len(),
-        formats.join(" and ")
+        listed(&sequence.formats())
     );
     if sequence.left_out > 0 {
         let are = if sequence.left_out == 1 { "frame is" } else { "frames are" };
@@ -29,6 +31,15 @@ pub fn announce(job: &StitchJob, plan: &Plan) {
         warn_of_differences(&job.frames, frames, range);
     }
     warn_of_players(&job.video, *fps);
+}
+
+/// Lists formats: "PNG, JPEG and GIF".
+fn listed(formats: &BTreeSet<ImageFormat>) -> String {
+    let names: Vec<_> = formats.iter().map(ToString::to_string).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 /// Warns about differences between the frames of the video and the scene's own `range`, unless the
@@ -72,7 +83,7 @@ fn warn_of_players(video: &VideoSettings, fps: FrameRate) {
 
 /// Tells how the pictures become those of the video, as far as that is not obvious.
 pub fn tell_of_pictures(first: &First, view: &View, video: &VideoSettings, format: &FrameFormat) {
-    let Traits { linear, alpha, layer, .. } = first.traits();
+    let Traits { linear, layer, .. } = first.traits();
     if let Some(layer) = layer {
         tracing::info!("the picture is the layer {layer} (--layer, LAYER)");
     }
@@ -84,14 +95,30 @@ pub fn tell_of_pictures(first: &First, view: &View, video: &VideoSettings, forma
         };
         tracing::info!("the pictures are linear light: showing them {how} (--view, VIEW)");
     }
-    if *alpha && !format.pixels.has_alpha() {
+    if !format.pixels.has_alpha() && first.is_transparent() {
         tracing::info!(
-            "the pictures have alpha: laying them over the colour {} (--background, BACKGROUND)",
+            "the pictures are transparent: laying them over {} (--background, BACKGROUND)",
             video.look.background
         );
     }
     let (shape, (width, height)) = (first.shape(), format.coded_size());
     if (shape.width, shape.height) != (width, height) {
         tracing::info!("the pictures become {width}x{height}; the first one is {shape}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_are_listed_as_in_a_sentence() {
+        let list = |formats: &[ImageFormat]| listed(&formats.iter().copied().collect());
+        assert_eq!(list(&[ImageFormat::Png]), "PNG");
+        assert_eq!(list(&[ImageFormat::Png, ImageFormat::Gif]), "PNG and GIF");
+        assert_eq!(
+            list(&[ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Gif]),
+            "PNG, JPEG and GIF"
+        );
     }
 }

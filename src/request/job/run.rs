@@ -1,8 +1,8 @@
 //! A request to `run`: to render a scene on this machine, and to make the video.
 
 use super::render::RenderJob;
-use super::stitch::{PictureOrder, SequenceSelection, StitchJob};
-use crate::request::{ByteSize, FrameRate, FrameSet, VideoSettings};
+use super::stitch::{SequenceSelection, StitchJob};
+use crate::request::{ByteSize, FrameSet, VideoSettings};
 
 /// A validated `run` request.
 #[derive(Clone, Debug)]
@@ -25,10 +25,10 @@ impl RunJob {
             input: output.clone(),
             output: output.clone(),
             frames: SequenceSelection::Exactly(frames),
-            order: PictureOrder::Number,
+            is_any_folder: false,
+            order: None,
             allow_gaps: self.allow_gaps,
             max_prefetch: self.max_prefetch,
-            fallback_fps: FrameRate::FALLBACK,
             previews: self.render.previews,
             video: self.video.clone(),
         }

@@ -3,9 +3,7 @@
 use std::str::FromStr;
 
 use crate::request::value::ValueError;
-use crate::request::{
-    ByteSize, FirstFrame, FrameRate, FrameSet, Location, TotalFrames, VideoSettings,
-};
+use crate::request::{ByteSize, FirstFrame, FrameSet, Location, TotalFrames, VideoSettings};
 
 /// A validated `stitch` request.
 #[derive(Clone, Debug)]
@@ -16,16 +14,17 @@ pub struct StitchJob {
     pub output: Location,
     /// The frames that the video is made of. All of them must exist.
     pub frames: SequenceSelection,
-    /// The order of the pictures.
-    pub order: PictureOrder,
+    /// Whether the input was given as any folder of pictures. What the job leaves open then suits a
+    /// slide show, unless the folder turns out to be an output of `render`.
+    pub is_any_folder: bool,
+    /// The order of the pictures; `None` leaves it open.
+    pub order: Option<PictureOrder>,
     /// Whether the previous frame is held in place of one that is missing or damaged. Otherwise
     /// the job fails.
     pub allow_gaps: bool,
     /// The size of frames to fetch ahead of the current one, which is not counted. The next frame
     /// is always fetched, whatever its size: 0 means that frame alone.
     pub max_prefetch: ByteSize,
-    /// The frame rate of pictures that neither the job nor a report knows one for.
-    pub fallback_fps: FrameRate,
     /// Whether a contact sheet of the frames is stored, in `previews/`.
     pub previews: bool,
     /// The settings of the video.
@@ -40,10 +39,10 @@ impl StitchJob {
             input: Location::Local("/in".into()),
             output: Location::Local("/out".into()),
             frames: SequenceSelection::EVERYTHING,
-            order: PictureOrder::Number,
+            is_any_folder: false,
+            order: None,
             allow_gaps: false,
             max_prefetch: ByteSize::gib(1),
-            fallback_fps: FrameRate::FALLBACK,
             previews: true,
             video: VideoSettings::example(),
         }
@@ -51,10 +50,9 @@ impl StitchJob {
 }
 
 /// The order of the pictures of a video.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PictureOrder {
     /// By the numbers in their names, which must be those of one sequence without gaps.
-    #[default]
     Number,
     /// By their names, whatever these are; numbers in names count as numbers.
     Name,

@@ -84,8 +84,11 @@ impl FromStr for Colour {
 
 impl fmt::Display for Colour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self([red, green, blue]) = self;
-        write!(f, "#{red:02x}{green:02x}{blue:02x}")
+        match self {
+            Self([0, 0, 0]) => f.write_str("black"),
+            Self([255, 255, 255]) => f.write_str("white"),
+            Self([red, green, blue]) => write!(f, "#{red:02x}{green:02x}{blue:02x}"),
+        }
     }
 }
 

@@ -108,6 +108,11 @@ impl First {
         &self.shown.traits
     }
 
+    /// Whether something behind the picture would be seen.
+    pub fn is_transparent(&self) -> bool {
+        self.shown.is_transparent()
+    }
+
     /// The feeder of a video of `format`. Previews go to `previews`.
     ///
     /// # Errors

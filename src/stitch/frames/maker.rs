@@ -1,14 +1,14 @@
 //! One image file → one frame of raw video: decodes it, shows it as the job asks, and fits it into
 //! the video.
 
-use ::image::DynamicImage;
+use ::image::{DynamicImage, GenericImageView as _, Rgba};
 use bytes::Bytes;
 
 use crate::image::burn_in::{Facts, draw, texts};
 use crate::image::preview::preview;
-use crate::image::{FrameFormat, Picture, PixelAspect, View, decode};
+use crate::image::{Damage, FrameFormat, Picture, PixelAspect, View, decode};
 use crate::request::{
-    BurnIn, Colour, FrameNumber, FrameRate, FrameSet, ImageFormat, LayerName, Look, VideoSettings,
+    BurnIn, Colour, FrameNumber, FrameRate, FrameSet, ImageFormat, LayerName, VideoSettings,
     VideoSize,
 };
 
@@ -75,8 +75,6 @@ pub struct Shape {
 pub struct Traits {
     /// Whether it was linear, so that a view transform was applied.
     pub linear: bool,
-    /// Whether it has alpha.
-    pub alpha: bool,
     /// The layer that it was read from, if the file names its layers.
     pub layer: Option<String>,
     /// How many samples were infinite or no number.
@@ -90,16 +88,18 @@ impl FrameMaker {
     /// The damage of the file, as a predicate of its name.
     pub fn show(&self, format: ImageFormat, content: &[u8]) -> Result<Shown, String> {
         let layer = self.layer.as_ref().map(LayerName::as_str);
-        let picture = decode(format, content, layer).map_err(|damage| damage.to_string())?;
+        let picture = decode(format, content, layer).map_err(|damage| match damage {
+            Damage::NoLayer { .. } => format!("{damage} (--layer, LAYER)"),
+            _ => damage.to_string(),
+        })?;
         let linear = picture.is_linear();
         let Picture { pixels, pixel_aspect, layer, not_finite } = picture;
-        let alpha = pixels.color().has_alpha();
         let pixels = self.view.apply(pixels);
         let (width, height) = (pixels.width(), pixels.height());
         Ok(Shown {
             pixels,
             shape: Shape { width, height, aspect: pixel_aspect },
-            traits: Traits { linear, alpha, layer, not_finite },
+            traits: Traits { linear, layer, not_finite },
         })
     }
 
@@ -127,19 +127,29 @@ impl FrameMaker {
     }
 }
 
+impl Shown {
+    /// Whether something behind it would be seen. Pictures often have alpha and are opaque.
+    pub fn is_transparent(&self) -> bool {
+        let pixels = &self.pixels;
+        pixels.color().has_alpha() && pixels.pixels().any(|(_, _, Rgba([.., alpha]))| alpha < 255)
+    }
+}
+
 impl Shape {
-    /// The format of the frames of a video whose first picture has this shape. `largest` is the
-    /// largest width and height of all pictures, which [`VideoSize::Largest`] requires.
+    /// The format of the frames of a video of this `size`, whose first picture has this shape.
+    /// `largest` is the largest width and height of all pictures, which [`VideoSize::Largest`]
+    /// requires.
     ///
     /// # Errors
     /// Why the encoder cannot have frames of this size.
     pub fn format(
         self,
         video: &VideoSettings,
+        size: Option<VideoSize>,
         largest: Option<(u32, u32)>,
     ) -> Result<FrameFormat, String> {
-        let (pixels, Look { size, background, .. }) = (video.pixels, &video.look);
-        let (width, height, aspect) = match (*size, largest) {
+        let (pixels, background) = (video.pixels, video.look.background);
+        let (width, height, aspect) = match (size, largest) {
             (None | Some(VideoSize::First), _) | (Some(VideoSize::Largest), None) => {
                 (self.width, self.height, self.aspect)
             }
@@ -156,7 +166,7 @@ impl Shape {
                 video.codec
             ));
         }
-        Ok(FrameFormat { width, height, aspect, pixels, background: *background })
+        Ok(FrameFormat { width, height, aspect, pixels, background })
     }
 }
 

@@ -51,8 +51,8 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// Arranges the frames of `job` among the `entries` of `folder`. `scene` is the scene's own range,
-    /// required if `needs_scene_range`. If `job` allows gaps, a missing frame repeats the one before.
+    /// Arranges the frames of `job` among the `entries` of `folder` in `order`. `scene` is the scene's
+    /// own range, required if `needs_scene_range`. If `job` allows gaps, a missing frame repeats the one before.
     ///
     /// # Errors
     /// - [`Error::NoFrames`] if there are no images, or none with a number if their order depends on
@@ -66,13 +66,14 @@ impl Sequence {
         folder: &Location,
         mut entries: Vec<Entry>,
         job: &StitchJob,
+        order: PictureOrder,
         scene: Option<FrameRange>,
     ) -> Result<Self, Error> {
         // Hidden files are not meant: macOS leaves `._0001.png` beside `0001.png`.
         entries.retain(|entry| !entry.name.starts_with('.'));
         let undecodable = undecodable(&entries);
         let mut files: Vec<_> = entries.into_iter().filter_map(SlotFile::new).collect();
-        let takes_any = job.order != PictureOrder::Number;
+        let takes_any = order != PictureOrder::Number;
         if let Some(problem) = undecodable.filter(|_| takes_any || files.is_empty()) {
             if !job.allow_gaps || files.is_empty() {
                 let problems = vec![problem];
@@ -80,7 +81,7 @@ impl Sequence {
             }
             tracing::warn!("{problem}: leaving them out (--allow-gaps)");
         }
-        match job.order {
+        match order {
             PictureOrder::Number => {}
             PictureOrder::Name => {
                 files.sort_by(by_name);
@@ -249,15 +250,16 @@ fn undecodable(entries: &[Entry]) -> Option<String> {
         let format = ImageFormat::unsupported(extension(entry)?)?;
         Some((entry.name.as_str(), format))
     });
-    let formats: Vec<_> = formats.collect();
-    let (name, format) = formats.first()?;
+    let formats: BTreeMap<_, _> = formats.collect();
+    let (name, format) = formats.first_key_value()?;
     let more = match formats.len() - 1 {
         0 => String::new(),
-        1 => ", and 1 other image".to_owned(),
-        more => format!(", and {more} other images"),
+        1 => ", nor can 1 other image".to_owned(),
+        more => format!(", nor can {more} other images"),
     };
     Some(format!(
-        "{name} ({format}{more}) has a format that cannot be decoded; convert it, for example to PNG"
+        "{name} is a {format} image, which cannot be decoded{more}; convert such images, for \
+         example to PNG"
     ))
 }
 
@@ -352,11 +354,10 @@ mod tests {
         allow_gaps: bool,
     ) -> Result<String, Error> {
         let folder = Location::Local("in".into());
-        let job =
-            StitchJob { order, allow_gaps, frames: selection.clone(), ..StitchJob::example() };
+        let job = StitchJob { allow_gaps, frames: selection.clone(), ..StitchJob::example() };
         let scene =
             FrameRange { first: FrameNumber::new(2).unwrap(), last: FrameNumber::new(3).unwrap() };
-        let sequence = Sequence::arrange(&folder, entries, &job, Some(scene))?;
+        let sequence = Sequence::arrange(&folder, entries, &job, order, Some(scene))?;
         let names: Vec<_> = sequence
             .slots
             .into_iter()
