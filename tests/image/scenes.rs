@@ -111,3 +111,40 @@ fn tiff_frames_can_be_encoded_with_every_codec() {
 fn webp_frames_can_be_encoded_with_every_codec() {
     check_every_codec("webp", "webp");
 }
+
+/// The image has FFmpeg's encoders and filters for every codec, and for sound in every container.
+#[test]
+fn every_codec_is_encoded_with_sound_if_it_can_have_any() {
+    const SIZE: (usize, usize) = (256, 192);
+    let stage = Stage::new();
+    stage.render("tiny").args("-f 2").run().exits(0);
+    for (codec, file, name, sound) in [
+        ("h264", "a.mp4", "h264", Some(("wav", "aac"))),
+        ("h265", "b.mp4", "hevc", Some(("mp3", "aac"))),
+        ("av1", "c.mp4", "av1", Some(("flac", "aac"))),
+        ("av1", "c.webm", "av1", Some(("m4a", "opus"))),
+        ("vp9", "d.webm", "vp9", Some(("ogg", "opus"))),
+        ("prores", "e.mov", "prores", Some(("wav", "pcm_s16le"))),
+        ("prores4444", "f.mov", "prores", Some(("mp3", "pcm_s16le"))),
+        ("dnxhr", "g.mov", "dnxhd", Some(("flac", "pcm_s16le"))),
+        ("gif", "h.gif", "gif", None),
+    ] {
+        let mut stitch = stage.stitch().args(&format!("--codec {codec} --output-name {file}"));
+        if let Some((extension, _)) = sound {
+            let sine = format!("-v error -y -f lavfi -i sine=d=1 /work/sine.{extension}");
+            let made = stage.container().args(&sine).output_of("ffmpeg");
+            assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+            stitch = stitch.args(&format!("--audio /work/sine.{extension} --audio-offset 0.01"));
+        }
+        // AV1 and DNxHR have no pictures as small as those of the scene.
+        stitch.args("--size 256x192").run().exits(0);
+        let file = format!("out/{file}");
+        let streams = stage.streams(&file);
+        let found: Vec<_> = streams.iter().map(|stream| &stream["codec_name"]).collect();
+        let expected: Vec<_> = [name].into_iter().chain(sound.map(|(_, name)| name)).collect();
+        assert_eq!(found, expected, "{codec}");
+        let pictures = stage.pixels(&file, SIZE);
+        assert_eq!(pictures.len(), 2, "{codec}");
+        assert_pictures(&pictures);
+    }
+}

@@ -90,18 +90,25 @@ impl Stage {
         self.container().args("stitch -i /work/out -o /work/out")
     }
 
-    /// Returns the image's `FFprobe` output for the video stream of a file. Its frames are decoded
-    /// and counted.
+    /// Returns the image's `FFprobe` output for the only stream of a file, which is video.
     #[track_caller]
     pub fn probe(&self, file: &str) -> Value {
+        let mut streams = self.streams(file);
+        assert_eq!(streams.len(), 1);
+        streams.remove(0)
+    }
+
+    /// Returns the image's `FFprobe` output for the streams of a file. Their frames are decoded and
+    /// counted.
+    #[track_caller]
+    pub fn streams(&self, file: &str) -> Vec<Value> {
         let probe = self
             .container()
             .args("-v error -count_frames -show_streams -of json")
             .arg(&format!("/work/{file}"))
             .output_of("ffprobe");
-        let mut found: Value = serde_json::from_str(&printed(probe)).expect("JSON");
-        assert_eq!(found["streams"].as_array().map(Vec::len), Some(1));
-        found["streams"][0].take()
+        let found: Value = serde_json::from_str(&printed(probe)).expect("JSON");
+        found["streams"].as_array().expect("streams").clone()
     }
 
     /// Decodes a video with the image's FFmpeg to the pixels of its frames: red, green, blue.
