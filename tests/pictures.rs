@@ -299,4 +299,10 @@ fn the_smallest_pictures_become_videos() {
             fs::remove_file(video).unwrap();
         }
     }
+    let album = Album::new();
+    album.write("1.png", png((16, 16), |_, _| [200, 100, 50]));
+    album.stitched("--codec h265");
+    album.write("1.png", png((16, 14), |_, _| [200, 100, 50]));
+    let error = album.stitch("--fps 5 --codec h265").exits(65).final_error();
+    assert!(error.contains("16x14") && error.contains("--size (SIZE)"), "{error}");
 }

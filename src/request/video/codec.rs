@@ -105,13 +105,13 @@ impl Codec {
     /// The smallest width and height in pixels that its encoder takes.
     pub fn smallest_size(self) -> (u32, u32) {
         match self {
+            // `libx265_encode_init` in FFmpeg.
+            Self::H265 => (16, 16),
             // `svt_av1_verify_settings` in SVT-AV1.
             Self::Av1 => (64, 64),
             // `dnxhd_init_hr` and the profiles of `libavcodec/dnxhddata.c` in FFmpeg.
             Self::DnxHr => (256, 120),
-            Self::H264 | Self::H265 | Self::Vp9 | Self::ProRes | Self::ProRes4444 | Self::Gif => {
-                (1, 1)
-            }
+            Self::H264 | Self::Vp9 | Self::ProRes | Self::ProRes4444 | Self::Gif => (1, 1),
         }
     }
 
