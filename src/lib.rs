@@ -31,19 +31,27 @@
 //! │ delivery/         saved → verified → stored, while Blender renders on
 //! │ │ verified          opens and decodes the file of a frame, and makes its preview
 //! │ │ backlog           frames saved but not stored: how many bytes, and when to retry
-//! │ companions/       what stitch needs from Blender besides the frames
+//! │ companions/       what stitch needs from Blender besides the frames: the view as a LUT, the sound
 //! │ untrusted_file    reads files that Blender writes for the worker
 //! │ summary           the last line of the log: what the output has, and what comes next
 //! stitch/           fetches the frames in order, encodes them with FFmpeg, stores the video
-//! │ sequence          files → ordered frames; reports gaps, duplicates, several sequences
-//! │ numbered_name     the number in a file name
-//! │ prefetch          fetches frames ahead, in order, in bounded memory
-//! │ frame_feeder      verifies frames and writes them to FFmpeg
-//! │ render_reports    reads the scene from the reports beside the frames
+//! │ plan              what the video is made of, before a frame is decoded
+//! │ sequence/         files → ordered frames; reports gaps, duplicates, several sequences
+//! │ render_reports    frame rate, range, view and sound of the scene, from the reports
+//! │ frames/           one after the other, all at the same time
+//! │ │ prefetch          fetches files ahead, in order, in bounded memory
+//! │ │ decoding          decodes them on several threads
+//! │ │ maker             picture → frame of raw video: view, size, background, text
+//! │ │ feeder            bridges gaps, collects what is wrong, writes to FFmpeg
+//! │ │ previews          stores the previews that `render` did not
+//! │ sound             finds the sound, and the part of it that the video plays
+//! │ remarks           what the log says about the video
+//! │ encode            runs FFmpeg
 //! │ video_check       checks that the video holds every frame
 //! jobs/             inspect, submit, status: the subcommands that start no program
 //! ──────────────────────────────────────────────────────────────────────────────────────────
-//! worker/           shared by the subcommands: programs, progress, report, scratch, …
+//! worker/           shared by the subcommands: programs, progress, report, scratch, previews,
+//!                   contact sheet, …
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! error/            every way in which a job can fail → exit code and advice
 //! ──────────────────────────────────────────────────────────────────────────────────────────
@@ -52,8 +60,12 @@
 //! storage/          list, read, write: S3 and local files
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! blender/          Blender's command line, log, failures and files
-//! ffmpeg/           FFmpeg's input, command line, progress and failures
-//! image/            decodes images, and so checks that they are whole; previews, contact sheets, text
+//! ffmpeg/           FFmpeg's command line, sound, progress and failures
+//! image/            file → picture → frame of a video
+//! │ decode/           decodes image files, and so checks that they are whole
+//! │ view/             linear light → values for a display
+//! │ video_frame/      picture → raw video: fitted, laid over the background, converted
+//! │ burn_in, preview, contact_sheet
 //! process/          guard and PID 1, signals, Spot notice, supervisor, sandbox
 //! telemetry/        the log, the progress bar, metrics
 //! aws/              credentials, settings and errors, shared by storage and batch
@@ -62,7 +74,7 @@
 //! space             free space on a disk
 //! container         the container that the worker runs in, and what is mounted into it
 //! ──────────────────────────────────────────────────────────────────────────────────────────
-//! request/          the validated request: frames, shards, locations, jobs, limits
+//! request/          the validated request: frames, shards, locations, jobs, videos, limits
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! ending            how a process ended          placeholder  detects Git LFS pointers and such
 //! error_chain       an error and its causes      printable    makes hostile text safe to print
@@ -88,11 +100,16 @@
 //!    follows.
 //! 6. When Blender has ended, the verdict starts it again with the missing frames, or ends the
 //!    job. The worker stores the report, and its exit code shows who must act.
+//! 7. `stitch::plan` arranges the frames, and reads the frame rate, view and sound of the scene from
+//!    the report. `stitch::frames` fetches and decodes each frame again, makes raw video of it, and
+//!    writes it to FFmpeg. The video is stored if it has as many frames as were written.
 //!
 //! # Invariants
 //!
 //! - A frame counts once its whole file was decoded, and it is stored under its final name. Exit
 //!   statuses and log lines prove nothing.
+//! - FFmpeg decodes no picture. What is in the video is what the worker has decoded.
+//! - What accompanies the frames (previews, contact sheet, view, sound) makes none of them fail.
 //! - No file under a final name is ever incomplete.
 //! - Delivery deletes no frame from scratch before it is stored.
 //! - A stored frame is kept only if its fingerprint matches both the inputs and its content. In
