@@ -102,6 +102,7 @@ fn home() -> TempDir {
     };
     write("scene.blend", &documented_scene(12));
     write("pottery.blend", &documented_scene(199));
+    photos(home.path());
     fs::create_dir(home.path().join("programs")).expect("a folder");
     let link = |to: &Path, name: &str| {
         symlink(to, home.path().join("programs").join(name)).expect("a link");
@@ -114,6 +115,14 @@ fn home() -> TempDir {
     fs::set_permissions(home.path().join("programs/man"), mode).expect("our own file");
     release(home.path());
     home
+}
+
+/// Creates the pictures and the sound that the documents make a video of.
+fn photos(home: &Path) {
+    documents::write_photos(&home.join("photos"));
+    let sine = ["-v", "error", "-f", "lavfi", "-i", "sine=duration=2", "song.wav"];
+    let status = Command::new("ffmpeg").args(sine).current_dir(home).stdin(Stdio::null()).status();
+    assert!(status.expect("FFmpeg runs").success());
 }
 
 /// Creates the archive of a release that contains the program, and its checksum.

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::stage::Stage;
-use crate::support::documents::{Place, commands_for};
+use crate::support::documents::{Place, commands_for, write_photos};
 use crate::support::engine::{LABEL, image};
 use crate::support::scene;
 
@@ -16,6 +16,7 @@ fn the_commands_run_as_they_are_written() {
         if index == 0 || commands[index - 1].document != command.document {
             stage = Stage::new();
             fs::copy(scene("tiny"), stage.path("scene.blend")).expect("a writable folder");
+            write_photos(&stage.path("photos"));
         }
         // The name of the image can be the last word.
         let line = format!("{} ", command.line)

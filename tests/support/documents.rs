@@ -105,6 +105,19 @@ fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
+/// Creates the folder of pictures that the documents make a video of.
+pub fn write_photos(folder: &Path) {
+    fs::create_dir(folder).expect("a writable folder");
+    for (fixture, name) in [
+        ("blender-rgb.jpg", "IMG_1.jpg"),
+        ("blender-rgb-8.png", "holiday.png"),
+        ("blender-rgb-lossy.webp", "sea.webp"),
+    ] {
+        let fixture = project("fixtures/frames").join(fixture);
+        fs::copy(fixture, folder.join(name)).expect("a writable folder");
+    }
+}
+
 /// Returns the names of the documents: README.md and those in `docs/`.
 pub fn documents() -> Vec<String> {
     let folder = fs::read_dir(project("docs")).expect("the documents");

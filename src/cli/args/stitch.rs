@@ -9,8 +9,8 @@ pub(in crate::cli) struct StitchArgs {
     /// Any folder of pictures, in place of --input-uri
     ///
     /// Its pictures are taken in the order of their names and fitted into the size of the first one,
-    /// 5 a second, unless flags say otherwise. It is relative to the folder INPUT_DIR, if that variable
-    /// is set.
+    /// 5 a second, unless flags say otherwise. If it is an output of render, its frames are taken as with
+    /// --input-uri. It is relative to the folder INPUT_DIR, if that variable is set.
     #[arg(value_name = "FOLDER")]
     pub folder: Option<String>,
 
