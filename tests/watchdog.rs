@@ -139,7 +139,7 @@ fn a_stalled_ffmpeg_is_stopped() {
     run.fails(70, &["output.mp4 from frames 1-10: FFmpeg stalled", "--stall-timeout"]);
     let run = stitch().args("--job-timeout 3s").run();
     run.fails(70, &["--job-timeout (JOB_TIMEOUT)", "output.mp4 is not made"]);
-    assert_eq!(names(&place.path("out")), ["reports"]);
+    assert_eq!(names(&place.path("out")), ["previews", "reports"]);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn a_stalled_ffprobe_is_stopped() {
     let stitch = worker("stitch").input(place.path("in")).output(place.path("out"));
     let stitch = stitch.arg("--ffprobe").arg(place.path("ffprobe")).args("--stall-timeout 1s");
     stitch.run().fails(70, &["output.mp4 from frames 1-10: FFprobe stalled"]);
-    assert_eq!(names(&place.path("out")), ["reports"]);
+    assert_eq!(names(&place.path("out")), ["previews", "reports"]);
 }
 
 #[test]
