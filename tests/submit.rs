@@ -228,7 +228,7 @@ fn invalid_jobs_are_refused_before_anything_is_submitted() {
         assert!(run.final_error().contains(text), "{arguments}: {}", run.final_error());
     }
     for (arguments, text) in [
-        ("--codec divx", "--codec (CODEC): `divx`"),
+        ("--codec divx", "the stitch job would refuse this: --codec (CODEC): `divx`"),
         ("--codec prores --crf 18", "--crf (CRF): means nothing to"),
         ("--env STALL_TIMEOUT=never", "the render job would refuse this: --stall-timeout"),
         ("--env TOTAL_FRAMES=9", "say it with --total-frames"),

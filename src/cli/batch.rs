@@ -12,7 +12,6 @@ use super::names::{
 };
 use super::resolver::{Resolver, is_file};
 use super::setting::{Setting, UsageError};
-use super::video;
 use crate::request::{
     Animation, AnimationRange, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location,
     NamedFrames, PollInterval, RequestPayer, StatusJob, SubmitJob, SubmitMode, whole_number,
@@ -171,8 +170,6 @@ fn scene_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variable
 /// The settings about the video that are given, as variables for the stitch job.
 fn video_variables(resolver: &Resolver<'_>, args: &VideoArgs) -> Result<Variables, UsageError> {
     let mut variables = Variables::new();
-    // Refuse here what the job would refuse.
-    video::settings(resolver, args, None)?;
     for (setting, flag) in [
         (FPS, &args.fps),
         (CODEC, &args.codec),
