@@ -122,8 +122,8 @@ fn the_frame_header_tells_a_size() {
 fn other_kinds_of_jpeg_are_refused_by_name() {
     let sample = named("blender-rgb.jpg");
     let header = sample.position_of(&[0xFF, 0xC0]);
-    // Lossless, hierarchical and arithmetic frames; 12 bits; a sampling factor of 3.
-    for (at, value) in [(1, 0xC3), (1, 0xC5), (1, 0xC9), (4, 12), (11, 0x31)] {
+    // Lossless, hierarchical, arithmetic and JPEG-LS frames; 12 bits; a sampling factor of 3.
+    for (at, value) in [(1, 0xC3), (1, 0xC5), (1, 0xC9), (1, 0xF7), (4, 12), (11, 0x31)] {
         let result = sample.changed(|bytes| bytes[header + at] = value).map(drop);
         assert!(matches!(result, Err(Damage::Unsupported(_))), "{at} {value} {result:?}");
     }

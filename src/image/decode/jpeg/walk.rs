@@ -79,7 +79,7 @@ pub(super) fn walk(file: &[u8]) -> Result<Jpeg, Damage> {
             },
             0xC0..=0xC2 if state.frame.is_some() => return Err(corrupt("a second frame header")),
             0xC0..=0xC2 => state.frame = Some(Frame::parse(content, marker == 0xC2)?),
-            0xC3 | 0xC5..=0xC7 | 0xC9..=0xCF => return Err(unsupported(marker)),
+            0xC3 | 0xC5..=0xC7 | 0xC9..=0xCF | 0xF7 => return Err(unsupported(marker)),
             0xDC => return Err(Damage::Unsupported("a JPEG without a height".into())),
             0xDA => {}
             _ => {
@@ -146,11 +146,12 @@ fn check_quantization(mut content: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// The kinds of JPEG with other frame headers (T.81, table B.1).
+/// The kinds of JPEG with other frame headers (T.81, table B.1; JPEG-LS: T.87, C.1.1).
 fn unsupported(marker: u8) -> Damage {
     let kind = match marker {
         0xC3 => "a lossless JPEG",
         0xC5..=0xC7 => "a hierarchical JPEG",
+        0xF7 => "a JPEG-LS image",
         _ => "a JPEG with arithmetic coding",
     };
     Damage::Unsupported(kind.to_owned())
