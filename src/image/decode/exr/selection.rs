@@ -29,7 +29,8 @@ pub(super) fn choose(headers: &Headers, layer: Option<&str>) -> Result<Group, Da
         return Ok(groups.swap_remove(index));
     }
     let Some(name) = layer else {
-        let what = "an OpenEXR image without channels of a picture".to_owned();
+        let channels = list(headers, &groups).join(", ");
+        let what = format!("an OpenEXR image whose channels ({channels}) are no picture");
         return Err(Damage::Unsupported(what));
     };
     channel(headers, name)

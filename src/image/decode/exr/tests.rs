@@ -205,6 +205,11 @@ fn kinds_that_are_not_decoded_are_named() {
     assert!(matches!(subsampled, Err(Damage::Unsupported(_))), "{subsampled:?}");
     let deep = sample.changed(|bytes| bytes[5] |= 0x08);
     assert!(matches!(deep, Err(Damage::Unsupported(_))), "{deep:?}");
+    // The fourth channel is `R`.
+    match set(sample, CHANNELS, 3 * 18, b"Q") {
+        Err(Damage::Unsupported(what)) => assert!(what.contains("A, B, G, Q"), "{what}"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
