@@ -40,6 +40,7 @@ pub(super) fn decode(
     let mut canvas = Canvas::new(header);
     let mut located = grid.offsets.iter().zip(&grid.sizes);
     let planes = if header.planar { header.samples } else { 1 };
+    let jpeg_tables = directory.bytes(JPEG_TABLES);
     for plane in (0..planes).map(usize::from) {
         for top in (0..header.height).step_by(grid.height as usize) {
             for left in (0..header.width).step_by(grid.width as usize) {
@@ -54,10 +55,18 @@ pub(super) fn decode(
                     });
                 }
                 let data = Bytes::at(file, offset).take(size, CHUNK)?;
+                let corrupt = |what| Damage::Corrupt { what, offset };
                 let rows = if grid.padded { grid.height } else { header.height - top };
                 let height = grid.height.min(rows);
-                let (stride, rows) = unpack(directory, header, data, (grid.width, height))
-                    .map_err(|what| Damage::Corrupt { what, offset })?;
+                let (stride, size) = rows_size(header, (grid.width, height))
+                    .ok_or_else(|| corrupt("a strip or tile is too large"))?;
+                let packed = Packed { header, data, jpeg_tables, width: grid.width, height, size };
+                let rows = packed.unpack()?.ok_or_else(|| {
+                    corrupt(match header.compression {
+                        Compression::None => "a strip or tile is too short",
+                        _ => "the compressed pixels of a strip or tile are damaged",
+                    })
+                })?;
                 if plane < header.kept() {
                     let plane = header.planar.then_some(plane);
                     canvas.draw(header, &Place { left, top, plane, stride }, &rows);
@@ -68,32 +77,15 @@ pub(super) fn decode(
     Ok(canvas)
 }
 
-/// Returns the length of a row and the rows in the `data` of a strip or tile of this size.
-///
-/// # Errors
-/// What is wrong with the data.
-fn unpack(
-    directory: &Directory,
-    header: &Header,
-    data: &[u8],
-    (width, height): (u32, u32),
-) -> Result<(usize, Vec<u8>), &'static str> {
+/// The length of a row and of all rows in a strip or tile of this width and height, in bytes; `None`
+/// if it is larger than a picture can be.
+fn rows_size(header: &Header, (width, height): (u32, u32)) -> Option<(usize, usize)> {
     let stored = if header.planar { 1 } else { header.samples };
     let bits = u64::from(width) * u64::from(stored) * u64::from(header.bits);
     let stride = bits.div_ceil(8);
     let size = stride.saturating_mul(height.into());
-    let (true, Ok(stride), Ok(size)) =
-        (size <= MAX_DECODED, usize::try_from(stride), usize::try_from(size))
-    else {
-        return Err("a strip or tile is too large");
-    };
-    let jpeg_tables = directory.bytes(JPEG_TABLES);
-    let packed = Packed { header, data, jpeg_tables, width, height, size };
-    let rows = packed.unpack().ok_or(match header.compression {
-        Compression::None => "a strip or tile is too short",
-        _ => "the compressed pixels of a strip or tile are damaged",
-    })?;
-    Ok((stride, rows))
+    let possible = size <= MAX_DECODED;
+    possible.then_some((usize::try_from(stride).ok()?, usize::try_from(size).ok()?))
 }
 
 impl Grid {

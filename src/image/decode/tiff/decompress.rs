@@ -9,6 +9,7 @@ use flate2::read::ZlibDecoder;
 use weezl::{BitOrder, LzwStatus};
 
 use super::header::{Colours, Compression, Header};
+use crate::image::Damage;
 use crate::image::decode::jpeg;
 
 /// The data of a strip or a tile, and what they become.
@@ -26,7 +27,10 @@ pub(super) struct Packed<'a> {
 
 impl Packed<'_> {
     /// Returns the decompressed bytes; `None` if the data are damaged.
-    pub(super) fn unpack(&self) -> Option<Vec<u8>> {
+    ///
+    /// # Errors
+    /// [`Damage::Unsupported`] if the data are of a kind that is not decoded.
+    pub(super) fn unpack(&self) -> Result<Option<Vec<u8>>, Damage> {
         let reversed: Vec<u8>;
         let data = if self.header.low_bits_first {
             reversed = self.data.iter().map(|byte| byte.reverse_bits()).collect();
@@ -35,18 +39,33 @@ impl Packed<'_> {
             self.data
         };
         let unpacked = match self.header.compression {
-            Compression::None => data.get(..self.size)?.to_vec(),
-            Compression::Group4 => group_4(data, self.width, self.height)?,
-            Compression::Lzw => lzw(data, self.size)?,
+            Compression::None => data.get(..self.size).map(<[u8]>::to_vec),
+            Compression::Group4 => group_4(data, self.width, self.height),
+            Compression::Lzw => lzw(data, self.size),
             Compression::Jpeg => self.jpeg()?,
-            Compression::Deflate => deflate(data, self.size)?,
-            Compression::PackBits => pack_bits(data, self.size)?,
+            Compression::Deflate => deflate(data, self.size),
+            Compression::PackBits => pack_bits(data, self.size),
         };
-        (unpacked.len() == self.size).then_some(unpacked)
+        Ok(unpacked.filter(|unpacked| unpacked.len() == self.size))
     }
 
     /// The field of the directory says what the components are, not the JPEG image.
-    fn jpeg(&self) -> Option<Vec<u8>> {
+    fn jpeg(&self) -> Result<Option<Vec<u8>>, Damage> {
+        let ycbcr = self.header.colours == Colours::YCbCr;
+        match self.jpeg_file().map(|file| jpeg::embedded(&file, ycbcr)) {
+            Some(Ok(jpeg)) => {
+                let fits = (jpeg.width, jpeg.height) == (self.width, self.height);
+                Ok(fits.then_some(jpeg.components))
+            }
+            Some(Err(Damage::Unsupported(kind))) => {
+                Err(Damage::Unsupported(format!("a TIFF image that holds {kind}")))
+            }
+            Some(Err(_)) | None => Ok(None),
+        }
+    }
+
+    /// The data as a whole JPEG file.
+    fn jpeg_file(&self) -> Option<Vec<u8>> {
         let mut stream = Vec::new();
         if let Some(tables) = self.jpeg_tables {
             // Without the marker of the end, and the image without that of the start.
@@ -55,8 +74,7 @@ impl Packed<'_> {
         } else {
             stream.extend_from_slice(self.data);
         }
-        let jpeg = jpeg::embedded(&stream, self.header.colours == Colours::YCbCr).ok()?;
-        (jpeg.width == self.width && jpeg.height == self.height).then_some(jpeg.components)
+        Some(stream)
     }
 }
 

@@ -117,6 +117,34 @@ fn kinds_that_are_not_decoded_are_named() {
     ] {
         assert_unsupported(set(tag, kind, value), words);
     }
+    let jpeg = named("tifffile-rgb-jpeg.tif");
+    let header = jpeg.position_of(&[0xFF, 0xC0]);
+    assert_unsupported(jpeg.changed(|bytes| bytes[header + 1] = 0xC9), "arithmetic");
+}
+
+#[test]
+fn a_thumbnail_is_not_the_picture() {
+    assert_unsupported(set_in("ffmpeg-rgb-packbits.tif", 254, LONG, 1), "thumbnail");
+    // A page of several.
+    assert!(set_in("ffmpeg-rgb-packbits.tif", 254, LONG, 2).is_ok());
+}
+
+#[test]
+fn only_the_sample_after_the_colours_is_taken_for_alpha() {
+    let sample = named("blender-rgba-8-none.tif");
+    let extra = |kinds: &[u16]| {
+        let at = field(sample, 338, SHORT) + 4;
+        let count = u32::try_from(kinds.len()).unwrap().to_le_bytes();
+        let kinds: Vec<_> = kinds.iter().flat_map(|kind| kind.to_le_bytes()).collect();
+        sample.changed(|bytes| {
+            bytes[at..at + 4].copy_from_slice(&count);
+            bytes[at + 4..at + 4 + kinds.len()].copy_from_slice(&kinds);
+        })
+    };
+    assert_unsupported(extra(&[0, 2]), "alpha");
+    let straight = extra(&[2]).unwrap().pixels;
+    assert_eq!(extra(&[2, 0]).unwrap().pixels, straight);
+    assert_eq!(extra(&[0]).unwrap().pixels, straight);
 }
 
 #[test]
