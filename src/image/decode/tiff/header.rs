@@ -84,6 +84,7 @@ impl Colours {
     }
 }
 
+const NEW_SUBFILE_TYPE: u16 = 254;
 const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
 const BITS_PER_SAMPLE: u16 = 258;
@@ -101,6 +102,10 @@ impl Header {
         let corrupt = |what| Damage::Corrupt { what, offset: directory.offset };
         let or = |tag, default| Ok::<_, Damage>(directory.number(tag)?.unwrap_or(default));
 
+        // TIFF 6.0, section 8: the first bit means a reduced version of another image in the file.
+        if or(NEW_SUBFILE_TYPE, 0)? & 1 != 0 {
+            return Err(unsupported("whose first picture is a thumbnail"));
+        }
         let no_size = || corrupt("the image has no size");
         let width = directory.number(WIDTH)?.ok_or_else(no_size)?;
         let height = directory.number(HEIGHT)?.ok_or_else(no_size)?;
@@ -158,6 +163,9 @@ impl Header {
         }
 
         let extra = directory.numbers(EXTRA_SAMPLES)?.unwrap_or_default();
+        if extra.iter().position(|kind| matches!(kind, 1 | 2)).is_some_and(|at| at > 0) {
+            return Err(unsupported("whose alpha does not follow its colours"));
+        }
         let alpha = (samples > colours.count()).then(|| match extra.first() {
             Some(1) => Alpha::Premultiplied,
             // 2, or without a meaning: most often alpha.
