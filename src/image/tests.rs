@@ -108,6 +108,8 @@ fn a_format_is_known_by_its_extension() {
         ("PNG", Some(ImageFormat::Png)),
         ("jpg", Some(ImageFormat::Jpeg)),
         ("jpeg", Some(ImageFormat::Jpeg)),
+        ("jpe", Some(ImageFormat::Jpeg)),
+        ("JFIF", Some(ImageFormat::Jpeg)),
         ("exr", Some(ImageFormat::OpenExr)),
         ("tif", Some(ImageFormat::Tiff)),
         ("Tiff", Some(ImageFormat::Tiff)),

@@ -54,7 +54,7 @@ impl ImageFormat {
     pub fn from_extension(extension: &str) -> Option<Self> {
         match extension.to_ascii_lowercase().as_str() {
             "png" => Some(Self::Png),
-            "jpg" | "jpeg" => Some(Self::Jpeg),
+            "jpg" | "jpeg" | "jpe" | "jfif" => Some(Self::Jpeg),
             "exr" => Some(Self::OpenExr),
             "tif" | "tiff" => Some(Self::Tiff),
             "webp" => Some(Self::WebP),
