@@ -86,6 +86,26 @@ fn a_placeholder_is_told_from_a_damaged_frame() {
 }
 
 #[test]
+fn images_that_are_not_decoded_are_named_whatever_the_name_of_their_file() {
+    for (beginning, kind) in [
+        (&b"\0\0\0\x18ftypheic"[..], "HEIF"),
+        (b"\0\0\0\x1cftypavif", "AVIF"),
+        (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
+        (b"\xff\x0a", "JPEG XL"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+        (b"8BPS\0\x01", "Photoshop"),
+    ] {
+        let file = [beginning, &[0; 100]].concat();
+        for format in ImageFormat::ALL {
+            match decode(format, &file, None).map(drop) {
+                Err(Damage::Unsupported(found)) => assert!(found.contains(kind), "{found}"),
+                other => panic!("{kind} as {format}: {other:?}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn an_animation_is_no_frame() {
     for sample in ANIMATIONS {
         let result = sample.decode().map(drop);

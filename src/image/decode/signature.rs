@@ -15,6 +15,9 @@ pub(in crate::image) fn check(format: ImageFormat, file: &[u8]) -> Result<(), Da
     let head =
         file.first_chunk::<LENGTH>().ok_or_else(|| Damage::truncated(file, "the signature"))?;
     let found = format_of(*head);
+    if let Some(kind) = undecodable(*head) {
+        return Err(Damage::Unsupported(kind.to_owned()));
+    }
     // TGA has no signature at the beginning. Its decoder judges the header.
     if found == Some(format) || (found.is_none() && format == ImageFormat::Tga) {
         return Ok(());
@@ -39,6 +42,23 @@ fn format_of(head: [u8; LENGTH]) -> Option<ImageFormat> {
         [b'#', b'?', b'R', b'A', b'D', b'I', b'A', b'N', b'C', b'E', ..]
         | [b'#', b'?', b'R', b'G', b'B', b'E', ..] => Some(ImageFormat::Hdr),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(ImageFormat::Gif),
+        _ => None,
+    }
+}
+
+/// A kind of images that are not decoded and whose files begin with these bytes. Phones and servers
+/// give such files the names of others. No TGA begins like this.
+fn undecodable(head: [u8; LENGTH]) -> Option<&'static str> {
+    match head {
+        // ISO/IEC 23008-12, 10.2, and the specification of AVIF, section 8: the brand of the file.
+        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match &brand {
+            b"avif" | b"avis" => Some("an AVIF image"),
+            b"heic" | b"heix" | b"hevc" | b"hevx" | b"mif1" | b"msf1" => Some("a HEIF image"),
+            _ => None,
+        },
+        [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..] | [0xFF, 0x0A, ..] => Some("a JPEG XL image"),
+        [0, 0, 0, 12, b'j', b'P', b' ', b' ', ..] => Some("a JPEG 2000 image"),
+        [b'8', b'B', b'P', b'S', ..] => Some("a Photoshop image"),
         _ => None,
     }
 }
