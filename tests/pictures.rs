@@ -217,8 +217,10 @@ fn pixels_that_are_not_square_keep_their_shape() {
     }));
     encoder.write_header().unwrap().write_image_data(picture.as_raw()).unwrap();
     album.write("1.png", file);
-    let kept = stream(&album.stitched(""));
-    assert_eq!((&kept["width"], &kept["sample_aspect_ratio"]), (&36.into(), &"2:1".into()));
+    for flags in ["", "--size largest"] {
+        let kept = stream(&album.stitched(flags));
+        assert_eq!((&kept["width"], &kept["sample_aspect_ratio"]), (&36.into(), &"2:1".into()));
+    }
     let fitted = stream(&album.stitched("--size 72x48"));
     assert_eq!((&fitted["width"], &fitted["sample_aspect_ratio"]), (&72.into(), &"1:1".into()));
 }

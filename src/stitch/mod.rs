@@ -18,6 +18,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::ffmpeg::Encode;
+use crate::image::PixelAspect;
 use crate::request::{Location, PREVIEWS_DIR, StitchJob, VideoSize};
 use crate::worker::programs::{FFMPEG, FFPROBE};
 use crate::worker::report::{Action, Report, VideoReport};
@@ -26,7 +27,7 @@ use crate::worker::{Worker, contact_sheet};
 use encode::encode_sequence;
 use frames::decoding::{Decoding, Image};
 use frames::feeder::First;
-use frames::maker::FrameMaker;
+use frames::maker::{FrameMaker, Shape};
 use frames::prefetch::Prefetch;
 use frames::previews;
 use frames::previews::PreviewQueue;
@@ -133,17 +134,23 @@ async fn attempt(
     Ok(())
 }
 
-/// The largest width and height of the pictures that are whole; `None` if none is.
+/// The largest width and height of the pictures that are whole, and the shape of their pixels, square
+/// if that differs; `None` if none is whole.
 ///
 /// # Errors
 /// [`Error::Storage`] if a frame cannot be read.
-async fn largest_size(frames: Prefetch, maker: FrameMaker) -> Result<Option<(u32, u32)>, Error> {
+async fn largest_size(frames: Prefetch, maker: FrameMaker) -> Result<Option<Shape>, Error> {
     let mut frames = Decoding::start(frames, Arc::new(maker), None);
-    let mut largest: Option<(u32, u32)> = None;
+    let mut largest: Option<Shape> = None;
     while let Some(frame) = frames.next().await.transpose()? {
         if let Image::Whole { shape, .. } = frame.image {
-            let (width, height) = largest.unwrap_or_default();
-            largest = Some((width.max(shape.width), height.max(shape.height)));
+            let so_far = largest.unwrap_or(shape);
+            let same = so_far.aspect == shape.aspect;
+            largest = Some(Shape {
+                width: so_far.width.max(shape.width),
+                height: so_far.height.max(shape.height),
+                aspect: if same { shape.aspect } else { PixelAspect::SQUARE },
+            });
         }
     }
     Ok(largest)

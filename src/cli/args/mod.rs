@@ -57,7 +57,7 @@ pub(super) enum Action {
     /// Render frames of a scene, and store each as soon as it is finished
     #[command(after_long_help = RENDER_EXAMPLES)]
     Render(RenderArgs),
-    /// Make a video of rendered frames
+    /// Make a video of rendered frames, or of any folder of pictures
     #[command(after_long_help = STITCH_EXAMPLES)]
     Stitch(StitchArgs),
     /// Show a scene's frame range, and the size of the array job that renders it

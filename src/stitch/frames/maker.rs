@@ -137,8 +137,7 @@ impl Shown {
 
 impl Shape {
     /// The format of the frames of a video of this `size`, whose first picture has this shape.
-    /// `largest` is the largest width and height of all pictures, which [`VideoSize::Largest`]
-    /// requires.
+    /// `largest` is the largest shape of all pictures, which [`VideoSize::Largest`] requires.
     ///
     /// # Errors
     /// Why the encoder cannot have frames of this size.
@@ -146,17 +145,17 @@ impl Shape {
         self,
         video: &VideoSettings,
         size: Option<VideoSize>,
-        largest: Option<(u32, u32)>,
+        largest: Option<Self>,
     ) -> Result<FrameFormat, String> {
         let (pixels, background) = (video.pixels, video.look.background);
         let (width, height, aspect) = match (size, largest) {
             (None | Some(VideoSize::First), _) | (Some(VideoSize::Largest), None) => {
                 (self.width, self.height, self.aspect)
             }
-            (Some(VideoSize::Exactly { width, height }), _)
-            | (Some(VideoSize::Largest), Some((width, height))) => {
-                (width, height, PixelAspect::SQUARE)
+            (Some(VideoSize::Largest), Some(Self { width, height, aspect })) => {
+                (width, height, aspect)
             }
+            (Some(VideoSize::Exactly { width, height }), _) => (width, height, PixelAspect::SQUARE),
         };
         let (least_width, least_height) = video.codec.smallest_size();
         if width < least_width || height < least_height {
