@@ -50,7 +50,7 @@ fn mistakes_in_paths_are_told_apart_and_leave_nothing() {
         ("render", "-i picture.png -o out -f 1", 65, &["picture.png", "a .blend file"]),
         ("render", "-i empty.blend -o out -f 1", 65, &["empty.blend", "it is empty"]),
         // The output.
-        ("render", "-i pottery.blend -o movie.mp4 -f 1", 2, &["movie.mp4 is a file"]),
+        ("render", "-i pottery.blend -o pottery.blend -f 1", 2, &["pottery.blend is a file"]),
         ("render", "-i pottery.blend -o movie.mp4/out -f 1", 2, &["movie.mp4 is a file"]),
         // The frames.
         ("stitch", "-i out -o out", 66, &["no folder", "out", "run -i SCENE -o out"]),
@@ -98,6 +98,10 @@ fn arguments_in_the_wrong_place_get_a_tip() {
     }
     let run = run_in(folder.path(), "stitch", "out").exits(2);
     assert!(run.text().contains("VIDEO") && run.text().contains("film.mp4"), "{}", run.text());
+    for (action, output) in [("run", "film.mp4"), ("render", "film.avi"), ("stitch", "film.avi")] {
+        let run = run_in(folder.path(), action, &format!("-i pottery.blend -o {output}")).exits(2);
+        assert!(run.text().contains("--output-uri (OUTPUT_URI)"), "{}", run.text());
+    }
     let run = run_in(folder.path(), "status", "one two").exits(2);
     assert!(!run.text().contains("-i "), "{}", run.text());
 }

@@ -14,8 +14,8 @@ use super::names::{
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
     AllowMissing, AnimationRange, ArrayPosition, Attempt, Engine, FirstFrame, FrameSelection,
-    FrameSet, InspectJob, Location, RenderJob, RenderOverrides, RequestPayer, StartJitter,
-    TotalFrames,
+    FrameSet, InspectJob, Location, OutputName, RenderJob, RenderOverrides, RequestPayer,
+    StartJitter, TotalFrames,
 };
 
 /// The engine of `render` where none is given, as in the reference script.
@@ -57,6 +57,7 @@ impl Resolver<'_> {
         let env = self.environment;
         let (scene, output) = self.locations(work)?;
         is_file(&scene)?;
+        is_folder(&output)?;
         let no_previews = self.switch(NO_PREVIEWS, preview.no_previews)?;
         let preview = self.switch(PREVIEW, preview.preview)?;
         Ok(RenderJob {
@@ -186,6 +187,19 @@ pub(super) fn is_file(scene: &Location) -> Result<(), UsageError> {
         );
     }
     Ok(())
+}
+
+/// Refuses an output that is meant as a video file: frames are stored in a folder.
+fn is_folder(output: &Location) -> Result<(), UsageError> {
+    match output.split() {
+        Some((_, name)) if OutputName::looks_like_video(name) => {
+            Err(OUTPUT_URI.refuse(format_args!(
+                "`{output}` is the name of a video, and frames are stored in a folder; give a \
+                 folder (--output-name names the video)"
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 struct NonEmpty(String);

@@ -94,7 +94,8 @@ pub(super) fn stitch_job(
         order,
         allow_gaps: resolver.switch(ALLOW_GAPS, options.video.allow_gaps)?,
         max_prefetch: MAX_PREFETCH.value_or_default(options.max_prefetch.as_deref(), env)?,
-        previews: !no_previews,
+        // Whoever names a file does not expect folders beside it.
+        previews: !no_previews && !is_any_folder,
         video: settings(resolver, &options.video, name)?,
     })
 }
@@ -105,7 +106,7 @@ fn places(resolver: &Resolver<'_>, args: &StitchArgs) -> Result<Places, UsageErr
     let work = &args.common.work;
     let Some(folder) = &args.folder else {
         let (input, output) = resolver.locations(work)?;
-        let (output, name) = split(output);
+        let (output, name) = split(output)?;
         return Ok(Places { input, output, name, is_any_folder: false });
     };
     if work.input_uri.is_some() {
@@ -139,13 +140,13 @@ fn places(resolver: &Resolver<'_>, args: &StitchArgs) -> Result<Places, UsageErr
                      film.mp4"
                 )));
             }
-            split(within(base(OUTPUT_DIR)?, parse("VIDEO", video)?))
+            split(within(base(OUTPUT_DIR)?, parse("VIDEO", video)?))?
         }
         None => {
             let output: Option<Location> = OUTPUT_URI.value(work.output_uri.as_deref(), env)?;
             match (work.output_uri.is_some(), base(OUTPUT_DIR)?, output) {
                 (false, Some(folder), _) => (folder, None),
-                (_, _, Some(output)) => split(output),
+                (_, _, Some(output)) => split(output)?,
                 (_, _, None) => {
                     return Err(UsageError(format!(
                         "VIDEO: is required and not set; give the file of the video, such as \
@@ -159,10 +160,13 @@ fn places(resolver: &Resolver<'_>, args: &StitchArgs) -> Result<Places, UsageErr
 }
 
 /// The folder of an output, and the name of the video if the output is a file.
-fn split(output: Location) -> (Location, Option<String>) {
+fn split(output: Location) -> Result<(Location, Option<String>), UsageError> {
     match output.split() {
-        Some((folder, name)) if OutputName::is_video(name) => (folder, Some(name.to_owned())),
-        _ => (output, None),
+        Some((folder, name)) if OutputName::is_video(name) => Ok((folder, Some(name.to_owned()))),
+        Some((_, name)) if OutputName::looks_like_video(name) => Err(OUTPUT_URI.refuse(
+            format_args!("`{name}` has no extension of a video that can be made, such as .mp4"),
+        )),
+        _ => Ok((output, None)),
     }
 }
 

@@ -62,6 +62,11 @@ impl Error {
     /// Returns advice for errors whose exit code does not say enough.
     fn specific_advice(&self) -> Option<&'static str> {
         Some(match self {
+            Self::UnusableFrames { problems, .. }
+                if problems.iter().any(|it| it.contains("--")) =>
+            {
+                "use the flag that is named above, or other images"
+            }
             Self::UnusableFrames { folder, .. } if !is_frames_folder(folder) => {
                 "repair or replace the images named above, or remove them from this folder"
             }

@@ -29,7 +29,8 @@ impl RunJob {
             order: None,
             allow_gaps: self.allow_gaps,
             max_prefetch: self.max_prefetch,
-            previews: self.render.previews,
+            // `render` has made them, and the contact sheet.
+            previews: false,
             video: self.video.clone(),
         }
     }

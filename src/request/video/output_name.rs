@@ -40,6 +40,12 @@ impl OutputName {
         Self::codec_of(name).is_some()
     }
 
+    /// Whether a name ends like that of a video file, also one that no codec is stored in.
+    pub fn looks_like_video(name: &str) -> bool {
+        const OTHERS: [&str; 9] = ["avi", "flv", "m4v", "mpeg", "mpg", "ogv", "ts", "vob", "wmv"];
+        Self::is_video(name) || extension(name).is_some_and(|end| OTHERS.contains(&end))
+    }
+
     /// The codec that the extension of a video's name stands for; `None` if it is that of no video.
     pub fn codec_of(name: &str) -> Option<Codec> {
         Codec::of_container(extension(name)?)
@@ -85,6 +91,8 @@ mod tests {
 
     #[test]
     fn a_video_is_known_by_its_extension() {
+        assert!(OutputName::looks_like_video("film.avi") && !OutputName::is_video("film.avi"));
+        assert!(OutputName::looks_like_video("film.mp4") && !OutputName::looks_like_video("film"));
         assert_eq!(OutputName::codec_of("a.b.webm"), Some(Codec::Vp9));
         for name in ["frames", "a.png", "mp4", ""] {
             assert!(!OutputName::is_video(name), "{name}");
