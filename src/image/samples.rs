@@ -86,6 +86,7 @@ pub(super) const SAMPLES: &[Sample] = &[
     sample!(WebP 33 x 17 "pillow-rgba.webp"),
     sample!(WebP 17 x 33 "pillow-turned.webp"),
     sample!(WebP 33 x 17 "webpmux-exif.webp"),
+    sample!(Bmp 33 x 17 "blender-bw.bmp"),
     sample!(Bmp 33 x 17 "blender-rgb.bmp"),
     sample!(Bmp 33 x 17 "imagemagick-rgba.bmp"),
     sample!(Bmp 33 x 17 "imagemagick-rle.bmp"),
