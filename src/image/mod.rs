@@ -18,6 +18,7 @@ pub mod burn_in;
 pub mod contact_sheet;
 mod damage;
 mod decode;
+mod flatten;
 mod limits;
 mod picture;
 pub mod preview;

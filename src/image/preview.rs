@@ -6,7 +6,8 @@
 use ::image::codecs::jpeg::JpegEncoder;
 use ::image::{DynamicImage, ExtendedColorType, Rgb32FImage, RgbImage, Rgba32FImage, RgbaImage};
 
-use super::PixelAspect;
+use super::{PixelAspect, flatten};
+use crate::request::Colour;
 
 /// The width and height in pixels that a preview fits into.
 pub const PREVIEW_BOUNDS: (u32, u32) = (320, 320);
@@ -30,29 +31,12 @@ pub fn preview(picture: &DynamicImage, aspect: PixelAspect, background: [u8; 3])
 /// Encodes a picture of display values as JPEG, with `background` behind transparent parts. Its
 /// sides are at most 65535 pixels long.
 pub fn jpeg(picture: &DynamicImage, background: [u8; 3]) -> Vec<u8> {
-    let flat = flatten(picture, background);
+    let flat = flatten::over(picture.clone(), Colour(background)).into_rgb8();
     let mut file = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut file, QUALITY);
     // Cannot fail for pictures of this size: memory has room for the file.
     _ = { encoder }.encode(&flat, flat.width(), flat.height(), ExtendedColorType::Rgb8);
     file
-}
-
-/// The picture in 8 bits, with `background` behind transparent parts.
-fn flatten(picture: &DynamicImage, background: [u8; 3]) -> RgbImage {
-    let pixels = picture.to_rgba8();
-    let (width, height) = pixels.dimensions();
-    let flat = pixels.pixels().flat_map(|pixel| {
-        let [red, green, blue, alpha] = pixel.0;
-        let over = |(colour, behind): (u8, u8)| {
-            let sum = u16::from(colour) * u16::from(alpha)
-                + u16::from(behind) * u16::from(u8::MAX - alpha);
-            u8::try_from((sum + 127) / 255).unwrap_or(u8::MAX)
-        };
-        let [r, g, b] = background;
-        [(red, r), (green, g), (blue, b)].map(over)
-    });
-    RgbImage::from_raw(width, height, flat.collect()).unwrap_or_default()
 }
 
 /// The picture in square pixels within `bounds`, a width and a height. It is never enlarged, in
@@ -61,52 +45,60 @@ pub fn shrink(picture: &DynamicImage, aspect: PixelAspect, bounds: (u32, u32)) -
     use DynamicImage as D;
     let from = (picture.width(), picture.height());
     let to = size_within(from, aspect, bounds);
-    let opaque = |colour: [f32; 3]| with_alpha(colour, 1.0);
-    let pixels = match picture {
-        D::ImageLuma8(image) => average(image, from, to, |[l]| opaque([unit8(l); 3])),
+    match picture {
+        D::ImageLuma8(image) => opaque(to, average(image, from, to, |[l]| [unit8(l); 3])),
         D::ImageLumaA8(image) => {
-            average(image, from, to, |[l, a]| with_alpha([unit8(l); 3], unit8(a)))
+            let read = |[l, a]: [u8; 2]| with_alpha([unit8(l); 3], unit8(a));
+            transparent(to, average(image, from, to, read))
         }
-        D::ImageRgb8(image) => average(image, from, to, |rgb: [u8; 3]| opaque(rgb.map(unit8))),
+        D::ImageRgb8(image) => opaque(to, average(image, from, to, |rgb: [u8; 3]| rgb.map(unit8))),
         D::ImageRgba8(image) => {
-            average(image, from, to, |[r, g, b, a]| with_alpha([r, g, b].map(unit8), unit8(a)))
+            let read = |[r, g, b, a]: [u8; 4]| with_alpha([r, g, b].map(unit8), unit8(a));
+            transparent(to, average(image, from, to, read))
         }
-        D::ImageLuma16(image) => average(image, from, to, |[l]| opaque([unit16(l); 3])),
+        D::ImageLuma16(image) => opaque(to, average(image, from, to, |[l]| [unit16(l); 3])),
         D::ImageLumaA16(image) => {
-            average(image, from, to, |[l, a]| with_alpha([unit16(l); 3], unit16(a)))
+            let read = |[l, a]: [u16; 2]| with_alpha([unit16(l); 3], unit16(a));
+            transparent(to, average(image, from, to, read))
         }
-        D::ImageRgb16(image) => average(image, from, to, |rgb: [u16; 3]| opaque(rgb.map(unit16))),
+        D::ImageRgb16(image) => {
+            opaque(to, average(image, from, to, |rgb: [u16; 3]| rgb.map(unit16)))
+        }
         D::ImageRgba16(image) => {
-            average(image, from, to, |[r, g, b, a]| with_alpha([r, g, b].map(unit16), unit16(a)))
+            let read = |[r, g, b, a]: [u16; 4]| with_alpha([r, g, b].map(unit16), unit16(a));
+            transparent(to, average(image, from, to, read))
         }
-        D::ImageRgb32F(image) => average(image, from, to, |rgb: [f32; 3]| opaque(rgb.map(bounded))),
-        D::ImageRgba32F(image) => average(image, from, to, |[r, g, b, a]| {
-            with_alpha([r, g, b].map(bounded), a.clamp(0.0, 1.0))
-        }),
+        D::ImageRgb32F(image) => {
+            let pixels = average(image, from, to, |rgb: [f32; 3]| rgb.map(bounded));
+            image_of(to, pixels.into_flattened(), Rgb32FImage::from_raw)
+        }
+        D::ImageRgba32F(image) => {
+            let read =
+                |[r, g, b, a]: [f32; 4]| with_alpha([r, g, b].map(bounded), a.clamp(0.0, 1.0));
+            let pixels = average(image, from, to, read).into_iter().flat_map(straight);
+            image_of(to, pixels.collect(), Rgba32FImage::from_raw)
+        }
         // The enum can grow.
-        other => return shrink(&D::ImageRgba8(other.to_rgba8()), aspect, bounds),
-    };
-    let is_linear = matches!(picture, D::ImageRgb32F(_) | D::ImageRgba32F(_));
-    let straight = pixels.into_iter().map(straight);
-    let made = match (is_linear, picture.color().has_alpha()) {
-        (true, true) => image_of(to, straight.flatten(), Rgba32FImage::from_raw).map(D::from),
-        (true, false) => image_of(to, straight.flat_map(rgb), Rgb32FImage::from_raw).map(D::from),
-        (false, true) => {
-            image_of(to, straight.flatten().map(byte), RgbaImage::from_raw).map(D::from)
-        }
-        (false, false) => {
-            image_of(to, straight.flat_map(rgb).map(byte), RgbImage::from_raw).map(D::from)
-        }
-    };
-    made.unwrap_or_default()
+        other => shrink(&D::ImageRgba8(other.to_rgba8()), aspect, bounds),
+    }
 }
 
-fn image_of<S, I>(
+/// A picture of 8 bits of these colours.
+fn opaque(size: (u32, u32), pixels: Vec<[f32; 3]>) -> DynamicImage {
+    image_of(size, pixels.into_iter().flatten().map(byte).collect(), RgbImage::from_raw)
+}
+
+/// A picture of 8 bits of these colours, which are multiplied by alpha, and alpha.
+fn transparent(size: (u32, u32), pixels: Vec<[f32; 4]>) -> DynamicImage {
+    image_of(size, pixels.into_iter().flat_map(straight).map(byte).collect(), RgbaImage::from_raw)
+}
+
+fn image_of<S, I: Into<DynamicImage>>(
     (width, height): (u32, u32),
-    samples: impl Iterator<Item = S>,
+    samples: Vec<S>,
     make: impl FnOnce(u32, u32, Vec<S>) -> Option<I>,
-) -> Option<I> {
-    make(width, height, samples.collect())
+) -> DynamicImage {
+    make(width, height, samples).map(I::into).unwrap_or_default()
 }
 
 /// The size in square pixels of a picture of `size` pixels of this `aspect`, within `bounds`.
@@ -131,32 +123,44 @@ fn size_within(size: (u32, u32), aspect: PixelAspect, bounds: (u32, u32)) -> (u3
 }
 
 /// Averages the area of `samples`, a picture of `from` pixels of `N` samples, that each of `to`
-/// pixels covers. `read` turns a pixel into red, green, blue, multiplied by alpha, and alpha.
-fn average<S: Copy, const N: usize>(
+/// pixels covers. `read` turns a pixel into what can be averaged.
+fn average<S: Copy, const N: usize, const M: usize>(
     samples: &[S],
     from: (u32, u32),
     to: (u32, u32),
-    read: impl Fn([S; N]) -> [f32; 4],
-) -> Vec<[f32; 4]> {
+    read: impl Fn([S; N]) -> [f32; M],
+) -> Vec<[f32; M]> {
     let (pixels, _) = samples.as_chunks::<N>();
-    let rows: Vec<_> = pixels.chunks_exact((from.0 as usize).max(1)).collect();
+    let width = (from.0 as usize).max(1);
+    let rows: Vec<_> = pixels.chunks_exact(width).collect();
     let columns = areas(from.0, to.0);
     let mut averages = Vec::with_capacity(to.0 as usize * to.1 as usize);
-    for lines in areas(from.1, to.1) {
-        let mut sums = vec![[0.0; 4]; columns.len()];
-        for (row, height) in lines.of(&rows) {
-            for (sum, column) in sums.iter_mut().zip(&columns) {
-                for (pixel, width) in column.of(row) {
-                    let part = width * height;
-                    for (sum, sample) in sum.iter_mut().zip(read(*pixel)) {
-                        *sum += sample * part;
-                    }
-                }
+    let mut light = vec![[0.0; M]; width];
+    // Whole rows are added up first: that is done for many samples at once.
+    for area in areas(from.1, to.1) {
+        let mut sums = vec![[0.0; M]; width];
+        for (row, part) in area.of(&rows) {
+            for (light, pixel) in light.iter_mut().zip(*row) {
+                *light = read(*pixel);
             }
+            add(sums.as_flattened_mut(), light.as_flattened(), part);
         }
-        averages.append(&mut sums);
+        averages.extend(columns.iter().map(|column| {
+            let mut average = [0.0; M];
+            for (sum, part) in column.of(&sums) {
+                add(&mut average, sum, part);
+            }
+            average
+        }));
     }
     averages
+}
+
+/// Adds a part of each sample to the sum beside it.
+fn add(sums: &mut [f32], samples: &[f32], part: f32) {
+    for (sum, sample) in sums.iter_mut().zip(samples) {
+        *sum += sample * part;
+    }
 }
 
 /// The pixels of a row, or the rows of a picture, that one pixel of a smaller picture covers.
@@ -169,7 +173,7 @@ struct Area {
 impl Area {
     /// The items that it covers, with their parts.
     fn of<'a, T>(&'a self, all: &'a [T]) -> impl Iterator<Item = (&'a T, f32)> {
-        all.iter().skip(self.first).zip(self.parts.iter().copied())
+        all.get(self.first..).unwrap_or_default().iter().zip(self.parts.iter().copied())
     }
 }
 
@@ -195,11 +199,13 @@ fn areas(from: u32, to: u32) -> Vec<Area> {
 }
 
 fn unit8(sample: u8) -> f32 {
-    f32::from(sample) / f32::from(u8::MAX)
+    const SCALE: f32 = 1.0 / u8::MAX as f32;
+    f32::from(sample) * SCALE
 }
 
 fn unit16(sample: u16) -> f32 {
-    f32::from(sample) / f32::from(u16::MAX)
+    const SCALE: f32 = 1.0 / u16::MAX as f32;
+    f32::from(sample) * SCALE
 }
 
 fn bounded(light: f32) -> f32 {
@@ -227,10 +233,6 @@ fn straight([red, green, blue, alpha]: [f32; 4]) -> [f32; 4] {
         return [0.0; 4];
     }
     [red / alpha, green / alpha, blue / alpha, alpha.min(1.0)]
-}
-
-fn rgb([red, green, blue, _]: [f32; 4]) -> [f32; 3] {
-    [red, green, blue]
 }
 
 #[cfg(test)]
@@ -319,7 +321,7 @@ mod tests {
         });
         let small = shrink(&halves.clone().into(), PixelAspect::SQUARE, (1, 1)).to_rgba8();
         assert_eq!(small.get_pixel(0, 0).0, [255, 0, 0, 128]);
-        let flat = flatten(&halves.into(), [10, 20, 30]);
+        let flat = flatten::over(halves.into(), Colour([10, 20, 30])).into_rgb8();
         assert_eq!(flat.get_pixel(0, 0).0, [255, 0, 0]);
         assert_eq!(flat.get_pixel(3, 1).0, [10, 20, 30]);
     }

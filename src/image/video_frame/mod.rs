@@ -6,12 +6,11 @@
 //! that no pixel is lost.
 
 mod fit;
-mod flatten;
 mod planes;
 
 use ::image::DynamicImage;
 
-use super::PixelAspect;
+use super::{PixelAspect, flatten};
 use crate::request::{Colour, PixelFormat};
 
 /// What all frames of a video have in common.
