@@ -49,8 +49,8 @@ pub struct SetupOutput<'a> {
     pub lut: &'a Path,
     /// The linear values on each axis of the LUT, at an exposure of 0.
     pub lut_axis: &'a [f32],
-    /// The path of the sound, which [`MIX_AUDIO`] writes if the scene has any. If it fails, it
-    /// writes why to this path with [`AUDIO_ERROR`] appended.
+    /// The path of the sound, which `MIX_AUDIO` writes if the scene has any. If it fails, it
+    /// writes why to this path with `AUDIO_ERROR` appended.
     pub audio: &'a Path,
 }
 

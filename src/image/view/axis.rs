@@ -18,7 +18,7 @@ const LOWEST: f32 = -12.0;
 
 /// The values on each axis of a LUT, in increasing order, from 0 to 4096, at an exposure of 0.
 ///
-/// They are part of the format of a stored LUT, as [`AXIS_NAME`].
+/// They are part of the format of a stored LUT, which names them.
 pub fn axis() -> [f32; AXIS_LENGTH] {
     let steps = STEPS.into_iter().flat_map(|(step, count)| std::iter::repeat_n(step, count));
     let mut axis = [0.0; AXIS_LENGTH];
