@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use libfuzzer_sys::fuzz_target;
 use render_worker::request::{
-    ByteSize, Codec, FrameFile, Location, OutputName, PictureOrder, SequenceSelection, StitchJob,
-    VideoSettings,
+    ByteSize, Codec, FrameFile, Location, Look, OutputName, PictureOrder, PixelFormat,
+    SequenceSelection, Sound, StitchJob, VideoSettings,
 };
 use render_worker::stitch::Sequence;
 use render_worker::storage::Entry;
@@ -31,18 +31,24 @@ fuzz_target!(|text: &str| {
                 input: folder.clone(),
                 output: folder.clone(),
                 frames: SequenceSelection::EVERYTHING,
-                order,
+                order: Some(order),
+                is_any_folder: false,
                 allow_gaps,
                 max_prefetch: ByteSize::gib(1),
+                previews: false,
                 video: VideoSettings {
                     codec: Codec::H264,
+                    pixels: PixelFormat::Yuv420p,
                     crf: None,
                     preset: None,
                     fps: None,
                     name: OutputName::default_for(Codec::H264),
+                    look: Look::default(),
+                    sound: Sound::default(),
                 },
             };
-            let Ok(sequence) = Sequence::arrange(&folder, entries, &job, None) else { continue };
+            let arranged = Sequence::arrange(&folder, entries, &job, order, None);
+            let Ok(sequence) = arranged else { continue };
             assert!(sequence.slots.is_sorted_by(|a, b| a.number < b.number));
             assert!(allow_gaps || sequence.slots.iter().all(|slot| slot.file.is_some()));
         }
