@@ -54,15 +54,14 @@ fn is_deep(picture: &DynamicImage) -> bool {
 fn blended<T: Copy>(pixels: &[T], background: [T; 3], blend: impl Fn(T, T, T) -> T) -> Vec<T> {
     let (pixels, _) = pixels.as_chunks::<4>();
     let [behind_red, behind_green, behind_blue] = background;
-    let mut flat = Vec::with_capacity(pixels.len() * 3);
-    for &[red, green, blue, alpha] in pixels {
-        flat.extend([
+    let flat = pixels.iter().map(|&[red, green, blue, alpha]| {
+        [
             blend(red, behind_red, alpha),
             blend(green, behind_green, alpha),
             blend(blue, behind_blue, alpha),
-        ]);
-    }
-    flat
+        ]
+    });
+    flat.collect::<Vec<_>>().into_flattened()
 }
 
 #[cfg(test)]

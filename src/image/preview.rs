@@ -46,36 +46,34 @@ pub fn shrink(picture: &DynamicImage, aspect: PixelAspect, bounds: (u32, u32)) -
     let from = (picture.width(), picture.height());
     let to = size_within(from, aspect, bounds);
     match picture {
-        D::ImageLuma8(image) => opaque(to, average(image, from, to, |[l]| [unit8(l); 3])),
+        D::ImageLuma8(image) => opaque(to, average(image, from, to, pixels(|[l]| [unit8(l); 3]))),
         D::ImageLumaA8(image) => {
             let read = |[l, a]: [u8; 2]| with_alpha([unit8(l); 3], unit8(a));
-            transparent(to, average(image, from, to, read))
+            transparent(to, average(image, from, to, pixels(read)))
         }
-        D::ImageRgb8(image) => opaque(to, average(image, from, to, |rgb: [u8; 3]| rgb.map(unit8))),
+        D::ImageRgb8(image) => opaque(to, average(image, from, to, samples(unit8))),
         D::ImageRgba8(image) => {
             let read = |[r, g, b, a]: [u8; 4]| with_alpha([r, g, b].map(unit8), unit8(a));
-            transparent(to, average(image, from, to, read))
+            transparent(to, average(image, from, to, pixels(read)))
         }
-        D::ImageLuma16(image) => opaque(to, average(image, from, to, |[l]| [unit16(l); 3])),
+        D::ImageLuma16(image) => opaque(to, average(image, from, to, pixels(|[l]| [unit16(l); 3]))),
         D::ImageLumaA16(image) => {
             let read = |[l, a]: [u16; 2]| with_alpha([unit16(l); 3], unit16(a));
-            transparent(to, average(image, from, to, read))
+            transparent(to, average(image, from, to, pixels(read)))
         }
-        D::ImageRgb16(image) => {
-            opaque(to, average(image, from, to, |rgb: [u16; 3]| rgb.map(unit16)))
-        }
+        D::ImageRgb16(image) => opaque(to, average(image, from, to, samples(unit16))),
         D::ImageRgba16(image) => {
             let read = |[r, g, b, a]: [u16; 4]| with_alpha([r, g, b].map(unit16), unit16(a));
-            transparent(to, average(image, from, to, read))
+            transparent(to, average(image, from, to, pixels(read)))
         }
         D::ImageRgb32F(image) => {
-            let pixels = average(image, from, to, |rgb: [f32; 3]| rgb.map(bounded));
+            let pixels: Vec<[f32; 3]> = average(image, from, to, samples(bounded));
             image_of(to, pixels.into_flattened(), Rgb32FImage::from_raw)
         }
         D::ImageRgba32F(image) => {
             let read =
                 |[r, g, b, a]: [f32; 4]| with_alpha([r, g, b].map(bounded), a.clamp(0.0, 1.0));
-            let pixels = average(image, from, to, read).into_iter().flat_map(straight);
+            let pixels = average(image, from, to, pixels(read)).into_iter().flat_map(straight);
             image_of(to, pixels.collect(), Rgba32FImage::from_raw)
         }
         // The enum can grow.
@@ -123,26 +121,24 @@ fn size_within(size: (u32, u32), aspect: PixelAspect, bounds: (u32, u32)) -> (u3
 }
 
 /// Averages the area of `samples`, a picture of `from` pixels of `N` samples, that each of `to`
-/// pixels covers. `read` turns a pixel into what can be averaged.
-fn average<S: Copy, const N: usize, const M: usize>(
+/// pixels covers. `read` turns a row into what can be averaged.
+fn average<S, const N: usize, const M: usize>(
     samples: &[S],
     from: (u32, u32),
     to: (u32, u32),
-    read: impl Fn([S; N]) -> [f32; M],
+    read: impl Fn(&[[S; N]], &mut [[f32; M]]),
 ) -> Vec<[f32; M]> {
     let (pixels, _) = samples.as_chunks::<N>();
     let width = (from.0 as usize).max(1);
     let rows: Vec<_> = pixels.chunks_exact(width).collect();
     let columns = areas(from.0, to.0);
     let mut averages = Vec::with_capacity(to.0 as usize * to.1 as usize);
-    let mut light = vec![[0.0; M]; width];
+    let (mut light, mut sums) = (vec![[0.0; M]; width], vec![[0.0; M]; width]);
     // Whole rows are added up first: that is done for many samples at once.
     for area in areas(from.1, to.1) {
-        let mut sums = vec![[0.0; M]; width];
+        sums.fill([0.0; M]);
         for (row, part) in area.of(&rows) {
-            for (light, pixel) in light.iter_mut().zip(*row) {
-                *light = read(*pixel);
-            }
+            read(row, &mut light);
             add(sums.as_flattened_mut(), light.as_flattened(), part);
         }
         averages.extend(columns.iter().map(|column| {
@@ -160,6 +156,28 @@ fn average<S: Copy, const N: usize, const M: usize>(
 fn add(sums: &mut [f32], samples: &[f32], part: f32) {
     for (sum, sample) in sums.iter_mut().zip(samples) {
         *sum += sample * part;
+    }
+}
+
+/// Reads rows of pixels.
+fn pixels<S: Copy, const N: usize, const M: usize>(
+    read: impl Fn([S; N]) -> [f32; M],
+) -> impl Fn(&[[S; N]], &mut [[f32; M]]) {
+    move |row, light| {
+        for (light, pixel) in light.iter_mut().zip(row) {
+            *light = read(*pixel);
+        }
+    }
+}
+
+/// Reads rows of pixels whose samples are all alike, which is quicker.
+fn samples<S: Copy, const N: usize>(
+    read: impl Fn(S) -> f32,
+) -> impl Fn(&[[S; N]], &mut [[f32; N]]) {
+    move |row, light| {
+        for (light, sample) in light.as_flattened_mut().iter_mut().zip(row.as_flattened()) {
+            *light = read(*sample);
+        }
     }
 }
 
@@ -218,7 +236,7 @@ fn byte(sample: f32) -> u8 {
         clippy::cast_sign_loss,
         reason = "a float that is too large or too small becomes a bound"
     )]
-    let byte = (sample * f32::from(u8::MAX)).round() as u8;
+    let byte = (sample * f32::from(u8::MAX) + 0.5) as u8;
     byte
 }
 

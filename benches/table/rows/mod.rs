@@ -4,7 +4,7 @@ mod objects; // many small objects, and one large one
 mod render; // a render from and to S3
 mod resume; // all frames are already stored
 mod start; // start-up time
-mod stitch; // a video from frames on S3
+mod stitch; // a video from frames in a folder or on S3
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct Row {
 }
 
 /// All rows, in the order in which they run.
-pub const ROWS: [Row; 9] = [
+pub const ROWS: [Row; 13] = [
     Row {
         name: "start",
         about: "from exec to the first S3 request, and --version",
@@ -57,8 +57,28 @@ pub const ROWS: [Row; 9] = [
     },
     Row {
         name: "stitch",
+        about: "300 frames of 1280x720 from a folder, compared with FFmpeg on the same files",
+        run: |bench| stitch::from_folder(bench, "stitch", &stitch::DETAILED),
+    },
+    Row {
+        name: "stitch-plain",
+        about: "the same with plain frames, which are quick to encode",
+        run: |bench| stitch::from_folder(bench, "stitch-plain", &stitch::PLAIN),
+    },
+    Row {
+        name: "stitch-16-bit",
+        about: "the same with frames of 16 bits",
+        run: |bench| stitch::from_folder(bench, "stitch-16-bit", &stitch::DEEP),
+    },
+    Row {
+        name: "stitch-exr",
+        about: "the same with OpenEXR frames",
+        run: |bench| stitch::from_folder(bench, "stitch-exr", &stitch::LINEAR),
+    },
+    Row {
+        name: "stitch-s3",
         about: "300 frames of 1280x720 from S3, compared with FFmpeg on local files",
-        run: |bench| stitch::run(bench, "stitch"),
+        run: |bench| stitch::from_s3(bench, "stitch-s3", &stitch::DETAILED),
     },
     Row {
         name: "stitch-many",

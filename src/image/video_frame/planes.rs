@@ -32,14 +32,20 @@ pub fn of(picture: DynamicImage, format: PixelFormat, size: (u32, u32)) -> Vec<u
         }
         BitDepth::Ten => {
             let samples = padded(ten_bits(picture, channels), dimensions, size, channels);
-            shape.ten(&samples).into_iter().flat_map(u16::to_le_bytes).collect()
+            let planes = shape.ten(&samples);
+            planes.into_iter().map(u16::to_le_bytes).collect::<Vec<_>>().into_flattened()
         }
     }
 }
 
 /// The samples of a picture in 8 bits, with 3 or 4 channels.
 fn eight_bits(picture: DynamicImage, channels: usize) -> Vec<u8> {
-    if channels == 4 { picture.into_rgba8().into_raw() } else { picture.into_rgb8().into_raw() }
+    match picture {
+        DynamicImage::ImageRgb16(picture) if channels == 3 => eight(picture.as_raw()),
+        DynamicImage::ImageRgba16(picture) if channels == 4 => eight(picture.as_raw()),
+        picture if channels == 4 => picture.into_rgba8().into_raw(),
+        picture => picture.into_rgb8().into_raw(),
+    }
 }
 
 /// The samples of a picture in 10 bits, with 3 or 4 channels.
@@ -50,10 +56,22 @@ fn ten_bits(picture: DynamicImage, channels: usize) -> Vec<u16> {
         picture.into_rgb16().into_raw()
     };
     for sample in &mut samples {
-        let ten = (u32::from(*sample) * 1023 + 32_767) / 65_535;
-        *sample = u16::try_from(ten).unwrap_or(1023);
+        *sample = reduced(*sample, 1023);
     }
     samples
+}
+
+/// Samples of 16 bits in 8 bits. The crate `image` does the same in three times the time.
+fn eight(samples: &[u16]) -> Vec<u8> {
+    #[expect(clippy::cast_possible_truncation, reason = "at most 255")]
+    samples.iter().map(|&sample| reduced(sample, 255) as u8).collect()
+}
+
+/// A sample of 16 bits on a scale up to `largest`, rounded to the nearest value.
+fn reduced(sample: u16, largest: u32) -> u16 {
+    let product = u32::from(sample) * largest + 32_767;
+    // The product divided by 65535, which processors cannot do for many samples at once.
+    ((product + (product >> 16) + 1) >> 16) as u16
 }
 
 /// Samples with the last column and row repeated as often as it takes for `size`.
@@ -181,6 +199,16 @@ mod tests {
             for (sample, expected) in samples.iter().zip([y, y, y, y, u, u, u, u, v, v, v, v]) {
                 let found = u16::from_le_bytes(*sample);
                 assert!(found.abs_diff(expected * 4) <= 3, "{colour:?} {found} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn samples_of_fewer_bits_are_rounded_to_the_nearest_value() {
+        for largest in [255, 1023] {
+            for sample in 0..=u16::MAX {
+                let nearest = (2 * u64::from(sample) * u64::from(largest) + 65_535) / 131_070;
+                assert_eq!(u64::from(reduced(sample, largest)), nearest, "{sample}");
             }
         }
     }

@@ -3,6 +3,7 @@
 use ::image::{DynamicImage, ImageBuffer};
 use exr::meta::attribute::SampleType;
 use half::f16;
+use half::slice::HalfFloatSliceExt as _;
 
 use super::colour::{self, Matrix};
 use super::groups::{Group, Shape};
@@ -77,6 +78,7 @@ impl Canvas {
         let skipped = usize::try_from(left).unwrap_or(0);
         let width = block.width as usize;
         let stride = self.window.width as usize * self.depth;
+        let mut values = Vec::with_capacity(width);
         for (y, row) in (top..).zip(pixels.chunks_exact(width * self.pixel_width)) {
             let Ok(y) = usize::try_from(y) else { continue };
             let start = y.saturating_mul(stride);
@@ -84,17 +86,14 @@ impl Canvas {
                 return;
             };
             for source in &self.sources {
-                let samples = row.get(source.before * width..).unwrap_or_default();
-                let samples = samples.chunks_exact(source.kind.bytes_per_sample());
-                let samples = samples.take(width).skip(cut);
-                let pixels = target.chunks_exact_mut(self.depth).skip(skipped);
-                for (pixel, sample) in pixels.zip(samples) {
-                    let (value, finite) = source.value(sample);
-                    self.not_finite += u64::from(!finite && !source.is_alpha());
-                    for &place in source.places {
-                        if let Some(place) = pixel.get_mut(place) {
-                            *place = value;
-                        }
+                let from = source.before * width + cut * source.kind.bytes_per_sample();
+                let to = (source.before + source.kind.bytes_per_sample()) * width;
+                let broken = source.read(row.get(from..to).unwrap_or_default(), &mut values);
+                self.not_finite += if source.is_alpha() { 0 } else { broken };
+                for place in source.places {
+                    let places = target.iter_mut().skip(skipped * self.depth + place);
+                    for (place, value) in places.step_by(self.depth).zip(&values) {
+                        *place = *value;
                     }
                 }
             }
@@ -125,16 +124,37 @@ impl Source {
         self.places == ALPHA
     }
 
-    /// Returns a sample, and whether it was finite. One that is not is replaced.
-    fn value(&self, sample: &[u8]) -> (f32, bool) {
-        let (value, largest) = match (self.kind, sample) {
-            (SampleType::F16, &[a, b]) => (f16::from_ne_bytes([a, b]).to_f32(), f16::MAX.to_f32()),
-            (SampleType::F32, &[a, b, c, d]) => (f32::from_ne_bytes([a, b, c, d]), f32::MAX),
-            #[expect(clippy::cast_precision_loss, reason = "a picture is floats")]
-            (SampleType::U32, &[a, b, c, d]) => (u32::from_ne_bytes([a, b, c, d]) as f32, f32::MAX),
-            _ => (0.0, 0.0),
+    /// Reads samples into `values`, and returns how many were not finite. Those are replaced.
+    fn read(&self, samples: &[u8], values: &mut Vec<f32>) -> u64 {
+        values.clear();
+        let largest = match self.kind {
+            SampleType::F16 => {
+                let samples = samples.as_chunks().0.iter();
+                let halves: Vec<_> = samples.map(|&bytes| f16::from_ne_bytes(bytes)).collect();
+                values.resize(halves.len(), 0.0);
+                halves.convert_to_f32_slice(values);
+                f16::MAX.to_f32()
+            }
+            SampleType::F32 => {
+                let samples = samples.as_chunks().0.iter();
+                values.extend(samples.map(|&bytes| f32::from_ne_bytes(bytes)));
+                f32::MAX
+            }
+            SampleType::U32 => {
+                let samples = samples.as_chunks().0.iter();
+                #[expect(clippy::cast_precision_loss, reason = "a picture is floats")]
+                values.extend(samples.map(|&bytes| u32::from_ne_bytes(bytes) as f32));
+                f32::MAX
+            }
         };
-        finite(value, if self.is_alpha() { 1.0 } else { largest })
+        let broken = values.iter().filter(|value| !value.is_finite()).count();
+        if broken > 0 {
+            let largest = if self.is_alpha() { 1.0 } else { largest };
+            for value in values {
+                (*value, _) = finite(*value, largest);
+            }
+        }
+        broken as u64
     }
 }
 
