@@ -239,8 +239,8 @@ fn the_contact_sheet_of_a_video_shows_its_frames_and_no_others() {
     let pictures = folder.path().join("pictures");
     frames::write(&pictures, 1..=6);
     let sheet = || {
-        let video = folder.path().join("out/film.mp4");
-        worker("stitch").arg(&pictures).arg(video).run().exits(0);
+        let out = folder.path().join("out");
+        worker("stitch").input(&pictures).output(out).args("--in-order name").run().exits(0);
         decode(&folder.path().join("out/previews/contact-sheet.jpg"))
     };
     let six = sheet();

@@ -180,9 +180,9 @@ pub(in crate::cli) struct PreviewArgs {
 
     /// Make no previews: small JPEGs of the frames, and the contact sheet, in OUTPUT/previews/
     ///
-    /// By default render stores one of each frame, previews/0001.jpg. render and stitch store
-    /// previews/contact-sheet.jpg, which shows up to 100 frames. (--preview is something else: a quick
-    /// look at the scene.)
+    /// By default render stores one of each frame, previews/0001.jpg, and stitch those that are not
+    /// there yet, but none for FOLDER. Both store previews/contact-sheet.jpg, which shows up to 100
+    /// frames. (--preview is something else: a quick look at the scene.)
     #[arg(long)]
     pub no_previews: bool,
 }
