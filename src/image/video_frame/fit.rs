@@ -1,7 +1,7 @@
 //! Fits pictures into the size of a video.
 
-use ::image::{DynamicImage, GenericImage as _};
-use fast_image_resize::{ResizeOptions, Resizer};
+use ::image::imageops::{FilterType, resize};
+use ::image::{DynamicImage, GenericImage as _, Rgba};
 
 use super::FrameFormat;
 use crate::image::PixelAspect;
@@ -42,13 +42,21 @@ fn resized(picture: DynamicImage, width: u32, height: u32) -> DynamicImage {
     if (picture.width(), picture.height()) == (width, height) {
         return picture;
     }
-    let mut target = DynamicImage::new(width, height, picture.color());
-    // By default it is a Lanczos filter, and colours are weighted by their alpha.
-    match Resizer::new().resize(&picture, &mut target, &ResizeOptions::default()) {
-        Ok(()) => target,
-        // It supports every kind of integer pixels.
-        Err(_) => picture.resize_exact(width, height, ::image::imageops::FilterType::Lanczos3),
+    if !picture.color().has_alpha() {
+        return picture.resize_exact(width, height, FilterType::Lanczos3);
     }
+    // Colours count as far as they are seen: what is transparent must not colour its neighbours.
+    let mut weighted = picture.into_rgba32f();
+    for Rgba([colours @ .., alpha]) in weighted.pixels_mut() {
+        *colours = colours.map(|colour| colour * *alpha);
+    }
+    let mut weighted = resize(&weighted, width, height, FilterType::Lanczos3);
+    for Rgba([colours @ .., alpha]) in weighted.pixels_mut() {
+        if *alpha > 0.0 {
+            *colours = colours.map(|colour| (colour / *alpha).clamp(0.0, 1.0));
+        }
+    }
+    DynamicImage::ImageRgba16(DynamicImage::ImageRgba32F(weighted).into_rgba16())
 }
 
 /// An empty frame with the kind of pixels that `picture` has.
@@ -94,6 +102,23 @@ mod tests {
             assert_eq!(fitted(size, aspect, &frame(1280, 720, square)), expected, "{size:?}");
         }
         assert_eq!(fitted((1280, 720), square, &frame(640, 720, wide)), (640, 720));
+    }
+
+    #[test]
+    fn transparent_pixels_do_not_colour_their_neighbours() {
+        let half = ::image::RgbaImage::from_fn(64, 64, |x, _| {
+            Rgba(if x < 32 { [255, 255, 255, 0] } else { [200, 0, 0, 255] })
+        });
+        let format =
+            FrameFormat { pixels: PixelFormat::Yuva444p10, ..frame(16, 16, PixelAspect::SQUARE) };
+        let small = into(half.into(), PixelAspect::SQUARE, &format).into_rgba8();
+        for Rgba([red, green, blue, alpha]) in small.pixels().copied().filter(|p| p.0[3] > 2) {
+            assert!(
+                green <= 2 && blue <= 2 && red.abs_diff(200) <= 5,
+                "{red} {green} {blue} {alpha}"
+            );
+        }
+        assert_eq!((small.get_pixel(1, 8).0[3], small.get_pixel(14, 8).0[3]), (0, 255));
     }
 
     #[test]
