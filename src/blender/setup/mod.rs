@@ -12,19 +12,20 @@ use serde_json::json;
 use crate::request::RenderJob;
 
 /// The script and the modules that it imports, as file names and contents. They belong in one
-/// folder.
+/// folder. Here, `needs/` has what is looked for in the scene before it is rendered, and `makes/`
+/// what it leaves behind.
 pub const SETUP_FILES: [(&str, &str); 10] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
-    ("render_worker_audio.py", include_str!("audio.py")),
-    ("render_worker_external.py", include_str!("external.py")),
-    ("render_worker_features.py", include_str!("features.py")),
+    ("render_worker_audio.py", include_str!("makes/audio.py")),
+    ("render_worker_external.py", include_str!("needs/external.py")),
+    ("render_worker_features.py", include_str!("needs/features.py")),
     ("render_worker_nodes.py", include_str!("nodes.py")),
-    ("render_worker_output.py", include_str!("output.py")),
+    ("render_worker_output.py", include_str!("makes/output.py")),
     ("render_worker_overrides.py", include_str!("overrides.py")),
     ("render_worker_scripts.py", include_str!("scripts.py")),
-    ("render_worker_sequences.py", include_str!("sequences.py")),
-    ("render_worker_view.py", include_str!("view.py")),
+    ("render_worker_sequences.py", include_str!("needs/sequences.py")),
+    ("render_worker_view.py", include_str!("makes/view.py")),
 ];
 
 /// The name of the file that Blender runs.
@@ -73,13 +74,12 @@ pub fn setup_settings(job: &RenderJob, output: SetupOutput<'_>) -> String {
 mod tests {
     use super::*;
     use crate::request::{AllowMissing, Denoise, Feature};
-    use std::fs;
 
     #[test]
     fn every_module_exists_and_is_imported_by_another() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/blender/setup");
-        let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-        let scripts = files.filter(|file| file.extension() == Some("py".as_ref()));
+        let files = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.unwrap());
+        let scripts = files.filter(|file| file.path().extension() == Some("py".as_ref()));
         assert_eq!(scripts.count(), SETUP_FILES.len());
         for (name, _) in SETUP_FILES.iter().filter(|(name, _)| *name != SETUP_SCRIPT) {
             let import = format!("import {} as ", name.trim_end_matches(".py"));
