@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::MissingFeature;
+use super::{MissingFeature, Refusal};
 use crate::ending::{Ending, Killer};
 use crate::request::BlenderVersion;
 
@@ -28,6 +28,8 @@ pub enum Cause {
     },
     /// This Blender or this machine lacks something that the job needs, described here.
     Unavailable(&'static str),
+    /// The setup script refuses to render.
+    Refused(Refusal),
     /// The setup script failed.
     SetupFailed,
     /// Blender was killed from outside.
@@ -97,6 +99,7 @@ impl Cause {
             | Self::NewerFile { .. }
             | Self::Lacking { .. }
             | Self::Unavailable(_)
+            | Self::Refused(_)
             | Self::SetupFailed => false,
             Self::Killed(_) | Self::Failed { .. } => true,
         }
@@ -130,6 +133,7 @@ impl fmt::Display for Cause {
                 let missing = missing.collect::<Vec<_>>().join("; and no ");
                 write!(f, "this Blender ({running}) has no {missing}")
             }
+            Self::Refused(refusal) => refusal.fmt(f),
             Self::SetupFailed => {
                 f.write_str("the script that prepares the scene failed in Blender")
             }

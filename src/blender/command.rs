@@ -33,8 +33,8 @@ pub struct Launch<'a> {
 }
 
 /// The short command that renders one frame of a job's scene, for a person who wants to see on a
-/// desktop what happens at it.
-pub fn desktop_command(job: &RenderJob, frame: FrameNumber) -> String {
+/// desktop what happens at it. `engine` is the name of the engine in force, if Blender has told it.
+pub fn desktop_command(job: &RenderJob, engine: Option<&str>, frame: FrameNumber) -> String {
     let scene = match &job.scene {
         Location::Local(path) => path.to_string_lossy().into_owned(),
         // Blender opens only files: this one has to be downloaded.
@@ -43,8 +43,11 @@ pub fn desktop_command(job: &RenderJob, frame: FrameNumber) -> String {
     let mut words = vec!["blender".to_owned(), "--background".to_owned()];
     words.extend(job.enable_autoexec.then(|| "--enable-autoexec".to_owned()));
     words.push(scene);
-    if let Engine::Named(engine) = &job.overrides.engine {
-        words.extend(["--engine".to_owned(), engine.clone()]);
+    if let Some(scene) = &job.overrides.scene {
+        words.extend(["--scene", scene.as_str()].map(str::to_owned));
+    }
+    if let Engine::Named(name) = &job.overrides.engine {
+        words.extend(["--engine", engine.unwrap_or(name)].map(str::to_owned));
     }
     words.extend(["--render-output", "/tmp/frame-", "--render-frame"].map(str::to_owned));
     words.push(absolute_text(frame));
@@ -72,7 +75,12 @@ impl Launch<'_> {
             .env("PULSE_RUNTIME_PATH", self.home)
             .arg("--background")
             .arg(if self.job.enable_autoexec { "--enable-autoexec" } else { "--disable-autoexec" })
-            .arg(self.scene)
+            .arg(self.scene);
+        if let Some(scene) = &self.job.overrides.scene {
+            // The setup script refuses the job if there is no such scene: Blender ignores that.
+            command.args(["--scene", scene.as_str()]);
+        }
+        command
             .arg("--python-exit-code")
             .arg(SETUP_EXIT_CODE.to_string())
             .arg("--python")
@@ -188,6 +196,8 @@ mod tests {
 
     #[test]
     fn settings_of_the_job_become_arguments() {
+        let scene = arguments("1", |job| job.overrides.scene = "B".parse().ok());
+        assert!(scene.contains("|/in/a.blend|--scene|B|--python-exit-code|"), "{scene}");
         assert!(arguments("1", |job| job.enable_autoexec = true).contains("|--enable-autoexec|"));
         let gpu = arguments("1", |job| job.cycles_device = Some("CUDA".parse().unwrap()));
         assert!(gpu.ends_with("--render-anim|--|--cycles-device|CUDA"));
@@ -195,18 +205,26 @@ mod tests {
 
     #[test]
     fn the_command_for_a_desktop_is_short_and_can_be_pasted() {
-        let command = |frame: i64, change: fn(&mut RenderJob)| {
+        let command = |frame: i64, engine, change: fn(&mut RenderJob)| {
             let mut job =
                 RenderJob { scene: "my shot.blend".parse().unwrap(), ..RenderJob::example() };
             change(&mut job);
-            desktop_command(&job, FrameNumber::new(frame).unwrap())
+            desktop_command(&job, engine, FrameNumber::new(frame).unwrap())
         };
         assert_eq!(
-            command(7, |_| ()),
+            command(7, None, |_| ()),
             "blender --background 'my shot.blend' --engine CYCLES --render-output /tmp/frame- \
              --render-frame 7"
         );
-        let of_s3 = command(-3, |job| {
+        assert_eq!(
+            command(7, Some("BLENDER_EEVEE_NEXT"), |job| {
+                job.overrides.engine = "eevee".parse().unwrap();
+                job.overrides.scene = "Shot 4".parse().ok();
+            }),
+            "blender --background 'my shot.blend' --scene 'Shot 4' --engine BLENDER_EEVEE_NEXT \
+             --render-output /tmp/frame- --render-frame 7"
+        );
+        let of_s3 = command(-3, Some("CYCLES"), |job| {
             job.scene = "s3://bucket/shots/a.blend".parse().unwrap();
             job.overrides.engine = Engine::Scene;
             job.enable_autoexec = true;

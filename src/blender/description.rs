@@ -30,6 +30,13 @@ pub struct SceneInfo {
     pub frame_start: i32,
     /// The scene's own last frame.
     pub frame_end: i32,
+    /// The scene's own step from frame to frame, which the worker does not take; absent in reports of
+    /// earlier versions of the worker.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub frame_step: i32,
+    /// The name that the scene gives its frames, which the worker does not; absent if it gives none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_name: Option<String>,
     /// The file name extension of the frames, with its dot.
     pub extension: String,
     /// Warnings for the user, such as files that were not found; absent in reports of earlier
@@ -48,6 +55,16 @@ pub struct SceneInfo {
     /// worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audio: Option<SceneAudio>,
+}
+
+/// The step of a scene that renders every frame.
+fn one() -> i32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+fn is_one(step: &i32) -> bool {
+    *step == 1
 }
 
 impl SceneInfo {

@@ -5,6 +5,7 @@
 //! on a full disk and after errors in scripts. Both are hints. What counts is the file, which
 //! `render::delivery` checks.
 
+mod answer;
 mod cause;
 mod command;
 mod description;
@@ -17,6 +18,7 @@ mod skipped;
 mod transcripts;
 mod version;
 
+pub use answer::{Answer, Refusal, RefusalKind};
 pub use cause::{Cause, Failure};
 pub use command::{Launch, desktop_command};
 pub use description::{

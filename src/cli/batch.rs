@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::names::{
     ALLOW_GAPS, ALLOW_MISSING, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BLENDER_VERSION,
-    BURN_IN, CODEC, CRF, DENOISE, ENGINE, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI,
-    JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI,
-    POLL_INTERVAL, PRESET, PREVIEW, REQUEST_PAYER, RESOLUTION, SAMPLES, SHARE_IDENTIFIER, SIZE,
-    STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
+    BURN_IN, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION,
+    JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI, POLL_INTERVAL,
+    PRESET, PREVIEW, REQUEST_PAYER, SCENE, SHARE_IDENTIFIER, SIZE, STITCH_JOB_DEFINITION,
+    TOTAL_FRAMES, VIEW,
 };
-use super::resolver::{Resolver, is_file};
+use super::resolver::{Resolver, as_variables, is_file};
 use super::setting::{Setting, UsageError};
 use crate::request::{
     Animation, AnimationRange, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location,
@@ -126,6 +126,7 @@ pub(super) fn submit_job(
             None => SubmitMode::Submit,
         },
         json: args.follow.json,
+        scene_name: SCENE.value(args.scene.overrides.scene.as_deref(), env)?,
         scene,
         output: if preview { output.of_preview() } else { output },
     };
@@ -154,13 +155,9 @@ fn wait(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PollInterva
 fn scene_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variables, UsageError> {
     let allowed = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
     let mut variables = Variables::new();
-    for (setting, flag) in [
-        (ENGINE, &args.engine),
-        (DENOISE, &args.denoise),
-        (SAMPLES, &args.samples),
-        (RESOLUTION, &args.resolution),
-        (ALLOW_MISSING, &allowed),
-    ] {
+    for (setting, flag) in
+        as_variables(&args.overrides).into_iter().chain([(ALLOW_MISSING, allowed)])
+    {
         let text: Option<String> = setting.value(flag.as_deref(), resolver.environment)?;
         variables.extend(text.map(|text| (setting.variable.to_owned(), text)));
     }

@@ -30,6 +30,22 @@ pub const PREVIEW: Setting = Setting::new("--preview", "PREVIEW").or("false");
 pub const NO_PREVIEWS: Setting = Setting::new("--no-previews", "NO_PREVIEWS").or("false");
 pub const SAMPLES: Setting = Setting::new("--samples", "SAMPLES").or_what("the scene's");
 pub const RESOLUTION: Setting = Setting::new("--resolution", "RESOLUTION").or_what("the scene's");
+pub const SCENE: Setting = Setting::new("--scene", "SCENE").or_what("the active scene");
+pub const VIEW_LAYER: Setting =
+    Setting::new("--view-layer", "VIEW_LAYER").or_what("those that the scene renders");
+pub const CAMERA: Setting = Setting::new("--camera", "CAMERA").or_what("the scene's");
+pub const BORDER: Setting = Setting::new("--border", "BORDER").or_what("the scene's");
+pub const FORMAT: Setting = Setting::new("--format", "FORMAT").or_what("the scene's");
+pub const COLOR_DEPTH: Setting =
+    Setting::new("--color-depth", "COLOR_DEPTH").or_what("the scene's");
+pub const COLOR_MODE: Setting = Setting::new("--color-mode", "COLOR_MODE").or_what("the scene's");
+pub const TIME_LIMIT: Setting = Setting::new("--time-limit", "TIME_LIMIT").or_what("the scene's");
+pub const SEED: Setting = Setting::new("--seed", "SEED").or_what("the scene's");
+pub const SIMPLIFY: Setting = Setting::new("--simplify", "SIMPLIFY").or_what("the scene's");
+pub const PERSISTENT_DATA: Setting =
+    Setting::new("--persistent-data", "PERSISTENT_DATA").or_what("the scene's");
+pub const THREADS: Setting = Setting::new("--threads", "THREADS").or_what("the scene's");
+pub const SET: Setting = Setting::new("--set", "SET");
 pub const ALLOW_MISSING: Setting = Setting::new("--allow-missing", "ALLOW_MISSING");
 pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
 pub const ENABLE_AUTOEXEC: Setting =
@@ -85,7 +101,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 61] = [
+pub const ALL: [Setting; 74] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -107,6 +123,19 @@ pub const ALL: [Setting; 61] = [
     NO_PREVIEWS,
     SAMPLES,
     RESOLUTION,
+    SCENE,
+    VIEW_LAYER,
+    CAMERA,
+    BORDER,
+    FORMAT,
+    COLOR_DEPTH,
+    COLOR_MODE,
+    TIME_LIMIT,
+    SEED,
+    SIMPLIFY,
+    PERSISTENT_DATA,
+    THREADS,
+    SET,
     ALLOW_MISSING,
     BLENDER_VERSION,
     ENABLE_AUTOEXEC,

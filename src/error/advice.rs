@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{Error, is_frames_folder, local_advice};
 use crate::batch::BatchErrorKind;
-use crate::blender::{Failure, MissingFeature, SceneFileError};
+use crate::blender::{Failure, MissingFeature, RefusalKind, SceneFileError};
 use crate::container::Container;
 use crate::ending::Killer;
 use crate::exit::Exit;
@@ -219,7 +219,8 @@ fn blender_advice(cause: &blender::Cause, command: &str) -> Cow<'static, str> {
         Cause::Scene(_) => exit_advice(Exit::Unusable),
         Cause::NewerFile { saved_by, .. } => return newer_file_advice(*saved_by).into(),
         Cause::Lacking { lacking, .. } => return missing_features_advice(lacking).into(),
-        Cause::Unavailable(_) => {
+        Cause::Refused(refusal) if refusal.kind == RefusalKind::Usage => SETTINGS,
+        Cause::Unavailable(_) | Cause::Refused(_) => {
             "correct the flag if the message names one; otherwise install what is missing in the \
              image, or use the default image, which contains the complete Blender"
         }

@@ -13,7 +13,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::batch::{BatchError, BatchErrorKind};
-use crate::blender::{Flaw, SceneFileError, SkippedFrame};
+use crate::blender::{Flaw, RefusalKind, SceneFileError, SkippedFrame};
 use crate::ending::Size;
 use crate::error_chain::chain;
 use crate::exit::Exit;
@@ -22,7 +22,7 @@ use crate::process::shutdown::Interrupt;
 use crate::process::startup::resources::Shortage;
 use crate::process::supervisor::SpawnError;
 use crate::request::{
-    FRAMES_DIR, FrameSet, FramesPerJob, JobId, LARGEST_ARRAY, Location, SelectionError,
+    DataName, FRAMES_DIR, FrameSet, FramesPerJob, JobId, LARGEST_ARRAY, Location, SelectionError,
 };
 use crate::space::Space;
 use crate::storage::{Failure, PathMistake, StorageError};
@@ -50,6 +50,19 @@ pub enum Error {
         /// Where the scene file is damaged, if that is why.
         #[source]
         flaw: Option<Flaw>,
+    },
+    /// The job needs the frame range of another scene than the active one, which is not known without
+    /// Blender.
+    #[error(
+        "--scene (SCENE): the frame range of {name} is not at the beginning of {scene}, which has only \
+         that of the active scene; give --frames (FRAMES), or --first-frame (FIRST_FRAME) and \
+         --total-frames (TOTAL_FRAMES)"
+    )]
+    RangeOfOtherScene {
+        /// The location of the scene file.
+        scene: Location,
+        /// The name of the scene.
+        name: DataName,
     },
     /// The frame rate of the video is not known.
     #[error("cannot determine the scene's frame rate: it is in no report in {reports}")]
@@ -266,7 +279,9 @@ impl Error {
     /// Returns the exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Selection(_) | Self::ArrayTooLarge { .. } => Exit::Usage,
+            Self::Selection(_) | Self::ArrayTooLarge { .. } | Self::RangeOfOtherScene { .. } => {
+                Exit::Usage
+            }
             Self::Batch(error) => match error.kind() {
                 BatchErrorKind::InvalidRequest | BatchErrorKind::Misconfigured => Exit::Usage,
                 BatchErrorKind::Machine => Exit::Unavailable,
@@ -360,6 +375,10 @@ fn blender_exit(cause: &blender::Cause) -> Exit {
     match cause {
         blender::Cause::Scene(_) | blender::Cause::NewerFile { .. } => Exit::Unusable,
         blender::Cause::Lacking { .. } | blender::Cause::Unavailable(_) => Exit::Unavailable,
+        blender::Cause::Refused(refusal) => match refusal.kind {
+            RefusalKind::Usage => Exit::Usage,
+            RefusalKind::Unavailable => Exit::Unavailable,
+        },
         blender::Cause::Killed(_) => Exit::ChildKilled,
         blender::Cause::SetupFailed | blender::Cause::Failed { .. } => Exit::ChildFailed,
     }

@@ -109,7 +109,14 @@ async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Submissions, Error>
     let scene = if job.frames.needs_scene_range() || job.renderer.is_some() {
         let (file, range) = scene_file(worker, &job.scene).await?;
         check_version(job, &file)?;
-        Some(range)
+        match (&job.scene_name, file.range_of(job.scene_name.as_ref())) {
+            (Some(name), None) if job.frames.needs_scene_range() => {
+                let (scene, name) = (job.scene.clone(), name.clone());
+                return Err(Error::RangeOfOtherScene { scene, name });
+            }
+            (Some(_), range) => range,
+            (None, _) => Some(range),
+        }
     } else {
         None
     };

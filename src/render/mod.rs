@@ -74,7 +74,8 @@ async fn attempt_job(
     let dirs = ScratchDirs::prepare(&scratch, job)?;
 
     let mut survey = Survey::take(worker, job, report).await?;
-    let rendered = Rendered { frames: survey.frames.clone(), scene_range: survey.header.range() };
+    let scene_range = survey.header.range_of(job.overrides.scene.as_ref());
+    let rendered = Rendered { frames: survey.frames.clone(), scene_range };
     if survey.frames.is_empty() {
         tracing::info!("nothing to do: the animation ends before the frames of this job");
         return Ok(rendered);
@@ -95,7 +96,7 @@ async fn attempt_job(
     let scene = worker.storage.localise(&survey.scene, &dirs.scene);
     let scene = worker.unless_stopped(scene).await?;
     log_start(job, &plan.pending);
-    survey.warn_if_outside(&plan.pending, &job.frames);
+    survey.warn_if_outside(&plan.pending, job);
     let assignment = Assignment {
         worker,
         job,

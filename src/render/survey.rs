@@ -32,7 +32,8 @@ impl Survey {
     /// # Errors
     /// - [`Error::Storage`] if the scene cannot be read, or the output not be written or listed.
     /// - [`Error::SceneFile`] if the file is not a scene.
-    /// - [`Error::NoSceneRange`] if the frames depend on a range that the scene does not contain.
+    /// - [`Error::NoSceneRange`] or [`Error::RangeOfOtherScene`] if the frames depend on a range that
+    ///   the beginning of the file does not contain.
     /// - [`Error::Selection`] if the requested frames cannot exist.
     /// - [`Error::Interrupted`] if the job is stopped meanwhile.
     pub async fn take(
@@ -46,8 +47,12 @@ impl Survey {
         if job.frames.needs_scene_range() || is_local {
             let scene = scene.await?;
             let header = read_scene_header(worker, job, &scene).await?;
-            let range = header.range();
+            let range = header.range_of(job.overrides.scene.as_ref());
             if range.is_none() && job.frames.needs_scene_range() {
+                if let (Some(name), Some(_)) = (&job.overrides.scene, header.range()) {
+                    let (scene, name) = (job.scene.clone(), name.clone());
+                    return Err(Error::RangeOfOtherScene { scene, name });
+                }
                 return Err(Error::NoSceneRange { location: job.scene.clone(), flaw: header.flaw });
             }
             let frames = job.frames.resolve(range).map_err(Error::Selection)?;
@@ -62,15 +67,14 @@ impl Survey {
         Ok(Self { scene, header, frames, found: found? })
     }
 
-    /// Warns about frames that lie outside of the scene's own range. `selection` is how they were
-    /// chosen.
-    pub fn warn_if_outside(&self, frames: &FrameSet, selection: &FrameSelection) {
-        let Some(range) = self.header.range() else { return };
+    /// Warns about `frames` that lie outside of the scene's own range.
+    pub fn warn_if_outside(&self, frames: &FrameSet, job: &RenderJob) {
+        let Some(range) = self.header.range_of(job.overrides.scene.as_ref()) else { return };
         let outside = frames.without(&range.into());
         if outside.is_empty() {
             return;
         }
-        let cure = match selection {
+        let cure = match job.frames {
             // Chosen one by one: these flags contradict --frames.
             FrameSelection::Exactly(_) | FrameSelection::PartOf { .. } => "",
             FrameSelection::Animation(_) | FrameSelection::Slice { .. } => {

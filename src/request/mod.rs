@@ -35,7 +35,11 @@ pub use limit::{
     StopGrace, Timeout, Transfers, TransfersAtOnce,
 };
 pub use location::{Location, LocationError, Mistake, PREVIEW_DIR};
-pub use overrides::{Denoise, Engine, RenderOverrides, Resolution, Samples};
+pub use overrides::{
+    Border, ColorDepth, ColorMode, DataName, Denoise, Engine, OnOff, PathStep, PictureFormat,
+    PropertySetting, PropertySettings, RenderOverrides, Resolution, Samples, Seed, Simplify,
+    Threads, TimeLimit, ViewLayers,
+};
 pub use value::{ValueError, whole_number};
 pub use video::{
     BitDepth, BurnIn, BurnInItem, Codec, Colour, Corner, Crf, FrameRate, LayerName, Look,

@@ -17,7 +17,7 @@ use thiserror::Error;
 use self::layout::{Layout, MAGIC};
 use self::packing::unpack;
 use crate::placeholder::Placeholder;
-use crate::request::{BlenderVersion, FrameRange};
+use crate::request::{BlenderVersion, DataName, FrameRange};
 
 pub use self::flaw::Flaw;
 pub use self::layout::{Machine, Scene};
@@ -122,6 +122,13 @@ impl SceneFile {
     /// The frame range of the active scene.
     pub fn range(&self) -> Option<FrameRange> {
         self.scenes.first().map(|scene| scene.range)
+    }
+
+    /// The frame range of the scene of this name, or else of the active scene; `None` if the
+    /// beginning of the file does not have it.
+    pub fn range_of(&self, name: Option<&DataName>) -> Option<FrameRange> {
+        let Some(name) = name else { return self.range() };
+        self.scenes.iter().find(|scene| scene.name == name.as_str()).map(|scene| scene.range)
     }
 }
 

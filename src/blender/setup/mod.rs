@@ -12,18 +12,25 @@ use serde_json::json;
 use crate::request::RenderJob;
 
 /// The script and the modules that it imports, as file names and contents. They belong in one
-/// folder. Here, `needs/` has what is looked for in the scene before it is rendered, and `makes/`
-/// what it leaves behind.
-pub const SETUP_FILES: [(&str, &str); 10] = [
+/// folder. Here, `overrides/` has what the job replaces in the scene, `needs/` what is looked for in
+/// it before it is rendered, and `makes/` what it leaves behind.
+pub const SETUP_FILES: [(&str, &str); 17] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
+    ("render_worker_animation.py", include_str!("overrides/animation.py")),
     ("render_worker_audio.py", include_str!("makes/audio.py")),
+    ("render_worker_engine.py", include_str!("overrides/engine.py")),
     ("render_worker_external.py", include_str!("needs/external.py")),
     ("render_worker_features.py", include_str!("needs/features.py")),
+    ("render_worker_answer.py", include_str!("answer.py")),
     ("render_worker_nodes.py", include_str!("nodes.py")),
     ("render_worker_output.py", include_str!("makes/output.py")),
-    ("render_worker_overrides.py", include_str!("overrides.py")),
+    ("render_worker_overrides.py", include_str!("overrides/overrides.py")),
+    ("render_worker_picture.py", include_str!("overrides/picture.py")),
+    ("render_worker_properties.py", include_str!("overrides/properties.py")),
+    ("render_worker_quality.py", include_str!("overrides/quality.py")),
     ("render_worker_scripts.py", include_str!("scripts.py")),
+    ("render_worker_selection.py", include_str!("overrides/selection.py")),
     ("render_worker_sequences.py", include_str!("needs/sequences.py")),
     ("render_worker_view.py", include_str!("makes/view.py")),
 ];

@@ -4,10 +4,12 @@
 # Reads settings.json beside it:
 #   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...],
 #    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH}
-# The overrides are RenderOverrides in the worker's request/overrides.rs.
-# Writes a description of the scene to PATH, atomically:
+# The overrides are RenderOverrides in the worker's request/overrides.
+# Writes an answer to PATH, atomically: a description of the scene,
 #   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...]}
-# The log cannot carry the description: a scene can print, too, and the worker cuts long lines.
+# or why it refuses the job,
+#   {"refused": {"kind": "usage", "problems": ["--camera (CAMERA): ...", ...]}}
+# The log cannot carry the answer: a scene can print, too, and the worker cuts long lines.
 import json
 import os
 import sys
@@ -20,24 +22,25 @@ sys.path.insert(0, HERE)
 import render_worker_audio as audio
 import render_worker_external as external
 import render_worker_features as features
+import render_worker_answer as answer
 import render_worker_output as output
 import render_worker_overrides as overrides
+import render_worker_picture as picture
 import render_worker_scripts as scripts
+import render_worker_selection as selection
 import render_worker_sequences as sequences
 import render_worker_view as view
-
-# The exit status for a scene that must not be rendered. The description tells the worker why.
-REFUSED = 86
 
 with open(os.path.join(HERE, "settings.json"), encoding="utf-8") as file:
     settings = json.load(file)
 
-scene = bpy.context.scene
+findings = answer.Findings()
+scene = selection.scene(settings["overrides"].get("scene"), findings)
+findings.refuse_if_any(settings["description"])
 render = scene.render
-warnings = overrides.apply(scene, settings["overrides"], REFUSED)
-warnings += output.make_deliverable(scene)
-if settings["overrides"]["denoise"] == "off":
-    features.switch_denoising_off(scene)
+overrides.apply(scene, settings["overrides"], findings)
+findings.refuse_if_any(settings["description"])
+warnings = findings.warnings + output.make_deliverable(scene)
 lacking = features.lacking(scene)
 refused = [lack for lack in lacking if lack["feature"] not in settings["allow_missing"]]
 if any(lack["feature"] == "denoiser" for lack in lacking) and not refused:
@@ -54,6 +57,7 @@ if not refused:
 heard, problems = audio.description(scene, settings["audio"])
 warnings += problems
 
+width, height = picture.size(render)
 description = {
     "scene": {
         "name": scene.name,
@@ -61,10 +65,12 @@ description = {
         "engine": render.engine,
         "fps": render.fps,
         "fps_base": render.fps_base,
-        "width": int(render.resolution_x * render.resolution_percentage / 100),
-        "height": int(render.resolution_y * render.resolution_percentage / 100),
+        "width": width,
+        "height": height,
         "frame_start": scene.frame_start,
         "frame_end": scene.frame_end,
+        "frame_step": scene.frame_step,
+        "output_name": output.own_name(render),
         "extension": render.file_extension,
         "warnings": warnings,
         "lacking": lacking,
@@ -73,14 +79,11 @@ description = {
     },
     "external": external.description(),
 }
-partial = settings["description"] + ".partial"
-with open(partial, "w", encoding="utf-8", errors="replace") as file:
-    json.dump(description, file, ensure_ascii=False)
-os.replace(partial, settings["description"])
+answer.write(settings["description"], description)
 
 # The worker looks for the description whenever a line arrives.
 print("\nrender-worker: the scene is described", flush=True)
 
 if refused:
     # Exit at once: a Blender that quits in the ordinary way renders first.
-    os._exit(REFUSED)
+    os._exit(answer.REFUSED)

@@ -6,6 +6,7 @@
 
 mod batch;
 mod inspect;
+mod overrides;
 mod render;
 mod run;
 mod shared;
@@ -17,6 +18,7 @@ pub(super) use batch::{FollowArgs, StatusArgs, SubmitArgs};
 use batch::{STATUS_EXAMPLES, SUBMIT_EXAMPLES};
 use inspect::INSPECT_EXAMPLES;
 pub(super) use inspect::InspectArgs;
+pub(super) use overrides::OverrideArgs;
 use render::RENDER_EXAMPLES;
 pub(super) use render::{RenderArgs, RenderOptions};
 use run::RUN_EXAMPLES;

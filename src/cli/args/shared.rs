@@ -4,6 +4,8 @@
 
 use clap::Args;
 
+use super::overrides::OverrideArgs;
+
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct LogArgs {
     /// The format of the log: text or json
@@ -190,30 +192,8 @@ pub(in crate::cli) struct PreviewArgs {
 // How the scene is rendered.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SceneArgs {
-    /// The render engine, such as CYCLES, or `scene` for the scene's own
-    ///
-    /// If it is another one than the scene is set to, a warning says so. The names of engines depend
-    /// on the version of Blender.
-    #[arg(long, value_name = "NAME|scene")]
-    pub engine: Option<String>,
-
-    /// The number of samples of a pixel, 1 to 16777216, in place of the scene's
-    ///
-    /// For Cycles and EEVEE. A noise threshold or time limit of the scene stays in force.
-    #[arg(long, value_name = "N", allow_hyphen_values = true)]
-    pub samples: Option<String>,
-
-    /// The size of the pictures: a percentage such as 50%, or a size such as 1920x1080
-    ///
-    /// A percentage is that of Blender's output settings, and replaces the scene's own.
-    #[arg(long, value_name = "N%|WxH")]
-    pub resolution: Option<String>,
-
-    /// Whether to denoise: scene (as the scene says) or off
-    ///
-    /// `off` switches off the scene's denoising, in Cycles and in the compositor.
-    #[arg(long, value_name = "scene|off")]
-    pub denoise: Option<String>,
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
 
     /// A feature that the scene needs and this Blender may lack, such as denoiser
     ///

@@ -1,25 +1,25 @@
-//! Reads the setup script's description of the scene.
+//! Reads the setup script's answer: its description of the scene, or its refusal.
 
 use std::io;
 use std::path::Path;
 
-use crate::blender::SceneDescription;
+use crate::blender::Answer;
 use crate::render::untrusted_file;
 
-/// The name of the description's file.
+/// The name of the file with the answer.
 pub const DESCRIPTION_FILE: &str = "scene.json";
 
-/// The largest description that is read, in bytes. A hundred thousand external files take ten
+/// The largest answer that is read, in bytes. A hundred thousand external files take ten
 /// million.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Reads the description in `folder`; `None` if there is none yet.
+/// Reads the answer in `folder`; `None` if there is none yet.
 ///
 /// # Errors
-/// What is wrong with the file, if it is not a description.
-pub(crate) fn read(folder: &Path) -> Option<Result<SceneDescription, String>> {
+/// What is wrong with the file, if it is not an answer.
+pub(crate) fn read(folder: &Path) -> Option<Result<Answer, String>> {
     match untrusted_file::read(&folder.join(DESCRIPTION_FILE), MAX_BYTES) {
-        Ok(json) => Some(SceneDescription::parse(&json)),
+        Ok(json) => Some(Answer::parse(&json)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(Err(error.to_string())),
     }
@@ -31,7 +31,7 @@ mod tests {
     use std::fs;
 
     #[test]
-    fn a_file_that_is_no_description_is_an_error() {
+    fn a_file_that_is_no_answer_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(DESCRIPTION_FILE);
         assert!(read(folder.path()).is_none());

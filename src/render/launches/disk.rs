@@ -58,6 +58,8 @@ mod tests {
             height: 1080,
             frame_start: 1,
             frame_end: 2,
+            frame_step: 1,
+            output_name: None,
             extension: extension.into(),
             warnings: Vec::new(),
             lacking: Vec::new(),

@@ -10,11 +10,11 @@ use super::disk::space_for_frames;
 use super::launch::StopReason;
 use super::rendering::Rendering;
 use super::{description_file, spot_decision};
-use crate::blender::{Cause, Event, MissingFeature, Progress, SceneDescription, SceneInfo};
+use crate::blender::{Answer, Cause, Event, MissingFeature, Progress, SceneDescription, SceneInfo};
 use crate::process::shutdown::Stage;
 use crate::process::supervisor::watchdog::Watchdog;
 use crate::process::supervisor::{self, End, Running};
-use crate::request::{BlenderVersion, Engine, Feature, FrameFile};
+use crate::request::{BlenderVersion, Engine, Feature, FrameFile, FrameSelection};
 use crate::space::Space;
 use crate::worker::CHILD_GRACE;
 
@@ -161,7 +161,8 @@ impl Rendering<'_> {
         let description = description_file::read(self.assignment.launch.description_dir)?;
         self.launch.described = true;
         match description {
-            Ok(description) => self.scene_is_open(description),
+            Ok(Answer::Described(description)) => self.scene_is_open(*description),
+            Ok(Answer::Refused { refused }) => Some(self.refuse(Cause::Refused(refused))),
             Err(why) => {
                 tracing::warn!(
                     "cannot read Blender's description of the scene, so frames are stored without \
@@ -178,6 +179,7 @@ impl Rendering<'_> {
         let SceneDescription { mut scene, external } = description;
         self.launch.tail.mark_scene_open();
         let lacking = self.check_features(&mut scene);
+        scene.warnings.extend(frame_step_warning(&scene, &self.job().frames));
         for warning in scene.warnings.iter().filter(|_| self.scene.is_none()) {
             tracing::warn!("{warning}");
         }
@@ -189,6 +191,12 @@ impl Rendering<'_> {
             scene.height,
             scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
         );
+        if let Some(name) = scene.output_name.as_ref().filter(|_| self.scene.is_none()) {
+            tracing::info!(
+                "the scene names its frames {name}; they are stored as 0001{ext} and so on",
+                ext = scene.extension
+            );
+        }
         if let Some(view) = &mut scene.view {
             let view = self.view_lut.accept(self.assignment.launch.description_dir, view);
             self.delivery.set_view(view.unwrap_or_default());
@@ -198,9 +206,7 @@ impl Rendering<'_> {
         let running = scene.blender.clone();
         self.scene = Some(scene);
         if !lacking.is_empty() {
-            let cause = self.cause_of_refusal(lacking, running);
-            self.launch.refused = Some(cause.clone());
-            return Some(StopReason::Refused(cause));
+            return Some(self.refuse(self.cause_of_refusal(lacking, running)));
         }
         // The space was measured before Blender started: by now it may have written frames.
         let space = self.launch.space.take();
@@ -228,6 +234,12 @@ impl Rendering<'_> {
             ));
         }
         lacking
+    }
+
+    /// Records that Blender must not render the scene.
+    fn refuse(&mut self, cause: Cause) -> StopReason {
+        self.launch.refused = Some(cause.clone());
+        StopReason::Refused(cause)
     }
 
     fn cause_of_refusal(&self, lacking: Vec<MissingFeature>, running: String) -> Cause {
@@ -288,4 +300,19 @@ impl Rendering<'_> {
             shutdown.stop_if_noticed();
         }
     }
+}
+
+/// A warning that frames are rendered which the scene's own step leaves out, unless they were chosen
+/// one by one.
+fn frame_step_warning(scene: &SceneInfo, frames: &FrameSelection) -> Option<String> {
+    let by_range = match frames {
+        FrameSelection::Animation(_) | FrameSelection::Slice { .. } => true,
+        FrameSelection::Exactly(_) | FrameSelection::PartOf { .. } => false,
+    };
+    let step = scene.frame_step;
+    let range = scene.range().filter(|_| by_range && step > 1)?;
+    Some(format!(
+        "the scene's frame step is {step}, and every frame is rendered: --frames {range}x{step} \
+         (FRAMES) renders only the scene's own"
+    ))
 }

@@ -219,19 +219,23 @@ impl Rendering<'_> {
 
     fn blender_failed(&self, cause: Cause) -> Error {
         let missing = self.ledger.missing();
+        // A refusal says everything, and Blender has done nothing yet.
+        let refused = matches!(cause, Cause::Refused(_));
+        let excerpt = if refused { Vec::new() } else { self.launch.tail.excerpt() };
         Error::Blender {
             cause,
             command: self.desktop_command(self.launch.in_hand(&missing)),
             missing,
             scene: self.job().scene.clone(),
-            excerpt: self.launch.tail.excerpt(),
+            excerpt,
         }
     }
 
     /// The short command that renders `frame`, or else the first missing frame.
     fn desktop_command(&self, frame: Option<FrameNumber>) -> String {
         let frame = frame.or_else(|| self.ledger.missing().first()).unwrap_or(FrameNumber::ONE);
-        desktop_command(self.job(), frame)
+        let engine = self.scene.as_ref().map(|scene| scene.engine.as_str());
+        desktop_command(self.job(), engine, frame)
     }
 
     fn scratch_full(&self, space: Space, needed: Option<u64>) -> Error {

@@ -51,7 +51,7 @@ impl RenderInputs {
             start_jitter: _,
         } = job;
         // Never fails: every field is text, a number or a truth value.
-        let overrides = serde_json::to_string(overrides).unwrap_or_default();
+        let overrides = serde_json::to_string(&overrides.of_pixels()).unwrap_or_default();
         let cycles_device = cycles_device.as_ref().map_or("of the scene", |name| name.as_str());
         let mut setup = Sha256::new();
         for (_, content) in SETUP_FILES {
@@ -147,6 +147,8 @@ mod tests {
             fingerprint_after(|job| job.cycles_device = Some("CPU".parse().unwrap())),
             fingerprint_after(|job| job.cycles_device = Some("CUDA".parse().unwrap())),
             fingerprint_after(|job| job.overrides.denoise = Denoise::Off),
+            fingerprint_after(|job| job.overrides.camera = "Cam".parse().ok()),
+            fingerprint_after(|job| job.overrides.set = "cycles.seed=1".parse().unwrap()),
             fingerprint_after(|job| job.enable_autoexec = true),
             fingerprint(&job, "sha256 2", "elf 2", "none", 7),
             fingerprint(&job, "sha256 1", "elf 3", "none", 7),
@@ -168,6 +170,7 @@ mod tests {
         let frames = FrameSelection::Exactly("7".parse().unwrap());
         assert_eq!(fingerprint_after(|job| job.frames = frames), same);
         assert_eq!(fingerprint_after(|job| job.resume = false), same);
+        assert_eq!(fingerprint_after(|job| job.overrides.threads = "2".parse().ok()), same);
         let allowed = AllowMissing([Feature::Osl].into());
         assert_eq!(fingerprint_after(|job| job.allow_missing = allowed), same);
     }

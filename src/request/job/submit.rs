@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use crate::request::limit::span::span;
 use crate::request::{
-    AnimationRange, BlenderVersion, FrameRange, FrameSet, FramesPerJob, Location, SelectionError,
-    ValueError,
+    AnimationRange, BlenderVersion, DataName, FrameRange, FrameSet, FramesPerJob, Location,
+    SelectionError, ValueError,
 };
 
 /// A validated `submit` request.
@@ -16,6 +16,8 @@ use crate::request::{
 pub struct SubmitJob {
     /// The scene file.
     pub scene: Location,
+    /// The name of the scene in it that is rendered; `None` for the active one.
+    pub scene_name: Option<DataName>,
     /// The location for frames and video.
     pub output: Location,
     /// The version of Blender in the image, if it is known. A newer one must not have saved the

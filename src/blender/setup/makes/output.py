@@ -1,4 +1,6 @@
 # The scene's output settings, changed where the worker could not deliver the frames.
+import re
+
 import bpy
 
 # The formats that the worker can verify, deliver and stitch. A scene that is set to any other
@@ -15,6 +17,11 @@ STILLS = {
     "TARGA_RAW",
     "HDR",
 }
+
+
+def own_name(render):
+    """The name that the scene gives its frames, such as `shot_####`; None if it names a folder."""
+    return re.split(r"[/\\]", render.filepath)[-1] or None
 
 
 def make_deliverable(scene):

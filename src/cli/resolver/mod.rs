@@ -1,5 +1,7 @@
 //! The requests of `render` and `inspect`, from flags and variables.
 
+mod overrides;
+
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -7,16 +9,17 @@ use super::args::{
     InspectArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs, StoreArgs, WorkArgs,
 };
 use super::names::{
-    ALLOW_MISSING, BLENDER_VERSION, CYCLES_DEVICE, DENOISE, ENABLE_AUTOEXEC, ENGINE, FIRST_FRAME,
-    FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, NO_PREVIEWS, NO_RESUME, OUTPUT_URI, PREVIEW,
-    REQUEST_PAYER, RESOLUTION, SAMPLES, START_JITTER, TOTAL_FRAMES,
+    ALLOW_MISSING, BLENDER_VERSION, CYCLES_DEVICE, ENABLE_AUTOEXEC, FIRST_FRAME, FRAMES,
+    FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, NO_PREVIEWS, NO_RESUME, OUTPUT_URI, PREVIEW,
+    REQUEST_PAYER, START_JITTER, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
     AllowMissing, AnimationRange, ArrayPosition, Attempt, Engine, FirstFrame, FrameSelection,
-    FrameSet, InspectJob, Location, OutputName, RenderJob, RenderOverrides, RequestPayer,
-    StartJitter, TotalFrames,
+    FrameSet, InspectJob, Location, OutputName, RenderJob, RequestPayer, StartJitter, TotalFrames,
 };
+
+pub(super) use overrides::as_variables;
 
 /// The engine of `render` where none is given, as in the reference script.
 const ENGINE_OF_THE_REFERENCE: &str = "CYCLES";
@@ -64,13 +67,7 @@ impl Resolver<'_> {
             scene,
             output: if preview { output.of_preview() } else { output },
             frames,
-            overrides: RenderOverrides {
-                engine: ENGINE.value(options.scene.engine.as_deref(), env)?.unwrap_or(engine),
-                denoise: DENOISE.value_or_default(options.scene.denoise.as_deref(), env)?,
-                samples: SAMPLES.value(options.scene.samples.as_deref(), env)?,
-                resolution: RESOLUTION.value(options.scene.resolution.as_deref(), env)?,
-                preview,
-            },
+            overrides: self.overrides(&options.scene.overrides, engine, preview)?,
             cycles_device: CYCLES_DEVICE.value(options.cycles_device.as_deref(), env)?,
             allow_missing: self.allow_missing(&options.scene)?,
             enable_autoexec: self.switch(ENABLE_AUTOEXEC, options.enable_autoexec)?,
