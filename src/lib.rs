@@ -9,6 +9,7 @@
 //! main              parses the command line, starts the guard, runs the job, sets the exit code
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! run               renders a scene on this machine, and makes the video: render, then stitch
+//! inspect           what is in a scene file; with --deep, what Blender finds in it
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! render/           fetches the scene, renders it with Blender, stores each frame
 //! │ survey            the scene, its frames, and which of them the output already has
@@ -33,6 +34,8 @@
 //! │ │ backlog           frames saved but not stored: how many bytes, and when to retry
 //! │ companions/       what stitch needs from Blender besides the frames: the view as a LUT, the sound
 //! │ untrusted_file    reads files that Blender writes for the worker
+//! │ user_code         fetches the scripts and add-ons that the user adds to Blender
+//! │ describe          opens a scene in Blender without rendering it, for `inspect`
 //! │ summary           the last line of the log: what the output has, and what comes next
 //! stitch/           fetches the frames in order, encodes them with FFmpeg, stores the video
 //! │ plan              what the video is made of, before a frame is decoded
@@ -48,7 +51,7 @@
 //! │ remarks           what the log says about the video
 //! │ encode            runs FFmpeg
 //! │ video_check       checks that the video holds every frame
-//! jobs/             inspect, submit, status: the subcommands that start no program
+//! jobs/             inspect, submit, status: what they do without a program
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! worker/           shared by the subcommands: programs, progress, report, scratch, previews,
 //!                   contact sheet, …
@@ -130,6 +133,7 @@ pub mod ffmpeg;
 pub mod helpers;
 pub mod http;
 pub mod image;
+pub mod inspect;
 pub mod jobs;
 pub mod placeholder;
 pub mod printable;

@@ -13,6 +13,7 @@ use render_worker::container::Container;
 use render_worker::error::Error;
 use render_worker::error_chain::chain;
 use render_worker::exit::Exit;
+use render_worker::inspect;
 use render_worker::jobs;
 use render_worker::printable::printable;
 use render_worker::process::guard::orphans::{self, PreExisting};
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
         Ok(command) => {
             // A command that starts no program needs no guard to end it.
             if guard.is_none()
-                && command.action.runs_programs()
+                && command.action.has_sandbox()
                 && let Ok(code) = guard::run(&args, &ignored)
             {
                 return code;
@@ -109,7 +110,7 @@ fn execute(command: Command, output: LogOutput, guard: Option<Guard>, ignored: &
     }
     let sandbox = Sandbox::detect(command.confinement.sandbox);
     // A command that starts no program has nothing to confine.
-    if command.action.runs_programs() {
+    if command.action.has_sandbox() {
         log_start(&command.provenance, &sandbox);
     }
     for name in command.confinement.secrets() {
@@ -240,7 +241,9 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
         JobRequest::Stitch { job, ffmpeg, ffprobe } => {
             stitch::stitch(&worker, &job, &ffmpeg, &ffprobe).await
         }
-        JobRequest::Inspect(job) => jobs::inspect(&worker, &job, print).await,
+        JobRequest::Inspect { job, blender } => {
+            inspect::inspect(&worker, &job, &blender, print).await
+        }
         JobRequest::Submit(job) => jobs::submit(&worker, &job, print).await,
         JobRequest::Status(job) => jobs::status(&worker, &job, print).await,
     }

@@ -12,6 +12,7 @@
     reason = "a test may panic and reads its environment"
 )]
 
+mod addons; // scripts and add-ons that the user adds to Blender
 mod architecture; // src/: the layers of its modules, and no circular imports
 mod audio; // the sound of a scene, mixed by Blender
 mod backlog; // frames that cannot be stored yet: rendering continues, pauses or ends
@@ -30,6 +31,7 @@ mod guard; // the death of the worker ends all its children
 mod hostile; // a malicious scene: its attempts and their results
 mod init; // running as PID 1, and the initial state of children
 mod inspect; // the description of a scene file from its first bytes
+mod inspect_deep; // what Blender finds in a scene file
 mod lacking; // scenes that need features that this Blender lacks
 mod logs; // the log in both formats, whatever Blender prints
 mod metrics; // the figures of an attempt for CloudWatch

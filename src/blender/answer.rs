@@ -50,6 +50,10 @@ pub enum RefusalKind {
     Usage,
     /// This Blender lacks what the flags ask for.
     Unavailable,
+    /// A script of the user failed.
+    Script,
+    /// An add-on cannot be installed or enabled.
+    Addon,
 }
 
 impl fmt::Display for Refusal {

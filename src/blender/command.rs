@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 
-use super::setup::{MIX_AUDIO, SETUP_EXIT_CODE, SETUP_SCRIPT};
+use super::setup::{ADDONS_SCRIPT, MIX_AUDIO, SETUP_EXIT_CODE, SETUP_SCRIPT};
 use crate::request::{Engine, FrameNumber, FrameSet, Location, RenderJob};
 
 /// Everything that one Blender process is started with.
@@ -75,14 +75,17 @@ impl Launch<'_> {
             .env("PULSE_RUNTIME_PATH", self.home)
             .arg("--background")
             .arg(if self.job.enable_autoexec { "--enable-autoexec" } else { "--disable-autoexec" })
-            .arg(self.scene);
+            .arg("--python-exit-code")
+            .arg(SETUP_EXIT_CODE.to_string());
+        if self.job.user_code.has_addons() {
+            command.arg("--python").arg(self.setup_dir.join(ADDONS_SCRIPT));
+        }
+        command.arg(self.scene);
         if let Some(scene) = &self.job.overrides.scene {
             // The setup script refuses the job if there is no such scene: Blender ignores that.
             command.args(["--scene", scene.as_str()]);
         }
         command
-            .arg("--python-exit-code")
-            .arg(SETUP_EXIT_CODE.to_string())
             .arg("--python")
             .arg(self.setup_dir.join(SETUP_SCRIPT))
             .arg("--render-output")
@@ -188,7 +191,7 @@ mod tests {
     fn options_that_configure_come_before_those_that_render() {
         assert_eq!(
             arguments("11-20", |_| ()),
-            "--background|--disable-autoexec|/in/a.blend|--python-exit-code|86|--python|\
+            "--background|--disable-autoexec|--python-exit-code|86|/in/a.blend|--python|\
              /s/setup/setup.py|--render-output|/s/frames/|--frame-start|11|--frame-end|20|\
              --frame-jump|1|--render-anim"
         );
@@ -197,7 +200,9 @@ mod tests {
     #[test]
     fn settings_of_the_job_become_arguments() {
         let scene = arguments("1", |job| job.overrides.scene = "B".parse().ok());
-        assert!(scene.contains("|/in/a.blend|--scene|B|--python-exit-code|"), "{scene}");
+        assert!(scene.contains("|/in/a.blend|--scene|B|--python|"), "{scene}");
+        let addon = arguments("1", |job| job.user_code.addons = "tool".parse().unwrap());
+        assert!(addon.contains("|86|--python|/s/setup/addons.py|/in/a.blend|"), "{addon}");
         assert!(arguments("1", |job| job.enable_autoexec = true).contains("|--enable-autoexec|"));
         let gpu = arguments("1", |job| job.cycles_device = Some("CUDA".parse().unwrap()));
         assert!(gpu.ends_with("--render-anim|--|--cycles-device|CUDA"));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::SceneContents;
 use crate::request::{AllowMissing, Feature, FrameNumber, FrameRange, FrameRate, ImageFormat};
 
 /// The scene that Blender renders, with the settings in force. The report contains it.
@@ -83,6 +84,13 @@ impl SceneInfo {
     /// The format of the frames, if the worker supports it.
     pub fn format(&self) -> Option<ImageFormat> {
         ImageFormat::from_extension(self.extension.trim_start_matches('.'))
+    }
+
+    /// Adds the render engine that the scene is set to, and that this Blender does not have, to what
+    /// it lacks.
+    pub fn lacks_engine(&mut self, engine: &str) {
+        let needed_by = vec![format!("scene {}, which is set to {engine}", self.name)];
+        self.lacking.push(MissingFeature { feature: Feature::Engine, needed_by });
     }
 
     /// The missing features that `allowed` does not allow to be missing.
@@ -172,6 +180,9 @@ pub struct SceneDescription {
     pub scene: SceneInfo,
     /// The external files that the scene needs; `None` if a path is not valid Unicode.
     pub external: Option<BTreeSet<ExternalFile>>,
+    /// All scenes of the file; absent if the scene is going to be rendered.
+    #[serde(default)]
+    pub contents: Option<Vec<SceneContents>>,
 }
 
 impl SceneDescription {

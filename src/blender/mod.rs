@@ -8,6 +8,7 @@
 mod answer;
 mod cause;
 mod command;
+mod contents;
 mod description;
 mod events;
 mod failure;
@@ -21,6 +22,7 @@ mod version;
 pub use answer::{Answer, Refusal, RefusalKind};
 pub use cause::{Cause, Failure};
 pub use command::{Launch, desktop_command};
+pub use contents::{SceneContents, ViewLayerContents};
 pub use description::{
     ExternalFile, MissingFeature, SceneAudio, SceneDescription, SceneInfo, SceneView,
 };
@@ -28,8 +30,8 @@ pub use events::{Event, Progress, parse};
 pub use failure::{Context, LogTail};
 pub use scene_file::{Compression, Flaw, Machine, Scene, SceneFile, SceneFileError};
 pub use setup::{
-    AUDIO_ERROR, SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, SetupOutput,
-    setup_settings,
+    AUDIO_ERROR, Purpose, SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, SetupOutput,
+    UserCodePaths, setup_settings,
 };
 pub use skipped::SkippedFrame;
 pub use version::{VersionOutput, version_command};

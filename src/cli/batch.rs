@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::names::{
-    ALLOW_GAPS, ALLOW_MISSING, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BLENDER_VERSION,
+    ADDONS_DIR, ALLOW_GAPS, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BLENDER_VERSION,
     BURN_IN, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION,
     JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI, POLL_INTERVAL,
-    PRESET, PREVIEW, REQUEST_PAYER, SCENE, SHARE_IDENTIFIER, SIZE, STITCH_JOB_DEFINITION,
-    TOTAL_FRAMES, VIEW,
+    PRESET, PREVIEW, PYTHON_FILE, REQUEST_PAYER, SCENE, SHARE_IDENTIFIER, SIZE,
+    STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
 };
-use super::resolver::{Resolver, as_variables, is_file};
+use super::resolver::{Resolver, is_file, scene_variables};
 use super::setting::{Setting, UsageError};
 use crate::request::{
     Animation, AnimationRange, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location,
@@ -37,7 +37,11 @@ pub(super) fn submit_job(
     let env = resolver.environment;
     let (scene, output) = resolver.locations(&args.work)?;
     is_file(&scene)?;
-    for (setting, location) in [(INPUT_URI, &scene), (OUTPUT_URI, &output)] {
+    let code = resolver.user_code(&args.scene.user_code)?;
+    let scripts = code.scripts.0.iter().map(|script| (PYTHON_FILE, script));
+    let addons = code.addons_dir.iter().map(|addons| (ADDONS_DIR, addons));
+    let places = [(INPUT_URI, &scene), (OUTPUT_URI, &output)];
+    for (setting, location) in places.into_iter().chain(scripts).chain(addons) {
         if matches!(location, Location::Local(path) if path.is_relative()) {
             return Err(setting.refuse(format_args!(
                 "`{location}` is relative to a folder of this machine; give s3://BUCKET/KEY, or \
@@ -73,7 +77,7 @@ pub(super) fn submit_job(
         insert(&mut variables, "--env", NO_PREVIEWS.variable.to_owned(), "true".to_owned())?;
     }
     let mut variables_of_render = variables.clone();
-    for (name, value) in scene_variables(resolver, &args.scene)? {
+    for (name, value) in given_variables(resolver, &args.scene)? {
         insert(&mut variables_of_render, "--env", name, value)?;
     }
     let preview = resolver.switch(PREVIEW, args.preview.preview)?;
@@ -152,12 +156,9 @@ fn wait(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PollInterva
 }
 
 /// The settings about the scene that are given, as variables for the children.
-fn scene_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variables, UsageError> {
-    let allowed = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
+fn given_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variables, UsageError> {
     let mut variables = Variables::new();
-    for (setting, flag) in
-        as_variables(&args.overrides).into_iter().chain([(ALLOW_MISSING, allowed)])
-    {
+    for (setting, flag) in scene_variables(args) {
         let text: Option<String> = setting.value(flag.as_deref(), resolver.environment)?;
         variables.extend(text.map(|text| (setting.variable.to_owned(), text)));
     }

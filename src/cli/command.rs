@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use super::args::{Action, CommonArgs};
+use super::args::{Action, CommonArgs, SandboxArgs};
 use super::names::{
     ALLOW_READ, BLENDER, FFMPEG, FFPROBE, FRAMES, LOG_FORMAT, LOG_LEVEL, MAX_TRANSFERS, METRICS,
     PASS_ENV, SANDBOX, SCRATCH_DIR, STOP_GRACE, UPLOAD_BUFFER,
@@ -83,7 +83,12 @@ pub enum JobRequest {
         ffprobe: PathBuf,
     },
     /// Look at a scene file.
-    Inspect(InspectJob),
+    Inspect {
+        /// The job.
+        job: InspectJob,
+        /// The Blender to use: a path, or a name to look for.
+        blender: PathBuf,
+    },
     /// Submit jobs to AWS Batch.
     Submit(Box<SubmitJob>),
     /// Show the state of jobs on AWS Batch.
@@ -95,14 +100,22 @@ impl JobRequest {
     pub fn runs_programs(&self) -> bool {
         match self {
             Self::Run { .. } | Self::Render { .. } | Self::Stitch { .. } => true,
-            Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => false,
+            Self::Inspect { .. } | Self::Submit(_) | Self::Status(_) => false,
+        }
+    }
+
+    /// Whether it starts a program, in a sandbox.
+    pub fn has_sandbox(&self) -> bool {
+        match self {
+            Self::Inspect { job, .. } => job.deep.is_some(),
+            _ => self.runs_programs(),
         }
     }
 
     /// Whether it waits for jobs on AWS Batch.
     pub(super) fn waits(&self) -> bool {
         match self {
-            Self::Run { .. } | Self::Render { .. } | Self::Stitch { .. } | Self::Inspect(_) => {
+            Self::Run { .. } | Self::Render { .. } | Self::Stitch { .. } | Self::Inspect { .. } => {
                 false
             }
             Self::Submit(job) => matches!(job.mode, SubmitMode::SubmitAndWait(_)),
@@ -151,7 +164,15 @@ impl Resolver<'_> {
                 ffmpeg: self.program(FFMPEG, args.options.ffmpeg.as_deref())?,
                 ffprobe: self.program(FFPROBE, args.options.ffprobe.as_deref())?,
             },
-            Action::Inspect(args) => JobRequest::Inspect(self.inspect_job(args)?),
+            Action::Inspect(args) => {
+                let job = self.inspect_job(args)?;
+                let nobody = Resolver { environment: &Environment::default() };
+                let settings = if job.deep.is_some() { self } else { &nobody };
+                JobRequest::Inspect {
+                    job,
+                    blender: settings.program(BLENDER, args.blender.as_deref())?,
+                }
+            }
             Action::Submit(args) => JobRequest::Submit(Box::new(batch::submit_job(self, args)?)),
             Action::Status(args) => JobRequest::Status(batch::status_job(self, args)?),
         };
@@ -159,8 +180,10 @@ impl Resolver<'_> {
         let (nothing, nobody) = (CommonArgs::default(), Environment::default());
         let (common, settings) = match action.common() {
             Some(common) => (common, self),
+            None if request.has_sandbox() => (&nothing, self),
             None => (&nothing, &Resolver { environment: &nobody }),
         };
+        let sandbox = action.sandbox().unwrap_or(&common.sandbox);
         let answers = !request.runs_programs() && !request.waits();
         let log_level = LOG_LEVEL.value(action.log().log_level.as_deref(), env)?;
         Ok(Command {
@@ -173,8 +196,8 @@ impl Resolver<'_> {
             },
             sorted: self.sorted(action)?,
             metrics: settings.metrics(common, &attempt)?,
-            scratch_dir: settings.scratch_dir(common)?,
-            confinement: settings.confinement(common)?,
+            scratch_dir: settings.scratch_dir(sandbox)?,
+            confinement: settings.confinement(sandbox)?,
             stop_grace: STOP_GRACE
                 .value_or_default(common.stop_grace.as_deref(), settings.environment)?,
             // Subcommands that only print lose nothing with the instance.
@@ -195,8 +218,8 @@ impl Resolver<'_> {
         })
     }
 
-    fn scratch_dir(&self, common: &CommonArgs) -> Result<Option<PathBuf>, UsageError> {
-        match SCRATCH_DIR.value(common.scratch_dir.as_deref(), self.environment)? {
+    fn scratch_dir(&self, args: &SandboxArgs) -> Result<Option<PathBuf>, UsageError> {
+        match SCRATCH_DIR.value(args.scratch_dir.as_deref(), self.environment)? {
             None => Ok(None),
             Some(Location::Local(path)) => Ok(Some(path)),
             Some(elsewhere @ Location::S3 { .. }) => Err(SCRATCH_DIR
@@ -250,19 +273,19 @@ impl Resolver<'_> {
         })
     }
 
-    fn confinement(&self, common: &CommonArgs) -> Result<Confinement, UsageError> {
+    fn confinement(&self, args: &SandboxArgs) -> Result<Confinement, UsageError> {
         let env = self.environment;
         let all =
             |given: &[String], separator: &str| (!given.is_empty()).then(|| given.join(separator));
-        let paths = all(&common.allow_read, ":");
+        let paths = all(&args.allow_read, ":");
         let Paths(paths) = ALLOW_READ.value(paths.as_deref(), env)?.unwrap_or_default();
-        let names = all(&common.pass_env, ",");
+        let names = all(&args.pass_env, ",");
         let VariableNames(passed) = PASS_ENV.value(names.as_deref(), env)?.unwrap_or_default();
         let environment = children::environment(env, &passed)?;
         let absolute = |path: PathBuf| std::path::absolute(&path).unwrap_or(path);
         let mut readable: Vec<_> = paths.into_iter().map(absolute).collect();
         readable.extend(children::named_paths(&environment));
-        let sandbox = SANDBOX.value_or_default(common.sandbox.as_deref(), env)?;
+        let sandbox = SANDBOX.value_or_default(args.sandbox.as_deref(), env)?;
         Ok(Confinement { environment, passed, readable, sandbox })
     }
 

@@ -46,6 +46,9 @@ pub const PERSISTENT_DATA: Setting =
     Setting::new("--persistent-data", "PERSISTENT_DATA").or_what("the scene's");
 pub const THREADS: Setting = Setting::new("--threads", "THREADS").or_what("the scene's");
 pub const SET: Setting = Setting::new("--set", "SET");
+pub const PYTHON_FILE: Setting = Setting::new("--python", "PYTHON_FILE");
+pub const ADDON: Setting = Setting::new("--addon", "ADDON");
+pub const ADDONS_DIR: Setting = Setting::new("--addons-dir", "ADDONS_DIR");
 pub const ALLOW_MISSING: Setting = Setting::new("--allow-missing", "ALLOW_MISSING");
 pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
 pub const ENABLE_AUTOEXEC: Setting =
@@ -101,7 +104,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 74] = [
+pub const ALL: [Setting; 77] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -136,6 +139,9 @@ pub const ALL: [Setting; 74] = [
     PERSISTENT_DATA,
     THREADS,
     SET,
+    PYTHON_FILE,
+    ADDON,
+    ADDONS_DIR,
     ALLOW_MISSING,
     BLENDER_VERSION,
     ENABLE_AUTOEXEC,

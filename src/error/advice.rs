@@ -22,6 +22,9 @@ const ANY_NAMES: &str = "take every image in the order of names: --in-order name
 
 const MACHINE: &str = "install what is missing on this machine or in the image";
 
+const LACKING: &str = "correct the flag if the message names one; otherwise install what is missing \
+                       in the image, or use the default image, which contains the complete Blender";
+
 const MORE_MEMORY: &str = "give the container more memory";
 
 const UNKNOWN_KILLER: &str =
@@ -32,7 +35,9 @@ impl Error {
     /// process runs in, if it does.
     pub fn advice(&self, container: Option<&Container>) -> Cow<'static, str> {
         match self {
-            Self::Blender { cause, command, .. } => blender_advice(cause, command),
+            Self::Blender { cause, command, .. } | Self::NotDescribed { cause, command, .. } => {
+                blender_advice(cause, command)
+            }
             Self::SceneFile { source: SceneFileError::Newer { saved_by, .. }, .. } => {
                 newer_file_advice(Some(*saved_by)).into()
             }
@@ -43,7 +48,9 @@ impl Error {
                 cause.map_or(Cow::Borrowed(""), |cause| blender_advice(cause, command))
             }
             Self::Batch(error) => batch_advice(error.kind()).into(),
-            Self::Storage(error) | Self::NotStored { source: error, .. } => {
+            Self::Storage(error)
+            | Self::NotStored { source: error, .. }
+            | Self::UserCode { source: error, .. } => {
                 let local = || local_advice::of(error, container);
                 let other = || storage_advice(error).unwrap_or_else(|| exit_advice(self.exit()));
                 local().map_or_else(|| other().into(), Into::into)
@@ -219,11 +226,8 @@ fn blender_advice(cause: &blender::Cause, command: &str) -> Cow<'static, str> {
         Cause::Scene(_) => exit_advice(Exit::Unusable),
         Cause::NewerFile { saved_by, .. } => return newer_file_advice(*saved_by).into(),
         Cause::Lacking { lacking, .. } => return missing_features_advice(lacking).into(),
-        Cause::Refused(refusal) if refusal.kind == RefusalKind::Usage => SETTINGS,
-        Cause::Unavailable(_) | Cause::Refused(_) => {
-            "correct the flag if the message names one; otherwise install what is missing in the \
-             image, or use the default image, which contains the complete Blender"
-        }
+        Cause::Refused(refusal) => refusal_advice(refusal.kind),
+        Cause::Unavailable(_) => LACKING,
         Cause::SetupFailed => "report it with this log: the script is a part of render-worker",
         Cause::Killed(Killer::OutOfMemory { .. }) | Cause::Failed { short_of_memory: true, .. } => {
             MORE_MEMORY
@@ -266,12 +270,29 @@ fn blender_advice(cause: &blender::Cause, command: &str) -> Cow<'static, str> {
     advice.into()
 }
 
+/// Returns advice for a job that the setup script refuses.
+fn refusal_advice(kind: RefusalKind) -> &'static str {
+    match kind {
+        RefusalKind::Usage => SETTINGS,
+        RefusalKind::Unavailable => LACKING,
+        RefusalKind::Script => {
+            "correct the script, whose whole error is in the log; it runs in the sandbox, so \
+             --allow-read (ALLOW_READ) names other files that it reads"
+        }
+        RefusalKind::Addon => {
+            "correct the name of the add-on, or the add-on itself, whose whole error is in the log"
+        }
+    }
+}
+
 /// Returns advice for features that the scene needs and this Blender lacks.
 fn missing_features_advice(missing: &[MissingFeature]) -> String {
     let names: Vec<_> = missing.iter().map(|lack| lack.feature.name()).collect();
     let lacks = |feature| missing.iter().any(|lack| lack.feature == feature);
     let mut advice = if lacks(Feature::Engine) {
-        "use an image with the add-on, or another engine (--engine, ENGINE)".to_owned()
+        "bring the add-on (--addons-dir, ADDONS_DIR), or use an image with it, or another engine \
+         (--engine, ENGINE)"
+            .to_owned()
     } else {
         "use the default image, which contains the complete Blender".to_owned()
     };

@@ -108,6 +108,18 @@ pub enum Error {
         /// The short command that renders the frame at which Blender failed.
         command: String,
     },
+    /// Blender did not describe a scene.
+    #[error("cannot inspect {scene} with Blender: {cause}")]
+    NotDescribed {
+        /// The cause.
+        cause: blender::Cause,
+        /// The location of the scene.
+        scene: Location,
+        /// An excerpt of Blender's output.
+        excerpt: Vec<String>,
+        /// The short command that renders a frame of the scene.
+        command: String,
+    },
     /// Blender kept failing at some frames.
     #[error(
         "{scene}: {} not rendered: {}",
@@ -199,6 +211,14 @@ pub enum Error {
     /// Storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// Python that the user adds to Blender cannot be read.
+    #[error("{setting}")]
+    UserCode {
+        /// The flag and variable that name it.
+        setting: &'static str,
+        /// The error, which names its location.
+        source: StorageError,
+    },
     /// The scratch folder cannot be created or used.
     #[error("cannot use {} for temporary files", path.display())]
     Scratch {
@@ -307,7 +327,7 @@ impl Error {
             | Self::UnusableFrames { .. }
             | Self::ViewLut { .. } => Exit::Unusable,
             Self::Program { .. } | Self::Sandbox(_) | Self::Machine(_) => Exit::Unavailable,
-            Self::Blender { cause, .. } => blender_exit(cause),
+            Self::Blender { cause, .. } | Self::NotDescribed { cause, .. } => blender_exit(cause),
             Self::FramesSkipped { skipped, .. } => {
                 let mut exits = skipped.iter().map(|skipped| blender_exit(&skipped.cause));
                 if exits.all(|exit| exit == Exit::ChildKilled) {
@@ -327,7 +347,9 @@ impl Error {
                 ffmpeg::Cause::Killed(_) => Exit::ChildKilled,
                 ffmpeg::Cause::Failed(_) => Exit::ChildFailed,
             },
-            Self::Storage(source) | Self::NotStored { source, .. } => match source.failure() {
+            Self::Storage(source)
+            | Self::NotStored { source, .. }
+            | Self::UserCode { source, .. } => match source.failure() {
                 Failure::Mistaken(mistake) => path_mistake_exit(mistake),
                 Failure::Missing(_) | Failure::Archived(_) => Exit::Missing,
                 Failure::Denied(_) | Failure::Unrecognised(_) | Failure::Refused(_) => Exit::Denied,
@@ -351,6 +373,7 @@ impl Error {
     /// Returns an excerpt of the output of the program that failed.
     pub fn excerpt(&self) -> &[String] {
         if let Self::Blender { excerpt, .. }
+        | Self::NotDescribed { excerpt, .. }
         | Self::FramesSkipped { excerpt, .. }
         | Self::Ffmpeg { excerpt, .. } = self
         {
@@ -377,7 +400,8 @@ fn blender_exit(cause: &blender::Cause) -> Exit {
         blender::Cause::Lacking { .. } | blender::Cause::Unavailable(_) => Exit::Unavailable,
         blender::Cause::Refused(refusal) => match refusal.kind {
             RefusalKind::Usage => Exit::Usage,
-            RefusalKind::Unavailable => Exit::Unavailable,
+            RefusalKind::Script => Exit::Unusable,
+            RefusalKind::Unavailable | RefusalKind::Addon => Exit::Unavailable,
         },
         blender::Cause::Killed(_) => Exit::ChildKilled,
         blender::Cause::SetupFailed | blender::Cause::Failed { .. } => Exit::ChildFailed,

@@ -1,12 +1,13 @@
-//! `inspect`: the frame range of a scene and the array size that renders it, read from the first
-//! bytes of the scene file.
+//! The output of `inspect`: the frame range of a scene and the array size that renders it, read from
+//! the first bytes of the scene file; and what Blender has found in it, if it has opened it.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::output::{Print, Table, json};
-use crate::blender::{Compression, SceneFile, SceneFileError};
+use super::described::{Described, description_rows};
+use super::output::{Table, json};
+use crate::blender::{Compression, SceneDescription, SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::request::{
     BlenderVersion, FrameRange, FramesPerJob, InspectJob, LARGEST_ARRAY, Location,
@@ -17,25 +18,34 @@ use crate::worker::Worker;
 /// [`SceneFile::PREFIX_LENGTH`] bytes are read.
 const START: u64 = 64 * 1024;
 
-/// Reads the scene file of `job`, and prints its frame range and array size.
+/// What is known about a scene file, as `job` wants it printed: its beginning, the frame range of its
+/// active scene, and Blender's description, if there is one.
 ///
 /// # Errors
-/// [`Error::Storage`] if the file cannot be read, [`Error::SceneFile`] if it is not a .blend file
-/// or its list of scenes is damaged, [`Error::NoSceneRange`] if it has no frame range.
-pub async fn inspect(worker: &Worker, job: &InspectJob, print: impl Print) -> Result<(), Error> {
-    let (file, range) = scene_file(worker, &job.scene).await?;
+/// [`Error::Internal`] if JSON cannot represent it.
+pub fn inspected(
+    job: &InspectJob,
+    file: &SceneFile,
+    range: FrameRange,
+    description: Option<&SceneDescription>,
+) -> Result<String, Error> {
     let per_job = job.frames_per_job.unwrap_or(FramesPerJob::ONE);
-    print(&if job.json {
-        json(&Output::new(job, &file, range, per_job))?
-    } else {
-        table(job, &file, range.len(), per_job)
-    })
+    if job.json {
+        let blender = description.map(Described::new);
+        return json(&Output { blender, ..Output::new(job, file, range, per_job) });
+    }
+    let mut lines = table(job, file, range.len(), per_job);
+    if let Some(description) = description {
+        description_rows(&mut lines, description);
+    }
+    Ok(lines.text())
 }
 
 /// Reads the beginning of a scene file, and the frame range of the scene that is rendered.
 ///
 /// # Errors
-/// The same as [`inspect`].
+/// [`Error::Storage`] if the file cannot be read, [`Error::SceneFile`] if it is not a .blend file
+/// or its list of scenes is damaged, [`Error::NoSceneRange`] if it has no frame range.
 pub async fn scene_file(
     worker: &Worker,
     scene: &Location,
@@ -100,6 +110,9 @@ pub(super) struct Output {
     frames_per_job: u32,
     /// The number of children that render all frames. AWS Batch accepts arrays of 2 to 10,000.
     array_size: u32,
+    /// What Blender has found in the file; absent without `--deep`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    blender: Option<Described>,
 }
 
 /// A byte order.
@@ -151,6 +164,7 @@ impl Output {
             frames: range.len(),
             frames_per_job: per_job.get(),
             array_size: per_job.jobs(range.len()),
+            blender: None,
         }
     }
 }
@@ -161,8 +175,8 @@ pub fn is_older(renderer: Option<BlenderVersion>, file: &SceneFile) -> Option<bo
     Some(renderer? < file.saved_by?)
 }
 
-/// The output for people.
-fn table(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) -> String {
+/// The rows for people about the beginning of the file.
+fn table(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob) -> Table {
     let mut lines = Table::default();
     lines.row("file", &job.scene);
     if let Some((version, machine)) = file.saved_by.zip(file.machine) {
@@ -190,5 +204,5 @@ fn table(job: &InspectJob, file: &SceneFile, frames: u32, per_job: FramesPerJob)
         array.push_str("; AWS Batch has no arrays of 1: submit a job without one");
     }
     lines.row("array size", array);
-    lines.text()
+    lines
 }

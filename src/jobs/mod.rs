@@ -1,5 +1,6 @@
 //! The subcommands that render nothing: `inspect`, `submit` and `status`.
 
+mod described;
 mod failure_groups;
 mod failures;
 mod inspect;
@@ -9,6 +10,7 @@ mod schema;
 mod status;
 mod submit;
 
-pub use inspect::inspect;
+pub use inspect::{inspected, scene_file};
+pub use output::Print;
 pub use status::status;
 pub use submit::submit;

@@ -5,6 +5,7 @@
 
 mod companions;
 mod delivery;
+mod describe;
 mod launches;
 mod reuse;
 mod scratch_dirs;
@@ -12,10 +13,11 @@ mod start_jitter;
 mod summary;
 mod survey;
 mod untrusted_file;
+mod user_code;
 
 use std::path::Path;
 
-use crate::blender::Launch;
+use crate::blender::{Launch, Purpose};
 use crate::error::Error;
 use crate::request::{FRAMES_DIR, FrameNumber, FrameRange, FrameSet, PREVIEWS_DIR, RenderJob};
 use crate::worker::Worker;
@@ -24,10 +26,12 @@ use crate::worker::programs::BLENDER;
 use crate::worker::report::{Action, Report};
 use crate::worker::scratch::Scratch;
 use launches::{Assignment, Outcome, render_frames};
-use reuse::Reuse;
 use reuse::fingerprint_task::FingerprintTask;
+use reuse::{Identified, Reuse};
 use scratch_dirs::ScratchDirs;
 use survey::Survey;
+
+pub use describe::describe;
 
 /// The frames of a job that has succeeded.
 #[derive(Debug)]
@@ -71,7 +75,7 @@ async fn attempt_job(
     let blender = worker.programs.find(blender, BLENDER)?;
     worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
     let scratch = Scratch::create(worker)?;
-    let dirs = ScratchDirs::prepare(&scratch, job)?;
+    let dirs = ScratchDirs::prepare(&scratch, job, Purpose::Render)?;
 
     let mut survey = Survey::take(worker, job, report).await?;
     let scene_range = survey.header.range_of(job.overrides.scene.as_ref());
@@ -82,9 +86,11 @@ async fn attempt_job(
     }
 
     let found = survey.found.take();
+    let code = user_code::fetch(worker, &job.user_code, &dirs.user_code).await?;
+    let what =
+        Identified { scene: &survey.scene, blender: &blender, home: &dirs.home, user_code: &code };
     let Reuse { local_scene, inputs, plan } =
-        Reuse::find(worker, job, &survey.scene, &blender, &dirs.home, &survey.frames, found)
-            .await?;
+        Reuse::find(worker, job, what, &survey.frames, found).await?;
     let folder = job.output.join(FRAMES_DIR);
     report.frames.clone_from(&plan.already_there);
     if plan.pending.is_empty() {

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use super::companions::audio::AUDIO_FILE;
 use super::companions::view_lut::LUT_FILE;
 use super::launches::DESCRIPTION_FILE;
-use crate::blender::{SETUP_FILES, SETUP_SETTINGS, SetupOutput, setup_settings};
+use crate::blender::{
+    Purpose, SETUP_FILES, SETUP_SETTINGS, SetupOutput, UserCodePaths, setup_settings,
+};
 use crate::error::Error;
 use crate::image::axis;
 use crate::request::RenderJob;
@@ -20,6 +22,8 @@ pub struct ScratchDirs {
     pub scene: PathBuf,
     /// The folder of the setup script and its settings.
     pub setup: PathBuf,
+    /// The Python that the user adds to Blender, in the folder of the setup script.
+    pub user_code: UserCodePaths,
     /// The folder that the scripts write everything else to: the description of the scene, the
     /// LUT and the sound.
     pub description: PathBuf,
@@ -30,26 +34,28 @@ pub struct ScratchDirs {
 }
 
 impl ScratchDirs {
-    /// Creates the folders, and writes the setup script for `job`.
+    /// Creates the folders, and writes the setup script that prepares the scene of `job`.
     ///
     /// # Errors
     /// [`Error::Scratch`] if a folder or file cannot be written.
-    pub fn prepare(scratch: &Scratch, job: &RenderJob) -> Result<Self, Error> {
+    pub fn prepare(scratch: &Scratch, job: &RenderJob, purpose: Purpose) -> Result<Self, Error> {
         let base = scratch.path();
         let dirs = Self {
             scene: base.join("scene.blend"),
             setup: base.join("setup"),
+            user_code: UserCodePaths::below(&base.join("setup")),
             description: base.join("description"),
             frames: base.join("frames"),
             home: base.join("home"),
         };
-        let created = dirs.create(job);
+        let created = dirs.create(job, purpose);
         created.map_err(|source| Error::Scratch { path: base.to_owned(), source })?;
         Ok(dirs)
     }
 
-    fn create(&self, job: &RenderJob) -> io::Result<()> {
-        for folder in [&self.setup, &self.description, &self.frames, &self.home] {
+    fn create(&self, job: &RenderJob, purpose: Purpose) -> io::Result<()> {
+        let user_code = self.user_code.folder();
+        for folder in [&*self.setup, user_code, &self.description, &self.frames, &self.home] {
             fs::create_dir(folder)?;
         }
         for (name, content) in SETUP_FILES {
@@ -61,6 +67,9 @@ impl ScratchDirs {
             lut_axis: &axis(),
             audio: &self.description.join(AUDIO_FILE),
         };
-        fs::write(self.setup.join(SETUP_SETTINGS), setup_settings(job, output))
+        fs::write(
+            self.setup.join(SETUP_SETTINGS),
+            setup_settings(job, purpose, output, &self.user_code),
+        )
     }
 }

@@ -26,9 +26,9 @@ pub use frame::{
     SelectionError, TotalFrames, is_ascending,
 };
 pub use job::{
-    Animation, AnimationFrames, CyclesDevice, InspectJob, JobId, JobName, JobTemplate, Metrics,
-    MetricsFormat, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob, SequenceSelection,
-    StatusJob, StitchJob, SubmitJob, SubmitMode,
+    AddonNames, Animation, AnimationFrames, CyclesDevice, InspectJob, JobId, JobName, JobTemplate,
+    Metrics, MetricsFormat, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob,
+    ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
 pub mod agent;
+pub mod archive;
 pub mod batch_server;
 pub mod blender;
 pub mod documents;

@@ -5,29 +5,37 @@
 //! [`SceneDescription`](super::SceneDescription). It refuses a scene that needs a feature which
 //! this Blender lacks.
 
+mod user_code;
+
 use std::path::Path;
 
 use serde_json::json;
 
 use crate::request::RenderJob;
 
+pub use user_code::UserCodePaths;
+
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder. Here, `overrides/` has what the job replaces in the scene, `needs/` what is looked for in
-/// it before it is rendered, and `makes/` what it leaves behind.
-pub const SETUP_FILES: [(&str, &str); 17] = [
+/// it before it is rendered, `makes/` what it leaves behind, and `user_code/` runs what the user adds.
+pub const SETUP_FILES: [(&str, &str); 21] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
+    (ADDONS_SCRIPT, include_str!("user_code/addons.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
     ("render_worker_animation.py", include_str!("overrides/animation.py")),
     ("render_worker_audio.py", include_str!("makes/audio.py")),
+    ("render_worker_contents.py", include_str!("contents.py")),
     ("render_worker_engine.py", include_str!("overrides/engine.py")),
     ("render_worker_external.py", include_str!("needs/external.py")),
     ("render_worker_features.py", include_str!("needs/features.py")),
     ("render_worker_answer.py", include_str!("answer.py")),
+    ("render_worker_installing.py", include_str!("user_code/installing.py")),
     ("render_worker_nodes.py", include_str!("nodes.py")),
     ("render_worker_output.py", include_str!("makes/output.py")),
     ("render_worker_overrides.py", include_str!("overrides/overrides.py")),
     ("render_worker_picture.py", include_str!("overrides/picture.py")),
     ("render_worker_properties.py", include_str!("overrides/properties.py")),
+    ("render_worker_python.py", include_str!("user_code/python.py")),
     ("render_worker_quality.py", include_str!("overrides/quality.py")),
     ("render_worker_scripts.py", include_str!("scripts.py")),
     ("render_worker_selection.py", include_str!("overrides/selection.py")),
@@ -35,8 +43,11 @@ pub const SETUP_FILES: [(&str, &str); 17] = [
     ("render_worker_view.py", include_str!("makes/view.py")),
 ];
 
-/// The name of the file that Blender runs.
+/// The name of the file that Blender runs once it has opened the scene.
 pub const SETUP_SCRIPT: &str = "setup.py";
+
+/// The name of the file that Blender runs before that, if the job adds add-ons to it.
+pub const ADDONS_SCRIPT: &str = "addons.py";
 
 /// The Python that writes the scene's sound to [`SetupOutput::audio`], once all frames are rendered.
 pub const MIX_AUDIO: &str = "import render_worker_audio as audio; audio.mix()";
@@ -65,14 +76,31 @@ pub struct SetupOutput<'a> {
 /// What is appended to [`SetupOutput::audio`].
 pub const AUDIO_ERROR: &str = ".error";
 
+/// What a scene is prepared for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To render it.
+    Render,
+    /// To describe what is in its file.
+    Describe,
+}
+
 /// The content of [`SETUP_SETTINGS`]: how to prepare the scene for `job`, and what to write.
-pub fn setup_settings(job: &RenderJob, output: SetupOutput<'_>) -> String {
+pub fn setup_settings(
+    job: &RenderJob,
+    purpose: Purpose,
+    output: SetupOutput<'_>,
+    user_code: &UserCodePaths,
+) -> String {
     let settings = json!({
         "description": output.description,
         "overrides": job.overrides,
         "allow_missing": job.allow_missing.0,
         "view": { "lut": output.lut, "axis": output.lut_axis },
         "audio": output.audio,
+        "scripts": user_code.described_scripts(&job.user_code),
+        "addons": user_code.described_addons(&job.user_code),
+        "describe": purpose == Purpose::Describe,
     });
     settings.to_string()
 }
@@ -88,7 +116,9 @@ mod tests {
         let files = walkdir::WalkDir::new(folder).into_iter().map(|entry| entry.unwrap());
         let scripts = files.filter(|file| file.path().extension() == Some("py".as_ref()));
         assert_eq!(scripts.count(), SETUP_FILES.len());
-        for (name, _) in SETUP_FILES.iter().filter(|(name, _)| *name != SETUP_SCRIPT) {
+        let modules = SETUP_FILES.iter().filter(|(name, _)| name.starts_with("render_worker_"));
+        assert_eq!(modules.clone().count(), SETUP_FILES.len() - 2);
+        for (name, _) in modules {
             let import = format!("import {} as ", name.trim_end_matches(".py"));
             assert!(SETUP_FILES.iter().any(|(_, text)| text.contains(&import)), "{name}");
         }
@@ -116,8 +146,13 @@ mod tests {
             audio: Path::new("/s/description/audio.flac"),
         };
         assert_eq!(
-            setup_settings(&job, output),
-            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac"}"#
+            setup_settings(
+                &job,
+                Purpose::Render,
+                output,
+                &UserCodePaths::below(Path::new("/s/setup"))
+            ),
+            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false}"#
         );
     }
 }

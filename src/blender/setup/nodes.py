@@ -3,7 +3,8 @@ import bpy
 
 
 def compositor_nodes(scene, kind):
-    """Pairs of a place and a node: the compositor's nodes of this kind that are not muted."""
+    """Pairs of a place and a node: the compositor's nodes of this kind that are not muted;
+    of any kind for None."""
     if not scene.render.use_compositing:
         return
     # Blender 5 keeps the compositor in a node group.
@@ -34,7 +35,7 @@ def of_tree(tree, kind, place, seen):
     for node in tree.nodes:
         if node.mute:
             continue
-        if node.type == kind:
+        if kind in (None, node.type):
             yield place, node
         elif node.type == "GROUP" and node.node_tree:
             yield from of_tree(node.node_tree, kind, place, seen)

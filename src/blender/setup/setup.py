@@ -3,7 +3,9 @@
 #
 # Reads settings.json beside it:
 #   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...],
-#    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH}
+#    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH,
+#    "scripts": [{"path": PATH, "name": NAME}, ...], "addons": {...}, "describe": false}
+# With "describe", nothing is rendered: what is in the file is described, and nothing refused.
 # The overrides are RenderOverrides in the worker's request/overrides.
 # Writes an answer to PATH, atomically: a description of the scene,
 #   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...]}
@@ -20,12 +22,14 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 import render_worker_audio as audio
+import render_worker_contents as contents
 import render_worker_external as external
 import render_worker_features as features
 import render_worker_answer as answer
 import render_worker_output as output
 import render_worker_overrides as overrides
 import render_worker_picture as picture
+import render_worker_python as python
 import render_worker_scripts as scripts
 import render_worker_selection as selection
 import render_worker_sequences as sequences
@@ -37,12 +41,21 @@ with open(os.path.join(HERE, "settings.json"), encoding="utf-8") as file:
 findings = answer.Findings()
 scene = selection.scene(settings["overrides"].get("scene"), findings)
 findings.refuse_if_any(settings["description"])
+# Before anything else changes the scene: the flags of the job win over scripts, and so do the output
+# settings with which no frame is lost.
+python.run(settings["scripts"], settings["description"])
+scene = selection.scene(settings["overrides"].get("scene"), findings)
+findings.refuse_if_any(settings["description"])
 render = scene.render
+inside = contents.description(scene) if settings["describe"] else None
 overrides.apply(scene, settings["overrides"], findings)
 findings.refuse_if_any(settings["description"])
 warnings = findings.warnings + output.make_deliverable(scene)
 lacking = features.lacking(scene)
-refused = [lack for lack in lacking if lack["feature"] not in settings["allow_missing"]]
+allowed = settings["allow_missing"]
+refused = [
+    lack for lack in lacking if lack["feature"] not in allowed and not settings["describe"]
+]
 if any(lack["feature"] == "denoiser" for lack in lacking) and not refused:
     # A Blender that is asked to denoise and cannot do so renders nothing.
     features.switch_denoising_off(scene)
@@ -78,6 +91,7 @@ description = {
         "audio": heard,
     },
     "external": external.description(),
+    "contents": inside,
 }
 answer.write(settings["description"], description)
 

@@ -11,6 +11,7 @@ mod render;
 mod run;
 mod shared;
 mod stitch;
+mod user_code;
 
 use clap::{Parser, Subcommand};
 
@@ -24,10 +25,11 @@ pub(super) use render::{RenderArgs, RenderOptions};
 use run::RUN_EXAMPLES;
 pub(super) use run::RunArgs;
 pub(super) use shared::{
-    CommonArgs, LogArgs, PreviewArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
+    CommonArgs, LogArgs, PreviewArgs, SandboxArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
 };
 use stitch::STITCH_EXAMPLES;
 pub(super) use stitch::StitchArgs;
+pub(super) use user_code::UserCodeArgs;
 
 /// Renders Blender animations and stitches them to video, in a container.
 #[derive(Debug, Parser)]
@@ -62,7 +64,7 @@ pub(super) enum Action {
     /// Make a video of rendered frames, or of any folder of pictures
     #[command(after_long_help = STITCH_EXAMPLES)]
     Stitch(StitchArgs),
-    /// Show a scene's frame range, and the size of the array job that renders it
+    /// Show what is in a scene file, and the size of the array job that renders it
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
     /// Submit to AWS Batch the jobs that render a scene and make the video
@@ -81,6 +83,14 @@ impl Action {
             | Self::Render(RenderArgs { common, .. })
             | Self::Stitch(StitchArgs { common, .. }) => Some(common),
             Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
+        }
+    }
+
+    /// The arguments about the sandbox, of the subcommands that have one.
+    pub fn sandbox(&self) -> Option<&SandboxArgs> {
+        match self {
+            Self::Inspect(args) => Some(&args.sandbox),
+            _ => self.common().map(|common| &common.sandbox),
         }
     }
 

@@ -5,6 +5,7 @@
 use clap::Args;
 
 use super::overrides::OverrideArgs;
+use super::user_code::UserCodeArgs;
 
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct LogArgs {
@@ -80,11 +81,9 @@ pub(in crate::cli) struct WorkArgs {
     pub frames: Option<String>,
 }
 
+// The files and variables that Blender and FFmpeg can reach.
 #[derive(Debug, Default, Args)]
-pub(in crate::cli) struct CommonArgs {
-    #[command(flatten)]
-    pub work: WorkArgs,
-
+pub(in crate::cli) struct SandboxArgs {
     /// The folder for temporary files; it must exist
     ///
     /// It needs room for a scene from S3, two uncompressed frames and --max-backlog; for stitch, for
@@ -115,6 +114,15 @@ pub(in crate::cli) struct CommonArgs {
     /// or give the flag several times.
     #[arg(long, value_name = "NAME")]
     pub pass_env: Vec<String>,
+}
+
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct CommonArgs {
+    #[command(flatten)]
+    pub work: WorkArgs,
+
+    #[command(flatten)]
+    pub sandbox: SandboxArgs,
 
     /// The time from SIGTERM or ctrl-C to the end of the worker, 1s to 2h
     ///
@@ -194,6 +202,9 @@ pub(in crate::cli) struct PreviewArgs {
 pub(in crate::cli) struct SceneArgs {
     #[command(flatten)]
     pub overrides: OverrideArgs,
+
+    #[command(flatten)]
+    pub user_code: UserCodeArgs,
 
     /// A feature that the scene needs and this Blender may lack, such as denoiser
     ///

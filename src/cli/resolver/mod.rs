@@ -1,6 +1,7 @@
 //! The requests of `render` and `inspect`, from flags and variables.
 
 mod overrides;
+mod user_code;
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -15,11 +16,19 @@ use super::names::{
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
-    AllowMissing, AnimationRange, ArrayPosition, Attempt, Engine, FirstFrame, FrameSelection,
-    FrameSet, InspectJob, Location, OutputName, RenderJob, RequestPayer, StartJitter, TotalFrames,
+    AllowMissing, AnimationRange, ArrayPosition, Attempt, ByteSize, Engine, FirstFrame,
+    FrameSelection, FrameSet, InspectJob, Location, OutputName, RenderJob, RenderOverrides,
+    RequestPayer, StartJitter, TotalFrames, UserCode,
 };
 
-pub(super) use overrides::as_variables;
+/// The settings of the scene that are given as flags, as variables for jobs that get no flags.
+pub(super) fn scene_variables(args: &SceneArgs) -> impl Iterator<Item = (Setting, Option<String>)> {
+    let allowed = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
+    overrides::as_variables(&args.overrides)
+        .into_iter()
+        .chain(user_code::as_variables(&args.user_code))
+        .chain([(ALLOW_MISSING, allowed)])
+}
 
 /// The engine of `render` where none is given, as in the reference script.
 const ENGINE_OF_THE_REFERENCE: &str = "CYCLES";
@@ -70,6 +79,7 @@ impl Resolver<'_> {
             overrides: self.overrides(&options.scene.overrides, engine, preview)?,
             cycles_device: CYCLES_DEVICE.value(options.cycles_device.as_deref(), env)?,
             allow_missing: self.allow_missing(&options.scene)?,
+            user_code: self.user_code(&options.scene.user_code)?,
             enable_autoexec: self.switch(ENABLE_AUTOEXEC, options.enable_autoexec)?,
             max_backlog: MAX_BACKLOG.value_or_default(options.max_backlog.as_deref(), env)?,
             resume: !self.switch(NO_RESUME, options.no_resume)?,
@@ -92,7 +102,8 @@ impl Resolver<'_> {
         is_file(&scene)?;
         let frames_per_job = FRAMES_PER_JOB.value(args.frames_per_job.as_deref(), env)?;
         let renderer = BLENDER_VERSION.value(args.renderer.blender_version.as_deref(), env)?;
-        Ok(InspectJob { scene, frames_per_job, renderer, json: args.json })
+        let deep = args.deep.then(|| Box::new(described(&scene)));
+        Ok(InspectJob { scene, frames_per_job, renderer, deep, json: args.json })
     }
 
     pub fn locations(&self, work: &WorkArgs) -> Result<(Location, Location), UsageError> {
@@ -184,6 +195,25 @@ pub(super) fn is_file(scene: &Location) -> Result<(), UsageError> {
         );
     }
     Ok(())
+}
+
+/// The rendering of a scene whose preparation `inspect --deep` looks at. Nothing is rendered, so its
+/// frames and its output mean nothing.
+fn described(scene: &Location) -> RenderJob {
+    RenderJob {
+        scene: scene.clone(),
+        output: scene.split().map_or_else(|| scene.clone(), |(folder, _)| folder),
+        frames: FrameSelection::Animation(AnimationRange { first: None, total: None }),
+        overrides: RenderOverrides::default(),
+        cycles_device: None,
+        allow_missing: AllowMissing::default(),
+        user_code: UserCode::default(),
+        enable_autoexec: false,
+        max_backlog: ByteSize::gib(1),
+        resume: false,
+        previews: false,
+        start_jitter: StartJitter::default(),
+    }
 }
 
 /// Refuses an output that is meant as a video file: frames are stored in a folder.

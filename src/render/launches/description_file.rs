@@ -17,7 +17,7 @@ const MAX_BYTES: u64 = 32 * 1024 * 1024;
 ///
 /// # Errors
 /// What is wrong with the file, if it is not an answer.
-pub(crate) fn read(folder: &Path) -> Option<Result<Answer, String>> {
+pub fn read(folder: &Path) -> Option<Result<Answer, String>> {
     match untrusted_file::read(&folder.join(DESCRIPTION_FILE), MAX_BYTES) {
         Ok(json) => Some(Answer::parse(&json)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,

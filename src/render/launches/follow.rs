@@ -176,7 +176,7 @@ impl Rendering<'_> {
     /// Handles the description of the scene. The result is a reason to stop Blender if it cannot
     /// render the scene, or the frames do not fit on the scratch disk.
     fn scene_is_open(&mut self, description: SceneDescription) -> Option<StopReason> {
-        let SceneDescription { mut scene, external } = description;
+        let SceneDescription { mut scene, external, contents: _ } = description;
         self.launch.tail.mark_scene_open();
         let lacking = self.check_features(&mut scene);
         scene.warnings.extend(frame_step_warning(&scene, &self.job().frames));
@@ -222,8 +222,7 @@ impl Rendering<'_> {
         if job.overrides.engine == Engine::Scene
             && let Some(engine) = self.launch.tail.missing_engine(&scene.name)
         {
-            let needed_by = vec![format!("scene {}, which is set to {engine}", scene.name)];
-            scene.lacking.push(MissingFeature { feature: Feature::Engine, needed_by });
+            scene.lacks_engine(engine);
         }
         let lacking = scene.not_allowed(&job.allow_missing);
         for lack in scene.lacking.iter().filter(|lack| !lacking.contains(lack)) {

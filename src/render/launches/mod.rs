@@ -35,7 +35,7 @@ use crate::worker::{in_time, sandbox_policy};
 use launch::{LaunchState, StopReason};
 use rendering::Rendering;
 
-pub use description_file::DESCRIPTION_FILE;
+pub use description_file::{DESCRIPTION_FILE, read as read_answer};
 pub use rendering::Assignment;
 
 /// How many crash files of an attempt are stored. A frame usually crashes Blender in the same way

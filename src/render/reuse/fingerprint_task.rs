@@ -213,7 +213,7 @@ mod tests {
 
     fn source() -> Source {
         let job = RenderJob::example();
-        let inputs = RenderInputs::new(&job, "1", "2", &Confinement::default(), true);
+        let inputs = RenderInputs::new(&job, "1", "2", "none", &Confinement::default(), true);
         inputs.with_external(&ExternalState::default())
     }
 

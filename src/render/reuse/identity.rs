@@ -163,7 +163,11 @@ async fn query_version(
     worker.unless_stopped(version).await
 }
 
-fn each_chunk(path: &PathBuf, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+/// Reads a file in chunks of bounded size.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn each_chunk(path: &Path, mut take: impl FnMut(&[u8])) -> io::Result<()> {
     let mut file = File::open(path)?;
     let mut buffer = vec![0; CHUNK];
     loop {

@@ -26,11 +26,12 @@ pub struct RenderInputs {
 
 impl RenderInputs {
     /// The inputs of `job`. `scene` identifies the scene file and its location, `blender` the
-    /// Blender. `locked_in` is whether the sandbox limits which files Blender can read.
+    /// Blender, `user_code` the Python that the user adds to it. `locked_in` is whether the sandbox limits which files Blender can read.
     pub fn new(
         job: &RenderJob,
         scene: &str,
         blender: &str,
+        user_code: &str,
         confinement: &Confinement,
         locked_in: bool,
     ) -> Self {
@@ -44,6 +45,8 @@ impl RenderInputs {
             cycles_device,
             // Blender and scene determine what is missing.
             allow_missing: _,
+            // The argument `user_code` stands for its content.
+            user_code: _,
             enable_autoexec,
             max_backlog: _,
             resume: _,
@@ -68,6 +71,7 @@ impl RenderInputs {
             format!("autoexec {enable_autoexec}"),
             format!("setup script {setup}"),
             format!("blender {blender:?}"),
+            format!("user code {user_code:?}"),
             format!("environment {settings:?}"),
         ];
         Self { text: lines.join("\n"), readable }
@@ -134,7 +138,7 @@ mod tests {
     }
 
     fn inputs(job: &RenderJob, scene: &str, blender: &str) -> RenderInputs {
-        RenderInputs::new(job, scene, blender, &Confinement::default(), true)
+        RenderInputs::new(job, scene, blender, "none", &Confinement::default(), true)
     }
 
     #[test]
@@ -185,7 +189,8 @@ mod tests {
                 passed: vec!["STUDIO".to_owned()],
                 ..Confinement::default()
             };
-            RenderInputs::new(&job, "1", "2", &confinement, true).with_external(&state(external))
+            RenderInputs::new(&job, "1", "2", "none", &confinement, true)
+                .with_external(&state(external))
         };
         let plain = source(&[], "");
         for changes in [("OCIO", "/a"), ("BLENDER_USER_CONFIG", "/a"), ("STUDIO", "1")] {
@@ -201,7 +206,7 @@ mod tests {
         let source = |readable: &[&str], locked_in, external: &str| {
             let readable = readable.iter().map(Into::into).collect();
             let confinement = Confinement { readable, ..Confinement::default() };
-            RenderInputs::new(&job, "1", "2", &confinement, locked_in)
+            RenderInputs::new(&job, "1", "2", "none", &confinement, locked_in)
                 .with_external(&state(external))
         };
         for nothing in ["", "wood missing"] {
@@ -211,6 +216,13 @@ mod tests {
         assert_ne!(source(&["/a"], true, wood), source(&[], true, wood));
         assert_ne!(source(&[], false, wood), source(&[], true, wood));
         assert_eq!(source(&["/a"], false, wood), source(&[], false, wood));
+    }
+
+    #[test]
+    fn the_content_of_user_code_changes_the_source() {
+        let job = RenderJob::example();
+        let source = |code| RenderInputs::new(&job, "1", "2", code, &Confinement::default(), true);
+        assert_ne!(source("none"), source("sha256 3"));
     }
 
     #[test]

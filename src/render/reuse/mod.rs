@@ -17,6 +17,19 @@ use identity::LocalScene;
 use inputs::RenderInputs;
 use plan::{Found, Plan};
 
+/// What the inputs of a job are identified by.
+#[derive(Clone, Copy, Debug)]
+pub struct Identified<'a> {
+    /// The scene file.
+    pub scene: &'a Opened,
+    /// The Blender.
+    pub blender: &'a Path,
+    /// A folder that it may write to.
+    pub home: &'a Path,
+    /// The content of the Python that the user adds to it.
+    pub user_code: &'a str,
+}
+
 /// The plan for this job, and the inputs of the frames that are to be rendered.
 #[derive(Debug)]
 pub struct Reuse {
@@ -30,8 +43,7 @@ pub struct Reuse {
 
 impl Reuse {
     /// Compares the inputs of `job` with those of the frames in `found`; `found` is `None` if all
-    /// `frames` are to be rendered. `blender` is the program, and `home` a folder that it may write
-    /// to.
+    /// `frames` are to be rendered.
     ///
     /// # Errors
     /// - [`Error::SceneFile`] if a local scene file cannot be read.
@@ -40,15 +52,13 @@ impl Reuse {
     pub async fn find(
         worker: &Worker,
         job: &RenderJob,
-        scene: &Opened,
-        blender: &Path,
-        home: &Path,
+        what: Identified<'_>,
         frames: &FrameSet,
         found: Option<Found>,
     ) -> Result<Self, Error> {
         // First, so that a change while the file is read to identify it is noticed.
-        let local_scene = LocalScene::of(scene).await?;
-        let inputs = inputs_of(worker, job, scene, blender, home).await?;
+        let local_scene = LocalScene::of(what.scene).await?;
+        let inputs = inputs_of(worker, job, what).await?;
         let plan = match (&inputs, found) {
             (Some(inputs), Some(found)) => {
                 let scene_dir = local_scene.as_ref().map(LocalScene::folder);
@@ -65,17 +75,16 @@ impl Reuse {
 async fn inputs_of(
     worker: &Worker,
     job: &RenderJob,
-    scene: &Opened,
-    blender: &Path,
-    home: &Path,
+    what: Identified<'_>,
 ) -> Result<Option<RenderInputs>, Error> {
-    let scene = worker.unless_stopped(identity::scene(scene));
-    let blender = identity::blender(worker, blender, home);
+    let scene = worker.unless_stopped(identity::scene(what.scene));
+    let blender = identity::blender(worker, what.blender, what.home);
     let (scene, blender) = tokio::try_join!(scene, blender)?;
     let reason = match (&scene, &blender) {
         (Some(scene), Some(blender)) => {
             let locked_in = worker.sandbox.restricts_files();
-            let inputs = RenderInputs::new(job, scene, blender, &worker.confinement, locked_in);
+            let (code, confinement) = (what.user_code, &worker.confinement);
+            let inputs = RenderInputs::new(job, scene, blender, code, confinement, locked_in);
             return Ok(Some(inputs));
         }
         (None, _) => "the store does not identify versions of the scene file (no ETag)",

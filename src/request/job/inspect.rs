@@ -1,6 +1,6 @@
 //! A request to `inspect` a scene file.
 
-use crate::request::{BlenderVersion, FramesPerJob, Location};
+use crate::request::{BlenderVersion, FramesPerJob, Location, RenderJob};
 
 /// A validated `inspect` request.
 #[derive(Clone, Debug)]
@@ -11,6 +11,9 @@ pub struct InspectJob {
     pub frames_per_job: Option<FramesPerJob>,
     /// The version of Blender that is to render the scene, if it is known.
     pub renderer: Option<BlenderVersion>,
+    /// The rendering whose scene Blender opens and describes; `None` if only the beginning of the file
+    /// is read. Nothing is rendered.
+    pub deep: Option<Box<RenderJob>>,
     /// Whether the output is JSON.
     pub json: bool,
 }

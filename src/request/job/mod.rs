@@ -6,6 +6,7 @@ pub(super) mod render;
 mod run;
 mod stitch;
 mod submit;
+mod user_code;
 
 pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
@@ -16,3 +17,4 @@ pub use submit::{
     Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,
     SubmitJob, SubmitMode,
 };
+pub use user_code::{AddonNames, ScriptFiles, UserCode};

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::request::value::ValueError;
 use crate::request::{
-    AllowMissing, ByteSize, FrameSelection, Location, RenderOverrides, StartJitter,
+    AllowMissing, ByteSize, FrameSelection, Location, RenderOverrides, StartJitter, UserCode,
 };
 
 /// A validated `render` request.
@@ -22,6 +22,8 @@ pub struct RenderJob {
     pub cycles_device: Option<CyclesDevice>,
     /// The features that this Blender may lack although the scene needs them.
     pub allow_missing: AllowMissing,
+    /// The Python that is added to Blender.
+    pub user_code: UserCode,
     /// Whether Python scripts in the scene file run automatically.
     pub enable_autoexec: bool,
     /// The size of saved but not yet stored frames in scratch above which Blender is paused.
@@ -51,6 +53,7 @@ impl RenderJob {
             },
             cycles_device: None,
             allow_missing: AllowMissing::default(),
+            user_code: UserCode::default(),
             enable_autoexec: false,
             max_backlog: ByteSize::gib(1),
             resume: true,
