@@ -83,7 +83,7 @@ fn a_crash_on_a_scene_of_a_newer_blender_is_blamed_on_the_scene() {
 fn a_missing_engine_or_device_is_named() {
     let place = Place::with_scene(fs::read(scene("tiny")).unwrap());
     for (arguments, texts) in [
-        ("--engine CYCLESX", &["no such render engine (--engine)", "engine not found 'CYCLESX'"]),
+        ("--engine CYCLESX", &["--engine (ENGINE)", "no such render engine, CYCLESX"]),
         (
             "--cycles-device CUDA",
             &["no such device here (--cycles-device)", "Found no Cycles device"],

@@ -10,11 +10,11 @@ use tempfile::TempDir;
 
 use crate::support::blender::blender_runs;
 use crate::support::place::Place;
-use crate::support::{Run, names, pixel_hashes, probe, report, scene, worker};
+use crate::support::{Run, Worker, names, pixel_hashes, probe, report, scene, worker};
 
 /// Scene `Shot`: its camera `Front` sees red with a green square in the middle, and `Back` sees blue.
 /// A marker switches to `Front`. Scene `Other 4`: green, another size and range.
-const SCENES: &str = r#"
+const SCENES: &str = "
 import bpy, math
 bpy.ops.wm.read_factory_settings(use_empty=True)
 
@@ -67,7 +67,7 @@ other = bpy.data.scenes.new('Other 4')
 prepare(other, 32, 32, 11, 13)
 plane(other, (0, 1, 0), (0, 10, 0), 100)
 other.camera = camera(other, 'Only', 0)
-"#;
+";
 
 const RED: [u8; 3] = [255, 0, 0];
 const GREEN: [u8; 3] = [0, 255, 0];
@@ -88,7 +88,8 @@ fn scenes() -> &'static Path {
 
 /// Saves the scenes after some changes in Python.
 fn save(file: &Path, changes: &str) {
-    let save = format!("bpy.ops.wm.save_as_mainfile(filepath={file:?})");
+    let file = json!(file.to_str().expect("UTF-8"));
+    let save = format!("bpy.ops.wm.save_as_mainfile(filepath={file})");
     blender_runs(None, &format!("{SCENES}{changes}\n{save}"));
 }
 
@@ -124,7 +125,7 @@ impl Output {
 fn run_of(file: &Path, arguments: &[&str]) -> (Output, Run) {
     let output = Output(tempfile::tempdir().unwrap());
     let worker = worker("render").input(file).output(output.0.path());
-    let worker = arguments.iter().fold(worker, |worker, argument| worker.arg(argument));
+    let worker = arguments.iter().fold(worker, Worker::arg);
     (output, worker.run())
 }
 

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::events::{Event, parse};
 use super::{Cause, Failure, SETUP_EXIT_CODE};
 use crate::ending::{Ending, Killer};
-use crate::request::{BlenderVersion, Engine, RenderJob};
+use crate::request::{BlenderVersion, RenderJob};
 
 /// How many of the log's last lines are kept.
 const MAX_LINES: usize = 12;
@@ -26,7 +26,7 @@ pub struct Context<'a> {
     pub killer: Killer,
     /// The version of Blender that saved the scene file, if the file records it.
     pub saved_by: Option<BlenderVersion>,
-    /// The job. An engine or device can be unavailable only if the job names one.
+    /// The job. A device can be unavailable only if the job names one.
     pub job: &'a RenderJob,
 }
 
@@ -55,8 +55,6 @@ enum If {
     Always,
     /// Only if Blender aborted.
     Aborted,
-    /// Only if the job names a render engine.
-    EngineNamed,
     /// Only if the job names a device for Cycles.
     DeviceNamed,
 }
@@ -64,13 +62,8 @@ enum If {
 /// Messages, and the causes that they name until a frame is saved: a Blender that has saved one
 /// lacked nothing. None of them blames the disk or the memory of this machine, which the worker
 /// checks itself.
-const BEFORE_A_FRAME: [(&str, If, Cause); 9] = [
+const BEFORE_A_FRAME: [(&str, If, Cause); 8] = [
     ("no camera", If::Always, Cause::Scene("the scene has no camera")),
-    (
-        "engine not found",
-        If::EngineNamed,
-        Cause::Unavailable("this Blender has no such render engine (--engine)"),
-    ),
     (
         "Found no Cycles device",
         If::DeviceNamed,
@@ -211,7 +204,6 @@ impl LogTail {
         let holds = |condition| match condition {
             If::Always => true,
             If::Aborted => ending.signal() == Some(SIGABRT),
-            If::EngineNamed => matches!(context.job.overrides.engine, Engine::Named(_)),
             If::DeviceNamed => context.job.cycles_device.is_some(),
         };
         let while_opening = WHILE_OPENING.into_iter().filter(|_| !self.scene_open);
@@ -235,7 +227,6 @@ fn missing_engine(message: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::RenderOverrides;
 
     fn tail(lines: &[&str]) -> LogTail {
         let mut tail = LogTail::default();
@@ -340,11 +331,9 @@ mod tests {
         };
         let named =
             RenderJob { cycles_device: Some("CUDA".parse().unwrap()), ..RenderJob::example() };
-        let unnamed = RenderJob { overrides: RenderOverrides::default(), ..RenderJob::example() };
-        let (device, engine) =
-            ("Error: Found no Cycles device of the specified type", "Error: engine not found 'X'");
-        assert!(is_unavailable(device, &named) && !is_unavailable(device, &unnamed));
-        assert!(is_unavailable(engine, &named) && !is_unavailable(engine, &unnamed));
+        let device = "Error: Found no Cycles device of the specified type";
+        assert!(is_unavailable(device, &named));
+        assert!(!is_unavailable(device, &RenderJob::example()));
     }
 
     #[test]

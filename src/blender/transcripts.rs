@@ -97,7 +97,6 @@ fn causes_of_failures_are_found_in_the_log_of_every_version() {
         ("truncated_file", scene),
         ("garbage_file", scene),
         ("no_camera", scene),
-        ("bad_engine", unavailable),
         ("no_cycles_device", unavailable),
         ("no_libegl", unavailable),
         // The log does not decide why a file cannot be written: the worker checks the disk.

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 use walkdir::WalkDir;
@@ -135,8 +135,11 @@ fn hash_below(folder: &Path) -> io::Result<Fingerprint> {
         if entry.file_type().is_file() {
             let mut content = Sha256::new();
             each_chunk(entry.path(), |chunk| content.update(chunk))?;
-            let name: PathBuf = entry.path().strip_prefix(folder).unwrap_or(entry.path()).into();
-            all.update(format!("{name:?} {:?}\n", <[u8; 32]>::from(content.finalize())));
+            let name = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+            // No name contains a zero.
+            all.update(name.as_os_str().as_encoded_bytes());
+            all.update([0]);
+            all.update(content.finalize());
         }
     }
     Ok(Fingerprint::from(<[u8; 32]>::from(all.finalize())))

@@ -1,5 +1,7 @@
 //! The arguments that replace settings of the scene.
 
+#![expect(clippy::doc_link_with_quotes, reason = "these comments are the text of --help")]
+
 use clap::Args;
 
 // Settings of the scene that are replaced. (A comment that clap takes for the text of --help would

@@ -126,16 +126,13 @@ fn identifier(rest: &mut Chars<'_>) -> Option<String> {
 fn subscript(rest: &mut Chars<'_>) -> Option<PathStep> {
     let text = rest.as_str();
     let quote = text.chars().next().filter(|c| matches!(c, '"' | '\''));
-    let (step, after) = match quote {
-        Some(quote) => {
-            let (key, after) = text.get(1..)?.split_once(quote)?;
-            (PathStep::Key { key: key.to_owned() }, after.strip_prefix(']')?)
-        }
-        None => {
-            let (index, after) = text.split_once(']')?;
-            let digits = index.bytes().all(|b| b.is_ascii_digit());
-            (PathStep::Index { index: index.parse().ok().filter(|_| digits)? }, after)
-        }
+    let (step, after) = if let Some(quote) = quote {
+        let (key, after) = text.get(1..)?.split_once(quote)?;
+        (PathStep::Key { key: key.to_owned() }, after.strip_prefix(']')?)
+    } else {
+        let (index, after) = text.split_once(']')?;
+        let digits = index.bytes().all(|b| b.is_ascii_digit());
+        (PathStep::Index { index: index.parse().ok().filter(|_| digits)? }, after)
     };
     *rest = after.chars();
     Some(step)
