@@ -18,6 +18,7 @@
 //! │ │ inputs            everything that a frame is made from, as one hash
 //! │ │ external          the list of textures, libraries and caches, kept with the output
 //! │ │ external_state    … and their state in the file system
+//! │ │ side_files        the files that the scene made besides stored frames
 //! │ │ fingerprint_task  computes fingerprints while Blender renders
 //! │ │ plan              the frames that are left to render
 //! │ launches/         starts Blender, follows it, judges how it ended, starts it again
@@ -30,8 +31,10 @@
 //! │ │ spot_decision     whether to finish the frame in hand after a Spot notice
 //! │ │ disk, crash_file, description_file
 //! │ delivery/         saved → verified → stored, while Blender renders on
+//! │ │ side_files        what the scene makes besides a frame, stored before it
 //! │ │ verified          opens and decodes the file of a frame, and makes its preview
 //! │ │ backlog           frames saved but not stored: how many bytes, and when to retry
+//! │ stored_outputs    what the report says about side files
 //! │ companions/       what stitch needs from Blender besides the frames: the view as a LUT, the sound
 //! │ untrusted_file    reads files that Blender writes for the worker
 //! │ user_code         fetches the scripts and add-ons that the user adds to Blender
@@ -111,6 +114,7 @@
 //!
 //! - A frame counts once its whole file was decoded, and it is stored under its final name. Exit
 //!   statuses and log lines prove nothing.
+//! - A frame is stored after the files that the scene makes besides it.
 //! - FFmpeg decodes no picture. What is in the video is what the worker has decoded.
 //! - What accompanies the frames (previews, contact sheet, view, sound) makes none of them fail.
 //! - No file under a final name is ever incomplete.

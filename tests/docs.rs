@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::batch_server::BatchServer;
 use crate::support::documents::{self, Place, blocks, commands, commands_for, documents, text};
 use crate::support::s3_server::{BUCKET, S3Server};
-use crate::support::{documented_scene, fixture, program, worker};
+use crate::support::{documented_scene, fixture, frames, program, worker};
 
 /// The id in place of `JOB-ID`.
 const JOB: &str = "5d410000-aaaa-bbbb-cccc-ddddeeeeffff";
@@ -103,6 +103,7 @@ fn home() -> TempDir {
     write("scene.blend", &documented_scene(12));
     write("pottery.blend", &documented_scene(199));
     photos(home.path());
+    passes(&home.path().join("out/outputs"));
     fs::create_dir(home.path().join("programs")).expect("a folder");
     let link = |to: &Path, name: &str| {
         symlink(to, home.path().join("programs").join(name)).expect("a link");
@@ -123,6 +124,18 @@ fn photos(home: &Path) {
     let sine = ["-v", "error", "-f", "lavfi", "-i", "sine=duration=2", "song.wav"];
     let status = Command::new("ffmpeg").args(sine).current_dir(home).stdin(Stdio::null()).status();
     assert!(status.expect("FFmpeg runs").success());
+}
+
+/// Creates what the scene of the documents makes besides its frames.
+fn passes(outputs: &Path) {
+    frames::write(&outputs.join("right"), 1..=3);
+    fs::create_dir(outputs.join("Passes")).expect("a writable folder");
+    for number in 1..=3 {
+        for pass in ["beauty", "depth"] {
+            let file = outputs.join(format!("Passes/{pass}_{}", frames::name(number)));
+            fs::write(file, frames::frame(number)).expect("a writable folder");
+        }
+    }
 }
 
 /// Creates the archive of a release that contains the program, and its checksum.

@@ -36,6 +36,7 @@ mod lacking; // scenes that need features that this Blender lacks
 mod logs; // the log in both formats, whatever Blender prints
 mod metrics; // the figures of an attempt for CloudWatch
 mod mistakes; // mistakes of a person at a terminal: what the message names, and that nothing is left
+mod outputs; // what a scene makes besides its frames: File Output nodes, further views
 mod overrides; // settings of the scene that a job replaces, and their effect on pictures
 mod pictures; // how pictures of any size, depth and alpha look in a video
 mod previews; // previews of frames and the contact sheet

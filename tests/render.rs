@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::support::blender::{can_denoise, save_startup_scene};
 use crate::support::place::Place;
-use crate::support::{LONG, Run, fixture, names, pixel_hashes, report, scene, worker};
+use crate::support::{LONG, Run, fixture, names, pixel_hashes, probe, report, scene, worker};
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
@@ -162,22 +162,32 @@ fn scene_of_format(folder: &Path, format: &str) -> PathBuf {
 }
 
 #[test]
-fn formats_that_cannot_be_verified_are_rendered_as_png_with_a_warning() {
-    for (name, warning) in [
-        ("video_output", "the scene's output format is FFMPEG"),
-        ("stereo", "rendering the one view of its camera"),
+fn a_format_that_cannot_be_verified_is_replaced_by_one_that_loses_nothing() {
+    let output = folder();
+    let run = render("video_output", output.path(), "-f 2");
+    warns_once(&run, "the scene's output format is FFMPEG");
+    let pixels = pixels(output.path());
+    assert_eq!(pixels.keys().collect::<Vec<_>>(), ["0001.png", "0002.png"]);
+    // DPX and Cineon hold linear light, JPEG 2000 of 16 bits does not.
+    for (format, file, stored) in [
+        ("DPX", "0001.exr", "gbrpf32le"),
+        ("CINEON", "0001.exr", "gbrpf32le"),
+        ("JPEG2000'; scene.render.image_settings.color_depth = '16", "0001.png", "rgb48be"),
+        ("JPEG2000", "0001.png", "rgb24"),
     ] {
         let output = folder();
-        let run = render(name, output.path(), "-f 2");
-        warns_once(&run, warning);
-        let pixels = pixels(output.path());
-        assert_eq!(pixels.keys().collect::<Vec<_>>(), ["0001.png", "0002.png"], "{name}");
+        let scene = scene_of_format(output.path(), format);
+        let run = worker("render").input(scene).output(output.path()).args("-f 1").run().exits(0);
+        warns_once(&run, "the scene's output format is");
+        assert_eq!(frames(output.path()), [file], "{format}");
+        let probed = probe(&output.path().join("frames").join(file));
+        let pixels = probed["streams"][0]["pix_fmt"]
+            .as_str()
+            .unwrap()
+            .replace("rgba", "rgb")
+            .replace("gbrap", "gbrp");
+        assert_eq!(pixels, stored, "{format}");
     }
-    let output = folder();
-    let scene = scene_of_format(output.path(), "DPX");
-    let run = worker("render").input(scene).output(output.path()).args("-f 1").run().exits(0);
-    warns_once(&run, "the scene's output format is DPX");
-    assert_eq!(frames(output.path()), ["0001.png"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::Command;
 
+use super::outputs::SavedIn;
 use super::setup::{ADDONS_SCRIPT, MIX_AUDIO, SETUP_EXIT_CODE, SETUP_SCRIPT};
 use crate::request::{Engine, FrameNumber, FrameSet, Location, RenderJob};
 
@@ -20,6 +21,8 @@ pub struct Launch<'a> {
     pub description_dir: &'a Path,
     /// The folder for the frames, absolute and empty.
     pub frames_dir: &'a Path,
+    /// The folder for the files of File Output nodes, absolute and empty.
+    pub outputs_dir: &'a Path,
     /// HOME and TMPDIR, absolute. Blender 3.4 crashes without a HOME.
     pub home: &'a Path,
     /// The rest of Blender's environment.
@@ -58,6 +61,11 @@ pub fn desktop_command(job: &RenderJob, engine: Option<&str>, frame: FrameNumber
 }
 
 impl Launch<'_> {
+    /// The folders that it saves pictures to.
+    pub fn saved_in(&self) -> SavedIn<'_> {
+        SavedIn { frames: self.frames_dir, outputs: self.outputs_dir }
+    }
+
     /// Builds the command. Blender processes its arguments in order, so every option that
     /// configures the render comes before the ones that start it.
     pub fn command(&self) -> Command {
@@ -176,6 +184,7 @@ mod tests {
             setup_dir: Path::new("/s/setup"),
             description_dir: Path::new("/s/description"),
             frames_dir: Path::new("/s/frames"),
+            outputs_dir: Path::new("/s/outputs"),
             home: Path::new("/s/home"),
             environment: &[("PATH".to_owned(), "/bin".to_owned())],
             frames: &frames.parse().unwrap(),

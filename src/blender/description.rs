@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::SceneContents;
+use super::{SceneContents, SceneOutputs};
 use crate::request::{AllowMissing, Feature, FrameNumber, FrameRange, FrameRate, ImageFormat};
 
 /// The scene that Blender renders, with the settings in force. The report contains it.
@@ -183,15 +183,19 @@ pub struct SceneDescription {
     /// All scenes of the file; absent if the scene is going to be rendered.
     #[serde(default)]
     pub contents: Option<Vec<SceneContents>>,
+    /// What the scene makes besides its frames.
+    #[serde(default)]
+    pub outputs: SceneOutputs,
 }
 
 impl SceneDescription {
     /// Parses the file that the setup script writes.
     ///
     /// # Errors
-    /// A message, if the JSON is not a description, or a path in it is relative.
+    /// A message, if the JSON is not a description, or a path in it leads to an unexpected folder.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let description: Self = serde_json::from_slice(json).map_err(|error| error.to_string())?;
+        description.outputs.validate()?;
         match description.external.iter().flatten().find(|file| !file.name().starts_with('/')) {
             None => Ok(description),
             Some(file) => Err(format!("it contains a relative path: {:?}", file.name())),

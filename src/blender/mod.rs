@@ -12,6 +12,7 @@ mod contents;
 mod description;
 mod events;
 mod failure;
+mod outputs;
 mod scene_file;
 mod setup;
 mod skipped;
@@ -28,6 +29,7 @@ pub use description::{
 };
 pub use events::{Event, Progress, parse};
 pub use failure::{Context, LogTail};
+pub use outputs::{Maker, OutputFile, SavedIn, SceneOutputs};
 pub use scene_file::{Compression, Flaw, Machine, Scene, SceneFile, SceneFileError};
 pub use setup::{
     AUDIO_ERROR, Purpose, SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, SetupOutput,

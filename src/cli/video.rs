@@ -9,8 +9,9 @@ use super::names::{
 use super::resolver::Resolver;
 use super::setting::{Setting, UsageError};
 use crate::request::{
-    Attempt, BitDepth, Codec, Crf, Engine, FirstFrame, FramesPerJob, Location, Look, OutputName,
-    PictureOrder, Preset, RunJob, SequenceSelection, Sound, StitchJob, ValueError, VideoSettings,
+    Attempt, BitDepth, Codec, Crf, Engine, FirstFrame, FramesPerJob, Location, Look, NamePattern,
+    OutputName, PictureOrder, Preset, RunJob, SequenceSelection, Sound, StitchJob, ValueError,
+    VideoSettings,
 };
 
 /// The variable with the folder that FOLDER is relative to.
@@ -86,8 +87,10 @@ pub(super) fn stitch_job(
              leave one of them out"
         )));
     }
+    let (input, images) = NamePattern::split(input);
     Ok(StitchJob {
         input: place(input),
+        images,
         output: place(output),
         frames,
         is_any_folder,

@@ -10,6 +10,7 @@ mod launches;
 mod reuse;
 mod scratch_dirs;
 mod start_jitter;
+mod stored_outputs;
 mod summary;
 mod survey;
 mod untrusted_file;
@@ -40,6 +41,8 @@ pub struct Rendered {
     pub frames: FrameSet,
     /// The scene's own range, if the scene file tells it.
     pub scene_range: Option<FrameRange>,
+    /// Whether the output has more than frames of the scene.
+    pub has_outputs: bool,
 }
 
 /// Renders the frames of `job`, stores a report, and logs what the output has by now.
@@ -78,8 +81,11 @@ async fn attempt_job(
     let dirs = ScratchDirs::prepare(&scratch, job, Purpose::Render)?;
 
     let mut survey = Survey::take(worker, job, report).await?;
-    let scene_range = survey.header.range_of(job.overrides.scene.as_ref());
-    let rendered = Rendered { frames: survey.frames.clone(), scene_range };
+    let mut rendered = Rendered {
+        frames: survey.frames.clone(),
+        scene_range: survey.header.range_of(job.overrides.scene.as_ref()),
+        has_outputs: false,
+    };
     if survey.frames.is_empty() {
         tracing::info!("nothing to do: the animation ends before the frames of this job");
         return Ok(rendered);
@@ -94,7 +100,11 @@ async fn attempt_job(
     let folder = job.output.join(FRAMES_DIR);
     report.frames.clone_from(&plan.already_there);
     if plan.pending.is_empty() {
-        report.scene = plan.kept.as_ref().map(|kept| kept.scene.clone());
+        if let Some(kept) = &plan.kept {
+            report.scene = Some(kept.scene.clone());
+            report.outputs = plan.side_files.report(&kept.outputs);
+            rendered.has_outputs = !plan.side_files.is_empty();
+        }
         plan.warn_of_other_formats(&folder, &report.frames);
         return Ok(rendered);
     }
@@ -113,6 +123,7 @@ async fn attempt_job(
             setup_dir: &dirs.setup,
             description_dir: &dirs.description,
             frames_dir: &dirs.frames,
+            outputs_dir: &dirs.outputs,
             home: &dirs.home,
             environment: &worker.confinement.environment,
             frames: &plan.pending,
@@ -124,8 +135,11 @@ async fn attempt_job(
     };
     let fingerprints =
         FingerprintTask::new(worker.storage.clone(), job, inputs, local_scene, plan.kept.clone());
-    let Outcome { result, scene, launches, stored, skipped, has_previews } =
+    let Outcome { result, scene, launches, stored, outputs, mut side_files, skipped, has_previews } =
         render_frames(assignment, fingerprints).await;
+    side_files.extend(plan.side_files.clone());
+    report.outputs = side_files.report(&outputs);
+    rendered.has_outputs = !side_files.is_empty();
     report.scene = scene;
     report.launches = launches;
     report.set_aside = skipped;

@@ -29,6 +29,8 @@ pub struct ScratchDirs {
     pub description: PathBuf,
     /// The folder that Blender writes frames to.
     pub frames: PathBuf,
+    /// The folder that File Output nodes write to.
+    pub outputs: PathBuf,
     /// Blender's home and folder for temporary files.
     pub home: PathBuf,
 }
@@ -46,6 +48,7 @@ impl ScratchDirs {
             user_code: UserCodePaths::below(&base.join("setup")),
             description: base.join("description"),
             frames: base.join("frames"),
+            outputs: base.join("outputs"),
             home: base.join("home"),
         };
         let created = dirs.create(job, purpose);
@@ -55,7 +58,8 @@ impl ScratchDirs {
 
     fn create(&self, job: &RenderJob, purpose: Purpose) -> io::Result<()> {
         let user_code = self.user_code.folder();
-        for folder in [&*self.setup, user_code, &self.description, &self.frames, &self.home] {
+        let folders = [&self.description, &self.frames, &self.outputs, &self.home];
+        for folder in [&*self.setup, user_code].into_iter().chain(folders.map(|path| &**path)) {
             fs::create_dir(folder)?;
         }
         for (name, content) in SETUP_FILES {
@@ -66,6 +70,7 @@ impl ScratchDirs {
             lut: &self.description.join(LUT_FILE),
             lut_axis: &axis(),
             audio: &self.description.join(AUDIO_FILE),
+            outputs: &self.outputs,
         };
         fs::write(
             self.setup.join(SETUP_SETTINGS),

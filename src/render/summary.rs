@@ -3,7 +3,7 @@
 use super::Rendered;
 use super::reuse::plan::Found;
 use crate::error_chain::chain;
-use crate::request::{FRAMES_DIR, FrameRange, FrameSet, RenderJob};
+use crate::request::{FRAMES_DIR, FrameRange, FrameSet, OUTPUTS_DIR, RenderJob};
 use crate::worker::Worker;
 
 /// Logs how many of the scene's frames the output has, and the command that makes the video.
@@ -33,7 +33,13 @@ pub async fn log(worker: &Worker, job: &RenderJob, rendered: &Rendered) {
     let output = job.output.to_string();
     let stitch = shell_words::join(["render-worker", "stitch", "-i", &output, "-o", &output]);
     let count = describe(&rendered.frames, &others, scene);
-    tracing::info!("{count} in {folder}; to make the video: {stitch}");
+    let outputs = job.output.join(OUTPUTS_DIR);
+    let more = if rendered.has_outputs {
+        format!(", and what the scene makes besides them in {outputs}")
+    } else {
+        String::new()
+    };
+    tracing::info!("{count} in {folder}{more}; to make the video: {stitch}");
 }
 
 /// Formats how many frames of the scene are there: `10 of the scene's 199 frames are`. `others` are

@@ -22,12 +22,12 @@ pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, is_secret_
 pub use feature::{AllowMissing, Feature};
 pub use frame::{
     AnimationRange, FRAMES_DIR, FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSelection,
-    FrameSet, FrameSetError, FramesPerJob, ImageFormat, LARGEST_ARRAY, PREVIEWS_DIR, REPORTS_DIR,
-    SelectionError, TotalFrames, is_ascending,
+    FrameSet, FrameSetError, FramesPerJob, ImageFormat, LARGEST_ARRAY, OUTPUTS_DIR, PREVIEWS_DIR,
+    REPORTS_DIR, SelectionError, TotalFrames, is_ascending,
 };
 pub use job::{
     AddonNames, Animation, AnimationFrames, CyclesDevice, InspectJob, JobId, JobName, JobTemplate,
-    Metrics, MetricsFormat, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob,
+    Metrics, MetricsFormat, NamePattern, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob,
     ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
 };
 pub use limit::{

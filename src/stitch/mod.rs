@@ -83,8 +83,13 @@ async fn attempt(
     }
     remarks::announce(job, &plan);
 
-    let up_to_date =
-        if job.previews { previews::up_to_date(worker, job, &plan).await } else { None };
+    // Previews show the frames, not what the scene makes besides them.
+    let has_own_reports = plan.rendered == job.input;
+    let up_to_date = if job.previews && has_own_reports {
+        previews::up_to_date(worker, job, &plan).await
+    } else {
+        None
+    };
     let has_previews = up_to_date.is_some();
     let queue = has_previews.then(|| PreviewQueue::new(worker, &job.output));
     let maker = FrameMaker { previews: up_to_date, ..maker };

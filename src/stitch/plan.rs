@@ -14,7 +14,7 @@ use crate::request::{
     FRAMES_DIR, FrameRange, FrameRate, FrameSet, Location, PictureOrder, REPORTS_DIR,
     SequenceSelection, StitchJob, VideoSize, ViewTransform,
 };
-use crate::storage::Entry;
+use crate::storage::{Entry, StorageError};
 use crate::worker::Worker;
 
 /// What a video is made of.
@@ -32,6 +32,8 @@ pub struct Plan {
     pub size: Option<VideoSize>,
     /// What `render` reports about the frames.
     pub reports: RenderReports,
+    /// The output of `render` that has these reports, or else the input.
+    pub rendered: Location,
     /// How linear pictures are shown.
     pub view: View,
 }
@@ -45,7 +47,7 @@ impl Plan {
     pub async fn make(worker: &Worker, job: &StitchJob) -> Result<Self, Error> {
         let (frames, reports) = tokio::join!(find_frames(worker, job), read_reports(worker, job));
         // If both fail, the error about the frames is the more useful one.
-        let ((folder, entries), reports) = (frames?, reports?);
+        let ((folder, entries), (rendered, reports)) = (frames?, reports?);
         let range = reports.scene.as_ref().and_then(SceneInfo::range);
         let slides = is_slide_show(job, &folder);
         let takes_all = slides && job.frames == SequenceSelection::EVERYTHING;
@@ -55,8 +57,8 @@ impl Plan {
         let fps = frame_rate(job, &reports, &sequence, slides)?;
         let size = job.video.look.size.or(slides.then_some(VideoSize::First));
         let frames = sequence.slots.iter().map(|slot| slot.number).collect();
-        let view = view_of(worker, job, &reports).await?;
-        Ok(Self { folder, sequence, frames, fps, size, reports, view })
+        let view = view_of(worker, job, &rendered, &reports).await?;
+        Ok(Self { folder, sequence, frames, fps, size, reports, rendered, view })
     }
 
     /// The scene's own range, if the frames have its numbers.
@@ -94,6 +96,11 @@ impl Plan {
 /// itself.
 async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<Entry>), Error> {
     worker.storage.ensure_folder(&job.input).await?;
+    if let Some(images) = &job.images {
+        let mut entries = worker.storage.list(&job.input).await?;
+        entries.retain(|entry| images.number(&entry.name).is_some());
+        return Ok((job.input.clone(), entries));
+    }
     let frames = job.input.join(FRAMES_DIR);
     let entries = worker.storage.list(&frames).await?;
     if entries.is_empty() {
@@ -104,10 +111,26 @@ async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<
     Ok((frames, entries))
 }
 
-/// Reads the reports beside the frames. A job that can do without them gets a warning if they cannot
-/// be read.
-async fn read_reports(worker: &Worker, job: &StitchJob) -> Result<RenderReports, Error> {
-    let reports = RenderReports::find(&worker.storage, &job.input).await;
+/// Reads the reports beside the frames, or else those of the scene that made the images besides its
+/// frames. The result is the output with the reports. A job that can do without them gets a warning
+/// if they cannot be read.
+async fn read_reports(
+    worker: &Worker,
+    job: &StitchJob,
+) -> Result<(Location, RenderReports), Error> {
+    let find = async {
+        let beside = RenderReports::find(&worker.storage, &job.input).await?;
+        if !beside.has_reports
+            && let Some(output) = job.output_of_scene()
+        {
+            let above = RenderReports::find(&worker.storage, &output).await?;
+            if above.has_reports {
+                return Ok::<_, StorageError>((output, above));
+            }
+        }
+        Ok((job.input.clone(), beside))
+    };
+    let reports = find.await;
     let optional = job.video.fps.is_some() && !needs_scene_range(&job.frames);
     match reports {
         Err(error) if optional => {
@@ -116,7 +139,7 @@ async fn read_reports(worker: &Worker, job: &StitchJob) -> Result<RenderReports,
                  not known: {}",
                 chain(&error)
             );
-            Ok(RenderReports::default())
+            Ok((job.input.clone(), RenderReports::default()))
         }
         reports => Ok(reports?),
     }
@@ -161,11 +184,14 @@ fn frame_rate(
 ///
 /// # Errors
 /// [`Error::Storage`] or [`Error::ViewLut`] if the scene's own view cannot be read.
-async fn view_of(worker: &Worker, job: &StitchJob, reports: &RenderReports) -> Result<View, Error> {
+async fn view_of(
+    worker: &Worker,
+    job: &StitchJob,
+    rendered: &Location,
+    reports: &RenderReports,
+) -> Result<View, Error> {
     Ok(match job.video.look.view {
-        ViewTransform::Scene => {
-            reports.view(&worker.storage, &job.input).await?.unwrap_or_default()
-        }
+        ViewTransform::Scene => reports.view(&worker.storage, rendered).await?.unwrap_or_default(),
         ViewTransform::Standard => View::Srgb,
         ViewTransform::None => View::Data,
     })

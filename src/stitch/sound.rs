@@ -38,7 +38,7 @@ pub async fn find(
             Ok(Some(SoundTrack { file, skip, tempo: 1.0, delay, length }))
         }
         Sound::Scene => {
-            let Some(audio) = plan.reports.audio(&job.input) else { return Ok(None) };
+            let Some(audio) = plan.reports.audio(&plan.rendered) else { return Ok(None) };
             let Some(first) = first_frame(plan) else {
                 tracing::warn!(
                     "the video is silent: the scene's sound fits only to consecutive frames of the \

@@ -94,6 +94,10 @@ pub struct Report {
     /// The requested frames that are stored, by frame number; only of `render`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub frames: BTreeMap<i32, FrameReport>,
+    /// What the scene makes besides its frames, for each File Output node and each further view;
+    /// only of `render`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<OutputReport>,
     /// The folder of the previews that were stored, `previews/` below the output: a JPEG of each
     /// frame, named after it; only of `render`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,6 +186,35 @@ pub struct FrameReport {
     pub seconds: Option<f64>,
 }
 
+/// What a File Output node saves for each frame, or the frames of a further view.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct OutputReport {
+    /// The label of the node, or else its name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node: Option<String>,
+    /// The name of the view.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub view: Option<String>,
+    /// The folder of its files, as a path below the output: `outputs/Passes`.
+    pub folder: String,
+    /// The files that it saves for each frame.
+    pub files: Vec<OutputFileReport>,
+}
+
+/// A file that is saved for each frame.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct OutputFileReport {
+    /// The names of the files, with a `#` for each digit that the number of the frame has at least:
+    /// `beauty_####.exr`.
+    pub file: String,
+    /// The requested frames whose files are stored.
+    pub frames: String,
+    /// The size of these files in bytes.
+    pub bytes: u64,
+}
+
 /// One launch of Blender, from its start until the frames that it saved are stored.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -261,6 +294,7 @@ impl Report {
             peak_memory_bytes: None,
             memory_limit_bytes: None,
             frames: BTreeMap::new(),
+            outputs: Vec::new(),
             previews: None,
             contact_sheet: None,
             video: None,

@@ -34,7 +34,7 @@ pub fn for_blender(worker: &Worker, launch: &Launch<'_>, scene: &Location) -> Sa
             policy.list.extend(list);
         }
     }
-    let writable = [launch.frames_dir, launch.description_dir, launch.home];
+    let writable = [launch.frames_dir, launch.outputs_dir, launch.description_dir, launch.home];
     policy.write.extend(writable.map(Path::to_owned));
     policy
 }

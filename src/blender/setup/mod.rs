@@ -18,7 +18,7 @@ pub use user_code::UserCodePaths;
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder. Here, `overrides/` has what the job replaces in the scene, `needs/` what is looked for in
 /// it before it is rendered, `makes/` what it leaves behind, and `user_code/` runs what the user adds.
-pub const SETUP_FILES: [(&str, &str); 21] = [
+pub const SETUP_FILES: [(&str, &str); 22] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     (ADDONS_SCRIPT, include_str!("user_code/addons.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
@@ -32,6 +32,7 @@ pub const SETUP_FILES: [(&str, &str); 21] = [
     ("render_worker_installing.py", include_str!("user_code/installing.py")),
     ("render_worker_nodes.py", include_str!("nodes.py")),
     ("render_worker_output.py", include_str!("makes/output.py")),
+    ("render_worker_outputs.py", include_str!("makes/outputs.py")),
     ("render_worker_overrides.py", include_str!("overrides/overrides.py")),
     ("render_worker_picture.py", include_str!("overrides/picture.py")),
     ("render_worker_properties.py", include_str!("overrides/properties.py")),
@@ -71,6 +72,8 @@ pub struct SetupOutput<'a> {
     /// The path of the sound, which `MIX_AUDIO` writes if the scene has any. If it fails, it
     /// writes why to this path with `AUDIO_ERROR` appended.
     pub audio: &'a Path,
+    /// The folder for the files of File Output nodes.
+    pub outputs: &'a Path,
 }
 
 /// What is appended to [`SetupOutput::audio`].
@@ -101,6 +104,7 @@ pub fn setup_settings(
         "scripts": user_code.described_scripts(&job.user_code),
         "addons": user_code.described_addons(&job.user_code),
         "describe": purpose == Purpose::Describe,
+        "outputs": output.outputs,
     });
     settings.to_string()
 }
@@ -144,6 +148,7 @@ mod tests {
             lut: Path::new("/s/description/view.png"),
             lut_axis: &[0.0, 0.5],
             audio: Path::new("/s/description/audio.flac"),
+            outputs: Path::new("/s/outputs"),
         };
         assert_eq!(
             setup_settings(
@@ -152,7 +157,7 @@ mod tests {
                 output,
                 &UserCodePaths::below(Path::new("/s/setup"))
             ),
-            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false}"#
+            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false,"outputs":"/s/outputs"}"#
         );
     }
 }

@@ -5,14 +5,20 @@ import bpy
 def compositor_nodes(scene, kind):
     """Pairs of a place and a node: the compositor's nodes of this kind that are not muted;
     of any kind for None."""
+    tree = compositor_tree(scene)
+    if tree is not None:
+        yield from of_tree(tree, kind, "the compositor", set())
+
+
+def compositor_tree(scene):
+    """The nodes of the scene's compositor; None if it is off."""
     if not scene.render.use_compositing:
-        return
+        return None
     # Blender 5 keeps the compositor in a node group.
     tree = getattr(scene, "compositing_node_group", None)
     if tree is None and scene.use_nodes:
         tree = getattr(scene, "node_tree", None)
-    if tree is not None:
-        yield from of_tree(tree, kind, "the compositor", set())
+    return tree
 
 
 def shader_nodes(kind):

@@ -3,12 +3,12 @@
 #
 # Reads settings.json beside it:
 #   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...],
-#    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH,
+#    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH, "outputs": FOLDER,
 #    "scripts": [{"path": PATH, "name": NAME}, ...], "addons": {...}, "describe": false}
 # With "describe", nothing is rendered: what is in the file is described, and nothing refused.
 # The overrides are RenderOverrides in the worker's request/overrides.
 # Writes an answer to PATH, atomically: a description of the scene,
-#   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...]}
+#   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...], "outputs": {...}}
 # or why it refuses the job,
 #   {"refused": {"kind": "usage", "problems": ["--camera (CAMERA): ...", ...]}}
 # The log cannot carry the answer: a scene can print, too, and the worker cuts long lines.
@@ -27,6 +27,7 @@ import render_worker_external as external
 import render_worker_features as features
 import render_worker_answer as answer
 import render_worker_output as output
+import render_worker_outputs as outputs
 import render_worker_overrides as overrides
 import render_worker_picture as picture
 import render_worker_python as python
@@ -51,6 +52,8 @@ inside = contents.description(scene) if settings["describe"] else None
 overrides.apply(scene, settings["overrides"], findings)
 findings.refuse_if_any(settings["description"])
 warnings = findings.warnings + output.make_deliverable(scene)
+made, problems = outputs.redirect(scene, settings["outputs"])
+warnings += problems
 lacking = features.lacking(scene)
 allowed = settings["allow_missing"]
 refused = [
@@ -92,6 +95,7 @@ description = {
     },
     "external": external.description(),
     "contents": inside,
+    "outputs": made,
 }
 answer.write(settings["description"], description)
 

@@ -35,7 +35,7 @@ pub(in crate::cli) struct WorkArgs {
     /// The input: s3://BUCKET/KEY, file:///PATH or a path
     ///
     /// For run, render and submit: the .blend file. For stitch: the output of render, which has a folder
-    /// frames/, or a folder of images.
+    /// frames/, or a folder of images. FOLDER/beauty_####.exr chooses one of several sequences.
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
 

@@ -44,3 +44,24 @@ pub fn decode(format: ImageFormat, file: &[u8], layer: Option<&str>) -> Result<P
         ImageFormat::Gif => gif::decode(file),
     }
 }
+
+/// Checks that the file is whole, even if it holds no picture: `OpenEXR` has other data, too.
+///
+/// # Errors
+/// The [`Damage`]: the first thing that is missing or wrong.
+pub fn check(format: ImageFormat, file: &[u8]) -> Result<(), Damage> {
+    match format {
+        ImageFormat::OpenExr => {
+            signature::check(format, file)?;
+            exr::check(file)
+        }
+        ImageFormat::Png
+        | ImageFormat::Jpeg
+        | ImageFormat::Tiff
+        | ImageFormat::WebP
+        | ImageFormat::Bmp
+        | ImageFormat::Tga
+        | ImageFormat::Hdr
+        | ImageFormat::Gif => decode(format, file, None).map(drop),
+    }
+}

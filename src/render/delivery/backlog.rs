@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::side_files::SideFiles;
 use crate::render::reuse::fingerprint_task::PendingFingerprint;
-use crate::request::{ByteSize, FrameNumber, FrameSet};
+use crate::request::{ByteSize, FrameNumber, FrameSet, ImageFormat};
 use crate::storage::TransferProgress;
 
 /// The pause before the first retry, after all attempts at a request have failed. It doubles with
@@ -30,9 +31,13 @@ pub struct Saved {
     pub frame: FrameNumber,
     /// Its file in scratch.
     pub file: PathBuf,
+    /// The format of the file.
+    pub format: ImageFormat,
+    /// The files that belong to it.
+    pub sides: SideFiles,
     /// The fingerprint to store it with.
     pub fingerprint: PendingFingerprint,
-    /// How much of the file has been uploaded.
+    /// How much of all files has been uploaded.
     pub progress: TransferProgress,
 }
 
@@ -53,7 +58,7 @@ pub struct Backlog {
 #[derive(Debug)]
 struct Item {
     saved: Saved,
-    /// The size of the file.
+    /// The size of all files.
     bytes: u64,
     /// The frame could not be stored, and waits in scratch for a retry.
     waiting: bool,
@@ -197,6 +202,8 @@ mod tests {
         Saved {
             frame,
             file,
+            format: ImageFormat::Png,
+            sides: SideFiles::default(),
             fingerprint: PendingFingerprint::never(frame),
             progress: TransferProgress::default(),
         }

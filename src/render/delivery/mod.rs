@@ -3,15 +3,16 @@
 //!
 //! A frame is *saved* when Blender reports it or its file is found, *verified* when the whole file
 //! was decoded, *stored* when it is in the output under its final name. Only then is the copy in
-//! scratch removed. Its preview is made while it is verified, and follows once it is stored.
+//! scratch removed. Its preview is made while it is verified, and follows once it is stored. The
+//! [`side_files`] of a frame are part of it: each of them is verified and stored first.
 //!
 //! A frame that cannot be stored for now waits in the [`Backlog`]. It is retried as soon as another
 //! frame is stored, or after a pause.
 
 mod backlog;
+pub mod side_files;
 mod verified;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,13 +23,14 @@ use tokio::time::{Instant, sleep_until};
 use super::reuse::fingerprint_task::PendingFingerprint;
 use crate::image::View;
 use crate::process::shutdown::{Shutdown, Stage};
-use crate::request::{FRAMES_DIR, FrameNumber, Location, RenderJob};
+use crate::request::{FRAMES_DIR, FrameFile, FrameNumber, ImageFormat, Location, RenderJob};
 use crate::space::Space;
-use crate::storage::{Failure, Fingerprint, Storage, StorageError, TransferProgress};
+use crate::storage::{Failure, Storage, StorageError, TransferProgress};
 use crate::worker::previews::Previews;
 use crate::worker::storage_timeouts::StorageTimeouts;
 use backlog::{Backlog, Saved};
-use verified::Verified;
+use side_files::{SideFile, SideFiles, StoredSideFile};
+use verified::{Verified, open_whole};
 
 /// The most frames that are verified and stored concurrently. Each has a file open, and a process
 /// may have a thousand. Storage limits concurrent uploads itself.
@@ -47,10 +49,12 @@ pub enum Outcome {
         file: String,
         /// Its size in bytes.
         bytes: u64,
+        /// Its side files, which are stored as well.
+        sides: Vec<StoredSideFile>,
     },
-    /// The file of the frame is not whole (yet).
+    /// The file of the frame, or one of its side files, is not whole (yet).
     Damaged {
-        /// The damage, as a predicate of the file: `ends after 60 bytes`.
+        /// The damage, as a predicate of the file: `ends after 60 bytes`. It names a side file.
         damage: String,
         /// The space on the scratch disk, if a lack of it may be the cause.
         disk_full: Option<Space>,
@@ -74,7 +78,7 @@ pub struct Delivered {
 #[derive(Debug)]
 pub struct Delivery {
     storage: Arc<Storage>,
-    folder: Location,
+    output: Location,
     permits: Arc<Semaphore>,
     decodes: Arc<Semaphore>,
     /// Stores the previews; `None` if there are none.
@@ -104,7 +108,7 @@ impl Delivery {
             job.previews.then(|| Previews::new(clones.0, output, clones.1, timeouts.preview));
         Self {
             storage,
-            folder: output.join(FRAMES_DIR),
+            output: output.clone(),
             permits: Arc::new(Semaphore::new(CONCURRENT_FRAMES)),
             decodes: Arc::new(Semaphore::new(CONCURRENT_DECODES)),
             previews,
@@ -133,45 +137,51 @@ impl Delivery {
         self.backlog.under_way()
     }
 
-    /// Starts to deliver a frame with its fingerprint, unless it is already under way.
-    pub fn accept(&mut self, frame: FrameNumber, file: PathBuf, fingerprint: PendingFingerprint) {
+    /// Starts to deliver a frame with its side files and its fingerprint, unless it is already under
+    /// way.
+    pub fn accept(
+        &mut self,
+        frame: FrameNumber,
+        file: PathBuf,
+        format: ImageFormat,
+        sides: Vec<SideFile>,
+        fingerprint: PendingFingerprint,
+    ) {
+        let sides = SideFiles::new(sides);
         // A missing file is reported as damaged later.
         let bytes = file.symlink_metadata().map_or(0, |metadata| metadata.len());
-        let saved = Saved { frame, file, fingerprint, progress: TransferProgress::default() };
+        let bytes = bytes + sides.size_in_scratch();
+        let progress = TransferProgress::default();
+        let saved = Saved { frame, file, format, sides, fingerprint, progress };
         if self.backlog.start(saved.clone(), bytes) {
             self.start(saved);
         }
     }
 
-    fn start(&mut self, Saved { frame, file, fingerprint, progress }: Saved) {
-        let (shutdown, timeout) = (self.shutdown.clone(), self.timeouts.fingerprint);
-        let (storage, folder) = (Arc::clone(&self.storage), self.folder.clone());
+    fn start(&mut self, saved: Saved) {
         let (permits, sender) = (Arc::clone(&self.permits), self.sender.clone());
-        let (decodes, previews) = (Arc::clone(&self.decodes), self.previews.clone());
-        let view = previews.is_some().then(|| self.view.clone());
+        let previews = self.previews.clone();
+        let task = DeliveryTask {
+            storage: Arc::clone(&self.storage),
+            output: self.output.clone(),
+            decodes: Arc::clone(&self.decodes),
+            view: previews.is_some().then(|| self.view.clone()),
+            shutdown: self.shutdown.clone(),
+            timeouts: self.timeouts,
+        };
         // Free finished tasks.
         while self.tasks.try_join_next().is_some() {}
         self.tasks.spawn(async move {
             // The semaphore is never closed.
             let _permit = permits.acquire().await;
-            let fingerprint = async {
-                // When stopping, do not wait: a frame that is stored without its fingerprint is
-                // rendered again, but so is one that is not stored in time.
-                let stopping = shutdown.beyond(Stage::Noticed);
-                fingerprint.get(timeout, stopping).await
+            let frame = saved.frame;
+            let (outcome, preview) = match task.deliver(saved).await {
+                Ok((outcome, preview)) => (outcome, preview),
+                Err(outcome) => (outcome, None),
             };
-            let verified = verify(&decodes, &file, view).await;
-            let (outcome, preview) = match verified {
-                Ok(Verified { file: whole, preview }) => {
-                    let stored = store(&storage, &folder, &file, whole, fingerprint, &progress);
-                    (stored.await, preview)
-                }
-                Err(damage) => (damaged(damage, &file), None),
-            };
-            let is_stored = matches!(outcome, Outcome::Stored { .. });
             // Fails only if the job was aborted.
             drop(sender.send(Delivered { frame, outcome }));
-            if let (true, Some(previews), Some(preview)) = (is_stored, previews, preview) {
+            if let (Some(previews), Some(preview)) = (previews, preview) {
                 previews.store(frame, preview).await;
             }
         });
@@ -252,37 +262,81 @@ async fn wait_until(time: Option<Instant>) {
     }
 }
 
-/// Verifies a file. If there is a `view`, makes a preview with it. The error is the damage.
-async fn verify(decodes: &Semaphore, file: &Path, view: Option<View>) -> Result<Verified, String> {
-    // The semaphore is never closed.
-    let _permit = decodes.acquire().await;
-    let path = file.to_owned();
-    // A panic in a decoder is a bug, but must not lose the other frames.
-    let verified = tokio::task::spawn_blocking(move || Verified::read(&path, view.as_ref())).await;
-    verified.unwrap_or_else(|panic| Err(format!("cannot be decoded: {panic}")))
+/// What the delivery of a frame needs.
+struct DeliveryTask {
+    storage: Arc<Storage>,
+    output: Location,
+    decodes: Arc<Semaphore>,
+    /// How the preview is shown, if there is to be one.
+    view: Option<View>,
+    shutdown: Shutdown,
+    timeouts: StorageTimeouts,
 }
 
-/// Stores a verified file in `folder`, and removes it from scratch.
-async fn store(
-    storage: &Storage,
-    folder: &Location,
-    file: &Path,
-    whole: File,
-    fingerprint: impl Future<Output = Option<Fingerprint>>,
-    progress: &TransferProgress,
-) -> Outcome {
-    let Some(name) = file.file_name().and_then(|name| name.to_str()) else {
-        return damaged("has no valid name".to_owned(), file);
-    };
-    let (location, fingerprint) = (folder.join(name), fingerprint.await);
-    match storage.upload_with_progress(whole, &location, fingerprint, progress).await {
-        Ok(bytes) => {
-            if let Err(error) = tokio::fs::remove_file(file).await {
-                tracing::debug!("cannot remove {} from scratch: {error}", file.display());
-            }
-            Outcome::Stored { file: name.to_owned(), bytes }
+impl DeliveryTask {
+    /// Verifies and stores the side files of a frame and then the frame. The result is that it is
+    /// stored, and its preview.
+    ///
+    /// # Errors
+    /// Any other outcome.
+    async fn deliver(&self, saved: Saved) -> Result<(Outcome, Option<Vec<u8>>), Outcome> {
+        let Saved { frame, file, format, sides, fingerprint, progress } = saved;
+        let side_bytes = self.store_sides(&sides, &progress).await?;
+        let (path, view) = (file.clone(), self.view.clone());
+        let verified = self.decode(move || Verified::read(&path, format, view.as_ref())).await;
+        let Verified { file: whole, preview } =
+            verified.map_err(|damage| damaged(damage, &file))?;
+        let side_files = sides.stored();
+        let sizes = side_files.iter().map(|side| (side.path.clone(), side.bytes)).collect();
+        // When stopping, do not wait: a frame that is stored without its fingerprint is rendered
+        // again, but so is one that is not stored in time.
+        let stopping = self.shutdown.beyond(Stage::Noticed);
+        let fingerprint = fingerprint.get(self.timeouts.fingerprint, stopping, &sizes).await;
+        let name = FrameFile::name(frame, format);
+        let location = self.output.join(FRAMES_DIR).join(&name);
+        let progress = progress.after(side_bytes);
+        let stored = self.storage.upload_with_progress(whole, &location, fingerprint, &progress);
+        let bytes = stored.await.map_err(Outcome::NotStored)?;
+        if let Err(error) = tokio::fs::remove_file(&file).await {
+            tracing::debug!("cannot remove {} from scratch: {error}", file.display());
         }
-        Err(error) => Outcome::NotStored(error),
+        sides.remove_from_scratch().await;
+        Ok((Outcome::Stored { file: name, bytes, sides: side_files }, preview))
+    }
+
+    /// Verifies and stores the side files that are not stored. The result is the size of all in
+    /// bytes.
+    async fn store_sides(
+        &self,
+        sides: &SideFiles,
+        progress: &TransferProgress,
+    ) -> Result<u64, Outcome> {
+        while let Some(SideFile { file, path, maker, .. }) = sides.next() {
+            let checked = self.decode({
+                let file = file.clone();
+                move || open_whole(&file)
+            });
+            let whole = checked
+                .await
+                .map_err(|damage| damaged(format!("{path}, {maker}, {damage}"), file))?;
+            let before = sides.stored().iter().map(|side| side.bytes).sum();
+            let (location, progress) = (self.output.join(path), progress.after(before));
+            let stored = self.storage.upload_with_progress(whole, &location, None, &progress).await;
+            sides.record_stored(stored.map_err(Outcome::NotStored)?);
+        }
+        Ok(sides.stored().iter().map(|side| side.bytes).sum())
+    }
+
+    /// Runs a decoder where it may take long. The error is the damage of a file.
+    async fn decode<T: Send + 'static>(
+        &self,
+        read: impl FnOnce() -> Result<T, String> + Send + 'static,
+    ) -> Result<T, String> {
+        // The semaphore is never closed.
+        let _permit = self.decodes.acquire().await;
+        // A panic in a decoder is a bug, but must not lose the other frames.
+        let read = tokio::task::spawn_blocking(read).await;
+        read.unwrap_or_else(|panic| Err(format!("cannot be decoded: {panic}")))
     }
 }
 
@@ -312,7 +366,9 @@ mod tests {
             let frame = FrameNumber::new(number).unwrap();
             let (fingerprint, progress) =
                 (PendingFingerprint::never(frame), TransferProgress::default());
-            Saved { frame, file: PathBuf::from("/none"), fingerprint, progress }
+            let (file, format, sides) =
+                (PathBuf::from("/none"), ImageFormat::Png, SideFiles::default());
+            Saved { frame, file, format, sides, fingerprint, progress }
         });
         for saved in &frames {
             assert!(delivery.backlog.start(saved.clone(), 10));
@@ -327,7 +383,10 @@ mod tests {
         let frame = frames[0].frame;
         tokio::spawn(async move {
             tokio::time::sleep(LONG).await;
-            drop(sender.send(Delivered { frame, outcome: Outcome::Stored { file, bytes: 10 } }));
+            drop(sender.send(Delivered {
+                frame,
+                outcome: Outcome::Stored { file, bytes: 10, sides: Vec::new() },
+            }));
         });
         let delivered = delivery.next_remaining().await.unwrap();
         assert_eq!(delivered.frame, frame);

@@ -1,5 +1,6 @@
 //! Verifies the file of a frame by decoding it, and makes its preview.
 
+use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -11,7 +12,7 @@ use nix::fcntl::OFlag;
 use crate::image;
 use crate::image::preview::{PREVIEW_BOUNDS, jpeg, shrink};
 use crate::image::{Picture, View};
-use crate::request::{ByteSize, FrameFile};
+use crate::request::{ByteSize, ImageFormat};
 
 /// The largest file that is read. Frames of 8K with thirty passes are not larger.
 const LARGEST_FILE: ByteSize = ByteSize::gib(4);
@@ -35,31 +36,50 @@ impl Verified {
     ///
     /// # Errors
     /// The damage, as a predicate of the file: `ends after 60 bytes`.
-    pub fn read(path: &Path, view: Option<&View>) -> Result<Self, String> {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let format = FrameFile::parse(name).ok_or("does not have the name of an image")?.format;
-        // A link could point to any of our files, and opening a pipe would block forever.
-        let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
-        let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
-        let unreadable = |error: io::Error| match error.raw_os_error().map(Errno::from_raw) {
-            Some(Errno::ELOOP) => "is not a regular file".to_owned(),
-            _ => format!("cannot be read: {error}"),
-        };
-        let file = opened.map_err(unreadable)?;
-        let metadata = file.metadata().map_err(unreadable)?;
-        if !metadata.is_file() {
-            return Err("is not a regular file".to_owned());
-        }
-        if metadata.len() > LARGEST_FILE.bytes() {
-            return Err(format!("is larger than {LARGEST_FILE}, the most that is read of a frame"));
-        }
-        let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
-        (&file).take(LARGEST_FILE.bytes()).read_to_end(&mut content).map_err(unreadable)?;
+    pub fn read(path: &Path, format: ImageFormat, view: Option<&View>) -> Result<Self, String> {
+        let (file, content) = open(path)?;
         let picture = image::decode(format, &content, None).map_err(|damage| damage.to_string())?;
         drop(content);
         let preview = view.map(|view| preview(&picture, view));
         Ok(Self { file, preview })
     }
+}
+
+/// Opens a side file, and decodes all that is in it. It need not be a picture: it can hold depths,
+/// normals or the names of objects. As with a frame, the same open file must be stored.
+///
+/// # Errors
+/// The damage, as a predicate of the file: `ends after 60 bytes`.
+pub fn open_whole(path: &Path) -> Result<File, String> {
+    let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
+    let format = ImageFormat::from_extension(extension);
+    let format = format.ok_or("does not have the name of an image")?;
+    let (file, content) = open(path)?;
+    image::check(format, &content).map_err(|damage| damage.to_string())?;
+    Ok(file)
+}
+
+/// Opens and reads a file that Blender has saved.
+fn open(path: &Path) -> Result<(File, Vec<u8>), String> {
+    // A link could point to any of our files, and opening a pipe would block forever.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let opened = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path);
+    let unreadable = |error: io::Error| match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ELOOP) => "is not a regular file".to_owned(),
+        Some(Errno::ENOENT | Errno::ENOTDIR) => "does not exist".to_owned(),
+        _ => format!("cannot be read: {error}"),
+    };
+    let file = opened.map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err("is not a regular file".to_owned());
+    }
+    if metadata.len() > LARGEST_FILE.bytes() {
+        return Err(format!("is larger than {LARGEST_FILE}, the most that is read of a frame"));
+    }
+    let mut content = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default());
+    (&file).take(LARGEST_FILE.bytes()).read_to_end(&mut content).map_err(unreadable)?;
+    Ok((file, content))
 }
 
 /// The preview of a picture. Linear light is made smaller before it gets its display values: there
@@ -74,7 +94,6 @@ mod tests {
     use ::image::{Rgb, Rgb32FImage};
 
     use super::*;
-    use crate::request::ImageFormat;
 
     #[test]
     fn the_preview_of_linear_light_is_as_bright_as_srgb() {
@@ -90,9 +109,14 @@ mod tests {
     fn what_is_no_file_of_a_frame_is_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let damage = |name: &str| Verified::read(&path(name), Some(&View::Srgb)).unwrap_err();
-        assert!(damage("0001.png").contains("cannot be read"));
-        assert!(damage("frame").contains("does not have the name"));
+        let damage = |name: &str| {
+            let verified = Verified::read(&path(name), ImageFormat::Png, Some(&View::Srgb));
+            let of_side_file = open_whole(&path(name)).unwrap_err();
+            assert_eq!(verified.unwrap_err(), of_side_file);
+            of_side_file
+        };
+        assert!(damage("0001.png").contains("does not exist"));
+        assert!(open_whole(&path("frame")).unwrap_err().contains("does not have the name"));
         std::os::unix::fs::symlink("/etc/passwd", path("0002.png")).unwrap();
         std::fs::create_dir(path("0003.png")).unwrap();
         for name in ["0002.png", "0003.png"] {

@@ -5,16 +5,17 @@ use std::time::Instant;
 use super::launch::StopReason;
 use super::rendering::Rendering;
 use crate::error_chain::chain;
+use crate::render::delivery::side_files::SideFile;
 use crate::render::delivery::{Delivered, Outcome};
-use crate::request::{FrameFile, FrameNumber, ImageFormat};
+use crate::request::{FrameNumber, ImageFormat};
 use crate::storage::StorageError;
 
 impl Rendering<'_> {
     /// Records and logs the outcome of a delivery.
     pub fn delivered(&mut self, Delivered { frame, outcome }: Delivered) {
         match outcome {
-            Outcome::Stored { file, bytes } => {
-                let (seconds, is_new) = self.ledger.record_stored(frame, file, bytes);
+            Outcome::Stored { file, bytes, sides } => {
+                let (seconds, is_new) = self.ledger.record_stored(frame, file, bytes, &sides);
                 self.progress.set_done(self.ledger.stored_count());
                 if is_new && self.launch.frames.contains(frame) {
                     self.launch.frame_stored();
@@ -42,6 +43,25 @@ impl Rendering<'_> {
             }
             Outcome::NotStored(error) => self.not_stored(frame, error),
         }
+    }
+
+    /// Starts to deliver a frame that Blender has saved, with its side files: those that Blender
+    /// certainly saves, has announced, or has left in scratch.
+    pub fn deliver(&mut self, frame: FrameNumber, format: ImageFormat) {
+        let dirs = self.assignment.launch.saved_in();
+        let sides = self.outputs.files.iter().enumerate().filter_map(|(index, output)| {
+            let file = output.saved(dirs, frame);
+            let announced = self.launch.announced.remove(&file);
+            (output.certain || announced || file.symlink_metadata().is_ok()).then(|| SideFile {
+                index,
+                file,
+                path: output.path(frame),
+                maker: output.maker.to_string(),
+            })
+        });
+        let sides = sides.collect();
+        let file = self.frame_file(frame, format);
+        self.delivery.accept(frame, file, format, sides, self.fingerprints.of(frame));
     }
 
     fn not_stored(&mut self, frame: FrameNumber, error: StorageError) {
@@ -101,10 +121,9 @@ impl Rendering<'_> {
         let unannounced = self.ledger.pending();
         let may_store = self.ledger.storage_errors().next().is_none();
         for frame in unannounced.iter().filter(|_| may_store) {
-            let names = ImageFormat::ALL.map(|format| FrameFile::name(frame, format));
-            let mut files = names.iter().map(|name| self.frames_dir().join(name));
-            if let Some(file) = files.find(|file| file.is_file()) {
-                self.delivery.accept(frame, file, self.fingerprints.of(frame));
+            let is_saved = |&format: &ImageFormat| self.frame_file(frame, format).is_file();
+            if let Some(format) = ImageFormat::ALL.into_iter().find(is_saved) {
+                self.deliver(frame, format);
             }
         }
         if !self.drain().await && self.worker().shutdown.requested().is_none() {

@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use crate::blender::SceneInfo;
+use crate::blender::{SceneInfo, SceneOutputs};
 use crate::request::ImageFormat;
 
 /// How many frames must fit: the one that Blender writes, and one that is being stored.
@@ -11,9 +11,17 @@ const FRAMES: u64 = 2;
 
 /// The space that [`FRAMES`] frames of a scene need, in bytes. It assumes uncompressed RGBA in the
 /// format's largest samples: 16 bits, or 32 bits for OpenEXR, without the passes of a multilayer
-/// file. Real frames are usually smaller.
-pub fn space_for_frames(scene: &SceneInfo) -> u64 {
-    let bytes_per_pixel = match scene.format() {
+/// file. Real frames are usually smaller. A frame includes its side files.
+pub fn space_for_frames(scene: &SceneInfo, outputs: &SceneOutputs) -> u64 {
+    let sides = outputs.files.iter().map(|output| bytes_per_pixel(output.format()));
+    let bytes_per_pixel: u64 = sides.sum::<u64>() + bytes_per_pixel(scene.format());
+    // A script in the scene can set any size.
+    let pixels = u64::from(scene.width) * u64::from(scene.height);
+    pixels.saturating_mul(FRAMES * bytes_per_pixel)
+}
+
+fn bytes_per_pixel(format: Option<ImageFormat>) -> u64 {
+    match format {
         Some(ImageFormat::OpenExr) => 16,
         Some(ImageFormat::Png | ImageFormat::Tiff) | None => 8,
         Some(
@@ -24,10 +32,7 @@ pub fn space_for_frames(scene: &SceneInfo) -> u64 {
             | ImageFormat::Hdr
             | ImageFormat::Gif,
         ) => 4,
-    };
-    // A script in the scene can set any size.
-    let pixels = u64::from(scene.width) * u64::from(scene.height);
-    pixels.saturating_mul(FRAMES * bytes_per_pixel)
+    }
 }
 
 /// Writes a temporary file, to prove that the folder can be written.
@@ -45,6 +50,7 @@ pub fn try_to_write(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blender::OutputFile;
 
     #[test]
     fn there_must_be_space_for_two_uncompressed_frames() {
@@ -67,10 +73,14 @@ mod tests {
             audio: None,
         };
         let vast = SceneInfo { width: u32::MAX, height: u32::MAX, ..scene(".png") };
-        assert_eq!(space_for_frames(&vast), u64::MAX);
+        let none = SceneOutputs::default();
+        assert_eq!(space_for_frames(&vast, &none), u64::MAX);
         let pixels = 1920 * 1080;
-        assert_eq!(space_for_frames(&scene(".png")), 2 * 8 * pixels);
-        assert_eq!(space_for_frames(&scene(".exr")), 2 * 16 * pixels);
-        assert_eq!(space_for_frames(&scene(".jpg")), 2 * 4 * pixels);
+        assert_eq!(space_for_frames(&scene(".png"), &none), 2 * 8 * pixels);
+        assert_eq!(space_for_frames(&scene(".exr"), &none), 2 * 16 * pixels);
+        assert_eq!(space_for_frames(&scene(".jpg"), &none), 2 * 4 * pixels);
+        let files = vec![OutputFile::example("a_", ".exr"), OutputFile::example("b_", ".png")];
+        let two = SceneOutputs { files, ..none };
+        assert_eq!(space_for_frames(&scene(".jpg"), &two), 2 * (4 + 16 + 8) * pixels);
     }
 }

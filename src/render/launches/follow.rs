@@ -10,11 +10,15 @@ use super::disk::space_for_frames;
 use super::launch::StopReason;
 use super::rendering::Rendering;
 use super::{description_file, spot_decision};
-use crate::blender::{Answer, Cause, Event, MissingFeature, Progress, SceneDescription, SceneInfo};
+use crate::blender::{
+    Answer, Cause, Event, MissingFeature, Progress, SceneDescription, SceneInfo, SceneOutputs,
+};
 use crate::process::shutdown::Stage;
 use crate::process::supervisor::watchdog::Watchdog;
 use crate::process::supervisor::{self, End, Running};
-use crate::request::{BlenderVersion, Engine, Feature, FrameFile, FrameSelection};
+use crate::request::{
+    BlenderVersion, Engine, Feature, FrameNumber, FrameSelection, ImageFormat, OUTPUTS_DIR,
+};
 use crate::space::Space;
 use crate::worker::CHILD_GRACE;
 
@@ -26,7 +30,8 @@ impl Rendering<'_> {
     pub async fn follow(&mut self, child: &mut Running) -> (End, Option<StopReason>) {
         let (worker, launch) = (self.worker(), self.assignment.launch);
         let shutdown = worker.shutdown.clone();
-        let folders = vec![launch.frames_dir.to_owned(), launch.home.to_owned()];
+        let folders = [launch.frames_dir, launch.outputs_dir, launch.home];
+        let folders = folders.map(Path::to_owned).into();
         let (stall, frame) = (worker.limits.stall.get(), worker.limits.frame.get());
         let mut watchdog = Watchdog::watch(child.group(), folders, stall, frame);
         let (mut stage, mut stopped) = (Stage::Working, None);
@@ -176,7 +181,7 @@ impl Rendering<'_> {
     /// Handles the description of the scene. The result is a reason to stop Blender if it cannot
     /// render the scene, or the frames do not fit on the scratch disk.
     fn scene_is_open(&mut self, description: SceneDescription) -> Option<StopReason> {
-        let SceneDescription { mut scene, external, contents: _ } = description;
+        let SceneDescription { mut scene, external, outputs, contents: _ } = description;
         self.launch.tail.mark_scene_open();
         let lacking = self.check_features(&mut scene);
         scene.warnings.extend(frame_step_warning(&scene, &self.job().frames));
@@ -201,8 +206,12 @@ impl Rendering<'_> {
             let view = self.view_lut.accept(self.assignment.launch.description_dir, view);
             self.delivery.set_view(view.unwrap_or_default());
         }
-        let needed = space_for_frames(&scene);
-        self.fingerprints.scene_described(&scene, external);
+        let needed = space_for_frames(&scene, &outputs);
+        if self.scene.is_none() {
+            announce(&outputs);
+        }
+        self.fingerprints.scene_described(&scene, external, &outputs);
+        self.outputs = outputs;
         let running = scene.blender.clone();
         self.scene = Some(scene);
         if !lacking.is_empty() {
@@ -249,25 +258,46 @@ impl Rendering<'_> {
         Cause::Lacking { lacking, running }
     }
 
-    /// Delivers a frame that Blender reports as saved. Other files are ignored: a scene may write
+    /// Delivers a frame once Blender has reported it and its further views as saved. It saves the
+    /// other side files before these. Files that are not of a frame are ignored: a scene may write
     /// some of its own.
     fn saved(&mut self, path: &Path) {
         if self.launch.refused.is_some() {
             return;
         }
-        let name = path.file_name().and_then(|name| name.to_str());
-        let Some(frame) = name.and_then(FrameFile::parse) else { return };
-        let file = self.frames_dir().join(FrameFile::name(frame.number, frame.format));
-        let requested = self.launch.frames.contains(frame.number);
-        if path != file || !requested || self.ledger.is_stored(frame.number) {
+        let Some((frame, format)) = self.frame_saved_at(path) else { return };
+        if !self.launch.frames.contains(frame) || self.ledger.is_stored(frame) {
             return;
         }
-        let elapsed = self.launch.frame_saved(frame.number);
-        self.ledger.record_saved(frame.number, elapsed.as_secs_f64());
-        self.delivery.accept(frame.number, file, self.fingerprints.of(frame.number));
+        self.launch.announced.insert(path.to_owned());
+        let dirs = self.assignment.launch.saved_in();
+        let first = self.frame_file(frame, format);
+        let mut files: Vec<_> = self.outputs.views().map(|view| view.saved(dirs, frame)).collect();
+        files.push(first.clone());
+        if !files.iter().all(|file| self.launch.announced.contains(file)) {
+            return;
+        }
+        self.launch.announced.remove(&first);
+        let elapsed = self.launch.frame_saved(frame);
+        self.ledger.record_saved(frame, elapsed.as_secs_f64());
+        self.deliver(frame, format);
         if self.launch.stop_after_frame {
             self.worker().shutdown.stop_if_noticed();
         }
+    }
+
+    /// The frame that a file belongs to, and the format of the frame.
+    fn frame_saved_at(&self, path: &Path) -> Option<(FrameNumber, ImageFormat)> {
+        let name = path.file_name()?.to_str()?;
+        if let Some(file) = self.outputs.parse_saved_name(name)
+            && path == self.frame_file(file.number, file.format)
+        {
+            return Some((file.number, file.format));
+        }
+        let dirs = self.assignment.launch.saved_in();
+        let mut outputs = self.outputs.files.iter();
+        let frame = outputs.find_map(|output| output.frame_saved_at(dirs, path))?;
+        Some((frame, self.scene.as_ref()?.format()?))
     }
 
     /// Whether Blender still has to mix the scene's sound.
@@ -314,4 +344,25 @@ fn frame_step_warning(scene: &SceneInfo, frames: &FrameSelection) -> Option<Stri
         "the scene's frame step is {step}, and every frame is rendered: --frames {range}x{step} \
          (FRAMES) renders only the scene's own"
     ))
+}
+
+/// Logs what the scene makes besides its frames.
+fn announce(outputs: &SceneOutputs) {
+    /// How many files are listed.
+    const MOST_LISTED: usize = 20;
+
+    let files = outputs.files.iter().take(MOST_LISTED);
+    let files = files.map(|output| format!("{OUTPUTS_DIR}/{}/{}", output.folder, output.pattern()));
+    let mut files: Vec<_> = files.collect();
+    if files.is_empty() {
+        return;
+    }
+    let more = outputs.files.len() - files.len();
+    if more > 0 {
+        files.push(format!("and {more} more"));
+    }
+    tracing::info!(
+        "the scene makes more than its frames (File Output nodes, further views): {}",
+        files.join(", ")
+    );
 }

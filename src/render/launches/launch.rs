@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::blender::{Cause, Failure, LogTail};
@@ -36,6 +37,8 @@ pub(super) struct LaunchState {
     paused_since: Option<Instant>,
     /// The frames that it has reported as saved.
     pub saved: BTreeSet<FrameNumber>,
+    /// The files of frames in hand that it has reported as saved.
+    pub announced: BTreeSet<PathBuf>,
     /// The frame that its log named last.
     pub rendering: Option<FrameNumber>,
     /// The memory that it and its children use.
@@ -76,6 +79,7 @@ impl LaunchState {
             frame_began: now,
             paused_since: None,
             saved: BTreeSet::new(),
+            announced: BTreeSet::new(),
             rendering: None,
             memory: MemoryWatch::begin(),
             refused: None,

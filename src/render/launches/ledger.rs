@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::failure_counts::FailureCounts;
+use crate::render::delivery::side_files::StoredSideFile;
+use crate::render::stored_outputs::StoredOutputs;
 use crate::request::{FrameNumber, FrameSet};
 use crate::storage::StorageError;
 use crate::worker::report::{FrameReport, FrameState};
@@ -16,6 +18,8 @@ pub(crate) struct Ledger {
     already_there: FrameSet,
     /// The reports of stored frames, by number.
     stored: BTreeMap<i32, FrameReport>,
+    /// The side files of stored frames.
+    sides: StoredOutputs,
     /// The seconds that Blender took for each saved frame.
     seconds: BTreeMap<FrameNumber, f64>,
     /// The same seconds in the order in which the frames were saved.
@@ -37,6 +41,7 @@ impl Ledger {
             frames,
             already_there,
             stored: BTreeMap::new(),
+            sides: StoredOutputs::default(),
             seconds: BTreeMap::new(),
             durations: Vec::new(),
             damaged: BTreeMap::new(),
@@ -120,9 +125,18 @@ impl Ledger {
         self.durations.iter().rev().copied()
     }
 
-    /// Records that a frame is stored as `file`. The result is the seconds that Blender took for
-    /// it, and whether it was not stored before.
-    pub fn record_stored(&mut self, frame: FrameNumber, file: String, bytes: u64) -> (f64, bool) {
+    /// Records that a frame is stored as `file`, with its side files. The result is the seconds that
+    /// Blender took for it, and whether it was not stored before.
+    pub fn record_stored(
+        &mut self,
+        frame: FrameNumber,
+        file: String,
+        bytes: u64,
+        sides: &[StoredSideFile],
+    ) -> (f64, bool) {
+        for side in sides {
+            self.sides.add(side.index, frame, side.bytes);
+        }
         let seconds = self.seconds.get(&frame).copied().unwrap_or_default();
         self.damaged.remove(&frame);
         self.not_stored.remove(&frame);
@@ -190,11 +204,13 @@ impl Ledger {
         self.not_stored.remove(&first?)
     }
 
-    /// The stored and the skipped frames for the report; the latter with the cause.
-    pub fn into_report(self) -> (BTreeMap<i32, FrameReport>, BTreeMap<i32, String>) {
+    /// The stored frames, their side files, and the skipped frames for the report; the latter with
+    /// the cause.
+    pub fn into_report(self) -> (BTreeMap<i32, FrameReport>, StoredOutputs, BTreeMap<i32, String>) {
         let skipped = self.failures.skipped().iter();
         let skipped = skipped.map(|skipped| (skipped.frame.get(), skipped.cause.to_string()));
-        (self.stored, skipped.collect())
+        let skipped = skipped.collect();
+        (self.stored, self.sides, skipped)
     }
 }
 
@@ -230,7 +246,7 @@ mod tests {
         fail(&mut ledger, 6);
         assert_eq!(ledger.next_launch().to_string(), "9");
         fail(&mut ledger, 9);
-        ledger.record_stored(frame(2), "0002.png".to_owned(), 1);
+        ledger.record_stored(frame(2), "0002.png".to_owned(), 1, &[]);
         assert_eq!(ledger.next_launch().to_string(), "1,3-9");
     }
 
@@ -254,9 +270,9 @@ mod tests {
         let error = StorageError::new(Operation::Write, &file, full);
         assert!(ledger.record_not_stored(frame(3), error));
         ledger.record_saved(frame(3), 1.23456);
-        assert_eq!(ledger.record_stored(frame(3), "0003.png".to_owned(), 7), (1.235, true));
+        assert_eq!(ledger.record_stored(frame(3), "0003.png".to_owned(), 7, &[]), (1.235, true));
         assert!(!ledger.is_damaged(frame(3)) && ledger.storage_errors().next().is_none());
-        assert!(!ledger.record_stored(frame(3), "0003.png".to_owned(), 7).1, "again");
+        assert!(!ledger.record_stored(frame(3), "0003.png".to_owned(), 7, &[]).1, "again");
     }
 
     #[test]

@@ -21,12 +21,13 @@ use std::path::Path;
 
 use tokio::time::sleep;
 
-use crate::blender::{Launch, SceneInfo};
+use crate::blender::{Launch, SceneInfo, SceneOutputs};
 use crate::error::Error;
 use crate::process::supervisor::{End, Running, Stdin, shell_line};
 use crate::render::companions::view_lut;
 use crate::render::reuse::fingerprint_task::FingerprintTask;
-use crate::request::{FrameFile, FrameSet, ImageFormat, REPORTS_DIR};
+use crate::render::stored_outputs::StoredOutputs;
+use crate::request::{FrameSet, ImageFormat, REPORTS_DIR};
 use crate::space::Space;
 use crate::telemetry::logging::DETAILS;
 use crate::worker::programs::BLENDER;
@@ -53,6 +54,10 @@ pub struct Outcome {
     pub launches: Vec<LaunchReport>,
     /// The frames that were rendered and stored, by number.
     pub stored: BTreeMap<i32, FrameReport>,
+    /// What the scene makes besides its frames, if Blender has described it.
+    pub outputs: SceneOutputs,
+    /// The side files of these frames.
+    pub side_files: StoredOutputs,
     /// The causes of skipped frames, by number.
     pub skipped: BTreeMap<i32, String>,
     /// Whether any preview is stored.
@@ -64,9 +69,9 @@ pub async fn render_frames(assignment: Assignment<'_>, fingerprints: Fingerprint
     let mut rendering = Rendering::new(assignment, fingerprints);
     let result = rendering.run().await;
     let has_previews = rendering.delivery.has_previews();
-    let (scene, launches) = (rendering.scene, rendering.reports);
-    let (stored, skipped) = rendering.ledger.into_report();
-    Outcome { result, scene, launches, stored, skipped, has_previews }
+    let (scene, outputs, launches) = (rendering.scene, rendering.outputs, rendering.reports);
+    let (stored, side_files, skipped) = rendering.ledger.into_report();
+    Outcome { result, scene, launches, stored, outputs, side_files, skipped, has_previews }
 }
 
 impl Rendering<'_> {
@@ -98,10 +103,10 @@ impl Rendering<'_> {
         self.audio.remove_leftovers();
         for frame in frames.iter().filter(|_| !self.reports.is_empty()) {
             for format in ImageFormat::ALL {
-                let file = self.frames_dir().join(FrameFile::name(frame, format));
-                if std::fs::remove_file(&file).is_ok() {
-                    tracing::debug!("removed the leftover {}", file.display());
-                }
+                remove_leftover(&self.frame_file(frame, format));
+            }
+            for output in &self.outputs.files {
+                remove_leftover(&output.saved(self.assignment.launch.saved_in(), frame));
             }
         }
     }
@@ -214,5 +219,11 @@ impl Rendering<'_> {
                 None
             }
         }
+    }
+}
+
+fn remove_leftover(file: &Path) {
+    if std::fs::remove_file(file).is_ok() {
+        tracing::debug!("removed the leftover {}", file.display());
     }
 }

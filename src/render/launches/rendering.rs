@@ -1,15 +1,15 @@
 //! The state of a rendering: what all launches share, and what they change.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::launch::LaunchState;
 use super::ledger::Ledger;
-use crate::blender::{Launch, SceneFile, SceneInfo};
+use crate::blender::{Launch, SceneFile, SceneInfo, SceneOutputs};
 use crate::render::companions::audio::Audio;
 use crate::render::companions::view_lut::ViewLut;
 use crate::render::delivery::Delivery;
 use crate::render::reuse::fingerprint_task::FingerprintTask;
-use crate::request::{FrameSet, RenderJob};
+use crate::request::{FrameNumber, FrameSet, ImageFormat, RenderJob};
 use crate::worker::Worker;
 use crate::worker::log_rate_limiter::LogRateLimiter;
 use crate::worker::progress::Progress;
@@ -47,6 +47,8 @@ pub(super) struct Rendering<'a> {
     pub log: LogRateLimiter,
     /// The scene, once Blender has described it.
     pub scene: Option<SceneInfo>,
+    /// What the scene makes besides its frames, once Blender has described it.
+    pub outputs: SceneOutputs,
     /// The last lines of Blender's output when it last failed.
     pub excerpt: Vec<String>,
     /// The launches that have ended.
@@ -79,6 +81,7 @@ impl<'a> Rendering<'a> {
             progress: Progress::resume(launch.frames.len(), already_there.len()),
             log: LogRateLimiter::new("blender"),
             scene: None,
+            outputs: SceneOutputs::default(),
             excerpt: Vec::new(),
             reports: Vec::new(),
         }
@@ -95,5 +98,10 @@ impl<'a> Rendering<'a> {
     /// The folder in scratch that Blender writes frames to.
     pub fn frames_dir(&self) -> &'a Path {
         self.assignment.launch.frames_dir
+    }
+
+    /// The path that Blender saves a frame to.
+    pub fn frame_file(&self, frame: FrameNumber, format: ImageFormat) -> PathBuf {
+        self.frames_dir().join(self.outputs.saved_name(frame, format))
     }
 }

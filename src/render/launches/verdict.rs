@@ -87,7 +87,11 @@ impl Rendering<'_> {
     /// nothing: they may be about any file, and an add-on can print anything.
     fn check_scratch_disk(&self) -> Result<(), Error> {
         if let Ok(space) = Space::on(self.frames_dir()) {
-            let needed = self.scene.as_ref().map(space_for_frames).filter(|&n| !space.holds(n));
+            let needed = self
+                .scene
+                .as_ref()
+                .map(|scene| space_for_frames(scene, &self.outputs))
+                .filter(|&n| !space.holds(n));
             let needed = needed.filter(|_| !space.is_full());
             if space.is_full() || (needed.is_some() && self.launch.tail.reports_full_disk()) {
                 return Err(self.scratch_full(space, needed));

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::external_state::ExternalState;
 use super::inputs::RenderInputs;
-use crate::blender::{ExternalFile, SceneInfo};
+use crate::blender::{ExternalFile, SceneInfo, SceneOutputs};
 use crate::request::{Location, REPORTS_DIR};
 use crate::storage::{Failure, Storage, StorageError};
 
@@ -32,12 +32,19 @@ pub struct StoredDescription {
     pub scene: SceneInfo,
     /// The external files that it needs.
     pub external: BTreeSet<ExternalFile>,
+    /// What it makes besides its frames.
+    #[serde(default)]
+    pub outputs: SceneOutputs,
 }
 
 impl StoredDescription {
     /// A description in the current layout.
-    pub fn new(scene: &SceneInfo, external: BTreeSet<ExternalFile>) -> Self {
-        Self { schema: SCHEMA, scene: scene.clone(), external }
+    pub fn new(
+        scene: &SceneInfo,
+        external: BTreeSet<ExternalFile>,
+        outputs: &SceneOutputs,
+    ) -> Self {
+        Self { schema: SCHEMA, scene: scene.clone(), external, outputs: outputs.clone() }
     }
 
     /// The location of the description: among the reports, where `stitch` looks for scenes.

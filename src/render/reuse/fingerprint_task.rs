@@ -6,7 +6,7 @@
 //! rendered frame may be lost for lack of a list: if storing it takes too long or the job stops,
 //! frames are stored without waiting any longer.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use super::external::StoredDescription;
 use super::identity::LocalScene;
 use super::inputs::{RenderInputs, Source};
-use crate::blender::{ExternalFile, SceneInfo};
+use crate::blender::{ExternalFile, SceneInfo, SceneOutputs};
 use crate::error_chain::chain;
 use crate::request::{FrameNumber, Location, RenderJob};
 use crate::storage::{Fingerprint, Storage, StorageError};
@@ -84,9 +84,14 @@ impl FingerprintTask {
 
     /// Starts to determine the source, now that Blender has described the scene. `external` is
     /// `None` if the name of an external file is not Unicode.
-    pub fn scene_described(&mut self, scene: &SceneInfo, external: Option<BTreeSet<ExternalFile>>) {
+    pub fn scene_described(
+        &mut self,
+        scene: &SceneInfo,
+        external: Option<BTreeSet<ExternalFile>>,
+        outputs: &SceneOutputs,
+    ) {
         let Some(inputs) = self.inputs.clone() else { return };
-        let description = external.map(|external| StoredDescription::new(scene, external));
+        let description = external.map(|external| StoredDescription::new(scene, external, outputs));
         let (sender, source) = watch::channel(SourceState::Pending);
         self.source = Some(source);
         let (context, launched) = (self.context.clone(), self.launched);
@@ -174,11 +179,12 @@ impl PendingFingerprint {
 
     /// Waits for the fingerprint and the stored list of files, but only for `timeout` and until
     /// `stopping` completes. Then a fingerprint without a stored list will do. `None` if there is
-    /// no fingerprint.
+    /// no fingerprint. `sides` are the side files of the frame, as in [`Source::fingerprint`].
     pub async fn get(
         self,
         timeout: Duration,
         stopping: impl Future<Output = impl Sized>,
+        sides: &BTreeMap<String, u64>,
     ) -> Option<Fingerprint> {
         let mut source = self.source?;
         tokio::select! {
@@ -191,7 +197,7 @@ impl PendingFingerprint {
         match &*source.borrow() {
             SourceState::Pending | SourceState::Failed => None,
             SourceState::NotStored(source) | SourceState::Stored(source) => {
-                Some(source.fingerprint(self.frame))
+                Some(source.fingerprint(self.frame, sides))
             }
         }
     }
@@ -221,7 +227,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_frame_waits_for_the_stored_list_until_the_timeout() {
-        let fingerprint = Some(source().fingerprint(frame()));
+        let none = BTreeMap::new();
+        let fingerprint = Some(source().fingerprint(frame(), &none));
         for (state, expected, seconds) in [
             (SourceState::Pending, None, 20),
             (SourceState::Failed, None, 0),
@@ -231,7 +238,7 @@ mod tests {
             let (sender, source) = watch::channel(state);
             let (frame, began) = (frame(), Instant::now());
             let pending_fingerprint = PendingFingerprint { frame, source: Some(source) };
-            assert_eq!(pending_fingerprint.get(TIMEOUT, pending::<()>()).await, expected);
+            assert_eq!(pending_fingerprint.get(TIMEOUT, pending::<()>(), &none).await, expected);
             assert_eq!(began.elapsed().as_secs(), seconds);
             drop(sender);
         }
@@ -243,7 +250,7 @@ mod tests {
         let (frame, began) = (frame(), Instant::now());
         let fingerprint = PendingFingerprint { frame, source: Some(receiver) };
         let stopping = sleep(Duration::from_secs(3));
-        assert!(fingerprint.get(TIMEOUT, stopping).await.is_some());
+        assert!(fingerprint.get(TIMEOUT, stopping, &BTreeMap::new()).await.is_some());
         assert_eq!(began.elapsed().as_secs(), 3);
         drop(sender);
     }

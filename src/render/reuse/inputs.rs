@@ -4,6 +4,9 @@
 //! its pixels. Frames with equal fingerprints show the same picture. The reverse is not true: a
 //! frame may be rendered again although its picture does not change.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
 use sha2::{Digest as _, Sha256};
 
 use super::external_state::ExternalState;
@@ -96,9 +99,16 @@ impl RenderInputs {
 pub struct Source(String);
 
 impl Source {
-    /// The fingerprint of a frame with this source.
-    pub fn fingerprint(&self, frame: FrameNumber) -> Fingerprint {
-        <[u8; 32]>::from(Sha256::digest(format!("{}\nframe {frame}", self.0))).into()
+    /// The fingerprint of a frame with this source. `sides` are the side files that are stored with
+    /// it, as their paths below the output and their sizes in bytes: a frame that has lost one has
+    /// another fingerprint.
+    pub fn fingerprint(&self, frame: FrameNumber, sides: &BTreeMap<String, u64>) -> Fingerprint {
+        let mut text = format!("{}\nframe {frame}", self.0);
+        for (path, bytes) in sides {
+            // Writing to memory does not fail.
+            _ = write!(text, "\nwith {path:?} of {bytes} bytes");
+        }
+        <[u8; 32]>::from(Sha256::digest(text)).into()
     }
 }
 
@@ -127,7 +137,7 @@ mod tests {
         frame: i64,
     ) -> Fingerprint {
         let source = inputs(job, scene, blender).with_external(&state(external));
-        source.fingerprint(FrameNumber::new(frame).unwrap())
+        source.fingerprint(FrameNumber::new(frame).unwrap(), &BTreeMap::new())
     }
 
     fn state(text: &str) -> ExternalState {
@@ -162,6 +172,23 @@ mod tests {
         ];
         let set: BTreeSet<_> = different.iter().map(ToString::to_string).collect();
         assert_eq!(set.len(), different.len());
+    }
+
+    #[test]
+    fn the_side_files_of_a_frame_change_its_fingerprint() {
+        let source = inputs(&RenderJob::example(), "1", "2").with_external(&state(""));
+        let fingerprint = |sides: &[(&str, u64)]| {
+            let sides = sides.iter().map(|(path, bytes)| ((*path).to_owned(), *bytes)).collect();
+            source.fingerprint(FrameNumber::ONE, &sides).to_string()
+        };
+        let different = [
+            fingerprint(&[]),
+            fingerprint(&[("outputs/a/0001.png", 7)]),
+            fingerprint(&[("outputs/a/0001.png", 8)]),
+            fingerprint(&[("outputs/b/0001.png", 7)]),
+            fingerprint(&[("outputs/a/0001.png", 7), ("outputs/b/0001.png", 7)]),
+        ];
+        assert_eq!(BTreeSet::from(different.clone()).len(), different.len());
     }
 
     #[test]

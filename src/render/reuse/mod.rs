@@ -6,6 +6,7 @@ pub mod fingerprint_task;
 pub mod identity;
 pub mod inputs;
 pub mod plan;
+mod side_files;
 
 use std::path::Path;
 

@@ -8,10 +8,12 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::external::StoredDescription;
 use super::inputs::RenderInputs;
+use super::side_files::FoundSideFiles;
 use crate::error::frames_are;
 use crate::error_chain::chain;
+use crate::render::stored_outputs::StoredOutputs;
 use crate::request::{
-    FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, Location, RenderJob,
+    FRAMES_DIR, FrameFile, FrameNumber, FrameSet, ImageFormat, Location, OUTPUTS_DIR, RenderJob,
 };
 use crate::storage::{Entry, Failure, NameRange, Storage, StorageError};
 use crate::worker::report::{FrameReport, FrameState};
@@ -95,6 +97,8 @@ pub struct Plan {
     pub pending: FrameSet,
     /// The frames to keep, by number.
     pub already_there: BTreeMap<i32, FrameReport>,
+    /// The side files of the frames to keep.
+    pub side_files: StoredOutputs,
     /// The description of the scene that an earlier attempt stored.
     pub kept: Option<StoredDescription>,
     /// The files of requested frames that the output already has.
@@ -104,8 +108,13 @@ pub struct Plan {
 impl Plan {
     /// A plan to render all `frames`.
     pub fn everything(frames: &FrameSet) -> Self {
-        let (already_there, found) = (BTreeMap::new(), Vec::new());
-        Self { pending: frames.clone(), already_there, kept: None, found }
+        Self {
+            pending: frames.clone(),
+            already_there: BTreeMap::new(),
+            side_files: StoredOutputs::default(),
+            kept: None,
+            found: Vec::new(),
+        }
     }
 
     /// A plan to render those of `frames` that the output does not have, made from `inputs`.
@@ -142,6 +151,7 @@ impl Plan {
             return Ok(plan);
         }
         plan.kept = StoredDescription::load(storage, output, inputs).await?;
+        let mut incomplete = Vec::new();
         if let Some(kept) = &plan.kept
             && kept.scene.not_allowed(allow_missing).is_empty()
             // If the state cannot be read, the files may have changed.
@@ -154,26 +164,47 @@ impl Plan {
                 format.is_none_or(|format| FrameFile::name(*frame, format) == entry.name)
             };
             let own: Vec<_> = plan.found.iter().filter(|found| own(found)).cloned().collect();
-            let verified = stream::iter(own).map(|(frame, entry)| {
-                let (file, wanted) = (folder.join(&entry.name), source.fingerprint(frame));
+            let sides = FoundSideFiles::list(storage, output, &kept.outputs, frames).await?;
+            let mut complete = Vec::new();
+            for (frame, entry) in own {
+                match sides.of(frame, &entry) {
+                    Some(sides) => {
+                        complete.push((frame, entry, source.fingerprint(frame, &sides)));
+                    }
+                    None => incomplete.push(frame),
+                }
+            }
+            let verified = stream::iter(complete).map(|(frame, entry, wanted)| {
+                let file = folder.join(&entry.name);
                 async move {
                     let stored = storage.fingerprint(&file).await?;
                     Ok::<_, StorageError>((stored == Some(wanted)).then_some((frame, entry)))
                 }
             });
             let same: Vec<_> = verified.buffer_unordered(CONCURRENT_READS).try_collect().await?;
-            plan.already_there = same.into_iter().flatten().map(kept_frame).collect();
+            let same: Vec<_> = same.into_iter().flatten().collect();
+            plan.side_files = sides.stored_with(&same.iter().map(|(frame, _)| *frame).collect());
+            plan.already_there = same.into_iter().map(kept_frame).collect();
         }
         let is_there = |frame: FrameNumber| plan.already_there.contains_key(&frame.get());
         plan.pending = frames.iter().filter(|&frame| !is_there(frame)).collect();
-        plan.log(frames);
+        plan.log(frames, &incomplete.into_iter().collect());
         Ok(plan)
     }
 
-    fn log(&self, frames: &FrameSet) {
+    /// Logs what is there. The side files of `incomplete` frames are not.
+    fn log(&self, frames: &FrameSet, incomplete: &FrameSet) {
         let there = frames.without(&self.pending);
         let found = self.found.iter().map(|(frame, _)| *frame);
         let other: FrameSet = found.filter(|&frame| self.pending.contains(frame)).collect();
+        let other = other.without(incomplete);
+        if !incomplete.is_empty() {
+            tracing::warn!(
+                "{} there, but not with all files that the scene makes besides its frames, in \
+                 {OUTPUTS_DIR}/: rendered again",
+                frames_are(incomplete)
+            );
+        }
         if !other.is_empty() {
             tracing::warn!(
                 "{} there, but not known to be made from the same scene, files, settings and \

@@ -13,6 +13,9 @@ pub const REPORTS_DIR: &str = "reports";
 /// The folder of the previews of frames and of the contact sheet, below the output location.
 pub const PREVIEWS_DIR: &str = "previews";
 
+/// The folder of the files that a scene makes besides its frames, below the output location.
+pub const OUTPUTS_DIR: &str = "outputs";
+
 /// The image formats that the worker decodes: it verifies, delivers and stitches frames in them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ImageFormat {
@@ -136,9 +139,13 @@ impl FrameFile {
 
     /// The number as it is in that name: `0001`.
     pub fn stem(number: FrameNumber) -> String {
+        Self::number(number, 4)
+    }
+
+    /// The number with at least so many digits, after a minus sign if it is negative.
+    pub fn number(number: FrameNumber, digits: usize) -> String {
         let sign = if number.get() < 0 { "-" } else { "" };
-        let digits = number.get().unsigned_abs();
-        format!("{sign}{digits:04}")
+        format!("{sign}{:0digits$}", number.get().unsigned_abs())
     }
 
     /// Parses a file name. Returns `None` if it is not that of a frame.

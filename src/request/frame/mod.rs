@@ -6,6 +6,6 @@ mod set;
 mod shard;
 
 pub use animation::{AnimationRange, FirstFrame, SelectionError, TotalFrames};
-pub use file::{FRAMES_DIR, FrameFile, ImageFormat, PREVIEWS_DIR, REPORTS_DIR};
+pub use file::{FRAMES_DIR, FrameFile, ImageFormat, OUTPUTS_DIR, PREVIEWS_DIR, REPORTS_DIR};
 pub use set::{FrameNumber, FrameRange, FrameSet, FrameSetError, is_ascending};
 pub use shard::{FrameSelection, FramesPerJob, LARGEST_ARRAY};

@@ -2,6 +2,7 @@
 
 mod inspect;
 mod metrics;
+mod name_pattern;
 pub(super) mod render;
 mod run;
 mod stitch;
@@ -10,6 +11,7 @@ mod user_code;
 
 pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
+pub use name_pattern::NamePattern;
 pub use render::{CyclesDevice, RenderJob};
 pub use run::RunJob;
 pub use stitch::{PictureOrder, SequenceSelection, StitchJob};

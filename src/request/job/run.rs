@@ -23,6 +23,7 @@ impl RunJob {
         let output = &self.render.output;
         StitchJob {
             input: output.clone(),
+            images: None,
             output: output.clone(),
             frames: SequenceSelection::Exactly(frames),
             is_any_folder: false,

@@ -3,13 +3,17 @@
 use std::str::FromStr;
 
 use crate::request::value::ValueError;
-use crate::request::{ByteSize, FirstFrame, FrameSet, Location, TotalFrames, VideoSettings};
+use crate::request::{
+    ByteSize, FirstFrame, FrameSet, Location, NamePattern, OUTPUTS_DIR, TotalFrames, VideoSettings,
+};
 
 /// A validated `stitch` request.
 #[derive(Clone, Debug)]
 pub struct StitchJob {
     /// The location with the frames in `frames/` and the reports of `render` in `reports/`.
     pub input: Location,
+    /// The names of the images, directly in the input; `None` for those of its only sequence.
+    pub images: Option<NamePattern>,
     /// The location for the video, and for its report in `reports/`.
     pub output: Location,
     /// The frames that the video is made of. All of them must exist.
@@ -31,12 +35,28 @@ pub struct StitchJob {
     pub video: VideoSettings,
 }
 
+impl StitchJob {
+    /// The output of `render` whose scene made the images besides its frames; `None` if the input
+    /// is in no folder `outputs/`.
+    pub fn output_of_scene(&self) -> Option<Location> {
+        let mut folder = self.input.clone();
+        loop {
+            let (parent, name) = folder.split()?;
+            if name == OUTPUTS_DIR {
+                return Some(parent);
+            }
+            folder = parent;
+        }
+    }
+}
+
 #[cfg(test)]
 impl StitchJob {
     /// All numbered images of `/in` to `/out/output.mp4`, with the default settings.
     pub fn example() -> Self {
         Self {
             input: Location::Local("/in".into()),
+            images: None,
             output: Location::Local("/out".into()),
             frames: SequenceSelection::EVERYTHING,
             is_any_folder: false,
@@ -91,4 +111,25 @@ pub enum SequenceSelection {
         /// The number of frames. `None` stands for all up to the last that exists.
         total: Option<TotalFrames>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_scene_makes_besides_its_frames_is_below_its_output() {
+        for (input, output) in [
+            ("s3://bucket/shot/outputs/Passes", Some("s3://bucket/shot")),
+            ("/shot/outputs/Passes/light", Some("/shot")),
+            ("/outputs/shot/outputs/right", Some("/outputs/shot")),
+            ("outputs/right", Some(".")),
+            ("/shot/frames", None),
+            ("s3://bucket", None),
+        ] {
+            let job = StitchJob { input: input.parse().unwrap(), ..StitchJob::example() };
+            let found = job.output_of_scene().map(|output| output.to_string());
+            assert_eq!(found.as_deref(), output, "{input}");
+        }
+    }
 }

@@ -93,7 +93,11 @@ impl Sequence {
                 return Self::in_order(folder, files);
             }
         }
-        let names = NumberedName::parse_all(files.iter().map(|file| file.entry.name.as_str()));
+        let names = files.iter().map(|file| file.entry.name.as_str());
+        let names = match &job.images {
+            Some(images) => names.map(|name| NumberedName::of(images, name)).collect(),
+            None => NumberedName::parse_all(names),
+        };
         // One picture without a number may be anything, such as a cover. Frames that are chosen by
         // number need numbers.
         let takes_all = job.frames == SequenceSelection::EVERYTHING;
@@ -299,9 +303,16 @@ fn images_of_one_kind(
             let example = files.values().next().map_or("", |file| file.entry.name.as_str());
             format!("{format} images like {example}: frames {frames}")
         });
-        let mut problems = vec![
-            "there are several sequences, which --in-order name (IN_ORDER) takes as one".to_owned(),
-        ];
+        let example = kinds.first_key_value().and_then(|(kind, files)| {
+            let extension = files.values().next().and_then(|file| extension(&file.entry))?;
+            Some(folder.join(&kind.pattern(extension)))
+        });
+        let example = example.map_or_else(String::new, |example| {
+            format!("; to choose one: -i '{example}' (INPUT_URI)")
+        });
+        let mut problems = vec![format!(
+            "there are several sequences, which --in-order name (IN_ORDER) takes as one{example}"
+        )];
         problems.extend(descriptions);
         return Err(unusable(problems));
     }

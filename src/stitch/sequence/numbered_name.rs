@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::request::ImageFormat;
+use crate::request::{ImageFormat, NamePattern};
 
 /// The name of a numbered image: `0001.png`, `shot_0042.tif`, `img (1).jpg`, `0001_L.exr`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +23,23 @@ pub struct Kind {
     pub format: ImageFormat,
 }
 
+impl Kind {
+    /// The names of these images, with this extension: `shot_####.tif`.
+    pub fn pattern(&self, extension: &str) -> String {
+        format!("{}####{}.{extension}", self.before, self.after)
+    }
+}
+
 impl NumberedName {
+    /// Parses the name of an image of a sequence; `None` for other names.
+    pub fn of(images: &NamePattern, name: &str) -> Option<Self> {
+        let number = images.number(name)?;
+        let (after, extension) = images.after.rsplit_once('.')?;
+        let format = ImageFormat::from_extension(extension)?;
+        let (before, after) = (images.before.clone(), after.to_owned());
+        Some(Self { kind: Kind { before, after, format }, number })
+    }
+
     /// Parses the names of the images in a folder; `None` for a name without a number.
     ///
     /// A number at the end is the number of the frame, and names that end in none are then not

@@ -1,10 +1,8 @@
 # The scene's output settings, changed where the worker could not deliver the frames.
 import re
 
-import bpy
-
-# The formats that the worker can verify, deliver and stitch. A scene that is set to any other
-# format, such as video, is rendered as PNG.
+# The formats that the worker can verify, deliver and stitch. Any other format is replaced by one of
+# these that holds the same picture.
 STILLS = {
     "PNG",
     "JPEG",
@@ -18,6 +16,9 @@ STILLS = {
     "HDR",
 }
 
+# The other formats for linear light (BKE_imtype_requires_linear_float in Blender).
+LINEAR = {"CINEON", "DPX"}
+
 
 def own_name(render):
     """The name that the scene gives its frames, such as `shot_####`; None if it names a folder."""
@@ -29,28 +30,12 @@ def make_deliverable(scene):
     render = scene.render
     image = render.image_settings
     warnings = []
-
-    if image.file_format not in STILLS:
-        # The name of a movie format that this Blender no longer knows is empty.
-        name = image.file_format or "unknown to this Blender"
+    replaced = replace_format(image)
+    if replaced:
         warnings.append(
-            "the scene's output format is %s; only still images can be verified: rendering PNG "
-            "instead" % name
+            "the scene's output format is %s, which cannot be verified: rendering %s instead"
+            % replaced
         )
-        if hasattr(image, "media_type"):  # Blender 5: formats are grouped by kind
-            image.media_type = "IMAGE"
-        image.file_format = "PNG"
-
-    if image.file_format == "WEBP" and image.color_mode == "BW":
-        # Blender fails to save grey WebP. Grey as RGB is the same picture.
-        image.color_mode = "RGB"
-
-    if render.use_multiview and image.views_format == "INDIVIDUAL":
-        warnings.append(
-            "the scene saves a file for each eye, which is not supported: rendering the one view "
-            "of its camera"
-        )
-        render.use_multiview = False
 
     # Files of other programs and Blender's empty placeholders would be taken for frames. The worker
     # recognises a frame by its extension.
@@ -58,3 +43,30 @@ def make_deliverable(scene):
     render.use_placeholder = False
     render.use_file_extension = True
     return warnings
+
+
+def replace_format(image):
+    """Sets image settings to a format that the worker can verify. The result is the names of the
+    old and the new format, if there is a new one."""
+    old, replaced = image.file_format, None
+    if old not in STILLS:
+        depth = int(image.color_depth or 8)
+        if hasattr(image, "media_type"):  # Blender 5: formats are grouped by kind
+            image.media_type = "IMAGE"
+        # What has no format for the same values keeps them all in a finer one.
+        if old in LINEAR:
+            image.file_format, image.color_depth = "OPEN_EXR", "32"
+        else:
+            image.file_format, image.color_depth = "PNG", "16" if depth > 8 else "8"
+        # The name of a movie format that this Blender no longer knows is empty.
+        replaced = (
+            old or "unknown to this Blender",
+            "%s of %s bits" % (image.file_format, image.color_depth),
+        )
+    if image.file_format == "WEBP" and image.color_mode == "BW":
+        # Blender fails to save grey WebP. Grey as RGB is the same picture.
+        image.color_mode = "RGB"
+    if getattr(image, "use_preview", False):
+        # Blender would save a JPEG beside each OpenEXR file, under the name of a frame.
+        image.use_preview = False
+    return replaced

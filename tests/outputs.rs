@@ -1,0 +1,420 @@
+//! What a scene makes besides its frames: the files of File Output nodes, and further views. They
+//! are delivered, verified, resumed and stitched as frames are.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::blender::save_startup_scene;
+use crate::support::frames::convert;
+use crate::support::place::Place;
+use crate::support::s3_server::{Operation, S3Server};
+use crate::support::{Run, names, pixel_hashes, probe, report, scene, worker};
+
+/// Python that adds a compositor to the scene, in Blender 4 and earlier as in Blender 5.
+const COMPOSITOR: &str = r"
+scene.cycles.samples, scene.cycles.use_denoising = 1, False
+scene.frame_start, scene.frame_end = 1, 3
+scene.view_layers[0].use_pass_z = True
+cube = bpy.data.objects['Cube']
+for frame in (1, 3):
+    cube.location.x = frame / 2
+    cube.keyframe_insert('location', frame=frame)
+
+def new_tree(name, *sockets):
+    tree = bpy.data.node_groups.new(name, 'CompositorNodeTree')
+    for in_out in sockets:
+        if hasattr(tree, 'interface'):
+            tree.interface.new_socket('Image', in_out=in_out, socket_type='NodeSocketColor')
+        else:
+            (tree.inputs if in_out == 'INPUT' else tree.outputs).new('NodeSocketColor', 'Image')
+    return tree
+
+if hasattr(scene, 'compositing_node_group'):
+    tree = scene.compositing_node_group = new_tree('Compositor', 'OUTPUT')
+    end = tree.nodes.new('NodeGroupOutput')
+else:
+    scene.use_nodes = True
+    tree = scene.node_tree
+    tree.nodes.clear()
+    end = tree.nodes.new('CompositorNodeComposite')
+layers = tree.nodes.new('CompositorNodeRLayers')
+picture, depth = layers.outputs['Image'], layers.outputs['Depth']
+tree.links.new(picture, end.inputs[0])
+
+def file_output(tree, name, folder, files, kind='PNG'):
+    '''A node that saves `files`: paths, and the sockets that they come from.'''
+    node = tree.nodes.new('CompositorNodeOutputFile')
+    node.name = name
+    is_new = hasattr(node, 'file_output_items')
+    if is_new and kind != 'OPEN_EXR_MULTILAYER':
+        node.format.media_type = 'IMAGE'
+    node.format.file_format = kind
+    layered = kind == 'OPEN_EXR_MULTILAYER'
+    if is_new:
+        node.directory, node.file_name = folder, ''
+        if layered:
+            node.directory, _, node.file_name = folder.rpartition('/')
+    else:
+        node.base_path = folder
+        (node.layer_slots if layered else node.file_slots).clear()
+    for path, socket in files:
+        if is_new:
+            node.file_output_items.new('FLOAT' if socket == depth else 'RGBA', path)
+        else:
+            (node.layer_slots if layered else node.file_slots).new(path)
+    for number, (path, socket) in enumerate(files):
+        if socket:
+            tree.links.new(socket, node.inputs[number])
+    return node
+";
+
+/// A folder with a scene that has a compositor. `changes` is more Python, in which `PLACE` is the
+/// folder.
+fn place(changes: &str) -> Place {
+    let place = Place::with_scene("");
+    let folder = place.folder().to_str().unwrap();
+    let changes = format!("{COMPOSITOR}\n{}", changes.replace("PLACE", folder));
+    save_startup_scene(Path::new(&place.scene()), &changes);
+    place
+}
+
+/// Renders frames with Blender alone, as on a desktop.
+fn render_with_blender_alone(place: &Place, frames: &str) {
+    let output = Command::new("blender")
+        .args(["-b", &place.scene(), "-o"])
+        .arg(place.path("plain/"))
+        .args(["-f", frames])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+/// The paths of all files below a folder but those that the worker keeps for itself, sorted.
+fn all_files(folder: &Path) -> Vec<String> {
+    let files = walkdir::WalkDir::new(folder).into_iter().filter_map(Result::ok);
+    let files = files.filter(|entry| entry.file_type().is_file());
+    let paths =
+        files.map(|entry| entry.path().strip_prefix(folder).unwrap().to_str().unwrap().to_owned());
+    let mut paths: Vec<_> = paths.filter(|path| !path.contains(".fingerprints/")).collect();
+    paths.sort();
+    paths
+}
+
+#[track_caller]
+fn assert_same_pixels(place: &Place, plain: &str, stored: &str) {
+    let (plain, stored) = (place.path(plain), place.path("out").join(stored));
+    assert_eq!(pixel_hashes(&plain), pixel_hashes(&stored), "{}", stored.display());
+}
+
+/// The numbers of the frames that a run has stored, in order.
+fn rendered(run: &Run) -> Vec<i64> {
+    let lines = run.json();
+    let stored = lines.iter().filter(|line| line["bytes"].is_u64());
+    let frames: BTreeSet<_> = stored.filter_map(|line| line["frame"].as_i64()).collect();
+    frames.into_iter().collect()
+}
+
+#[test]
+fn every_file_is_delivered_whatever_its_path() {
+    let place = place(
+        "
+file_output(tree, 'Passes', '//passes/', [
+    ('beauty_####', picture), ('light/##_x', picture), ('../../up_', picture), ('', picture),
+    ('unlinked', None)])
+file_output(tree, 'Depth', 'PLACE/absolute/deep', [('z', depth)], 'OPEN_EXR')
+file_output(tree, '../a/b', '', [('dots..', picture)])
+file_output(tree, 'Muted', '//muted/', [('m', picture)]).mute = True
+",
+    );
+    render_with_blender_alone(&place, "1..2");
+    let run = place.render("--frames 1-2").run().exits(0).logs_no_warnings();
+    assert_eq!(rendered(&run), [1, 2]);
+    let files = all_files(&place.path("out/outputs"));
+    let expected = [
+        "Depth/z0001.exr",
+        "Depth/z0002.exr",
+        "Passes/0001.png",
+        "Passes/0002.png",
+        "Passes/beauty_0001.png",
+        "Passes/beauty_0002.png",
+        "Passes/light/01_x.png",
+        "Passes/light/02_x.png",
+        "Passes/up_0001.png",
+        "Passes/up_0002.png",
+        "___a_b/dots..0001.png",
+        "___a_b/dots..0002.png",
+    ];
+    assert_eq!(files, expected);
+    for frame in ["0001", "0002"] {
+        assert_same_pixels(&place, &format!("plain/{frame}.png"), &format!("frames/{frame}.png"));
+        let beauty = format!("passes/beauty_{frame}.png");
+        assert_same_pixels(&place, &beauty, &format!("outputs/Passes/beauty_{frame}.png"));
+        let depth = format!("absolute/deep/z{frame}.exr");
+        assert_same_pixels(&place, &depth, &format!("outputs/Depth/z{frame}.exr"));
+    }
+    // Previews are of the frames.
+    assert_eq!(names(&place.path("out/previews")), ["0001.jpg", "0002.jpg", "contact-sheet.jpg"]);
+    let outputs = &report(&place.path("out"), "render")["outputs"];
+    let depth = &outputs[1];
+    assert_eq!((&depth["node"], &depth["folder"]), (&json!("Depth"), &json!("outputs/Depth")));
+    let bytes = |frame: u32| {
+        place.path(&format!("out/outputs/Depth/z{frame:04}.exr")).metadata().unwrap().len()
+    };
+    let file = json!({"file": "z####.exr", "frames": "1-2", "bytes": bytes(1) + bytes(2)});
+    assert_eq!(depth["files"], json!([file]));
+}
+
+#[test]
+fn nodes_in_groups_and_nodes_of_equal_names_have_folders_of_their_own() {
+    let place = place(
+        "
+def group(name, folder, inner=None):
+    tree = new_tree(name, 'INPUT')
+    start = tree.nodes.new('NodeGroupInput')
+    file_output(tree, 'Same', folder, [('a', start.outputs[0])])
+    if inner:
+        node = tree.nodes.new('CompositorNodeGroup')
+        node.node_tree = inner
+        tree.links.new(start.outputs[0], node.inputs[0])
+    return tree
+outer = group('Outer', '//outer/', group('Inner', '//inner/'))
+for mute in (False, True):
+    node = tree.nodes.new('CompositorNodeGroup')
+    node.node_tree = outer if not mute else group('Unused', '//unused/')
+    node.mute = mute
+    tree.links.new(picture, node.inputs[0])
+file_output(tree, 'SAME', '//top/', [('a', picture)]).label = 'same'
+tree.nodes.remove(end)
+",
+    );
+    let run = place.render("--frames 1").run().exits(0).logs_no_warnings();
+    assert_eq!(rendered(&run), [1]);
+    let files = all_files(&place.path("out/outputs"));
+    let folders: BTreeSet<_> = files.iter().map(|file| file.to_lowercase()).collect();
+    assert_eq!(folders.len(), 3, "they differ in more than case: {files:?}");
+    assert!(files.iter().all(|file| file.ends_with("/a0001.png")), "{files:?}");
+    for file in &files {
+        let frame = place.path("out/frames/0001.png");
+        assert_eq!(pixel_hashes(&frame), pixel_hashes(&place.path("out/outputs").join(file)));
+    }
+}
+
+#[test]
+fn layered_files_are_stored_as_plain_blender_saves_them() {
+    let place = place(
+        "
+node = file_output(tree, 'Layers', '//layers/all_', [('Beauty', picture), ('Far', depth)],
+    'OPEN_EXR_MULTILAYER')
+node.format.exr_codec = 'NONE'
+",
+    );
+    render_with_blender_alone(&place, "1");
+    place.render("--frames 1").run().exits(0).logs_no_warnings();
+    assert_eq!(all_files(&place.path("out/outputs")), ["Layers/all_0001.exr"]);
+    let pixels = |file: PathBuf| {
+        let file = fs::read(file).unwrap();
+        // Half floats, red to alpha, and a depth of at least as many bytes, in each row.
+        file[file.len() - 48 * 64 * 5 * 2..].to_vec()
+    };
+    let stored = pixels(place.path("out/outputs/Layers/all_0001.exr"));
+    assert!(stored == pixels(place.path("layers/all_0001.exr")), "other pixels");
+    // The layer is in the file under the name that the node gives it.
+    let run = worker("stitch").input(place.path("out/outputs/Layers")).output(place.path("video"));
+    run.args("--layer Beauty").run().exits(0);
+}
+
+#[test]
+fn the_first_view_is_the_frame_and_the_others_are_outputs() {
+    let place = Place::with_scene(fs::read(scene("stereo")).unwrap());
+    render_with_blender_alone(&place, "1..2");
+    let run = place.render("--frames 1-2").run().exits(0).logs_no_warnings();
+    assert_eq!(rendered(&run), [1, 2]);
+    assert_eq!(all_files(&place.path("out/frames")), ["0001.png", "0002.png"]);
+    assert_eq!(all_files(&place.path("out/outputs")), ["right/0001.png", "right/0002.png"]);
+    for frame in ["0001", "0002"] {
+        let right = format!("outputs/right/{frame}.png");
+        assert_same_pixels(&place, &format!("plain/{frame}_L.png"), &format!("frames/{frame}.png"));
+        assert_same_pixels(&place, &format!("plain/{frame}_R.png"), &right);
+    }
+    let outputs = &report(&place.path("out"), "render")["outputs"];
+    assert_eq!(
+        (&outputs[0]["view"], &outputs[0]["files"][0]["frames"]),
+        (&json!("right"), &json!("1-2"))
+    );
+    place.render("--frames 1-2").run().exits(0).logs(&["nothing to render"]);
+    let stitch =
+        worker("stitch").input(place.path("out/outputs/right")).output(place.path("video"));
+    stitch.run().exits(0);
+    assert_eq!(probe(&place.path("video/output.mp4"))["streams"][0]["nb_read_frames"], "2");
+    let left = |name: &str| names(&place.path(name));
+    assert_eq!(left("video"), ["output.mp4", "reports"], "previews are of frames");
+}
+
+#[test]
+fn nodes_save_each_view_of_a_scene_that_saves_them_alone() {
+    let place = place(
+        "
+scene.render.use_multiview = True
+scene.render.image_settings.views_format = 'INDIVIDUAL'
+scene.render.views['left'].file_suffix = ''
+scene.render.views['right'].file_suffix = '/../R'
+file_output(tree, 'Eyes', '//eyes/', [('eye_', picture)])
+file_output(tree, 'right', '//layers/', [('A', picture)], 'OPEN_EXR_MULTILAYER')
+",
+    );
+    let run = place.render("--frames 1").run().exits(0).logs_no_warnings();
+    assert_eq!(rendered(&run), [1]);
+    assert_eq!(
+        all_files(&place.path("out/outputs")),
+        [
+            "Eyes/eye_0001.png",
+            "Eyes/eye_0001_right.png",
+            "right-2/0001.exr",
+            "right-2/0001_right.exr",
+            "right/0001.png"
+        ]
+    );
+    let right = pixel_hashes(&place.path("out/outputs/right/0001.png"));
+    assert_eq!(pixel_hashes(&place.path("out/outputs/Eyes/eye_0001_right.png")), right);
+    assert_ne!(pixel_hashes(&place.path("out/frames/0001.png")), right);
+}
+
+#[test]
+fn formats_that_cannot_be_verified_are_replaced() {
+    let place = place(
+        "
+file_output(tree, 'Log', '//log/', [('d', picture)], 'DPX')
+file_output(tree, 'Plain', '//plain/', [('j', picture)], 'JPEG2000')
+",
+    );
+    let run = place.render("--frames 1").run().exits(0);
+    assert_eq!(all_files(&place.path("out/outputs")), ["Log/d0001.exr", "Plain/j0001.png"]);
+    let warnings = run.warnings();
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("Log") && warnings[0].contains("DPX"), "{warnings:?}");
+}
+
+#[test]
+fn a_frame_that_has_lost_a_file_is_rendered_again() {
+    let place = place(
+        "
+file_output(tree, 'Passes', '//passes/', [('a_', picture), ('sub/b_', depth)])
+",
+    );
+    let render = || place.render("--frames 1-3").run().exits(0);
+    assert_eq!(rendered(&render()), [1, 2, 3]);
+    assert_eq!(rendered(&render()), [0; 0]);
+    let file = |path: &str| place.path("out/outputs/Passes").join(path);
+    fs::remove_file(file("sub/b_0002.png")).unwrap();
+    assert_eq!(rendered(&render()), [2]);
+    assert!(file("sub/b_0002.png").is_file());
+    // Another file, of a later job that did not store its frame.
+    convert(&file("a_0003.png"), "-vf negate", &file("a_0003.new.png"));
+    fs::rename(file("a_0003.new.png"), file("a_0003.png")).unwrap();
+    assert_eq!(rendered(&render()), [3]);
+    let run = render().logs(&["nothing to render"]);
+    let reports = names(&place.path("out/reports"));
+    assert!(reports.len() > 4, "{}", run.text());
+    fs::remove_dir_all(place.path("out/outputs")).unwrap();
+    assert_eq!(rendered(&render()), [1, 2, 3]);
+}
+
+#[test]
+fn on_s3_side_files_are_stored_before_their_frame_and_cost_one_listing_a_folder() {
+    let place = place(
+        "
+file_output(tree, 'Passes', '//passes/', [('a_', picture), ('b_', depth)])
+file_output(tree, 'Other', '//other/', [('c_', picture)])
+",
+    );
+    let server = S3Server::start();
+    let render = || {
+        let render = worker("render").input(place.scene()).output(server.uri("out")).s3(&server);
+        render.args("--frames 1-3 --no-previews").run().exits(0)
+    };
+    assert_eq!(rendered(&render()), [1, 2, 3]);
+    let puts = server.requests().into_iter().filter(|r| r.operation == Operation::PutObject);
+    let puts: Vec<_> = puts.map(|request| request.key).filter(|k| k.contains("0002")).collect();
+    assert_eq!(puts.len(), 4, "{puts:?}");
+    assert_eq!(puts[3], "out/frames/0002.png");
+    let before = server.requests().len();
+    assert_eq!(rendered(&render()), [0; 0]);
+    let requests = server.requests().split_off(before);
+    let of_outputs = requests
+        .iter()
+        .filter(|request| request.query.contains("outputs") || request.key.contains("outputs"));
+    let listed: Vec<_> = of_outputs.map(|request| request.operation).collect();
+    assert_eq!(listed, [Operation::ListObjectsV2; 2]);
+    server.remove("out/outputs/Other/c_0003.png");
+    assert_eq!(rendered(&render()), [3]);
+}
+
+/// A script in the scene that changes a file of the node `Passes` when frame 2 is rendered, before
+/// Blender saves the frame itself.
+fn with_damage(change: &str) -> Place {
+    let script = format!(
+        "
+import bpy, glob, os
+def render_post(scene, *_):
+    if scene.frame_current == 2:
+        node = next(n for n in bpy.data.node_groups['Damage'].nodes if n.type == 'OUTPUT_FILE')
+        folder = node.directory if hasattr(node, 'directory') else node.base_path
+        [file] = glob.glob(folder + '/a_0002.*')
+        {change}
+bpy.app.handlers.render_post.append(render_post)
+"
+    );
+    place(&format!(
+        "
+inner = new_tree('Damage', 'INPUT')
+start = inner.nodes.new('NodeGroupInput')
+file_output(inner, 'Passes', '//passes/', [('a_', start.outputs[0])])
+node = tree.nodes.new('CompositorNodeGroup')
+node.node_tree = inner
+tree.links.new(picture, node.inputs[0])
+text = bpy.data.texts.new('damage.py')
+text.write({script:?})
+text.use_module = True
+"
+    ))
+}
+
+#[test]
+fn a_file_that_is_damaged_or_missing_is_a_failure_of_its_frame() {
+    const CUT: &str = "start = open(file, 'rb').read(60); open(file, 'wb').write(start)";
+    for (change, damage) in [(CUT, "ends after 60 bytes"), ("os.remove(file)", "does not exist")] {
+        let place = with_damage(change);
+        let run = place.render("--frames 1-3 --enable-autoexec --blender-attempts 2").run();
+        let run = run.fails(70, &["frame 2", "outputs/Passes/a_0002.png", "a_", damage]);
+        assert_eq!(rendered(&run), [1, 3], "{damage}");
+        assert_eq!(place.frames(), ["0001.png", "0003.png"], "{damage}");
+        let outputs = ["Passes/a_0001.png", "Passes/a_0003.png"];
+        assert_eq!(all_files(&place.path("out/outputs")), outputs, "{damage}");
+        let report: Value = report(&place.path("out"), "render");
+        assert_eq!(report["outputs"][0]["files"][0]["frames"], "1,3", "{damage}");
+    }
+}
+
+#[test]
+fn one_of_several_sequences_is_chosen_by_its_names() {
+    let place = place(
+        "
+scene.render.fps = 12
+file_output(tree, 'Passes', '//passes/', [('pass1', picture), ('pass2', depth)])
+",
+    );
+    place.render("").run().exits(0);
+    let stitch = |input: &str| {
+        let input = place.path("out/outputs/Passes").join(input);
+        worker("stitch").input(input).output(place.path("video")).run()
+    };
+    stitch("pass2####.png").exits(0);
+    let video = probe(&place.path("video/output.mp4"));
+    assert_eq!(video["streams"][0]["nb_read_frames"], "3");
+    assert_eq!(video["streams"][0]["r_frame_rate"], "12/1", "that of the scene");
+    stitch("pass3####.png").fails(66, &["no frames"]);
+}
