@@ -163,6 +163,10 @@ fn scene_of_format(folder: &Path, format: &str) -> PathBuf {
 
 #[test]
 fn a_format_that_cannot_be_verified_is_replaced_by_one_that_loses_nothing() {
+    const FLOATS: [&str; 2] = ["gbrpf32le", "gbrapf32le"];
+    const DEEP: [&str; 2] = ["rgb48be", "rgba64be"];
+    const FLAT: [&str; 2] = ["rgb24", "rgba"];
+
     let output = folder();
     let run = render("video_output", output.path(), "-f 2");
     warns_once(&run, "the scene's output format is FFMPEG");
@@ -170,10 +174,10 @@ fn a_format_that_cannot_be_verified_is_replaced_by_one_that_loses_nothing() {
     assert_eq!(pixels.keys().collect::<Vec<_>>(), ["0001.png", "0002.png"]);
     // DPX and Cineon hold linear light, JPEG 2000 of 16 bits does not.
     for (format, file, stored) in [
-        ("DPX", "0001.exr", "gbrpf32le"),
-        ("CINEON", "0001.exr", "gbrpf32le"),
-        ("JPEG2000'; scene.render.image_settings.color_depth = '16", "0001.png", "rgb48be"),
-        ("JPEG2000", "0001.png", "rgb24"),
+        ("DPX", "0001.exr", FLOATS),
+        ("CINEON", "0001.exr", FLOATS),
+        ("JPEG2000'; scene.render.image_settings.color_depth = '16", "0001.png", DEEP),
+        ("JPEG2000", "0001.png", FLAT),
     ] {
         let output = folder();
         let scene = scene_of_format(output.path(), format);
@@ -181,12 +185,8 @@ fn a_format_that_cannot_be_verified_is_replaced_by_one_that_loses_nothing() {
         warns_once(&run, "the scene's output format is");
         assert_eq!(frames(output.path()), [file], "{format}");
         let probed = probe(&output.path().join("frames").join(file));
-        let pixels = probed["streams"][0]["pix_fmt"]
-            .as_str()
-            .unwrap()
-            .replace("rgba", "rgb")
-            .replace("gbrap", "gbrp");
-        assert_eq!(pixels, stored, "{format}");
+        let pixels = probed["streams"][0]["pix_fmt"].as_str().unwrap();
+        assert!(stored.contains(&pixels), "{format}: {pixels}");
     }
 }
 
