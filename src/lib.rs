@@ -29,13 +29,16 @@
 //! │ │ verdict           decides what follows when a launch has ended
 //! │ │ failure_counts    which frames make Blender fail, and how often
 //! │ │ spot_decision     whether to finish the frame in hand after a Spot notice
-//! │ │ disk, crash_file, description_file
+//! │ │ needed_files      what follows from files that Blender cannot use
+//! │ │ disk, crash_file
 //! │ delivery/         saved → verified → stored, while Blender renders on
 //! │ │ side_files        what the scene makes besides a frame, stored before it
 //! │ │ verified          opens and decodes the file of a frame, and makes its preview
 //! │ │ backlog           frames saved but not stored: how many bytes, and when to retry
 //! │ stored_outputs    what the report says about side files
+//! │ file_check        looks into the files that the pictures need: placeholders, cut images
 //! │ companions/       what stitch needs from Blender besides the frames: the view as a LUT, the sound
+//! │ description_file  the setup script's description of the scene
 //! │ untrusted_file    reads files that Blender writes for the worker
 //! │ user_code         fetches the scripts and add-ons that the user adds to Blender
 //! │ describe          opens a scene in Blender without rendering it, for `inspect`

@@ -35,6 +35,7 @@ mod inspect_deep; // what Blender finds in a scene file
 mod lacking; // scenes that need features that this Blender lacks
 mod logs; // the log in both formats, whatever Blender prints
 mod metrics; // the figures of an attempt for CloudWatch
+mod missing_files; // files that a scene needs: missing, damaged, out of reach, or not used
 mod mistakes; // mistakes of a person at a terminal: what the message names, and that nothing is left
 mod outputs; // what a scene makes besides its frames: File Output nodes, further views
 mod overrides; // settings of the scene that a job replaces, and their effect on pictures
@@ -56,7 +57,6 @@ mod sandbox; // the environment and the files that programs can access
 mod scene_list; // frames are stored even if the list of the scene's files cannot be
 mod schemas; // the JSON Schemas of documents that programs read
 mod scratch; // the scratch folder is removed, whatever its content
-mod sequences; // scenes with images of several files
 mod signals; // SIGTERM, SIGINT and SIGHUP: saved frames are stored, the others named
 mod spot; // Spot notices: the current frame is finished, no other one begins
 mod start_jitter; // workers that start together spread their first requests

@@ -616,7 +616,7 @@ fn a_real_blender_renders_a_missing_frame_identically() {
     let folder = tempfile::tempdir().unwrap();
     let (input, out) = (folder.path().join("scene.blend"), folder.path().join("out"));
     fs::copy(scene("missing_texture"), &input).unwrap();
-    let attempt = || worker("render").input(&input).output(&out).args("-f 4");
+    let attempt = || worker("render").input(&input).output(&out).args("-f 4 --missing-files warn");
     let frame = |name: &str| out.join("frames").join(name);
     attempt().run().exits(0);
     let modified = |name: &str| fs::metadata(frame(name)).unwrap().modified().unwrap();
@@ -673,7 +673,7 @@ fn a_texture_that_becomes_readable_renders_all_frames_again() {
     fs::create_dir(folder.path().join("textures")).unwrap();
     // The sandbox allows files beside the scene, but not the targets of links.
     symlink(&texture, folder.path().join("textures/missing.png")).unwrap();
-    let attempt = || worker("render").input(&input).output(&out).args("-f 1");
+    let attempt = || worker("render").input(&input).output(&out).args("-f 1 --missing-files warn");
     let pixels = || pixel_hashes(&out.join("frames/0001.png"));
     attempt().run().exits(0).logs(&["sandbox: Landlock"]);
     let without = pixels();

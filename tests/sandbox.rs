@@ -131,10 +131,10 @@ fn files_outside_of_the_scenes_folder_are_named_and_can_be_allowed() {
     fs::write(place.path("elsewhere/missing.png"), frames::frame(1)).unwrap();
     let render = || place.render("missing_texture").arg("--no-resume");
     let textures = place.path("job/textures");
-    render().run().exits(0).logs(&["image missing.png not found"]);
+    render().run().exits(65).logs(&["image missing.png", "was not found"]);
     symlink(place.path("elsewhere"), textures).unwrap();
-    let run = render().run().exits(0);
-    run.logs(&["image missing.png cannot be read", "(Permission denied; --allow-read)"]);
+    let value = format!("--allow-read {} (ALLOW_READ)", place.path("elsewhere").display());
+    render().run().fails(65, &[&value]).logs(&["image missing.png", &value]);
     let allowed = || [place.path("no-such-folder"), place.path("elsewhere")];
     for flags in [true, false] {
         let worker = allowed().iter().fold(render(), |worker, path| {

@@ -471,6 +471,9 @@ fn a_scene_of_a_blender_later_than_that_of_the_image_is_not_submitted() {
     assert_eq!(environment(&jobs["render"])["ALLOW_MISSING"], "newer-blender,osl");
     assert_eq!(environment(&jobs["stitch"]).get("ALLOW_MISSING"), None);
     dry_run(submit("-f 5 --blender-version 5.2.3"));
+    let jobs = dry_run(submit("-f 5 --missing-files warn"));
+    assert_eq!(environment(&jobs["render"])["MISSING_FILES"], "warn");
+    assert_eq!(environment(&jobs["stitch"]).get("MISSING_FILES"), None);
     let jobs = dry_run(submit("-f 5 --denoise off"));
     assert_eq!(environment(&jobs["render"])["DENOISE"], "off");
 }

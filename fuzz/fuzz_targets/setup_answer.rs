@@ -2,13 +2,14 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use render_worker::blender::SceneDescription;
+use render_worker::blender::{SceneDescription, UnusableFile};
 use render_worker::request::AllowMissing;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(SceneDescription { scene, external }) = SceneDescription::parse(bytes) {
+    if let Ok(SceneDescription { scene, external, needed }) = SceneDescription::parse(bytes) {
         _ = (scene.frame_rate().map(|rate| rate.to_string()), scene.range(), scene.format());
         _ = scene.not_allowed(&AllowMissing::default());
+        _ = needed.iter().map(|file| UnusableFile::damaged(file, "", String::new()).to_string());
         assert!(external.iter().flatten().all(|file| file.name().starts_with('/')));
     }
 });

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::needed_file::{MOST_NAMED, UnusableFile};
 use super::{MissingFeature, Refusal};
 use crate::ending::{Ending, Killer};
 use crate::request::BlenderVersion;
@@ -26,6 +27,10 @@ pub enum Cause {
         /// The version of this Blender.
         running: String,
     },
+    /// Files that the pictures need are missing, out of reach or damaged; not empty.
+    UnusableFiles(Vec<UnusableFile>),
+    /// The pictures would differ from those of Blender on a desktop, for these reasons; not empty.
+    Differing(Vec<String>),
     /// This Blender or this machine lacks something that the job needs, described here.
     Unavailable(&'static str),
     /// The setup script refuses to render.
@@ -98,6 +103,8 @@ impl Cause {
             Self::Scene(_)
             | Self::NewerFile { .. }
             | Self::Lacking { .. }
+            | Self::UnusableFiles(_)
+            | Self::Differing(_)
             | Self::Unavailable(_)
             | Self::Refused(_)
             | Self::SetupFailed => false,
@@ -134,6 +141,21 @@ impl fmt::Display for Cause {
                 write!(f, "this Blender ({running}) has no {missing}")
             }
             Self::Refused(refusal) => refusal.fmt(f),
+            Self::UnusableFiles(files) => {
+                let named = files.iter().take(MOST_NAMED).map(UnusableFile::short);
+                let named = named.collect::<Vec<_>>().join(", ");
+                match files.len() {
+                    1 => write!(f, "a file that it needs cannot be used: {named}"),
+                    count => write!(f, "{count} files that it needs cannot be used: {named}"),
+                }?;
+                match files.len().saturating_sub(MOST_NAMED) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more, which the report names"),
+                }
+            }
+            Self::Differing(reasons) => {
+                write!(f, "the pictures would differ (--strict): {}", reasons.join("; "))
+            }
             Self::SetupFailed => {
                 f.write_str("the script that prepares the scene failed in Blender")
             }

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::needed_file::{NeededFile, UnusableFile};
 use super::{SceneContents, SceneOutputs};
-use crate::request::{AllowMissing, Feature, FrameNumber, FrameRange, FrameRate, ImageFormat};
+use crate::request::{
+    AllowMissing, Feature, FrameNumber, FrameRange, FrameRate, ImageFormat, MissingFiles, RenderJob,
+};
 
 /// The scene that Blender renders, with the settings in force. The report contains it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,9 +48,15 @@ pub struct SceneInfo {
     #[serde(default)]
     #[cfg_attr(test, schemars(skip_serializing_if = "Vec::is_empty"))]
     pub warnings: Vec<String>,
+    /// Those of the warnings that say why the pictures differ from those of Blender on a desktop.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<String>,
     /// The features that the scene needs and this Blender lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacking: Vec<MissingFeature>,
+    /// The files that the pictures need and Blender cannot use: missing, out of reach or damaged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unusable_files: Vec<UnusableFile>,
     /// How Blender shows the frames on a screen; absent if they are stored as Blender shows them,
     /// and in reports of earlier versions of the worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,6 +100,14 @@ impl SceneInfo {
     pub fn lacks_engine(&mut self, engine: &str) {
         let needed_by = vec![format!("scene {}, which is set to {engine}", self.name)];
         self.lacking.push(MissingFeature { feature: Feature::Engine, needed_by });
+    }
+
+    /// Whether `job` accepts the pictures of this scene, whatever is missing or differs.
+    pub fn is_acceptable(&self, job: &RenderJob) -> bool {
+        let RenderJob { allow_missing, missing_files, strict, .. } = job;
+        self.not_allowed(allow_missing).is_empty()
+            && (*missing_files == MissingFiles::Warn || self.unusable_files.is_empty())
+            && (!strict || self.differences.is_empty())
     }
 
     /// The missing features that `allowed` does not allow to be missing.
@@ -186,6 +203,9 @@ pub struct SceneDescription {
     /// What the scene makes besides its frames.
     #[serde(default)]
     pub outputs: SceneOutputs,
+    /// The files that the pictures need and Blender can read. The worker looks into them.
+    #[serde(default)]
+    pub needed: Vec<NeededFile>,
 }
 
 impl SceneDescription {

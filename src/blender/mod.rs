@@ -12,6 +12,7 @@ mod contents;
 mod description;
 mod events;
 mod failure;
+mod needed_file;
 mod outputs;
 mod scene_file;
 mod setup;
@@ -29,6 +30,7 @@ pub use description::{
 };
 pub use events::{Event, Progress, parse};
 pub use failure::{Context, LogTail};
+pub use needed_file::{FileProblem, MOST_NAMED, NeededFile, UnusableFile, allow_read};
 pub use outputs::{Maker, OutputFile, SavedIn, SceneOutputs};
 pub use scene_file::{Compression, Flaw, Machine, Scene, SceneFile, SceneFileError};
 pub use setup::{

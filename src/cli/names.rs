@@ -50,6 +50,8 @@ pub const PYTHON_FILE: Setting = Setting::new("--python", "PYTHON_FILE");
 pub const ADDON: Setting = Setting::new("--addon", "ADDON");
 pub const ADDONS_DIR: Setting = Setting::new("--addons-dir", "ADDONS_DIR");
 pub const ALLOW_MISSING: Setting = Setting::new("--allow-missing", "ALLOW_MISSING");
+pub const MISSING_FILES: Setting = Setting::new("--missing-files", "MISSING_FILES").or("fail");
+pub const STRICT: Setting = Setting::new("--strict", "STRICT").or("false");
 pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
 pub const ENABLE_AUTOEXEC: Setting =
     Setting::new("--enable-autoexec", "ENABLE_AUTOEXEC").or("false");
@@ -104,7 +106,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 77] = [
+pub const ALL: [Setting; 79] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -143,6 +145,8 @@ pub const ALL: [Setting; 77] = [
     ADDON,
     ADDONS_DIR,
     ALLOW_MISSING,
+    MISSING_FILES,
+    STRICT,
     BLENDER_VERSION,
     ENABLE_AUTOEXEC,
     MAX_BACKLOG,

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use super::{Error, is_frames_folder, local_advice};
 use crate::batch::BatchErrorKind;
-use crate::blender::{Failure, MissingFeature, RefusalKind, SceneFileError};
+use crate::blender::{
+    Failure, FileProblem, MissingFeature, RefusalKind, SceneFileError, UnusableFile,
+};
 use crate::container::Container;
 use crate::ending::Killer;
 use crate::exit::Exit;
@@ -35,6 +37,9 @@ impl Error {
     /// process runs in, if it does.
     pub fn advice(&self, container: Option<&Container>) -> Cow<'static, str> {
         match self {
+            Self::Blender { cause: blender::Cause::UnusableFiles(files), scene, .. } => {
+                unusable_files_advice(files, scene).into()
+            }
             Self::Blender { cause, command, .. } | Self::NotDescribed { cause, command, .. } => {
                 blender_advice(cause, command)
             }
@@ -223,7 +228,11 @@ fn blender_advice(cause: &blender::Cause, command: &str) -> Cow<'static, str> {
     use blender::Cause;
 
     let advice = match cause {
-        Cause::Scene(_) => exit_advice(Exit::Unusable),
+        // A file that is out of reach is an error of the whole job, which knows where the scene is.
+        Cause::Scene(_) | Cause::UnusableFiles(_) => exit_advice(Exit::Unusable),
+        Cause::Differing(_) => {
+            "change what the message names, or accept it: without --strict (STRICT) it is a warning"
+        }
         Cause::NewerFile { saved_by, .. } => return newer_file_advice(*saved_by).into(),
         Cause::Lacking { lacking, .. } => return missing_features_advice(lacking).into(),
         Cause::Refused(refusal) => refusal_advice(refusal.kind),
@@ -283,6 +292,35 @@ fn refusal_advice(kind: RefusalKind) -> &'static str {
             "correct the name of the add-on, or the add-on itself, whose whole error is in the log"
         }
     }
+}
+
+/// Returns advice for files that a scene needs and Blender cannot use.
+fn unusable_files_advice(files: &[UnusableFile], scene: &Location) -> String {
+    let mut advice = Vec::new();
+    if let Some(value) = blender::allow_read(files) {
+        let value = shell_words::quote(&value);
+        advice.push(format!(
+            "let Blender read what lies elsewhere: --allow-read {value} (ALLOW_READ)"
+        ));
+    }
+    let has = |problem| files.iter().any(|file| file.problem == problem);
+    if has(FileProblem::Missing) {
+        advice.push(match scene {
+            Location::Local(_) => {
+                "put missing files where the scene looks for them, or pack them into it (in \
+                 Blender, File > External Data)"
+            }
+            Location::S3 { .. } => {
+                "pack the files into the scene (in Blender, File > External Data), or render it \
+                 from a mounted folder: of a scene on S3, nothing else is fetched"
+            }
+        }.to_owned());
+    }
+    if has(FileProblem::Empty) || has(FileProblem::Damaged) || has(FileProblem::NotInLibrary) {
+        advice.push("replace damaged files by whole ones".to_owned());
+    }
+    advice.push("--missing-files warn (MISSING_FILES) renders without them".to_owned());
+    advice.join("; ")
 }
 
 /// Returns advice for features that the scene needs and this Blender lacks.

@@ -396,7 +396,10 @@ pub enum Rest {
 /// Returns the exit code for a failure of Blender.
 fn blender_exit(cause: &blender::Cause) -> Exit {
     match cause {
-        blender::Cause::Scene(_) | blender::Cause::NewerFile { .. } => Exit::Unusable,
+        blender::Cause::Scene(_)
+        | blender::Cause::NewerFile { .. }
+        | blender::Cause::UnusableFiles(_)
+        | blender::Cause::Differing(_) => Exit::Unusable,
         blender::Cause::Lacking { .. } | blender::Cause::Unavailable(_) => Exit::Unavailable,
         blender::Cause::Refused(refusal) => match refusal.kind {
             RefusalKind::Usage => Exit::Usage,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::launches::read_answer;
+use super::description_file;
 use super::scratch_dirs::ScratchDirs;
 use crate::blender::{
     Answer, Cause, Context, Failure, Launch, LogTail, Purpose, SceneDescription, SceneFile,
@@ -57,7 +57,7 @@ pub async fn describe(
     };
     let memory = MemoryWatch::begin();
     let (end, tail) = worker.unless_stopped(run(worker, &launch)).await?;
-    let cause = match (read_answer(&dirs.description), end) {
+    let cause = match (description_file::read(&dirs.description), end) {
         (Some(Ok(Answer::Described(mut described))), _) => {
             add_missing_engines(&mut described, &tail);
             return Ok(*described);

@@ -6,6 +6,8 @@
 mod companions;
 mod delivery;
 mod describe;
+mod description_file;
+mod file_check;
 mod launches;
 mod reuse;
 mod scratch_dirs;

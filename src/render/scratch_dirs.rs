@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use super::companions::audio::AUDIO_FILE;
 use super::companions::view_lut::LUT_FILE;
-use super::launches::DESCRIPTION_FILE;
+use super::description_file::DESCRIPTION_FILE;
 use crate::blender::{
     Purpose, SETUP_FILES, SETUP_SETTINGS, SetupOutput, UserCodePaths, setup_settings,
 };

@@ -12,6 +12,7 @@ mod frame;
 mod job;
 mod limit;
 mod location;
+mod missing_files;
 mod overrides;
 mod value;
 mod video;
@@ -35,6 +36,7 @@ pub use limit::{
     StopGrace, Timeout, Transfers, TransfersAtOnce,
 };
 pub use location::{Location, LocationError, Mistake, PREVIEW_DIR};
+pub use missing_files::MissingFiles;
 pub use overrides::{
     Border, ColorDepth, ColorMode, DataName, Denoise, Engine, OnOff, PathStep, PictureFormat,
     PropertySetting, PropertySettings, RenderOverrides, Resolution, Samples, Seed, Simplify,

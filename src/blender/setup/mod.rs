@@ -18,19 +18,27 @@ pub use user_code::UserCodePaths;
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder. Here, `overrides/` has what the job replaces in the scene, `needs/` what is looked for in
 /// it before it is rendered, `makes/` what it leaves behind, and `user_code/` runs what the user adds.
-pub const SETUP_FILES: [(&str, &str); 22] = [
+pub const SETUP_FILES: [(&str, &str); 32] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     (ADDONS_SCRIPT, include_str!("user_code/addons.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
     ("render_worker_animation.py", include_str!("overrides/animation.py")),
     ("render_worker_audio.py", include_str!("makes/audio.py")),
+    ("render_worker_answer.py", include_str!("answer.py")),
+    ("render_worker_caches.py", include_str!("needs/caches.py")),
     ("render_worker_contents.py", include_str!("contents.py")),
     ("render_worker_engine.py", include_str!("overrides/engine.py")),
     ("render_worker_external.py", include_str!("needs/external.py")),
     ("render_worker_features.py", include_str!("needs/features.py")),
-    ("render_worker_answer.py", include_str!("answer.py")),
+    ("render_worker_files.py", include_str!("needs/files.py")),
+    ("render_worker_frames.py", include_str!("frames.py")),
+    ("render_worker_graph.py", include_str!("needs/graph.py")),
+    ("render_worker_images.py", include_str!("needs/images.py")),
     ("render_worker_installing.py", include_str!("user_code/installing.py")),
+    ("render_worker_libraries.py", include_str!("needs/libraries.py")),
+    ("render_worker_missing.py", include_str!("needs/missing.py")),
     ("render_worker_nodes.py", include_str!("nodes.py")),
+    ("render_worker_objects.py", include_str!("needs/objects.py")),
     ("render_worker_output.py", include_str!("makes/output.py")),
     ("render_worker_outputs.py", include_str!("makes/outputs.py")),
     ("render_worker_overrides.py", include_str!("overrides/overrides.py")),
@@ -41,6 +49,8 @@ pub const SETUP_FILES: [(&str, &str); 22] = [
     ("render_worker_scripts.py", include_str!("scripts.py")),
     ("render_worker_selection.py", include_str!("overrides/selection.py")),
     ("render_worker_sequences.py", include_str!("needs/sequences.py")),
+    ("render_worker_strips.py", include_str!("needs/strips.py")),
+    ("render_worker_used.py", include_str!("needs/used.py")),
     ("render_worker_view.py", include_str!("makes/view.py")),
 ];
 
@@ -99,6 +109,8 @@ pub fn setup_settings(
         "description": output.description,
         "overrides": job.overrides,
         "allow_missing": job.allow_missing.0,
+        "missing_files": job.missing_files,
+        "strict": job.strict,
         "view": { "lut": output.lut, "axis": output.lut_axis },
         "audio": output.audio,
         "scripts": user_code.described_scripts(&job.user_code),
@@ -112,6 +124,7 @@ pub fn setup_settings(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::blender::FileProblem;
     use crate::request::{AllowMissing, Denoise, Feature};
 
     #[test]
@@ -139,10 +152,27 @@ mod tests {
     }
 
     #[test]
+    fn the_script_uses_the_names_of_all_problems_of_files() {
+        // Damage is found by the worker.
+        const FOUND: [FileProblem; 4] = [
+            FileProblem::Missing,
+            FileProblem::Unreadable,
+            FileProblem::Empty,
+            FileProblem::NotInLibrary,
+        ];
+        let (_, script) = SETUP_FILES.into_iter().find(|(name, _)| name.contains("files")).unwrap();
+        for problem in FOUND {
+            let name = serde_json::to_string(&problem).unwrap();
+            assert!(script.contains(&name), "{name}");
+        }
+    }
+
+    #[test]
     fn settings_of_the_script_follow_the_job() {
         let mut job = RenderJob::example();
         job.overrides.denoise = Denoise::Off;
         job.allow_missing = AllowMissing([Feature::Osl, Feature::NewerBlender].into());
+        job.strict = true;
         let output = SetupOutput {
             description: Path::new("/s/description/scene.json"),
             lut: Path::new("/s/description/view.png"),
@@ -157,7 +187,7 @@ mod tests {
                 output,
                 &UserCodePaths::below(Path::new("/s/setup"))
             ),
-            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false,"outputs":"/s/outputs"}"#
+            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"missing_files":"fail","strict":true,"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false,"outputs":"/s/outputs"}"#
         );
     }
 }

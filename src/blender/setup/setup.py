@@ -3,12 +3,14 @@
 #
 # Reads settings.json beside it:
 #   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...],
+#    "missing_files": "fail" or "warn", "strict": BOOL,
 #    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH, "outputs": FOLDER,
 #    "scripts": [{"path": PATH, "name": NAME}, ...], "addons": {...}, "describe": false}
 # With "describe", nothing is rendered: what is in the file is described, and nothing refused.
 # The overrides are RenderOverrides in the worker's request/overrides.
 # Writes an answer to PATH, atomically: a description of the scene,
-#   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...], "outputs": {...}}
+#   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...], "outputs": {...},
+#    "needed": [{"kind": "image", "files": ["/work/textures/wood.png"], ...}, ...]}
 # or why it refuses the job,
 #   {"refused": {"kind": "usage", "problems": ["--camera (CAMERA): ...", ...]}}
 # The log cannot carry the answer: a scene can print, too, and the worker cuts long lines.
@@ -26,6 +28,8 @@ import render_worker_contents as contents
 import render_worker_external as external
 import render_worker_features as features
 import render_worker_answer as answer
+import render_worker_frames as frames
+import render_worker_missing as missing
 import render_worker_output as output
 import render_worker_outputs as outputs
 import render_worker_overrides as overrides
@@ -33,7 +37,6 @@ import render_worker_picture as picture
 import render_worker_python as python
 import render_worker_scripts as scripts
 import render_worker_selection as selection
-import render_worker_sequences as sequences
 import render_worker_view as view
 
 with open(os.path.join(HERE, "settings.json"), encoding="utf-8") as file:
@@ -51,23 +54,28 @@ render = scene.render
 inside = contents.description(scene) if settings["describe"] else None
 overrides.apply(scene, settings["overrides"], findings)
 findings.refuse_if_any(settings["description"])
-warnings = findings.warnings + output.make_deliverable(scene)
+# What makes the pictures differ from those of Blender on a desktop, and all warnings.
+differences = findings.warnings
+warnings = output.make_deliverable(scene)
 made, problems = outputs.redirect(scene, settings["outputs"])
 warnings += problems
 lacking = features.lacking(scene)
 allowed = settings["allow_missing"]
-refused = [
-    lack for lack in lacking if lack["feature"] not in allowed and not settings["describe"]
-]
+refused = [lack for lack in lacking if lack["feature"] not in allowed]
 if any(lack["feature"] == "denoiser" for lack in lacking) and not refused:
     # A Blender that is asked to denoise and cannot do so renders nothing.
     features.switch_denoising_off(scene)
-warnings += external.warnings()
-warnings += sequences.warnings(scene)
-warnings += features.warnings(scene)
-warnings += scripts.warnings()
+needs, unknown = missing.needs(scene, frames.of_launch(scene))
+unusable, needed = missing.sorted_out(needs)
+differences += unknown + features.differences() + scripts.warnings()
+warnings = differences + warnings + features.warnings(scene)
+is_refused = not settings["describe"] and bool(
+    refused
+    or (unusable and settings["missing_files"] == "fail")
+    or (differences and settings["strict"])
+)
 shown = None
-if not refused:
+if not is_refused:
     shown, problems = view.description(scene, **settings["view"])
     warnings += problems
 heard, problems = audio.description(scene, settings["audio"])
@@ -89,11 +97,14 @@ description = {
         "output_name": output.own_name(render),
         "extension": render.file_extension,
         "warnings": warnings,
+        "differences": differences,
         "lacking": lacking,
+        "unusable_files": unusable,
         "view": shown,
         "audio": heard,
     },
-    "external": external.description(),
+    "external": external.description(needs),
+    "needed": needed,
     "contents": inside,
     "outputs": made,
 }
@@ -102,6 +113,6 @@ answer.write(settings["description"], description)
 # The worker looks for the description whenever a line arrives.
 print("\nrender-worker: the scene is described", flush=True)
 
-if refused:
+if is_refused:
     # Exit at once: a Blender that quits in the ordinary way renders first.
     os._exit(answer.REFUSED)

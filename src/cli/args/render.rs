@@ -34,6 +34,13 @@ pub(in crate::cli) struct RenderOptions {
     #[arg(long)]
     pub enable_autoexec: bool,
 
+    /// End the job with 65 where the worker knows that pictures will differ from those on a desktop
+    ///
+    /// By default it warns: of scripts and drivers that did not run, of another render engine than the
+    /// scene's, and of animation that this Blender does not load.
+    #[arg(long)]
+    pub strict: bool,
+
     /// The size of saved frames that may wait to be stored, such as 512MiB
     ///
     /// Frames that cannot be stored yet wait in --scratch-dir, and are tried again. Above this size

@@ -214,6 +214,14 @@ pub(in crate::cli) struct SceneArgs {
     /// newer-blender.
     #[arg(long, value_name = "FEATURE")]
     pub allow_missing: Vec<String>,
+
+    /// Whether to render without files that the scene needs: fail or warn
+    ///
+    /// Textures, libraries, caches and others that are missing, damaged, or out of reach in the sandbox.
+    /// `fail` names all of them and ends the job with 65 before the first frame. Only what the rendered
+    /// frames show counts.
+    #[arg(long, value_name = "fail|warn")]
+    pub missing_files: Option<String>,
 }
 
 // The Blender that renders the scene.

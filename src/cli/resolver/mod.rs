@@ -11,8 +11,8 @@ use super::args::{
 };
 use super::names::{
     ALLOW_MISSING, BLENDER_VERSION, CYCLES_DEVICE, ENABLE_AUTOEXEC, FIRST_FRAME, FRAMES,
-    FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, NO_PREVIEWS, NO_RESUME, OUTPUT_URI, PREVIEW,
-    REQUEST_PAYER, START_JITTER, TOTAL_FRAMES,
+    FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME, OUTPUT_URI,
+    PREVIEW, REQUEST_PAYER, START_JITTER, STRICT, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
@@ -27,7 +27,7 @@ pub(super) fn scene_variables(args: &SceneArgs) -> impl Iterator<Item = (Setting
     overrides::as_variables(&args.overrides)
         .into_iter()
         .chain(user_code::as_variables(&args.user_code))
-        .chain([(ALLOW_MISSING, allowed)])
+        .chain([(ALLOW_MISSING, allowed), (MISSING_FILES, args.missing_files.clone())])
 }
 
 /// The engine of `render` where none is given, as in the reference script.
@@ -80,6 +80,9 @@ impl Resolver<'_> {
             cycles_device: CYCLES_DEVICE.value(options.cycles_device.as_deref(), env)?,
             allow_missing: self.allow_missing(&options.scene)?,
             user_code: self.user_code(&options.scene.user_code)?,
+            missing_files: MISSING_FILES
+                .value_or_default(options.scene.missing_files.as_deref(), env)?,
+            strict: self.switch(STRICT, options.strict)?,
             enable_autoexec: self.switch(ENABLE_AUTOEXEC, options.enable_autoexec)?,
             max_backlog: MAX_BACKLOG.value_or_default(options.max_backlog.as_deref(), env)?,
             resume: !self.switch(NO_RESUME, options.no_resume)?,

@@ -20,10 +20,13 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
+use super::file_check::{Clearance, FileCheck};
 use super::reuse::fingerprint_task::PendingFingerprint;
 use crate::image::View;
 use crate::process::shutdown::{Shutdown, Stage};
-use crate::request::{FRAMES_DIR, FrameFile, FrameNumber, ImageFormat, Location, RenderJob};
+use crate::request::{
+    FRAMES_DIR, FrameFile, FrameNumber, ImageFormat, Location, MissingFiles, RenderJob,
+};
 use crate::space::Space;
 use crate::storage::{Failure, Storage, StorageError, TransferProgress};
 use crate::worker::previews::Previews;
@@ -85,6 +88,8 @@ pub struct Delivery {
     previews: Option<Previews>,
     /// How the previews of linear frames are shown.
     view: View,
+    /// What frames wait for before they are stored.
+    clearance: Option<Clearance>,
     sender: mpsc::UnboundedSender<Delivered>,
     receiver: mpsc::UnboundedReceiver<Delivered>,
     backlog: Backlog,
@@ -113,6 +118,7 @@ impl Delivery {
             decodes: Arc::new(Semaphore::new(CONCURRENT_DECODES)),
             previews,
             view: View::default(),
+            clearance: None,
             sender,
             receiver,
             backlog: Backlog::new(job.max_backlog, timeouts.storing),
@@ -130,6 +136,12 @@ impl Delivery {
     /// Sets how the previews of linear frames are shown. By default it is as sRGB.
     pub fn set_view(&mut self, view: View) {
         self.view = view;
+    }
+
+    /// Stores no frame until `check` is done, and none at all if it finds what the job does not
+    /// accept.
+    pub fn hold_until(&mut self, check: &FileCheck, accepted: MissingFiles) {
+        self.clearance = Some(check.clearance(accepted));
     }
 
     /// How many frames are being verified and stored.
@@ -166,6 +178,7 @@ impl Delivery {
             output: self.output.clone(),
             decodes: Arc::clone(&self.decodes),
             view: previews.is_some().then(|| self.view.clone()),
+            clearance: self.clearance.clone(),
             shutdown: self.shutdown.clone(),
             timeouts: self.timeouts,
         };
@@ -269,6 +282,8 @@ struct DeliveryTask {
     decodes: Arc<Semaphore>,
     /// How the preview is shown, if there is to be one.
     view: Option<View>,
+    /// What frames wait for before they are stored.
+    clearance: Option<Clearance>,
     shutdown: Shutdown,
     timeouts: StorageTimeouts,
 }
@@ -281,6 +296,9 @@ impl DeliveryTask {
     /// Any other outcome.
     async fn deliver(&self, saved: Saved) -> Result<(Outcome, Option<Vec<u8>>), Outcome> {
         let Saved { frame, file, format, sides, fingerprint, progress } = saved;
+        if let Some(clearance) = self.clearance.clone() {
+            clearance.granted().await;
+        }
         let side_bytes = self.store_sides(&sides, &progress).await?;
         let (path, view) = (file.clone(), self.view.clone());
         let verified = self.decode(move || Verified::read(&path, format, view.as_ref())).await;

@@ -68,6 +68,8 @@ mod tests {
             output_name: None,
             extension: extension.into(),
             warnings: Vec::new(),
+            differences: Vec::new(),
+            unusable_files: Vec::new(),
             lacking: Vec::new(),
             view: None,
             audio: None,

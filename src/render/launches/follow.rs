@@ -8,14 +8,17 @@ use tokio::time::sleep_until;
 
 use super::disk::space_for_frames;
 use super::launch::StopReason;
+use super::needed_files::checked;
 use super::rendering::Rendering;
-use super::{description_file, spot_decision};
+use super::spot_decision;
 use crate::blender::{
     Answer, Cause, Event, MissingFeature, Progress, SceneDescription, SceneInfo, SceneOutputs,
 };
 use crate::process::shutdown::Stage;
 use crate::process::supervisor::watchdog::Watchdog;
 use crate::process::supervisor::{self, End, Running};
+use crate::render::description_file;
+use crate::render::file_check::FileCheck;
 use crate::request::{
     BlenderVersion, Engine, Feature, FrameNumber, FrameSelection, ImageFormat, OUTPUTS_DIR,
 };
@@ -67,6 +70,7 @@ impl Rendering<'_> {
                     let disk_full = self.launch.disk_full.take().map(StopReason::DiskFull);
                     disk_full.or_else(|| self.storage_stop_reason())
                 }
+                damaged = checked(&mut self.file_check) => self.files_are_checked(damaged),
                 reached = shutdown.beyond(stage) => {
                     stage = reached;
                     worker.stop_child(child, stage);
@@ -181,7 +185,7 @@ impl Rendering<'_> {
     /// Handles the description of the scene. The result is a reason to stop Blender if it cannot
     /// render the scene, or the frames do not fit on the scratch disk.
     fn scene_is_open(&mut self, description: SceneDescription) -> Option<StopReason> {
-        let SceneDescription { mut scene, external, outputs, contents: _ } = description;
+        let SceneDescription { mut scene, external, needed, outputs, contents: _ } = description;
         self.launch.tail.mark_scene_open();
         let lacking = self.check_features(&mut scene);
         scene.warnings.extend(frame_step_warning(&scene, &self.job().frames));
@@ -206,22 +210,27 @@ impl Rendering<'_> {
             let view = self.view_lut.accept(self.assignment.launch.description_dir, view);
             self.delivery.set_view(view.unwrap_or_default());
         }
-        let needed = space_for_frames(&scene, &outputs);
+        let space_needed = space_for_frames(&scene, &outputs);
         if self.scene.is_none() {
             announce(&outputs);
         }
-        self.fingerprints.scene_described(&scene, external, &outputs);
+        let refusal = self.refusal(&mut scene, lacking);
+        if refusal.is_none() {
+            let check = FileCheck::start(needed);
+            self.delivery.hold_until(&check, self.job().missing_files);
+            self.fingerprints.scene_described(&scene, external, &outputs, check.clone());
+            self.file_check = Some(check);
+        }
         self.outputs = outputs;
-        let running = scene.blender.clone();
         self.scene = Some(scene);
-        if !lacking.is_empty() {
-            return Some(self.refuse(self.cause_of_refusal(lacking, running)));
+        if let Some(cause) = refusal {
+            return Some(self.refuse(cause));
         }
         // The space was measured before Blender started: by now it may have written frames.
         let space = self.launch.space.take();
         space
-            .filter(|space| !space.holds(needed))
-            .map(|space| StopReason::DiskTooSmall(space, needed))
+            .filter(|space| !space.holds(space_needed))
+            .map(|space| StopReason::DiskTooSmall(space, space_needed))
     }
 
     /// Adds a missing engine to the features that `scene` lacks, and a warning for each feature
@@ -250,12 +259,25 @@ impl Rendering<'_> {
         StopReason::Refused(cause)
     }
 
-    fn cause_of_refusal(&self, lacking: Vec<MissingFeature>, running: String) -> Cause {
+    /// Why the job does not accept the pictures of a scene, given the features that it may not lack.
+    fn refusal(&self, scene: &mut SceneInfo, lacking: Vec<MissingFeature>) -> Option<Cause> {
+        let unusable = self.check_files(scene);
+        if !lacking.is_empty() {
+            return Some(self.cause_of_refusal(lacking, &scene.blender));
+        }
+        let differing = || {
+            let is_refused = self.job().strict && !scene.differences.is_empty();
+            is_refused.then(|| Cause::Differing(scene.differences.clone()))
+        };
+        unusable.or_else(differing)
+    }
+
+    fn cause_of_refusal(&self, lacking: Vec<MissingFeature>, running: &str) -> Cause {
         if lacking.iter().any(|lack| lack.feature == Feature::NewerBlender) {
-            let running = BlenderVersion::parse(&running);
+            let running = BlenderVersion::parse(running);
             return Cause::NewerFile { saved_by: self.assignment.header.saved_by, running };
         }
-        Cause::Lacking { lacking, running }
+        Cause::Lacking { lacking, running: running.to_owned() }
     }
 
     /// Delivers a frame once Blender has reported it and its further views as saved. It saves the

@@ -43,7 +43,7 @@ pub(super) struct LaunchState {
     pub rendering: Option<FrameNumber>,
     /// The memory that it and its children use.
     pub memory: MemoryWatch,
-    /// Why it cannot render this scene.
+    /// Why it must not render this scene.
     pub refused: Option<Cause>,
     /// How many of its frames are not stored.
     unstored: usize,
@@ -165,7 +165,7 @@ pub(super) enum StopReason {
     DiskFull(Space),
     /// The scratch disk has less space than frames need, in bytes.
     DiskTooSmall(Space, u64),
-    /// This Blender lacks a feature that the scene needs.
+    /// The job does not accept the pictures of this scene.
     Refused(Cause),
 }
 

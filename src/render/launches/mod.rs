@@ -6,12 +6,12 @@
 
 mod crash_file;
 mod deliveries;
-mod description_file;
 mod disk;
 mod failure_counts;
 mod follow;
 mod launch;
 mod ledger;
+mod needed_files;
 mod rendering;
 mod spot_decision;
 mod verdict;
@@ -25,6 +25,7 @@ use crate::blender::{Launch, SceneInfo, SceneOutputs};
 use crate::error::Error;
 use crate::process::supervisor::{End, Running, Stdin, shell_line};
 use crate::render::companions::view_lut;
+use crate::render::description_file::DESCRIPTION_FILE;
 use crate::render::reuse::fingerprint_task::FingerprintTask;
 use crate::render::stored_outputs::StoredOutputs;
 use crate::request::{FrameSet, ImageFormat, REPORTS_DIR};
@@ -36,7 +37,6 @@ use crate::worker::{in_time, sandbox_policy};
 use launch::{LaunchState, StopReason};
 use rendering::Rendering;
 
-pub use description_file::{DESCRIPTION_FILE, read as read_answer};
 pub use rendering::Assignment;
 
 /// How many crash files of an attempt are stored. A frame usually crashes Blender in the same way
@@ -133,6 +133,7 @@ impl Rendering<'_> {
         // If Blender ended by itself after a Spot notice, do not launch it again.
         worker.shutdown.stop_if_noticed();
         self.log.end();
+        self.settle_file_check().await;
         self.store_remaining(stop.as_ref()).await;
         tokio::select! {
             () = self.fingerprints.settled(worker.timeouts.fingerprint) => {}

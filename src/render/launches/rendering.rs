@@ -8,6 +8,7 @@ use crate::blender::{Launch, SceneFile, SceneInfo, SceneOutputs};
 use crate::render::companions::audio::Audio;
 use crate::render::companions::view_lut::ViewLut;
 use crate::render::delivery::Delivery;
+use crate::render::file_check::FileCheck;
 use crate::render::reuse::fingerprint_task::FingerprintTask;
 use crate::request::{FrameNumber, FrameSet, ImageFormat, RenderJob};
 use crate::worker::Worker;
@@ -41,6 +42,8 @@ pub(super) struct Rendering<'a> {
     pub launch: LaunchState,
     pub delivery: Delivery,
     pub fingerprints: FingerprintTask,
+    /// The check of the files that the pictures need, while it is under way.
+    pub file_check: Option<FileCheck>,
     pub view_lut: ViewLut,
     pub audio: Audio,
     pub progress: Progress,
@@ -71,6 +74,7 @@ impl<'a> Rendering<'a> {
                 worker.timeouts,
             ),
             fingerprints,
+            file_check: None,
             view_lut: ViewLut::new(worker.storage.clone(), &job.output),
             audio: Audio::new(
                 &worker.attempt,

@@ -223,9 +223,11 @@ impl Rendering<'_> {
 
     fn blender_failed(&self, cause: Cause) -> Error {
         let missing = self.ledger.missing();
-        // A refusal says everything, and Blender has done nothing yet.
-        let refused = matches!(cause, Cause::Refused(_));
-        let excerpt = if refused { Vec::new() } else { self.launch.tail.excerpt() };
+        let excerpt = match cause {
+            // Blender has nothing to say about these.
+            Cause::Refused(_) | Cause::UnusableFiles(_) | Cause::Differing(_) => Vec::new(),
+            _ => self.launch.tail.excerpt(),
+        };
         Error::Blender {
             cause,
             command: self.desktop_command(self.launch.in_hand(&missing)),

@@ -18,6 +18,7 @@ use super::identity::LocalScene;
 use super::inputs::{RenderInputs, Source};
 use crate::blender::{ExternalFile, SceneInfo, SceneOutputs};
 use crate::error_chain::chain;
+use crate::render::file_check::FileCheck;
 use crate::request::{FrameNumber, Location, RenderJob};
 use crate::storage::{Fingerprint, Storage, StorageError};
 
@@ -83,23 +84,27 @@ impl FingerprintTask {
     }
 
     /// Starts to determine the source, now that Blender has described the scene. `external` is
-    /// `None` if the name of an external file is not Unicode.
+    /// `None` if the name of an external file is not Unicode. The list of files is stored with what
+    /// `check` finds.
     pub fn scene_described(
         &mut self,
         scene: &SceneInfo,
         external: Option<BTreeSet<ExternalFile>>,
         outputs: &SceneOutputs,
+        mut check: FileCheck,
     ) {
         let Some(inputs) = self.inputs.clone() else { return };
-        let description = external.map(|external| StoredDescription::new(scene, external, outputs));
+        let (mut scene, outputs) = (scene.clone(), outputs.clone());
         let (sender, source) = watch::channel(SourceState::Pending);
         self.source = Some(source);
         let (context, launched) = (self.context.clone(), self.launched);
         tokio::spawn(async move {
             let result = async {
-                let Some(description) = description else {
+                scene.unusable_files.extend(check.done().await);
+                let Some(external) = external else {
                     return Err("the name of a file that the scene needs is not Unicode".to_owned());
                 };
+                let description = StoredDescription::new(&scene, external, &outputs);
                 let source = determine(&inputs, &context, &description, launched).await?;
                 sender.send_replace(SourceState::NotStored(source.clone()));
                 store(&inputs, &context, &description).await.map_err(|error| chain(&error))?;

@@ -50,6 +50,9 @@ impl RenderInputs {
             allow_missing: _,
             // The argument `user_code` stands for its content.
             user_code: _,
+            // The state of the external files has what is missing.
+            missing_files: _,
+            strict: _,
             enable_autoexec,
             max_backlog: _,
             resume: _,

@@ -120,8 +120,8 @@ impl Plan {
     /// A plan to render those of `frames` that the output does not have, made from `inputs`.
     ///
     /// `found` are the files of these frames in the output. `scene_dir` is the folder of a local
-    /// scene file. All frames are rendered if the scene lacked a feature that `job` does not allow
-    /// to be missing, or if reading the output is not permitted.
+    /// scene file. All frames are rendered if the scene lacked what `job` does not allow to be
+    /// missing, or if reading the output is not permitted.
     ///
     /// # Errors
     /// If storage fails.
@@ -139,21 +139,21 @@ impl Plan {
 
     async fn compare(
         storage: &Storage,
-        RenderJob { output, allow_missing, .. }: &RenderJob,
+        job: &RenderJob,
         inputs: &RenderInputs,
         frames: &FrameSet,
         Found(found): Found,
         scene_dir: Option<&Path>,
     ) -> Result<Self, StorageError> {
         let mut plan = Self { found, ..Self::everything(frames) };
-        let folder = output.join(FRAMES_DIR);
+        let folder = job.output.join(FRAMES_DIR);
         if plan.found.is_empty() {
             return Ok(plan);
         }
-        plan.kept = StoredDescription::load(storage, output, inputs).await?;
+        plan.kept = StoredDescription::load(storage, &job.output, inputs).await?;
         let mut incomplete = Vec::new();
         if let Some(kept) = &plan.kept
-            && kept.scene.not_allowed(allow_missing).is_empty()
+            && kept.scene.is_acceptable(job)
             // If the state cannot be read, the files may have changed.
             && let Ok(state) = kept.state(scene_dir).await
         {

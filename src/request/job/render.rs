@@ -4,11 +4,13 @@ use std::str::FromStr;
 
 use crate::request::value::ValueError;
 use crate::request::{
-    AllowMissing, ByteSize, FrameSelection, Location, RenderOverrides, StartJitter, UserCode,
+    AllowMissing, ByteSize, FrameSelection, Location, MissingFiles, RenderOverrides, StartJitter,
+    UserCode,
 };
 
 /// A validated `render` request.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub struct RenderJob {
     /// The scene file.
     pub scene: Location,
@@ -24,6 +26,11 @@ pub struct RenderJob {
     pub allow_missing: AllowMissing,
     /// The Python that is added to Blender.
     pub user_code: UserCode,
+    /// Whether frames are rendered without files that the scene needs.
+    pub missing_files: MissingFiles,
+    /// Whether everything that makes the pictures differ from those of Blender on a desktop is an
+    /// error.
+    pub strict: bool,
     /// Whether Python scripts in the scene file run automatically.
     pub enable_autoexec: bool,
     /// The size of saved but not yet stored frames in scratch above which Blender is paused.
@@ -54,6 +61,8 @@ impl RenderJob {
             cycles_device: None,
             allow_missing: AllowMissing::default(),
             user_code: UserCode::default(),
+            missing_files: MissingFiles::default(),
+            strict: false,
             enable_autoexec: false,
             max_backlog: ByteSize::gib(1),
             resume: true,

@@ -3,7 +3,14 @@ import os
 
 import bpy
 
-import render_worker_external as external
+import render_worker_files as files
+
+# What is wrong with a sound that cannot be mixed.
+PROBLEMS = {
+    files.MISSING: "is not there",
+    files.UNREADABLE: "cannot be read (--allow-read)",
+    files.EMPTY: "is empty",
+}
 
 # The plan for mix(): the name of the scene, its first and last frame, and the path.
 plan = None
@@ -20,11 +27,11 @@ def description(scene, path):
     for user, sound in found:
         problem = None
         if not sound.packed_file:
-            problem = external.problem(sound.filepath, sound.library)
+            problem = files.problem(files.absolute(sound.filepath, sound.library))
         if problem:
             warnings.append(
-                "the sound of %s %s, the others are mixed without it: %s%s"
-                % (user, problem[0], sound.filepath, problem[1])
+                "the sound of %s %s, the others are mixed without it: %s"
+                % (user, PROBLEMS[problem], sound.filepath)
             )
         else:
             playing = True

@@ -3,40 +3,7 @@ import os
 
 import bpy
 
-
-def absolute(block):
-    return bpy.path.abspath(block.filepath, library=block.library)
-
-
-def problem(path, library=None):
-    """The problem with a file, and its details in parentheses; None if the file can be read."""
-    path = bpy.path.abspath(path, library=library)
-    if not os.path.exists(path):
-        return "not found", ""
-    try:
-        # O_NONBLOCK: opening a named pipe would wait for a writer.
-        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-    except OSError as error:
-        return "cannot be read", " (%s; --allow-read)" % error.strerror
-    return None
-
-
-def warnings():
-    """A line for each file that Blender cannot read. It renders without them."""
-    lines = []
-    for library in bpy.data.libraries:
-        found = problem(library.filepath)
-        if found and not is_blenders_own(absolute(library)):
-            lines.append("linked library %s: %s%s" % (found[0], library.filepath, found[1]))
-    for texture in bpy.data.images:
-        if texture.source in {"FILE", "MOVIE"} and texture.filepath and not texture.packed_file:
-            found = problem(texture.filepath, texture.library)
-            if found:
-                lines.append(
-                    "image %s %s, surfaces that use it will be pink or black: %s%s"
-                    % (texture.name, found[0], texture.filepath, found[1])
-                )
-    return lines
+import render_worker_files as files
 
 
 def sequences():
@@ -63,7 +30,8 @@ def image_strips():
 
 def caches():
     """The folders that hold cached simulations: one beside each .blend file."""
-    for blend in [bpy.data.filepath] + [absolute(library) for library in bpy.data.libraries]:
+    libraries = [files.absolute(it.filepath, it.library) for it in bpy.data.libraries]
+    for blend in [bpy.data.filepath] + libraries:
         folder, name = os.path.split(blend)
         yield os.path.join(folder, "blendcache_" + os.path.splitext(name)[0])
 
@@ -83,38 +51,39 @@ def described(path):
     return "//" + path[len(beside) :] if inside else path
 
 
-def contains_scene(folder):
-    """Whether the scene file lies in or below a folder. Such a folder is no cache, but empty
-    paths, `//` and `/` lead to one."""
-    folder = os.path.join(os.path.normpath(folder), "")
-    return os.path.normpath(bpy.data.filepath).startswith(folder)
+def is_no_cache(kind, path):
+    """Whether a tree holds the scene file. Such a folder is no cache, but empty paths, `//` and `/`
+    lead to one."""
+    folder = os.path.join(os.path.normpath(path), "")
+    return kind == "tree" and os.path.normpath(bpy.data.filepath).startswith(folder)
 
 
-def files():
+def paths(needs):
     """Pairs of a kind and a path: a `file`, the files directly in a `folder`, or everything in
-    and below a `tree`."""
-    found = set()
+    and below a `tree`. Also of files that no picture needs: whether one does can change with the
+    frame, and these are few."""
+    found = {need.tracked for need in needs}
     for path in bpy.utils.blend_paths(absolute=True):
         # The path of a cache on disk is empty. caches() finds its folder.
         if not os.path.isabs(path) or is_blenders_own(path):
             continue
-        is_tree = os.path.isdir(path) and not contains_scene(path)
-        found.add(("tree" if is_tree else "file", described(path)))
-    found |= {("tree", described(path)) for path in caches()}
+        found.add(("tree" if os.path.isdir(path) else "file", path))
+    found |= {("tree", path) for path in caches()}
     for block in sequences():
         if block.filepath:
-            found.add(("folder", described(os.path.dirname(absolute(block)))))
+            path = files.absolute(block.filepath, block.library)
+            found.add(("folder", os.path.dirname(path)))
     for each, strip in image_strips():
         if strip.directory:
-            folder = bpy.path.abspath(strip.directory, library=each.library)
-            found.add(("folder", described(folder)))
+            found.add(("folder", files.absolute(strip.directory, each.library)))
+    found = {("file" if is_no_cache(*pair) else pair[0], described(pair[1])) for pair in found}
     # A scene that was never saved has no folder, so its relative paths lead nowhere.
     return {(kind, path) for kind, path in found if path.startswith("/")}
 
 
-def description():
+def description(needs):
     """The files as the worker expects them; None if a path is not valid Unicode."""
-    found = sorted(files())
+    found = sorted(paths(needs))
     try:
         "".join(path for _, path in found).encode()
     except UnicodeEncodeError:

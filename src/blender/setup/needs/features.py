@@ -4,6 +4,7 @@ import sys
 import bpy
 
 import render_worker_nodes as nodes
+import render_worker_objects as objects
 
 
 def lacking(scene):
@@ -25,7 +26,7 @@ def needs(scene):
         saved_by = "the file, saved by Blender %d.%d" % bpy.data.version[:2]
         yield "newer-blender", False, saved_by
     yield from of_render_settings(scene)
-    for thing in rendered_objects(scene):
+    for thing in objects.rendered(scene):
         yield from of_object(thing)
     for kind, block in (("image", image) for image in bpy.data.images if image.users):
         if block.source == "MOVIE" and not block.packed_file:
@@ -109,22 +110,6 @@ def of_cache_file(block):
     return "usd", has("usd")
 
 
-def rendered_objects(scene):
-    """The objects of a scene that are rendered, including those of instanced collections."""
-    seen = set()
-    todo = list(scene.collection.all_objects)
-    if scene.background_set:
-        todo += scene.background_set.collection.all_objects
-    while todo:
-        thing = todo.pop()
-        if thing in seen or thing.hide_render:
-            continue
-        seen.add(thing)
-        yield thing
-        if thing.instance_type == "COLLECTION" and thing.instance_collection:
-            todo += thing.instance_collection.all_objects
-
-
 def layers_denoised_by_cycles(scene):
     if scene.cycles.use_denoising:
         for layer in scene.view_layers:
@@ -140,16 +125,22 @@ def switch_denoising_off(scene):
         node.mute = True
 
 
-def warnings(scene):
-    """A line for each setting of the scene that this Blender does not follow."""
-    lines = []
+def differences():
+    """A line for what this Blender does not load of the file, so that the pictures differ."""
     # Blender 5 no longer converts the animation curves of such files (IPO).
-    if bpy.data.version < (2, 50, 0) and bpy.app.version >= (5, 0, 0):
-        lines.append(
-            "the file was saved by Blender %d.%d, whose animation this Blender does not load: "
-            "nothing that was animated moves. Save it again with Blender 4.5, or render it with "
-            "Blender 4.5" % bpy.data.version[:2]
-        )
+    if bpy.data.version >= (2, 50, 0) or bpy.app.version < (5, 0, 0):
+        return []
+    return [
+        "the file was saved by Blender %d.%d, whose animation this Blender does not load: "
+        "nothing that was animated moves. Save it again with Blender 4.5, or render it with "
+        "Blender 4.5" % bpy.data.version[:2]
+    ]
+
+
+def warnings(scene):
+    """A line for each setting of the scene that this Blender does not follow, although the pictures
+    are the same."""
+    lines = []
     if scene.render.engine == "CYCLES":
         # A Script node makes it a lacking feature instead.
         if (

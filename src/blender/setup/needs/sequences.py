@@ -1,41 +1,6 @@
-# Images that consist of several files: numbered sequences, and tiles (UDIM).
+# Blocks that stand for several files: numbered sequences, and the tiles of an image (UDIM).
 import os
 import re
-
-import bpy
-import render_worker_nodes as nodes
-
-# Reading the directory entry of each file takes time, and a sequence can have any length.
-MAX_FILES = 10_000
-
-
-def warnings(scene):
-    """A line for each image of which files are not there. Blender renders without them."""
-    lines = []
-    for image in bpy.data.images:
-        if not image.users or not image.filepath or image.packed_file:
-            continue
-        if image.source == "SEQUENCE":
-            paths = sequence(image, scene)
-        elif image.source == "TILED":
-            paths = tiles(image)
-        else:
-            continue
-        missing = [path for path in paths if not os.path.exists(absolute(image, path))]
-        if missing:
-            lines.append(
-                "image %s: %d of its %d files not found, surfaces that use them will be pink or "
-                "black: %s" % (image.name, len(missing), len(paths), named(missing))
-            )
-    return lines
-
-
-def absolute(image, path):
-    return bpy.path.abspath(path, library=image.library)
-
-
-def named(paths):
-    return paths[0] if len(paths) == 1 else "%s to %s" % (paths[0], paths[-1])
 
 
 def tiles(image):
@@ -48,45 +13,69 @@ def tiles(image):
     return paths
 
 
-def sequence(image, scene):
-    """The paths that the scene's own frames need, in order. The last number in the name of the file
-    is replaced by that of the frame."""
-    name = os.path.basename(image.filepath)
+def numbered(path, numbers):
+    """The paths with these numbers, in order, in place of the last number in the name of the file;
+    the path itself if it has none."""
+    name = re.split(r"[/\\]", path)[-1]
     found = list(re.finditer(r"\d+", name))
     if not found:
-        return []
+        return [path] if numbers else []
     start, end = found[-1].span()
-    numbers = set()
-    for user in users(image, scene):
-        numbers |= user_numbers(user, scene)
+    folder = path[: len(path) - len(name)]
     digits = "%0" + str(end - start) + "d"
-    names = (name[:start] + digits % number + name[end:] for number in sorted(numbers))
-    folder = image.filepath[: len(image.filepath) - len(name)]
-    return [folder + each for each in names]
+    return [folder + name[:start] + digits % number + name[end:] for number in sorted(numbers)]
 
 
-def users(image, scene):
-    """What says which files of a sequence are used: settings of a node or a texture."""
-    for kind in ("TEX_IMAGE", "TEX_ENVIRONMENT"):
-        for _, node in nodes.shader_nodes(kind):
-            if node.image == image:
-                yield node.image_user
-    for _, node in nodes.compositor_nodes(scene, "IMAGE"):
-        if node.image == image:
-            yield node
-    for texture in bpy.data.textures:
-        if texture.users and texture.type == "IMAGE" and texture.image == image:
-            yield texture.image_user
+def number_in(path):
+    """The last number in the name of the file; None if there is none."""
+    found = re.findall(r"\d+", os.path.basename(path))
+    return int(found[-1]) if found else None
 
 
-def user_numbers(user, scene):
-    """The numbers of the files for the scene's own frames, as in BKE_image_user_frame_get in
-    Blender. Before its first frame and after its last one, a sequence is not checked."""
+def of_image(user, frames, holds):
+    """The numbers of an image's files for these frames, as in BKE_image_user_frame_get in Blender.
+    `holds` is whether the first file is shown before the sequence and the last one after it."""
     numbers = set()
-    for frame in range(scene.frame_start, min(scene.frame_end, scene.frame_start + MAX_FILES) + 1):
+    for frame in frames:
         position = frame - user.frame_start + 1
         if user.use_cyclic and user.frame_duration:
             position = position % user.frame_duration or user.frame_duration
+        elif holds:
+            position = min(max(position, 1), user.frame_duration)
         if 1 <= position <= user.frame_duration:
             numbers.add(position + user.frame_offset)
     return numbers
+
+
+def of_volume(volume, frames):
+    """The same for an OpenVDB sequence, as in volume_sequence_frame in Blender."""
+    numbers, duration = set(), volume.frame_duration
+    for frame in frames if duration else []:
+        position = frame - volume.frame_start + 1
+        if volume.sequence_mode == "CLIP" and not 1 <= position <= duration:
+            continue
+        if volume.sequence_mode == "EXTEND":
+            position = min(max(position, 1), duration)
+        elif volume.sequence_mode == "REPEAT":
+            position = position % duration or duration
+        elif volume.sequence_mode == "PING_PONG":
+            period = max(duration * 2 - 2, 1)
+            position = position % period or period
+            if position > duration:
+                position = duration * 2 - position
+        numbers.add(position + volume.frame_offset)
+    return numbers
+
+
+def of_clip(clip, frames):
+    """The same for a movie clip. Blender takes the first gap for the end of the clip, so the number
+    of its files says nothing: what lies between two files that are there is needed, and so is the
+    first one."""
+    first = number_in(clip.filepath)
+    if first is None:
+        return set()
+    return {first} | {
+        first + frame - clip.frame_start + clip.frame_offset
+        for frame in frames
+        if frame >= clip.frame_start
+    }

@@ -1,0 +1,123 @@
+# The nodes of a node tree that its outputs depend on.
+
+# What an input has no influence on the result, as long as another input of the node is 0 and not
+# linked: by the type of the node, the two names.
+NOTHING_IF_ZERO = {
+    "BSDF_PRINCIPLED": {"Emission Color": "Emission Strength", "Emission": "Emission Strength"},
+    "NORMAL_MAP": {"Color": "Strength"},
+    "BUMP": {"Height": "Strength"},
+    "EMISSION": {"Color": "Strength"},
+    "BACKGROUND": {"Color": "Strength"},
+    "DISPLACEMENT": {"Height": "Scale"},
+}
+
+
+# How deep groups are followed. Blender allows no group in itself, but a damaged file can have one.
+MAX_DEPTH = 32
+
+
+def used(outputs):
+    """The nodes that these output nodes depend on, through groups, as pairs of a node and None. And
+    pairs of such a node and each of its inputs that is not linked. Some come more than once."""
+    # An input, and the group nodes that lead to its tree from the outermost one.
+    todo = [(socket, ()) for node in outputs for socket in node.inputs]
+    seen = set()
+    while todo:
+        socket, groups = todo.pop()
+        links = [link for link in socket.links if link.is_valid and not is_muted(link)]
+        for source in (link.from_socket for link in links):
+            key = (source.as_pointer(), tuple(group.as_pointer() for group in groups))
+            if key in seen:
+                continue
+            seen.add(key)
+            node = source.node
+            if node.mute:
+                todo += [
+                    (link.from_socket, groups)
+                    for link in node.internal_links
+                    if link.to_socket == source
+                ]
+            elif node.type == "GROUP":
+                yield node, None
+                if node.node_tree and len(groups) < MAX_DEPTH:
+                    todo += [(found, groups + (node,)) for found in group_inputs(node, source)]
+            elif node.type == "GROUP_INPUT":
+                if groups:
+                    outside = [it for it in groups[-1].inputs if it.identifier == source.identifier]
+                    todo += [(found, groups[:-1]) for found in outside]
+                    yield from ((groups[-1], it) for it in outside if not it.is_linked)
+            else:
+                yield node, None
+                inputs = list(used_inputs(node))
+                todo += [(found, groups) for found in inputs]
+                yield from ((node, it) for it in inputs if not it.is_linked)
+                # A zone consists of two nodes, and the links enter it at the other one.
+                paired = paired_input(node)
+                if paired:
+                    todo += [(found, groups) for found in paired.inputs]
+
+
+def is_muted(link):
+    return getattr(link, "is_muted", False)
+
+
+def group_inputs(group, source):
+    """What an output of a group node shows: the inputs of the output node inside."""
+    for node in group.node_tree.nodes:
+        if node.type == "GROUP_OUTPUT" and node.is_active_output:
+            yield from (it for it in node.inputs if it.identifier == source.identifier)
+
+
+def paired_input(node):
+    """The node at which a zone of geometry nodes begins, given the one at which it ends."""
+    if not node.type.endswith("_OUTPUT") or not hasattr(node, "bl_idname"):
+        return None
+    for other in node.id_data.nodes:
+        if getattr(other, "paired_output_node", None) == node:
+            return other
+    return None
+
+
+def used_inputs(node):
+    """The inputs of a node that can have an influence on its result."""
+    unused = without_influence(node)
+    for socket in node.inputs:
+        if getattr(socket, "enabled", True) and socket.as_pointer() not in unused:
+            yield socket
+
+
+def without_influence(node):
+    """The inputs that a constant of the node switches off, as pointers."""
+    unused = set()
+    for name, switch in NOTHING_IF_ZERO.get(node.type, {}).items():
+        if name in node.inputs and constant(node.inputs.get(switch)) == 0:
+            unused.add(node.inputs[name].as_pointer())
+    unused |= {socket.as_pointer() for socket in mixed_away(node)}
+    return unused
+
+
+def mixed_away(node):
+    """The input of a node that mixes two of which the factor leaves nothing."""
+    inputs = [socket for socket in node.inputs if getattr(socket, "enabled", True)]
+    is_mix = node.type in {"MIX_SHADER", "MIX_RGB", "MIX"}
+    if not is_mix or len(inputs) != 3:
+        return
+    factor = constant(inputs[0])
+    if factor == 0:
+        yield inputs[2]
+    elif factor == 1 and getattr(node, "blend_type", "MIX") == "MIX":
+        yield inputs[1]
+
+
+def constant(socket):
+    """The value of an input that nothing changes; None if there is none."""
+    if socket is None or socket.is_linked or is_animated(socket):
+        return None
+    value = getattr(socket, "default_value", None)
+    return value if isinstance(value, (int, float)) else None
+
+
+def is_animated(socket):
+    animation = socket.id_data.animation_data
+    # The path of a socket begins with that of its node, and its tree may be animated from anywhere.
+    return bool(animation and (animation.action or animation.drivers or animation.nla_tracks))

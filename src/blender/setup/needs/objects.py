@@ -1,0 +1,79 @@
+# The objects of a scene that are rendered.
+
+
+def rendered(scene):
+    """The objects that the scene renders, including those of instanced collections."""
+    seen = set()
+    todo = list(visible(scene))
+    if scene.background_set:
+        todo += visible(scene.background_set)
+    while todo:
+        thing = todo.pop()
+        if thing in seen or is_hidden(thing):
+            continue
+        seen.add(thing)
+        yield thing
+        if thing.instance_type == "COLLECTION" and thing.instance_collection:
+            todo += in_collection(thing.instance_collection)
+
+
+def is_hidden(thing):
+    """Whether an object is never rendered. What an animation hides and shows counts as shown."""
+    return thing.hide_render and not is_animated(thing, "hide_render")
+
+
+def is_animated(block, path):
+    animation = block.animation_data
+    if not animation:
+        return False
+    return any(curve.data_path == path for curve in [*animation.drivers, *curves(animation.action)])
+
+
+def curves(action):
+    """The curves of an action. From Blender 5 on, they are in its layers only."""
+    if action is None:
+        return []
+    if hasattr(action, "fcurves"):
+        return action.fcurves
+    strips = [strip for layer in action.layers for strip in layer.strips]
+    return [curve for strip in strips for bag in strip.channelbags for curve in bag.fcurves]
+
+
+def layers(scene):
+    """The view layers that are rendered."""
+    return [layer for layer in scene.view_layers if layer.use]
+
+
+def visible(scene):
+    """The objects in collections that some view layer renders."""
+    for collection in collections(scene):
+        yield from collection.objects
+
+
+def collections(scene):
+    """The collections that some view layer renders."""
+    for layer in layers(scene):
+        yield from included(layer.layer_collection)
+
+
+def included(layer_collection):
+    if layer_collection.collection.hide_render:
+        return
+    if not layer_collection.exclude:
+        yield layer_collection.collection
+    # A collection in an excluded one can be included.
+    for child in layer_collection.children:
+        yield from included(child)
+
+
+def in_collection(collection):
+    """The objects of a collection and of those in it that are rendered."""
+    for each in with_children(collection):
+        yield from each.objects
+
+
+def with_children(collection):
+    yield collection
+    for child in collection.children:
+        if not child.hide_render:
+            yield from with_children(child)

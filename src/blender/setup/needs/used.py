@@ -1,0 +1,386 @@
+# What the pictures of a scene depend on: everything that is rendered, and what that refers to.
+# What is switched off, hidden or not linked is left out.
+import bpy
+
+import render_worker_caches as caches
+import render_worker_files as files
+import render_worker_graph as graph
+import render_worker_images as images
+import render_worker_libraries as libraries
+import render_worker_objects as objects
+import render_worker_strips as strips
+
+
+def needs(scene, frames):
+    """Everything outside of the scene file that the pictures of these frames depend on, each as a
+    `Need`; some of them more than once."""
+    yield from images.of_environment()
+    yield from Walk(frames).of_scene(scene)
+
+
+class Walk:
+    """A walk through the data of the .blend file, along what is rendered."""
+
+    def __init__(self, frames):
+        self.frames = frames
+        self.seen = set()
+
+    def is_new(self, *things):
+        key = tuple(it if isinstance(it, str) else it.as_pointer() for it in things)
+        if key in self.seen:
+            return False
+        self.seen.add(key)
+        return True
+
+    def of_scene(self, scene):
+        if strips.are_rendered(scene):
+            yield from self.of_strips(scene)
+            return
+        tree = compositor(scene)
+        if tree:
+            yield from self.of_tree(tree, compositor_outputs(tree), "the compositor", scene)
+        if tree is None or any(node.type == "R_LAYERS" for node in tree.nodes):
+            yield from self.of_layers(scene)
+
+    def of_layers(self, scene):
+        """What the view layers of a scene show."""
+        if not self.is_new("layers", scene):
+            return
+        layers = objects.layers(scene)
+        overrides = [layer.material_override for layer in layers]
+        for material in overrides:
+            if material:
+                yield from self.of_material(material, scene)
+        place = "scene %s" % scene.name
+        for collection in objects.collections(scene):
+            yield from self.of_block(collection, place)
+        if scene.camera:
+            yield from self.of_transform(scene.camera, "the camera of %s" % place)
+            yield from images.of_camera(scene.camera.data, "camera %s" % scene.camera.name)
+        worlds = {scene.world} | {getattr(layer, "world_override", None) for layer in layers}
+        for world in worlds - {None}:
+            yield from self.of_shader(world, "world", scene)
+        rigid = scene.rigidbody_world
+        if rigid and rigid.enabled and rigid.collection:
+            used_by = "the rigid bodies of %s" % place
+            yield from caches.of_point_cache(rigid.point_cache, scene, used_by, self.frames)
+        for thing in objects.rendered(scene):
+            yield from self.of_object(thing, scene, has_materials=not all(overrides))
+        if scene.render.use_freestyle:
+            for layer in layers:
+                yield from self.of_lines(layer, scene)
+
+    def of_block(self, block, used_by):
+        """What a data-block from another file depends on: the file, and the block in it. And the
+        actions that animate it."""
+        if block is None or not self.is_new("block", block):
+            return
+        yield from libraries.of_block(block, used_by)
+        animation = getattr(block, "animation_data", None)
+        if animation:
+            actions = [animation.action]
+            for track in animation.nla_tracks:
+                actions += [strip.action for strip in track.strips if not track.mute]
+            for action in actions:
+                yield from self.of_block(action, "the animation of %s" % block.name)
+
+    def of_object(self, thing, scene, has_materials=True):
+        """What an object shows. Without materials, only its shape counts."""
+        if thing is None or not self.is_new("object", thing, str(has_materials)):
+            return
+        yield from self.of_transform(thing, "scene %s" % scene.name)
+        used_by = "object %s" % thing.name
+        if thing.instance_type == "COLLECTION" and thing.instance_collection:
+            for collection in objects.with_children(thing.instance_collection):
+                yield from self.of_block(collection, used_by)
+        data = thing.data
+        yield from self.of_block(data, used_by)
+        if thing.type == "LIGHT":
+            yield from self.of_shader(data, "light", scene)
+        elif thing.type == "FONT":
+            yield from of_fonts(data, used_by)
+        elif thing.type == "VOLUME":
+            yield from images.of_volume(data, used_by, self.frames)
+        for name in ("bevel_object", "taper_object"):
+            shape = getattr(data, name, None)
+            yield from self.of_object(shape, scene, has_materials=False)
+        for modifier in thing.modifiers:
+            # A modifier of a type that this Blender does not know lacks the attribute.
+            if getattr(modifier, "show_render", False):
+                yield from self.of_modifier(modifier, thing, scene)
+        for system in thing.particle_systems:
+            yield from self.of_particles(system, thing, scene)
+        if has_materials:
+            for material in used_materials(thing):
+                yield from self.of_material(material, scene)
+
+    def of_transform(self, thing, used_by):
+        """What the place of an object depends on."""
+        while thing is not None:
+            yield from self.of_block(thing, used_by)
+            if not self.is_new("transform", thing):
+                return
+            used_by = "object %s" % thing.name
+            for constraint in thing.constraints:
+                if getattr(constraint, "mute", True) or not constraint.influence:
+                    continue
+                target = getattr(constraint, "target", None)
+                if target and target != thing:
+                    yield from self.of_transform(target, used_by)
+                if constraint.type == "TRANSFORM_CACHE" and constraint.cache_file:
+                    yield from self.of_cache_file(constraint.cache_file, used_by)
+            thing = thing.parent
+
+    def of_cache_file(self, block, used_by):
+        yield from self.of_block(block, used_by)
+        if self.is_new("cache", block):
+            yield from caches.of_cache_file(block, used_by, self.frames)
+
+    def of_modifier(self, modifier, thing, scene):
+        used_by = "modifier %s of object %s" % (modifier.name, thing.name)
+        yield from caches.of_modifier(modifier, thing, used_by, self.frames)
+        if modifier.type == "NODES":
+            yield from self.of_geometry_nodes(modifier, scene)
+            return
+        for block in referred(modifier):
+            if isinstance(block, bpy.types.CacheFile):
+                yield from self.of_cache_file(block, used_by)
+            else:
+                # Such an object lends its shape, as in a boolean.
+                yield from self.of_referred(block, used_by, scene, has_materials=False)
+
+    def of_geometry_nodes(self, modifier, scene):
+        tree = modifier.node_group
+        if tree is None:
+            return
+        used_by = "modifier %s of object %s" % (modifier.name, modifier.id_data.name)
+        outputs = [node for node in tree.nodes if node.type == "GROUP_OUTPUT" and node.is_active_output]
+        yield from self.of_tree(tree, outputs, used_by, scene)
+        for key in modifier.keys():
+            value = modifier[key]
+            if isinstance(value, bpy.types.ID):
+                yield from self.of_referred(value, used_by, scene)
+
+    def of_particles(self, system, thing, scene):
+        settings = system.settings
+        # The modifier of a particle system switches it off.
+        shown = [
+            modifier.show_render
+            for modifier in thing.modifiers
+            if modifier.type == "PARTICLE_SYSTEM" and modifier.particle_system == system
+        ]
+        if settings is None or not all(shown):
+            return
+        used_by = "particle system %s of object %s" % (system.name, thing.name)
+        yield from self.of_block(settings, used_by)
+        if settings.type == "EMITTER" or system.use_hair_dynamics:
+            cloth = getattr(system, "cloth", None) if settings.type == "HAIR" else None
+            cache = cloth.point_cache if cloth else system.point_cache
+            yield from caches.of_point_cache(cache, thing, used_by, self.frames)
+        if settings.render_type == "OBJECT":
+            yield from self.of_object(settings.instance_object, scene)
+        elif settings.render_type == "COLLECTION" and settings.instance_collection:
+            yield from self.of_referred(settings.instance_collection, used_by, scene)
+        for slot in settings.texture_slots:
+            if slot and slot.texture:
+                yield from self.of_texture(slot.texture, used_by, scene)
+
+    def of_lines(self, layer, scene):
+        """The lines of Freestyle."""
+        if not layer.use_freestyle:
+            return
+        for lines in layer.freestyle_settings.linesets:
+            style = lines.linestyle
+            if not lines.show_render or style is None:
+                continue
+            used_by = "line style %s" % style.name
+            yield from self.of_block(style, used_by)
+            if style.use_nodes and style.node_tree:
+                yield from self.of_tree(style.node_tree, shader_outputs(style.node_tree, scene), used_by, scene)
+            for slot in style.texture_slots:
+                if slot and slot.texture:
+                    yield from self.of_texture(slot.texture, used_by, scene)
+
+    def of_material(self, material, scene):
+        yield from self.of_shader(material, "material", scene)
+        style = material.grease_pencil
+        if style and self.is_new("style", material):
+            used_by = "material %s" % material.name
+            for is_shown, kind, image in (
+                (style.show_stroke, style.stroke_style, style.stroke_image),
+                (style.show_fill, style.fill_style, style.fill_image),
+            ):
+                if is_shown and kind == "TEXTURE" and image:
+                    yield from self.of_image(image, None, used_by)
+
+    def of_shader(self, block, kind, scene):
+        """What a material, world or light depends on."""
+        used_by = "%s %s" % (kind, block.name)
+        yield from self.of_block(block, used_by)
+        if not block.use_nodes or block.node_tree is None:
+            return
+        if scene.render.engine != "BLENDER_WORKBENCH":
+            outputs = shader_outputs(block.node_tree, scene)
+            yield from self.of_tree(block.node_tree, outputs, used_by, scene)
+        elif kind == "material" and scene.display.shading.color_type == "TEXTURE":
+            # Workbench shows the texture that is selected for painting.
+            active = block.node_tree.nodes.active
+            if active:
+                yield from self.of_node(active, used_by, scene)
+
+    def of_tree(self, tree, outputs, used_by, scene):
+        if not self.is_new("tree", tree):
+            return
+        for node, socket in graph.used(outputs):
+            value = getattr(socket, "default_value", None)
+            if isinstance(value, bpy.types.ID):
+                yield from self.of_referred(value, used_by, scene)
+            if socket is None:
+                yield from self.of_node(node, used_by, scene)
+
+    def of_node(self, node, used_by, scene):
+        yield from self.of_block(node.id_data, used_by)
+        if node.type == "GROUP":
+            yield from self.of_block(node.node_tree, used_by)
+        yield from images.of_node(node, used_by, scene)
+        for block in referred(node):
+            if isinstance(block, bpy.types.Image):
+                user = getattr(node, "image_user", node)
+                yield from self.of_image(block, user, used_by, is_held=node.type != "IMAGE")
+            elif isinstance(block, bpy.types.Scene):
+                yield from self.of_layers(block)
+            elif isinstance(block, bpy.types.Object) and isinstance(node, bpy.types.ShaderNode):
+                yield from self.of_transform(block, used_by)
+            else:
+                yield from self.of_referred(block, used_by, scene)
+
+    def of_referred(self, block, used_by, scene, has_materials=True):
+        """What a data-block depends on that a modifier, node or particle system refers to."""
+        yield from self.of_block(block, used_by)
+        if isinstance(block, bpy.types.Object):
+            yield from self.of_object(block, scene, has_materials)
+        elif isinstance(block, bpy.types.Collection):
+            for thing in objects.in_collection(block):
+                yield from self.of_object(thing, scene, has_materials)
+        elif isinstance(block, bpy.types.Material):
+            yield from self.of_material(block, scene)
+        elif isinstance(block, bpy.types.Texture):
+            yield from self.of_texture(block, used_by, scene)
+        elif isinstance(block, bpy.types.Image):
+            yield from self.of_image(block, None, used_by)
+        elif isinstance(block, bpy.types.MovieClip):
+            yield from images.of_clip(block, used_by, self.frames)
+        elif isinstance(block, bpy.types.VectorFont):
+            yield from images.of_font(block, used_by)
+        elif isinstance(block, bpy.types.NodeTree):
+            outputs = [node for node in block.nodes if node.type == "GROUP_OUTPUT"]
+            yield from self.of_tree(block, outputs, used_by, scene)
+
+    def of_texture(self, texture, used_by, scene):
+        yield from self.of_block(texture, used_by)
+        if not self.is_new("texture", texture):
+            return
+        used_by = "texture %s" % texture.name
+        if texture.use_nodes and texture.node_tree:
+            outputs = [node for node in texture.node_tree.nodes if node.type == "OUTPUT"]
+            yield from self.of_tree(texture.node_tree, outputs, used_by, scene)
+        elif texture.type == "IMAGE" and texture.image:
+            yield from self.of_image(texture.image, texture.image_user, used_by)
+
+    def of_image(self, image, user, used_by, is_held=True):
+        yield from self.of_block(image, used_by)
+        yield from images.of_image(image, user, used_by, self.frames, is_held)
+
+    def of_strips(self, scene):
+        if not self.is_new("strips", scene):
+            return
+        for strip in strips.playing(scene, self.frames):
+            used_by = "strip %s" % strip.name
+            if strip.type == "SCENE" and strip.scene:
+                if getattr(strip, "scene_input", "CAMERA") == "SEQUENCER":
+                    yield from self.of_strips(strip.scene)
+                else:
+                    yield from self.of_layers(strip.scene)
+            elif strip.type == "MOVIECLIP" and strip.clip:
+                yield from images.of_clip(strip.clip, used_by, self.frames)
+            elif strip.type == "TEXT" and getattr(strip, "font", None):
+                yield from images.of_font(strip.font, used_by)
+            yield from strips.of_files(strip, scene, used_by, self.frames)
+
+
+def compositor(scene):
+    """The node tree of the compositor; None if it does not run."""
+    if not scene.render.use_compositing:
+        return None
+    # Blender 5 keeps the compositor in a node group.
+    if hasattr(scene, "compositing_node_group"):
+        return scene.compositing_node_group
+    return scene.node_tree if scene.use_nodes else None
+
+
+def compositor_outputs(tree):
+    """The nodes for which the compositor runs."""
+    kinds = {"COMPOSITE", "OUTPUT_FILE", "GROUP_OUTPUT"}
+    return [node for node in tree.nodes if node.type in kinds and not node.mute]
+
+
+def shader_outputs(tree, scene):
+    """The output nodes that the render engine takes."""
+    found = tree.get_output_node("CYCLES" if scene.render.engine == "CYCLES" else "EEVEE")
+    kinds = {"OUTPUT_AOV", "OUTPUT_LINESTYLE"}
+    others = [node for node in tree.nodes if node.type in kinds and not node.mute]
+    return others + ([found] if found else [])
+
+
+def referred(struct):
+    """The data-blocks that a node or modifier refers to."""
+    for property in struct.bl_rna.properties:
+        if property.type == "POINTER" and property.identifier != "node_tree":
+            value = getattr(struct, property.identifier, None)
+            if isinstance(value, bpy.types.ID):
+                yield value
+
+
+def of_fonts(text, used_by):
+    """The fonts of a text object: bold and italic ones only if a character has them."""
+    styles = {(letter.use_bold, letter.use_italic) for letter in text.body_format}
+    for style, font in (
+        ((False, False), text.font),
+        ((True, False), text.font_bold),
+        ((False, True), text.font_italic),
+        ((True, True), text.font_bold_italic),
+    ):
+        if font and (style in styles or (style == (False, False) and not styles)):
+            yield from libraries.of_block(font, used_by)
+            yield from images.of_font(font, used_by)
+
+
+# Modifiers that can give faces to other slots than those of the mesh.
+REASSIGNING = {"NODES", "BOOLEAN", "BEVEL", "SOLIDIFY", "MESH_SEQUENCE_CACHE", "SKIN", "ARRAY"}
+
+
+def used_materials(thing):
+    """The materials of an object that its faces, strokes or hairs can have."""
+    slots = [slot.material for slot in thing.material_slots]
+    hairs = {
+        system.settings.material - 1
+        for system in thing.particle_systems
+        if system.settings and system.settings.type == "HAIR"
+    }
+    is_instancer = len(thing.particle_systems) > 0 or thing.instance_type != "NONE"
+    is_shown = thing.show_instancer_for_render or not is_instancer
+    used = hairs | (used_slots(thing) if is_shown else set())
+    # An index past the last slot means the last one.
+    return {slots[min(index, len(slots) - 1)] for index in used if slots} - {None}
+
+
+def used_slots(thing):
+    every = set(range(len(thing.material_slots)))
+    if thing.type != "MESH" or any(it.type in REASSIGNING for it in thing.modifiers):
+        return every
+    polygons = thing.data.polygons
+    if not polygons and thing.modifiers:
+        return every
+    indices = [0] * len(polygons)
+    polygons.foreach_get("material_index", indices)
+    return set(indices)

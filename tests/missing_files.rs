@@ -1,0 +1,522 @@
+//! Files that a scene needs: those that are missing, damaged or out of reach end the job before the
+//! first frame, or are warnings; what no picture shows does not count.
+
+use std::fs;
+
+use crate::support::blender::{blender_has, blender_runs, save_startup_scene};
+use crate::support::frames::{frame, noise};
+use crate::support::place::{Place, frame_names};
+use crate::support::{Run, fixture, pixel_hashes, report, scene};
+
+/// Python that every scene here begins with: an image, a cube with a material of its own, and how
+/// the cube shows an image.
+const TOOLS: &str = "
+scene.cycles.samples = 1
+scene.cycles.use_denoising = False
+scene.frame_start, scene.frame_end = 1, 9
+bpy.data.objects.remove(bpy.data.objects['Cube'])
+
+def image(path, name='Wood', source='FILE'):
+    made = bpy.data.images.new(name, 4, 4)
+    made.source, made.filepath = source, path
+    return made
+
+def add_cube(name):
+    global cube, tree, shader
+    bpy.ops.mesh.primitive_cube_add()
+    cube = bpy.context.object
+    cube.name = name
+    material = bpy.data.materials.new(name)
+    material.use_nodes = True
+    cube.data.materials.append(material)
+    tree, shader = material.node_tree, material.node_tree.nodes['Principled BSDF']
+
+def add_node(kind, socket='Base Color'):
+    node = tree.nodes.new(kind)
+    if socket and node.outputs: tree.links.new(node.outputs[0], shader.inputs[socket])
+    return node
+
+def shown(picture):
+    node = add_node('ShaderNodeTexImage')
+    node.image = picture
+    return node
+
+add_cube('Cube')
+";
+
+/// A folder with a scene that this Python makes.
+fn place(python: &str) -> Place {
+    let place = Place::with_scene("");
+    save_startup_scene(&place.path("scene.blend"), &[TOOLS, python].concat());
+    place
+}
+
+/// The messages that name a file, one for each.
+fn named(run: &Run) -> Vec<String> {
+    let is_one = |text: &String| text.contains(", used by ") && !text.contains("exit code");
+    run.messages().into_iter().filter(is_one).collect()
+}
+
+/// Asserts that a job ends before its first frame, and that one line has all of these texts.
+#[track_caller]
+fn assert_refused(place: &Place, arguments: &str, texts: &[&str]) {
+    let run = place.render(arguments).run().exits(65);
+    let lines = named(&run);
+    let [line] = &lines[..] else { panic!("one line of {lines:#?}\n{}", run.text()) };
+    for text in texts {
+        assert!(line.contains(text), "{text:?} is not in {line:?}");
+    }
+    assert!(place.frames().is_empty());
+}
+
+/// The parts of a scene with a missing file each: what in Blender they need, Python that makes them,
+/// and what the line about the file says. Each has a cube of its own.
+const MISSING: [(&str, &str, &[&str]); 15] = [
+    ("", "shown(image('//wood.png'))", &["image Wood, used by material Case 0: //wood.png"]),
+    ("", "shown(image('C:\\\\tex\\\\oak.png', 'Oak'))", &["image Oak", "Windows"]),
+    ("", "shown(image('//w.<UDIM>.png', 'Tiles', 'TILED'))", &["image in tiles", "w.1001.png"]),
+    (
+        "",
+        "shown(image('//fire_0001.png', 'Fire', 'SEQUENCE')).image_user.frame_duration = 3",
+        &["image sequence Fire", "fire_0001.png"],
+    ),
+    ("", "shown(image('//fire.mp4', 'Fire', 'MOVIE'))", &["movie Fire", "//fire.mp4"]),
+    (
+        "",
+        "tree, shader = scene.world.node_tree, scene.world.node_tree.nodes['Background']
+add_node('ShaderNodeTexEnvironment', 'Color').image = image('//sky.hdr', 'Sky')",
+        &["image Sky", "world World", "//sky.hdr"],
+    ),
+    (
+        "",
+        "node = add_node('ShaderNodeTexIES', 'Roughness')
+node.mode, node.filepath = 'EXTERNAL', '//lamp.ies'",
+        &["IES file lamp.ies", "material Case", "//lamp.ies"],
+    ),
+    (
+        "_cycles.with_osl",
+        "import os, tempfile
+scene.cycles.shading_system = True
+path = os.path.join(tempfile.mkdtemp(), 'stripes.osl')
+with open(path, 'w') as file:
+    file.write('shader stripes(output color Out = color(1, 0, 0)) { Out = color(1, 0, 0); }')
+node = add_node('ShaderNodeScript', None)
+node.mode, node.filepath = 'EXTERNAL', path
+tree.links.new(node.outputs[0], shader.inputs['Base Color'])
+node.filepath = '//stripes.osl'",
+        &["OSL script stripes.osl", "//stripes.osl"],
+    ),
+    (
+        "",
+        "bpy.ops.object.text_add()
+folder = bpy.utils.system_resource('DATAFILES', path='fonts')
+import os
+font = bpy.data.fonts.load(os.path.join(folder, sorted(os.listdir(folder))[0]))
+bpy.context.object.data.font = font
+font.filepath = '//letters.ttf'",
+        &["font ", "object Text", "//letters.ttf"],
+    ),
+    (
+        "",
+        "made = cube.modifiers.new('Made', 'MESH_CACHE')
+made.cache_format, made.filepath = 'PC2', '//cube.pc2'",
+        &["mesh cache cube.pc2, used by modifier Made of object Case 9: //cube.pc2"],
+    ),
+    (
+        "",
+        "made = cube.modifiers.new('Made', 'DISPLACE')
+made.texture = bpy.data.textures.new('Bumps', 'IMAGE')
+made.texture.image = image('//bumps.png', 'Bumps')",
+        &["image Bumps", "texture Bumps", "//bumps.png"],
+    ),
+    (
+        "bpy.app.build_options.alembic",
+        "made = cube.modifiers.new('Made', 'MESH_SEQUENCE_CACHE')
+bpy.ops.cachefile.open(filepath='//walk.abc')
+made.cache_file = bpy.data.cache_files[-1]",
+        &["Alembic cache walk.abc", "modifier Made of object Case", "//walk.abc"],
+    ),
+    (
+        "bpy.app.build_options.usd",
+        "made = cube.modifiers.new('Made', 'MESH_SEQUENCE_CACHE')
+bpy.ops.cachefile.open(filepath='//run.usdc')
+made.cache_file = bpy.data.cache_files['run.usdc']",
+        &["USD cache run.usdc", "//run.usdc"],
+    ),
+    (
+        "bpy.app.build_options.openvdb",
+        "data = bpy.data.volumes.new('Smoke')
+data.filepath = '//smoke_0001.vdb'
+data.is_sequence, data.frame_duration = True, 9
+scene.collection.objects.link(bpy.data.objects.new('Smoke', data))",
+        &["volume Smoke", "object Smoke", "//smoke_0001.vdb"],
+    ),
+    (
+        "",
+        "if hasattr(scene, 'compositing_node_group'):
+    tree = bpy.data.node_groups.new('Compositing', 'CompositorNodeTree')
+    scene.compositing_node_group = tree
+    tree.interface.new_socket('Image', in_out='OUTPUT', socket_type='NodeSocketColor')
+    shader = tree.nodes.new('NodeGroupOutput')
+else:
+    scene.use_nodes = True
+    tree = scene.node_tree
+    shader = tree.nodes['Composite']
+picture = add_node('CompositorNodeImage', None)
+picture.image = image('//grain.png', 'Grain')
+mix = add_node('CompositorNodeAlphaOver', 'Image')
+tree.links.new(picture.outputs[0], mix.inputs['Image'] if 'Image' in mix.inputs else mix.inputs[1])
+tree.links.new(tree.nodes.new('CompositorNodeRLayers').outputs[0], mix.inputs[2])",
+        &["image Grain", "the compositor", "//grain.png"],
+    ),
+];
+
+#[test]
+fn each_missing_file_is_named_with_its_kind_what_uses_it_and_its_path() {
+    let can = |needs: &str| needs.is_empty() || blender_has(needs);
+    let cases: Vec<_> = MISSING.iter().filter(|(needs, ..)| can(needs)).collect();
+    let python = cases
+        .iter()
+        .enumerate()
+        .map(|(at, (_, python, _))| format!("add_cube('Case {at}')\n{python}\n"));
+    let place = place(&python.collect::<String>());
+    let run = place.render("-f 1").run();
+    let run = run.fails(65, &["--missing-files warn (MISSING_FILES)", "//wood.png"]);
+    let lines = named(&run);
+    for (_, _, texts) in &cases {
+        let has_all = |line: &String| texts.iter().all(|text| line.contains(text));
+        assert!(lines.iter().any(has_all), "{texts:?} is not in {lines:#?}");
+    }
+    assert_eq!(lines.len(), cases.len(), "{lines:#?}");
+    assert!(place.frames().is_empty());
+}
+
+#[test]
+fn libraries_and_what_is_no_longer_in_them_are_named() {
+    let place = Place::with_scene("");
+    let save = |name: &str, python: &str| save_startup_scene(&place.path(name), python);
+    save("inner.blend", "bpy.data.objects['Cube'].name = 'Inner'");
+    let link = |file: &str, object: &str| {
+        format!(
+            "{TOOLS}
+with bpy.data.libraries.load({:?}, link=True) as (there, linked):
+    linked.objects = ['{object}']
+scene.collection.objects.link(linked.objects[0])
+bpy.data.libraries[0].filepath = '//{file}'",
+            place.path(file).to_str().unwrap()
+        )
+    };
+    save("scene.blend", &link("inner.blend", "Inner"));
+    place.render("-f 1").run().exits(0).logs_no_warnings();
+    fs::remove_dir_all(place.path("out")).unwrap();
+    fs::rename(place.path("inner.blend"), place.path("elsewhere.blend")).unwrap();
+    assert_refused(
+        &place,
+        "-f 1",
+        &["linked library inner.blend", "object Inner", "//inner.blend"],
+    );
+    save("inner.blend", "");
+    assert_refused(&place, "-f 1", &["linked object Inner", "//inner.blend does not contain it"]);
+    fs::write(place.path("inner.blend"), "version https://git-lfs.github.com/spec/v1\n").unwrap();
+    assert_refused(&place, "-f 1", &["linked object Inner", "Git LFS pointer"]);
+}
+
+#[test]
+fn the_strips_of_a_sequencer_that_is_rendered_are_needed() {
+    let python = "
+editor = scene.sequence_editor_create()
+strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
+strip = strips.new_image('Title', bpy.path.abspath('//title.png'), 1, 1)
+strip.directory = '//'
+shown(image('//wood.png'))
+";
+    let place = place(python);
+    let run = place.render("-f 1").run().exits(65);
+    let lines = named(&run);
+    assert!(matches!(&lines[..], [one] if one.contains("strip Title")), "{lines:#?}");
+    // After the end of the strip, the sequencer shows black.
+    place.render("--frames 90").run().exits(0);
+    fs::write(place.path("title.png"), frame(1)).unwrap();
+    place.render("-f 1").run().exits(0).logs_no_warnings();
+}
+
+/// Parts of a scene that name a file and that no picture shows. Each has a cube of its own.
+const UNUSED: [&str; 11] = [
+    "image('//wood.png').use_fake_user = True",
+    "add_node('ShaderNodeTexImage', None).image = image('//wood.png')",
+    "shown(image('//wood.png')).mute = True",
+    // An output that is not the active one.
+    "node = add_node('ShaderNodeTexImage', None)
+node.image = image('//wood.png')
+out = tree.nodes.new('ShaderNodeOutputMaterial')
+out.is_active_output = False
+tree.links.new(node.outputs[0], out.inputs[0])",
+    // A material that no face has.
+    "first = cube.data.materials[0]
+shown(image('//wood.png'))
+cube.data.materials.clear()
+cube.data.materials.append(bpy.data.materials.new('Plain'))
+cube.data.materials.append(first)",
+    "shown(image('//wood.png'))\ncube.hide_render = True",
+    "shown(image('//wood.png'))
+hidden = bpy.data.collections.new('Hidden')
+scene.collection.children.link(hidden)
+for collection in cube.users_collection: collection.objects.unlink(cube)
+hidden.objects.link(cube)
+bpy.context.view_layer.layer_collection.children['Hidden'].exclude = True",
+    "made = cube.modifiers.new('Made', 'MESH_CACHE')
+made.filepath, made.show_render = '//cube.pc2', False",
+    "mix = tree.nodes.new('ShaderNodeMixShader')
+mix.inputs[0].default_value = 0
+glow = tree.nodes.new('ShaderNodeEmission')
+node = add_node('ShaderNodeTexImage', None)
+node.image = image('//wood.png')
+tree.links.new(node.outputs[0], glow.inputs[0])
+tree.links.new(shader.outputs[0], mix.inputs[1])
+tree.links.new(glow.outputs[0], mix.inputs[2])
+tree.links.new(mix.outputs[0], tree.nodes['Material Output'].inputs[0])",
+    "camera = scene.camera.data
+camera.show_background_images = True
+camera.background_images.new().image = image('//wood.png')",
+    "scene.sequence_editor_create()
+scene.render.use_sequencer = False
+editor = scene.sequence_editor
+strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
+strips.new_image('Title', '//title.png', 1, 1)",
+];
+
+#[test]
+fn what_no_picture_shows_is_no_alarm() {
+    let python = UNUSED.iter().enumerate();
+    let python = python.map(|(at, python)| format!("add_cube('Case {at}')\n{python}\n"));
+    let place = place(&python.collect::<String>());
+    place.render("-f 1").run().exits(0).logs_no_warnings();
+    assert_eq!(place.frames(), frame_names(1..=1));
+}
+
+const SEQUENCE: &str = "
+user = shown(image('//a_0001.png', 'Wood', 'SEQUENCE')).image_user
+user.frame_duration = 3
+user.use_auto_refresh = True
+";
+
+#[test]
+fn of_a_sequence_the_files_of_the_rendered_frames_are_needed() {
+    let place = place(SEQUENCE);
+    for number in [1, 3] {
+        fs::write(place.path(&format!("a_000{number}.png")), frame(number)).unwrap();
+    }
+    assert_refused(&place, "-f 3", &["1 of its 3 files", "a_0002.png"]);
+    assert_refused(&place, "--frames 2", &["a_0002.png"]);
+    // After its end, the last file is shown.
+    place.render("--frames 1,3,9").run().exits(0).logs_no_warnings();
+    fs::remove_file(place.path("a_0003.png")).unwrap();
+    place.render("--frames 9").run().exits(65).logs(&["a_0003.png"]);
+}
+
+#[test]
+fn of_a_sequence_with_an_offset_other_files_are_needed() {
+    let place = self::place(&[SEQUENCE, "user.frame_offset = 100"].concat());
+    for number in 101..=103 {
+        fs::write(place.path(&format!("a_0{number}.png")), frame(number)).unwrap();
+    }
+    place.render("-f 3").run().exits(0).logs_no_warnings();
+}
+
+#[test]
+fn each_tile_of_an_image_is_needed() {
+    let tiles = "
+picture = image('//w.<UDIM>.png', 'Wood', 'TILED')
+picture.tiles.new(tile_number=1002)
+shown(picture)
+";
+    let place = place(tiles);
+    fs::write(place.path("w.1001.png"), frame(1)).unwrap();
+    assert_refused(&place, "-f 1", &["1 of its 2 files", "w.1002.png"]);
+    fs::write(place.path("w.1002.png"), frame(1)).unwrap();
+    place.render("-f 1").run().exits(0).logs_no_warnings();
+}
+
+#[test]
+fn a_job_can_accept_missing_files_and_another_one_does_not_keep_its_frames() {
+    let place = place("shown(image('//wood.png'))");
+    let accepted = || place.render("-f 2").env("MISSING_FILES", "warn");
+    let run = accepted().run().exits(0);
+    assert!(run.warnings().iter().any(|text| text.contains("//wood.png")), "{}", run.text());
+    assert_eq!(place.frames(), frame_names(1..=2));
+    let found = report(&place.path("out"), "render");
+    let [file] = &found["scene"]["unusable_files"].as_array().unwrap()[..] else { panic!() };
+    for (field, value) in [
+        ("kind", "image"),
+        ("name", "Wood"),
+        ("used_by", "material Cube"),
+        ("path", "//wood.png"),
+        ("problem", "missing"),
+    ] {
+        assert_eq!(file[field], value, "{file}");
+    }
+    assert_eq!(file["files"][0], place.path("wood.png").to_str().unwrap());
+    accepted().run().exits(0).logs(&["already there"]);
+    place.render("-f 2").run().exits(65);
+    fs::write(place.path("wood.png"), frame(1)).unwrap();
+    let pink = pixel_hashes(&place.path("out/frames/0001.png"));
+    place.render("-f 2").run().exits(0).never_logs(&["//wood.png"]);
+    assert_ne!(pixel_hashes(&place.path("out/frames/0001.png")), pink);
+}
+
+#[test]
+fn a_long_list_is_cut_in_the_log_and_whole_in_the_report() {
+    let place = place(
+        "
+last = None
+for number in range(30):
+    node = add_node('ShaderNodeTexImage', None)
+    node.image = image('//missing_%02d.png' % number, 'Image %02d' % number)
+    mix = tree.nodes.new('ShaderNodeMixRGB')
+    tree.links.new(node.outputs[0], mix.inputs[1])
+    if last: tree.links.new(last.outputs[0], mix.inputs[2])
+    last = mix
+tree.links.new(last.outputs[0], shader.inputs['Base Color'])
+",
+    );
+    let run = place.render("-f 1").run().exits(65);
+    assert_eq!(named(&run).len(), 20, "{}", run.text());
+    run.logs(&["10 more files"]);
+    let found = report(&place.path("out"), "render");
+    assert_eq!(found["scene"]["unusable_files"].as_array().map(Vec::len), Some(30));
+}
+
+#[test]
+fn damaged_files_end_the_job_before_a_frame_is_stored() {
+    let whole = noise((200, 200), 1);
+    for (content, problem) in [
+        (&b""[..], "is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "Git LFS pointer"),
+        (b"<!DOCTYPE html>\n<html>404</html>", "web page"),
+        (&whole[..whole.len() / 2], "ends after"),
+    ] {
+        let place = place("shown(image('//wood.png'))");
+        fs::write(place.path("wood.png"), content).unwrap();
+        assert_refused(&place, "-f 3", &["image Wood", "//wood.png", problem]);
+        let found = report(&place.path("out"), "render");
+        assert_eq!(found["exit_code"], 65);
+        let files = found["scene"]["unusable_files"].as_array().unwrap();
+        assert_eq!(files.len(), 1, "{found}");
+        place.render("-f 1 --missing-files warn").run().exits(0).logs(&[problem]);
+        // Also what is only found while Blender renders counts later.
+        place.render("-f 1").run().exits(65);
+    }
+}
+
+/// Asserts that the frames of a scene are kept as long as a folder of its caches is there.
+#[track_caller]
+fn assert_is_needed(place: &Place, folder: &str, texts: &[&str]) {
+    let moved = place.path("moved");
+    let render = |arguments: &str| place.render(&format!("-f 2 {arguments}")).run();
+    render("").exits(0).logs_no_warnings();
+    render("").exits(0).logs(&["already there: nothing to render"]);
+    fs::rename(place.path(folder), &moved).unwrap();
+    let lines = named(&render("").exits(65));
+    for text in texts {
+        assert!(lines.iter().any(|line| line.contains(text)), "{text:?} is not in {lines:#?}");
+    }
+    let run = render("--missing-files warn").exits(0);
+    assert!(!run.text().contains("nothing to render"), "{}", run.text());
+    fs::rename(&moved, place.path(folder)).unwrap();
+    let run = render("").exits(0).never_logs(&[", used by "]);
+    assert!(!run.text().contains("nothing to render"), "{}", run.text());
+}
+
+#[test]
+fn simulations_that_are_baked_on_the_disk_are_needed() {
+    let place = place("");
+    // The folder of a cache is named after the saved file.
+    let bake = "
+import bpy
+cube = bpy.data.objects['Cube']
+cloth = cube.modifiers.new('Cloth', 'CLOTH')
+cache = cloth.point_cache
+cache.frame_start, cache.frame_end, cache.use_disk_cache = 1, 3, True
+with bpy.context.temp_override(object=cube, active_object=cube, point_cache=cache):
+    bpy.ops.ptcache.bake(bake=True)
+bpy.ops.wm.save_mainfile()";
+    blender_runs(Some(&place.path("scene.blend")), bake);
+    let texts = ["simulation cache Cube, used by modifier Cloth of object Cube"];
+    assert_is_needed(&place, "blendcache_scene", &texts);
+}
+
+#[test]
+fn bakes_of_geometry_nodes_are_needed() {
+    if !blender_has("'bake_target' in bpy.types.NodesModifier.bl_rna.properties") {
+        return;
+    }
+    let place = place("");
+    let bake = "
+import bpy
+scene = bpy.context.scene
+scene.frame_end = 3
+cube = bpy.data.objects['Cube']
+tree = bpy.data.node_groups.new('Grow', 'GeometryNodeTree')
+for way in ('INPUT', 'OUTPUT'):
+    tree.interface.new_socket('Geometry', in_out=way, socket_type='NodeSocketGeometry')
+new = tree.nodes.new
+first, last = new('NodeGroupInput'), new('NodeGroupOutput')
+begin, end = new('GeometryNodeSimulationInput'), new('GeometryNodeSimulationOutput')
+begin.pair_with_output(end)
+tree.links.new(first.outputs[0], begin.inputs['Geometry'])
+tree.links.new(begin.outputs['Geometry'], end.inputs['Geometry'])
+tree.links.new(end.outputs['Geometry'], last.inputs[0])
+made = cube.modifiers.new('Nodes', 'NODES')
+made.node_group, made.bake_target = tree, 'DISK'
+bpy.ops.wm.save_mainfile()
+bpy.ops.object.geometry_node_bake_single(
+    session_uid=cube.session_uid, modifier_name='Nodes', bake_id=made.bakes[0].bake_id)
+bpy.ops.wm.save_mainfile()";
+    blender_runs(Some(&place.path("scene.blend")), bake);
+    let texts = ["bake of geometry nodes", "modifier Nodes of object Cube"];
+    assert_is_needed(&place, "blendcache_scene", &texts);
+}
+
+#[test]
+fn the_cache_of_a_liquid_is_needed() {
+    let place = Place::with_scene(fs::read(scene("liquid")).unwrap());
+    for folder in ["config", "data", "mesh"] {
+        let (from, to) =
+            (fixture("scenes/liquid_cache").join(folder), format!("liquid_cache/{folder}"));
+        fs::create_dir_all(place.path(&to)).unwrap();
+        for file in fs::read_dir(from).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), place.path(&to).join(file.file_name())).unwrap();
+        }
+    }
+    let run = place.render("-f 1").run();
+    if run.text().contains("PyImport_AppendInittab") {
+        // Debian's 4.3 cannot load a fluid at all.
+        return;
+    }
+    assert_is_needed(&place, "liquid_cache", &["fluid cache", "modifier Fluid of object Cube"]);
+}
+
+#[test]
+fn a_strict_job_fails_where_another_one_warns_that_pictures_differ() {
+    let place = place(
+        "
+text = bpy.data.texts.new('rig_ui.py')
+text.write('import bpy')
+text.use_module = True
+",
+    );
+    place.render("-f 1").run().exits(0);
+    let run = place.render("-f 1 --strict").run();
+    run.fails(65, &["--strict", "script rig_ui.py"]);
+    place.render("-f 1 --enable-autoexec").env("STRICT", "true").run().exits(0);
+}
+
+#[test]
+fn unknown_values_are_refused() {
+    let place = Place::with_scene("");
+    for value in ["Fail", "ignore"] {
+        let run = place.render("-f 1").env("MISSING_FILES", value).run().exits(2);
+        run.logs(&["--missing-files (MISSING_FILES)", "fail or warn"]);
+    }
+}
