@@ -49,6 +49,7 @@ pub async fn describe(
         setup_dir: &dirs.setup,
         description_dir: &dirs.description,
         frames_dir: &dirs.frames,
+        outputs_dir: &dirs.outputs,
         home: &dirs.home,
         environment: &worker.confinement.environment,
         frames: &FrameSet::default(),

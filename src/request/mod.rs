@@ -28,8 +28,8 @@ pub use frame::{
 };
 pub use job::{
     AddonNames, Animation, AnimationFrames, CyclesDevice, InspectJob, JobId, JobName, JobTemplate,
-    Metrics, MetricsFormat, NamePattern, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob,
-    ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
+    Metrics, MetricsFormat, NamePattern, NamedFrames, PictureOrder, PollInterval, RenderJob,
+    RunJob, ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

@@ -17,8 +17,8 @@ use super::names::{
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
     AllowMissing, AnimationRange, ArrayPosition, Attempt, ByteSize, Engine, FirstFrame,
-    FrameSelection, FrameSet, InspectJob, Location, OutputName, RenderJob, RenderOverrides,
-    RequestPayer, StartJitter, TotalFrames, UserCode,
+    FrameSelection, FrameSet, InspectJob, Location, MissingFiles, OutputName, RenderJob,
+    RenderOverrides, RequestPayer, StartJitter, TotalFrames, UserCode,
 };
 
 /// The settings of the scene that are given as flags, as variables for jobs that get no flags.
@@ -210,6 +210,8 @@ fn described(scene: &Location) -> RenderJob {
         overrides: RenderOverrides::default(),
         cycles_device: None,
         allow_missing: AllowMissing::default(),
+        missing_files: MissingFiles::default(),
+        strict: false,
         user_code: UserCode::default(),
         enable_autoexec: false,
         max_backlog: ByteSize::gib(1),

@@ -164,7 +164,7 @@ impl Plan {
                 format.is_none_or(|format| FrameFile::name(*frame, format) == entry.name)
             };
             let own: Vec<_> = plan.found.iter().filter(|found| own(found)).cloned().collect();
-            let sides = FoundSideFiles::list(storage, output, &kept.outputs, frames).await?;
+            let sides = FoundSideFiles::list(storage, &job.output, &kept.outputs, frames).await?;
             let mut complete = Vec::new();
             for (frame, entry) in own {
                 match sides.of(frame, &entry) {
