@@ -58,6 +58,7 @@ mod scene_list; // frames are stored even if the list of the scene's files canno
 mod schemas; // the JSON Schemas of documents that programs read
 mod scratch; // the scratch folder is removed, whatever its content
 mod signals; // SIGTERM, SIGINT and SIGHUP: saved frames are stored, the others named
+mod simulations; // simulations that are not baked: refused, simulated, baked, or left out
 mod spot; // Spot notices: the current frame is finished, no other one begins
 mod start_jitter; // workers that start together spread their first requests
 mod static_binary; // the static build in nearly empty root file systems

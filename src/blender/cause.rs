@@ -31,6 +31,9 @@ pub enum Cause {
     UnusableFiles(Vec<UnusableFile>),
     /// The pictures would differ from those of Blender on a desktop, for these reasons; not empty.
     Differing(Vec<String>),
+    /// The frames depend on frames before them that the job does not render, because these
+    /// simulations are not baked; not empty.
+    CutOff(Vec<String>),
     /// This Blender or this machine lacks something that the job needs, described here.
     Unavailable(&'static str),
     /// The setup script refuses to render.
@@ -105,6 +108,7 @@ impl Cause {
             | Self::Lacking { .. }
             | Self::UnusableFiles(_)
             | Self::Differing(_)
+            | Self::CutOff(_)
             | Self::Unavailable(_)
             | Self::Refused(_)
             | Self::SetupFailed => false,
@@ -156,6 +160,11 @@ impl fmt::Display for Cause {
             Self::Differing(reasons) => {
                 write!(f, "the pictures would differ (--strict): {}", reasons.join("; "))
             }
+            Self::CutOff(simulations) => write!(
+                f,
+                "they depend on frames before them, because these simulations are not baked: {}",
+                listed(simulations)
+            ),
             Self::SetupFailed => {
                 f.write_str("the script that prepares the scene failed in Blender")
             }

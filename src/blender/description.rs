@@ -57,6 +57,9 @@ pub struct SceneInfo {
     /// The files that the pictures need and Blender cannot use: missing, out of reach or damaged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unusable_files: Vec<UnusableFile>,
+    /// The simulations that the pictures depend on and that are not baked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub simulations: Vec<Simulation>,
     /// How Blender shows the frames on a screen; absent if they are stored as Blender shows them,
     /// and in reports of earlier versions of the worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,6 +172,16 @@ pub struct MissingFeature {
     pub needed_by: Vec<String>,
 }
 
+/// A simulation that is not baked: each of its frames is made from the one before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Simulation {
+    /// The simulation, as the setup script describes it: `cloth Cloth of object Flag`.
+    pub name: String,
+    /// Its first frame, which shows what the scene contains.
+    pub first_frame: i32,
+}
+
 /// Files outside of the scene file that affect the pictures: textures, linked libraries,
 /// caches. A path is absolute, or begins with `//` for the folder of the scene file.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -206,6 +219,10 @@ pub struct SceneDescription {
     /// The files that the pictures need and Blender can read. The worker looks into them.
     #[serde(default)]
     pub needed: Vec<NeededFile>,
+    /// The simulations for which the script refuses the scene, because the frames of the job depend
+    /// on frames before them.
+    #[serde(default)]
+    pub cut_off: Vec<String>,
 }
 
 impl SceneDescription {

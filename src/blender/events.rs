@@ -16,6 +16,20 @@ pub enum Event<'a> {
     Described,
     /// Blender reports that it has written this file.
     Saved(&'a str),
+    /// The setup script begins to simulate the frames that lead to one that is to be rendered.
+    Simulates {
+        /// The first and the last of these frames.
+        frames: (FrameNumber, FrameNumber),
+        /// The frame that is to be rendered.
+        before: FrameNumber,
+    },
+    /// The setup script has simulated a frame.
+    Simulated {
+        /// The frame.
+        frame: FrameNumber,
+        /// The seconds that it took, not negative.
+        seconds: f64,
+    },
     /// Blender reports its progress with the current frame.
     Progress(Progress),
     /// Blender reports how long the frame that it has just finished took.
@@ -35,8 +49,11 @@ pub struct Progress {
     pub samples: Option<(u32, u32)>,
 }
 
+/// The beginning of every line that the setup script prints.
+const OWN: &str = "render-worker: ";
+
 /// The line that the setup script prints once its description of the scene is written.
-const DESCRIBED: &str = "render-worker: the scene is described";
+const DESCRIBED: &str = "the scene is described";
 
 /// Beginnings of errors that Blender prints when it quits, whatever the cause.
 const NOT_A_CAUSE: [&str; 2] = ["Not freed memory blocks", "script failed, file:"];
@@ -44,8 +61,8 @@ const NOT_A_CAUSE: [&str; 2] = ["Not freed memory blocks", "script failed, file:
 /// Parses one line.
 pub fn parse(line: &str) -> Event<'_> {
     let line = without_log_prefix(line).trim();
-    if line == DESCRIBED {
-        return Event::Described;
+    if let Some(event) = line.strip_prefix(OWN).and_then(own) {
+        return event;
     }
     if let Some(path) = line.strip_prefix("Saved: ") {
         return Event::Saved(quoted(path));
@@ -61,6 +78,26 @@ pub fn parse(line: &str) -> Event<'_> {
         return Event::Error(message);
     }
     progress(line).map_or(Event::Other, Event::Progress)
+}
+
+/// A line of the setup script, without its beginning.
+fn own(line: &str) -> Option<Event<'static>> {
+    if line == DESCRIBED {
+        return Some(Event::Described);
+    }
+    let words: Vec<_> = line.split(' ').collect();
+    let frame = |text: &str| text.parse().ok().and_then(FrameNumber::new);
+    match *words.as_slice() {
+        ["simulates", first, "to", last, "before", before] => {
+            let frames = (frame(first)?, frame(last)?);
+            Some(Event::Simulates { frames, before: frame(before)? })
+        }
+        ["simulated", number, "in", seconds, "s"] => {
+            let seconds = seconds.parse().ok().filter(|it: &f64| it.is_finite() && *it >= 0.0)?;
+            Some(Event::Simulated { frame: frame(number)?, seconds })
+        }
+        _ => None,
+    }
 }
 
 /// `00:02.923  render           | text` → `text`. Other lines are returned unchanged.
@@ -103,6 +140,10 @@ fn progress(line: &str) -> Option<Progress> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn number(number: i64) -> FrameNumber {
+        FrameNumber::new(number).unwrap()
+    }
 
     fn at(frame: i64, samples: Option<(u32, u32)>) -> Event<'static> {
         Event::Progress(Progress { frame: FrameNumber::new(frame), samples })
@@ -148,6 +189,17 @@ mod tests {
             (" Time: 00:00.41 (Saving: 00:00.09)", Event::Timing),
             ("", Event::Other),
             ("render-worker: the scene is described", Event::Described),
+            (
+                "render-worker: simulates -3 to 10 before 11",
+                Event::Simulates { frames: (number(-3), number(10)), before: number(11) },
+            ),
+            (
+                "render-worker: simulated 7 in 0.250 s",
+                Event::Simulated { frame: number(7), seconds: 0.25 },
+            ),
+            ("render-worker: simulated 7 in -1 s", Event::Other),
+            ("render-worker: simulated 7 in NaN s", Event::Other),
+            ("render-worker: simulated 99999999999 in 1 s", Event::Other),
         ];
         for (line, expected) in table {
             assert_eq!(parse(line), expected, "{line}");

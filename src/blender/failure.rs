@@ -131,7 +131,11 @@ impl LogTail {
             }
             Event::Other => self.keep(line),
             Event::Saved(_) => self.saved = true,
-            Event::Described | Event::Progress(_) | Event::Timing => {}
+            Event::Described
+            | Event::Simulates { .. }
+            | Event::Simulated { .. }
+            | Event::Progress(_)
+            | Event::Timing => {}
         }
         event
     }

@@ -26,7 +26,7 @@ pub use cause::{Cause, Failure};
 pub use command::{Launch, desktop_command};
 pub use contents::{SceneContents, ViewLayerContents};
 pub use description::{
-    ExternalFile, MissingFeature, SceneAudio, SceneDescription, SceneInfo, SceneView,
+    ExternalFile, MissingFeature, SceneAudio, SceneDescription, SceneInfo, SceneView, Simulation,
 };
 pub use events::{Event, Progress, parse};
 pub use failure::{Context, LogTail};

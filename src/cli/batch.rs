@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 
 use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::names::{
-    ADDONS_DIR, ALLOW_GAPS, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BLENDER_VERSION,
-    BURN_IN, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION,
-    JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI, POLL_INTERVAL,
-    PRESET, PREVIEW, PYTHON_FILE, REQUEST_PAYER, SCENE, SHARE_IDENTIFIER, SIZE,
-    STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
+    ADDONS_DIR, ALLOW_GAPS, ALLOW_UNBAKED, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH,
+    BLENDER_VERSION, BURN_IN, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI,
+    JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI,
+    POLL_INTERVAL, PRESET, PREVIEW, PYTHON_FILE, REQUEST_PAYER, SCENE, SHARE_IDENTIFIER, SIMULATE,
+    SIZE, STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
 };
 use super::resolver::{Resolver, is_file, scene_variables};
 use super::setting::{Setting, UsageError};
 use crate::request::{
     Animation, AnimationRange, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location,
-    NamedFrames, PollInterval, RequestPayer, StatusJob, SubmitJob, SubmitMode, whole_number,
+    NamedFrames, PollInterval, RequestPayer, StatusJob, SubmitJob, SubmitMode, Unbaked,
+    whole_number,
 };
 
 /// An upper limit for processors, above that of any instance.
@@ -162,6 +163,12 @@ fn given_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variable
         let text: Option<String> = setting.value(flag.as_deref(), resolver.environment)?;
         variables.extend(text.map(|text| (setting.variable.to_owned(), text)));
     }
+    let unbaked = match resolver.unbaked(args)? {
+        Unbaked::Refuse => None,
+        Unbaked::Simulate => Some(SIMULATE),
+        Unbaked::Allow => Some(ALLOW_UNBAKED),
+    };
+    variables.extend(unbaked.map(|it| (it.variable.to_owned(), "true".to_owned())));
     Ok(variables)
 }
 

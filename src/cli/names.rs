@@ -52,6 +52,8 @@ pub const ADDONS_DIR: Setting = Setting::new("--addons-dir", "ADDONS_DIR");
 pub const ALLOW_MISSING: Setting = Setting::new("--allow-missing", "ALLOW_MISSING");
 pub const MISSING_FILES: Setting = Setting::new("--missing-files", "MISSING_FILES").or("fail");
 pub const STRICT: Setting = Setting::new("--strict", "STRICT").or("false");
+pub const SIMULATE: Setting = Setting::new("--simulate", "SIMULATE").or("false");
+pub const ALLOW_UNBAKED: Setting = Setting::new("--allow-unbaked", "ALLOW_UNBAKED").or("false");
 pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
 pub const ENABLE_AUTOEXEC: Setting =
     Setting::new("--enable-autoexec", "ENABLE_AUTOEXEC").or("false");
@@ -106,7 +108,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 79] = [
+pub const ALL: [Setting; 81] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -147,6 +149,8 @@ pub const ALL: [Setting; 79] = [
     ALLOW_MISSING,
     MISSING_FILES,
     STRICT,
+    SIMULATE,
+    ALLOW_UNBAKED,
     BLENDER_VERSION,
     ENABLE_AUTOEXEC,
     MAX_BACKLOG,

@@ -399,7 +399,8 @@ fn blender_exit(cause: &blender::Cause) -> Exit {
         blender::Cause::Scene(_)
         | blender::Cause::NewerFile { .. }
         | blender::Cause::UnusableFiles(_)
-        | blender::Cause::Differing(_) => Exit::Unusable,
+        | blender::Cause::Differing(_)
+        | blender::Cause::CutOff(_) => Exit::Unusable,
         blender::Cause::Lacking { .. } | blender::Cause::Unavailable(_) => Exit::Unavailable,
         blender::Cause::Refused(refusal) => match refusal.kind {
             RefusalKind::Usage => Exit::Usage,

@@ -80,7 +80,6 @@ async fn attempt_job(
     let blender = worker.programs.find(blender, BLENDER)?;
     worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
     let scratch = Scratch::create(worker)?;
-    let dirs = ScratchDirs::prepare(&scratch, job, Purpose::Render)?;
 
     let mut survey = Survey::take(worker, job, report).await?;
     let mut rendered = Rendered {
@@ -88,10 +87,11 @@ async fn attempt_job(
         scene_range: survey.header.range_of(job.overrides.scene.as_ref()),
         has_outputs: false,
     };
-    if survey.frames.is_empty() {
+    let (Some(first), Some(last)) = (survey.frames.first(), survey.frames.last()) else {
         tracing::info!("nothing to do: the animation ends before the frames of this job");
         return Ok(rendered);
-    }
+    };
+    let dirs = ScratchDirs::prepare(&scratch, job, Purpose::Render(FrameRange { first, last }))?;
 
     let found = survey.found.take();
     let code = user_code::fetch(worker, &job.user_code, &dirs.user_code).await?;

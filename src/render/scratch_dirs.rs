@@ -12,7 +12,7 @@ use crate::blender::{
 };
 use crate::error::Error;
 use crate::image::axis;
-use crate::request::RenderJob;
+use crate::request::{FrameRange, RenderJob};
 use crate::worker::scratch::Scratch;
 
 /// The paths in the scratch folder of an attempt.

@@ -14,6 +14,7 @@ mod limit;
 mod location;
 mod missing_files;
 mod overrides;
+mod unbaked;
 mod value;
 mod video;
 
@@ -42,6 +43,7 @@ pub use overrides::{
     PropertySetting, PropertySettings, RenderOverrides, Resolution, Samples, Seed, Simplify,
     Threads, TimeLimit, ViewLayers,
 };
+pub use unbaked::Unbaked;
 pub use value::{ValueError, whole_number};
 pub use video::{
     BitDepth, BurnIn, BurnInItem, Codec, Colour, Corner, Crf, FrameRate, LayerName, Look,

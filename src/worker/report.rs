@@ -223,6 +223,9 @@ pub struct LaunchReport {
     pub frames: String,
     /// The duration in whole seconds.
     pub seconds: f64,
+    /// What was simulated, because it is not baked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<SimulationReport>,
     /// The exit status or signal, or why Blender was stopped.
     pub ended: String,
     /// The frame that Blender was rendering, if the launch failed.
@@ -234,6 +237,16 @@ pub struct LaunchReport {
     /// The name of Blender's crash file, stored beside the report.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crash_file: Option<String>,
+}
+
+/// The cost of the simulations in one launch of Blender.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SimulationReport {
+    /// The number of frames that were simulated, including those that were not rendered.
+    pub frames: usize,
+    /// The seconds that this took. They are not part of the rendering times of frames.
+    pub seconds: f64,
 }
 
 /// The stored video.

@@ -11,14 +11,14 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::request::RenderJob;
+use crate::request::{FrameRange, RenderJob};
 
 pub use user_code::UserCodePaths;
 
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder. Here, `overrides/` has what the job replaces in the scene, `needs/` what is looked for in
 /// it before it is rendered, `makes/` what it leaves behind, and `user_code/` runs what the user adds.
-pub const SETUP_FILES: [(&str, &str); 32] = [
+pub const SETUP_FILES: [(&str, &str); 35] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     (ADDONS_SCRIPT, include_str!("user_code/addons.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
@@ -37,6 +37,7 @@ pub const SETUP_FILES: [(&str, &str); 32] = [
     ("render_worker_installing.py", include_str!("user_code/installing.py")),
     ("render_worker_libraries.py", include_str!("needs/libraries.py")),
     ("render_worker_missing.py", include_str!("needs/missing.py")),
+    ("render_worker_node_bakes.py", include_str!("needs/node_bakes.py")),
     ("render_worker_nodes.py", include_str!("nodes.py")),
     ("render_worker_objects.py", include_str!("needs/objects.py")),
     ("render_worker_output.py", include_str!("makes/output.py")),
@@ -51,6 +52,8 @@ pub const SETUP_FILES: [(&str, &str); 32] = [
     ("render_worker_sequences.py", include_str!("needs/sequences.py")),
     ("render_worker_strips.py", include_str!("needs/strips.py")),
     ("render_worker_used.py", include_str!("needs/used.py")),
+    ("render_worker_simulate.py", include_str!("simulate.py")),
+    ("render_worker_simulations.py", include_str!("needs/simulations.py")),
     ("render_worker_view.py", include_str!("makes/view.py")),
 ];
 
@@ -92,8 +95,8 @@ pub const AUDIO_ERROR: &str = ".error";
 /// What a scene is prepared for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// To render it.
-    Render,
+    /// To render some of these frames.
+    Render(FrameRange),
     /// To describe what is in its file.
     Describe,
 }
@@ -105,17 +108,24 @@ pub fn setup_settings(
     output: SetupOutput<'_>,
     user_code: &UserCodePaths,
 ) -> String {
+    let frames = match purpose {
+        Purpose::Render(frames) => {
+            json!({ "first": frames.first.get(), "last": frames.last.get() })
+        }
+        Purpose::Describe => json!(null),
+    };
     let settings = json!({
         "description": output.description,
         "overrides": job.overrides,
         "allow_missing": job.allow_missing.0,
         "missing_files": job.missing_files,
         "strict": job.strict,
+        "simulations": { "unbaked": job.unbaked, "frames": frames },
         "view": { "lut": output.lut, "axis": output.lut_axis },
         "audio": output.audio,
         "scripts": user_code.described_scripts(&job.user_code),
         "addons": user_code.described_addons(&job.user_code),
-        "describe": purpose == Purpose::Describe,
+        "describe": matches!(purpose, Purpose::Describe),
         "outputs": output.outputs,
     });
     settings.to_string()
@@ -125,7 +135,7 @@ pub fn setup_settings(
 mod tests {
     use super::*;
     use crate::blender::FileProblem;
-    use crate::request::{AllowMissing, Denoise, Feature};
+    use crate::request::{AllowMissing, Denoise, Feature, FrameNumber};
 
     #[test]
     fn every_module_exists_and_is_imported_by_another() {
@@ -183,11 +193,11 @@ mod tests {
         assert_eq!(
             setup_settings(
                 &job,
-                Purpose::Render,
+                Purpose::Render(FrameRange { first: FrameNumber::ONE, last: FrameNumber::ONE }),
                 output,
                 &UserCodePaths::below(Path::new("/s/setup"))
             ),
-            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"missing_files":"fail","strict":true,"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false,"outputs":"/s/outputs"}"#
+            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"missing_files":"fail","strict":true,"simulations":{"unbaked":"refuse","frames":{"first":1,"last":1}},"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false,"outputs":"/s/outputs"}"#
         );
     }
 }

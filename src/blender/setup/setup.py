@@ -4,13 +4,15 @@
 # Reads settings.json beside it:
 #   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...],
 #    "missing_files": "fail" or "warn", "strict": BOOL,
+#    "simulations": {"unbaked": "refuse", "frames": {"first": 1, "last": 10}},
 #    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH, "outputs": FOLDER,
 #    "scripts": [{"path": PATH, "name": NAME}, ...], "addons": {...}, "describe": false}
 # With "describe", nothing is rendered: what is in the file is described, and nothing refused.
 # The overrides are RenderOverrides in the worker's request/overrides.
 # Writes an answer to PATH, atomically: a description of the scene,
 #   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...], "outputs": {...},
-#    "needed": [{"kind": "image", "files": ["/work/textures/wood.png"], ...}, ...]}
+#    "needed": [{"kind": "image", "files": ["/work/textures/wood.png"], ...}, ...],
+#    "cut_off": [NAME, ...]}
 # or why it refuses the job,
 #   {"refused": {"kind": "usage", "problems": ["--camera (CAMERA): ...", ...]}}
 # The log cannot carry the answer: a scene can print, too, and the worker cuts long lines.
@@ -37,6 +39,8 @@ import render_worker_picture as picture
 import render_worker_python as python
 import render_worker_scripts as scripts
 import render_worker_selection as selection
+import render_worker_simulate as simulate
+import render_worker_simulations as simulations
 import render_worker_view as view
 
 with open(os.path.join(HERE, "settings.json"), encoding="utf-8") as file:
@@ -69,8 +73,12 @@ needs, unknown = missing.needs(scene, frames.of_launch(scene))
 unusable, needed = missing.sorted_out(needs)
 differences += unknown + features.differences() + scripts.warnings()
 warnings = differences + warnings + features.warnings(scene)
+unbaked, cut_off = simulations.unbaked(scene), []
+if settings["simulations"]["unbaked"] == "refuse" and not settings["describe"]:
+    cut_off = simulate.cut_off(scene, unbaked, **settings["simulations"]["frames"])
 is_refused = not settings["describe"] and bool(
     refused
+    or cut_off
     or (unusable and settings["missing_files"] == "fail")
     or (differences and settings["strict"])
 )
@@ -100,11 +108,13 @@ description = {
         "differences": differences,
         "lacking": lacking,
         "unusable_files": unusable,
+        "simulations": [{"name": each.name, "first_frame": each.first} for each in unbaked],
         "view": shown,
         "audio": heard,
     },
     "external": external.description(needs),
     "needed": needed,
+    "cut_off": [each.name for each in cut_off],
     "contents": inside,
     "outputs": made,
 }
@@ -116,3 +126,5 @@ print("\nrender-worker: the scene is described", flush=True)
 if is_refused:
     # Exit at once: a Blender that quits in the ordinary way renders first.
     os._exit(answer.REFUSED)
+if settings["simulations"]["unbaked"] != "allow" and not settings["describe"]:
+    simulate.begin(scene, unbaked, settings["simulations"]["frames"]["last"], answer.REFUSED)

@@ -222,6 +222,21 @@ pub(in crate::cli) struct SceneArgs {
     /// frames show counts.
     #[arg(long, value_name = "fail|warn")]
     pub missing_files: Option<String>,
+    /// Simulate what is not baked, also in the frames before those of this job
+    ///
+    /// Cloth, rigid bodies, particles, fluids and other simulations make each frame from the one
+    /// before. A job that begins where they begin simulates them as it renders. Any other one is
+    /// refused, with 65, unless they are baked: this flag makes it simulate the frames before its own,
+    /// without rendering them. `bake` does this once for all jobs.
+    #[arg(long)]
+    pub simulate: bool,
+
+    /// Render simulations that are not baked without simulating them
+    ///
+    /// Most stay as they are in the scene file, and particles begin with each job. A warning names
+    /// them.
+    #[arg(long)]
+    pub allow_unbaked: bool,
 }
 
 // The Blender that renders the scene.

@@ -10,15 +10,15 @@ use super::args::{
     InspectArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs, StoreArgs, WorkArgs,
 };
 use super::names::{
-    ALLOW_MISSING, BLENDER_VERSION, CYCLES_DEVICE, ENABLE_AUTOEXEC, FIRST_FRAME, FRAMES,
-    FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME, OUTPUT_URI,
-    PREVIEW, REQUEST_PAYER, START_JITTER, STRICT, TOTAL_FRAMES,
+    ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CYCLES_DEVICE, ENABLE_AUTOEXEC, FIRST_FRAME,
+    FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME,
+    OUTPUT_URI, PREVIEW, REQUEST_PAYER, SIMULATE, START_JITTER, STRICT, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
     AllowMissing, AnimationRange, ArrayPosition, Attempt, ByteSize, Engine, FirstFrame,
     FrameSelection, FrameSet, InspectJob, Location, MissingFiles, OutputName, RenderJob,
-    RenderOverrides, RequestPayer, StartJitter, TotalFrames, UserCode,
+    RenderOverrides, RequestPayer, StartJitter, TotalFrames, Unbaked, UserCode,
 };
 
 /// The settings of the scene that are given as flags, as variables for jobs that get no flags.
@@ -83,6 +83,7 @@ impl Resolver<'_> {
             missing_files: MISSING_FILES
                 .value_or_default(options.scene.missing_files.as_deref(), env)?,
             strict: self.switch(STRICT, options.strict)?,
+            unbaked: self.unbaked(&options.scene)?,
             enable_autoexec: self.switch(ENABLE_AUTOEXEC, options.enable_autoexec)?,
             max_backlog: MAX_BACKLOG.value_or_default(options.max_backlog.as_deref(), env)?,
             resume: !self.switch(NO_RESUME, options.no_resume)?,
@@ -97,6 +98,19 @@ impl Resolver<'_> {
     pub fn allow_missing(&self, args: &SceneArgs) -> Result<AllowMissing, UsageError> {
         let given = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
         Ok(ALLOW_MISSING.value(given.as_deref(), self.environment)?.unwrap_or_default())
+    }
+
+    /// What to do about simulations that are not baked.
+    pub fn unbaked(&self, args: &SceneArgs) -> Result<Unbaked, UsageError> {
+        let simulate = self.switch(SIMULATE, args.simulate)?;
+        match (simulate, self.switch(ALLOW_UNBAKED, args.allow_unbaked)?) {
+            (false, false) => Ok(Unbaked::Refuse),
+            (true, false) => Ok(Unbaked::Simulate),
+            (false, true) => Ok(Unbaked::Allow),
+            (true, true) => {
+                Err(SIMULATE.refuse(format_args!("contradicts {ALLOW_UNBAKED}; give one of them")))
+            }
+        }
     }
 
     pub fn inspect_job(&self, args: &InspectArgs) -> Result<InspectJob, UsageError> {
@@ -212,6 +226,7 @@ fn described(scene: &Location) -> RenderJob {
         allow_missing: AllowMissing::default(),
         missing_files: MissingFiles::default(),
         strict: false,
+        unbaked: Unbaked::default(),
         user_code: UserCode::default(),
         enable_autoexec: false,
         max_backlog: ByteSize::gib(1),

@@ -71,6 +71,7 @@ mod tests {
             differences: Vec::new(),
             unusable_files: Vec::new(),
             lacking: Vec::new(),
+            simulations: Vec::new(),
             view: None,
             audio: None,
         };

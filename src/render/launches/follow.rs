@@ -20,7 +20,8 @@ use crate::process::supervisor::{self, End, Running};
 use crate::render::description_file;
 use crate::render::file_check::FileCheck;
 use crate::request::{
-    BlenderVersion, Engine, Feature, FrameNumber, FrameSelection, ImageFormat, OUTPUTS_DIR,
+    BlenderVersion, Engine, Feature, FrameNumber, FrameSelection, FrameSet, ImageFormat,
+    OUTPUTS_DIR, Unbaked,
 };
 use crate::space::Space;
 use crate::worker::CHILD_GRACE;
@@ -52,7 +53,7 @@ impl Rendering<'_> {
             // A paused Blender cannot work. One whose frames are all stored has no frame that could
             // take too long.
             let excused = child.is_paused() || all_stored;
-            let saved = self.launch.saved.len();
+            let steps = self.launch.steps();
             let stop = tokio::select! {
                 event = child.next() => match event {
                     supervisor::Event::Line(_, line) => {
@@ -86,7 +87,7 @@ impl Rendering<'_> {
                 }
             };
             watchdog.time_passes(excused);
-            if self.launch.saved.len() > saved {
+            if self.launch.steps() > steps {
                 watchdog.next_step();
             }
             if stopping {
@@ -138,6 +139,15 @@ impl Rendering<'_> {
                 tracing::debug!(program = "blender", "{line}");
                 return self.look_for_description();
             }
+            Event::Simulates { frames: (first, last), before } => {
+                self.launch.is_simulating = true;
+                let frames = FrameSet::from_bounds(first, last).named();
+                tracing::info!("simulating {frames} before frame {before}");
+            }
+            Event::Simulated { frame, seconds } => {
+                tracing::debug!(program = "blender", "{line}");
+                self.launch.frame_simulated(frame, seconds);
+            }
             Event::Timing => tracing::debug!(program = "blender", "{line}"),
             Event::Error(_) => {
                 self.log.pass(|| tracing::error!(program = "blender", "{line}"));
@@ -185,10 +195,12 @@ impl Rendering<'_> {
     /// Handles the description of the scene. The result is a reason to stop Blender if it cannot
     /// render the scene, or the frames do not fit on the scratch disk.
     fn scene_is_open(&mut self, description: SceneDescription) -> Option<StopReason> {
-        let SceneDescription { mut scene, external, needed, outputs, contents: _ } = description;
+        let SceneDescription { mut scene, external, needed, outputs, cut_off, contents: _ } =
+            description;
         self.launch.tail.mark_scene_open();
         let lacking = self.check_features(&mut scene);
         scene.warnings.extend(frame_step_warning(&scene, &self.job().frames));
+        self.tell_of_simulations(&mut scene);
         for warning in scene.warnings.iter().filter(|_| self.scene.is_none()) {
             tracing::warn!("{warning}");
         }
@@ -214,7 +226,7 @@ impl Rendering<'_> {
         if self.scene.is_none() {
             announce(&outputs);
         }
-        let refusal = self.refusal(&mut scene, lacking);
+        let refusal = self.refusal(&mut scene, lacking, cut_off);
         if refusal.is_none() {
             let check = FileCheck::start(needed);
             self.delivery.hold_until(&check, self.job().missing_files);
@@ -259,8 +271,33 @@ impl Rendering<'_> {
         StopReason::Refused(cause)
     }
 
-    /// Why the job does not accept the pictures of a scene, given the features that it may not lack.
-    fn refusal(&self, scene: &mut SceneInfo, lacking: Vec<MissingFeature>) -> Option<Cause> {
+    /// Adds a warning about simulations that are left out, or says that they are simulated.
+    fn tell_of_simulations(&self, scene: &mut SceneInfo) {
+        if scene.simulations.is_empty() {
+            return;
+        }
+        let names: Vec<_> = scene.simulations.iter().map(|it| it.name.as_str()).collect();
+        let names = names.join(", ");
+        match self.job().unbaked {
+            Unbaked::Allow => scene.warnings.push(format!(
+                "--allow-unbaked (ALLOW_UNBAKED): rendering without simulating what is not baked, so \
+                 the pictures may differ from those on a desktop: {names}"
+            )),
+            Unbaked::Refuse | Unbaked::Simulate if self.scene.is_none() => {
+                tracing::info!("not baked, so simulated before they are rendered: {names}");
+            }
+            Unbaked::Refuse | Unbaked::Simulate => {}
+        }
+    }
+
+    /// Why the job does not accept the pictures of a scene, given the features that it may not lack
+    /// and the simulations that its frames cut off.
+    fn refusal(
+        &self,
+        scene: &mut SceneInfo,
+        lacking: Vec<MissingFeature>,
+        cut_off: Vec<String>,
+    ) -> Option<Cause> {
         let unusable = self.check_files(scene);
         if !lacking.is_empty() {
             return Some(self.cause_of_refusal(lacking, &scene.blender));
@@ -269,7 +306,8 @@ impl Rendering<'_> {
             let is_refused = self.job().strict && !scene.differences.is_empty();
             is_refused.then(|| Cause::Differing(scene.differences.clone()))
         };
-        unusable.or_else(differing)
+        let cut_off = (!cut_off.is_empty()).then_some(Cause::CutOff(cut_off));
+        unusable.or(cut_off).or_else(differing)
     }
 
     fn cause_of_refusal(&self, lacking: Vec<MissingFeature>, running: &str) -> Cause {
@@ -333,7 +371,8 @@ impl Rendering<'_> {
         let shutdown = &self.worker().shutdown;
         let (frames, saved) = (&self.launch.frames, &self.launch.saved);
         let unsaved = frames.iter().filter(|frame| !saved.contains(frame)).collect();
-        let in_hand = self.launch.in_hand(&unsaved);
+        // What is simulated before a frame is lost anyway.
+        let in_hand = self.launch.in_hand(&unsaved).filter(|_| !self.launch.is_simulating);
         let (Some(frame), Some(time)) = (in_hand, shutdown.time_to_finish()) else {
             shutdown.stop_if_noticed();
             return;

@@ -39,6 +39,12 @@ pub(super) struct LaunchState {
     pub saved: BTreeSet<FrameNumber>,
     /// The files of frames in hand that it has reported as saved.
     pub announced: BTreeSet<PathBuf>,
+    /// The last frame that it has simulated.
+    simulated: Option<FrameNumber>,
+    /// How many frames it has simulated, and the seconds that this took.
+    pub simulation: (usize, f64),
+    /// Whether it simulates frames that are not rendered.
+    pub is_simulating: bool,
     /// The frame that its log named last.
     pub rendering: Option<FrameNumber>,
     /// The memory that it and its children use.
@@ -80,6 +86,9 @@ impl LaunchState {
             paused_since: None,
             saved: BTreeSet::new(),
             announced: BTreeSet::new(),
+            simulated: None,
+            simulation: (0, 0.0),
+            is_simulating: false,
             rendering: None,
             memory: MemoryWatch::begin(),
             refused: None,
@@ -116,7 +125,26 @@ impl LaunchState {
         let elapsed = self.frame_elapsed();
         self.frame_began = Instant::now();
         self.saved.insert(frame);
+        self.is_simulating = false;
         elapsed
+    }
+
+    /// Records that it has simulated a frame in this time, which is not part of the time of the frame
+    /// in hand. Frames are simulated in order: a scene can print anything.
+    pub fn frame_simulated(&mut self, frame: FrameNumber, seconds: f64) {
+        if self.simulated.is_some_and(|last| frame <= last) {
+            return;
+        }
+        self.simulated = Some(frame);
+        let (frames, before) = self.simulation;
+        self.simulation = (frames + 1, before + seconds);
+        let spent = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
+        self.frame_began += spent.min(self.frame_elapsed());
+    }
+
+    /// How many steps it has finished: frames that it has simulated or saved.
+    pub fn steps(&self) -> usize {
+        self.simulation.0 + self.saved.len()
     }
 
     /// Records that one more of its frames is stored.
@@ -216,6 +244,19 @@ mod tests {
         assert!(launch.frame_elapsed() < PAUSE, "it is paused");
         launch.resumed();
         assert!(launch.frame_elapsed() < PAUSE, "it was paused");
+    }
+
+    #[test]
+    fn simulated_frames_are_steps_that_do_not_count_for_the_next_frame() {
+        let mut launch = LaunchState::default();
+        launch.frame_began -= 2 * PAUSE;
+        launch.frame_simulated(frame(), PAUSE.as_secs_f64());
+        assert!(launch.frame_elapsed() < 2 * PAUSE);
+        assert_eq!((launch.steps(), launch.simulation), (1, (1, PAUSE.as_secs_f64())));
+        launch.frame_simulated(frame(), f64::MAX);
+        assert_eq!(launch.steps(), 1, "a frame is simulated once");
+        launch.frame_simulated(FrameNumber::new(2).unwrap(), f64::MAX);
+        assert!(launch.frame_elapsed() < PAUSE);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::request::{FrameSet, ImageFormat, REPORTS_DIR};
 use crate::space::Space;
 use crate::telemetry::logging::DETAILS;
 use crate::worker::programs::BLENDER;
-use crate::worker::report::{FrameReport, LaunchReport};
+use crate::worker::report::{FrameReport, LaunchReport, SimulationReport};
 use crate::worker::{in_time, sandbox_policy};
 use launch::{LaunchState, StopReason};
 use rendering::Rendering;
@@ -149,6 +149,10 @@ impl Rendering<'_> {
         self.reports.push(LaunchReport {
             frames: frames.to_string(),
             seconds: self.launch.began.elapsed().as_secs_f64().round(),
+            simulation: match self.launch.simulation {
+                (0, _) => None,
+                (frames, seconds) => Some(SimulationReport { frames, seconds }),
+            },
             ended: match (&stop, end) {
                 (Some(stop), _) => stop.to_string(),
                 (None, End::Own(ending)) => ending.to_string(),

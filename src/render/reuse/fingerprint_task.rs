@@ -153,7 +153,7 @@ async fn determine(
     if state.changed.is_some_and(|changed| changed >= launched) {
         return Err("a file that the scene needs changed while Blender was opening it".to_owned());
     }
-    Ok(inputs.with_external(&state))
+    Ok(inputs.source(&description.scene, &state))
 }
 
 /// Stores the description, with its list of files, unless the output already has it.

@@ -10,8 +10,8 @@ use std::fmt::Write as _;
 use sha2::{Digest as _, Sha256};
 
 use super::external_state::ExternalState;
-use crate::blender::SETUP_FILES;
-use crate::request::{Confinement, FrameNumber, RenderJob};
+use crate::blender::{SETUP_FILES, SceneInfo};
+use crate::request::{Confinement, FrameNumber, RenderJob, Unbaked};
 use crate::storage::Fingerprint;
 
 /// The version of the text's layout and of the worker's own influence on pictures. Raise it when a
@@ -25,6 +25,8 @@ pub struct RenderInputs {
     text: String,
     /// The external files that Blender may read.
     readable: String,
+    /// Whether simulations that are not baked are left out.
+    leaves_out_simulations: bool,
 }
 
 impl RenderInputs {
@@ -53,6 +55,7 @@ impl RenderInputs {
             // The state of the external files has what is missing.
             missing_files: _,
             strict: _,
+            unbaked,
             enable_autoexec,
             max_backlog: _,
             resume: _,
@@ -80,7 +83,8 @@ impl RenderInputs {
             format!("user code {user_code:?}"),
             format!("environment {settings:?}"),
         ];
-        Self { text: lines.join("\n"), readable }
+        let leaves_out_simulations = *unbaked == Unbaked::Allow;
+        Self { text: lines.join("\n"), readable, leaves_out_simulations }
     }
 
     /// A short name for these inputs, of 16 hexadecimal digits.
@@ -88,9 +92,19 @@ impl RenderInputs {
         hex(Sha256::digest(&self.text)).chars().take(16).collect()
     }
 
+    /// The source of the frames of `scene`, with the state of its external files. Simulated frames
+    /// are the same in every job, wherever it begins; those without their simulations are others.
+    pub fn source(&self, scene: &SceneInfo, state: &ExternalState) -> Source {
+        let Source(source) = self.with_external(state);
+        if self.leaves_out_simulations && !scene.simulations.is_empty() {
+            return Source(hex(Sha256::digest(format!("{source}\nwithout simulations"))));
+        }
+        Source(source)
+    }
+
     /// These inputs, with the state of the external files. If any of these exists, the sandbox
     /// counts as well: Blender may not be allowed to read it, and then renders without it.
-    pub fn with_external(&self, state: &ExternalState) -> Source {
+    pub(super) fn with_external(&self, state: &ExternalState) -> Source {
         let readable = if state.found { &self.readable } else { "" };
         let (text, state) = (&self.text, &state.text);
         Source(hex(Sha256::digest(format!("{text}\nexternal files {state:?}\nreach {readable:?}"))))
@@ -253,6 +267,26 @@ mod tests {
         let job = RenderJob::example();
         let source = |code| RenderInputs::new(&job, "1", "2", code, &Confinement::default(), true);
         assert_ne!(source("none"), source("sha256 3"));
+    }
+
+    #[test]
+    fn only_simulations_that_are_left_out_change_the_source() {
+        let source = |unbaked, simulations: &str| {
+            let job = RenderJob { unbaked, ..RenderJob::example() };
+            let scene = format!(
+                r#"{{"blender":"4.5","engine":"CYCLES","fps":24,"fps_base":1.0,"width":1,"height":1,
+                    "frame_start":1,"frame_end":9,"extension":".png","simulations":[{simulations}]}}"#
+            );
+            inputs(&job, "1", "2").source(&serde_json::from_str(&scene).unwrap(), &state(""))
+        };
+        let cloth = r#"{"name":"cloth Cloth of object Flag","first_frame":1}"#;
+        let plain = source(Unbaked::Refuse, "");
+        for (unbaked, simulations) in
+            [(Unbaked::Refuse, cloth), (Unbaked::Simulate, cloth), (Unbaked::Allow, "")]
+        {
+            assert_eq!(source(unbaked, simulations), plain, "{unbaked:?}");
+        }
+        assert_ne!(source(Unbaked::Allow, cloth), plain);
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl Plan {
             // If the state cannot be read, the files may have changed.
             && let Ok(state) = kept.state(scene_dir).await
         {
-            let source = inputs.with_external(&state);
+            let source = inputs.source(&kept.scene, &state);
             let format = kept.scene.format();
             // Files in another format are from an earlier job: they need no request.
             let own = |(frame, entry): &(FrameNumber, Entry)| {

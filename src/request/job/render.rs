@@ -5,7 +5,7 @@ use std::str::FromStr;
 use crate::request::value::ValueError;
 use crate::request::{
     AllowMissing, ByteSize, FrameSelection, Location, MissingFiles, RenderOverrides, StartJitter,
-    UserCode,
+    Unbaked, UserCode,
 };
 
 /// A validated `render` request.
@@ -31,6 +31,8 @@ pub struct RenderJob {
     /// Whether everything that makes the pictures differ from those of Blender on a desktop is an
     /// error.
     pub strict: bool,
+    /// What to do about simulations that are not baked.
+    pub unbaked: Unbaked,
     /// Whether Python scripts in the scene file run automatically.
     pub enable_autoexec: bool,
     /// The size of saved but not yet stored frames in scratch above which Blender is paused.
@@ -63,6 +65,7 @@ impl RenderJob {
             user_code: UserCode::default(),
             missing_files: MissingFiles::default(),
             strict: false,
+            unbaked: Unbaked::default(),
             enable_autoexec: false,
             max_backlog: ByteSize::gib(1),
             resume: true,

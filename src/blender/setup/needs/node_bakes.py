@@ -1,0 +1,68 @@
+# The simulation zones of geometry nodes, and their bakes.
+import os
+
+import bpy
+
+
+def unbaked(modifier, thing):
+    """Pairs of a bake that has no data, and what it belongs to. Blender 4.0 and earlier bake all
+    zones of a modifier together: the bake is None."""
+    place = "modifier %s of object %s" % (modifier.name, thing.name)
+    if not hasattr(modifier, "bakes"):
+        folder = getattr(modifier, "simulation_bake_directory", "")
+        if has_zone(modifier.node_group, set()) and not has_data(folder, thing):
+            yield None, "the simulation zones of %s" % place
+        return
+    for bake in modifier.bakes:
+        is_zone = bake.node and bake.node.bl_idname == "GeometryNodeSimulationOutput"
+        if is_zone and not is_baked(bake, modifier, thing):
+            yield bake, "simulation zone %s of %s" % (bake.node.name, place)
+
+
+def has_zone(tree, seen):
+    if tree is None or tree in seen:
+        return False
+    seen.add(tree)
+    return any(
+        node.type == "SIMULATION_OUTPUT" or (node.type == "GROUP" and has_zone(node.node_tree, seen))
+        for node in tree.nodes
+        if not node.mute
+    )
+
+
+def is_baked(bake, modifier, thing):
+    return has_data(folder(bake, modifier), thing) or is_packed(bake, modifier, thing)
+
+
+def folder(bake, modifier):
+    """The folder of a bake on the disk; empty if it was never baked there."""
+    if bake.use_custom_path:
+        return bake.directory
+    base = modifier.bake_directory
+    return os.path.join(base, str(bake.bake_id)) if base else ""
+
+
+def has_data(folder, thing):
+    path = os.path.join(bpy.path.abspath(folder, library=thing.library), "meta")
+    return bool(folder) and os.path.isdir(path) and bool(os.listdir(path))
+
+
+def is_packed(bake, modifier, thing):
+    """Whether the file holds the data of a bake. Only unpacking tells. The data is then in a
+    folder of its own in HOME, from which Blender reads it a frame at a time."""
+    # Blender 4.2 and earlier keep bakes on the disk only.
+    if "geometry_node_bake_unpack_single" not in dir(bpy.ops.object):
+        return False
+    path = os.path.join(os.path.expanduser("~"), "bakes", str(thing.session_uid), str(bake.bake_id))
+    before = bake.use_custom_path, bake.directory
+    bake.use_custom_path, bake.directory = True, path
+    result = bpy.ops.object.geometry_node_bake_unpack_single(
+        session_uid=thing.session_uid,
+        modifier_name=modifier.name,
+        bake_id=bake.bake_id,
+        method="WRITE_ORIGINAL",
+    )
+    if "FINISHED" in result:
+        return True
+    bake.use_custom_path, bake.directory = before
+    return False
