@@ -21,6 +21,7 @@
 //! │ │ side_files        the files that the scene made besides stored frames
 //! │ │ fingerprint_task  computes fingerprints while Blender renders
 //! │ │ plan              the frames that are left to render
+//! │ processes         deals the frames among several Blenders
 //! │ launches/         starts Blender, follows it, judges how it ended, starts it again
 //! │ │ ledger            the outcome of each frame
 //! │ │ launch            the state of one Blender process

@@ -19,6 +19,7 @@ mod backlog; // frames that cannot be stored yet: rendering continues, pauses or
 mod blender_command; // the image's command `blender` treats arguments as Blender does
 mod blender_failures; // failures of Blender: exit codes, messages, saved frames
 mod credentials; // the sources of credentials and the region
+mod devices; // CPU and GPUs, and the cache of what is compiled for them
 mod disk; // a scratch disk or an output disk that is too small or becomes full
 mod docs; // README.md and docs/: every command is run as written, links, contents, JSON
 mod endless; // responses without end
@@ -41,6 +42,7 @@ mod outputs; // what a scene makes besides its frames: File Output nodes, furthe
 mod overrides; // settings of the scene that a job replaces, and their effect on pictures
 mod pictures; // how pictures of any size, depth and alpha look in a video
 mod previews; // previews of frames and the contact sheet
+mod processes; // several Blenders side by side
 mod provenance; // the versions of worker and image
 mod render; // frames from a real Blender
 mod resume; // another attempt renders only missing and outdated frames

@@ -192,7 +192,7 @@ fn a_format_that_cannot_be_verified_is_replaced_by_one_that_loses_nothing() {
 
 #[test]
 fn problems_that_blender_ignores_are_warnings() {
-    let warning = "the scene asks for a GPU and none is set up";
+    let warning = "the scene asks for a GPU and there is none";
     let output = folder();
     let run = render("gpu", output.path(), "-f 1");
     warns_once(&run, warning);

@@ -19,21 +19,21 @@ use crate::support::{LONG, Worker, names, ordered_scene, report, wait_until, wor
 
 /// The seconds from a notice to the end of the instance, longer than any wait of a test: a worker
 /// that waits for the end fails the test.
-const LONG_NOTICE: u64 = 590;
+pub const LONG_NOTICE: u64 = 590;
 
 /// The request for a notice.
 const NOTICE: &str = "get /latest/meta-data/spot/instance-action ";
 
 /// A fake metadata service of an instance.
-struct Instance {
-    endpoint: String,
+pub struct Instance {
+    pub endpoint: String,
     /// The response to requests for a notice; 404 if `None`.
     response: Arc<Mutex<Option<String>>>,
     requests: Receiver<String>,
 }
 
 impl Instance {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self::start_at("127.0.0.1:0")
     }
 
@@ -55,7 +55,7 @@ impl Instance {
     }
 
     /// Gives notice that the instance ends in so many seconds. Returns the time of the end.
-    fn give_notice(&self, seconds: u64) -> String {
+    pub fn give_notice(&self, seconds: u64) -> String {
         let end = SystemTime::now() + Duration::from_secs(seconds);
         let end = humantime::format_rfc3339_seconds(end).to_string();
         self.set_response(&json!({"action": "terminate", "time": end}).to_string());
@@ -74,7 +74,7 @@ impl Instance {
 }
 
 /// Makes a worker use the metadata service at `endpoint`.
-fn on(worker: Worker, endpoint: &str) -> Worker {
+pub fn on(worker: Worker, endpoint: &str) -> Worker {
     worker
         .env("AWS_EC2_METADATA_DISABLED", "false")
         .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint)

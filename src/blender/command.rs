@@ -1,12 +1,12 @@
 //! The command line of one Blender process.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::outputs::SavedIn;
 use super::setup::{ADDONS_SCRIPT, MIX_AUDIO, SETUP_EXIT_CODE, SETUP_SCRIPT};
-use crate::request::{Engine, FrameNumber, FrameSet, Location, RenderJob};
+use crate::request::{CyclesDevice, Engine, FrameNumber, FrameSet, Location, RenderJob};
 
 /// Everything that one Blender process is started with.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,8 @@ pub struct Launch<'a> {
     pub scene: &'a Path,
     /// The folder with [`SETUP_FILES`](super::SETUP_FILES) and their settings, absolute.
     pub setup_dir: &'a Path,
+    /// The folder with the Python that the user adds to Blender.
+    pub user_code_dir: &'a Path,
     /// The folder that the setup script writes its description of the scene to, absolute.
     pub description_dir: &'a Path,
     /// The folder for the frames, absolute and empty.
@@ -29,6 +31,8 @@ pub struct Launch<'a> {
     pub environment: &'a [(String, String)],
     /// The frames to render; not empty.
     pub frames: &'a FrameSet,
+    /// The number of threads; `None` leaves it to Blender.
+    pub threads: Option<usize>,
     /// Whether to mix the scene's sound after that.
     pub mix_audio: bool,
     /// How to render them.
@@ -54,8 +58,8 @@ pub fn desktop_command(job: &RenderJob, engine: Option<&str>, frame: FrameNumber
     }
     words.extend(["--render-output", "/tmp/frame-", "--render-frame"].map(str::to_owned));
     words.push(absolute_text(frame));
-    if let Some(device) = &job.cycles_device {
-        words.extend(["--", "--cycles-device", device.as_str()].map(str::to_owned));
+    if let Some(device) = job.cycles_device.as_ref().and_then(CyclesDevice::for_blender) {
+        words.extend(["--", "--cycles-device", device].map(str::to_owned));
     }
     shell_words::join(words)
 }
@@ -81,7 +85,9 @@ impl Launch<'_> {
             // Without this, a Blender built with PulseAudio creates a link in HOME, which the
             // sandbox denies.
             .env("PULSE_RUNTIME_PATH", self.home)
+            .envs(self.caches())
             .arg("--background")
+            .args(self.threads.iter().flat_map(|n| ["--threads".to_owned(), n.to_string()]))
             .arg(if self.job.enable_autoexec { "--enable-autoexec" } else { "--disable-autoexec" })
             .arg("--python-exit-code")
             .arg(SETUP_EXIT_CODE.to_string());
@@ -102,11 +108,26 @@ impl Launch<'_> {
         if self.mix_audio {
             command.args(["--python-expr", MIX_AUDIO]);
         }
-        if let Some(device) = &self.job.cycles_device {
+        if let Some(device) = self.job.cycles_device.as_ref().and_then(CyclesDevice::for_blender) {
             // Cycles reads only the arguments after the separator.
-            command.args(["--", "--cycles-device", device.as_str()]);
+            command.args(["--", "--cycles-device", device]);
         }
         command
+    }
+
+    /// The folders in which Blender and drivers keep compiled kernels and shaders. Without the
+    /// variables they are below HOME, which is removed after the job, or in `/var/tmp`, which the
+    /// sandbox denies.
+    fn caches(&self) -> Vec<(&str, PathBuf)> {
+        let Some(cache) = &self.job.cache_dir else { return Vec::new() };
+        vec![
+            // Cycles, Mesa, and the compilers of AMD and Intel.
+            ("XDG_CACHE_HOME", cache.clone()),
+            // NVIDIA.
+            ("CUDA_CACHE_PATH", cache.join("cuda")),
+            ("OPTIX_CACHE_PATH", cache.join("optix")),
+            ("__GL_SHADER_DISK_CACHE_PATH", cache.join("nvidia")),
+        ]
     }
 
     fn add_frames(&self, command: &mut Command) {
@@ -182,12 +203,14 @@ mod tests {
             blender: Path::new("blender"),
             scene: Path::new("/in/a.blend"),
             setup_dir: Path::new("/s/setup"),
+            user_code_dir: Path::new("/s/user_code"),
             description_dir: Path::new("/s/description"),
             frames_dir: Path::new("/s/frames"),
             outputs_dir: Path::new("/s/outputs"),
             home: Path::new("/s/home"),
             environment: &[("PATH".to_owned(), "/bin".to_owned())],
             frames: &frames.parse().unwrap(),
+            threads: None,
             mix_audio: false,
             job: &job,
         };
@@ -215,6 +238,8 @@ mod tests {
         assert!(arguments("1", |job| job.enable_autoexec = true).contains("|--enable-autoexec|"));
         let gpu = arguments("1", |job| job.cycles_device = Some("CUDA".parse().unwrap()));
         assert!(gpu.ends_with("--render-anim|--|--cycles-device|CUDA"));
+        let auto = arguments("1", |job| job.cycles_device = Some("auto".parse().unwrap()));
+        assert!(auto.ends_with("--render-anim"), "the setup script chooses");
     }
 
     #[test]

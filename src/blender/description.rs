@@ -22,6 +22,10 @@ pub struct SceneInfo {
     pub blender: String,
     /// The render engine in force.
     pub engine: String,
+    /// The GPUs that the worker has set Cycles to, and the CPU if it renders as well. Empty if
+    /// they were chosen otherwise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<String>,
     /// The number of frames in `fps_base` seconds.
     pub fps: u32,
     /// The seconds that `fps` frames take: 1.0, or 1.001 for NTSC rates.

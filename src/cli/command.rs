@@ -9,7 +9,7 @@ use super::names::{
     PASS_ENV, SANDBOX, SCRATCH_DIR, STOP_GRACE, UPLOAD_BUFFER,
 };
 use super::resolver::Resolver;
-use super::setting::{Environment, UsageError};
+use super::setting::{Environment, Setting, UsageError};
 use super::{batch, children, limits, video};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
@@ -196,7 +196,7 @@ impl Resolver<'_> {
             },
             sorted: self.sorted(action)?,
             metrics: settings.metrics(common, &attempt)?,
-            scratch_dir: settings.scratch_dir(sandbox)?,
+            scratch_dir: settings.folder(SCRATCH_DIR, sandbox.scratch_dir.as_deref())?,
             confinement: settings.confinement(sandbox)?,
             stop_grace: STOP_GRACE
                 .value_or_default(common.stop_grace.as_deref(), settings.environment)?,
@@ -218,11 +218,16 @@ impl Resolver<'_> {
         })
     }
 
-    fn scratch_dir(&self, args: &SandboxArgs) -> Result<Option<PathBuf>, UsageError> {
-        match SCRATCH_DIR.value(args.scratch_dir.as_deref(), self.environment)? {
+    /// A folder on this machine.
+    pub(super) fn folder(
+        &self,
+        setting: Setting,
+        flag: Option<&str>,
+    ) -> Result<Option<PathBuf>, UsageError> {
+        match setting.value(flag, self.environment)? {
             None => Ok(None),
             Some(Location::Local(path)) => Ok(Some(path)),
-            Some(elsewhere @ Location::S3 { .. }) => Err(SCRATCH_DIR
+            Some(elsewhere @ Location::S3 { .. }) => Err(setting
                 .refuse(format_args!("`{elsewhere}` is on S3; give a folder on this machine"))),
         }
     }

@@ -25,6 +25,9 @@ pub const ENGINE: Setting =
     Setting::new("--engine", "ENGINE").or_what("the scene's for run, else CYCLES");
 pub const CYCLES_DEVICE: Setting =
     Setting::new("--cycles-device", "CYCLES_DEVICE").or_what("the scene's");
+pub const PROCESSES: Setting = Setting::new("--processes", "PROCESSES").or("1");
+pub const GPUS_PER_PROCESS: Setting = Setting::new("--gpus-per-process", "GPUS_PER_PROCESS");
+pub const CACHE_DIR: Setting = Setting::new("--cache-dir", "CACHE_DIR");
 pub const DENOISE: Setting = Setting::new("--denoise", "DENOISE").or("scene");
 pub const PREVIEW: Setting = Setting::new("--preview", "PREVIEW").or("false");
 pub const NO_PREVIEWS: Setting = Setting::new("--no-previews", "NO_PREVIEWS").or("false");
@@ -108,7 +111,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 81] = [
+pub const ALL: [Setting; 84] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -125,6 +128,9 @@ pub const ALL: [Setting; 81] = [
     LOG_LEVEL,
     ENGINE,
     CYCLES_DEVICE,
+    PROCESSES,
+    GPUS_PER_PROCESS,
+    CACHE_DIR,
     DENOISE,
     PREVIEW,
     NO_PREVIEWS,

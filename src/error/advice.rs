@@ -112,6 +112,9 @@ impl Error {
                  this one has: --sandbox auto"
             }
             Self::Machine(_) => "raise this limit",
+            Self::NoGpu => {
+                "give the container its GPUs (docker run --gpus all), or use --processes (PROCESSES)"
+            }
             Self::Interrupted { by: Interrupt::OutOfTime, .. } => {
                 "give the job more time, or run it again to finish the rest"
             }

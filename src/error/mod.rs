@@ -94,6 +94,9 @@ pub enum Error {
     /// The system grants the worker too few resources.
     #[error(transparent)]
     Machine(Shortage),
+    /// There are no GPUs to deal among processes.
+    #[error("--gpus-per-process (GPUS_PER_PROCESS): this machine has no GPU of NVIDIA or AMD")]
+    NoGpu,
     /// Blender did not render all frames.
     #[error("{scene}: {} not rendered: {cause}", frames_are(missing))]
     Blender {
@@ -326,7 +329,9 @@ impl Error {
             | Self::NoSceneRange { .. }
             | Self::UnusableFrames { .. }
             | Self::ViewLut { .. } => Exit::Unusable,
-            Self::Program { .. } | Self::Sandbox(_) | Self::Machine(_) => Exit::Unavailable,
+            Self::Program { .. } | Self::Sandbox(_) | Self::Machine(_) | Self::NoGpu => {
+                Exit::Unavailable
+            }
             Self::Blender { cause, .. } | Self::NotDescribed { cause, .. } => blender_exit(cause),
             Self::FramesSkipped { skipped, .. } => {
                 let mut exits = skipped.iter().map(|skipped| blender_exit(&skipped.cause));

@@ -6,7 +6,7 @@ use super::description_file;
 use super::scratch_dirs::ScratchDirs;
 use crate::blender::{
     Answer, Cause, Context, Failure, Launch, LogTail, Purpose, SceneDescription, SceneFile,
-    desktop_command,
+    UserCodePaths, desktop_command,
 };
 use crate::ending::Ending;
 use crate::error::Error;
@@ -37,22 +37,25 @@ pub async fn describe(
     let blender = worker.programs.find(blender, BLENDER)?;
     worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
     let scratch = Scratch::create(worker)?;
-    let dirs = ScratchDirs::prepare(&scratch, job, Purpose::Describe)?;
+    let user_code = UserCodePaths::below(scratch.path());
+    let dirs = ScratchDirs::prepare(scratch.path(), &user_code, job, Purpose::Describe)?;
     let fetched = async {
         let scene = worker.storage.open_scene(&job.scene, START_LENGTH).await?;
-        worker.storage.localise(&scene, &dirs.scene).await
+        worker.storage.localise(&scene, &scratch.path().join("scene.blend")).await
     };
     let scene = worker.unless_stopped(fetched).await?;
     let launch = Launch {
         blender: &blender,
         scene: &scene,
         setup_dir: &dirs.setup,
+        user_code_dir: user_code.folder(),
         description_dir: &dirs.description,
         frames_dir: &dirs.frames,
         outputs_dir: &dirs.outputs,
         home: &dirs.home,
         environment: &worker.confinement.environment,
         frames: &FrameSet::default(),
+        threads: None,
         mix_audio: false,
         job,
     };

@@ -9,6 +9,7 @@ mod describe;
 mod description_file;
 mod file_check;
 mod launches;
+mod processes;
 mod reuse;
 mod scratch_dirs;
 mod start_jitter;
@@ -18,17 +19,22 @@ mod survey;
 mod untrusted_file;
 mod user_code;
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
-use crate::blender::{Launch, Purpose};
+use crate::blender::{Launch, Purpose, UserCodePaths};
 use crate::error::Error;
-use crate::request::{FRAMES_DIR, FrameNumber, FrameRange, FrameSet, PREVIEWS_DIR, RenderJob};
+use crate::request::{
+    FRAMES_DIR, FrameNumber, FrameRange, FrameSet, PREVIEWS_DIR, Processes, RenderJob,
+};
 use crate::worker::Worker;
 use crate::worker::contact_sheet;
+use crate::worker::gpus::Gpus;
 use crate::worker::programs::BLENDER;
 use crate::worker::report::{Action, Report};
 use crate::worker::scratch::Scratch;
-use launches::{Assignment, Outcome, render_frames};
+use launches::{Assignment, Outcome};
+use processes::{deal, render_side_by_side};
 use reuse::fingerprint_task::FingerprintTask;
 use reuse::{Identified, Reuse};
 use scratch_dirs::ScratchDirs;
@@ -80,6 +86,8 @@ async fn attempt_job(
     let blender = worker.programs.find(blender, BLENDER)?;
     worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
     let scratch = Scratch::create(worker)?;
+    create_cache(job);
+    let environments = environments(worker, job)?;
 
     let mut survey = Survey::take(worker, job, report).await?;
     let mut rendered = Rendered {
@@ -91,12 +99,15 @@ async fn attempt_job(
         tracing::info!("nothing to do: the animation ends before the frames of this job");
         return Ok(rendered);
     };
-    let dirs = ScratchDirs::prepare(&scratch, job, Purpose::Render(FrameRange { first, last }))?;
-
+    let user_code = UserCodePaths::below(scratch.path());
     let found = survey.found.take();
-    let code = user_code::fetch(worker, &job.user_code, &dirs.user_code).await?;
-    let what =
-        Identified { scene: &survey.scene, blender: &blender, home: &dirs.home, user_code: &code };
+    let code = user_code::fetch(worker, &job.user_code, &user_code).await?;
+    let what = Identified {
+        scene: &survey.scene,
+        blender: &blender,
+        home: scratch.path(),
+        user_code: &code,
+    };
     let Reuse { local_scene, inputs, plan } =
         Reuse::find(worker, job, what, &survey.frames, found).await?;
     let folder = job.output.join(FRAMES_DIR);
@@ -111,34 +122,63 @@ async fn attempt_job(
         return Ok(rendered);
     }
 
-    let scene = worker.storage.localise(&survey.scene, &dirs.scene);
+    let downloaded = scratch.path().join("scene.blend");
+    let scene = worker.storage.localise(&survey.scene, &downloaded);
     let scene = worker.unless_stopped(scene).await?;
     log_start(job, &plan.pending);
     survey.warn_if_outside(&plan.pending, job);
-    let assignment = Assignment {
-        worker,
-        job,
-        header: &survey.header,
-        launch: Launch {
-            blender: &blender,
-            scene: &scene,
-            setup_dir: &dirs.setup,
-            description_dir: &dirs.description,
-            frames_dir: &dirs.frames,
-            outputs_dir: &dirs.outputs,
-            home: &dirs.home,
-            environment: &worker.confinement.environment,
-            frames: &plan.pending,
-            mix_audio: false,
-            job,
-        },
-        report_stem: &report.stem(),
-        already_there: &survey.frames.without(&plan.pending),
-    };
-    let fingerprints =
-        FingerprintTask::new(worker.storage.clone(), job, inputs, local_scene, plan.kept.clone());
-    let Outcome { result, scene, launches, stored, outputs, mut side_files, skipped, has_previews } =
-        render_frames(assignment, fingerprints).await;
+    let shares = deal(&plan.pending, environments.len());
+    let threads = threads(shares.len());
+    let purpose = Purpose::Render(FrameRange { first, last });
+    let dirs: Result<Vec<_>, _> = (1..=shares.len())
+        .map(|number| {
+            let base = scratch.path().join(format!("process-{number}"));
+            ScratchDirs::prepare(&base, &user_code, job, purpose)
+        })
+        .collect();
+    let (dirs, report_stem) = (dirs?, report.stem());
+    let already_there = survey.frames.without(&plan.pending);
+    let assignments =
+        shares.iter().zip(&dirs).zip(&environments).map(|((frames, dirs), environment)| {
+            let launch = Launch {
+                blender: &blender,
+                scene: &scene,
+                setup_dir: &dirs.setup,
+                user_code_dir: user_code.folder(),
+                description_dir: &dirs.description,
+                frames_dir: &dirs.frames,
+                outputs_dir: &dirs.outputs,
+                home: &dirs.home,
+                environment,
+                frames,
+                threads,
+                mix_audio: false,
+                job,
+            };
+            let assignment = Assignment {
+                worker,
+                job,
+                header: &survey.header,
+                launch,
+                report_stem: &report_stem,
+                already_there: &already_there,
+            };
+            let (inputs, scene, kept) = (inputs.clone(), local_scene.clone(), plan.kept.clone());
+            (assignment, FingerprintTask::new(worker.storage.clone(), job, inputs, scene, kept))
+        });
+    let Outcome {
+        result,
+        missing: _,
+        scene,
+        launches,
+        stored,
+        outputs,
+        mut side_files,
+        skipped,
+        has_previews,
+    } = render_side_by_side(job, &already_there, assignments.collect()).await;
+    // Processes that ended after a Spot notice have left the job to the others.
+    worker.shutdown.stop_if_noticed();
     side_files.extend(plan.side_files.clone());
     report.outputs = side_files.report(&outputs);
     rendered.has_outputs = !side_files.is_empty();
@@ -159,6 +199,36 @@ async fn attempt_job(
     }
     plan.warn_of_other_formats(&folder, &report.frames);
     result.map(|()| rendered)
+}
+
+/// Creates the cache. A job that cannot have one takes longer, and succeeds.
+fn create_cache(job: &RenderJob) {
+    if let Some(folder) = &job.cache_dir
+        && let Err(why) = std::fs::create_dir_all(folder)
+    {
+        tracing::warn!(
+            "cannot create {}, so kernels are compiled in each job: {why} (--cache-dir, CACHE_DIR)",
+            folder.display()
+        );
+    }
+}
+
+/// The environment of each process that renders.
+fn environments(worker: &Worker, job: &RenderJob) -> Result<Vec<Vec<(String, String)>>, Error> {
+    let environment = &worker.confinement.environment;
+    match job.processes {
+        Processes::Number(number) => Ok(vec![environment.clone(); number.get()]),
+        Processes::ForGpus(size) => {
+            let gpus = Gpus::find(environment).ok_or(Error::NoGpu)?;
+            Ok(gpus.environments(size.get(), environment))
+        }
+    }
+}
+
+/// The number of threads of each process, so that together they have one for each core.
+fn threads(processes: usize) -> Option<usize> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    (processes > 1).then(|| (cores / processes).max(1))
 }
 
 fn log_start(job: &RenderJob, frames: &FrameSet) {

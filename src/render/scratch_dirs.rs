@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::companions::audio::AUDIO_FILE;
 use super::companions::view_lut::LUT_FILE;
@@ -12,18 +12,13 @@ use crate::blender::{
 };
 use crate::error::Error;
 use crate::image::axis;
-use crate::request::{FrameRange, RenderJob};
-use crate::worker::scratch::Scratch;
+use crate::request::RenderJob;
 
-/// The paths in the scratch folder of an attempt.
+/// The paths in scratch of one process.
 #[derive(Debug)]
 pub struct ScratchDirs {
-    /// The scene file, if it has to be downloaded.
-    pub scene: PathBuf,
     /// The folder of the setup script and its settings.
     pub setup: PathBuf,
-    /// The Python that the user adds to Blender, in the folder of the setup script.
-    pub user_code: UserCodePaths,
     /// The folder that the scripts write everything else to: the description of the scene, the
     /// LUT and the sound.
     pub description: PathBuf,
@@ -36,31 +31,38 @@ pub struct ScratchDirs {
 }
 
 impl ScratchDirs {
-    /// Creates the folders, and writes the setup script that prepares the scene of `job`.
+    /// Creates the folders in `base`, which may not exist yet, and writes the setup script that
+    /// prepares the scene of `job`.
     ///
     /// # Errors
     /// [`Error::Scratch`] if a folder or file cannot be written.
-    pub fn prepare(scratch: &Scratch, job: &RenderJob, purpose: Purpose) -> Result<Self, Error> {
-        let base = scratch.path();
+    pub fn prepare(
+        base: &Path,
+        user_code: &UserCodePaths,
+        job: &RenderJob,
+        purpose: Purpose,
+    ) -> Result<Self, Error> {
         let dirs = Self {
-            scene: base.join("scene.blend"),
             setup: base.join("setup"),
-            user_code: UserCodePaths::below(&base.join("setup")),
             description: base.join("description"),
             frames: base.join("frames"),
             outputs: base.join("outputs"),
             home: base.join("home"),
         };
-        let created = dirs.create(job, purpose);
+        let created = dirs.create(user_code, job, purpose);
         created.map_err(|source| Error::Scratch { path: base.to_owned(), source })?;
         Ok(dirs)
     }
 
-    fn create(&self, job: &RenderJob, purpose: Purpose) -> io::Result<()> {
-        let user_code = self.user_code.folder();
-        let folders = [&self.description, &self.frames, &self.outputs, &self.home];
-        for folder in [&*self.setup, user_code].into_iter().chain(folders.map(|path| &**path)) {
-            fs::create_dir(folder)?;
+    fn create(
+        &self,
+        user_code: &UserCodePaths,
+        job: &RenderJob,
+        purpose: Purpose,
+    ) -> io::Result<()> {
+        fs::create_dir_all(user_code.folder())?;
+        for folder in [&self.setup, &self.description, &self.frames, &self.outputs, &self.home] {
+            fs::create_dir_all(folder)?;
         }
         for (name, content) in SETUP_FILES {
             fs::write(self.setup.join(name), content)?;
@@ -72,9 +74,6 @@ impl ScratchDirs {
             audio: &self.description.join(AUDIO_FILE),
             outputs: &self.outputs,
         };
-        fs::write(
-            self.setup.join(SETUP_SETTINGS),
-            setup_settings(job, purpose, output, &self.user_code),
-        )
+        fs::write(self.setup.join(SETUP_SETTINGS), setup_settings(job, purpose, output, user_code))
     }
 }

@@ -37,6 +37,9 @@ pub async fn fetch(
     if *code == UserCode::default() {
         return Ok("none".to_owned());
     }
+    let folder = paths.folder();
+    fs::create_dir_all(folder)
+        .map_err(|source| Error::Scratch { path: folder.to_owned(), source })?;
     let storage = &worker.storage;
     let fetching = async {
         for (location, copy) in code.scripts.0.iter().zip(paths.scripts(code)) {
@@ -50,9 +53,9 @@ pub async fn fetch(
         Ok::<_, Error>(())
     };
     worker.unless_stopped(fetching).await?;
-    let hash = content_hash(paths.folder())
+    let hash = content_hash(folder)
         .await
-        .map_err(|source| Error::Scratch { path: paths.folder().to_owned(), source })?;
+        .map_err(|source| Error::Scratch { path: folder.to_owned(), source })?;
     Ok(format!("{} add-ons {:?}", hash, code.addons.0))
 }
 

@@ -7,6 +7,7 @@
 mod attempt;
 mod blender_version;
 mod confinement;
+mod devices;
 mod feature;
 mod frame;
 mod job;
@@ -21,6 +22,7 @@ mod video;
 pub use attempt::{ArrayPosition, Attempt, AttemptError};
 pub use blender_version::BlenderVersion;
 pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, is_secret_name};
+pub use devices::{CyclesDevice, ProcessCount, Processes};
 pub use feature::{AllowMissing, Feature};
 pub use frame::{
     AnimationRange, FRAMES_DIR, FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSelection,
@@ -28,9 +30,9 @@ pub use frame::{
     REPORTS_DIR, SelectionError, TotalFrames, is_ascending,
 };
 pub use job::{
-    AddonNames, Animation, AnimationFrames, CyclesDevice, InspectJob, JobId, JobName, JobTemplate,
-    Metrics, MetricsFormat, NamePattern, NamedFrames, PictureOrder, PollInterval, RenderJob,
-    RunJob, ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
+    AddonNames, Animation, AnimationFrames, InspectJob, JobId, JobName, JobTemplate, Metrics,
+    MetricsFormat, NamePattern, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob,
+    ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

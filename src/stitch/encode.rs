@@ -118,7 +118,7 @@ impl OutputMonitor {
             reached: ffmpeg::Progress::default(),
             progress: Progress::begin(total),
             tail,
-            log: LogRateLimiter::new("ffmpeg"),
+            log: LogRateLimiter::new("ffmpeg".to_owned()),
         }
     }
 

@@ -25,7 +25,7 @@ const WARNING_INTERVAL: Duration = Duration::from_secs(30);
 /// Copies the lines of one program to the log, up to a rate limit (a token bucket).
 #[derive(Debug)]
 pub struct LogRateLimiter {
-    program: &'static str,
+    program: String,
     /// A line costs [`LINE_COST`], and each second earns [`RATE`] lines.
     credit: Duration,
     updated: Instant,
@@ -35,7 +35,7 @@ pub struct LogRateLimiter {
 
 impl LogRateLimiter {
     /// Creates a limiter with full credit; `program` is named in its warnings.
-    pub fn new(program: &'static str) -> Self {
+    pub fn new(program: String) -> Self {
         let now = Instant::now();
         Self { program, credit: MAX_CREDIT, updated: now, omitted: 0, warned: None }
     }
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_and_then_a_fixed_rate() {
-        let mut limiter = LogRateLimiter::new("blender");
+        let mut limiter = LogRateLimiter::new("blender".to_owned());
         let began = limiter.updated;
         let mut passed = |after: Duration, lines: u32| {
             (0..lines).map(|_| u32::from(limiter.admits(began + after))).sum::<u32>()

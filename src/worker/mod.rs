@@ -2,6 +2,7 @@
 //! the report.
 
 pub mod contact_sheet;
+pub mod gpus;
 pub mod log_rate_limiter;
 pub mod metrics;
 pub mod previews;

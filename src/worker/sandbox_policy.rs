@@ -25,7 +25,7 @@ pub const SCRATCH_PREFIX: &str = "render-worker-";
 pub fn for_blender(worker: &Worker, launch: &Launch<'_>, scene: &Location) -> SandboxPolicy {
     let mut policy = for_program(worker, launch.blender);
     let scratch = launch.frames_dir.parent().unwrap_or(launch.frames_dir);
-    policy.read.extend([launch.scene.to_owned(), launch.setup_dir.to_owned()]);
+    policy.read.extend([launch.scene, launch.setup_dir, launch.user_code_dir].map(Path::to_owned));
     match scene {
         Location::S3 { .. } => {}
         Location::Local(_) => {
@@ -36,6 +36,7 @@ pub fn for_blender(worker: &Worker, launch: &Launch<'_>, scene: &Location) -> Sa
     }
     let writable = [launch.frames_dir, launch.outputs_dir, launch.description_dir, launch.home];
     policy.write.extend(writable.map(Path::to_owned));
+    policy.write.extend(launch.job.cache_dir.clone());
     policy
 }
 

@@ -18,7 +18,7 @@ pub use user_code::UserCodePaths;
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder. Here, `overrides/` has what the job replaces in the scene, `needs/` what is looked for in
 /// it before it is rendered, `makes/` what it leaves behind, and `user_code/` runs what the user adds.
-pub const SETUP_FILES: [(&str, &str); 35] = [
+pub const SETUP_FILES: [(&str, &str); 36] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     (ADDONS_SCRIPT, include_str!("user_code/addons.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
@@ -27,6 +27,7 @@ pub const SETUP_FILES: [(&str, &str); 35] = [
     ("render_worker_answer.py", include_str!("answer.py")),
     ("render_worker_caches.py", include_str!("needs/caches.py")),
     ("render_worker_contents.py", include_str!("contents.py")),
+    ("render_worker_devices.py", include_str!("devices.py")),
     ("render_worker_engine.py", include_str!("overrides/engine.py")),
     ("render_worker_external.py", include_str!("needs/external.py")),
     ("render_worker_features.py", include_str!("needs/features.py")),
@@ -121,6 +122,7 @@ pub fn setup_settings(
         "missing_files": job.missing_files,
         "strict": job.strict,
         "simulations": { "unbaked": job.unbaked, "frames": frames },
+        "cycles_device": job.cycles_device,
         "view": { "lut": output.lut, "axis": output.lut_axis },
         "audio": output.audio,
         "scripts": user_code.described_scripts(&job.user_code),
@@ -197,7 +199,7 @@ mod tests {
                 output,
                 &UserCodePaths::below(Path::new("/s/setup"))
             ),
-            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"missing_files":"fail","strict":true,"simulations":{"unbaked":"refuse","frames":{"first":1,"last":1}},"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false,"outputs":"/s/outputs"}"#
+            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"missing_files":"fail","strict":true,"simulations":{"unbaked":"refuse","frames":{"first":1,"last":1}},"cycles_device":null,"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false,"outputs":"/s/outputs"}"#
         );
     }
 }

@@ -5,6 +5,7 @@
 #   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...],
 #    "missing_files": "fail" or "warn", "strict": BOOL,
 #    "simulations": {"unbaked": "refuse", "frames": {"first": 1, "last": 10}},
+#    "cycles_device": "auto", "auto+CPU" or null,
 #    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH, "outputs": FOLDER,
 #    "scripts": [{"path": PATH, "name": NAME}, ...], "addons": {...}, "describe": false}
 # With "describe", nothing is rendered: what is in the file is described, and nothing refused.
@@ -27,6 +28,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 import render_worker_audio as audio
 import render_worker_contents as contents
+import render_worker_devices as devices
 import render_worker_external as external
 import render_worker_features as features
 import render_worker_answer as answer
@@ -57,10 +59,11 @@ findings.refuse_if_any(settings["description"])
 render = scene.render
 inside = contents.description(scene) if settings["describe"] else None
 overrides.apply(scene, settings["overrides"], findings)
+used_devices, problems = devices.choose(scene, settings["cycles_device"], findings)
 findings.refuse_if_any(settings["description"])
 # What makes the pictures differ from those of Blender on a desktop, and all warnings.
 differences = findings.warnings
-warnings = output.make_deliverable(scene)
+warnings = problems + output.make_deliverable(scene)
 made, problems = outputs.redirect(scene, settings["outputs"])
 warnings += problems
 lacking = features.lacking(scene)
@@ -95,6 +98,7 @@ description = {
         "name": scene.name,
         "blender": bpy.app.version_string,
         "engine": render.engine,
+        "devices": used_devices,
         "fps": render.fps,
         "fps_base": render.fps_base,
         "width": width,

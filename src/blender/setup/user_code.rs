@@ -6,15 +6,14 @@ use serde_json::{Value, json};
 
 use crate::request::{Location, UserCode};
 
-/// The paths of copies of the user's Python, all in one folder. Blender can read them, because the
-/// folder lies in that of the setup script.
+/// The paths of copies of the user's Python, all in one folder. All processes share it.
 #[derive(Clone, Debug)]
 pub struct UserCodePaths(PathBuf);
 
 impl UserCodePaths {
-    /// The paths below the folder of the setup script.
-    pub fn below(setup: &Path) -> Self {
-        Self(setup.join("user_code"))
+    /// The paths below a folder in scratch.
+    pub fn below(scratch: &Path) -> Self {
+        Self(scratch.join("user_code"))
     }
 
     /// The folder.

@@ -20,12 +20,36 @@ pub(in crate::cli) struct RenderArgs {
 // that of the subcommand.)
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RenderOptions {
-    /// The device of Cycles: CPU, CUDA, OPTIX, HIP or ONEAPI; OPTIX+CPU uses both
+    /// The devices of Cycles: auto, CPU, CUDA, OPTIX, HIP or ONEAPI; OPTIX+CPU uses both
     ///
-    /// A missing device ends the job with 69. Without this flag, the scene's choice applies, and
-    /// Blender falls back to the CPU without a word.
+    /// `auto` stands for all GPUs of the best type that there is. A missing device ends the job with
+    /// 69, unless +CPU is appended. Without this flag the scene decides: if it asks for a GPU, the
+    /// same ones are used, and the CPU with a warning if there is none.
     #[arg(long, value_name = "DEVICE")]
     pub cycles_device: Option<String>,
+
+    /// How many Blenders render at the same time, 1 to 255
+    ///
+    /// The frames are dealt among them. It pays for small frames on many cores, because Blender
+    /// prepares each frame on one core. Each process loads the scene: its memory is needed as many
+    /// times. Not together with --gpus-per-process.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub processes: Option<String>,
+
+    /// How many GPUs each Blender gets, 1 to 255: there is a process for each group of GPUs
+    ///
+    /// With several GPUs, 1 renders more frames in the same time than one Blender with all of them,
+    /// unless a frame takes minutes. For GPUs of NVIDIA and AMD. Not together with --processes.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub gpus_per_process: Option<String>,
+
+    /// A folder in which compiled GPU kernels and shaders outlive the job
+    ///
+    /// Blender and the drivers compile them for the GPU that they find, which can take minutes, and
+    /// find them here the next time. All jobs of a machine can share it. A scene that runs Python can
+    /// write to it: keep one folder for each owner of scenes.
+    #[arg(long, value_name = "DIR")]
+    pub cache_dir: Option<String>,
 
     #[command(flatten)]
     pub scene: SceneArgs,

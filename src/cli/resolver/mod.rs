@@ -10,14 +10,15 @@ use super::args::{
     InspectArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs, StoreArgs, WorkArgs,
 };
 use super::names::{
-    ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CYCLES_DEVICE, ENABLE_AUTOEXEC, FIRST_FRAME,
-    FRAMES, FRAMES_PER_JOB, INPUT_URI, MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME,
-    OUTPUT_URI, PREVIEW, REQUEST_PAYER, SIMULATE, START_JITTER, STRICT, TOTAL_FRAMES,
+    ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CACHE_DIR, CYCLES_DEVICE, ENABLE_AUTOEXEC,
+    FIRST_FRAME, FRAMES, FRAMES_PER_JOB, GPUS_PER_PROCESS, INPUT_URI, MAX_BACKLOG, MISSING_FILES,
+    NO_PREVIEWS, NO_RESUME, OUTPUT_URI, PREVIEW, PROCESSES, REQUEST_PAYER, SIMULATE, START_JITTER,
+    STRICT, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
     AllowMissing, AnimationRange, ArrayPosition, Attempt, ByteSize, Engine, FirstFrame,
-    FrameSelection, FrameSet, InspectJob, Location, MissingFiles, OutputName, RenderJob,
+    FrameSelection, FrameSet, InspectJob, Location, MissingFiles, OutputName, Processes, RenderJob,
     RenderOverrides, RequestPayer, StartJitter, TotalFrames, Unbaked, UserCode,
 };
 
@@ -77,6 +78,8 @@ impl Resolver<'_> {
             output: if preview { output.of_preview() } else { output },
             frames,
             overrides: self.overrides(&options.scene.overrides, engine, preview)?,
+            processes: self.processes(options)?,
+            cache_dir: self.folder(CACHE_DIR, options.cache_dir.as_deref())?,
             cycles_device: CYCLES_DEVICE.value(options.cycles_device.as_deref(), env)?,
             allow_missing: self.allow_missing(&options.scene)?,
             user_code: self.user_code(&options.scene.user_code)?,
@@ -92,6 +95,21 @@ impl Resolver<'_> {
                 .value(options.start_jitter.as_deref(), env)?
                 .unwrap_or_else(|| StartJitter::of_array(attempt.array)),
         })
+    }
+
+    fn processes(&self, options: &RenderOptions) -> Result<Processes, UsageError> {
+        let env = self.environment;
+        let number = PROCESSES.value(options.processes.as_deref(), env)?;
+        let gpus = GPUS_PER_PROCESS.value(options.gpus_per_process.as_deref(), env)?;
+        match (number, gpus) {
+            (Some(_), Some(_)) => {
+                Err(PROCESSES
+                    .refuse(format_args!("contradicts {GPUS_PER_PROCESS}; give one of them")))
+            }
+            (Some(number), None) => Ok(Processes::Number(number)),
+            (None, Some(gpus)) => Ok(Processes::ForGpus(gpus)),
+            (None, None) => Ok(Processes::default()),
+        }
     }
 
     /// The features that a scene may lack.
@@ -222,6 +240,8 @@ fn described(scene: &Location) -> RenderJob {
         output: scene.split().map_or_else(|| scene.clone(), |(folder, _)| folder),
         frames: FrameSelection::Animation(AnimationRange { first: None, total: None }),
         overrides: RenderOverrides::default(),
+        processes: Processes::default(),
+        cache_dir: None,
         cycles_device: None,
         allow_missing: AllowMissing::default(),
         missing_files: MissingFiles::default(),

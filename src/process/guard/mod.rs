@@ -12,6 +12,7 @@
 //! killed, the kernel notifies the worker, which then kills its descendants. If both die at once,
 //! the kernel kills Blender ([`supervisor`](super::supervisor)).
 
+pub mod children;
 pub mod orphans;
 
 use std::ffi::{CStr, OsStr, OsString};

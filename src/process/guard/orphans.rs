@@ -2,11 +2,13 @@
 //!
 //! A process can leave its group and its session, but not its ancestry: when its parent ends,
 //! the nearest *subreaper* above becomes its parent (`PR_SET_CHILD_SUBREAPER` in `prctl(2)`). That
-//! is the worker. Invariant: the worker runs one child at a time, and starts it with
-//! [`Running`](crate::process::supervisor::Running). So after that child has ended, every
-//! descendant of the worker that did not exist before the child is an orphan. Credential
-//! [helpers](crate::helpers) of the AWS SDK are the only exception: nothing is reaped or killed
-//! while one is running.
+//! is the worker. Invariant: the worker starts each child with
+//! [`Running`](crate::process::supervisor::Running). So after a child has ended, every descendant of
+//! the worker that did not exist before it is an orphan, except for other [`children`] that are
+//! running, their descendants and their groups. Credential [helpers](crate::helpers) of the AWS SDK
+//! are the only other exception: nothing is reaped or killed while one is running.
+//!
+//! [`children`]: super::children
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::thread::sleep;
@@ -17,6 +19,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Pid, getpid};
 use rustix::process::{WaitOptions, waitpid};
 
+use super::children::RunningChildren;
 use crate::helpers::HelpersLocked;
 use crate::process::system;
 use crate::process::table::{Process, processes};
@@ -56,16 +59,21 @@ impl PreExisting {
 
     fn among(us: i32, processes: &[Process]) -> Self {
         let none = Self { descendants: BTreeSet::new(), groups: BTreeSet::new() };
-        let descendants = none.orphans(us, processes).into_keys().collect();
+        let descendants = none.orphans(us, processes, &BTreeSet::new()).into_keys().collect();
         Self { descendants, groups: processes.iter().map(|process| process.group).collect() }
     }
 
-    /// Finds the descendants of `us` that are neither pre-existing nor descend from those. Each is
-    /// returned with its process group, if that may be killed as a whole.
+    /// Finds the descendants of `us` that are neither pre-existing nor `running` children nor descend
+    /// from those. Each is returned with its process group, if that may be killed as a whole.
     ///
     /// A process may join any group of its session, even its shell's. So a group that existed
     /// before the child, or has an unrelated leader, is left alone.
-    fn orphans(&self, us: i32, processes: &[Process]) -> BTreeMap<i32, Option<i32>> {
+    fn orphans(
+        &self,
+        us: i32,
+        processes: &[Process],
+        running: &BTreeSet<i32>,
+    ) -> BTreeMap<i32, Option<i32>> {
         let mut children: BTreeMap<i32, Vec<&Process>> = BTreeMap::new();
         for process in processes {
             children.entry(process.parent).or_default().push(process);
@@ -74,7 +82,8 @@ impl PreExisting {
         let mut parents = vec![us];
         while let Some(parent) = parents.pop() {
             for process in children.remove(&parent).into_iter().flatten() {
-                if !self.descendants.contains(&process.id) {
+                let is_running = running.contains(&process.id) || running.contains(&process.group);
+                if !self.descendants.contains(&process.id) && !is_running {
                     found.insert(process.id, Some(process.group));
                     parents.push(process.id);
                 }
@@ -90,17 +99,18 @@ impl PreExisting {
 }
 
 /// Reaps the orphans that have ended, so that none stays a zombie. Does nothing while a credential
-/// helper is running: a later call reaps them. Never reaps `child`: its supervisor waits for it.
-pub fn reap(child: Option<Pid>) {
+/// helper is running: a later call reaps them. Never reaps a running child: its supervisor waits for
+/// it.
+pub fn reap() {
     if let Some(_alone) = HelpersLocked::try_acquire() {
-        reap_all(child);
+        reap_all(RunningChildren::lock().ids());
     }
 }
 
-fn reap_all(child: Option<Pid>) {
-    // Once `child` has ended, the kernel reports it again and again, and hides other ended
-    // processes behind it. These are reaped after the supervisor has waited for `child`.
-    while let Some(ended) = system::ended_child().filter(|&ended| Some(ended) != child) {
+fn reap_all(running: &BTreeSet<i32>) {
+    // Once a child has ended, the kernel reports it again and again, and hides other ended
+    // processes behind it. These are reaped after its supervisor has waited for it.
+    while let Some(ended) = system::ended_child().filter(|id| !running.contains(&id.as_raw())) {
         let id = rustix::process::Pid::from_raw(ended.as_raw());
         if waitpid(id, WaitOptions::NOHANG).is_err() {
             return;
@@ -108,18 +118,17 @@ fn reap_all(child: Option<Pid>) {
     }
 }
 
-/// Kills every descendant of this process except `pre_existing` ones, and waits until all are
-/// gone. Blocks, usually for a few milliseconds. Logs a warning and gives up after
+/// Kills every descendant of this process except `pre_existing` and running ones, and waits until
+/// all are gone. Blocks, usually for a few milliseconds. Logs a warning and gives up after
 /// `KILL_TIMEOUT`.
-///
-/// Must not be called while a child is running that should live.
 pub fn kill_all(pre_existing: &PreExisting) {
     let _alone = HelpersLocked::acquire_within(HELPER_TIMEOUT);
     let began = Instant::now();
     let mut killed = BTreeSet::new();
     loop {
-        reap_all(None);
-        let left = pre_existing.orphans(getpid().as_raw(), &processes());
+        let running = RunningChildren::lock();
+        reap_all(running.ids());
+        let left = pre_existing.orphans(getpid().as_raw(), &processes(), running.ids());
         if left.is_empty() {
             break;
         }
@@ -135,6 +144,7 @@ pub fn kill_all(pre_existing: &PreExisting) {
             }
             _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
         }
+        drop(running);
         killed.extend(left.into_keys());
         if !found_new {
             sleep(KILL_INTERVAL);
@@ -173,11 +183,14 @@ mod tests {
             process(18, US, US),
             process(19, US, 7),
             process(20, 11, 20), // child of a pre-existing process
+            process(30, US, 30), // a running child
+            process(31, 30, 31),
+            process(32, US, 30), // left behind by one of its descendants
         ];
         let now = [&shell[..], &later].concat();
         let without_group = |id| (id, None);
         let expected = [(12, Some(12)), (13, Some(13)), (14, Some(12)), (15, Some(4711))];
         let expected = expected.into_iter().chain([16, 17, 18, 19].map(without_group)).collect();
-        assert_eq!(pre_existing.orphans(US, &now), expected);
+        assert_eq!(pre_existing.orphans(US, &now, &BTreeSet::from([30])), expected);
     }
 }

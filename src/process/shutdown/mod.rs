@@ -258,6 +258,12 @@ impl Shutdown {
         self.requested()
     }
 
+    /// The Spot notice, if there is one, as a reason for stopping.
+    pub fn noticed(&self) -> Option<Interrupt> {
+        let notice = self.state.borrow().notice?;
+        Some(Interrupt::Spot { reclaimed: notice.reclaimed })
+    }
+
     /// How long the work in progress may still take after a Spot notice. `None` without a notice.
     pub fn time_to_finish(&self) -> Option<Duration> {
         let reclaimed_at = self.state.borrow().notice?.reclaimed_at;

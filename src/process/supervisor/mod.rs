@@ -31,6 +31,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::guard::children::{Listed, start_listed};
 use super::guard::orphans;
 use super::guard::orphans::PreExisting;
 use super::sandbox::{Sandbox, SandboxPolicy};
@@ -132,13 +133,22 @@ impl Running {
             .process_group(0);
         let pre_existing = PreExisting::now();
         let restricted = sandbox.restricts_files();
-        let started = spawn(command, sandbox.clone(), policy);
-        let (child, launcher) =
+        let started = start_listed(|| {
+            let (child, launcher) = spawn(command, sandbox.clone(), policy)?;
+            let group = group_of(&child);
+            Ok(((child, launcher), group))
+        });
+        let ((child, launcher), listed) =
             started.map_err(|source| SpawnError { program, source, restricted })?;
-        Ok(Self::supervise(child, launcher, pre_existing))
+        Ok(Self::supervise(child, launcher, listed, pre_existing))
     }
 
-    fn supervise(mut child: Child, launcher: Launcher, pre_existing: PreExisting) -> Self {
+    fn supervise(
+        mut child: Child,
+        launcher: Launcher,
+        listed: Option<Listed>,
+        pre_existing: PreExisting,
+    ) -> Self {
         let (events_in, events) = mpsc::channel(QUEUED_LINES);
         let (grace, grace_changes) = watch::channel(None);
         let (paused, paused_changes) = watch::channel(false);
@@ -156,6 +166,7 @@ impl Running {
         tokio::spawn(async move {
             let end = run_to_its_end(&mut child, grace_changes, paused_changes).await;
             drop(launcher);
+            drop(listed);
             // Fails if the runtime is shutting down. `main` then kills the orphans.
             _ = tokio::task::spawn_blocking(move || orphans::kill_all(&pre_existing)).await;
             ended.send_replace(true);
@@ -306,7 +317,7 @@ async fn run_to_its_end(
         };
         tokio::select! {
             status = child.wait() => break status,
-            _ = child_ended => orphans::reap(Some(group)),
+            _ = child_ended => orphans::reap(),
             () = grace_over => {
                 signal_group(group, Signal::SIGKILL);
                 break child.wait().await;

@@ -36,12 +36,19 @@ pub struct Audio {
 
 impl Audio {
     /// The sound that Blender leaves in `folder`, for this output.
-    pub fn new(attempt: &Attempt, storage: Arc<Storage>, output: &Location, folder: &Path) -> Self {
+    /// `is_first` is whether this process mixes it, and not another one of this worker.
+    pub fn new(
+        attempt: &Attempt,
+        storage: Arc<Storage>,
+        output: &Location,
+        folder: &Path,
+        is_first: bool,
+    ) -> Self {
         Self {
             storage,
             location: output.join(SceneAudio::FILE),
             file: folder.join(AUDIO_FILE),
-            is_wanted: attempt.array.is_none_or(|array| array.index == 0),
+            is_wanted: is_first && attempt.array.is_none_or(|array| array.index == 0),
         }
     }
 
@@ -114,7 +121,7 @@ mod tests {
         let array = index.map(|index| ArrayPosition { index, size: None });
         let attempt = Attempt { job_id: None, number: None, array };
         let storage = Arc::new(Storage::new(Transfers::default()));
-        Audio::new(&attempt, storage, &Location::Local(folder.join("out")), folder)
+        Audio::new(&attempt, storage, &Location::Local(folder.join("out")), folder, true)
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl Rendering<'_> {
         match outcome {
             Outcome::Stored { file, bytes, sides } => {
                 let (seconds, is_new) = self.ledger.record_stored(frame, file, bytes, &sides);
-                self.progress.set_done(self.ledger.stored_count());
+                self.process.progress.set_done(self.ledger.stored_count());
                 if is_new && self.launch.frames.contains(frame) {
                     self.launch.frame_stored();
                 }
@@ -25,7 +25,7 @@ impl Rendering<'_> {
                     bytes,
                     seconds,
                     "frame {frame} stored: {}",
-                    self.progress
+                    self.process.progress
                 );
             }
             Outcome::Damaged { damage, disk_full } => {

@@ -70,6 +70,7 @@ mod tests {
             warnings: Vec::new(),
             differences: Vec::new(),
             unusable_files: Vec::new(),
+            devices: Vec::new(),
             lacking: Vec::new(),
             simulations: Vec::new(),
             view: None,

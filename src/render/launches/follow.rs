@@ -78,7 +78,7 @@ impl Rendering<'_> {
                     if stage == Stage::Noticed {
                         self.spot_notice();
                     }
-                    shutdown.requested().map(StopReason::Interrupted)
+                    self.stop_requested().map(StopReason::Interrupted)
                 }
                 () = overdue, if !stopping => Some(StopReason::Idle),
                 () = watchdog.sample(), if !stopping => {
@@ -93,6 +93,8 @@ impl Rendering<'_> {
             if stopping {
                 continue;
             }
+            // After a Spot notice, this process may stop before the others.
+            let stop = stop.or_else(|| self.given_up.map(StopReason::Interrupted));
             if let Some(stop) = stop.or_else(|| watchdog.alarm().map(StopReason::Alarm)) {
                 tracing::warn!("{stop}");
                 stopped = Some(stop);
@@ -126,17 +128,17 @@ impl Rendering<'_> {
     fn line(&mut self, line: &str) -> Option<StopReason> {
         match self.launch.tail.push(line) {
             Event::Progress(progress) => {
-                tracing::debug!(program = "blender", "{line}");
+                tracing::debug!(program = self.process.program, "{line}");
                 self.show_progress(progress);
             }
             Event::Saved(path) => {
-                tracing::debug!(program = "blender", "{line}");
+                tracing::debug!(program = self.process.program, "{line}");
                 let stop = self.look_for_description();
                 self.saved(Path::new(path));
                 return stop;
             }
             Event::Described => {
-                tracing::debug!(program = "blender", "{line}");
+                tracing::debug!(program = self.process.program, "{line}");
                 return self.look_for_description();
             }
             Event::Simulates { frames: (first, last), before } => {
@@ -145,14 +147,16 @@ impl Rendering<'_> {
                 tracing::info!("simulating {frames} before frame {before}");
             }
             Event::Simulated { frame, seconds } => {
-                tracing::debug!(program = "blender", "{line}");
+                tracing::debug!(program = self.process.program, "{line}");
                 self.launch.frame_simulated(frame, seconds);
             }
-            Event::Timing => tracing::debug!(program = "blender", "{line}"),
+            Event::Timing => tracing::debug!(program = self.process.program, "{line}"),
             Event::Error(_) => {
-                self.log.pass(|| tracing::error!(program = "blender", "{line}"));
+                self.log.pass(|| tracing::error!(program = self.process.program, "{line}"));
             }
-            Event::Other => self.log.pass(|| tracing::info!(program = "blender", "{line}")),
+            Event::Other => {
+                self.log.pass(|| tracing::info!(program = self.process.program, "{line}"))
+            }
         }
         None
     }
@@ -160,12 +164,12 @@ impl Rendering<'_> {
     fn show_progress(&mut self, progress: Progress) {
         self.launch.rendering = progress.frame.or(self.launch.rendering);
         if let (Some(frame), Some((done, total))) = (progress.frame, progress.samples) {
-            self.progress.set_current(frame, f64::from(done) / f64::from(total.max(1)));
-            if self.progress.is_due(HEARTBEAT) {
+            self.process.progress.set_current(frame, f64::from(done) / f64::from(total.max(1)));
+            if self.process.progress.is_due(HEARTBEAT) {
                 tracing::info!(
                     frame = frame.get(),
                     "frame {frame}: sample {done} of {total}; stored {}",
-                    self.progress
+                    self.process.progress
                 );
             }
         }
@@ -200,19 +204,23 @@ impl Rendering<'_> {
         self.launch.tail.mark_scene_open();
         let lacking = self.check_features(&mut scene);
         scene.warnings.extend(frame_step_warning(&scene, &self.job().frames));
-        self.tell_of_simulations(&mut scene);
-        for warning in scene.warnings.iter().filter(|_| self.scene.is_none()) {
+        let is_news = self.scene.is_none() && self.process.is_first();
+        self.tell_of_simulations(&mut scene, is_news);
+        for warning in scene.warnings.iter().filter(|_| is_news) {
             tracing::warn!("{warning}");
         }
-        tracing::info!(
-            "Blender {}, {}, {}x{}, frames in {}",
-            scene.blender,
-            scene.engine,
-            scene.width,
-            scene.height,
-            scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
-        );
-        if let Some(name) = scene.output_name.as_ref().filter(|_| self.scene.is_none()) {
+        if self.process.is_first() || !scene.devices.is_empty() {
+            tracing::info!(
+                "Blender {}, {}{}, {}x{}, frames in {}",
+                scene.blender,
+                scene.engine,
+                on_devices(&scene.devices),
+                scene.width,
+                scene.height,
+                scene.format().map_or_else(|| scene.extension.clone(), |f| f.to_string()),
+            );
+        }
+        if let Some(name) = scene.output_name.as_ref().filter(|_| is_news) {
             tracing::info!(
                 "the scene names its frames {name}; they are stored as 0001{ext} and so on",
                 ext = scene.extension
@@ -223,7 +231,7 @@ impl Rendering<'_> {
             self.delivery.set_view(view.unwrap_or_default());
         }
         let space_needed = space_for_frames(&scene, &outputs);
-        if self.scene.is_none() {
+        if is_news {
             announce(&outputs);
         }
         let refusal = self.refusal(&mut scene, lacking, cut_off);
@@ -272,7 +280,7 @@ impl Rendering<'_> {
     }
 
     /// Adds a warning about simulations that are left out, or says that they are simulated.
-    fn tell_of_simulations(&self, scene: &mut SceneInfo) {
+    fn tell_of_simulations(&self, scene: &mut SceneInfo, is_news: bool) {
         if scene.simulations.is_empty() {
             return;
         }
@@ -283,7 +291,7 @@ impl Rendering<'_> {
                 "--allow-unbaked (ALLOW_UNBAKED): rendering without simulating what is not baked, so \
                  the pictures may differ from those on a desktop: {names}"
             )),
-            Unbaked::Refuse | Unbaked::Simulate if self.scene.is_none() => {
+            Unbaked::Refuse | Unbaked::Simulate if is_news => {
                 tracing::info!("not baked, so simulated before they are rendered: {names}");
             }
             Unbaked::Refuse | Unbaked::Simulate => {}
@@ -342,7 +350,7 @@ impl Rendering<'_> {
         self.ledger.record_saved(frame, elapsed.as_secs_f64());
         self.deliver(frame, format);
         if self.launch.stop_after_frame {
-            self.worker().shutdown.stop_if_noticed();
+            self.stop_if_noticed();
         }
     }
 
@@ -368,18 +376,17 @@ impl Rendering<'_> {
 
     /// Handles a Spot notice: finishes the frame in hand if there is time.
     fn spot_notice(&mut self) {
-        let shutdown = &self.worker().shutdown;
         let (frames, saved) = (&self.launch.frames, &self.launch.saved);
         let unsaved = frames.iter().filter(|frame| !saved.contains(frame)).collect();
         // What is simulated before a frame is lost anyway.
         let in_hand = self.launch.in_hand(&unsaved).filter(|_| !self.launch.is_simulating);
-        let (Some(frame), Some(time)) = (in_hand, shutdown.time_to_finish()) else {
-            shutdown.stop_if_noticed();
+        let (Some(frame), Some(time)) = (in_hand, self.worker().shutdown.time_to_finish()) else {
+            self.stop_if_noticed();
             return;
         };
         let elapsed = self.launch.frame_elapsed();
         let seconds = self.ledger.recent_seconds();
-        let left = spot_decision::time_left(seconds, elapsed, self.progress.part());
+        let left = spot_decision::time_left(seconds, elapsed, self.process.progress.fraction());
         self.launch.stop_after_frame = left.is_none_or(|left| left <= time);
         tracing::warn!(
             frame = frame.get(),
@@ -387,7 +394,7 @@ impl Rendering<'_> {
             spot_decision::describe(frame, left, time)
         );
         if !self.launch.stop_after_frame {
-            shutdown.stop_if_noticed();
+            self.stop_if_noticed();
         }
     }
 }
@@ -426,4 +433,9 @@ fn announce(outputs: &SceneOutputs) {
         "the scene makes more than its frames (File Output nodes, further views): {}",
         files.join(", ")
     );
+}
+
+/// The devices as the log names them, after the engine.
+fn on_devices(devices: &[String]) -> String {
+    if devices.is_empty() { String::new() } else { format!(" on {}", devices.join(" and ")) }
 }

@@ -93,11 +93,6 @@ impl Ledger {
         stored.chain(self.already_there.iter()).collect()
     }
 
-    /// The number of frames of this job, including those that an earlier attempt stored.
-    pub fn frames_of_job(&self) -> usize {
-        self.frames.len() + self.already_there.len()
-    }
-
     /// Whether a frame is stored.
     pub fn is_stored(&self, frame: FrameNumber) -> bool {
         self.stored.contains_key(&frame.get())

@@ -16,7 +16,7 @@ mod rendering;
 mod spot_decision;
 mod verdict;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use tokio::time::sleep;
@@ -28,7 +28,7 @@ use crate::render::companions::view_lut;
 use crate::render::description_file::DESCRIPTION_FILE;
 use crate::render::reuse::fingerprint_task::FingerprintTask;
 use crate::render::stored_outputs::StoredOutputs;
-use crate::request::{FrameSet, ImageFormat, REPORTS_DIR};
+use crate::request::{FrameNumber, FrameSet, ImageFormat, REPORTS_DIR};
 use crate::space::Space;
 use crate::telemetry::logging::DETAILS;
 use crate::worker::programs::BLENDER;
@@ -37,7 +37,8 @@ use crate::worker::{in_time, sandbox_policy};
 use launch::{LaunchState, StopReason};
 use rendering::Rendering;
 
-pub use rendering::Assignment;
+pub use rendering::{Assignment, Process};
+pub use verdict::interruption;
 
 /// How many crash files of an attempt are stored. A frame usually crashes Blender in the same way
 /// each time.
@@ -48,6 +49,8 @@ const MAX_CRASH_FILES: usize = 10;
 pub struct Outcome {
     /// An error unless every frame is stored.
     pub result: Result<(), Error>,
+    /// The frames that are not stored.
+    pub missing: BTreeSet<FrameNumber>,
     /// The scene, if Blender has described it.
     pub scene: Option<SceneInfo>,
     /// All launches, in order.
@@ -64,14 +67,36 @@ pub struct Outcome {
     pub has_previews: bool,
 }
 
+/// The outcome without any frames.
+impl Default for Outcome {
+    fn default() -> Self {
+        Self {
+            result: Ok(()),
+            missing: BTreeSet::new(),
+            scene: None,
+            launches: Vec::new(),
+            stored: BTreeMap::new(),
+            outputs: SceneOutputs::default(),
+            side_files: StoredOutputs::default(),
+            skipped: BTreeMap::new(),
+            has_previews: false,
+        }
+    }
+}
+
 /// Renders and delivers the frames of an assignment.
-pub async fn render_frames(assignment: Assignment<'_>, fingerprints: FingerprintTask) -> Outcome {
-    let mut rendering = Rendering::new(assignment, fingerprints);
+pub async fn render_frames(
+    assignment: Assignment<'_>,
+    fingerprints: FingerprintTask,
+    process: Process,
+) -> Outcome {
+    let mut rendering = Rendering::new(assignment, fingerprints, process);
     let result = rendering.run().await;
     let has_previews = rendering.delivery.has_previews();
     let (scene, outputs, launches) = (rendering.scene, rendering.outputs, rendering.reports);
+    let missing = rendering.ledger.missing().iter().collect();
     let (stored, side_files, skipped) = rendering.ledger.into_report();
-    Outcome { result, scene, launches, stored, outputs, side_files, skipped, has_previews }
+    Outcome { result, missing, scene, launches, stored, outputs, side_files, skipped, has_previews }
 }
 
 impl Rendering<'_> {
@@ -82,7 +107,7 @@ impl Rendering<'_> {
             if frames.is_empty() {
                 return self.conclude();
             }
-            if let Some(by) = self.worker().shutdown.stop_if_noticed() {
+            if let Some(by) = self.stop_if_noticed() {
                 return Err(self.interrupted(by));
             }
             self.remove_leftovers(&frames);
@@ -131,7 +156,7 @@ impl Rendering<'_> {
             .map_err(|error| Error::spawn(error, launch.blender.to_owned(), BLENDER))?;
         let (end, stop) = self.follow(&mut child).await;
         // If Blender ended by itself after a Spot notice, do not launch it again.
-        worker.shutdown.stop_if_noticed();
+        self.stop_if_noticed();
         self.log.end();
         self.settle_file_check().await;
         self.store_remaining(stop.as_ref()).await;

@@ -1,10 +1,13 @@
 //! The state of a rendering: what all launches share, and what they change.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::launch::LaunchState;
 use super::ledger::Ledger;
 use crate::blender::{Launch, SceneFile, SceneInfo, SceneOutputs};
+use crate::process::shutdown::Interrupt;
 use crate::render::companions::audio::Audio;
 use crate::render::companions::view_lut::ViewLut;
 use crate::render::delivery::Delivery;
@@ -33,6 +36,27 @@ pub struct Assignment<'a> {
     pub already_there: &'a FrameSet,
 }
 
+/// What the processes of a job share, as one of them sees it.
+#[derive(Debug)]
+pub struct Process {
+    /// Its number, from 0.
+    pub number: usize,
+    /// What its lines are called in the log.
+    pub program: String,
+    /// How many processes may still render.
+    pub working: Arc<AtomicUsize>,
+    /// The progress of the job.
+    pub progress: Progress,
+}
+
+impl Process {
+    /// Whether it does what one process does for all: it logs what is true for each of them, and
+    /// mixes the sound.
+    pub fn is_first(&self) -> bool {
+        self.number == 0
+    }
+}
+
 /// The launches of Blender, and the delivery of the frames that they save.
 #[derive(Debug)]
 pub(super) struct Rendering<'a> {
@@ -46,7 +70,7 @@ pub(super) struct Rendering<'a> {
     pub file_check: Option<FileCheck>,
     pub view_lut: ViewLut,
     pub audio: Audio,
-    pub progress: Progress,
+    pub process: Process,
     pub log: LogRateLimiter,
     /// The scene, once Blender has described it.
     pub scene: Option<SceneInfo>,
@@ -56,11 +80,17 @@ pub(super) struct Rendering<'a> {
     pub excerpt: Vec<String>,
     /// The launches that have ended.
     pub reports: Vec<LaunchReport>,
+    /// Why this process renders no more, while others may finish their frames.
+    pub given_up: Option<Interrupt>,
 }
 
 impl<'a> Rendering<'a> {
     /// A rendering that has not begun.
-    pub fn new(assignment: Assignment<'a>, fingerprints: FingerprintTask) -> Self {
+    pub fn new(
+        assignment: Assignment<'a>,
+        fingerprints: FingerprintTask,
+        process: Process,
+    ) -> Self {
         let Assignment { worker, job, launch, already_there, .. } = assignment;
         let attempts = worker.limits.blender_attempts.get();
         Self {
@@ -81,14 +111,36 @@ impl<'a> Rendering<'a> {
                 worker.storage.clone(),
                 &job.output,
                 launch.description_dir,
+                process.is_first(),
             ),
-            progress: Progress::resume(launch.frames.len(), already_there.len()),
-            log: LogRateLimiter::new("blender"),
+            log: LogRateLimiter::new(process.program.clone()),
+            process,
             scene: None,
             outputs: SceneOutputs::default(),
             excerpt: Vec::new(),
             reports: Vec::new(),
+            given_up: None,
         }
+    }
+
+    /// After a Spot notice, ends this process: it has no work in progress that is worth finishing.
+    /// The last one of them stops the job. Changes nothing without a notice. The result is the
+    /// reason for stopping, if any.
+    pub fn stop_if_noticed(&mut self) -> Option<Interrupt> {
+        let shutdown = &self.assignment.worker.shutdown;
+        if self.given_up.is_none() {
+            self.given_up = shutdown.noticed();
+            if self.given_up.is_some() && self.process.working.fetch_sub(1, Ordering::Relaxed) == 1
+            {
+                shutdown.stop_if_noticed();
+            }
+        }
+        self.stop_requested()
+    }
+
+    /// The reason for stopping, if there is one.
+    pub fn stop_requested(&self) -> Option<Interrupt> {
+        self.worker().shutdown.requested().or(self.given_up)
     }
 
     pub fn worker(&self) -> &'a Worker {

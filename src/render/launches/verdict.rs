@@ -8,7 +8,7 @@ use crate::ending::Ending;
 use crate::error::{Error, Rest, frames_are};
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::End;
-use crate::request::{FRAMES_DIR, FrameNumber, FrameSet};
+use crate::request::{FRAMES_DIR, FrameNumber, FrameSet, Location};
 use crate::space::Space;
 
 impl Rendering<'_> {
@@ -27,7 +27,7 @@ impl Rendering<'_> {
         if let Some(source) = self.ledger.take_storage_error() {
             return Err(Error::NotStored { missing, source });
         }
-        if let Some(by) = self.worker().shutdown.requested() {
+        if let Some(by) = self.stop_requested() {
             return Err(self.interrupted(by));
         }
         if let Some(cause) = self.launch.refused.take() {
@@ -190,10 +190,6 @@ impl Rendering<'_> {
     pub fn conclude(&self) -> Result<(), Error> {
         let missing = self.ledger.missing();
         if missing.is_empty() {
-            match self.ledger.frames_of_job() {
-                1 => tracing::info!("the frame is stored"),
-                count => tracing::info!("all {count} frames are stored"),
-            }
             return Ok(());
         }
         let failures = &self.ledger.failures;
@@ -208,17 +204,8 @@ impl Rendering<'_> {
         })
     }
 
-    /// The error of a job that was interrupted.
     pub fn interrupted(&self, by: Interrupt) -> Error {
-        let (stored, missing) = (self.ledger.stored(), self.ledger.missing());
-        let kept = if stored.is_empty() {
-            "nothing is stored".to_owned()
-        } else {
-            format!("{} stored in {}", frames_are(&stored), self.job().output.join(FRAMES_DIR))
-        };
-        let (left, all) = (missing.len(), self.ledger.frames_of_job());
-        let left = format!("{left} of {all} frames are left: {missing}; {kept}");
-        Error::Interrupted { by, left }
+        interruption(by, &self.ledger.stored(), &self.ledger.missing(), &self.job().output)
     }
 
     fn blender_failed(&self, cause: Cause) -> Error {
@@ -254,4 +241,21 @@ impl Rendering<'_> {
         let of_launch = |frame: &FrameNumber| self.launch.frames.contains(*frame);
         self.ledger.pending().iter().filter(of_launch).collect()
     }
+}
+
+/// The error of a job that was interrupted when these frames were stored in `output`, and these
+/// were missing.
+pub fn interruption(
+    by: Interrupt,
+    stored: &FrameSet,
+    missing: &FrameSet,
+    output: &Location,
+) -> Error {
+    let kept = if stored.is_empty() {
+        "nothing is stored".to_owned()
+    } else {
+        format!("{} stored in {}", frames_are(stored), output.join(FRAMES_DIR))
+    };
+    let (left, all) = (missing.len(), stored.len() + missing.len());
+    Error::Interrupted { by, left: format!("{left} of {all} frames are left: {missing}; {kept}") }
 }

@@ -48,6 +48,9 @@ impl RenderInputs {
             frames: _,
             overrides,
             cycles_device,
+            // Who renders a frame does not change it.
+            processes: _,
+            cache_dir: _,
             // Blender and scene determine what is missing.
             allow_missing: _,
             // The argument `user_code` stands for its content.
@@ -64,7 +67,8 @@ impl RenderInputs {
         } = job;
         // Never fails: every field is text, a number or a truth value.
         let overrides = serde_json::to_string(&overrides.of_pixels()).unwrap_or_default();
-        let cycles_device = cycles_device.as_ref().map_or("of the scene", |name| name.as_str());
+        let cycles_device =
+            cycles_device.as_ref().map_or_else(|| "of the scene".to_owned(), ToString::to_string);
         let mut setup = Sha256::new();
         for (_, content) in SETUP_FILES {
             setup.update(content);

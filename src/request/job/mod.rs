@@ -12,7 +12,7 @@ mod user_code;
 pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
 pub use name_pattern::NamePattern;
-pub use render::{CyclesDevice, RenderJob};
+pub use render::RenderJob;
 pub use run::RunJob;
 pub use stitch::{PictureOrder, SequenceSelection, StitchJob};
 pub use submit::{

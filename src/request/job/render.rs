@@ -1,11 +1,10 @@
 //! A request to `render` frames.
 
-use std::str::FromStr;
+use std::path::PathBuf;
 
-use crate::request::value::ValueError;
 use crate::request::{
-    AllowMissing, ByteSize, FrameSelection, Location, MissingFiles, RenderOverrides, StartJitter,
-    Unbaked, UserCode,
+    AllowMissing, ByteSize, CyclesDevice, FrameSelection, Location, MissingFiles, Processes,
+    RenderOverrides, StartJitter, Unbaked, UserCode,
 };
 
 /// A validated `render` request.
@@ -20,8 +19,12 @@ pub struct RenderJob {
     pub frames: FrameSelection,
     /// The settings of the scene that the job replaces.
     pub overrides: RenderOverrides,
-    /// The device that Cycles renders on; `None` for the scene's own setting.
+    /// The devices that Cycles renders on; `None` for the scene's own choice.
     pub cycles_device: Option<CyclesDevice>,
+    /// How many Blenders render at the same time.
+    pub processes: Processes,
+    /// The folder in which compiled kernels and shaders outlive the job.
+    pub cache_dir: Option<PathBuf>,
     /// The features that this Blender may lack although the scene needs them.
     pub allow_missing: AllowMissing,
     /// The Python that is added to Blender.
@@ -61,6 +64,8 @@ impl RenderJob {
                 ..RenderOverrides::default()
             },
             cycles_device: None,
+            processes: Processes::default(),
+            cache_dir: None,
             allow_missing: AllowMissing::default(),
             user_code: UserCode::default(),
             missing_files: MissingFiles::default(),
@@ -71,51 +76,6 @@ impl RenderJob {
             resume: true,
             previews: true,
             start_jitter: StartJitter::default(),
-        }
-    }
-}
-
-/// The device that Cycles renders on, in the syntax of Blender's `--cycles-device`: `CUDA`,
-/// `OPTIX+CPU`, ….
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct CyclesDevice(String);
-
-impl CyclesDevice {
-    /// The device in Blender's syntax.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for CyclesDevice {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // Source: intern/cycles/blender/addon/engine.py in Blender.
-        let known = ["CPU", "CUDA", "OPTIX", "HIP", "ONEAPI", "METAL"];
-        let device = text.strip_suffix("+CPU").unwrap_or(text);
-        if known.contains(&device) && text != "CPU+CPU" {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(ValueError::new(
-                text,
-                "CPU, CUDA, OPTIX, HIP, ONEAPI or METAL, with +CPU appended to use both",
-            ))
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_devices_of_cycles_are_accepted() {
-        for good in ["CPU", "CUDA", "OPTIX+CPU"] {
-            assert_eq!(good.parse::<CyclesDevice>().unwrap().as_str(), good);
-        }
-        for bad in ["", "cuda", "CUDA+OPTIX", "CPU+CPU", "+CPU", "GPU"] {
-            assert!(bad.parse::<CyclesDevice>().is_err(), "{bad}");
         }
     }
 }

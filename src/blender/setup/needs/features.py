@@ -152,11 +152,4 @@ def warnings(scene):
                 "the scene asks for Open Shading Language, which this Blender was built without; "
                 "it has no Script node, so Cycles renders its materials the same without"
             )
-        preferences = bpy.context.preferences.addons["cycles"].preferences
-        if (
-            scene.cycles.device == "GPU"
-            and "--cycles-device" not in sys.argv
-            and not preferences.has_active_device()
-        ):
-            lines.append("the scene asks for a GPU and none is set up: rendering on the CPU")
     return lines
