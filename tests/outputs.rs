@@ -204,6 +204,7 @@ file_output(tree, 'SAME', '//top/', [('a', picture)]).label = 'same'
 tree.nodes.remove(end)
 ",
     );
+    render_with_blender_alone(&place, "1");
     let run = place.render("--frames 1").run().exits(0).logs_no_warnings();
     assert_eq!(rendered(&run), [1]);
     let files = all_files(&place.path("out/outputs"));
@@ -211,8 +212,7 @@ tree.nodes.remove(end)
     assert_eq!(folders.len(), 3, "they differ in more than case: {files:?}");
     assert!(files.iter().all(|file| file.ends_with("/a0001.png")), "{files:?}");
     for file in &files {
-        let frame = place.path("out/frames/0001.png");
-        assert_eq!(pixel_hashes(&frame), pixel_hashes(&place.path("out/outputs").join(file)));
+        assert_same_pixels(&place, "top/a0001.png", &format!("outputs/{file}"));
     }
 }
 
@@ -288,9 +288,50 @@ file_output(tree, 'right', '//layers/', [('A', picture)], 'OPEN_EXR_MULTILAYER')
             "right/0001.png"
         ]
     );
-    let right = pixel_hashes(&place.path("out/outputs/right/0001.png"));
-    assert_eq!(pixel_hashes(&place.path("out/outputs/Eyes/eye_0001_right.png")), right);
-    assert_ne!(pixel_hashes(&place.path("out/frames/0001.png")), right);
+    let pixels = |file: &str| pixel_hashes(&place.path("out").join(file));
+    assert_ne!(pixels("frames/0001.png"), pixels("outputs/right/0001.png"));
+    assert_ne!(pixels("outputs/Eyes/eye_0001.png"), pixels("outputs/Eyes/eye_0001_right.png"));
+}
+
+#[test]
+fn an_only_view_is_the_frame() {
+    let place = place(
+        "
+scene.render.use_multiview = True
+scene.render.image_settings.views_format = 'INDIVIDUAL'
+scene.render.views['left'].use = False
+",
+    );
+    let run = place.render("--frames 1").run().exits(0).logs_no_warnings();
+    assert_eq!((rendered(&run), place.frames()), (vec![1], frame_names([1])));
+    assert!(!place.path("out/outputs").exists());
+}
+
+#[test]
+fn a_file_that_blender_cannot_save_is_a_failure() {
+    // The picture comes from another node, so it is not certain that there is one.
+    let place = place(
+        r#"
+blur = tree.nodes.new('CompositorNodeBlur')
+tree.links.new(picture, blur.inputs[0])
+file_output(tree, 'Passes', '//passes/', [('a/b_', blur.outputs[0])])
+text = bpy.data.texts.new('in_the_way.py')
+text.write("""
+import bpy, os
+def in_the_way(scene, *_):
+    tree = getattr(scene, 'compositing_node_group', None) or scene.node_tree
+    node = next(node for node in tree.nodes if node.type == 'OUTPUT_FILE')
+    folder = node.directory if hasattr(node, 'directory') else node.base_path
+    if scene.frame_current == 2 and not os.path.exists(folder):
+        os.mkdir(folder)
+        open(os.path.join(folder, 'a'), 'w').close()
+bpy.app.handlers.render_pre.append(in_the_way)
+""")
+text.use_module = True
+"#,
+    );
+    let run = place.render("--frames 2 --enable-autoexec --blender-attempts 1").run();
+    run.fails(70, &["frame 2", "outputs/Passes/a/b_0002.png", "does not exist"]);
 }
 
 #[test]

@@ -100,6 +100,16 @@ fn own(line: &str) -> Option<Event<'static>> {
     }
 }
 
+/// The path in a message that Blender cannot save a file. For the files of File Output nodes, no
+/// version ends because of that.
+pub fn not_saved(line: &str) -> Option<&str> {
+    let line = line.trim();
+    let (_, path) = line
+        .split_once(" cannot save: ")
+        .or_else(|| line.split_once("Cannot save Node File Output to "))?;
+    Some(quoted(path))
+}
+
 /// `00:02.923  render           | text` → `text`. Other lines are returned unchanged.
 fn without_log_prefix(line: &str) -> &str {
     let Some((prefix, text)) = line.split_once(" | ") else {
@@ -147,6 +157,18 @@ mod tests {
 
     fn at(frame: i64, samples: Option<(u32, u32)>) -> Event<'static> {
         Event::Progress(Progress { frame: FrameNumber::new(frame), samples })
+    }
+
+    #[test]
+    fn files_that_cannot_be_saved_are_named() {
+        for line in [
+            "Cannot save Node File Output to /t/a0001.png",
+            "Error: Render error (Invalid argument) cannot save: '/t/a0001.png'",
+            "00:01.302  reports | ERROR Render error (File exists) cannot save: '/t/a0001.png'",
+        ] {
+            assert_eq!(not_saved(line), Some("/t/a0001.png"), "{line}");
+        }
+        assert_eq!(not_saved("Saved: '/t/a0001.png'"), None);
     }
 
     #[test]

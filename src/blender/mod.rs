@@ -28,7 +28,7 @@ pub use contents::{SceneContents, ViewLayerContents};
 pub use description::{
     ExternalFile, MissingFeature, SceneAudio, SceneDescription, SceneInfo, SceneView, Simulation,
 };
-pub use events::{Event, Progress, parse};
+pub use events::{Event, Progress, not_saved, parse};
 pub use failure::{Context, LogTail};
 pub use needed_file::{FileProblem, MOST_NAMED, NeededFile, UnusableFile, allow_read};
 pub use outputs::{Maker, OutputFile, SavedIn, SceneOutputs};

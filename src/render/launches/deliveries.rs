@@ -20,6 +20,7 @@ impl Rendering<'_> {
                 if is_new && self.launch.frames.contains(frame) {
                     self.launch.frame_stored();
                 }
+                self.forget_announcements(frame);
                 tracing::info!(
                     frame = frame.get(),
                     bytes,
@@ -51,7 +52,7 @@ impl Rendering<'_> {
         let dirs = self.assignment.launch.saved_in();
         let sides = self.outputs.files.iter().enumerate().filter_map(|(index, output)| {
             let file = output.saved(dirs, frame);
-            let announced = self.launch.announced.remove(&file);
+            let announced = self.launch.announced.contains(&file);
             (output.certain || announced || file.symlink_metadata().is_ok()).then(|| SideFile {
                 index,
                 file,
@@ -62,6 +63,14 @@ impl Rendering<'_> {
         let sides = sides.collect();
         let file = self.frame_file(frame, format);
         self.delivery.accept(frame, file, format, sides, self.fingerprints.of(frame));
+    }
+
+    /// Forgets what Blender has said about the side files of a frame, now that they are stored.
+    fn forget_announcements(&mut self, frame: FrameNumber) {
+        for output in &self.outputs.files {
+            let file = output.saved(self.assignment.launch.saved_in(), frame);
+            self.launch.announced.remove(&file);
+        }
     }
 
     fn not_stored(&mut self, frame: FrameNumber, error: StorageError) {

@@ -13,6 +13,7 @@ use super::rendering::Rendering;
 use super::spot_decision;
 use crate::blender::{
     Answer, Cause, Event, MissingFeature, Progress, SceneDescription, SceneInfo, SceneOutputs,
+    not_saved,
 };
 use crate::process::shutdown::Stage;
 use crate::process::supervisor::watchdog::Watchdog;
@@ -126,6 +127,9 @@ impl Rendering<'_> {
 
     /// Handles a line of the log. The result is the reason to stop Blender, if there is one.
     fn line(&mut self, line: &str) -> Option<StopReason> {
+        if let Some(path) = not_saved(line) {
+            self.not_saved(Path::new(path));
+        }
         match self.launch.tail.push(line) {
             Event::Progress(progress) => {
                 tracing::debug!(program = self.process.program, "{line}");
@@ -351,6 +355,16 @@ impl Rendering<'_> {
         self.deliver(frame, format);
         if self.launch.stop_after_frame {
             self.stop_if_noticed();
+        }
+    }
+
+    /// Notes that a side file is missing because Blender cannot save it.
+    fn not_saved(&mut self, path: &Path) {
+        let dirs = self.assignment.launch.saved_in();
+        let mut outputs = self.outputs.files.iter();
+        let frame = outputs.find_map(|output| output.frame_saved_at(dirs, path));
+        if frame.is_some_and(|frame| self.launch.frames.contains(frame)) {
+            self.launch.announced.insert(path.to_owned());
         }
     }
 

@@ -37,7 +37,8 @@ pub(super) struct LaunchState {
     paused_since: Option<Instant>,
     /// The frames that it has reported as saved.
     pub saved: BTreeSet<FrameNumber>,
-    /// The files of frames in hand that it has reported as saved.
+    /// The files of frames that are not stored, which it has reported as saved, or as impossible to
+    /// save.
     pub announced: BTreeSet<PathBuf>,
     /// The last frame that it has simulated.
     simulated: Option<FrameNumber>,

@@ -76,6 +76,9 @@ def active_views(render):
 
 def give_suffixes(views):
     """Replaces the suffixes that could not be told apart, or told from a number, in file names."""
+    if len(views) == 1:
+        # Blender 4.5 adds the suffix of an only view, and Blender 4.2 does not.
+        views[0].file_suffix = ""
     taken = set()
     for view in views:
         suffix = view.file_suffix
