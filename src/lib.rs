@@ -34,6 +34,7 @@
 //! │ │ disk, crash_file
 //! │ delivery/         saved → verified → stored, while Blender renders on
 //! │ │ side_files        what the scene makes besides a frame, stored before it
+//! │ │ task              verifies and stores the files of one frame
 //! │ │ verified          opens and decodes the file of a frame, and makes its preview
 //! │ │ backlog           frames saved but not stored: how many bytes, and when to retry
 //! │ stored_outputs    what the report says about side files

@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::blender::save_startup_scene;
-use crate::support::frames::convert;
+use crate::support::frames::{self, convert};
 use crate::support::place::{Place, frame_names};
 use crate::support::s3_server::{Fault, Gate, Operation, S3Server};
 use crate::support::{Run, names, pixel_hashes, probe, report, scene, worker};
@@ -501,6 +501,25 @@ fn a_description_whose_names_lead_elsewhere_is_not_followed() {
     let run = place.stand_in().run();
     assert!(!place.path("out/outputs").exists(), "{}", run.text());
     assert!(!run.warnings().is_empty());
+}
+
+#[test]
+fn linear_passes_are_shown_as_blender_shows_the_frames() {
+    let place = place(
+        "
+scene.render.dither_intensity = 0
+node = file_output(tree, 'Passes', '//passes/', [('a_', picture)], 'OPEN_EXR')
+",
+    );
+    place.render("--frames 1").run().exits(0).logs_no_warnings();
+    let pixels = |input: &str, video: &str| {
+        let stitch = worker("stitch").input(place.path(input)).output(place.path("videos"));
+        stitch.args(&format!("--crf 0 --output-name {video}")).run().exits(0);
+        frames::pixels(&place.path("videos").join(video), frames::SIZE).remove(0)
+    };
+    let (frame, pass) = (pixels("out", "frame.mp4"), pixels("out/outputs/Passes", "pass.mp4"));
+    let difference = frames::difference(&frame, &pass);
+    assert!(difference < 1.0, "{difference}");
 }
 
 #[test]

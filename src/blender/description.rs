@@ -64,8 +64,9 @@ pub struct SceneInfo {
     /// The simulations that the pictures depend on and that are not baked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub simulations: Vec<Simulation>,
-    /// How Blender shows the frames on a screen; absent if they are stored as Blender shows them,
-    /// and in reports of earlier versions of the worker.
+    /// How Blender shows the frames, and what the scene makes besides them, on a screen; absent if
+    /// all of them are stored as Blender shows them, and in reports of earlier versions of the
+    /// worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub view: Option<SceneView>,
     /// The scene's sound; absent if nothing plays, and in reports of earlier versions of the
@@ -124,7 +125,7 @@ impl SceneInfo {
     }
 }
 
-/// How Blender shows frames that are stored as linear light.
+/// How Blender shows pictures that are stored as linear light.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SceneView {

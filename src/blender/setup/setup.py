@@ -87,7 +87,8 @@ is_refused = not settings["describe"] and bool(
 )
 shown = None
 if not is_refused:
-    shown, problems = view.description(scene, **settings["view"])
+    others = [file["after"] for file in made["files"]]
+    shown, problems = view.description(scene, others, **settings["view"])
     warnings += problems
 heard, problems = audio.description(scene, settings["audio"])
 warnings += problems

@@ -11,9 +11,10 @@
 
 mod backlog;
 pub mod side_files;
+mod task;
 mod verified;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -23,17 +24,16 @@ use tokio::time::{Instant, sleep_until};
 use super::file_check::{Clearance, FileCheck};
 use super::reuse::fingerprint_task::PendingFingerprint;
 use crate::image::View;
-use crate::process::shutdown::{Shutdown, Stage};
-use crate::request::{
-    FRAMES_DIR, FrameFile, FrameNumber, ImageFormat, Location, MissingFiles, RenderJob,
-};
-use crate::space::Space;
-use crate::storage::{Failure, Storage, StorageError, TransferProgress};
+use crate::process::shutdown::Shutdown;
+use crate::request::{FrameNumber, ImageFormat, Location, MissingFiles, RenderJob};
+use crate::storage::{Failure, Storage, TransferProgress};
 use crate::worker::previews::Previews;
 use crate::worker::storage_timeouts::StorageTimeouts;
 use backlog::{Backlog, Saved};
-use side_files::{SideFile, SideFiles, StoredSideFile};
-use verified::{Verified, open_whole};
+use side_files::{SideFile, SideFiles};
+use task::DeliveryTask;
+
+pub use task::Outcome;
 
 /// The most frames that are verified and stored concurrently. Each has a file open, and a process
 /// may have a thousand. Storage limits concurrent uploads itself.
@@ -42,30 +42,6 @@ const CONCURRENT_FRAMES: usize = 128;
 /// The most frames that are decoded concurrently. Each is in memory twice: as its file and as a
 /// picture.
 const CONCURRENT_DECODES: usize = 2;
-
-/// The outcome of an attempt to deliver a frame.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The frame is stored.
-    Stored {
-        /// Its file name.
-        file: String,
-        /// Its size in bytes.
-        bytes: u64,
-        /// Its side files, which are stored as well.
-        sides: Vec<StoredSideFile>,
-    },
-    /// The file of the frame, or one of its side files, is not whole (yet).
-    Damaged {
-        /// The damage, as a predicate of the file: `ends after 60 bytes`. It names a side file.
-        damage: String,
-        /// The space on the scratch disk, if a lack of it may be the cause.
-        disk_full: Option<Space>,
-    },
-    /// The frame is whole but could not be stored. Its file is still in scratch. If the error is
-    /// transient, it is retried.
-    NotStored(StorageError),
-}
 
 /// The outcome for a frame.
 #[derive(Debug)]
@@ -211,7 +187,8 @@ impl Delivery {
         self.previews.as_ref().is_some_and(Previews::some_stored)
     }
 
-    /// Aborts the frames that are under way. They leave nothing in the output.
+    /// Aborts the frames that are under way. They are not in the output, but some of their side files
+    /// may be.
     pub async fn abort(&mut self) {
         self.tasks.shutdown().await;
     }
@@ -273,95 +250,6 @@ async fn wait_until(time: Option<Instant>) {
         Some(time) => sleep_until(time).await,
         None => std::future::pending().await,
     }
-}
-
-/// What the delivery of a frame needs.
-struct DeliveryTask {
-    storage: Arc<Storage>,
-    output: Location,
-    decodes: Arc<Semaphore>,
-    /// How the preview is shown, if there is to be one.
-    view: Option<View>,
-    /// What frames wait for before they are stored.
-    clearance: Option<Clearance>,
-    shutdown: Shutdown,
-    timeouts: StorageTimeouts,
-}
-
-impl DeliveryTask {
-    /// Verifies and stores the side files of a frame and then the frame. The result is that it is
-    /// stored, and its preview.
-    ///
-    /// # Errors
-    /// Any other outcome.
-    async fn deliver(&self, saved: Saved) -> Result<(Outcome, Option<Vec<u8>>), Outcome> {
-        let Saved { frame, file, format, sides, fingerprint, progress } = saved;
-        if let Some(clearance) = self.clearance.clone() {
-            clearance.granted().await;
-        }
-        let side_bytes = self.store_sides(&sides, &progress).await?;
-        let (path, view) = (file.clone(), self.view.clone());
-        let verified = self.decode(move || Verified::read(&path, format, view.as_ref())).await;
-        let Verified { file: whole, preview } =
-            verified.map_err(|damage| damaged(damage, &file))?;
-        let side_files = sides.stored();
-        let sizes = side_files.iter().map(|side| (side.path.clone(), side.bytes)).collect();
-        // When stopping, do not wait: a frame that is stored without its fingerprint is rendered
-        // again, but so is one that is not stored in time.
-        let stopping = self.shutdown.beyond(Stage::Noticed);
-        let fingerprint = fingerprint.get(self.timeouts.fingerprint, stopping, &sizes).await;
-        let name = FrameFile::name(frame, format);
-        let location = self.output.join(FRAMES_DIR).join(&name);
-        let progress = progress.after(side_bytes);
-        let stored = self.storage.upload_with_progress(whole, &location, fingerprint, &progress);
-        let bytes = stored.await.map_err(Outcome::NotStored)?;
-        if let Err(error) = tokio::fs::remove_file(&file).await {
-            tracing::debug!("cannot remove {} from scratch: {error}", file.display());
-        }
-        sides.remove_from_scratch().await;
-        Ok((Outcome::Stored { file: name, bytes, sides: side_files }, preview))
-    }
-
-    /// Verifies and stores the side files that are not stored. The result is the size of all in
-    /// bytes.
-    async fn store_sides(
-        &self,
-        sides: &SideFiles,
-        progress: &TransferProgress,
-    ) -> Result<u64, Outcome> {
-        while let Some(SideFile { file, path, maker, .. }) = sides.next() {
-            let checked = self.decode({
-                let file = file.clone();
-                move || open_whole(&file)
-            });
-            let whole = checked
-                .await
-                .map_err(|damage| damaged(format!("{path}, {maker}, {damage}"), file))?;
-            let before = sides.stored().iter().map(|side| side.bytes).sum();
-            let (location, progress) = (self.output.join(path), progress.after(before));
-            let stored = self.storage.upload_with_progress(whole, &location, None, &progress).await;
-            sides.record_stored(stored.map_err(Outcome::NotStored)?);
-        }
-        Ok(sides.stored().iter().map(|side| side.bytes).sum())
-    }
-
-    /// Runs a decoder where it may take long. The error is the damage of a file.
-    async fn decode<T: Send + 'static>(
-        &self,
-        read: impl FnOnce() -> Result<T, String> + Send + 'static,
-    ) -> Result<T, String> {
-        // The semaphore is never closed.
-        let _permit = self.decodes.acquire().await;
-        // A panic in a decoder is a bug, but must not lose the other frames.
-        let read = tokio::task::spawn_blocking(read).await;
-        read.unwrap_or_else(|panic| Err(format!("cannot be decoded: {panic}")))
-    }
-}
-
-fn damaged(damage: String, file: &Path) -> Outcome {
-    let folder = file.parent().unwrap_or(file);
-    let disk_full = Space::on(folder).ok().filter(Space::is_tight);
-    Outcome::Damaged { damage, disk_full }
 }
 
 #[cfg(test)]

@@ -8,14 +8,15 @@ import bpy
 LINEAR = {"OPEN_EXR", "OPEN_EXR_MULTILAYER", "HDR"}
 
 
-def description(scene, lut, axis):
-    """The view settings, None if the frames are not stored as linear light; and warnings.
+def description(scene, others, lut, axis):
+    """The view settings, None if neither the frames nor the `others`, file names, are stored as
+    linear light; and warnings.
 
     Writes an image to the path `lut`: the colours that Blender shows for each combination of the
     linear values in `axis`. A row of the image has one value of blue. Along it, red counts
     fastest, then green."""
     settings = scene.render.image_settings
-    if settings.file_format not in LINEAR:
+    if settings.file_format not in LINEAR and not any(map(is_linear, others)):
         return None, []
     # Blender 3.1 and earlier have no view settings for the output alone.
     has_own = getattr(settings, "color_management", "FOLLOW_SCENE") == "OVERRIDE"
@@ -40,6 +41,10 @@ def description(scene, lut, axis):
             "other colours than Blender shows: %s" % (view.view_transform, error)
         ]
     return found, []
+
+
+def is_linear(name):
+    return name.endswith((".exr", ".hdr"))
 
 
 def save(scene, path, axis, has_own):
