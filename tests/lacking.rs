@@ -112,8 +112,8 @@ fn unknown_features_are_refused() {
     let place = Place::ordered(&json!({}));
     let run = place.stand_in().args("--allow-missing denoise").run().exits(2);
     run.logs(&["--allow-missing (ALLOW_MISSING)", "denoiser, alembic"]);
-    let run = place.stand_in().env("DENOISE", "on").run().exits(2);
-    run.logs(&["--denoise (DENOISE)", "scene or off"]);
+    let run = place.stand_in().env("DENOISE", "yes").run().exits(2);
+    run.logs(&["--denoise (DENOISE)", "scene, on or off"]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::description_file;
 use super::scratch_dirs::ScratchDirs;
+use super::user_code;
 use crate::blender::{
     Answer, Cause, Context, Failure, Launch, LogTail, Purpose, SceneDescription, SceneFile,
     UserCodePaths, desktop_command,
@@ -25,7 +26,8 @@ use crate::worker::{CHILD_GRACE, Worker, sandbox_policy};
 ///
 /// # Errors
 /// - [`Error::Program`] if there is no such Blender, [`Error::Sandbox`] if there is no sandbox.
-/// - [`Error::Storage`] if the scene cannot be read, [`Error::Scratch`] if scratch is unusable.
+/// - [`Error::Storage`] or [`Error::UserCode`] if the scene, or what the user adds, cannot be read,
+///   [`Error::Scratch`] if scratch is unusable.
 /// - [`Error::NotDescribed`] if Blender cannot open the scene.
 /// - [`Error::Interrupted`] if the job is stopped meanwhile.
 pub async fn describe(
@@ -44,6 +46,7 @@ pub async fn describe(
         worker.storage.localise(&scene, &scratch.path().join("scene.blend")).await
     };
     let scene = worker.unless_stopped(fetched).await?;
+    user_code::fetch(worker, &job.user_code, &dirs.user_code).await?;
     let launch = Launch {
         blender: &blender,
         scene: &scene,

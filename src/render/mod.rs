@@ -89,12 +89,9 @@ async fn attempt_job(
     create_cache(job);
     let environments = environments(worker, job)?;
 
-    let mut survey = Survey::take(worker, job, report).await?;
-    let mut rendered = Rendered {
-        frames: survey.frames.clone(),
-        scene_range: survey.header.range_of(job.overrides.scene.as_ref()),
-        has_outputs: false,
-    };
+    let mut survey = Survey::take(worker, job, &blender, report).await?;
+    let mut rendered =
+        Rendered { frames: survey.frames.clone(), scene_range: survey.range, has_outputs: false };
     let (Some(first), Some(last)) = (survey.frames.first(), survey.frames.last()) else {
         tracing::info!("nothing to do: the animation ends before the frames of this job");
         return Ok(rendered);

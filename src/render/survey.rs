@@ -1,12 +1,15 @@
 //! The survey before rendering: the scene, the frames of this job, and which of them the output
 //! already has.
 
+use std::path::Path;
+
 use futures_util::{join, try_join};
 
+use super::describe::describe;
 use super::reuse::plan::Found;
 use crate::blender::{SceneFile, SceneFileError};
 use crate::error::{Error, frames_are};
-use crate::request::{FRAMES_DIR, FrameSelection, FrameSet, Location, RenderJob};
+use crate::request::{FRAMES_DIR, FrameRange, FrameSelection, FrameSet, Location, RenderJob};
 use crate::storage::{Opened, START_LENGTH};
 use crate::worker::Worker;
 use crate::worker::report::Report;
@@ -18,6 +21,8 @@ pub struct Survey {
     pub scene: Opened,
     /// The header of the scene file.
     pub header: SceneFile,
+    /// The frame range of the scene that is rendered, if it is known.
+    pub range: Option<FrameRange>,
     /// The requested frames; empty if the animation ends before them.
     pub frames: FrameSet,
     /// The files of these frames in the output; `None` if the job renders all frames regardless.
@@ -32,13 +37,14 @@ impl Survey {
     /// # Errors
     /// - [`Error::Storage`] if the scene cannot be read, or the output not be written or listed.
     /// - [`Error::SceneFile`] if the file is not a scene.
-    /// - [`Error::NoSceneRange`] or [`Error::RangeOfOtherScene`] if the frames depend on a range that
-    ///   the beginning of the file does not contain.
+    /// - [`Error::NoSceneRange`] if the frames depend on a range that the scene does not contain.
+    /// - [`Error::NotDescribed`] if Blender cannot tell the range of another scene than the active one.
     /// - [`Error::Selection`] if the requested frames cannot exist.
     /// - [`Error::Interrupted`] if the job is stopped meanwhile.
     pub async fn take(
         worker: &Worker,
         job: &RenderJob,
+        blender: &Path,
         report: &mut Report,
     ) -> Result<Self, Error> {
         let scene = worker.unless_stopped(worker.storage.open_scene(&job.scene, START_LENGTH));
@@ -47,29 +53,23 @@ impl Survey {
         if job.frames.needs_scene_range() || is_local {
             let scene = scene.await?;
             let header = read_scene_header(worker, job, &scene).await?;
-            let range = header.range_of(job.overrides.scene.as_ref());
-            if range.is_none() && job.frames.needs_scene_range() {
-                if let (Some(name), Some(_)) = (&job.overrides.scene, header.range()) {
-                    let (scene, name) = (job.scene.clone(), name.clone());
-                    return Err(Error::RangeOfOtherScene { scene, name });
-                }
-                return Err(Error::NoSceneRange { location: job.scene.clone(), flaw: header.flaw });
-            }
+            let range = find_range(worker, job, &header, blender).await?;
             let frames = job.frames.resolve(range).map_err(Error::Selection)?;
             let found = survey_output(worker, job, &frames, report).await?;
-            return Ok(Self { scene, header, frames, found });
+            return Ok(Self { scene, header, range, frames, found });
         }
         let frames = job.frames.resolve(None).map_err(Error::Selection)?;
         // A scene that cannot be opened is reported before an output that cannot be written.
         let found = async { Ok(survey_output(worker, job, &frames, report).await) };
         let (scene, found) = try_join!(scene, found)?;
         let header = read_scene_header(worker, job, &scene).await?;
-        Ok(Self { scene, header, frames, found: found? })
+        let range = header.range_of(job.overrides.scene.as_ref());
+        Ok(Self { scene, header, range, frames, found: found? })
     }
 
     /// Warns about `frames` that lie outside of the scene's own range.
     pub fn warn_if_outside(&self, frames: &FrameSet, job: &RenderJob) {
-        let Some(range) = self.header.range_of(job.overrides.scene.as_ref()) else { return };
+        let Some(range) = self.range else { return };
         let outside = frames.without(&range.into());
         if outside.is_empty() {
             return;
@@ -87,6 +87,26 @@ impl Survey {
             frames_are(&outside)
         );
     }
+}
+
+/// The frame range of the scene that is rendered. The beginning of the file has only that of the active
+/// scene; Blender knows that of another one, and is asked for it if the frames depend on it.
+async fn find_range(
+    worker: &Worker,
+    job: &RenderJob,
+    header: &SceneFile,
+    blender: &Path,
+) -> Result<Option<FrameRange>, Error> {
+    let range = header.range_of(job.overrides.scene.as_ref());
+    if range.is_some() || !job.frames.needs_scene_range() {
+        return Ok(range);
+    }
+    let range = match &job.overrides.scene {
+        Some(_) => describe(worker, job, header, blender).await?.scene.range(),
+        None => None,
+    };
+    let unknown = || Error::NoSceneRange { location: job.scene.clone(), flaw: header.flaw.clone() };
+    range.map(Some).ok_or_else(unknown)
 }
 
 /// Parses the header from the beginning of the file. The rest is only downloaded if there are

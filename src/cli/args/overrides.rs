@@ -10,8 +10,8 @@ use clap::Args;
 pub(in crate::cli) struct OverrideArgs {
     /// The scene of the file to render, by its name
     ///
-    /// The frame range that is read from a file is that of its active scene. For another scene give
-    /// --frames, or --first-frame and --total-frames.
+    /// submit reads only the frame range of the active scene. For another one it needs --frames, or
+    /// --first-frame and --total-frames.
     #[arg(long, value_name = "NAME")]
     pub scene: Option<String>,
 

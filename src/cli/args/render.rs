@@ -38,8 +38,7 @@ pub(in crate::cli) struct RenderOptions {
 
     /// How many GPUs each Blender gets, 1 to 255: there is a process for each group of GPUs
     ///
-    /// With several GPUs, 1 renders more frames in the same time than one Blender with all of them,
-    /// unless a frame takes minutes. For GPUs of NVIDIA and AMD. Not together with --processes.
+    /// The frames are dealt among them. For GPUs of NVIDIA and AMD. Not together with --processes.
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub gpus_per_process: Option<String>,
 

@@ -51,36 +51,39 @@ impl FromStr for Resolution {
 }
 
 /// The part of the picture that is rendered: Blender's Render Region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct Border {
+    /// The rectangle; absent for the whole picture.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<Region>,
+}
+
+/// A rectangle, as fractions of the picture. The origin is at the bottom left.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Border {
-    /// The whole picture.
-    Off,
-    /// A rectangle, as fractions of the picture. The origin is at the bottom left.
-    Region {
-        /// The left side.
-        min_x: f64,
-        /// The bottom.
-        min_y: f64,
-        /// The right side.
-        max_x: f64,
-        /// The top.
-        max_y: f64,
-        /// Whether the picture is cut to the rectangle: Blender's Crop to Render Region.
-        crop: bool,
-    },
+struct Region {
+    /// The left side.
+    min_x: f64,
+    /// The bottom.
+    min_y: f64,
+    /// The right side.
+    max_x: f64,
+    /// The top.
+    max_y: f64,
+    /// Whether the picture is cut to the rectangle: Blender's Crop to Render Region.
+    crop: bool,
 }
 
 /// The fractions are numbers from 0 to 1.
-impl Eq for Border {}
+impl Eq for Region {}
 
 impl FromStr for Border {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if text == "off" {
-            return Ok(Self::Off);
+            return Ok(Self { region: None });
         }
         let (sides, crop) = match text.strip_suffix(",crop") {
             Some(sides) => (sides, true),
@@ -91,7 +94,7 @@ impl FromStr for Border {
             [Some(min_x), Some(min_y), Some(max_x), Some(max_y)]
                 if min_x < max_x && min_y < max_y =>
             {
-                Ok(Self::Region { min_x, min_y, max_x, max_y, crop })
+                Ok(Self { region: Some(Region { min_x, min_y, max_x, max_y, crop }) })
             }
             _ => Err(ValueError::new(
                 text,
@@ -123,11 +126,13 @@ mod tests {
 
     #[test]
     fn a_border_has_four_sides_in_order() {
-        let region =
-            |crop| Border::Region { min_x: 0.0, min_y: 0.25, max_x: 0.5, max_y: 1.0, crop };
+        let region = |crop| {
+            let region = Region { min_x: 0.0, min_y: 0.25, max_x: 0.5, max_y: 1.0, crop };
+            Border { region: Some(region) }
+        };
         assert_eq!("0,.25,0.5,1".parse(), Ok(region(false)));
         assert_eq!("0,.25,0.5,1,crop".parse(), Ok(region(true)));
-        assert_eq!("off".parse(), Ok(Border::Off));
+        assert_eq!("off".parse(), Ok(Border { region: None }));
         for bad in ["", "crop", "0,0,1", "0,0,1,1,1", "0,0,1,1.1", "0,0,nan,1", "-0,0,1,1"] {
             assert!(bad.parse::<Border>().is_err(), "{bad}");
         }

@@ -20,9 +20,9 @@ def set_resolution(render, overrides):
 def set_border(render, border):
     if border is None:
         return
-    render.use_border = border != "off"
-    if render.use_border:
-        region = border["region"]
+    region = border.get("region")
+    render.use_border = region is not None
+    if region:
         # Blender keeps each side on its side of the opposite one.
         render.border_min_x, render.border_min_y = 0, 0
         render.border_max_x, render.border_max_y = region["max_x"], region["max_y"]
