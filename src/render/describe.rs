@@ -46,7 +46,7 @@ pub async fn describe(
         worker.storage.localise(&scene, &scratch.path().join("scene.blend")).await
     };
     let scene = worker.unless_stopped(fetched).await?;
-    user_code::fetch(worker, &job.user_code, &dirs.user_code).await?;
+    user_code::fetch(worker, &job.user_code, &user_code).await?;
     let launch = Launch {
         blender: &blender,
         scene: &scene,
