@@ -4,7 +4,7 @@ import re
 
 import bpy
 
-import render_worker_features as features
+import render_worker_objects as objects
 import render_worker_node_bakes as node_bakes
 
 # The last frame that Blender can render.
@@ -160,7 +160,7 @@ def influences(scene):
     for block, users in bpy.data.user_map().items():
         for user in users:
             uses.setdefault(user, set()).add(block)
-    todo, seen = list(features.rendered_objects(scene)), set()
+    todo, seen = list(objects.rendered(scene)), set()
     while todo:
         block = todo.pop()
         if block in seen or isinstance(block, bpy.types.Scene):
