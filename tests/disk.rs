@@ -76,7 +76,7 @@ fn a_full_scratch_disk_is_noticed_even_if_blender_does_not_report_it() {
 fn a_scratch_disk_without_free_inodes_is_full() {
     let place = Place::with_scene(fs::read(scene("tiny")).unwrap());
     // The inodes suffice for the files of the worker, but not for a frame.
-    let (run, _) = on_a_disk_of(place.render("-f 12"), "nr_inodes=17");
+    let (run, _) = on_a_disk_of(place.render("-f 12"), "nr_inodes=19");
     let full = "frames 1-12 are not rendered: the scratch disk is full";
     run.fails(74, &[full, "no more files"]);
     assert_eq!(report(&place.path("out"), "render").get("launches"), None);

@@ -379,7 +379,7 @@ fn on_s3_side_files_are_stored_before_their_frame_and_cost_one_listing_a_folder(
     let place = place(
         "
 file_output(tree, 'Passes', '//passes/', [('a_', picture), ('b_', depth)])
-file_output(tree, 'Other', '//other/', [('c_', picture)])
+file_output(tree, 'Ausgabe für Comp', '//other/', [('c_', picture)])
 ",
     );
     let server = S3Server::start();
@@ -400,7 +400,7 @@ file_output(tree, 'Other', '//other/', [('c_', picture)])
         .filter(|request| request.query.contains("outputs") || request.key.contains("outputs"));
     let listed: Vec<_> = of_outputs.map(|request| request.operation).collect();
     assert_eq!(listed, [Operation::ListObjectsV2; 2]);
-    server.remove("out/outputs/Other/c_0003.png");
+    server.remove("out/outputs/Ausgabe für Comp/c_0003.png");
     assert_eq!(rendered(&render()), [3]);
 }
 
