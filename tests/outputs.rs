@@ -217,6 +217,24 @@ tree.nodes.remove(end)
 }
 
 #[test]
+fn no_two_files_have_the_same_name_and_none_leads_out_of_its_folder() {
+    let place = place(
+        "
+for name in ('x/y', 'x:y', 'X_Y', '..', '.hidden', 'dot.'):
+    file_output(tree, name, '/', [('a', picture), ('A', picture), ('a1', picture), ('../..', picture)])
+",
+    );
+    place.render("--frames 1").run().exits(0).logs_no_warnings();
+    let files = all_files(&place.path("out/outputs"));
+    let unique: BTreeSet<_> = files.iter().map(|file| file.to_lowercase()).collect();
+    assert_eq!((files.len(), unique.len()), (6 * 4, 6 * 4), "{files:#?}");
+    for file in &files {
+        let is_plain = |part: &str| !part.starts_with('.') && !part.ends_with('.');
+        assert!(file.split('/').all(is_plain) && !file.contains(':'), "{file}");
+    }
+}
+
+#[test]
 fn layered_files_are_stored_as_plain_blender_saves_them() {
     let place = place(
         "
