@@ -241,7 +241,8 @@ for thing in scene.objects:
     thing.hide_render = {hidden} and thing.type not in {{'CAMERA', 'LIGHT'}}"
             );
             save_startup_scene(&place.path("scene.blend"), &changes);
-            let run = place.render("-f 1").run();
+            // The files are not there.
+            let run = place.render("-f 1 --missing-files warn").run();
             if blender_has(&format!("bpy.app.build_options.{option}")) || !needed {
                 run.exits(0);
             } else {

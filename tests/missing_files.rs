@@ -6,7 +6,8 @@ use std::fs;
 use crate::support::blender::{blender_has, blender_runs, save_startup_scene};
 use crate::support::frames::{frame, noise};
 use crate::support::place::{Place, frame_names};
-use crate::support::{Run, fixture, pixel_hashes, report, scene};
+use crate::support::s3_server::S3Server;
+use crate::support::{Run, fixture, pixel_hashes, report, scene, worker};
 
 /// Python that every scene here begins with: an image, a cube with a material of its own, and how
 /// the cube shows an image.
@@ -226,8 +227,9 @@ fn the_strips_of_a_sequencer_that_is_rendered_are_needed() {
     let python = "
 editor = scene.sequence_editor_create()
 strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
-strip = strips.new_image('Title', bpy.path.abspath('//title.png'), 1, 1)
-strip.directory = '//'
+strip = strips.new_image('Title', bpy.path.abspath('//title.png'), 2, 1)
+strip.directory, strip.blend_type = '//', 'REPLACE'
+strips.new_image('Hidden', '//hidden.png', 1, 1)
 shown(image('//wood.png'))
 ";
     let place = place(python);
@@ -510,6 +512,19 @@ text.use_module = True
     let run = place.render("-f 1 --strict").run();
     run.fails(65, &["--strict", "script rig_ui.py"]);
     place.render("-f 1 --enable-autoexec").env("STRICT", "true").run().exits(0);
+}
+
+#[test]
+fn beside_a_scene_on_s3_there_are_no_files() {
+    let (place, server) = (place("shown(image('//wood.png'))"), S3Server::start());
+    server.put("scene.blend", &fs::read(place.path("scene.blend")).unwrap());
+    // A file beside the scene is not fetched.
+    server.put("wood.png", &frame(1));
+    let render = worker("render").args("-f 1").s3(&server);
+    let run = render.input(server.uri("scene.blend")).output(server.uri("out")).run();
+    let run = run.fails(65, &["//wood.png", "pack the files into the scene", "MISSING_FILES"]);
+    // The path in the scratch folder would mislead.
+    assert!(named(&run).iter().all(|line| !line.contains("render-worker-")), "{}", run.text());
 }
 
 #[test]

@@ -149,8 +149,10 @@ impl fmt::Display for Cause {
                 let named = files.iter().take(MOST_NAMED).map(UnusableFile::short);
                 let named = named.collect::<Vec<_>>().join(", ");
                 match files.len() {
-                    1 => write!(f, "a file that it needs cannot be used: {named}"),
-                    count => write!(f, "{count} files that it needs cannot be used: {named}"),
+                    1 => write!(f, "a file that the scene needs cannot be used: {named}"),
+                    count => {
+                        write!(f, "{count} files that the scene needs cannot be used: {named}")
+                    }
                 }?;
                 match files.len().saturating_sub(MOST_NAMED) {
                     0 => Ok(()),

@@ -23,7 +23,7 @@ pub struct NeededFile {
     pub used_by: String,
     /// The path as the scene has it. `//` is the folder of the .blend file.
     pub path: String,
-    /// The absolute paths of the files.
+    /// The absolute paths of the files; empty for files that belong beside a scene on S3.
     pub files: Vec<String>,
 }
 
@@ -89,7 +89,7 @@ impl UnusableFile {
     pub fn short(&self) -> String {
         let path = printable(&self.file.path);
         match self.problem {
-            FileProblem::Missing if self.of > 1 => {
+            FileProblem::Missing if self.of > 1 && !self.file.files.is_empty() => {
                 format!("{path} ({} of its {} files)", self.file.files.len(), self.of)
             }
             FileProblem::Missing => path,
@@ -108,11 +108,14 @@ impl fmt::Display for UnusableFile {
         let NeededFile { kind, name, used_by, path, files } = &self.file;
         let (kind, name, used_by) = (printable(kind), printable(name), printable(used_by));
         write!(f, "{kind} {name}, used by {used_by}: {} ", printable(path))?;
-        if self.of > 1 {
+        if self.of > 1 && !files.is_empty() {
             write!(f, "({} of its {} files) ", files.len(), self.of)?;
         }
         let first = printable(self.first());
         match self.problem {
+            FileProblem::Missing if files.is_empty() => {
+                f.write_str("was not found: beside a scene on S3, no file is looked for")
+            }
             FileProblem::Missing if is_of_windows(path) => write!(
                 f,
                 "is a path of a Windows machine (looked for at {first}): make it relative in \
@@ -197,6 +200,8 @@ mod tests {
             it.allow_read = Some("/mnt/lib".to_owned());
         });
         assert!(unreadable.contains("--allow-read /mnt/lib (ALLOW_READ)"), "{unreadable}");
+        let on_s3 = line(&|it| it.file.files.clear());
+        assert!(on_s3.contains("//wood.png was not found") && on_s3.contains("S3"), "{on_s3}");
         let denied = line(&|it| it.problem = FileProblem::Unreadable);
         assert!(!denied.contains("--allow-read"), "{denied}");
         let damaged = line(&|it| {

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use crate::blender::{FileProblem, NeededFile, UnusableFile};
 use crate::image::{self, Damage};
 use crate::placeholder::Placeholder;
-use crate::request::{ImageFormat, MissingFiles};
+use crate::request::{ImageFormat, Location, MissingFiles};
 
 /// How many files are looked at, of all that the pictures need. More are only found in simulations
 /// and long sequences.
@@ -122,7 +122,11 @@ async fn look_into(
 }
 
 /// Adds what the worker can say about a file that the setup script has found to be unusable.
-pub fn explain(file: &mut UnusableFile) {
+pub fn explain(file: &mut UnusableFile, scene: &Location) {
+    if matches!(scene, Location::S3 { .. }) && file.file.path.starts_with("//") {
+        // The paths lead to the scratch folder, which says nothing to a reader.
+        file.file.files.clear();
+    }
     let Some(path) = file.file.files.first().map(Path::new) else { return };
     match file.problem {
         FileProblem::Unreadable if File::open(path).is_ok() => {

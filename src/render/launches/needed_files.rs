@@ -19,7 +19,9 @@ impl Rendering<'_> {
     /// Handles the files that the setup script has found to be unusable. The result is the cause of
     /// a refusal, unless the job accepts them.
     pub fn check_files(&self, scene: &mut SceneInfo) -> Option<Cause> {
-        scene.unusable_files.iter_mut().for_each(file_check::explain);
+        for file in &mut scene.unusable_files {
+            file_check::explain(file, &self.job().scene);
+        }
         if let Some(before) = &self.scene {
             // An earlier launch has named them.
             let is_damaged = |it: &&UnusableFile| it.problem == FileProblem::Damaged;

@@ -12,49 +12,62 @@ NOTHING_IF_ZERO = {
 }
 
 
-# How deep groups are followed. Blender allows no group in itself, but a damaged file can have one.
-MAX_DEPTH = 32
-
-
 def used(outputs):
     """The nodes that these output nodes depend on, through groups, as pairs of a node and None. And
     pairs of such a node and each of its inputs that is not linked. Some come more than once."""
-    # An input, and the group nodes that lead to its tree from the outermost one.
-    todo = [(socket, ()) for node in outputs for socket in node.inputs]
-    seen = set()
-    while todo:
-        socket, groups = todo.pop()
-        links = [link for link in socket.links if link.is_valid and not is_muted(link)]
-        for source in (link.from_socket for link in links):
-            key = (source.as_pointer(), tuple(group.as_pointer() for group in groups))
-            if key in seen:
-                continue
-            seen.add(key)
-            node = source.node
-            if node.mute:
-                todo += [
-                    (link.from_socket, groups)
-                    for link in node.internal_links
-                    if link.to_socket == source
-                ]
-            elif node.type == "GROUP":
-                yield node, None
-                if node.node_tree and len(groups) < MAX_DEPTH:
-                    todo += [(found, groups + (node,)) for found in group_inputs(node, source)]
-            elif node.type == "GROUP_INPUT":
-                if groups:
-                    outside = [it for it in groups[-1].inputs if it.identifier == source.identifier]
-                    todo += [(found, groups[:-1]) for found in outside]
-                    yield from ((groups[-1], it) for it in outside if not it.is_linked)
-            else:
-                yield node, None
-                inputs = list(used_inputs(node))
-                todo += [(found, groups) for found in inputs]
-                yield from ((node, it) for it in inputs if not it.is_linked)
-                # A zone consists of two nodes, and the links enter it at the other one.
-                paired = paired_input(node)
-                if paired:
-                    todo += [(found, groups) for found in paired.inputs]
+    walk = Walk()
+    walk.back_from(socket for node in outputs for socket in node.inputs)
+    return walk.found
+
+
+class Walk:
+    """A walk from inputs to what is linked to them. However often a group is used, the walk enters
+    it once for each of its outputs."""
+
+    def __init__(self):
+        self.found = []
+        # The identifiers of the inputs that an output of a group depends on, by its tree and its
+        # identifier.
+        self.groups = {}
+
+    def back_from(self, sockets):
+        """The identifiers of the inputs of the group that these inputs of nodes in it depend on."""
+        todo, seen, reached = list(sockets), set(), set()
+        while todo:
+            socket = todo.pop()
+            links = [link for link in socket.links if link.is_valid and not is_muted(link)]
+            for source in (link.from_socket for link in links):
+                if source.as_pointer() in seen:
+                    continue
+                seen.add(source.as_pointer())
+                node = source.node
+                if node.type == "GROUP_INPUT":
+                    reached.add(source.identifier)
+                elif node.mute:
+                    inner = [link for link in node.internal_links if link.to_socket == source]
+                    todo += [link.from_socket for link in inner]
+                else:
+                    self.found.append((node, None))
+                    inputs = list(self.inputs_of(node, source))
+                    self.found += [(node, it) for it in inputs if not it.is_linked]
+                    todo += inputs
+                    # A zone consists of two nodes, and links enter it at the first one.
+                    begin = paired_input(node)
+                    todo += begin.inputs if begin else []
+        return reached
+
+    def inputs_of(self, node, source):
+        """The inputs that an output of a node depends on."""
+        if node.type != "GROUP":
+            return used_inputs(node)
+        if node.node_tree is None:
+            return []
+        key = node.node_tree.as_pointer(), source.identifier
+        if key not in self.groups:
+            # A damaged file can have a group in itself.
+            self.groups[key] = set()
+            self.groups[key] = self.back_from(group_inputs(node, source))
+        return [it for it in node.inputs if it.identifier in self.groups[key]]
 
 
 def is_muted(link):

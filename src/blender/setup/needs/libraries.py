@@ -12,7 +12,10 @@ contents = {}
 def of_block(block, used_by):
     """The library of a data-block, and the block itself if the library does not have it."""
     library = block.library
-    if library is None or library.packed_file or getattr(block, "is_linked_packed", False):
+    # The node tree of a material is a part of the material. Blender 5 can pack linked data-blocks.
+    if block.is_embedded_data or getattr(block, "is_linked_packed", False):
+        return
+    if library is None or library.packed_file:
         return
     name = os.path.basename(library.filepath.replace("\\", "/"))
     kind = block.bl_rna.name.lower()

@@ -1,6 +1,7 @@
 # The strips of the sequencer that are rendered.
+import bisect
+
 import render_worker_files as files
-import render_worker_sequences as sequences
 
 
 def are_rendered(scene):
@@ -25,20 +26,36 @@ def is_muted(strip, owner):
 
 def playing(scene, frames):
     """The strips that are shown in one of the frames."""
-    if scene.sequence_editor:
-        yield from playing_of(scene.sequence_editor, frames)
+    return playing_of(scene.sequence_editor, frames) if scene.sequence_editor else []
 
 
 def playing_of(owner, frames):
-    for strip in of_owner(owner):
-        if is_muted(strip, owner):
-            continue
-        first, last = strip.frame_final_start, strip.frame_final_end - 1
-        if not any(first <= frame <= last for frame in frames):
-            continue
+    strips = [it for it in of_owner(owner) if it.type != "SOUND" and not is_muted(it, owner)]
+    marks = sorted({mark for it in strips for mark in (it.frame_final_start, it.frame_final_end)})
+    # Between two marks, the same strips are shown.
+    samples = {bisect.bisect_right(marks, frame): frame for frame in frames}
+    shown = []
+    for frame in samples.values():
+        shown += [strip for strip in shown_at(strips, frame) if strip not in shown]
+    for strip in shown:
         yield strip
         if strip.type == "META":
             yield from playing_of(strip, frames)
+
+
+def shown_at(strips, frame):
+    """The strips of a stack that are shown at a frame: those above the first one that replaces what
+    is below it, and the inputs of effects."""
+    shown = []
+    for strip in sorted(strips, key=lambda strip: -strip.channel):
+        if strip.frame_final_start <= frame < strip.frame_final_end:
+            shown.append(strip)
+            if strip.blend_type == "REPLACE":
+                break
+    for strip in shown:
+        inputs = [getattr(strip, name, None) for name in ("input_1", "input_2")]
+        shown += [it for it in inputs if it and it not in shown]
+    return shown
 
 
 def of_files(strip, scene, used_by, frames):

@@ -1,5 +1,7 @@
 # What the pictures of a scene depend on: everything that is rendered, and what that refers to.
 # What is switched off, hidden or not linked is left out.
+import functools
+
 import bpy
 
 import render_worker_caches as caches
@@ -37,9 +39,11 @@ class Walk:
             yield from self.of_strips(scene)
             return
         tree = compositor(scene)
+        outputs = compositor_outputs(tree) if tree else []
         if tree:
-            yield from self.of_tree(tree, compositor_outputs(tree), "the compositor", scene)
-        if tree is None or any(node.type == "R_LAYERS" for node in tree.nodes):
+            # Its Render Layers nodes lead to the view layers.
+            yield from self.of_tree(tree, outputs, "the compositor", scene)
+        if not any(node.type in PICTURE_OUTPUTS and node.inputs[0].is_linked for node in outputs):
             yield from self.of_layers(scene)
 
     def of_layers(self, scene):
@@ -154,10 +158,10 @@ class Walk:
         if tree is None:
             return
         used_by = "modifier %s of object %s" % (modifier.name, modifier.id_data.name)
-        outputs = [node for node in tree.nodes if node.type == "GROUP_OUTPUT" and node.is_active_output]
-        yield from self.of_tree(tree, outputs, used_by, scene)
-        for key in modifier.keys():
-            value = modifier[key]
+        outputs = [node for node in tree.nodes if node.type == "GROUP_OUTPUT"]
+        active = [node for node in outputs if node.is_active_output]
+        yield from self.of_tree(tree, active, used_by, scene)
+        for value in node_inputs(modifier):
             if isinstance(value, bpy.types.ID):
                 yield from self.of_referred(value, used_by, scene)
 
@@ -196,7 +200,8 @@ class Walk:
             used_by = "line style %s" % style.name
             yield from self.of_block(style, used_by)
             if style.use_nodes and style.node_tree:
-                yield from self.of_tree(style.node_tree, shader_outputs(style.node_tree, scene), used_by, scene)
+                outputs = shader_outputs(style.node_tree, scene)
+                yield from self.of_tree(style.node_tree, outputs, used_by, scene)
             for slot in style.texture_slots:
                 if slot and slot.texture:
                     yield from self.of_texture(slot.texture, used_by, scene)
@@ -242,6 +247,8 @@ class Walk:
         yield from self.of_block(node.id_data, used_by)
         if node.type == "GROUP":
             yield from self.of_block(node.node_tree, used_by)
+        elif node.type == "R_LAYERS":
+            yield from self.of_layers(node.scene or scene)
         yield from images.of_node(node, used_by, scene)
         for block in referred(node):
             if isinstance(block, bpy.types.Image):
@@ -308,6 +315,15 @@ class Walk:
             yield from strips.of_files(strip, scene, used_by, self.frames)
 
 
+def node_inputs(modifier):
+    """The values that a modifier gives to its geometry nodes."""
+    if not hasattr(modifier, "properties"):
+        return [modifier[key] for key in modifier.keys()]
+    # Blender 5.2 has a struct for each.
+    inputs = modifier.properties.inputs
+    return [getattr(getattr(inputs, key), "value", None) for key in inputs.keys()]
+
+
 def compositor(scene):
     """The node tree of the compositor; None if it does not run."""
     if not scene.render.use_compositing:
@@ -318,9 +334,13 @@ def compositor(scene):
     return scene.node_tree if scene.use_nodes else None
 
 
+# The nodes that take the picture from the compositor. Blender 5 has no other than that of a group.
+PICTURE_OUTPUTS = {"COMPOSITE", "GROUP_OUTPUT"}
+
+
 def compositor_outputs(tree):
     """The nodes for which the compositor runs."""
-    kinds = {"COMPOSITE", "OUTPUT_FILE", "GROUP_OUTPUT"}
+    kinds = PICTURE_OUTPUTS | {"OUTPUT_FILE"}
     return [node for node in tree.nodes if node.type in kinds and not node.mute]
 
 
@@ -378,9 +398,14 @@ def used_slots(thing):
     every = set(range(len(thing.material_slots)))
     if thing.type != "MESH" or any(it.type in REASSIGNING for it in thing.modifiers):
         return every
-    polygons = thing.data.polygons
-    if not polygons and thing.modifiers:
+    if not thing.data.polygons and thing.modifiers:
         return every
-    indices = [0] * len(polygons)
-    polygons.foreach_get("material_index", indices)
+    return slots_of_faces(thing.data)
+
+
+# Many objects can share one large mesh.
+@functools.lru_cache(maxsize=None)
+def slots_of_faces(mesh):
+    indices = [0] * len(mesh.polygons)
+    mesh.polygons.foreach_get("material_index", indices)
     return set(indices)
