@@ -14,8 +14,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt as _, stream};
 use nix::fcntl::OFlag;
@@ -38,7 +37,7 @@ const CONCURRENT: usize = 4;
 const DECODED_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The largest image that is decoded because its end is unusual.
-const LARGEST_DECODED: u64 = 512 * 1024 * 1024;
+const LARGEST_DECODED: u64 = 256 * 1024 * 1024;
 
 /// How much of the end of an image is searched for the mark of its end. Some programs append data.
 const TAIL: u64 = 64 * 1024;
@@ -50,6 +49,9 @@ enum State {
     Done(Vec<UnusableFile>),
 }
 
+/// How many bytes of images may still be decoded. It is locked while one is decoded.
+type Budget = Mutex<u64>;
+
 /// A check under way.
 #[derive(Clone, Debug)]
 pub struct FileCheck(watch::Receiver<State>);
@@ -58,7 +60,7 @@ impl FileCheck {
     /// Starts to look into `needed` files.
     pub fn start(needed: Vec<NeededFile>) -> Self {
         let (sender, state) = watch::channel(State::Checking);
-        let budget = Arc::new(AtomicU64::new(DECODED_BYTES));
+        let budget = Arc::new(Budget::new(DECODED_BYTES));
         let needed = needed.into_iter().map(Arc::new);
         let files = needed.flat_map(|need| {
             (0..need.files.len()).map(move |at| (Arc::clone(&need), at)).collect::<Vec<_>>()
@@ -108,11 +110,7 @@ impl Clearance {
 }
 
 /// Looks into one of the files of `need`.
-async fn look_into(
-    need: Arc<NeededFile>,
-    at: usize,
-    budget: Arc<AtomicU64>,
-) -> Option<UnusableFile> {
+async fn look_into(need: Arc<NeededFile>, at: usize, budget: Arc<Budget>) -> Option<UnusableFile> {
     let look = move || {
         let path = need.files.get(at)?;
         Some(UnusableFile::damaged(&need, path, damage(Path::new(path), &budget)?))
@@ -150,7 +148,7 @@ pub fn explain(file: &mut UnusableFile, scene: &Location) {
 
 /// The damage of a file, as a predicate; `None` if none is found. Images are decoded as long as
 /// `budget`, in bytes, suffices.
-fn damage(path: &Path, budget: &AtomicU64) -> Option<String> {
+fn damage(path: &Path, budget: &Budget) -> Option<String> {
     let mut file = open(path).ok()?;
     if let Some(damage) = placeholder(&mut file) {
         return Some(damage);
@@ -158,16 +156,18 @@ fn damage(path: &Path, budget: &AtomicU64) -> Option<String> {
     let extension = path.extension()?.to_str()?.to_lowercase();
     let format = ImageFormat::from_extension(&extension)?;
     let length = file.metadata().ok()?.len();
-    let fits = |left: u64| left.checked_sub(length);
     let is_unusual = ends_unusually(&mut file, length).ok()?;
-    let is_decoded = (is_unusual && length <= LARGEST_DECODED)
-        || budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok();
-    if !is_decoded {
-        return None;
+    // One after the other: a decoded image can take as much memory as a frame. A decoder that has
+    // panicked leaves the budget as it is.
+    let mut left = budget.lock().unwrap_or_else(PoisonError::into_inner);
+    match left.checked_sub(length) {
+        _ if is_unusual && length <= LARGEST_DECODED => {}
+        Some(rest) => *left = rest,
+        None => return None,
     }
     let mut content = Vec::new();
     file.rewind().ok()?;
-    file.take(LARGEST_DECODED).read_to_end(&mut content).ok()?;
+    file.take(length).read_to_end(&mut content).ok()?;
     damage_of_image(format, &content)
 }
 
@@ -241,7 +241,7 @@ mod tests {
     fn placeholders_and_cut_images_are_damaged() {
         let folder = tempfile::tempdir().unwrap();
         let damage = |name: &str, content: &[u8], budget| {
-            damage(&write(folder.path(), name, content), &AtomicU64::new(budget))
+            damage(&write(folder.path(), name, content), &Budget::new(budget))
         };
         let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00";
         assert!(damage("smoke.vdb", pointer, 0).unwrap().contains("Git LFS"));
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn the_budget_limits_what_is_decoded() {
         let folder = tempfile::tempdir().unwrap();
-        let budget = AtomicU64::new(200);
+        let budget = Budget::new(200);
         let mut image = b"BM".to_vec();
         image.resize(150, 0);
         let path = write(folder.path(), "a.bmp", &image);
@@ -278,7 +278,7 @@ mod tests {
         let pipe = folder.path().join("pipe.png");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         for path in [&pipe, folder.path(), Path::new("/none.png")] {
-            assert_eq!(damage(path, &AtomicU64::new(1 << 20)), None, "{}", path.display());
+            assert_eq!(damage(path, &Budget::new(1 << 20)), None, "{}", path.display());
         }
     }
 
