@@ -59,6 +59,8 @@
 //! │ remarks           what the log says about the video
 //! │ encode            runs FFmpeg
 //! │ video_check       checks that the video holds every frame
+//! bake/             bakes the simulations of a scene once, for all jobs that render it
+//! jobs/             inspect, submit, status: the subcommands that start no program
 //! jobs/             inspect, submit, status: what they do without a program
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! worker/           shared by the subcommands: programs, progress, report, scratch, previews,
@@ -130,6 +132,7 @@
 //! - Memory and scratch space do not grow with the number of frames.
 
 pub mod aws;
+pub mod bake;
 pub mod batch;
 pub mod blender;
 pub mod cli;

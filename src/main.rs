@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use nix::sys::signal::Signal;
+use render_worker::bake;
 use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
 use render_worker::container::Container;
 use render_worker::error::Error;
@@ -241,6 +242,7 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
         JobRequest::Stitch { job, ffmpeg, ffprobe } => {
             stitch::stitch(&worker, &job, &ffmpeg, &ffprobe).await
         }
+        JobRequest::Bake { job, blender } => bake::bake(&worker, &job, &blender).await,
         JobRequest::Inspect { job, blender } => {
             inspect::inspect(&worker, &job, &blender, print).await
         }

@@ -16,7 +16,7 @@ use syn::{Attribute, Item, ItemMod, UseTree, Visibility};
 const LAYERS: &[&[&str]] = &[
     &["main"],
     &["run", "inspect"],
-    &["render", "stitch", "jobs"],
+    &["bake", "jobs", "render", "stitch"],
     &["worker"],
     &["error"],
     &["batch", "cli", "storage"],

@@ -7,8 +7,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::blender::{blender_has, save_startup_scene};
-use crate::support::pixel_hashes;
 use crate::support::place::{Place, frame_names};
+use crate::support::s3_server::S3Server;
+use crate::support::{Run, names, pixel_hashes, worker};
 
 /// Cubes that fall on a tilted plane.
 const RIGID_BODIES: &str = "
@@ -237,4 +238,68 @@ fn simulating_and_leaving_out_contradict_each_other() {
     let place = Place::with_scene("");
     let run = place.render("-f 1 --simulate").env("ALLOW_UNBAKED", "true").run().exits(2);
     run.logs(&["--simulate (SIMULATE)", "--allow-unbaked (ALLOW_UNBAKED)"]);
+}
+
+/// Bakes the scene of a place to `scene.baked.blend` in it.
+fn bake(place: &Place, arguments: &str) -> Run {
+    worker("bake").input(place.scene()).args(arguments).run()
+}
+
+#[test]
+fn every_job_can_render_a_baked_scene() {
+    for (changes, name) in kinds() {
+        let place = simulated(changes);
+        place.render("-f 6").run().exits(0);
+        let whole = pictures(&place.path("out"), 1..=6);
+        let scene = fs::read(place.path("scene.blend")).unwrap();
+        bake(&place, "").exits(0).logs(&[name, "scene.baked.blend"]).logs_no_warnings();
+        assert_eq!(fs::read(place.path("scene.blend")).unwrap(), scene, "the scene stays as it is");
+        let has_cache = place.path("scene.baked.cache").exists();
+        assert_eq!(has_cache, name.starts_with("fluid"), "only fluids need a folder");
+
+        let baked = place.path("scene.baked.blend");
+        for index in ["0", "1", "2"] {
+            let run = worker("render").input(&baked).output(place.path("baked")).args("-f 2");
+            let run = run.env("AWS_BATCH_JOB_ARRAY_INDEX", index).run().exits(0);
+            run.never_logs(&["simulating"]).logs_no_warnings();
+        }
+        assert_eq!(pictures(&place.path("baked"), 1..=6), whole, "{name}");
+        worker("bake").input(&baked).run().exits(0).logs(&["nothing was left to bake"]);
+    }
+}
+
+#[test]
+fn a_fluid_cannot_be_baked_on_s3_and_other_simulations_can() {
+    let s3 = S3Server::start();
+    for (changes, name) in kinds() {
+        let place = simulated(changes);
+        s3.put("scene.blend", &fs::read(place.path("scene.blend")).unwrap());
+        let (scene, baked) = (s3.uri("scene.blend"), s3.uri("baked.blend"));
+        let run = worker("bake").input(&scene).output(&baked).s3(&s3).run();
+        if name.starts_with("fluid") {
+            run.fails(65, &[name, "folder of files", "--simulate"]);
+            continue;
+        }
+        run.exits(0);
+        let run = worker("render").input(&baked).output(place.path("baked")).s3(&s3);
+        run.args("--frames 6").run().exits(0).never_logs(&["simulating"]);
+    }
+}
+
+#[test]
+fn the_scene_itself_and_a_folder_are_no_output_of_bake() {
+    let place = Place::with_scene("");
+    bake(&place, &format!("-o {}", place.scene())).exits(2).logs(&["--output-uri (OUTPUT_URI)"]);
+    bake(&place, "-o out").exits(2).logs(&["--output-uri (OUTPUT_URI)", ".blend"]);
+}
+
+#[test]
+fn a_bake_that_fails_leaves_no_scene() {
+    let place = Place::with_scene("no scene");
+    bake(&place, "").fails(65, &["scene.blend"]);
+    assert_eq!(names(place.folder()), ["scene.blend"]);
+    let place = simulated("scene.frame_end = 6");
+    let run = worker("bake").input(place.scene()).arg("--blender").arg("/bin/false").run();
+    run.fails(70, &["is not baked"]);
+    assert!(!place.path("scene.baked.blend").exists());
 }

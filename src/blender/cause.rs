@@ -34,6 +34,8 @@ pub enum Cause {
     /// The frames depend on frames before them that the job does not render, because these
     /// simulations are not baked; not empty.
     CutOff(Vec<String>),
+    /// Simulations that cannot be baked, described with the reason; not empty.
+    Unbakeable(Vec<String>),
     /// This Blender or this machine lacks something that the job needs, described here.
     Unavailable(&'static str),
     /// The setup script refuses to render.
@@ -109,6 +111,7 @@ impl Cause {
             | Self::UnusableFiles(_)
             | Self::Differing(_)
             | Self::CutOff(_)
+            | Self::Unbakeable(_)
             | Self::Unavailable(_)
             | Self::Refused(_)
             | Self::SetupFailed => false,
@@ -167,6 +170,7 @@ impl fmt::Display for Cause {
                 "they depend on frames before them, because these simulations are not baked: {}",
                 listed(simulations)
             ),
+            Self::Unbakeable(problems) => f.write_str(&problems.join("; ")),
             Self::SetupFailed => {
                 f.write_str("the script that prepares the scene failed in Blender")
             }

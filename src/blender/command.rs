@@ -73,22 +73,11 @@ impl Launch<'_> {
     /// Builds the command. Blender processes its arguments in order, so every option that
     /// configures the render comes before the ones that start it.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(self.blender);
+        let autoexec = self.job.enable_autoexec;
+        let mut command = background(self.blender, self.home, self.environment, autoexec);
         command
-            .env_clear()
-            .envs(self.environment.iter().map(|(name, value)| (name, value)))
-            // The log is parsed, so it must be in English whatever the container's locale is.
-            .env("LC_ALL", "C.UTF-8")
-            .env("LANG", "C.UTF-8")
-            .env("HOME", self.home)
-            .env("TMPDIR", self.home)
-            // Without this, a Blender built with PulseAudio creates a link in HOME, which the
-            // sandbox denies.
-            .env("PULSE_RUNTIME_PATH", self.home)
             .envs(self.caches())
-            .arg("--background")
             .args(self.threads.iter().flat_map(|n| ["--threads".to_owned(), n.to_string()]))
-            .arg(if self.job.enable_autoexec { "--enable-autoexec" } else { "--disable-autoexec" })
             .arg("--python-exit-code")
             .arg(SETUP_EXIT_CODE.to_string());
         if self.job.user_code.has_addons() {
@@ -152,6 +141,31 @@ impl Launch<'_> {
             }
         };
     }
+}
+
+/// A command that starts Blender in the background. `autoexec` is whether Python scripts in a scene
+/// file run automatically.
+pub(super) fn background(
+    blender: &Path,
+    home: &Path,
+    environment: &[(String, String)],
+    autoexec: bool,
+) -> Command {
+    let mut command = Command::new(blender);
+    command
+        .env_clear()
+        .envs(environment.iter().map(|(name, value)| (name, value)))
+        // The log is parsed, so it must be in English whatever the container's locale is.
+        .env("LC_ALL", "C.UTF-8")
+        .env("LANG", "C.UTF-8")
+        .env("HOME", home)
+        .env("TMPDIR", home)
+        // Without this, a Blender built with PulseAudio creates a link in HOME, which the sandbox
+        // denies.
+        .env("PULSE_RUNTIME_PATH", home)
+        .arg("--background")
+        .arg(if autoexec { "--enable-autoexec" } else { "--disable-autoexec" });
+    command
 }
 
 /// The longest list of frames in one argument, in bytes. Linux accepts 128 KiB

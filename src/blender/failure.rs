@@ -26,8 +26,8 @@ pub struct Context<'a> {
     pub killer: Killer,
     /// The version of Blender that saved the scene file, if the file records it.
     pub saved_by: Option<BlenderVersion>,
-    /// The job. A device can be unavailable only if the job names one.
-    pub job: &'a RenderJob,
+    /// The job, if it renders. A device can be unavailable only if it names one.
+    pub job: Option<&'a RenderJob>,
 }
 
 /// Messages of Blender 3.4, 4.3 and 5.2 (see fixtures/transcripts), and the causes that they
@@ -208,7 +208,7 @@ impl LogTail {
         let holds = |condition| match condition {
             If::Always => true,
             If::Aborted => ending.signal() == Some(SIGABRT),
-            If::DeviceNamed => context.job.cycles_device.is_some(),
+            If::DeviceNamed => context.job.is_some_and(|job| job.cycles_device.is_some()),
         };
         let while_opening = WHILE_OPENING.into_iter().filter(|_| !self.scene_open);
         let before_a_frame = BEFORE_A_FRAME.into_iter().filter(|_| !self.saved);
@@ -244,7 +244,7 @@ mod tests {
     fn diagnose(tail: &LogTail, ending: Ending, saved_by: Option<BlenderVersion>) -> Cause {
         let job =
             RenderJob { cycles_device: Some("CUDA".parse().unwrap()), ..RenderJob::example() };
-        tail.diagnose(ending, &Context { killer: Killer::Unknown, saved_by, job: &job })
+        tail.diagnose(ending, &Context { killer: Killer::Unknown, saved_by, job: Some(&job) })
     }
 
     fn cause(ending: Ending, lines: &[&str]) -> Cause {
@@ -330,7 +330,7 @@ mod tests {
         }
         assert!(tail(&["No space left on device"]).reports_full_disk());
         let is_unavailable = |message: &str, job: &RenderJob| {
-            let context = Context { killer: Killer::Unknown, saved_by: None, job };
+            let context = Context { killer: Killer::Unknown, saved_by: None, job: Some(job) };
             matches!(tail(&[message]).diagnose(Ending::Code(1), &context), Cause::Unavailable(_))
         };
         let named =

@@ -6,6 +6,7 @@
 //! `render::delivery` checks.
 
 mod answer;
+mod bake;
 mod cause;
 mod command;
 mod contents;
@@ -22,6 +23,7 @@ mod transcripts;
 mod version;
 
 pub use answer::{Answer, Refusal, RefusalKind};
+pub use bake::{BAKE_SETTINGS, BakeAnswer, BakeLaunch, BakeOutput, BakedSimulation, bake_files};
 pub use cause::{Cause, Failure};
 pub use command::{Launch, desktop_command};
 pub use contents::{SceneContents, ViewLayerContents};

@@ -44,7 +44,7 @@ impl Transcript {
         }
         let job =
             RenderJob { cycles_device: Some("CUDA".parse().unwrap()), ..RenderJob::example() };
-        tail.diagnose(self.ending, &Context { killer: Killer::Unknown, saved_by, job: &job })
+        tail.diagnose(self.ending, &Context { killer: Killer::Unknown, saved_by, job: Some(&job) })
     }
 
     /// The names of the files that were saved.

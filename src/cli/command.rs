@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use super::args::{Action, CommonArgs, SandboxArgs};
+use super::args::{Action, ProgramArgs, SandboxArgs};
 use super::names::{
     ALLOW_READ, BLENDER, FFMPEG, FFPROBE, FRAMES, LOG_FORMAT, LOG_LEVEL, MAX_TRANSFERS, METRICS,
     PASS_ENV, SANDBOX, SCRATCH_DIR, STOP_GRACE, UPLOAD_BUFFER,
@@ -13,7 +13,7 @@ use super::setting::{Environment, Setting, UsageError};
 use super::{batch, children, limits, video};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
-    ArrayPosition, Attempt, Confinement, FrameSet, InspectJob, Limits, Location, Metrics,
+    ArrayPosition, Attempt, BakeJob, Confinement, FrameSet, InspectJob, Limits, Location, Metrics,
     MetricsFormat, Paths, RenderJob, RunJob, StatusJob, StitchJob, StopGrace, SubmitJob,
     SubmitMode, Transfers, VariableNames, is_ascending,
 };
@@ -82,6 +82,13 @@ pub enum JobRequest {
         /// The `FFprobe` to use: a path, or a name to look for.
         ffprobe: PathBuf,
     },
+    /// Bake the simulations of a scene.
+    Bake {
+        /// The job.
+        job: BakeJob,
+        /// The Blender to use: a path, or a name to look for.
+        blender: PathBuf,
+    },
     /// Look at a scene file.
     Inspect {
         /// The job.
@@ -99,7 +106,9 @@ impl JobRequest {
     /// Whether it runs Blender or FFmpeg, in a sandbox, and leaves a report.
     pub fn runs_programs(&self) -> bool {
         match self {
-            Self::Run { .. } | Self::Render { .. } | Self::Stitch { .. } => true,
+            Self::Run { .. } | Self::Render { .. } | Self::Stitch { .. } | Self::Bake { .. } => {
+                true
+            }
             Self::Inspect { .. } | Self::Submit(_) | Self::Status(_) => false,
         }
     }
@@ -115,9 +124,11 @@ impl JobRequest {
     /// Whether it waits for jobs on AWS Batch.
     pub(super) fn waits(&self) -> bool {
         match self {
-            Self::Run { .. } | Self::Render { .. } | Self::Stitch { .. } | Self::Inspect { .. } => {
-                false
-            }
+            Self::Run { .. }
+            | Self::Render { .. }
+            | Self::Stitch { .. }
+            | Self::Bake { .. }
+            | Self::Inspect { .. } => false,
             Self::Submit(job) => matches!(job.mode, SubmitMode::SubmitAndWait(_)),
             Self::Status(job) => job.wait.is_some(),
         }
@@ -164,6 +175,10 @@ impl Resolver<'_> {
                 ffmpeg: self.program(FFMPEG, args.options.ffmpeg.as_deref())?,
                 ffprobe: self.program(FFPROBE, args.options.ffprobe.as_deref())?,
             },
+            Action::Bake(args) => JobRequest::Bake {
+                job: self.bake_job(args)?,
+                blender: self.program(BLENDER, args.blender.as_deref())?,
+            },
             Action::Inspect(args) => {
                 let job = self.inspect_job(args)?;
                 let nobody = Resolver { environment: &Environment::default() };
@@ -177,8 +192,8 @@ impl Resolver<'_> {
             Action::Status(args) => JobRequest::Status(batch::status_job(self, args)?),
         };
         // Subcommands that run no program ignore the variables of those that do.
-        let (nothing, nobody) = (CommonArgs::default(), Environment::default());
-        let (common, settings) = match action.common() {
+        let (nothing, nobody) = (ProgramArgs::default(), Environment::default());
+        let (common, settings) = match action.programs() {
             Some(common) => (common, self),
             None if request.has_sandbox() => (&nothing, self),
             None => (&nothing, &Resolver { environment: &nobody }),
@@ -239,7 +254,7 @@ impl Resolver<'_> {
             Action::Render(args) => &args.common.work,
             Action::Stitch(args) => &args.common.work,
             Action::Submit(args) => &args.work,
-            Action::Inspect(_) | Action::Status(_) => return Ok(None),
+            Action::Bake(_) | Action::Inspect(_) | Action::Status(_) => return Ok(None),
         };
         let (flag, env) = (work.frames.as_deref(), self.environment);
         let text: Option<String> = FRAMES.value(flag, env)?;
@@ -248,7 +263,7 @@ impl Resolver<'_> {
 
     fn metrics(
         &self,
-        common: &CommonArgs,
+        common: &ProgramArgs,
         attempt: &Attempt,
     ) -> Result<Option<Metrics>, UsageError> {
         let env = self.environment;
@@ -268,7 +283,7 @@ impl Resolver<'_> {
         }))
     }
 
-    fn transfers(&self, common: &CommonArgs) -> Result<Transfers, UsageError> {
+    fn transfers(&self, common: &ProgramArgs) -> Result<Transfers, UsageError> {
         let env = self.environment;
         Ok(Transfers {
             attempts: None,

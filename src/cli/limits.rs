@@ -1,6 +1,6 @@
 //! The time and failure limits of an attempt.
 
-use super::args::{Action, CommonArgs};
+use super::args::{Action, ProgramArgs};
 use super::names::{BLENDER_ATTEMPTS, FRAME_TIMEOUT, JOB_TIMEOUT, STALL_TIMEOUT};
 use super::setting::{Environment, UsageError};
 use crate::request::Limits;
@@ -8,7 +8,7 @@ use crate::request::Limits;
 /// The limits that are set, or else their defaults.
 pub(super) fn resolve(
     action: &Action,
-    common: &CommonArgs,
+    common: &ProgramArgs,
     environment: &Environment,
 ) -> Result<Limits, UsageError> {
     let limits = Limits {

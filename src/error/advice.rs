@@ -43,6 +43,9 @@ impl Error {
             Self::Blender { cause, command, .. } | Self::NotDescribed { cause, command, .. } => {
                 blender_advice(cause, command)
             }
+            Self::NotBaked { cause, scene, .. } => {
+                blender_advice(cause, &format!("blender {scene}"))
+            }
             Self::SceneFile { source: SceneFileError::Newer { saved_by, .. }, .. } => {
                 newer_file_advice(Some(*saved_by)).into()
             }
@@ -244,6 +247,10 @@ fn blender_advice(cause: &blender::Cause, command: &str) -> Cow<'static, str> {
              --allow-unbaked (ALLOW_UNBAKED) renders without simulating"
         }
         Cause::Refused(refusal) => refusal_advice(refusal.kind),
+        Cause::Unbakeable(_) => {
+            "bake on a file system that the jobs mount (-i and -o as paths), or simulate in each job: \
+             --simulate (SIMULATE)"
+        }
         Cause::Unavailable(_) => LACKING,
         Cause::SetupFailed => "report it with this log: the script is a part of render-worker",
         Cause::Killed(Killer::OutOfMemory { .. }) | Cause::Failed { short_of_memory: true, .. } => {

@@ -111,6 +111,16 @@ pub enum Error {
         /// The short command that renders the frame at which Blender failed.
         command: String,
     },
+    /// The simulations of a scene were not baked.
+    #[error("{scene} is not baked: {cause}")]
+    NotBaked {
+        /// The cause.
+        cause: blender::Cause,
+        /// The location of the scene.
+        scene: Location,
+        /// An excerpt of Blender's output.
+        excerpt: Vec<String>,
+    },
     /// Blender did not describe a scene.
     #[error("cannot inspect {scene} with Blender: {cause}")]
     NotDescribed {
@@ -332,7 +342,9 @@ impl Error {
             Self::Program { .. } | Self::Sandbox(_) | Self::Machine(_) | Self::NoGpu => {
                 Exit::Unavailable
             }
-            Self::Blender { cause, .. } | Self::NotDescribed { cause, .. } => blender_exit(cause),
+            Self::Blender { cause, .. }
+            | Self::NotDescribed { cause, .. }
+            | Self::NotBaked { cause, .. } => blender_exit(cause),
             Self::FramesSkipped { skipped, .. } => {
                 let mut exits = skipped.iter().map(|skipped| blender_exit(&skipped.cause));
                 if exits.all(|exit| exit == Exit::ChildKilled) {
@@ -379,6 +391,7 @@ impl Error {
     pub fn excerpt(&self) -> &[String] {
         if let Self::Blender { excerpt, .. }
         | Self::NotDescribed { excerpt, .. }
+        | Self::NotBaked { excerpt, .. }
         | Self::FramesSkipped { excerpt, .. }
         | Self::Ffmpeg { excerpt, .. } = self
         {
@@ -405,7 +418,8 @@ fn blender_exit(cause: &blender::Cause) -> Exit {
         | blender::Cause::NewerFile { .. }
         | blender::Cause::UnusableFiles(_)
         | blender::Cause::Differing(_)
-        | blender::Cause::CutOff(_) => Exit::Unusable,
+        | blender::Cause::CutOff(_)
+        | blender::Cause::Unbakeable(_) => Exit::Unusable,
         blender::Cause::Lacking { .. } | blender::Cause::Unavailable(_) => Exit::Unavailable,
         blender::Cause::Refused(refusal) => match refusal.kind {
             RefusalKind::Usage => Exit::Usage,

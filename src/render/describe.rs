@@ -72,7 +72,8 @@ pub async fn describe(
         (Some(Ok(Answer::Refused { refused })), _) => Cause::Refused(refused),
         (_, Err(limit)) => Failure::Stalled(limit).into(),
         (_, Ok(ending)) => {
-            let context = Context { killer: memory.killer(), saved_by: header.saved_by, job };
+            let context =
+                Context { killer: memory.killer(), saved_by: header.saved_by, job: Some(job) };
             tail.diagnose(ending, &context)
         }
     };

@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use crate::blender::Answer;
-use crate::render::untrusted_file;
+use crate::worker::untrusted_file;
 
 /// The name of the file with the answer.
 pub const DESCRIPTION_FILE: &str = "scene.json";

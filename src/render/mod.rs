@@ -8,6 +8,7 @@ mod delivery;
 mod describe;
 mod description_file;
 mod file_check;
+mod gpus;
 mod launches;
 mod processes;
 mod reuse;
@@ -16,7 +17,6 @@ mod start_jitter;
 mod stored_outputs;
 mod summary;
 mod survey;
-mod untrusted_file;
 mod user_code;
 
 use std::num::NonZeroUsize;
@@ -29,10 +29,10 @@ use crate::request::{
 };
 use crate::worker::Worker;
 use crate::worker::contact_sheet;
-use crate::worker::gpus::Gpus;
 use crate::worker::programs::BLENDER;
 use crate::worker::report::{Action, Report};
 use crate::worker::scratch::Scratch;
+use gpus::Gpus;
 use launches::{Assignment, Outcome};
 use processes::{deal, render_side_by_side};
 use reuse::fingerprint_task::FingerprintTask;

@@ -30,9 +30,9 @@ pub use frame::{
     REPORTS_DIR, SelectionError, TotalFrames, is_ascending,
 };
 pub use job::{
-    AddonNames, Animation, AnimationFrames, InspectJob, JobId, JobName, JobTemplate, Metrics,
-    MetricsFormat, NamePattern, NamedFrames, PictureOrder, PollInterval, RenderJob, RunJob,
-    ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
+    AddonNames, Animation, AnimationFrames, BakeJob, InspectJob, JobId, JobName, JobTemplate,
+    Metrics, MetricsFormat, NamePattern, NamedFrames, PictureOrder, PollInterval, RenderJob,
+    RunJob, ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

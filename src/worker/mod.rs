@@ -2,7 +2,6 @@
 //! the report.
 
 pub mod contact_sheet;
-pub mod gpus;
 pub mod log_rate_limiter;
 pub mod metrics;
 pub mod previews;
@@ -12,6 +11,7 @@ pub mod report;
 pub mod sandbox_policy;
 pub mod scratch;
 pub mod storage_timeouts;
+pub mod untrusted_file;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::blender::SceneInfo;
+use crate::blender::{BakedSimulation, SceneInfo};
 use crate::error::Error;
 use crate::error_chain::chain;
 use crate::exit::Exit;
@@ -24,7 +24,7 @@ use crate::storage::{Storage, StorageError};
 /// The version of the format, raised when a field changes its meaning.
 const SCHEMA: u32 = 1;
 
-/// The report of one attempt of `render` or `stitch`. A field that is not required is absent while
+/// The report of one attempt of `render`, `stitch` or `bake`. A field that is not required is absent while
 /// its value is not known, and if there is nothing to say. Sets of frames have the syntax of
 /// `--frames`: `1-10,15,20-40x2`.
 #[derive(Debug, Serialize)]
@@ -108,6 +108,9 @@ pub struct Report {
     /// The stored video; only of `stitch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoReport>,
+    /// The stored scene; only of `bake`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub baked: Option<BakeReport>,
     /// Whether the output is prepared, and has the report of an attempt that is running.
     #[serde(skip)]
     pub is_begun: bool,
@@ -147,6 +150,8 @@ pub enum Action {
     Render,
     /// `stitch`.
     Stitch,
+    /// `bake`.
+    Bake,
 }
 
 impl Action {
@@ -155,6 +160,7 @@ impl Action {
         match self {
             Self::Render => "render",
             Self::Stitch => "stitch",
+            Self::Bake => "bake",
         }
     }
 }
@@ -249,6 +255,22 @@ pub struct SimulationReport {
     pub seconds: f64,
 }
 
+/// The stored scene with baked simulations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct BakeReport {
+    /// The URI or path of the file.
+    pub file: String,
+    /// The size in bytes.
+    pub bytes: u64,
+    /// The version of Blender.
+    pub blender: String,
+    /// The duration in whole seconds.
+    pub seconds: u64,
+    /// The simulations that were baked.
+    pub simulations: Vec<BakedSimulation>,
+}
+
 /// The stored video.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -311,6 +333,7 @@ impl Report {
             previews: None,
             contact_sheet: None,
             video: None,
+            baked: None,
             is_begun: false,
             new_folders: Vec::new(),
             location: folder.join(&name),

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Worker;
-use crate::blender::Launch;
+use crate::blender::{BakeLaunch, Launch};
 use crate::process::sandbox::SandboxPolicy;
 use crate::request::Location;
 
@@ -24,19 +24,41 @@ pub const SCRATCH_PREFIX: &str = "render-worker-";
 /// nothing beside it.
 pub fn for_blender(worker: &Worker, launch: &Launch<'_>, scene: &Location) -> SandboxPolicy {
     let mut policy = for_program(worker, launch.blender);
-    let scratch = launch.frames_dir.parent().unwrap_or(launch.frames_dir);
-    policy.read.extend([launch.scene, launch.setup_dir, launch.user_code_dir].map(Path::to_owned));
+    add_scene(&mut policy, launch.scene, launch.setup_dir, scene);
+    policy.read.push(launch.user_code_dir.to_owned());
+    let writable = [launch.frames_dir, launch.outputs_dir, launch.description_dir, launch.home];
+    policy.write.extend(writable.map(Path::to_owned));
+    policy.write.extend(launch.job.cache_dir.clone());
+    policy
+}
+
+/// Lets Blender read a scene file, the files beside a local one, and the script in the scratch
+/// folder.
+fn add_scene(policy: &mut SandboxPolicy, file: &Path, script_dir: &Path, scene: &Location) {
+    policy.read.extend([file.to_owned(), script_dir.to_owned()]);
     match scene {
         Location::S3 { .. } => {}
         Location::Local(_) => {
-            let (read, list) = beside(launch.scene, scratch, MAX_ENTRIES);
+            let scratch = script_dir.parent().unwrap_or(script_dir);
+            let (read, list) = beside(file, scratch, MAX_ENTRIES);
             policy.read.extend(read);
             policy.list.extend(list);
         }
     }
-    let writable = [launch.frames_dir, launch.outputs_dir, launch.description_dir, launch.home];
-    policy.write.extend(writable.map(Path::to_owned));
-    policy.write.extend(launch.job.cache_dir.clone());
+}
+
+/// The policy for baking: Blender reads its own files and the scene, and writes the baked scene,
+/// caches beside it and temporary files.
+pub fn for_baking(
+    worker: &Worker,
+    launch: &BakeLaunch<'_>,
+    caches: Option<&Path>,
+    scene: &Location,
+) -> SandboxPolicy {
+    let mut policy = for_program(worker, launch.blender);
+    let writable = [Some(launch.output_dir), Some(launch.home), caches];
+    add_scene(&mut policy, launch.scene, launch.script_dir, scene);
+    policy.write.extend(writable.into_iter().flatten().map(Path::to_owned));
     policy
 }
 

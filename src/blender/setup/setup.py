@@ -77,8 +77,9 @@ unusable, needed = missing.sorted_out(needs)
 differences += unknown + features.differences() + scripts.warnings()
 warnings = differences + warnings + features.warnings(scene)
 unbaked, cut_off = simulations.unbaked(scene), []
-if settings["simulations"]["unbaked"] == "refuse" and not settings["describe"]:
-    cut_off = simulate.cut_off(scene, unbaked, **settings["simulations"]["frames"])
+if settings["simulations"]["unbaked"] != "allow" and not settings["describe"]:
+    may_begin_late = settings["simulations"]["unbaked"] == "simulate"
+    cut_off = simulate.cut_off(scene, unbaked, may_begin_late, **settings["simulations"]["frames"])
 is_refused = not settings["describe"] and bool(
     refused
     or cut_off

@@ -16,12 +16,17 @@ import bpy
 FOLDER = "fluids"
 
 
-def cut_off(scene, found, first, last):
-    """Which of these simulations the frames from `first` to `last` depend on without beginning at
-    their first frame."""
+def cut_off(scene, found, may_begin_late, first, last):
+    """Which of these simulations the frames from `first` to `last` depend on, but cannot be
+    simulated for them. `may_begin_late` is whether the frames before `first` are simulated as well."""
     found = [each for each in found if each.affects(last) and not each.is_held(last)]
     # A whole animation may begin after the first frame of a simulation.
-    return [each for each in found if first > max(each.first, scene.frame_start)]
+    return [
+        each
+        for each in found
+        if each.needs_folder_of_scene
+        or (not may_begin_late and first > max(each.first, scene.frame_start))
+    ]
 
 
 def begin(scene, found, last, exit_status):
@@ -38,13 +43,13 @@ def begin(scene, found, last, exit_status):
     Stepper(scene, found, exit_status).listen()
 
 
-def play(scene, found, exit_status):
-    """Simulates all frames of these simulations."""
+def play(scene, found, last, exit_status):
+    """Simulates these simulations up to the frame `last`."""
     if not found:
         return
     for each in found:
         prepare(each, scene, None)
-    Stepper(scene, found, exit_status).play(scene)
+    Stepper(scene, found, exit_status).step(scene, last)
 
 
 def prepare(simulation, scene, folder):
@@ -55,6 +60,15 @@ def prepare(simulation, scene, folder):
     if simulation.fluid:
         simulation.fluid.cache_type = "REPLAY"
         simulation.fluid.cache_directory = folder
+        keep_precision(simulation.fluid)
+
+
+def keep_precision(fluid):
+    """Caches of OpenVDB round values, and a fluid goes on from those in its cache. Without that, a
+    fluid that is simulated and one that is baked look the same."""
+    for name in ("cache_data_format", "cache_noise_format"):
+        if hasattr(fluid, name):
+            setattr(fluid, name, "UNI")
 
 
 def show(simulation, scene):
@@ -99,6 +113,7 @@ class Stepper:
         self.first = min(each.first for each in simulations)
         self.last = max(each.last for each in simulations)
         self.ahead = frames_ahead(scene)
+        self.own_start = scene.frame_start
         self.exit_status = exit_status
         # The frame to evaluate next, and the one that was evaluated last.
         self.next, self.at = self.first, None
@@ -120,15 +135,15 @@ class Stepper:
             sys.stdout.flush()
             os._exit(self.exit_status)
 
-    def play(self, scene):
-        self.step(scene, self.last)
-
     def step(self, scene, frame):
         until = min(frame + self.ahead, self.last)
         if until < self.next:
             return
         if self.next < frame:
             print("render-worker: simulates %d to %d before %d" % (self.next, frame - 1, frame), flush=True)
+        rendered = scene.frame_start, scene.frame_end
+        # The zones of geometry nodes begin where the scene begins, not where the job does.
+        set_range(scene, self.own_start, max(self.own_start, scene.frame_end))
         if self.next > self.first and self.at != self.next - 1:
             # A simulation goes on only from the frame before.
             scene.frame_set(self.next - 1)
@@ -141,3 +156,12 @@ class Stepper:
         if self.at != frame:
             scene.frame_set(frame)
             self.at = frame
+        set_range(scene, *rendered)
+
+
+def set_range(scene, first, last):
+    # Either end moves the other one if necessary, and Python cannot set negative frames.
+    if (scene.frame_start, scene.frame_end) != (first, last) and first >= 0:
+        scene.frame_end, scene.frame_start = last, first
+        scene.frame_end = last
+        scene.update_tag()

@@ -4,6 +4,7 @@
 
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help, not Markdown")]
 
+mod bake;
 mod batch;
 mod inspect;
 mod overrides;
@@ -15,6 +16,8 @@ mod user_code;
 
 use clap::{Parser, Subcommand};
 
+use bake::BAKE_EXAMPLES;
+pub(super) use bake::BakeArgs;
 pub(super) use batch::{FollowArgs, StatusArgs, SubmitArgs};
 use batch::{STATUS_EXAMPLES, SUBMIT_EXAMPLES};
 use inspect::INSPECT_EXAMPLES;
@@ -25,7 +28,7 @@ pub(super) use render::{RenderArgs, RenderOptions};
 use run::RUN_EXAMPLES;
 pub(super) use run::RunArgs;
 pub(super) use shared::{
-    CommonArgs, LogArgs, PreviewArgs, SandboxArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
+    LogArgs, PreviewArgs, ProgramArgs, SandboxArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
 };
 use stitch::STITCH_EXAMPLES;
 pub(super) use stitch::StitchArgs;
@@ -64,6 +67,9 @@ pub(super) enum Action {
     /// Make a video of rendered frames, or of any folder of pictures
     #[command(after_long_help = STITCH_EXAMPLES)]
     Stitch(StitchArgs),
+    /// Bake the simulations of a scene once, for all jobs that render it
+    #[command(after_long_help = BAKE_EXAMPLES)]
+    Bake(BakeArgs),
     /// Show what is in a scene file, and the size of the array job that renders it
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
@@ -77,11 +83,12 @@ pub(super) enum Action {
 
 impl Action {
     /// The arguments of the subcommands that run Blender or FFmpeg.
-    pub fn common(&self) -> Option<&CommonArgs> {
+    pub fn programs(&self) -> Option<&ProgramArgs> {
         match self {
             Self::Run(RunArgs { common, .. })
             | Self::Render(RenderArgs { common, .. })
-            | Self::Stitch(StitchArgs { common, .. }) => Some(common),
+            | Self::Stitch(StitchArgs { common, .. }) => Some(&common.programs),
+            Self::Bake(args) => Some(&args.programs),
             Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
         }
     }
@@ -90,16 +97,20 @@ impl Action {
     pub fn sandbox(&self) -> Option<&SandboxArgs> {
         match self {
             Self::Inspect(args) => Some(&args.sandbox),
-            _ => self.common().map(|common| &common.sandbox),
+            _ => self.programs().map(|programs| &programs.sandbox),
         }
     }
 
-    /// The arguments of the subcommands that run Blender.
+    /// The arguments of the subcommands that render with Blender.
     pub fn render_options(&self) -> Option<&RenderOptions> {
         match self {
             Self::Run(RunArgs { render: options, .. })
             | Self::Render(RenderArgs { options, .. }) => Some(options),
-            Self::Stitch(_) | Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
+            Self::Stitch(_)
+            | Self::Bake(_)
+            | Self::Inspect(_)
+            | Self::Submit(_)
+            | Self::Status(_) => None,
         }
     }
 
@@ -108,7 +119,8 @@ impl Action {
         match self {
             Self::Run(RunArgs { common, .. })
             | Self::Render(RenderArgs { common, .. })
-            | Self::Stitch(StitchArgs { common, .. }) => &common.store,
+            | Self::Stitch(StitchArgs { common, .. }) => &common.programs.store,
+            Self::Bake(args) => &args.programs.store,
             Self::Inspect(args) => &args.store,
             Self::Submit(args) => &args.store,
             Self::Status(args) => &args.store,
@@ -120,7 +132,8 @@ impl Action {
         match self {
             Self::Run(RunArgs { common, .. })
             | Self::Render(RenderArgs { common, .. })
-            | Self::Stitch(StitchArgs { common, .. }) => &common.log,
+            | Self::Stitch(StitchArgs { common, .. }) => &common.programs.log,
+            Self::Bake(args) => &args.programs.log,
             Self::Inspect(args) => &args.log,
             Self::Submit(args) => &args.log,
             Self::Status(args) => &args.log,

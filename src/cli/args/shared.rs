@@ -122,6 +122,13 @@ pub(in crate::cli) struct CommonArgs {
     pub work: WorkArgs,
 
     #[command(flatten)]
+    pub programs: ProgramArgs,
+}
+
+// How Blender and FFmpeg are run.
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct ProgramArgs {
+    #[command(flatten)]
     pub sandbox: SandboxArgs,
 
     /// The time from SIGTERM or ctrl-C to the end of the worker, 1s to 2h

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::args::{
-    InspectArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs, StoreArgs, WorkArgs,
+    BakeArgs, InspectArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs, StoreArgs, WorkArgs,
 };
 use super::names::{
     ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CACHE_DIR, CYCLES_DEVICE, ENABLE_AUTOEXEC,
@@ -17,7 +17,7 @@ use super::names::{
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
-    AllowMissing, AnimationRange, ArrayPosition, Attempt, ByteSize, Engine, FirstFrame,
+    AllowMissing, AnimationRange, ArrayPosition, Attempt, BakeJob, ByteSize, Engine, FirstFrame,
     FrameSelection, FrameSet, InspectJob, Location, MissingFiles, OutputName, Processes, RenderJob,
     RenderOverrides, RequestPayer, StartJitter, TotalFrames, Unbaked, UserCode,
 };
@@ -139,6 +139,27 @@ impl Resolver<'_> {
         let renderer = BLENDER_VERSION.value(args.renderer.blender_version.as_deref(), env)?;
         let deep = args.deep.then(|| Box::new(described(&scene)));
         Ok(InspectJob { scene, frames_per_job, renderer, deep, json: args.json })
+    }
+
+    pub fn bake_job(&self, args: &BakeArgs) -> Result<BakeJob, UsageError> {
+        let env = self.environment;
+        let scene: Location = INPUT_URI.value_or_default(args.input_uri.as_deref(), env)?;
+        is_file(&scene)?;
+        let beside = || scene.split().map(|(folder, name)| folder.join(&BakeJob::baked_name(name)));
+        let output: Option<Location> = OUTPUT_URI.value(args.output_uri.as_deref(), env)?;
+        let output = output.or_else(beside);
+        let output = output.ok_or_else(|| OUTPUT_URI.refuse("is required and not set"))?;
+        if !output.split().is_some_and(|(_, name)| name.ends_with(".blend")) {
+            return Err(OUTPUT_URI.refuse(format_args!(
+                "`{output}` is not the name of a .blend file; give one, or leave it out for a file \
+                 beside the scene"
+            )));
+        }
+        if output == scene {
+            return Err(OUTPUT_URI.refuse("is the scene itself, which bake does not change"));
+        }
+        let enable_autoexec = self.switch(ENABLE_AUTOEXEC, args.enable_autoexec)?;
+        Ok(BakeJob { scene, output, enable_autoexec })
     }
 
     pub fn locations(&self, work: &WorkArgs) -> Result<(Location, Location), UsageError> {

@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use crate::blender::{AUDIO_ERROR, SceneAudio};
 use crate::error_chain::chain;
-use crate::render::untrusted_file;
 use crate::request::{Attempt, Location};
 use crate::storage::Storage;
+use crate::worker::untrusted_file;
 
 /// The name of the file that Blender writes.
 pub const AUDIO_FILE: &str = "audio.flac";

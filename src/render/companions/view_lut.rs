@@ -8,9 +8,9 @@ use tokio::task::JoinHandle;
 
 use crate::blender::SceneView;
 use crate::image::{Lut, StoredLut, View};
-use crate::render::untrusted_file;
 use crate::request::{Location, REPORTS_DIR};
 use crate::storage::{Storage, StorageError};
+use crate::worker::untrusted_file;
 
 /// The name of the file that the setup script writes.
 pub const LUT_FILE: &str = "view.png";

@@ -73,7 +73,7 @@ impl Rendering<'_> {
     fn diagnose(&self, ending: Ending) -> Cause {
         let memory = &self.launch.memory;
         let saved_by = self.assignment.header.saved_by;
-        let context = Context { killer: memory.killer(), saved_by, job: self.job() };
+        let context = Context { killer: memory.killer(), saved_by, job: Some(self.job()) };
         match self.launch.tail.diagnose(ending, &context) {
             // The kernel may have killed a process that Blender had started.
             Cause::Failed { failure, .. } => {

@@ -1,5 +1,6 @@
 //! The validated request of each subcommand.
 
+mod bake;
 mod inspect;
 mod metrics;
 mod name_pattern;
@@ -9,6 +10,7 @@ mod stitch;
 mod submit;
 mod user_code;
 
+pub use bake::BakeJob;
 pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
 pub use name_pattern::NamePattern;

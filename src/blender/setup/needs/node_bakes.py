@@ -1,5 +1,6 @@
 # The simulation zones of geometry nodes, and their bakes.
 import os
+import shutil
 
 import bpy
 
@@ -48,21 +49,24 @@ def has_data(folder, thing):
 
 
 def is_packed(bake, modifier, thing):
-    """Whether the file holds the data of a bake. Only unpacking tells. The data is then in a
-    folder of its own in HOME, from which Blender reads it a frame at a time."""
+    """Whether the file holds the data of a bake. Only an attempt to unpack it tells."""
     # Blender 4.2 and earlier keep bakes on the disk only.
     if "geometry_node_bake_unpack_single" not in dir(bpy.ops.object):
         return False
     path = os.path.join(os.path.expanduser("~"), "bakes", str(thing.session_uid), str(bake.bake_id))
     before = bake.use_custom_path, bake.directory
     bake.use_custom_path, bake.directory = True, path
-    result = bpy.ops.object.geometry_node_bake_unpack_single(
-        session_uid=thing.session_uid,
-        modifier_name=modifier.name,
-        bake_id=bake.bake_id,
-        method="WRITE_ORIGINAL",
-    )
-    if "FINISHED" in result:
-        return True
+    which = {
+        "session_uid": thing.session_uid,
+        "modifier_name": modifier.name,
+        "bake_id": bake.bake_id,
+    }
+    # Blender 5 asks for an active object.
+    with bpy.context.temp_override(object=thing, active_object=thing):
+        unpack = bpy.ops.object.geometry_node_bake_unpack_single
+        found = "FINISHED" in unpack(method="WRITE_ORIGINAL", **which)
+        if found and "FINISHED" not in bpy.ops.object.geometry_node_bake_pack_single(**which):
+            raise RuntimeError("Blender did not pack bake %d of %s" % (bake.bake_id, thing.name))
     bake.use_custom_path, bake.directory = before
-    return False
+    shutil.rmtree(path, ignore_errors=True)
+    return found
