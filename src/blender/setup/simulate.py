@@ -113,7 +113,8 @@ class Stepper:
         self.first = min(each.first for each in simulations)
         self.last = max(each.last for each in simulations)
         self.ahead = frames_ahead(scene)
-        self.own_start = scene.frame_start
+        # Zones of geometry nodes begin where the scene begins, not where the job does.
+        self.zones_begin = scene.frame_start if any(each.is_zone for each in simulations) else None
         self.exit_status = exit_status
         # The frame to evaluate next, and the one that was evaluated last.
         self.next, self.at = self.first, None
@@ -142,8 +143,9 @@ class Stepper:
         if self.next < frame:
             print("render-worker: simulates %d to %d before %d" % (self.next, frame - 1, frame), flush=True)
         rendered = scene.frame_start, scene.frame_end
-        # The zones of geometry nodes begin where the scene begins, not where the job does.
-        set_range(scene, self.own_start, max(self.own_start, scene.frame_end))
+        if self.zones_begin is not None and self.next <= self.zones_begin:
+            set_range(scene, self.zones_begin, max(self.zones_begin, scene.frame_end))
+            scene.update_tag()
         if self.next > self.first and self.at != self.next - 1:
             # A simulation goes on only from the frame before.
             scene.frame_set(self.next - 1)
@@ -164,4 +166,3 @@ def set_range(scene, first, last):
     if (scene.frame_start, scene.frame_end) != (first, last) and first >= 0:
         scene.frame_end, scene.frame_start = last, first
         scene.frame_end = last
-        scene.update_tag()

@@ -24,6 +24,7 @@ class Simulation:
         self.things, self.modifier = things, modifier
         # What holds its results: a point cache, the settings of a fluid, or a bake of nodes.
         self.cache, self.fluid, self.bake = cache, fluid, bake
+        self.is_zone = bool(modifier) and modifier.type == "NODES"
         # Blender writes the cache of dynamic paint to a folder beside the scene file, and nowhere
         # else. The sandbox does not let it.
         self.needs_folder_of_scene = bool(modifier) and modifier.type == "DYNAMIC_PAINT"
