@@ -8,8 +8,9 @@
 //! ```text
 //! main              parses the command line, starts the guard, runs the job, sets the exit code
 //! ──────────────────────────────────────────────────────────────────────────────────────────
-//! run               renders a scene on this machine, and makes the video: render, then stitch
-//! inspect           what is in a scene file; with --deep, what Blender finds in it
+//! run/              renders a scene on this machine, and makes the video: render, then stitch
+//! │ cameras           the cameras of a scene, for a job of each
+//! inspect/          what is in a scene file; with --deep, what Blender finds in it
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! render/           fetches the scene, renders it with Blender, stores each frame
 //! │ survey            the scene, its frames, and which of them the output already has

@@ -23,7 +23,6 @@ use render_worker::process::sandbox::Sandbox;
 use render_worker::process::shutdown::{Shutdown, spot};
 use render_worker::process::startup::{descriptors, resources, signals, undumpable};
 use render_worker::provenance::Provenance;
-use render_worker::render;
 use render_worker::request::Attempt;
 use render_worker::run;
 use render_worker::stitch;
@@ -238,7 +237,7 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
         JobRequest::Run { job, blender, ffmpeg, ffprobe } => {
             run::run(&worker, &job, &blender, &ffmpeg, &ffprobe).await
         }
-        JobRequest::Render { job, blender } => render::render(&worker, &job, &blender).await,
+        JobRequest::Render { job, blender } => run::render(&worker, &job, &blender).await,
         JobRequest::Stitch { job, ffmpeg, ffprobe } => {
             stitch::stitch(&worker, &job, &ffmpeg, &ffprobe).await
         }

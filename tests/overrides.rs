@@ -104,22 +104,27 @@ impl Output {
         report(self.0.path(), "render")
     }
 
-    /// The colour of a pixel of a frame, from the top left.
+    /// The colour of a pixel of a frame.
     fn pixel(&self, name: &str, x: u32, y: u32) -> [u8; 3] {
-        let output = Command::new("ffmpeg")
-            .args(["-v", "error", "-i"])
-            .arg(self.file(name))
-            .args(["-vf", &format!("crop=1:1:{x}:{y}:exact=1")])
-            .args(["-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
-            .output()
-            .expect("FFmpeg runs");
-        output.stdout.try_into().expect("a pixel of three bytes")
+        pixel(&self.file(name), x, y)
     }
 
     fn size(&self, name: &str) -> (u64, u64) {
         let stream = probe(&self.file(name))["streams"][0].clone();
         (stream["width"].as_u64().unwrap(), stream["height"].as_u64().unwrap())
     }
+}
+
+/// The colour of a pixel of a picture, from the top left.
+fn pixel(file: &Path, x: u32, y: u32) -> [u8; 3] {
+    let output = Command::new("ffmpeg")
+        .args(["-v", "error", "-i"])
+        .arg(file)
+        .args(["-vf", &format!("crop=1:1:{x}:{y}:exact=1")])
+        .args(["-f", "rawvideo", "-pix_fmt", "rgb24", "-"])
+        .output()
+        .expect("FFmpeg runs");
+    output.stdout.try_into().expect("a pixel of three bytes")
 }
 
 fn run_of(file: &Path, arguments: &[&str]) -> (Output, Run) {
@@ -154,6 +159,26 @@ fn another_camera_sees_another_picture() {
     assert_eq!(frame(&["--camera", "Back"]).pixel("0001.png", 1, 1), BLUE);
     refused(2, &["--camera", "Bakc"], &["--camera (CAMERA)", "did you mean Back?"]);
     refused(2, &["--camera", "Only"], &["--camera (CAMERA)", "Back, Front"]);
+}
+
+#[test]
+fn each_camera_makes_a_sequence_and_a_video_of_its_own() {
+    let output = Output(tempfile::tempdir().unwrap());
+    let run = worker("run").input(scenes()).output(output.0.path());
+    run.args("--frames 1-2 --camera each").run().exits(0);
+    assert_eq!(names(output.0.path()), ["cameras"]);
+    assert_eq!(names(&output.0.path().join("cameras")), ["Back", "Front"]);
+    for (camera, colour) in [("Back", BLUE), ("Front", RED)] {
+        let folder = output.0.path().join("cameras").join(camera);
+        assert_eq!(names(&folder.join("frames")), ["0001.png", "0002.png"]);
+        assert_eq!(probe(&folder.join("output.mp4"))["streams"][0]["nb_read_frames"], "2");
+        assert_eq!(report(&folder, "render")["overrides"]["camera"], camera);
+        assert_eq!(pixel(&folder.join("frames/0001.png"), 1, 1), colour);
+    }
+    let submit =
+        worker("submit").args("-i s3://bucket/a.blend -o s3://bucket/out -f 1 --camera each");
+    let submit = submit.args("--frames 1-2 --job-queue q --job-definition d --dry-run").run();
+    submit.exits(2).logs(&["--camera (CAMERA)", "--no-stitch"]);
 }
 
 #[test]

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::names::{
     ADDONS_DIR, ALLOW_GAPS, ALLOW_UNBAKED, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH,
-    BLENDER_VERSION, BURN_IN, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI,
-    JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI,
-    POLL_INTERVAL, PRESET, PREVIEW, PYTHON_FILE, REQUEST_PAYER, SCENE, SHARE_IDENTIFIER, SIMULATE,
-    SIZE, STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
+    BLENDER_VERSION, BURN_IN, CAMERA, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB,
+    INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME,
+    OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, PYTHON_FILE, REQUEST_PAYER, SCENE,
+    SHARE_IDENTIFIER, SIMULATE, SIZE, STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
 };
 use super::resolver::{Resolver, is_file, scene_variables};
 use super::setting::{Setting, UsageError};
 use crate::request::{
-    Animation, AnimationRange, ByteSize, Feature, FramesPerJob, JobName, JobTemplate, Location,
-    NamedFrames, PollInterval, RequestPayer, StatusJob, SubmitJob, SubmitMode, Unbaked,
+    Animation, AnimationRange, ByteSize, Cameras, Feature, FramesPerJob, JobName, JobTemplate,
+    Location, NamedFrames, PollInterval, RequestPayer, StatusJob, SubmitJob, SubmitMode, Unbaked,
     whole_number,
 };
 
@@ -38,18 +38,8 @@ pub(super) fn submit_job(
     let env = resolver.environment;
     let (scene, output) = resolver.locations(&args.work)?;
     is_file(&scene)?;
-    let code = resolver.user_code(&args.scene.user_code)?;
-    let scripts = code.scripts.0.iter().map(|script| (PYTHON_FILE, script));
-    let addons = code.addons_dir.iter().map(|addons| (ADDONS_DIR, addons));
-    let places = [(INPUT_URI, &scene), (OUTPUT_URI, &output)];
-    for (setting, location) in places.into_iter().chain(scripts).chain(addons) {
-        if matches!(location, Location::Local(path) if path.is_relative()) {
-            return Err(setting.refuse(format_args!(
-                "`{location}` is relative to a folder of this machine; give s3://BUCKET/KEY, or \
-                 the whole path of a file system that the containers mount"
-            )));
-        }
-    }
+    check_places(resolver, args, &scene, &output)?;
+    check_cameras(resolver, args)?;
     let (frames, first, total) = resolver.frame_settings(&args.work)?;
     let per_job: Option<FramesPerJob> =
         FRAMES_PER_JOB.value(args.work.frames_per_job.as_deref(), env)?;
@@ -136,6 +126,39 @@ pub(super) fn submit_job(
         output: if preview { output.of_preview() } else { output },
     };
     Ok(job)
+}
+
+/// Refuses places that only this machine has: the containers could not reach them.
+fn check_places(
+    resolver: &Resolver<'_>,
+    args: &SubmitArgs,
+    scene: &Location,
+    output: &Location,
+) -> Result<(), UsageError> {
+    let code = resolver.user_code(&args.scene.user_code)?;
+    let scripts = code.scripts.0.iter().map(|script| (PYTHON_FILE, script));
+    let addons = code.addons_dir.iter().map(|addons| (ADDONS_DIR, addons));
+    let places = [(INPUT_URI, scene), (OUTPUT_URI, output)];
+    for (setting, location) in places.into_iter().chain(scripts).chain(addons) {
+        if matches!(location, Location::Local(path) if path.is_relative()) {
+            return Err(setting.refuse(format_args!(
+                "`{location}` is relative to a folder of this machine; give s3://BUCKET/KEY, or \
+                 the whole path of a file system that the containers mount"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a stitch job for the frames of each camera, which are sequences of their own.
+fn check_cameras(resolver: &Resolver<'_>, args: &SubmitArgs) -> Result<(), UsageError> {
+    match resolver.cameras(&args.scene.overrides)? {
+        Cameras::Each if !args.no_stitch => Err(CAMERA.refuse(
+            "`each` stores the frames of each camera in a folder of their own, of which one stitch job \
+             makes no video; give --no-stitch, and make them with stitch -i OUTPUT_URI/cameras/NAME",
+        )),
+        Cameras::Each | Cameras::One => Ok(()),
+    }
 }
 
 /// The request of `status`.

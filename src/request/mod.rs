@@ -30,9 +30,10 @@ pub use frame::{
     REPORTS_DIR, SelectionError, TotalFrames, is_ascending,
 };
 pub use job::{
-    AddonNames, Animation, AnimationFrames, BakeJob, InspectJob, JobId, JobName, JobTemplate,
-    Metrics, MetricsFormat, NamePattern, NamedFrames, PictureOrder, PollInterval, RenderJob,
-    RunJob, ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
+    AddonNames, Animation, AnimationFrames, BakeJob, Cameras, InspectJob, JobId, JobName,
+    JobTemplate, Metrics, MetricsFormat, NamePattern, NamedFrames, PictureOrder, PollInterval,
+    RenderJob, RunJob, ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode,
+    UserCode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,
@@ -41,9 +42,9 @@ pub use limit::{
 pub use location::{Location, LocationError, Mistake, PREVIEW_DIR};
 pub use missing_files::MissingFiles;
 pub use overrides::{
-    Border, ColorDepth, ColorMode, DataName, Denoise, Engine, OnOff, PathStep, PictureFormat,
-    PropertySetting, PropertySettings, RenderOverrides, Resolution, Samples, Seed, Simplify,
-    Threads, TimeLimit, ViewLayers,
+    Border, CameraChoice, ColorDepth, ColorMode, DataName, Denoise, Engine, OnOff, PathStep,
+    PictureFormat, PropertySetting, PropertySettings, RenderOverrides, Resolution, Samples, Seed,
+    Simplify, Threads, TimeLimit, ViewLayers,
 };
 pub use unbaked::Unbaked;
 pub use value::{ValueError, whole_number};

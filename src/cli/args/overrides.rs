@@ -22,10 +22,12 @@ pub(in crate::cli) struct OverrideArgs {
     #[arg(long, value_name = "NAME")]
     pub view_layer: Vec<String>,
 
-    /// The camera to render through, by its name
+    /// The camera to render through, by its name, or `each` for all of them
     ///
-    /// It applies to all frames: markers of the timeline switch to no other camera.
-    #[arg(long, value_name = "NAME")]
+    /// It applies to all frames: markers of the timeline switch to no other camera. `each` renders the
+    /// frames, and with run the video, through one camera after the other, to OUTPUT/cameras/NAME/ in
+    /// place of OUTPUT/; submit needs --no-stitch for that.
+    #[arg(long, value_name = "NAME|each")]
     pub camera: Option<String>,
 
     /// The render engine: cycles, eevee, workbench, the Python name of another, or `scene`

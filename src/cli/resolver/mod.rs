@@ -17,9 +17,10 @@ use super::names::{
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
-    AllowMissing, AnimationRange, ArrayPosition, Attempt, BakeJob, ByteSize, Engine, FirstFrame,
-    FrameSelection, FrameSet, InspectJob, Location, MissingFiles, OutputName, Processes, RenderJob,
-    RenderOverrides, RequestPayer, StartJitter, TotalFrames, Unbaked, UserCode,
+    AllowMissing, AnimationRange, ArrayPosition, Attempt, BakeJob, ByteSize, Cameras, Engine,
+    FirstFrame, FrameSelection, FrameSet, InspectJob, Location, MissingFiles, OutputName,
+    Processes, RenderJob, RenderOverrides, RequestPayer, StartJitter, TotalFrames, Unbaked,
+    UserCode,
 };
 
 /// The settings of the scene that are given as flags, as variables for jobs that get no flags.
@@ -80,6 +81,7 @@ impl Resolver<'_> {
             overrides: self.overrides(&options.scene.overrides, engine, preview)?,
             processes: self.processes(options)?,
             cache_dir: self.folder(CACHE_DIR, options.cache_dir.as_deref())?,
+            cameras: self.cameras(&options.scene.overrides)?,
             cycles_device: CYCLES_DEVICE.value(options.cycles_device.as_deref(), env)?,
             allow_missing: self.allow_missing(&options.scene)?,
             user_code: self.user_code(&options.scene.user_code)?,
@@ -263,6 +265,7 @@ fn described(scene: &Location) -> RenderJob {
         overrides: RenderOverrides::default(),
         processes: Processes::default(),
         cache_dir: None,
+        cameras: Cameras::One,
         cycles_device: None,
         allow_missing: AllowMissing::default(),
         missing_files: MissingFiles::default(),

@@ -7,7 +7,7 @@ use crate::cli::names::{
     SAMPLES, SCENE, SEED, SET, SIMPLIFY, THREADS, TIME_LIMIT, VIEW_LAYER,
 };
 use crate::cli::setting::{Setting, UsageError};
-use crate::request::{Engine, RenderOverrides};
+use crate::request::{CameraChoice, Cameras, Engine, RenderOverrides};
 
 impl Resolver<'_> {
     /// The overrides. `engine` is the one that applies if none is given.
@@ -23,7 +23,10 @@ impl Resolver<'_> {
             denoise: DENOISE.value_or_default(args.denoise.as_deref(), env)?,
             scene: SCENE.value(args.scene.as_deref(), env)?,
             view_layers: VIEW_LAYER.value(view_layers(args).as_deref(), env)?,
-            camera: CAMERA.value(args.camera.as_deref(), env)?,
+            camera: match CAMERA.value(args.camera.as_deref(), env)? {
+                Some(CameraChoice::Named(name)) => Some(name),
+                Some(CameraChoice::Each) | None => None,
+            },
             samples: SAMPLES.value(args.samples.as_deref(), env)?,
             resolution: RESOLUTION.value(args.resolution.as_deref(), env)?,
             border: BORDER.value(args.border.as_deref(), env)?,
@@ -37,6 +40,14 @@ impl Resolver<'_> {
             threads: THREADS.value(args.threads.as_deref(), env)?,
             set: SET.value(properties(args).as_deref(), env)?.unwrap_or_default(),
             preview,
+        })
+    }
+
+    /// The cameras to render through.
+    pub fn cameras(&self, args: &OverrideArgs) -> Result<Cameras, UsageError> {
+        Ok(match CAMERA.value(args.camera.as_deref(), self.environment)? {
+            Some(CameraChoice::Each) => Cameras::Each,
+            Some(CameraChoice::Named(_)) | None => Cameras::One,
         })
     }
 }

@@ -47,6 +47,8 @@ impl RenderInputs {
             output: _,
             frames: _,
             overrides,
+            // Each of its jobs names its camera.
+            cameras: _,
             cycles_device,
             // Who renders a frame does not change it.
             processes: _,

@@ -14,7 +14,7 @@ pub use bake::BakeJob;
 pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
 pub use name_pattern::NamePattern;
-pub use render::RenderJob;
+pub use render::{Cameras, RenderJob};
 pub use run::RunJob;
 pub use stitch::{PictureOrder, SequenceSelection, StitchJob};
 pub use submit::{

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::request::{
-    AllowMissing, ByteSize, CyclesDevice, FrameSelection, Location, MissingFiles, Processes,
-    RenderOverrides, StartJitter, Unbaked, UserCode,
+    AllowMissing, ByteSize, CyclesDevice, DataName, FrameSelection, Location, MissingFiles,
+    Processes, RenderOverrides, StartJitter, Unbaked, UserCode,
 };
 
 /// A validated `render` request.
@@ -19,6 +19,8 @@ pub struct RenderJob {
     pub frames: FrameSelection,
     /// The settings of the scene that the job replaces.
     pub overrides: RenderOverrides,
+    /// The cameras to render through.
+    pub cameras: Cameras,
     /// The devices that Cycles renders on; `None` for the scene's own choice.
     pub cycles_device: Option<CyclesDevice>,
     /// How many Blenders render at the same time.
@@ -48,6 +50,21 @@ pub struct RenderJob {
     pub start_jitter: StartJitter,
 }
 
+impl RenderJob {
+    /// The folder in the output that has a folder for each camera.
+    const CAMERAS_DIR: &str = "cameras";
+
+    /// The job that renders through one camera, to an output of its own below that of this job.
+    #[must_use]
+    pub fn through(&self, camera: &DataName) -> Self {
+        let mut job = self.clone();
+        job.output = self.output.join(Self::CAMERAS_DIR).join(&camera.as_folder());
+        job.overrides.camera = Some(camera.clone());
+        job.cameras = Cameras::One;
+        job
+    }
+}
+
 #[cfg(test)]
 #[expect(clippy::missing_panics_doc, reason = "for tests")]
 impl RenderJob {
@@ -63,6 +80,7 @@ impl RenderJob {
                 engine: Engine::Named("CYCLES".into()),
                 ..RenderOverrides::default()
             },
+            cameras: Cameras::One,
             cycles_device: None,
             processes: Processes::default(),
             cache_dir: None,
@@ -77,5 +95,27 @@ impl RenderJob {
             previews: true,
             start_jitter: StartJitter::default(),
         }
+    }
+}
+
+/// The cameras that a job renders through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cameras {
+    /// One: that of the overrides, or else that of the scene.
+    One,
+    /// Every camera of the scene, one after the other, each as a job of its own.
+    Each,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_camera_has_an_output_of_its_own() {
+        let all = RenderJob { cameras: Cameras::Each, ..RenderJob::example() };
+        let job = all.through(&"a/b".parse().unwrap());
+        assert_eq!(job.output.to_string(), "/out/cameras/a%2Fb");
+        assert_eq!((job.overrides.camera, job.cameras), ("a/b".parse().ok(), Cameras::One));
     }
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 pub use engine::Engine;
 pub use format::{ColorDepth, ColorMode, PictureFormat};
-pub use names::{DataName, ViewLayers};
+pub use names::{CameraChoice, DataName, ViewLayers};
 pub use picture::{Border, Resolution};
 pub use property::{PathStep, PropertySetting, PropertySettings};
 pub use quality::{Denoise, OnOff, Samples, Seed, Simplify, Threads, TimeLimit};

@@ -1,6 +1,6 @@
 //! Names in the scene file. Blender itself knows which of them exist.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::str::FromStr;
 
 use serde::Serialize;
@@ -21,6 +21,25 @@ impl DataName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name as that of a folder. Different names are different folders: characters that a folder
+    /// cannot have, or that lead elsewhere, are escaped as in a URI.
+    pub fn as_folder(&self) -> String {
+        let mut folder = String::new();
+        for (at, c) in self.0.char_indices() {
+            let is_plain =
+                c.is_alphanumeric() || matches!(c, ' ' | '-' | '_') || (c == '.' && at > 0);
+            if is_plain {
+                folder.push(c);
+            } else {
+                let mut bytes = [0; 4];
+                for byte in c.encode_utf8(&mut bytes).bytes() {
+                    _ = write!(folder, "%{byte:02X}");
+                }
+            }
+        }
+        folder
+    }
 }
 
 impl fmt::Display for DataName {
@@ -37,6 +56,23 @@ impl FromStr for DataName {
             return Err(ValueError::new(text, "a name of 1 to 255 bytes, as Blender shows it"));
         }
         Ok(Self(text.to_owned()))
+    }
+}
+
+/// The camera that a job names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CameraChoice {
+    /// This one.
+    Named(DataName),
+    /// Every camera of the scene.
+    Each,
+}
+
+impl FromStr for CameraChoice {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "each" { Ok(Self::Each) } else { text.parse().map(Self::Named) }
     }
 }
 
@@ -67,6 +103,21 @@ mod tests {
         for bad in ["", "a\0b", &"n".repeat(256)] {
             assert!(bad.parse::<DataName>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn every_name_is_a_folder_of_its_own() {
+        for (name, folder) in [
+            ("Camera.001", "Camera.001"),
+            ("Große Totale", "Große Totale"),
+            ("../x", "%2E.%2Fx"),
+            (".", "%2E"),
+            ("a%2Fb", "a%252Fb"),
+            ("a\nb", "a%0Ab"),
+        ] {
+            assert_eq!(name.parse::<DataName>().unwrap().as_folder(), folder);
+        }
+        assert_eq!("each".parse(), Ok(CameraChoice::Each));
     }
 
     #[test]

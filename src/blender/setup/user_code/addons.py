@@ -25,9 +25,13 @@ def enable(name):
         traceback.print_exception(type(error), error, error.__traceback__)
         errors.append(error)
 
-    if addon_utils.enable(name, default_set=True, handle_error=keep) is None:
-        return "%s" % (errors[-1] if errors else "Blender does not say why")
-    return None
+    try:
+        if addon_utils.enable(name, default_set=True, handle_error=keep):
+            return None
+    except (Exception, SystemExit) as error:
+        # Not every version of Blender hands all errors on.
+        keep(error)
+    return "%s" % (errors[-1] if errors else "Blender does not say why")
 
 
 def module_named(name):
@@ -65,7 +69,8 @@ for name in settings["addons"]["names"]:
 for module in modules:
     problem = enable(module)
     if problem:
-        flag = "--addon (ADDON)" if module in settings["addons"]["names"] else "--addons-dir (ADDONS_DIR)"
+        is_named = module in settings["addons"]["names"]
+        flag = "--addon (ADDON)" if is_named else "--addons-dir (ADDONS_DIR)"
         problems.append("%s: add-on %s cannot be enabled: %s" % (flag, module, problem))
     else:
         print("render-worker: add-on %s is enabled" % module, flush=True)

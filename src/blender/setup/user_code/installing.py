@@ -29,7 +29,9 @@ def install(folder):
     for position, source in enumerate(sources(folder)):
         place = source
         if is_archive(source):
-            place = os.path.join(unpacked, str(position))
+            # An add-on without a folder of its own is named after the archive.
+            name = os.path.splitext(os.path.basename(source))[0]
+            place = os.path.join(unpacked, str(position), name)
             unpack(source, place, left)
         found = list(addons_in(place))
         if not found:
@@ -114,12 +116,21 @@ def install_addon(source):
     """Copies an add-on to where Blender looks for it. Returns the name of its module."""
     if is_extension(source):
         return install_extension(source)
+    if os.path.isfile(os.path.join(source, MANIFEST)) and not has_bl_info(source):
+        name = os.path.basename(source)
+        raise Unusable("%s is an extension, which takes Blender 4.2 or later" % name)
     target = bpy.utils.user_resource("SCRIPTS", path="addons", create=True)
     if target not in sys.path:
         sys.path.append(target)
     name = os.path.basename(source)
     copy(source, os.path.join(target, name))
     return os.path.splitext(name)[0] if os.path.isfile(source) else name
+
+
+def has_bl_info(package):
+    """Whether a package describes itself as add-ons before Blender 4.2 do."""
+    with open(os.path.join(package, "__init__.py"), "rb") as file:
+        return b"bl_info" in file.read()
 
 
 def install_extension(source):

@@ -27,7 +27,8 @@ def place(error, name):
     """The line of the script at which an error occurred."""
     if isinstance(error, SyntaxError):
         return ""
-    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == name]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == name]
     return "line %d: " % lines[-1] if lines else ""
 
 
