@@ -29,6 +29,7 @@ fuzz_target!(|text: &str| {
             let entries = names.iter().map(entry).collect();
             let job = StitchJob {
                 input: folder.clone(),
+                images: None,
                 output: folder.clone(),
                 frames: SequenceSelection::EVERYTHING,
                 order: Some(order),
