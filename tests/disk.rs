@@ -75,8 +75,13 @@ fn a_full_scratch_disk_is_noticed_even_if_blender_does_not_report_it() {
 #[test]
 fn a_scratch_disk_without_free_inodes_is_full() {
     let place = Place::with_scene(fs::read(scene("tiny")).unwrap());
-    // The inodes suffice for the files of the worker, but not for a frame.
-    let (run, _) = on_a_disk_of(place.render("-f 12"), "nr_inodes=19");
+    // The inodes suffice for the files of the worker, but not for a frame: the setup script and its
+    // settings, and nine folders with that of the disk.
+    let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/blender/setup");
+    let scripts = WalkDir::new(scripts).into_iter().map(Result::unwrap);
+    let scripts = scripts.filter(|file| file.path().extension() == Some("py".as_ref())).count();
+    let inodes = format!("nr_inodes={}", scripts + 1 + 9);
+    let (run, _) = on_a_disk_of(place.render("-f 12"), &inodes);
     let full = "frames 1-12 are not rendered: the scratch disk is full";
     run.fails(74, &[full, "no more files"]);
     assert_eq!(report(&place.path("out"), "render").get("launches"), None);

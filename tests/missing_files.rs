@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use serde_json::json;
+
 use crate::support::blender::{blender_has, blender_runs, save_startup_scene};
 use crate::support::frames::{frame, noise};
 use crate::support::place::{Place, frame_names};
@@ -526,6 +528,28 @@ fn beside_a_scene_on_s3_there_are_no_files() {
     let run = run.fails(65, &["//wood.png", "pack the files into the scene", "MISSING_FILES"]);
     // The path in the scratch folder would mislead.
     assert!(named(&run).iter().all(|line| !line.contains("render-worker-")), "{}", run.text());
+}
+
+#[test]
+fn frames_that_are_saved_before_the_files_are_checked_are_not_stored() {
+    let place = Place::ordered_with(|place| {
+        json!({"needed": [{
+            "kind": "image",
+            "name": "Wood",
+            "used_by": "material Floor",
+            "path": "//wood.png",
+            "files": [place.path("wood.png")],
+        }]})
+    });
+    // Decoding it takes longer than the stand-in takes for its frames.
+    let whole = noise((2000, 2000), 1);
+    fs::write(place.path("wood.png"), &whole[..whole.len() - 1000]).unwrap();
+    let run = place.stand_in().run().exits(65);
+    assert!(matches!(&named(&run)[..], [line] if line.contains("ends after")), "{}", run.text());
+    assert!(place.frames().is_empty());
+    fs::write(place.path("wood.png"), whole).unwrap();
+    place.stand_in().run().exits(0);
+    assert_eq!(place.frames(), frame_names(1..=12));
 }
 
 #[test]

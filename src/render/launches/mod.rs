@@ -159,7 +159,11 @@ impl Rendering<'_> {
         self.stop_if_noticed();
         self.log.end();
         self.settle_file_check().await;
-        self.store_remaining(stop.as_ref()).await;
+        if self.launch.refused.is_none() {
+            self.store_remaining(stop.as_ref()).await;
+        } else {
+            self.delivery.abort().await;
+        }
         tokio::select! {
             () = self.fingerprints.settled(worker.timeouts.fingerprint) => {}
             () = worker.shutdown.no_time_to_store() => {}

@@ -44,8 +44,7 @@ impl Rendering<'_> {
         refusal.map(StopReason::Refused)
     }
 
-    /// Waits for the check of the files, now that Blender has ended. If the job does not accept them,
-    /// no frame is stored.
+    /// Waits for the check of the files, now that Blender has ended.
     pub async fn settle_file_check(&mut self) {
         if self.file_check.is_some() {
             let shutdown = &self.assignment.worker.shutdown;
@@ -54,9 +53,6 @@ impl Rendering<'_> {
                 () = shutdown.no_time_to_store() => Vec::new(),
             };
             self.files_are_checked(damaged);
-        }
-        if self.launch.refused.is_some() {
-            self.delivery.abort().await;
         }
     }
 
