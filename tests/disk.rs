@@ -2,8 +2,10 @@
 //! exit code is 74, the error names its path and sizes, and no truncated frame is ever stored.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::{Value, json};
+use walkdir::WalkDir;
 
 use crate::support::place::{Place, frame_names, mounted};
 use crate::support::s3_server::{Fault, Operation, S3Server};

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::blender::{blender_has, save_startup_scene};
+use crate::support::blender::{blender_has, blender_runs, save_startup_scene};
 use crate::support::place::{Place, frame_names};
 use crate::support::s3_server::S3Server;
 use crate::support::{Run, names, pixel_hashes, worker};
@@ -302,4 +302,26 @@ fn a_bake_that_fails_leaves_no_scene() {
     let run = worker("bake").input(place.scene()).arg("--blender").arg("/bin/false").run();
     run.fails(70, &["is not baked"]);
     assert!(!place.path("scene.baked.blend").exists());
+}
+
+#[test]
+fn a_zone_that_is_baked_to_a_folder_is_rendered_although_blender_may_not_write_there() {
+    if !blender_has("hasattr(bpy.types, 'NodesModifierBake')") {
+        return;
+    }
+    let place = simulated(ZONE);
+    place.render("-f 6").run().exits(0);
+    let whole = pictures(&place.path("out"), 1..=6);
+    let python = "import bpy
+cube = bpy.data.objects['Cube']
+modifier = cube.modifiers['Drift']
+if hasattr(modifier, 'bake_target'):
+    modifier.bake_target = 'DISK'
+bpy.context.view_layer.objects.active = cube
+bpy.ops.object.geometry_node_bake_single(
+    session_uid=cube.session_uid, modifier_name='Drift', bake_id=modifier.bakes[0].bake_id)
+bpy.ops.wm.save_mainfile()";
+    blender_runs(Some(&place.path("scene.blend")), python);
+    place.render("-f 6").run().exits(0).never_logs(&["not baked"]);
+    assert_eq!(pictures(&place.path("out"), 1..=6), whole);
 }

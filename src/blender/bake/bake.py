@@ -19,6 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 import render_worker_features as features
+import render_worker_node_bakes as node_bakes
 import render_worker_simulate as simulate
 import render_worker_simulations as simulations
 
@@ -115,7 +116,7 @@ def problem(simulation, caches):
     linked = [thing for thing in simulation.things if thing.library]
     if linked:
         return "%s is linked from %s: bake it there" % (simulation.name, linked[0].library.filepath)
-    if simulation.modifier and simulation.modifier.type == "NODES" and not simulation.bake:
+    if simulation.is_zone and not simulation.bake:
         return "%s needs Blender 4.1 or later" % simulation.name
     if simulation.needs_folder_of_scene:
         return "%s has its cache in a folder beside the scene: bake it in Blender" % simulation.name
@@ -142,6 +143,7 @@ def main(settings, exit_status):
     if not lacking and not problems:
         if settings["absolute_paths"]:
             bpy.ops.file.make_paths_absolute()
+        node_bakes.pack_unwritable(simulations.influences(scene))
         bake(scene, found, settings["caches"], exit_status)
         bpy.ops.wm.save_as_mainfile(
             filepath=settings["scene"], copy=True, compress=True, relative_remap=False

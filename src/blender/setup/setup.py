@@ -34,6 +34,7 @@ import render_worker_features as features
 import render_worker_answer as answer
 import render_worker_frames as frames
 import render_worker_missing as missing
+import render_worker_node_bakes as node_bakes
 import render_worker_output as output
 import render_worker_outputs as outputs
 import render_worker_overrides as overrides
@@ -80,6 +81,7 @@ unbaked, cut_off = simulations.unbaked(scene), []
 if settings["simulations"]["unbaked"] != "allow" and not settings["describe"]:
     may_begin_late = settings["simulations"]["unbaked"] == "simulate"
     cut_off = simulate.cut_off(scene, unbaked, may_begin_late, **settings["simulations"]["frames"])
+warnings += node_bakes.pack_unwritable(simulations.influences(scene))
 is_refused = not settings["describe"] and bool(
     refused
     or cut_off

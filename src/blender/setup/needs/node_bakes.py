@@ -1,4 +1,4 @@
-# The simulation zones of geometry nodes, and their bakes.
+# The simulation zones of geometry nodes, and the bakes of geometry nodes.
 import os
 import shutil
 
@@ -45,7 +45,15 @@ def folder(bake, modifier):
 
 def has_data(folder, thing):
     path = os.path.join(bpy.path.abspath(folder, library=thing.library), "meta")
-    return bool(folder) and os.path.isdir(path) and bool(os.listdir(path))
+    return bool(folder) and bool(listed(path))
+
+
+def listed(folder):
+    """The names in a folder; none if it does not exist, or may not be read in the sandbox."""
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
 
 
 def is_packed(bake, modifier, thing):
@@ -65,8 +73,48 @@ def is_packed(bake, modifier, thing):
     with bpy.context.temp_override(object=thing, active_object=thing):
         unpack = bpy.ops.object.geometry_node_bake_unpack_single
         found = "FINISHED" in unpack(method="WRITE_ORIGINAL", **which)
-        if found and "FINISHED" not in bpy.ops.object.geometry_node_bake_pack_single(**which):
+        if found and not pack(bake, modifier, thing):
             raise RuntimeError("Blender did not pack bake %d of %s" % (bake.bake_id, thing.name))
     bake.use_custom_path, bake.directory = before
     shutil.rmtree(path, ignore_errors=True)
     return found
+
+
+def pack_unwritable(things):
+    """Loads the bakes in read-only folders into memory. Blender opens the files of a bake for
+    writing, and where it may not, the object is missing from the picture without a word. The result
+    has a warning for each that cannot be loaded."""
+    warnings = []
+    for thing in things:
+        for modifier in thing.modifiers:
+            for bake in getattr(modifier, "bakes", []):
+                path = bpy.path.abspath(folder(bake, modifier), library=thing.library)
+                if has_data(path, thing) and not is_writable(path):
+                    if not pack(bake, modifier, thing):
+                        warnings.append(
+                            "object %s will be missing, because this Blender reads the bake of "
+                            "modifier %s only from a folder where it may write: use Blender 4.3 or "
+                            "later" % (thing.name, modifier.name)
+                        )
+    return warnings
+
+
+def pack(bake, modifier, thing):
+    # Blender 4.2 and earlier keep bakes on the disk only.
+    if "geometry_node_bake_pack_single" not in dir(bpy.ops.object):
+        return False
+    with bpy.context.temp_override(object=thing, active_object=thing):
+        result = bpy.ops.object.geometry_node_bake_pack_single(
+            session_uid=thing.session_uid, modifier_name=modifier.name, bake_id=bake.bake_id
+        )
+    return "FINISHED" in result
+
+
+def is_writable(folder):
+    files = (os.path.join(path, name) for path, _, names in os.walk(folder) for name in names)
+    try:
+        # Only an attempt tells: the sandbox is not part of the permissions.
+        os.close(os.open(next(files, folder), os.O_RDWR))
+    except OSError:
+        return False
+    return True

@@ -100,7 +100,7 @@ def of_modifier(modifier, thing, scene):
         yield from of_particles(modifier.particle_system, thing, modifier)
     elif modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN":
         fluid = modifier.domain_settings
-        if not is_fluid_baked(fluid, thing, scene):
+        if fluid and not is_fluid_baked(fluid, thing, scene):
             frames = fluid.cache_frame_start, fluid.cache_frame_end
             yield Simulation("fluid %s" % place, frames, [thing], modifier, fluid=fluid)
     elif modifier.type == "NODES" and modifier.node_group:
@@ -151,8 +151,8 @@ def is_for(fluid, part):
 def is_replay_complete(fluid, thing, scene):
     """Whether the animation was played, so that the cache has every frame."""
     folder = os.path.join(bpy.path.abspath(fluid.cache_directory, library=thing.library), "data")
-    names = os.listdir(folder) if os.path.isdir(folder) else []
-    found = {int(n.group(1)) for n in (re.search(r"_data_(\d+)\.", name) for name in names) if n}
+    numbers = (re.search(r"_data_(\d+)\.", name) for name in node_bakes.listed(folder))
+    found = {int(number.group(1)) for number in numbers if number}
     last = min(fluid.cache_frame_end, scene.frame_end)
     return found.issuperset(range(fluid.cache_frame_start, last + 1))
 
