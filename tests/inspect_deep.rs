@@ -71,11 +71,11 @@ fn a_person_gets_a_table() {
 }
 
 #[test]
-fn warnings_of_render_are_told_before_it() {
+fn missing_files_are_named_before_anything_is_rendered() {
     let run =
         worker("inspect").input(scene("missing_texture")).args("--deep --json").run().exits(0);
-    let warnings = parse("inspect", run.stdout)["blender"]["warnings"].clone();
-    assert!(warnings[0].as_str().unwrap().contains("not found"), "{warnings}");
+    let files = parse("inspect", run.stdout)["blender"]["unusable_files"].clone();
+    assert_eq!(files[0]["problem"], "missing", "{files}");
 }
 
 #[test]

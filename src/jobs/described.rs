@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::output::Table;
-use crate::blender::{MissingFeature, SceneContents, SceneDescription};
+use crate::blender::{MissingFeature, SceneContents, SceneDescription, Simulation, UnusableFile};
 
 /// What Blender has found in the file.
 #[derive(Serialize)]
@@ -17,7 +17,11 @@ pub(super) struct Described {
     scenes: Vec<SceneContents>,
     /// The features that the active scene needs and this Blender lacks.
     lacking: Vec<MissingFeature>,
-    /// What `render` would warn of, such as files that were not found.
+    /// The files that the active scene needs and Blender cannot use, as in the report of `render`.
+    unusable_files: Vec<UnusableFile>,
+    /// The simulations of the active scene that are not baked.
+    simulations: Vec<Simulation>,
+    /// What `render` would warn of, such as Python that does not run.
     warnings: Vec<String>,
     /// Whether the active scene has sound.
     has_sound: bool,
@@ -30,6 +34,8 @@ impl Described {
             version: scene.blender.clone(),
             scenes: description.contents.clone().unwrap_or_default(),
             lacking: scene.lacking.clone(),
+            unusable_files: scene.unusable_files.clone(),
+            simulations: scene.simulations.clone(),
             warnings: scene.warnings.clone(),
             has_sound: scene.audio.is_some(),
         }
@@ -49,6 +55,12 @@ pub(super) fn description_rows(lines: &mut Table, description: &SceneDescription
     for MissingFeature { feature, needed_by } in &scene.lacking {
         let needed_by = needed_by.join(", ");
         lines.row("lacking", format!("{}, which is needed by {needed_by}", feature.described()));
+    }
+    for file in &scene.unusable_files {
+        lines.row("unusable", file);
+    }
+    for simulation in &scene.simulations {
+        lines.row("not baked", &simulation.name);
     }
     for warning in &scene.warnings {
         lines.row("warning", warning);
