@@ -52,6 +52,7 @@ const PLACES: &[(&str, &str, Place)] = &[
     ("", "sudo apt-get", Nowhere("changes the machine; .ci/tools installs the same")),
     ("", "curl", Nowhere("needs the network; no official release has been tried")),
     ("", "deploy/image/wheel", Nowhere("downloads a gigabyte; .ci/blender does it")),
+    ("", "render-worker bake", Nowhere("needs a real Blender; tests/simulations.rs bakes with it")),
     ("", "render-worker", Here),
     ("", "export PATH=", Here),
     ("", "mkdir", Here),
