@@ -79,7 +79,7 @@ fn frames() -> Requests {
 /// Returns the path of a frame's copy in scratch, if it exists.
 fn copy(running: &Running, frame: &str) -> Option<PathBuf> {
     let folder = fs::read_dir(running.scratch()).unwrap().next()?.unwrap();
-    Some(folder.path().join("frames").join(frame)).filter(|path| path.exists())
+    Some(folder.path().join("process-1/frames").join(frame)).filter(|path| path.exists())
 }
 
 #[test]

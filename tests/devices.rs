@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::support::blender::blender_runs;
 use crate::support::{Worker, names, report, scene, worker};
 
-/// Makes Blender list two GPUs for CUDA, of which OptiX supports none.
+/// Makes Blender list two GPUs for CUDA, of which `OptiX` supports none.
 const STAND_IN: &str = "\
 import _cycles
 
@@ -31,7 +31,8 @@ fn render_on_gpus(name: &str, output: &Path, arguments: &str) -> Worker {
 script = bpy.data.texts.new('stand_in.py')
 script.use_module = True
 script.from_string({STAND_IN:?})
-bpy.ops.wm.save_as_mainfile(filepath={file:?})"
+bpy.ops.wm.save_as_mainfile(filepath={:?})",
+        file.to_str().expect("UTF-8")
     );
     blender_runs(Some(&scene(name)), &python);
     worker("render").input(file).output(output).args("-f 1 --enable-autoexec").args(arguments)

@@ -52,7 +52,7 @@ impl Gpus {
 
 /// The names in a variable. Those after an invalid one do not count.
 ///
-/// Source: "Environment Variables" in the CUDA C++ Programming Guide; ROCm does the same.
+/// Source: "Environment Variables" in the CUDA C++ Programming Guide; `ROCm` does the same.
 fn selection(names: &str) -> Vec<String> {
     let names = names.split(',').map(str::trim);
     names.take_while(|name| !name.is_empty() && *name != "-1").map(str::to_owned).collect()

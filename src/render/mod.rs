@@ -19,25 +19,19 @@ mod summary;
 mod survey;
 mod user_code;
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 
-use crate::blender::{Launch, Purpose, UserCodePaths};
+use crate::blender::UserCodePaths;
 use crate::error::Error;
-use crate::request::{
-    FRAMES_DIR, FrameNumber, FrameRange, FrameSet, PREVIEWS_DIR, Processes, RenderJob,
-};
+use crate::request::{FRAMES_DIR, FrameNumber, FrameRange, FrameSet, PREVIEWS_DIR, RenderJob};
 use crate::worker::Worker;
 use crate::worker::contact_sheet;
 use crate::worker::programs::BLENDER;
 use crate::worker::report::{Action, Report};
 use crate::worker::scratch::Scratch;
-use gpus::Gpus;
-use launches::{Assignment, Outcome};
-use processes::{deal, render_side_by_side};
-use reuse::fingerprint_task::FingerprintTask;
+use launches::Outcome;
+use processes::{PendingFrames, environments};
 use reuse::{Identified, Reuse};
-use scratch_dirs::ScratchDirs;
 use survey::Survey;
 
 pub use describe::describe;
@@ -87,7 +81,7 @@ async fn attempt_job(
     worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
     let scratch = Scratch::create(worker)?;
     create_cache(job);
-    let environments = environments(worker, job)?;
+    let environments = environments(&worker.confinement.environment, job)?;
 
     let mut survey = Survey::take(worker, job, &blender, report).await?;
     let mut rendered =
@@ -105,8 +99,8 @@ async fn attempt_job(
         home: scratch.path(),
         user_code: &code,
     };
-    let Reuse { local_scene, inputs, plan } =
-        Reuse::find(worker, job, what, &survey.frames, found).await?;
+    let reuse = Reuse::find(worker, job, what, &survey.frames, found).await?;
+    let plan = &reuse.plan;
     let folder = job.output.join(FRAMES_DIR);
     report.frames.clone_from(&plan.already_there);
     if plan.pending.is_empty() {
@@ -124,45 +118,19 @@ async fn attempt_job(
     let scene = worker.unless_stopped(scene).await?;
     log_start(job, &plan.pending);
     survey.warn_if_outside(&plan.pending, job);
-    let shares = deal(&plan.pending, environments.len());
-    let threads = threads(shares.len());
-    let purpose = Purpose::Render(FrameRange { first, last });
-    let dirs: Result<Vec<_>, _> = (1..=shares.len())
-        .map(|number| {
-            let base = scratch.path().join(format!("process-{number}"));
-            ScratchDirs::prepare(&base, &user_code, job, purpose)
-        })
-        .collect();
-    let (dirs, report_stem) = (dirs?, report.stem());
-    let already_there = survey.frames.without(&plan.pending);
-    let assignments =
-        shares.iter().zip(&dirs).zip(&environments).map(|((frames, dirs), environment)| {
-            let launch = Launch {
-                blender: &blender,
-                scene: &scene,
-                setup_dir: &dirs.setup,
-                user_code_dir: user_code.folder(),
-                description_dir: &dirs.description,
-                frames_dir: &dirs.frames,
-                outputs_dir: &dirs.outputs,
-                home: &dirs.home,
-                environment,
-                frames,
-                threads,
-                mix_audio: false,
-                job,
-            };
-            let assignment = Assignment {
-                worker,
-                job,
-                header: &survey.header,
-                launch,
-                report_stem: &report_stem,
-                already_there: &already_there,
-            };
-            let (inputs, scene, kept) = (inputs.clone(), local_scene.clone(), plan.kept.clone());
-            (assignment, FingerprintTask::new(worker.storage.clone(), job, inputs, scene, kept))
-        });
+    let pending = PendingFrames {
+        worker,
+        job,
+        header: &survey.header,
+        blender: &blender,
+        scene: &scene,
+        scratch: scratch.path(),
+        user_code: &user_code,
+        frames_of_job: &survey.frames,
+        range: FrameRange { first, last },
+        reuse: &reuse,
+        report_stem: &report.stem(),
+    };
     let Outcome {
         result,
         missing: _,
@@ -173,9 +141,7 @@ async fn attempt_job(
         mut side_files,
         skipped,
         has_previews,
-    } = render_side_by_side(job, &already_there, assignments.collect()).await;
-    // Processes that ended after a Spot notice have left the job to the others.
-    worker.shutdown.stop_if_noticed();
+    } = pending.render(&environments).await?;
     side_files.extend(plan.side_files.clone());
     report.outputs = side_files.report(&outputs);
     rendered.has_outputs = !side_files.is_empty();
@@ -208,24 +174,6 @@ fn create_cache(job: &RenderJob) {
             folder.display()
         );
     }
-}
-
-/// The environment of each process that renders.
-fn environments(worker: &Worker, job: &RenderJob) -> Result<Vec<Vec<(String, String)>>, Error> {
-    let environment = &worker.confinement.environment;
-    match job.processes {
-        Processes::Number(number) => Ok(vec![environment.clone(); number.get()]),
-        Processes::ForGpus(size) => {
-            let gpus = Gpus::find(environment).ok_or(Error::NoGpu)?;
-            Ok(gpus.environments(size.get(), environment))
-        }
-    }
-}
-
-/// The number of threads of each process, so that together they have one for each core.
-fn threads(processes: usize) -> Option<usize> {
-    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    (processes > 1).then(|| (cores / processes).max(1))
 }
 
 fn log_start(job: &RenderJob, frames: &FrameSet) {

@@ -3,27 +3,142 @@
 //! Each process is started again, watched and judged as if it were alone. What they have in common
 //! is the progress, and the error if frames are missing in the end.
 
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use futures_util::future::join_all;
 
+use super::gpus::Gpus;
 use super::launches::{Assignment, Outcome, Process, interruption, render_frames};
+use super::reuse::Reuse;
 use super::reuse::fingerprint_task::FingerprintTask;
+use super::scratch_dirs::ScratchDirs;
+use crate::blender::{Launch, Purpose, SceneFile, UserCodePaths};
 use crate::error::{Error, Rest};
-use crate::request::{FrameNumber, FrameSet, RenderJob};
+use crate::request::{FrameNumber, FrameRange, FrameSet, Processes, RenderJob};
+use crate::worker::Worker;
 use crate::worker::progress::Progress;
+
+/// The environment of a process.
+type Environment = Vec<(String, String)>;
+
+/// The environment of each process that renders.
+///
+/// # Errors
+/// [`Error::NoGpu`] if the job deals GPUs and there are none.
+pub fn environments(
+    environment: &[(String, String)],
+    job: &RenderJob,
+) -> Result<Vec<Environment>, Error> {
+    match job.processes {
+        Processes::Number(number) => Ok(vec![environment.to_vec(); number.get()]),
+        Processes::ForGpus(size) => {
+            let gpus = Gpus::find(environment).ok_or(Error::NoGpu)?;
+            Ok(gpus.environments(size.get(), environment))
+        }
+    }
+}
+
+/// The number of threads of each process, so that together they have one for each core.
+fn threads(processes: usize) -> Option<usize> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    (processes > 1).then(|| (cores / processes).max(1))
+}
+
+/// The frames that are left to render, and what their processes have in common.
+#[derive(Clone, Copy)]
+pub struct PendingFrames<'a> {
+    pub worker: &'a Worker,
+    pub job: &'a RenderJob,
+    /// The header of the scene file.
+    pub header: &'a SceneFile,
+    /// The Blender executable.
+    pub blender: &'a Path,
+    /// The scene file on this machine.
+    pub scene: &'a Path,
+    /// The scratch folder.
+    pub scratch: &'a Path,
+    /// The Python of the user.
+    pub user_code: &'a UserCodePaths,
+    /// All frames of the job.
+    pub frames_of_job: &'a FrameSet,
+    /// From the first one to the last.
+    pub range: FrameRange,
+    /// What is kept, and the inputs of the frames.
+    pub reuse: &'a Reuse,
+    /// The name of the report without its extension.
+    pub report_stem: &'a str,
+}
+
+impl PendingFrames<'_> {
+    /// Renders them in a process for each of the `environments`, or for each frame if there are
+    /// fewer.
+    ///
+    /// # Errors
+    /// [`Error::Scratch`] if scratch cannot be written.
+    pub async fn render(&self, environments: &[Environment]) -> Result<Outcome, Error> {
+        let (worker, job, plan) = (self.worker, self.job, &self.reuse.plan);
+        let shares = deal(&plan.pending, environments.len());
+        let threads = threads(shares.len());
+        let dirs = (1..=shares.len()).map(|number| {
+            let base = self.scratch.join(format!("process-{number}"));
+            ScratchDirs::prepare(&base, self.user_code, job, Purpose::Render(self.range))
+        });
+        let dirs = dirs.collect::<Result<Vec<_>, _>>()?;
+        let already_there = self.frames_of_job.without(&plan.pending);
+        let processes = shares.iter().zip(&dirs).zip(environments);
+        let assignments = processes.map(|((frames, dirs), environment)| {
+            let launch = Launch {
+                blender: self.blender,
+                scene: self.scene,
+                setup_dir: &dirs.setup,
+                user_code_dir: self.user_code.folder(),
+                description_dir: &dirs.description,
+                frames_dir: &dirs.frames,
+                outputs_dir: &dirs.outputs,
+                home: &dirs.home,
+                environment,
+                frames,
+                threads,
+                mix_audio: false,
+                job,
+            };
+            let assignment = Assignment {
+                worker,
+                job,
+                header: self.header,
+                launch,
+                report_stem: self.report_stem,
+                already_there: &already_there,
+            };
+            (assignment, self.fingerprints())
+        });
+        let outcome = render_side_by_side(job, &already_there, assignments.collect()).await;
+        // Processes that ended after a Spot notice have left the job to the others.
+        worker.shutdown.stop_if_noticed();
+        Ok(outcome)
+    }
+
+    fn fingerprints(&self) -> FingerprintTask {
+        let Reuse { local_scene, inputs, plan } = self.reuse;
+        let storage = self.worker.storage.clone();
+        let (inputs, scene, kept) = (inputs.clone(), local_scene.clone(), plan.kept.clone());
+        FingerprintTask::new(storage, self.job, inputs, scene, kept)
+    }
+}
 
 /// Deals frames among up to `processes`, in turn: neighbours take about as long, so that all
 /// processes end at about the same time. No share is empty.
-pub fn deal(frames: &FrameSet, processes: usize) -> Vec<FrameSet> {
+fn deal(frames: &FrameSet, processes: usize) -> Vec<FrameSet> {
     let processes = processes.clamp(1, frames.len().max(1));
     let share = |number| frames.iter().skip(number).step_by(processes).collect();
     (0..processes).map(share).collect()
 }
 
 /// Renders and delivers the frames of each assignment in a process of its own.
-pub async fn render_side_by_side(
+async fn render_side_by_side(
     job: &RenderJob,
     already_there: &FrameSet,
     assignments: Vec<(Assignment<'_>, FingerprintTask)>,

@@ -68,6 +68,7 @@ impl Progress {
     }
 
     /// A handle for another process, whose frames count as well.
+    #[must_use]
     pub fn of_another_process(&self) -> Self {
         let processes = &mut self.lock().processes;
         processes.push(Part::default());

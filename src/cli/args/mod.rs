@@ -57,6 +57,7 @@ pub(super) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is parsed once")]
 pub(super) enum Action {
     /// Render a scene on this machine, and make the video
     #[command(after_long_help = RUN_EXAMPLES)]

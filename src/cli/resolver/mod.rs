@@ -151,7 +151,7 @@ impl Resolver<'_> {
         let output: Option<Location> = OUTPUT_URI.value(args.output_uri.as_deref(), env)?;
         let output = output.or_else(beside);
         let output = output.ok_or_else(|| OUTPUT_URI.refuse("is required and not set"))?;
-        if !output.split().is_some_and(|(_, name)| name.ends_with(".blend")) {
+        if output.split().is_none_or(|(_, name)| name.strip_suffix(".blend").is_none()) {
             return Err(OUTPUT_URI.refuse(format_args!(
                 "`{output}` is not the name of a .blend file; give one, or leave it out for a file \
                  beside the scene"

@@ -159,7 +159,7 @@ impl Rendering<'_> {
                 self.log.pass(|| tracing::error!(program = self.process.program, "{line}"));
             }
             Event::Other => {
-                self.log.pass(|| tracing::info!(program = self.process.program, "{line}"))
+                self.log.pass(|| tracing::info!(program = self.process.program, "{line}"));
             }
         }
         None

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::request::Location;
+use crate::request::{ImageFormat, Location};
 
 /// A file name with `#` in place of the number: `beauty_####.exr`. As in Blender, the number can
 /// have more digits than that, and the last of several runs of `#` stands for it.
@@ -16,9 +16,12 @@ pub struct NamePattern {
 }
 
 impl NamePattern {
-    /// Parses a file name; `None` if it has no `#`.
+    /// Parses a file name; `None` if it has no `#`, or if it is not that of an image: a folder may be
+    /// called `take #2`.
     pub fn parse(name: &str) -> Option<Self> {
         let (start, after) = name.rsplit_once('#')?;
+        let (_, extension) = after.rsplit_once('.')?;
+        ImageFormat::from_extension(extension)?;
         let before = start.trim_end_matches('#');
         let digits = start.len() - before.len() + 1;
         Some(Self { before: before.to_owned(), digits, after: after.to_owned() })
@@ -87,7 +90,7 @@ mod tests {
         );
         assert_eq!(split("/out/a_####.png"), ("/out".into(), pattern.clone()));
         assert_eq!(split("a_####.png"), (".".into(), pattern));
-        for folder in ["s3://bucket/out", "/out", "/take #2/out"] {
+        for folder in ["s3://bucket/out", "/out", "/take #2/out", "/out/take #2", "/shot.v#2"] {
             assert_eq!(split(folder), (folder.to_owned(), None));
         }
     }
