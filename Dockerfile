@@ -75,7 +75,8 @@ RUN if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/finish; fi
 # The worker. Its dependencies and its source are separate layers.
 FROM ${RUST} AS build
 WORKDIR /build
-ENV RUSTFLAGS="-C target-feature=+crt-static"
+# The same as in the Makefile.
+ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs"
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
  && touch src/lib.rs \

@@ -41,6 +41,6 @@ fuzz_target!(|bytes: &[u8]| {
     }
     assert!(tail.excerpt().len() <= 12);
     for ending in [Ending::Code(0), Ending::Code(1), Ending::Signal(9), Ending::Signal(11)] {
-        _ = tail.diagnose(ending, &Context { killer: Killer::Unknown, saved_by: None, job: &JOB });
+        _ = tail.diagnose(ending, &Context { killer: Killer::Unknown, saved_by: None, job: Some(&JOB) });
     }
 });
