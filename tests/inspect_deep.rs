@@ -81,13 +81,7 @@ fn missing_files_are_named_before_anything_is_rendered() {
 #[test]
 fn an_engine_that_is_not_there_is_named() {
     let place = Place::with_scene("");
-    let engine = "
-class Engine(bpy.types.RenderEngine):
-    bl_idname, bl_label = 'LUXCORE', 'Lux'
-bpy.utils.register_class(Engine)
-scene.render.engine = 'LUXCORE'
-";
-    save_startup_scene(&place.path("scene.blend"), engine);
+    save_startup_scene(&place.path("scene.blend"), "set_unknown_engine()");
     let found = inspected(&place)["blender"].clone();
     assert_eq!(found["scenes"][0]["engine"], "LUXCORE");
     assert_eq!(found["lacking"][0]["feature"], "engine");

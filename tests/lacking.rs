@@ -142,16 +142,7 @@ fn blenders_start_up_scene_is_denoised_or_refused() {
 fn a_denoise_node_of_the_compositor_counts_unless_it_is_muted() {
     let nodes = "
 scene.cycles.use_denoising = False
-if hasattr(scene, 'compositing_node_group'):
-    tree = bpy.data.node_groups.new('Compositing', 'CompositorNodeTree')
-    scene.compositing_node_group = tree
-    tree.interface.new_socket('Image', in_out='OUTPUT', socket_type='NodeSocketColor')
-    out = tree.nodes.new('NodeGroupOutput')
-else:
-    scene.use_nodes = True
-    tree = scene.node_tree
-    tree.nodes.clear()
-    out = tree.nodes.new('CompositorNodeComposite')
+tree, out = add_compositor()
 layers = tree.nodes.new('CompositorNodeRLayers')
 denoise = tree.nodes.new('CompositorNodeDenoise')
 denoise.name = 'Smooth'
@@ -174,14 +165,8 @@ tree.links.new(denoise.outputs[0], out.inputs[0])
 #[test]
 fn a_missing_engine_is_an_error_and_never_replaced() {
     let place = Place::with_scene("");
-    let engine = "
-class Engine(bpy.types.RenderEngine):
-    bl_idname, bl_label = 'LUXCORE', 'Lux'
-bpy.utils.register_class(Engine)
-scene.render.engine = 'LUXCORE'
-scene.cycles.use_denoising = False
-";
-    save_startup_scene(&place.path("scene.blend"), engine);
+    let changes = "set_unknown_engine()\nscene.cycles.use_denoising = False";
+    save_startup_scene(&place.path("scene.blend"), changes);
     let run = place.render("-f 1 --engine scene").run();
     run.fails(69, &["which is set to LUXCORE", "--engine"]);
     assert!(place.frames().is_empty());

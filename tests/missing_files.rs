@@ -156,15 +156,7 @@ scene.collection.objects.link(bpy.data.objects.new('Smoke', data))",
     ),
     (
         "",
-        "if hasattr(scene, 'compositing_node_group'):
-    tree = bpy.data.node_groups.new('Compositing', 'CompositorNodeTree')
-    scene.compositing_node_group = tree
-    tree.interface.new_socket('Image', in_out='OUTPUT', socket_type='NodeSocketColor')
-    shader = tree.nodes.new('NodeGroupOutput')
-else:
-    scene.use_nodes = True
-    tree = scene.node_tree
-    shader = tree.nodes['Composite']
+        "tree, shader = add_compositor()
 picture = add_node('CompositorNodeImage', None)
 picture.image = image('//grain.png', 'Grain')
 mix = add_node('CompositorNodeAlphaOver', 'Image')
@@ -370,6 +362,29 @@ fn a_job_can_accept_missing_files_and_another_one_does_not_keep_its_frames() {
 }
 
 #[test]
+fn what_an_animation_shows_is_needed() {
+    let hide = "
+shown(image('//wood.png'))
+for frame, is_hidden in [(1, True), (3, False)]:
+    cube.hide_render = is_hidden
+    cube.keyframe_insert('hide_render', frame=frame)
+cube.hide_render = True
+";
+    // An action that plays as a strip of the NLA editor is no action of the object itself.
+    let as_strip = "
+data = cube.animation_data
+action, slot = data.action, getattr(data, 'action_slot', None)
+data.action = None
+strip = data.nla_tracks.new().strips.new('Show', 1, action)
+if slot: strip.action_slot = slot
+";
+    for python in [hide.to_owned(), [hide, as_strip].concat()] {
+        let place = place(&format!("{python}\nadd_cube('Other')"));
+        assert_refused(&place, "--frames 4", &["image Wood", "//wood.png"]);
+    }
+}
+
+#[test]
 fn a_long_list_is_cut_in_the_log_and_whole_in_the_report() {
     let place = place(
         "
@@ -448,6 +463,20 @@ bpy.ops.wm.save_mainfile()";
     blender_runs(Some(&place.path("scene.blend")), bake);
     let texts = ["simulation cache Cube, used by modifier Cloth of object Cube"];
     assert_is_needed(&place, "blendcache_scene", &texts);
+}
+
+#[test]
+fn a_cache_in_a_folder_that_may_not_be_read_is_unreadable() {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let python = format!(
+        "
+cache = cube.modifiers.new('Cloth', 'CLOTH').point_cache
+cache.use_external, cache.filepath, cache.name = True, {:?}, 'flag'
+",
+        elsewhere.path()
+    );
+    let texts = ["simulation cache flag", "--allow-read"];
+    assert_refused(&place(&python), "-f 1 --sandbox require", &texts);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::support::place::{Place, frame_names};
 use crate::support::s3_server::{Fault, Gate, Operation, S3Server};
 use crate::support::{Run, names, pixel_hashes, probe, report, scene, worker};
 
-/// Python that adds a compositor to the scene, in Blender 4 and earlier as in Blender 5.
+/// Python that adds a compositor to the scene.
 const COMPOSITOR: &str = r"
 scene.cycles.samples, scene.cycles.use_denoising = 1, False
 scene.frame_start, scene.frame_end = 1, 3
@@ -25,23 +25,7 @@ for frame in (1, 3):
     cube.location.x = frame / 2
     cube.keyframe_insert('location', frame=frame)
 
-def new_tree(name, *sockets):
-    tree = bpy.data.node_groups.new(name, 'CompositorNodeTree')
-    for in_out in sockets:
-        if hasattr(tree, 'interface'):
-            tree.interface.new_socket('Image', in_out=in_out, socket_type='NodeSocketColor')
-        else:
-            (tree.inputs if in_out == 'INPUT' else tree.outputs).new('NodeSocketColor', 'Image')
-    return tree
-
-if hasattr(scene, 'compositing_node_group'):
-    tree = scene.compositing_node_group = new_tree('Compositor', 'OUTPUT')
-    end = tree.nodes.new('NodeGroupOutput')
-else:
-    scene.use_nodes = True
-    tree = scene.node_tree
-    tree.nodes.clear()
-    end = tree.nodes.new('CompositorNodeComposite')
+tree, end = add_compositor()
 layers = tree.nodes.new('CompositorNodeRLayers')
 picture, depth = layers.outputs['Image'], layers.outputs['Depth']
 tree.links.new(picture, end.inputs[0])
@@ -188,7 +172,7 @@ fn nodes_in_groups_and_nodes_of_equal_names_have_folders_of_their_own() {
     let place = place(
         "
 def group(name, folder, inner=None):
-    tree = new_tree(name, 'INPUT')
+    tree = new_compositor_tree(name, 'INPUT')
     start = tree.nodes.new('NodeGroupInput')
     file_output(tree, 'Same', folder, [('a', start.outputs[0])])
     if inner:

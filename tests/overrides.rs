@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::blender::blender_runs;
+use crate::support::blender::{blender_runs, save_startup_scene};
 use crate::support::place::Place;
 use crate::support::{Run, Worker, names, pixel_hashes, probe, report, scene, worker};
 
@@ -322,6 +322,37 @@ driver.expression = '0.1'
     let (output, run) = run_of(&place.path("scene.blend"), &["--frames", "1", "--set", set]);
     run.exits(0);
     assert_eq!(output.pixel("0001.png", 1, 1), RED);
+}
+
+#[test]
+fn flags_replace_what_is_animated() {
+    let still = "
+bpy.data.objects['Cube'].modifiers.new('Round', 'SUBSURF').render_levels = 3
+tree, end = add_compositor()
+smooth = tree.nodes.new('CompositorNodeDenoise')
+tree.links.new(tree.nodes.new('CompositorNodeRLayers').outputs[0], smooth.inputs[0])
+tree.links.new(smooth.outputs[0], end.inputs[0])
+layer = scene.view_layers[0]
+";
+    let animated = "
+for owner, name, value in (
+    (scene.cycles, 'samples', 3),
+    (scene.cycles, 'seed', 77),
+    (scene.cycles, 'use_denoising', True),
+    (scene.render, 'use_simplify', False),
+    (layer, 'use', False),
+):
+    setattr(owner, name, value)
+    owner.keyframe_insert(name, frame=1)
+";
+    let flags = "--samples 1 --seed 5 --denoise off --simplify 0 --view-layer ViewLayer";
+    let pictures = [still.to_owned(), [still, animated].concat()].map(|changes| {
+        let place = Place::with_scene("");
+        save_startup_scene(&place.path("scene.blend"), &changes);
+        place.render(&format!("-f 1 {flags}")).run().exits(0);
+        pixel_hashes(&place.path("out/frames/0001.png"))
+    });
+    assert_eq!(pictures[0], pictures[1]);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::blender::{blender_has, blender_runs, save_startup_scene};
@@ -302,6 +303,38 @@ fn a_bake_that_fails_leaves_no_scene() {
     let run = worker("bake").input(place.scene()).arg("--blender").arg("/bin/false").run();
     run.fails(70, &["is not baked"]);
     assert!(!place.path("scene.baked.blend").exists());
+}
+
+#[test]
+fn a_bake_that_is_stopped_leaves_no_scene() {
+    // The cloth, which never ends, is baked when the animation plays.
+    let place = simulated(&format!("{CLOTH}scene.frame_end = 100000"));
+    let cache = "import bpy
+bpy.data.objects['Grid'].modifiers['Cloth'].point_cache.frame_end = 100000
+bpy.ops.wm.save_mainfile()";
+    blender_runs(Some(&place.path("scene.blend")), cache);
+    let running = worker("bake").input(place.scene()).start();
+    running.wait_for_log("simulated frame 2");
+    running.signal(Signal::SIGTERM);
+    running.finish().exits(143);
+    assert!(!place.path("scene.baked.blend").exists());
+}
+
+#[test]
+fn dynamic_paint_has_to_be_baked_in_blender() {
+    let place = simulated(
+        "
+cube = bpy.data.objects['Cube']
+bpy.context.view_layer.objects.active = cube
+cube.modifiers.new('Paint', 'DYNAMIC_PAINT').ui_type = 'CANVAS'
+bpy.ops.dpaint.type_toggle(type='CANVAS')
+",
+    );
+    for simulate in ["", "--simulate"] {
+        let run = place.render(&format!("--frames 2 {simulate}")).run();
+        run.fails(65, &["dynamic paint", "object Cube (only Blender itself can bake it)"]);
+    }
+    bake(&place, "").fails(65, &["dynamic paint", "bake it in Blender"]);
 }
 
 #[test]

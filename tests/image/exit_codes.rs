@@ -50,8 +50,14 @@ fn exit_code_70_for_a_failure_of_blender() {
 #[test]
 fn exit_code_74_for_a_scratch_disk_that_is_too_small() {
     let stage = Stage::new();
-    let small = stage.render("demo").options("--read-only --tmpfs /tmp:size=64k").args("-f 1");
-    ends(small, 74, &["frame 1 is not", "--scratch-dir"]);
+    let render = |size: &str, arguments: &str| {
+        let options = format!("--read-only --tmpfs /tmp:size={size}");
+        stage.render("demo").options(&options).args(arguments)
+    };
+    ends(render("64k", "-f 1"), 74, &["cannot use", "--scratch-dir"]);
+    // There is space for everything but the frame.
+    let large = render("768k", "-f 1 --resolution 200% --samples 1 --denoise off");
+    ends(large, 74, &["frame 1 is not", "--scratch-dir"]);
 }
 
 #[test]

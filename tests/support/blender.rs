@@ -32,8 +32,36 @@ pub fn can_denoise() -> bool {
     *ANSWER.get_or_init(|| blender_has("_cycles.with_openimagedenoise"))
 }
 
+/// Python functions for the changes of scenes, in Blender 4 and earlier as in Blender 5.
+const TOOLS: &str = "
+def new_compositor_tree(name, *sockets):
+    tree = bpy.data.node_groups.new(name, 'CompositorNodeTree')
+    for in_out in sockets:
+        if hasattr(tree, 'interface'):
+            tree.interface.new_socket('Image', in_out=in_out, socket_type='NodeSocketColor')
+        else:
+            (tree.inputs if in_out == 'INPUT' else tree.outputs).new('NodeSocketColor', 'Image')
+    return tree
+
+def add_compositor():
+    # The result is its tree, and the only node in it, which takes the picture.
+    if hasattr(scene, 'compositing_node_group'):
+        tree = scene.compositing_node_group = new_compositor_tree('Compositor', 'OUTPUT')
+        return tree, tree.nodes.new('NodeGroupOutput')
+    scene.use_nodes = True
+    scene.node_tree.nodes.clear()
+    return scene.node_tree, scene.node_tree.nodes.new('CompositorNodeComposite')
+
+def set_unknown_engine():
+    # No Blender has the engine LUXCORE when it opens the scene again.
+    class Engine(bpy.types.RenderEngine):
+        bl_idname, bl_label = 'LUXCORE', 'Lux'
+    bpy.utils.register_class(Engine)
+    scene.render.engine = 'LUXCORE'
+";
+
 /// Saves Blender's start-up scene, small and with few samples, for Cycles with denoising.
-/// `changes` is Python code that may use `scene` and `bpy`.
+/// `changes` is Python code that may use `scene`, `bpy` and the functions of [`TOOLS`].
 #[track_caller]
 pub fn save_startup_scene(file: &Path, changes: &str) {
     let path = file.to_str().expect("UTF-8");
@@ -43,6 +71,7 @@ scene = bpy.context.scene
 scene.render.engine = 'CYCLES'
 scene.cycles.samples = 4
 scene.render.resolution_x, scene.render.resolution_y = 64, 48
+{TOOLS}
 {changes}
 bpy.ops.wm.save_as_mainfile(filepath={path:?}, compress=False)"
     );

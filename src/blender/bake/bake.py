@@ -18,6 +18,7 @@ import bpy
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
+import render_worker_answer as answer
 import render_worker_features as features
 import render_worker_node_bakes as node_bakes
 import render_worker_simulate as simulate
@@ -27,7 +28,7 @@ import render_worker_simulations as simulations
 NEEDED = {"fluid", "bullet", "newer-blender"}
 
 
-def bake(scene, found, caches, exit_status):
+def bake(scene, found, caches):
     """Bakes these simulations to the last frame of the scene."""
     last = scene.frame_end + simulate.frames_ahead(scene)
     for each in found:
@@ -40,7 +41,7 @@ def bake(scene, found, caches, exit_status):
         elif each.cache.frame_end > each.last:
             each.cache.frame_end = each.last
     # One pass fills the caches of all, because simulations can affect each other.
-    simulate.play(scene, cached, last, exit_status)
+    simulate.play(scene, cached, last)
     for each in cached:
         operator = bpy.ops.ptcache.bake_from_cache
         if is_hair(each):
@@ -128,14 +129,7 @@ def problem(simulation, caches):
     return None
 
 
-def answer(path, content):
-    partial = path + ".partial"
-    with open(partial, "w", encoding="utf-8", errors="replace") as file:
-        json.dump(content, file, ensure_ascii=False)
-    os.replace(partial, path)
-
-
-def main(settings, exit_status):
+def main(settings):
     scene = bpy.context.scene
     found = [each for each in simulations.unbaked(scene) if each.affects(scene.frame_end)]
     lacking = [lack for lack in features.lacking(scene) if lack["feature"] in NEEDED]
@@ -144,14 +138,14 @@ def main(settings, exit_status):
         if settings["absolute_paths"]:
             bpy.ops.file.make_paths_absolute()
         node_bakes.pack_unwritable(simulations.influences(scene))
-        bake(scene, found, settings["caches"], exit_status)
+        bake(scene, found, settings["caches"])
         bpy.ops.wm.save_as_mainfile(
             filepath=settings["scene"], copy=True, compress=True, relative_remap=False
         )
     baked = [
         {"name": each.name, "first_frame": each.first, "last_frame": each.last} for each in found
     ]
-    answer(
+    answer.write(
         settings["answer"],
         {
             "blender": bpy.app.version_string,
@@ -163,4 +157,4 @@ def main(settings, exit_status):
 
 
 with open(os.path.join(HERE, "bake.json"), encoding="utf-8") as file:
-    main(json.load(file), 86)
+    main(json.load(file))

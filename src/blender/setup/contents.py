@@ -1,7 +1,9 @@
 # What is in the file, for a person who asks before it is rendered (inspect --deep).
 import bpy
+
 import render_worker_nodes as nodes
 import render_worker_picture as picture
+import render_worker_strips as strips
 
 
 def description(active):
@@ -35,7 +37,7 @@ def of_scene(scene, is_active):
             {"name": layer.name, "is_rendered": layer.use} for layer in scene.view_layers
         ],
         "uses_compositor": any(True for _ in nodes.compositor_nodes(scene, None)),
-        "uses_sequencer": bool(render.use_sequencer and strips(scene)),
+        "uses_sequencer": bool(render.use_sequencer and has_strips(scene)),
     }
 
 
@@ -48,7 +50,5 @@ def samples(scene):
     return None
 
 
-def strips(scene):
-    editor = scene.sequence_editor
-    # Blender 5 has renamed sequences to strips.
-    return editor and len(getattr(editor, "strips", None) or getattr(editor, "sequences", []))
+def has_strips(scene):
+    return scene.sequence_editor and len(strips.of_owner(scene.sequence_editor))

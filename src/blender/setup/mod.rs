@@ -22,9 +22,9 @@ pub const SETUP_FILES: [(&str, &str); 36] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     (ADDONS_SCRIPT, include_str!("user_code/addons.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
-    ("render_worker_animation.py", include_str!("overrides/animation.py")),
-    ("render_worker_audio.py", include_str!("makes/audio.py")),
+    ("render_worker_animation.py", include_str!("animation.py")),
     ("render_worker_answer.py", include_str!("answer.py")),
+    ("render_worker_audio.py", include_str!("makes/audio.py")),
     ("render_worker_caches.py", include_str!("needs/caches.py")),
     ("render_worker_contents.py", include_str!("contents.py")),
     ("render_worker_devices.py", include_str!("devices.py")),

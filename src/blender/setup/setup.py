@@ -26,12 +26,12 @@ import bpy
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
+import render_worker_answer as answer
 import render_worker_audio as audio
 import render_worker_contents as contents
 import render_worker_devices as devices
 import render_worker_external as external
 import render_worker_features as features
-import render_worker_answer as answer
 import render_worker_frames as frames
 import render_worker_missing as missing
 import render_worker_node_bakes as node_bakes
@@ -122,7 +122,7 @@ description = {
     },
     "external": external.description(needs),
     "needed": needed,
-    "cut_off": [each.name for each in cut_off],
+    "cut_off": [simulate.described(each) for each in cut_off],
     "contents": inside,
     "outputs": made,
 }
@@ -135,4 +135,4 @@ if is_refused:
     # Exit at once: a Blender that quits in the ordinary way renders first.
     os._exit(answer.REFUSED)
 if settings["simulations"]["unbaked"] != "allow" and not settings["describe"]:
-    simulate.begin(scene, unbaked, settings["simulations"]["frames"]["last"], answer.REFUSED)
+    simulate.begin(scene, unbaked, settings["simulations"]["frames"]["last"])

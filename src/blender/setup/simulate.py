@@ -12,6 +12,8 @@ import traceback
 
 import bpy
 
+import render_worker_answer as answer
+
 # The folder in HOME for the caches of fluids, which are files.
 FOLDER = "fluids"
 
@@ -29,9 +31,16 @@ def cut_off(scene, found, may_begin_late, first, last):
     ]
 
 
-def begin(scene, found, last, exit_status):
+def described(simulation):
+    """The name of a simulation that is cut off, and what nothing but Blender can do about it."""
+    if simulation.needs_folder_of_scene:
+        return "%s (only Blender itself can bake it)" % simulation.name
+    return simulation.name
+
+
+def begin(scene, found, last):
     """Simulates from now on whatever leads to a frame that is rendered, up to the frame `last`. If
-    that fails, Blender exits with this status."""
+    that fails, Blender exits."""
     found = [each for each in found if each.affects(last)]
     if not found:
         return
@@ -40,16 +49,16 @@ def begin(scene, found, last, exit_status):
     shutil.rmtree(folder, ignore_errors=True)
     for index, each in enumerate(found):
         prepare(each, scene, os.path.join(folder, str(index)))
-    Stepper(scene, found, exit_status).listen()
+    Stepper(scene, found).listen()
 
 
-def play(scene, found, last, exit_status):
+def play(scene, found, last):
     """Simulates these simulations up to the frame `last`."""
     if not found:
         return
     for each in found:
         prepare(each, scene, None)
-    Stepper(scene, found, exit_status).step(scene, last)
+    Stepper(scene, found).step(scene, last)
 
 
 def prepare(simulation, scene, folder):
@@ -109,13 +118,12 @@ def frames_ahead(scene):
 class Stepper:
     """Evaluates each frame of the scene once, in order."""
 
-    def __init__(self, scene, simulations, exit_status):
+    def __init__(self, scene, simulations):
         self.first = min(each.first for each in simulations)
         self.last = max(each.last for each in simulations)
         self.ahead = frames_ahead(scene)
         # Zones of geometry nodes begin where the scene begins, not where the job does.
         self.zones_begin = scene.frame_start if any(each.is_zone for each in simulations) else None
-        self.exit_status = exit_status
         # The frame to evaluate next, and the one that was evaluated last.
         self.next, self.at = self.first, None
 
@@ -134,7 +142,7 @@ class Stepper:
             # Blender would go on with wrong pictures.
             traceback.print_exc()
             sys.stdout.flush()
-            os._exit(self.exit_status)
+            os._exit(answer.REFUSED)
 
     def step(self, scene, frame):
         until = min(frame + self.ahead, self.last)

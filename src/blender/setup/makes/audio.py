@@ -4,6 +4,7 @@ import os
 import bpy
 
 import render_worker_files as files
+import render_worker_strips as strips
 
 # What is wrong with a sound that cannot be mixed.
 PROBLEMS = {
@@ -63,11 +64,8 @@ def is_muted(scene):
 
 
 def of_strips(owner, seen):
-    # Blender 5 has renamed sequences to strips. Blender 3.1 and earlier cannot mute a channel.
-    strips = owner.strips if hasattr(owner, "strips") else owner.sequences
-    channels = getattr(owner, "channels", None)
-    for strip in strips:
-        if strip.mute or (channels and channels[strip.channel].mute):
+    for strip in strips.of_owner(owner):
+        if strips.is_muted(strip, owner):
             continue
         if strip.type == "SOUND" and strip.sound:
             yield "strip %s" % strip.name, strip.sound

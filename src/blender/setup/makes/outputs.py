@@ -4,8 +4,10 @@ import re
 import unicodedata
 
 import bpy
+
 import render_worker_nodes as nodes
 import render_worker_output as output
+import render_worker_strips as strips
 
 # The extensions of output.STILLS.
 EXTENSIONS = {
@@ -127,20 +129,12 @@ def rendered_scenes(scene, seen):
         return
     seen.add(scene)
     editor = scene.sequence_editor if scene.render.use_sequencer else None
-    strips = list(all_strips(editor)) if editor else []
-    yield scene, all(strip.type == "SOUND" for strip in strips)
-    for strip in strips:
+    found = list(strips.inside(editor)) if editor else []
+    yield scene, all(strip.type == "SOUND" for strip in found)
+    for strip in found:
         if strip.type == "SCENE" and strip.scene:
             for other, _ in rendered_scenes(strip.scene, seen):
                 yield other, False
-
-
-def all_strips(owner):
-    # Blender 5 has renamed sequences to strips.
-    for strip in owner.strips if hasattr(owner, "strips") else owner.sequences:
-        yield strip
-        if strip.type == "META":
-            yield from all_strips(strip)
 
 
 def file_nodes(scene):

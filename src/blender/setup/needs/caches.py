@@ -4,6 +4,7 @@ import os
 import bpy
 
 import render_worker_files as files
+import render_worker_node_bakes as node_bakes
 import render_worker_sequences as sequences
 
 
@@ -49,7 +50,7 @@ def of_fluid(domain, owner, used_by, frames):
     folder = files.absolute(domain.cache_directory, owner.library)
     names = []
     for part in fluid_parts(domain):
-        there = listed(os.path.join(folder, part))
+        there = files.listed(os.path.join(folder, part))
         numbers = {sequences.number_in(os.path.splitext(name)[0]) for name in there}
         # The name and the extension depend on the type of the fluid.
         names += ["%s/*_%04d.*" % (part, it) for it in wanted if it not in numbers]
@@ -74,10 +75,6 @@ def fluid_parts(domain):
             yield part
 
 
-def listed(folder):
-    return sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-
-
 def point_caches(modifier):
     """The point caches of a modifier: one of cloth and soft bodies, one of each surface that is
     painted. A particle system has its own."""
@@ -99,7 +96,7 @@ def of_point_cache(cache, owner, used_by, frames):
         return
     library = owner.library if cache.use_library_path else None
     name = cache.name or "".join("%02X" % byte for byte in owner.name.encode())
-    there = [it for it in listed(files.absolute(path, library)) if it.startswith(name + "_")]
+    there = [it for it in files.listed(files.absolute(path, library)) if it.startswith(name + "_")]
     numbers = {int(it[len(name) + 1 :][:6]) for it in there if it[len(name) + 1 :][:6].isdigit()}
     wanted = {it for it in frames if cache.frame_start <= it <= cache.frame_end}
     # Between two frames of a cache that has not all of them, Blender interpolates.
@@ -123,19 +120,16 @@ def folder_beside(blend):
 
 
 def of_node_bakes(modifier, owner, used_by):
-    """Bakes of geometry nodes on the disk. Blender names their folder when it bakes first."""
-    for bake, path in node_bakes(modifier):
-        name = bake.node.name if bake.node else modifier.name
-        kind = "bake of geometry nodes"
-        yield files.need_in_tree(kind, name, used_by, path, owner.library, ["meta"])
-
-
-def node_bakes(modifier):
-    """Pairs of a bake and its folder, as the scene has it."""
+    """Bakes of geometry nodes on the disk."""
     for bake in getattr(modifier, "bakes", []):
-        target = getattr(bake, "bake_target", "DISK")
-        if target == "INHERIT":
-            target = modifier.bake_target
-        own = bake.use_custom_path and bake.directory
-        if target == "DISK" and (own or modifier.bake_directory):
-            yield bake, own or "%s/%d" % (modifier.bake_directory.rstrip("/"), bake.bake_id)
+        path = node_bakes.folder(bake, modifier)
+        if path and is_on_disk(bake, modifier):
+            name = bake.node.name if bake.node else modifier.name
+            kind = "bake of geometry nodes"
+            yield files.need_in_tree(kind, name, used_by, path, owner.library, ["meta"])
+
+
+def is_on_disk(bake, modifier):
+    # Blender 4.2 and earlier keep bakes on the disk only.
+    target = getattr(bake, "bake_target", "DISK")
+    return (modifier.bake_target if target == "INHERIT" else target) == "DISK"

@@ -3,7 +3,9 @@ import os
 
 import bpy
 
+import render_worker_caches as caches
 import render_worker_files as files
+import render_worker_strips as strips
 
 
 def sequences():
@@ -21,19 +23,16 @@ def sequences():
 
 def image_strips():
     for each in bpy.data.scenes:
-        editor = each.sequence_editor
-        strips = getattr(editor, "strips_all", None) or getattr(editor, "sequences_all", [])
-        for strip in strips:
+        for strip in strips.inside(each.sequence_editor) if each.sequence_editor else ():
             if strip.type == "IMAGE":
                 yield each, strip
 
 
-def caches():
+def cache_folders():
     """The folders that hold cached simulations: one beside each .blend file."""
     libraries = [files.absolute(it.filepath, it.library) for it in bpy.data.libraries]
     for blend in [bpy.data.filepath] + libraries:
-        folder, name = os.path.split(blend)
-        yield os.path.join(folder, "blendcache_" + os.path.splitext(name)[0])
+        yield os.path.join(os.path.dirname(blend), caches.folder_beside(blend))
 
 
 def is_blenders_own(path):
@@ -64,11 +63,11 @@ def paths(needs):
     frame, and these are few."""
     found = {need.tracked for need in needs}
     for path in bpy.utils.blend_paths(absolute=True):
-        # The path of a cache on disk is empty. caches() finds its folder.
+        # The path of a cache on disk is empty. cache_folders() finds its folder.
         if not os.path.isabs(path) or is_blenders_own(path):
             continue
         found.add(("tree" if os.path.isdir(path) else "file", path))
-    found |= {("tree", path) for path in caches()}
+    found |= {("tree", path) for path in cache_folders()}
     for block in sequences():
         if block.filepath:
             path = files.absolute(block.filepath, block.library)

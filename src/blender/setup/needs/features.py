@@ -3,6 +3,7 @@ import sys
 
 import bpy
 
+import render_worker_animation as animation
 import render_worker_nodes as nodes
 import render_worker_objects as objects
 
@@ -120,7 +121,7 @@ def layers_denoised_by_cycles(scene):
 def switch_denoising_off(scene):
     """`--denoise off`: neither Cycles nor the compositor denoises."""
     if hasattr(scene, "cycles"):
-        scene.cycles.use_denoising = False
+        animation.replace(scene.cycles, "use_denoising", False)
     for _, node in nodes.compositor_nodes(scene, "DENOISE"):
         node.mute = True
 

@@ -45,8 +45,20 @@ def need(kind, name, used_by, path, library=None, paths=None):
 def need_in_tree(kind, name, used_by, path, library, names):
     """A need for the folder at a path and for files below it, by their names."""
     tree = absolute(path, library)
-    found = [os.path.join(tree, it) for it in names] if os.path.isdir(tree) else [tree]
+    found = [os.path.join(tree, it) for it in names]
+    if not os.path.isdir(tree) or problem(tree):
+        # What is in it is not known.
+        found = [tree]
     return Need(kind, name, used_by, path, found, ("tree", tree), None)
+
+
+def listed(folder):
+    """The names in a folder, in order; none if it does not exist, or may not be read in the
+    sandbox."""
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
 
 
 def problem(path):

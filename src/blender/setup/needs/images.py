@@ -30,7 +30,7 @@ def of_clip(clip, used_by, frames):
     paths = None
     if clip.source == "SEQUENCE":
         folder = os.path.dirname(files.absolute(clip.filepath, clip.library))
-        there = os.listdir(folder) if os.path.isdir(folder) else []
+        there = files.listed(folder)
         last = max([sequences.number_in(name) or 0 for name in there], default=0)
         first = sequences.number_in(clip.filepath)
         wanted = sequences.of_clip(clip, frames)

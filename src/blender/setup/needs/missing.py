@@ -29,9 +29,9 @@ def sorted_out(needs):
     for group in groups.values():
         need = group[0]
         paths = sorted({path for each in group for path in each.files})
-        problem, unusable = first_problem(paths)
-        if need.problem:
-            problem, unusable = need.problem, need.files
+        problem, unusable = need.problem, need.files
+        if not problem:
+            problem, unusable = first_problem(paths)
         if problem:
             bad.append({**described(need, unusable), "of": len(paths), "problem": problem})
         elif paths:

@@ -4,6 +4,8 @@ import shutil
 
 import bpy
 
+import render_worker_files as files
+
 
 def unbaked(modifier, thing):
     """Pairs of a bake that has no data, and what it belongs to. Blender 4.0 and earlier bake all
@@ -45,15 +47,7 @@ def folder(bake, modifier):
 
 def has_data(folder, thing):
     path = os.path.join(bpy.path.abspath(folder, library=thing.library), "meta")
-    return bool(folder) and bool(listed(path))
-
-
-def listed(folder):
-    """The names in a folder; none if it does not exist, or may not be read in the sandbox."""
-    try:
-        return os.listdir(folder)
-    except OSError:
-        return []
+    return bool(folder) and bool(files.listed(path))
 
 
 def is_packed(bake, modifier, thing):

@@ -1,4 +1,5 @@
 # The objects of a scene that are rendered.
+import render_worker_animation as animation
 
 
 def rendered(scene):
@@ -19,24 +20,7 @@ def rendered(scene):
 
 def is_hidden(thing):
     """Whether an object is never rendered. What an animation hides and shows counts as shown."""
-    return thing.hide_render and not is_animated(thing, "hide_render")
-
-
-def is_animated(block, path):
-    animation = block.animation_data
-    if not animation:
-        return False
-    return any(curve.data_path == path for curve in [*animation.drivers, *curves(animation.action)])
-
-
-def curves(action):
-    """The curves of an action. From Blender 5 on, they are in its layers only."""
-    if action is None:
-        return []
-    if hasattr(action, "fcurves"):
-        return action.fcurves
-    strips = [strip for layer in action.layers for strip in layer.strips]
-    return [curve for strip in strips for bag in strip.channelbags for curve in bag.fcurves]
+    return thing.hide_render and not animation.of_property(thing, "hide_render")
 
 
 def layers(scene):

@@ -4,8 +4,10 @@ import re
 
 import bpy
 
-import render_worker_objects as objects
+import render_worker_animation as animation
+import render_worker_files as files
 import render_worker_node_bakes as node_bakes
+import render_worker_objects as objects
 
 # The last frame that Blender can render.
 LAST_FRAME = 1048574
@@ -68,22 +70,7 @@ def moves_by_itself(thing):
     if not body or body.type != "ACTIVE" or not body.enabled:
         return False
     # An animated body can be released later.
-    return not body.kinematic or is_animated(thing, "rigid_body.kinematic")
-
-
-def is_animated(thing, path):
-    animation = thing.animation_data
-    if not animation:
-        return False
-    return any(curve.data_path == path for curve in [*animation.drivers, *curves(animation.action)])
-
-
-def curves(action):
-    # From Blender 5 on, the curves of an action are in its layers only.
-    if action is None or hasattr(action, "fcurves"):
-        return action.fcurves if action else []
-    strips = [strip for layer in action.layers for strip in layer.strips]
-    return [curve for strip in strips for bag in strip.channelbags for curve in bag.fcurves]
+    return not body.kinematic or bool(animation.of_property(body, "kinematic"))
 
 
 def of_modifier(modifier, thing, scene):
@@ -151,7 +138,7 @@ def is_for(fluid, part):
 def is_replay_complete(fluid, thing, scene):
     """Whether the animation was played, so that the cache has every frame."""
     folder = os.path.join(bpy.path.abspath(fluid.cache_directory, library=thing.library), "data")
-    numbers = (re.search(r"_data_(\d+)\.", name) for name in node_bakes.listed(folder))
+    numbers = (re.search(r"_data_(\d+)\.", name) for name in files.listed(folder))
     found = {int(number.group(1)) for number in numbers if number}
     last = min(fluid.cache_frame_end, scene.frame_end)
     return found.issuperset(range(fluid.cache_frame_start, last + 1))

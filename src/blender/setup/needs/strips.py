@@ -18,6 +18,14 @@ def of_owner(owner):
     return owner.strips if hasattr(owner, "strips") else owner.sequences
 
 
+def inside(owner):
+    """All strips of a sequencer, and those in its meta strips."""
+    for strip in of_owner(owner):
+        yield strip
+        if strip.type == "META":
+            yield from inside(strip)
+
+
 def is_muted(strip, owner):
     # Blender 3.1 and earlier cannot mute a channel.
     channels = getattr(owner, "channels", None)

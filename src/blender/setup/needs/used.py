@@ -4,11 +4,12 @@ import functools
 
 import bpy
 
+import render_worker_animation as animation
 import render_worker_caches as caches
-import render_worker_files as files
 import render_worker_graph as graph
 import render_worker_images as images
 import render_worker_libraries as libraries
+import render_worker_nodes as nodes
 import render_worker_objects as objects
 import render_worker_strips as strips
 
@@ -38,7 +39,7 @@ class Walk:
         if strips.are_rendered(scene):
             yield from self.of_strips(scene)
             return
-        tree = compositor(scene)
+        tree = nodes.compositor_tree(scene)
         outputs = compositor_outputs(tree) if tree else []
         if tree:
             # Its Render Layers nodes lead to the view layers.
@@ -80,13 +81,9 @@ class Walk:
         if block is None or not self.is_new("block", block):
             return
         yield from libraries.of_block(block, used_by)
-        animation = getattr(block, "animation_data", None)
-        if animation:
-            actions = [animation.action]
-            for track in animation.nla_tracks:
-                actions += [strip.action for strip in track.strips if not track.mute]
-            for action in actions:
-                yield from self.of_block(action, "the animation of %s" % block.name)
+        data = getattr(block, "animation_data", None)
+        for action, _ in animation.actions(data) if data else ():
+            yield from self.of_block(action, "the animation of %s" % block.name)
 
     def of_object(self, thing, scene, has_materials=True):
         """What an object shows. Without materials, only its shape counts."""
@@ -322,16 +319,6 @@ def node_inputs(modifier):
     # Blender 5.2 has a struct for each.
     inputs = modifier.properties.inputs
     return [getattr(getattr(inputs, key), "value", None) for key in inputs.keys()]
-
-
-def compositor(scene):
-    """The node tree of the compositor; None if it does not run."""
-    if not scene.render.use_compositing:
-        return None
-    # Blender 5 keeps the compositor in a node group.
-    if hasattr(scene, "compositing_node_group"):
-        return scene.compositing_node_group
-    return scene.node_tree if scene.use_nodes else None
 
 
 # The nodes that take the picture from the compositor. Blender 5 has no other than that of a group.

@@ -3,6 +3,7 @@
 import math
 
 import bpy
+
 import render_worker_animation as animation
 import render_worker_answer as answer
 
@@ -22,10 +23,9 @@ def set_property(scene, setting, findings):
             raise Mistake("it can only be read")
         value = converted(owner, declared, setting["value"])
         try:
-            setattr(owner, name, value)
+            animation.replace(owner, name, value)
         except (TypeError, ValueError, AttributeError, RuntimeError) as error:
             raise Mistake(refused_value(setting["value"], error)) from None
-        animation.switch_off(owner, name)
     except Mistake as mistake:
         findings.mistake("--set (SET): %s: %s" % (shown, mistake))
 

@@ -1,4 +1,5 @@
 # What the quality of the pictures and the time for them depend on.
+import render_worker_animation as animation
 import render_worker_features as features
 
 # What a preview is reduced to, where the scene has more.
@@ -14,13 +15,14 @@ def apply(scene, overrides, findings):
     ):
         if name in overrides:
             if is_cycles(scene, flag, findings):
-                setattr(scene.cycles, attribute, overrides[name])
+                animation.replace(scene.cycles, attribute, overrides[name])
     render = scene.render
     simplify = overrides.get("simplify")
     if simplify:
-        render.use_simplify = simplify["enabled"]
+        animation.replace(render, "use_simplify", simplify["enabled"])
         if "max_subdivision" in simplify:
-            render.simplify_subdivision_render = simplify["max_subdivision"]
+            most = simplify["max_subdivision"]
+            animation.replace(render, "simplify_subdivision_render", most)
     if "persistent_data" in overrides:
         render.use_persistent_data = overrides["persistent_data"] == "on"
     if "threads" in overrides:
@@ -44,18 +46,18 @@ def set_samples(scene, overrides, findings):
     if samples is None and most is None:
         return
 
-    def chosen(own):
-        return samples or min(own, most)
+    def choose(owner, name):
+        animation.replace(owner, name, samples or min(getattr(owner, name), most))
 
     engine = scene.render.engine
     if engine == "CYCLES":
-        scene.cycles.samples = chosen(scene.cycles.samples)
+        choose(scene.cycles, "samples")
         for layer in scene.view_layers:
             # The samples of a layer replace those of the scene, unless they are 0.
             if layer.samples:
-                layer.samples = chosen(layer.samples)
+                choose(layer, "samples")
     elif engine.startswith("BLENDER_EEVEE"):
-        scene.eevee.taa_render_samples = chosen(scene.eevee.taa_render_samples)
+        choose(scene.eevee, "taa_render_samples")
     elif samples:
         is_cycles(scene, "--samples (SAMPLES)", findings)
 
@@ -64,6 +66,6 @@ def set_denoising(scene, denoise, findings):
     if denoise == "off":
         features.switch_denoising_off(scene)
     elif denoise == "on" and is_cycles(scene, "--denoise on (DENOISE)", findings):
-        scene.cycles.use_denoising = True
+        animation.replace(scene.cycles, "use_denoising", True)
         for layer in scene.view_layers:
             layer.cycles.use_denoising = True

@@ -1,5 +1,7 @@
 # What is rendered: the scene, its view layers and its camera.
 import bpy
+
+import render_worker_animation as animation
 import render_worker_answer as answer
 import render_worker_nodes as nodes
 
@@ -30,7 +32,7 @@ def set_view_layers(scene, names, findings):
             )
     scene.render.use_single_layer = False
     for layer in scene.view_layers:
-        layer.use = layer.name in names
+        animation.replace(layer, "use", layer.name in names)
     for _, node in nodes.compositor_nodes(scene, "R_LAYERS"):
         if node.scene in (None, scene) and node.layer in existing and node.layer not in names:
             findings.warnings.append(
