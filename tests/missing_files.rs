@@ -214,6 +214,8 @@ bpy.data.libraries[0].filepath = '//{file}'",
     assert_refused(&place, "-f 1", &["linked object Inner", "//inner.blend does not contain it"]);
     fs::write(place.path("inner.blend"), "version https://git-lfs.github.com/spec/v1\n").unwrap();
     assert_refused(&place, "-f 1", &["linked object Inner", "Git LFS pointer"]);
+    fs::write(place.path("inner.blend"), "").unwrap();
+    assert_refused(&place, "-f 1", &["linked library inner.blend", "is empty"]);
 }
 
 #[test]

@@ -22,7 +22,7 @@ def of_block(block, used_by):
     user = "%s %s" % (kind, block.name)
     found = files.need("linked library", name, user, library.filepath, library.library)
     yield found
-    if os.path.isfile(found.files[0]) and is_missing(block, found.files[0]):
+    if not files.problem(found.files[0]) and is_missing(block, found.files[0]):
         yield found._replace(
             kind="linked " + kind, name=block.name, used_by=used_by, problem=files.NOT_IN_LIBRARY
         )
