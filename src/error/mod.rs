@@ -1,10 +1,12 @@
 //! Everything that can end a job early, with its message, its exit code and advice on what to do
 //! next.
 //!
-//! To add an error, add a variant with its message to [`Error`], and an arm to [`Error::exit`].
-//! [`Error::advice`] follows from the exit code, unless `advice.rs` has something more specific.
+//! To add an error, add a variant with its message to [`Error`], and an arm to [`Error::exit`] in
+//! `exit_code.rs`. [`Error::advice`] follows from the exit code, unless `advice.rs` has something
+//! more specific.
 
 mod advice;
+mod exit_code;
 mod local_advice;
 
 use std::error::Error as StdError;
@@ -12,11 +14,10 @@ use std::fmt::Write as _;
 use std::io;
 use std::path::PathBuf;
 
-use crate::batch::{BatchError, BatchErrorKind};
-use crate::blender::{Flaw, RefusalKind, SceneFileError, SkippedFrame};
+use crate::batch::BatchError;
+use crate::blender::{Flaw, SceneFileError, SkippedFrame};
 use crate::ending::Size;
 use crate::error_chain::chain;
-use crate::exit::Exit;
 use crate::process::sandbox::NoSandbox;
 use crate::process::shutdown::Interrupt;
 use crate::process::startup::resources::Shortage;
@@ -25,7 +26,7 @@ use crate::request::{
     DataName, FRAMES_DIR, FrameSet, FramesPerJob, JobId, LARGEST_ARRAY, Location, SelectionError,
 };
 use crate::space::Space;
-use crate::storage::{Failure, PathMistake, StorageError};
+use crate::storage::StorageError;
 use crate::{blender, ffmpeg};
 
 /// Why a job did not finish.
@@ -309,82 +310,10 @@ pub enum Error {
 }
 
 impl Error {
-    /// Returns the exit code.
-    pub fn exit(&self) -> Exit {
-        match self {
-            Self::Selection(_) | Self::ArrayTooLarge { .. } | Self::RangeOfOtherScene { .. } => {
-                Exit::Usage
-            }
-            Self::Batch(error) => match error.kind() {
-                BatchErrorKind::InvalidRequest | BatchErrorKind::Misconfigured => Exit::Usage,
-                BatchErrorKind::Machine => Exit::Unavailable,
-                BatchErrorKind::InvalidCredentials | BatchErrorKind::AccessDenied => Exit::Denied,
-                BatchErrorKind::NoCredentials
-                | BatchErrorKind::Transient
-                | BatchErrorKind::Throttled => Exit::Transient,
-                BatchErrorKind::OutcomeUnknown => Exit::ChildFailed,
-            },
-            // Never transient: a retry would submit or follow the same jobs again.
-            Self::HalfSubmitted { .. } | Self::JobsFailed { .. } => Exit::ChildFailed,
-            Self::NoLongerFollowed { why, .. } => match why.exit() {
-                Exit::Transient => Exit::ChildFailed,
-                exit => exit,
-            },
-            Self::SceneFile { source: SceneFileError::Io(_), .. }
-            | Self::ScratchFull { .. }
-            | Self::ScratchUnwritable { .. }
-            | Self::Scratch { .. }
-            | Self::Output { .. } => Exit::LocalIo,
-            Self::SceneFile { .. }
-            | Self::NoSceneRange { .. }
-            | Self::UnusableFrames { .. }
-            | Self::ViewLut { .. } => Exit::Unusable,
-            Self::Program { .. } | Self::Sandbox(_) | Self::Machine(_) | Self::NoGpu => {
-                Exit::Unavailable
-            }
-            Self::Blender { cause, .. }
-            | Self::NotDescribed { cause, .. }
-            | Self::NotBaked { cause, .. } => blender_exit(cause),
-            Self::FramesSkipped { skipped, .. } => {
-                let mut exits = skipped.iter().map(|skipped| blender_exit(&skipped.cause));
-                if exits.all(|exit| exit == Exit::ChildKilled) {
-                    Exit::ChildKilled
-                } else {
-                    Exit::ChildFailed
-                }
-            }
-            Self::NoFrames { .. }
-            | Self::NoFrameRate { .. }
-            | Self::MissingFrames { .. }
-            | Self::NoSuchJob { .. } => Exit::Missing,
-            Self::Ffmpeg { cause, .. } => match cause {
-                ffmpeg::Cause::Lacking => Exit::Unavailable,
-                ffmpeg::Cause::Disk => Exit::LocalIo,
-                ffmpeg::Cause::Sound => Exit::Unusable,
-                ffmpeg::Cause::Killed(_) => Exit::ChildKilled,
-                ffmpeg::Cause::Failed(_) => Exit::ChildFailed,
-            },
-            Self::Storage(source)
-            | Self::NotStored { source, .. }
-            | Self::UserCode { source, .. } => match source.failure() {
-                Failure::Mistaken(mistake) => path_mistake_exit(mistake),
-                Failure::Missing(_) | Failure::Archived(_) => Exit::Missing,
-                Failure::Denied(_) | Failure::Unrecognised(_) | Failure::Refused(_) => Exit::Denied,
-                Failure::Misconfigured(_) => Exit::Usage,
-                Failure::Lacking(_) => Exit::Unavailable,
-                Failure::Transient(_) => Exit::Transient,
-                Failure::Io(_) => Exit::LocalIo,
-            },
-            Self::Interrupted { by, .. } => match by {
-                Interrupt::Keyboard => Exit::Keyboard,
-                Interrupt::Terminate
-                | Interrupt::HangUp
-                | Interrupt::Spot { .. }
-                | Interrupt::Orphaned => Exit::Terminated,
-                Interrupt::OutOfTime => Exit::ChildFailed,
-            },
-            Self::Internal(_) => Exit::Internal,
-        }
+    /// Creates the error of a program that could not be started; `setting` names the flag and
+    /// variable that chose it.
+    pub fn spawn(error: SpawnError, program: PathBuf, setting: &'static str) -> Self {
+        Self::Program { program, setting, source: error.into() }
     }
 
     /// Returns an excerpt of the output of the program that failed.
@@ -409,37 +338,6 @@ pub enum Rest {
     NotOpened,
     /// Blender failed in the same way at every frame that was tried.
     NotTried,
-}
-
-/// Returns the exit code for a failure of Blender.
-fn blender_exit(cause: &blender::Cause) -> Exit {
-    match cause {
-        blender::Cause::Scene(_)
-        | blender::Cause::NewerFile { .. }
-        | blender::Cause::UnusableFiles(_)
-        | blender::Cause::Differing(_)
-        | blender::Cause::CutOff(_)
-        | blender::Cause::Unbakeable(_) => Exit::Unusable,
-        blender::Cause::Lacking { .. } | blender::Cause::Unavailable(_) => Exit::Unavailable,
-        blender::Cause::Refused(refusal) => match refusal.kind {
-            RefusalKind::Usage => Exit::Usage,
-            RefusalKind::Script => Exit::Unusable,
-            RefusalKind::Unavailable | RefusalKind::Addon => Exit::Unavailable,
-        },
-        blender::Cause::Killed(_) => Exit::ChildKilled,
-        blender::Cause::SetupFailed | blender::Cause::Failed { .. } => Exit::ChildFailed,
-    }
-}
-
-/// Returns the exit code for a mistake in a local path.
-fn path_mistake_exit(mistake: &PathMistake) -> Exit {
-    match mistake {
-        PathMistake::OutputIsFile(_) => Exit::Usage,
-        PathMistake::NoFile { .. }
-        | PathMistake::NoFolder(_)
-        | PathMistake::SceneIsFolder(_)
-        | PathMistake::InputIsFile(_) => Exit::Missing,
-    }
 }
 
 /// Formats a subject and verb: `frame 7 is`, `frames 7-9,12 are`.
@@ -496,12 +394,4 @@ fn no_frames(folder: &Location, unnumbered: &[String]) -> String {
         }
     }
     text
-}
-
-impl Error {
-    /// Creates the error of a program that could not be started; `setting` names the flag and
-    /// variable that chose it.
-    pub fn spawn(error: SpawnError, program: PathBuf, setting: &'static str) -> Self {
-        Self::Program { program, setting, source: error.into() }
-    }
 }
