@@ -74,6 +74,10 @@
 //! storage/          list, read, write: S3 and local files
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! blender/          Blender's command line, log, failures and files
+//! │ setup/            the script that prepares a scene for rendering, and describes it
+//! │ description/      what this script says of the scene, or why it refuses it
+//! │ bake/             the script that bakes simulations
+//! │ scene_file/       the beginning of a .blend file: its version and its frame ranges
 //! ffmpeg/           FFmpeg's command line, sound, progress and failures
 //! image/            file → picture → frame of a video
 //! │ decode/           decodes image files, and so checks that they are whole

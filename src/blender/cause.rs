@@ -3,8 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::needed_file::{MOST_NAMED, UnusableFile};
-use super::{MissingFeature, Refusal};
+use super::description::{MOST_NAMED, MissingFeature, Refusal, UnusableFile};
 use crate::ending::{Ending, Killer};
 use crate::request::BlenderVersion;
 

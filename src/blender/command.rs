@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::outputs::SavedIn;
+use super::description::SavedIn;
 use super::setup::{ADDONS_SCRIPT, MIX_AUDIO, SETUP_EXIT_CODE, SETUP_SCRIPT};
 use crate::request::{CyclesDevice, Engine, FrameNumber, FrameSet, Location, RenderJob};
 

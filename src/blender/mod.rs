@@ -5,16 +5,12 @@
 //! on a full disk and after errors in scripts. Both are hints. What counts is the file, which
 //! `render::delivery` checks.
 
-mod answer;
 mod bake;
 mod cause;
 mod command;
-mod contents;
 mod description;
 mod events;
 mod failure;
-mod needed_file;
-mod outputs;
 mod scene_file;
 mod setup;
 mod skipped;
@@ -22,18 +18,16 @@ mod skipped;
 mod transcripts;
 mod version;
 
-pub use answer::{Answer, Refusal, RefusalKind};
 pub use bake::{BAKE_SETTINGS, BakeAnswer, BakeLaunch, BakeOutput, BakedSimulation, bake_files};
 pub use cause::{Cause, Failure};
 pub use command::{Launch, desktop_command};
-pub use contents::{SceneContents, ViewLayerContents};
 pub use description::{
-    ExternalFile, MissingFeature, SceneAudio, SceneDescription, SceneInfo, SceneView, Simulation,
+    Answer, ExternalFile, FileProblem, MOST_NAMED, Maker, MissingFeature, NeededFile, OutputFile,
+    Refusal, RefusalKind, SavedIn, SceneAudio, SceneContents, SceneDescription, SceneInfo,
+    SceneOutputs, SceneView, Simulation, UnusableFile, ViewLayerContents, allow_read,
 };
 pub use events::{Event, Progress, not_saved, parse};
 pub use failure::{Context, LogTail};
-pub use needed_file::{FileProblem, MOST_NAMED, NeededFile, UnusableFile, allow_read};
-pub use outputs::{Maker, OutputFile, SavedIn, SceneOutputs};
 pub use scene_file::{Compression, Flaw, Machine, Scene, SceneFile, SceneFileError};
 pub use setup::{
     AUDIO_ERROR, Purpose, SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, SetupOutput,
