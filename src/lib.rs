@@ -27,11 +27,11 @@
 //! │ │ ledger            the outcome of each frame
 //! │ │ launch            the state of one Blender process
 //! │ │ follow            handles its log and its frames until it ends or is stopped
+//! │ │ described         what follows from the description of the scene, and from unusable files
 //! │ │ deliveries        handles the outcome of each delivery
 //! │ │ verdict           decides what follows when a launch has ended
 //! │ │ failure_counts    which frames make Blender fail, and how often
 //! │ │ spot_decision     whether to finish the frame in hand after a Spot notice
-//! │ │ needed_files      what follows from files that Blender cannot use
 //! │ │ disk, crash_file
 //! │ delivery/         saved → verified → stored, while Blender renders on
 //! │ │ side_files        what the scene makes besides a frame, stored before it

@@ -6,12 +6,12 @@
 
 mod crash_file;
 mod deliveries;
+mod described;
 mod disk;
 mod failure_counts;
 mod follow;
 mod launch;
 mod ledger;
-mod needed_files;
 mod rendering;
 mod spot_decision;
 mod verdict;
