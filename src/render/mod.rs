@@ -132,7 +132,7 @@ async fn attempt_job(
         report_stem: &report.stem(),
     };
     let Outcome {
-        result,
+        error,
         missing: _,
         scene,
         launches,
@@ -161,7 +161,7 @@ async fn attempt_job(
         }
     }
     plan.warn_of_other_formats(&folder, &report.frames);
-    result.map(|()| rendered)
+    error.map_or(Ok(rendered), Err)
 }
 
 /// Creates the cache. A job that cannot have one takes longer, and succeeds.

@@ -155,7 +155,7 @@ async fn render_side_by_side(
         render_frames(assignment, task, process)
     });
     let outcome = merge(job, already_there, join_all(processes).await);
-    if outcome.result.is_ok() {
+    if outcome.error.is_none() {
         match frames + already_there.len() {
             1 => tracing::info!("the frame is stored"),
             count => tracing::info!("all {count} frames are stored"),
@@ -166,10 +166,9 @@ async fn render_side_by_side(
 
 /// The outcome of all processes. Their errors become one.
 fn merge(job: &RenderJob, already_there: &FrameSet, outcomes: Vec<Outcome>) -> Outcome {
-    let mut errors = Vec::new();
     let mut merged = Outcome::default();
     for outcome in outcomes {
-        errors.extend(outcome.result.err());
+        merged.error = merged.error.into_iter().chain(outcome.error).reduce(worse);
         if merged.scene.is_none() {
             (merged.scene, merged.outputs) = (outcome.scene, outcome.outputs);
         }
@@ -183,10 +182,7 @@ fn merge(job: &RenderJob, already_there: &FrameSet, outcomes: Vec<Outcome>) -> O
     let numbers = merged.stored.keys().filter_map(|&number| FrameNumber::new(number.into()));
     let stored: FrameSet = numbers.chain(already_there.iter()).collect();
     let missing: FrameSet = merged.missing.iter().copied().collect();
-    merged.result = errors
-        .into_iter()
-        .reduce(worse)
-        .map_or(Ok(()), |error| Err(about_all(error, job, &stored, &missing)));
+    merged.error = merged.error.map(|error| about_all(error, job, &stored, &missing));
     merged
 }
 
@@ -241,9 +237,9 @@ mod tests {
         assert_eq!(shares("7,9", 3), ["7", "9"]);
     }
 
-    fn outcome(missing: &str, result: Result<(), Error>) -> Outcome {
+    fn outcome(missing: &str, error: Error) -> Outcome {
         let missing: FrameSet = missing.parse().unwrap();
-        Outcome { missing: missing.iter().collect(), result, ..Outcome::default() }
+        Outcome { missing: missing.iter().collect(), error: Some(error), ..Outcome::default() }
     }
 
     fn skipped(frame: i64) -> Error {
@@ -261,16 +257,16 @@ mod tests {
     #[test]
     fn the_error_of_a_job_names_the_frames_of_all_processes() {
         let merged = |outcomes| merge(&RenderJob::example(), &FrameSet::default(), outcomes);
-        let both = merged(vec![outcome("3", Err(skipped(3))), outcome("2", Err(skipped(2)))]);
-        let Err(Error::FramesSkipped { missing, skipped: frames, .. }) = &both.result else {
-            panic!("{:?}", both.result)
+        let both = merged(vec![outcome("3", skipped(3)), outcome("2", skipped(2))]);
+        let Some(Error::FramesSkipped { missing, skipped: frames, .. }) = &both.error else {
+            panic!("{:?}", both.error)
         };
         assert_eq!(missing.to_string(), "2-3");
         assert_eq!(frames.iter().map(|skipped| skipped.frame.get()).collect::<Vec<_>>(), [2, 3]);
 
         let stop = Error::Interrupted { by: Interrupt::Terminate, left: String::new() };
-        let stopped = merged(vec![outcome("3", Err(skipped(3))), outcome("2,4", Err(stop))]);
-        let error = stopped.result.unwrap_err();
+        let stopped = merged(vec![outcome("3", skipped(3)), outcome("2,4", stop)]);
+        let error = stopped.error.unwrap();
         assert_eq!(error.exit(), Exit::Terminated);
         assert!(error.to_string().contains("3 of 3 frames are left: 2-4"), "{error}");
     }

@@ -44,11 +44,11 @@ pub use verdict::interruption;
 /// each time.
 const MAX_CRASH_FILES: usize = 10;
 
-/// The outcome of a rendering.
-#[derive(Debug)]
+/// The outcome of a rendering; by default, that without any frames.
+#[derive(Debug, Default)]
 pub struct Outcome {
-    /// An error unless every frame is stored.
-    pub result: Result<(), Error>,
+    /// The error, unless every frame is stored.
+    pub error: Option<Error>,
     /// The frames that are not stored.
     pub missing: BTreeSet<FrameNumber>,
     /// The scene, if Blender has described it.
@@ -67,23 +67,6 @@ pub struct Outcome {
     pub has_previews: bool,
 }
 
-/// The outcome without any frames.
-impl Default for Outcome {
-    fn default() -> Self {
-        Self {
-            result: Ok(()),
-            missing: BTreeSet::new(),
-            scene: None,
-            launches: Vec::new(),
-            stored: BTreeMap::new(),
-            outputs: SceneOutputs::default(),
-            side_files: StoredOutputs::default(),
-            skipped: BTreeMap::new(),
-            has_previews: false,
-        }
-    }
-}
-
 /// Renders and delivers the frames of an assignment.
 pub async fn render_frames(
     assignment: Assignment<'_>,
@@ -91,12 +74,12 @@ pub async fn render_frames(
     process: Process,
 ) -> Outcome {
     let mut rendering = Rendering::new(assignment, fingerprints, process);
-    let result = rendering.run().await;
+    let error = rendering.run().await.err();
     let has_previews = rendering.delivery.has_previews();
     let (scene, outputs, launches) = (rendering.scene, rendering.outputs, rendering.reports);
     let missing = rendering.ledger.missing().iter().collect();
     let (stored, side_files, skipped) = rendering.ledger.into_report();
-    Outcome { result, missing, scene, launches, stored, outputs, side_files, skipped, has_previews }
+    Outcome { error, missing, scene, launches, stored, outputs, side_files, skipped, has_previews }
 }
 
 impl Rendering<'_> {
