@@ -2,6 +2,7 @@
 //! first frame, or are warnings; what no picture shows does not count.
 
 use std::fs;
+use std::path::Path;
 
 use serde_json::json;
 
@@ -320,6 +321,21 @@ fn of_a_sequence_with_an_offset_other_files_are_needed() {
         fs::write(place.path(&format!("a_0{number}.png")), frame(number)).unwrap();
     }
     place.render("-f 3").run().exits(0).logs_no_warnings();
+}
+
+#[test]
+fn the_report_names_the_missing_files_of_all_processes() {
+    let place = place(&[SEQUENCE, "add_cube('Other')\nshown(image('//oak.png', 'Oak'))"].concat());
+    fs::write(place.path("a_0001.png"), frame(1)).unwrap();
+    place.render("-f 3 --processes 2 --missing-files warn").run().exits(0);
+    let found = report(&place.path("out"), "render");
+    let files = found["scene"]["unusable_files"].as_array().unwrap();
+    let paths = files.iter().flat_map(|file| file["files"].as_array().unwrap());
+    let mut paths: Vec<_> = paths.map(|path| Path::new(path.as_str().unwrap())).collect();
+    paths.sort();
+    // Each process has a file of its own, and one that all of its pictures need.
+    let missing = ["a_0002.png", "a_0003.png", "oak.png"].map(|name| place.path(name));
+    assert_eq!(paths, missing, "{found}");
 }
 
 #[test]

@@ -169,8 +169,10 @@ fn merge(job: &RenderJob, already_there: &FrameSet, outcomes: Vec<Outcome>) -> O
     let mut merged = Outcome::default();
     for outcome in outcomes {
         merged.error = merged.error.into_iter().chain(outcome.error).reduce(worse);
-        if merged.scene.is_none() {
-            (merged.scene, merged.outputs) = (outcome.scene, outcome.outputs);
+        match (&mut merged.scene, outcome.scene) {
+            (Some(scene), Some(other)) => scene.add_from(other),
+            (Some(_), None) => {}
+            (None, scene) => (merged.scene, merged.outputs) = (scene, outcome.outputs),
         }
         merged.launches.extend(outcome.launches);
         merged.stored.extend(outcome.stored);

@@ -110,6 +110,19 @@ impl SceneInfo {
         self.lacking.push(MissingFeature { feature: Feature::Engine, needed_by });
     }
 
+    /// Adds what another Blender found in the same scene. It renders other frames, which need other
+    /// files, and may render them on other devices.
+    pub fn add_from(&mut self, other: Self) {
+        add_new(&mut self.devices, other.devices, PartialEq::eq);
+        add_new(&mut self.warnings, other.warnings, PartialEq::eq);
+        add_new(&mut self.differences, other.differences, PartialEq::eq);
+        // How many files of a sequence are needed depends on the frames.
+        let is_same = |one: &UnusableFile, other: &UnusableFile| {
+            one.file == other.file && one.problem == other.problem
+        };
+        add_new(&mut self.unusable_files, other.unusable_files, is_same);
+    }
+
     /// Whether `job` accepts the pictures of this scene, whatever is missing or differs.
     pub fn is_acceptable(&self, job: &RenderJob) -> bool {
         let RenderJob { allow_missing, missing_files, strict, .. } = job;
@@ -122,6 +135,15 @@ impl SceneInfo {
     pub fn not_allowed(&self, allowed: &AllowMissing) -> Vec<MissingFeature> {
         let lacking = self.lacking.iter();
         lacking.filter(|missing| !allowed.0.contains(&missing.feature)).cloned().collect()
+    }
+}
+
+/// Adds those of the `others` that are not in `list`.
+fn add_new<T>(list: &mut Vec<T>, others: Vec<T>, is_same: impl Fn(&T, &T) -> bool) {
+    for other in others {
+        if !list.iter().any(|one| is_same(one, &other)) {
+            list.push(other);
+        }
     }
 }
 
@@ -270,6 +292,25 @@ mod tests {
         let missing = scene.not_allowed(&allowed);
         let features: Vec<_> = missing.iter().map(|missing| missing.feature).collect();
         assert_eq!(features, [Feature::Denoiser]);
+    }
+
+    #[test]
+    fn what_several_blenders_find_is_named_once() {
+        let with = |device: &str, file: &str, of: u8| {
+            let added = format!(
+                r#""devices":["{device}"],"unusable_files":[{{"kind":"image sequence",
+                "name":"Fire","used_by":"material Fire","path":"//1.png","files":["{file}"],
+                "of":{of},"problem":"missing"}}],"later""#
+            );
+            serde_json::from_str::<SceneInfo>(&SCENE.replace(r#""later""#, &added)).unwrap()
+        };
+        let mut scene = with("A", "/1.png", 3);
+        scene.add_from(with("B", "/2.png", 3));
+        scene.add_from(with("A", "/1.png", 2));
+        assert_eq!(scene.devices, ["A", "B"]);
+        assert_eq!(scene.warnings, ["w"]);
+        let files: Vec<_> = scene.unusable_files.iter().map(|it| &it.file.files[0]).collect();
+        assert_eq!(files, ["/1.png", "/2.png"]);
     }
 
     #[test]
