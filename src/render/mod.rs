@@ -25,7 +25,7 @@ use crate::blender::UserCodePaths;
 use crate::error::Error;
 use crate::request::{FRAMES_DIR, FrameNumber, FrameRange, FrameSet, PREVIEWS_DIR, RenderJob};
 use crate::worker::Worker;
-use crate::worker::contact_sheet;
+use crate::worker::previews::contact_sheet;
 use crate::worker::programs::BLENDER;
 use crate::worker::report::{Action, Report};
 use crate::worker::scratch::Scratch;

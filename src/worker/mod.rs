@@ -1,7 +1,6 @@
 //! What the subcommands share: programs and their sandbox, scratch space, progress, metrics and
 //! the report.
 
-pub mod contact_sheet;
 pub mod log_rate_limiter;
 pub mod metrics;
 pub mod previews;

@@ -5,8 +5,8 @@ use tokio::task::JoinSet;
 use crate::error_chain::chain;
 use crate::request::{FrameNumber, FrameSet, Location, PREVIEWS_DIR, StitchJob};
 use crate::stitch::plan::Plan;
-use crate::worker::previews::Previews;
-use crate::worker::{Worker, contact_sheet};
+use crate::worker::Worker;
+use crate::worker::previews::{Previews, contact_sheet};
 
 /// How many previews are stored concurrently. The time is spent on waiting for responses.
 const AT_ONCE: usize = 16;

@@ -1,6 +1,8 @@
 //! Stores the previews of frames. They are useful but not required: what keeps one from being stored
 //! is a warning, and never fails a frame.
 
+pub mod contact_sheet;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;

@@ -8,11 +8,11 @@ use futures_util::{StreamExt as _, stream};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use super::Worker;
 use crate::error_chain::chain;
 use crate::image::contact_sheet::{CONTACT_SHEET, ContactSheet};
 use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, Location, PREVIEWS_DIR};
 use crate::storage::{Entry, Failure, Storage, StorageError};
+use crate::worker::Worker;
 
 /// How many previews are read concurrently. The time is spent on waiting for responses.
 const CONCURRENT_READS: usize = 16;
