@@ -42,7 +42,6 @@
 //! │ file_check        looks into the files that the pictures need: placeholders, cut images
 //! │ companions/       what stitch needs from Blender besides the frames: the view as a LUT, the sound
 //! │ description_file  the setup script's description of the scene
-//! │ untrusted_file    reads files that Blender writes for the worker
 //! │ user_code         fetches the scripts and add-ons that the user adds to Blender
 //! │ describe          opens a scene in Blender without rendering it, for `inspect`
 //! │ summary           the last line of the log: what the output has, and what comes next
@@ -61,11 +60,12 @@
 //! │ encode            runs FFmpeg
 //! │ video_check       checks that the video holds every frame
 //! bake/             bakes the simulations of a scene once, for all jobs that render it
-//! jobs/             inspect, submit, status: the subcommands that start no program
 //! jobs/             inspect, submit, status: what they do without a program
 //! ──────────────────────────────────────────────────────────────────────────────────────────
-//! worker/           shared by the subcommands: programs, progress, report, scratch, previews,
-//!                   contact sheet, …
+//! worker/           shared by the subcommands: programs, progress, report, scratch, …
+//! │ blender_run       runs a Blender that renders no frames, and judges how it ended
+//! │ untrusted_file    reads files that Blender writes for the worker
+//! │ previews/         stores the previews of frames, and the contact sheet
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! error/            every way in which a job can fail → exit code and advice
 //! ──────────────────────────────────────────────────────────────────────────────────────────

@@ -209,6 +209,24 @@ fn a_blender_that_ignores_sigterm_gets_it_first_and_is_then_killed() {
 }
 
 #[test]
+fn a_blender_that_only_opens_a_scene_has_time_to_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let [program, opening, ended] =
+        ["blender", "opening", "ended"].map(|name| folder.path().join(name));
+    let script = format!(
+        "#!/bin/sh\ntrap 'sleep 1; echo >{}; exit' TERM\necho >{}\nsleep 3600 &\nwait\n",
+        ended.display(),
+        opening.display(),
+    );
+    write_program(&program, &script);
+    let inspect = worker("inspect").input(scene("tiny")).args("--deep --sandbox off");
+    let running = inspect.arg("--blender").arg(program).start();
+    wait_until("Blender runs", || opening.exists());
+    stop(running, Signal::SIGTERM).exits(143).logs(&["the job is not finished"]);
+    assert!(ended.exists(), "it was killed at once");
+}
+
+#[test]
 fn children_of_blender_are_killed_with_it() {
     let stage = Stage::with(|folder| {
         let path = folder.join("descendant");

@@ -6,20 +6,15 @@ use super::description_file;
 use super::scratch_dirs::ScratchDirs;
 use super::user_code;
 use crate::blender::{
-    Answer, Cause, Context, Failure, Launch, LogTail, Purpose, SceneDescription, SceneFile,
-    UserCodePaths, desktop_command,
+    Answer, Cause, Event, Launch, LogTail, Purpose, SceneDescription, SceneFile, UserCodePaths,
+    desktop_command,
 };
-use crate::ending::Ending;
 use crate::error::Error;
-use crate::process::supervisor::memory::MemoryWatch;
-use crate::process::supervisor::watchdog::{Alarm, Watchdog};
-use crate::process::supervisor::{End, Event, Running, Stdin, shell_line};
 use crate::request::{FrameNumber, FrameSet, RenderJob};
 use crate::storage::START_LENGTH;
-use crate::telemetry::logging::DETAILS;
 use crate::worker::programs::BLENDER;
 use crate::worker::scratch::Scratch;
-use crate::worker::{CHILD_GRACE, Worker, sandbox_policy};
+use crate::worker::{Worker, blender_run, sandbox_policy};
 
 /// Blender's description of the scene that `job` would render, with what is in its file. `header` is
 /// that of the file.
@@ -62,25 +57,25 @@ pub async fn describe(
         mix_audio: false,
         job,
     };
-    let memory = MemoryWatch::begin();
-    let (end, tail) = worker.unless_stopped(run(worker, &launch)).await?;
-    let cause = match (description_file::read(&dirs.description), end) {
-        (Some(Ok(Answer::Described(mut described))), _) => {
-            add_missing_engines(&mut described, &tail);
+    let policy = sandbox_policy::for_blender(worker, &launch, &job.scene);
+    let folders = vec![dirs.home.clone()];
+    let log = |_: &Event<'_>, line: &str| tracing::debug!(program = "blender", "{line}");
+    let finished = blender_run::run(worker, launch.command(), policy, folders, log).await?;
+    if worker.shutdown.requested().is_some() {
+        return Err(worker.interrupted("the job is not finished".to_owned()));
+    }
+    let cause = match description_file::read(&dirs.description) {
+        Some(Ok(Answer::Described(mut described))) => {
+            add_missing_engines(&mut described, &finished.tail);
             return Ok(*described);
         }
-        (Some(Ok(Answer::Refused { refused })), _) => Cause::Refused(refused),
-        (_, Err(limit)) => Failure::Stalled(limit).into(),
-        (_, Ok(ending)) => {
-            let context =
-                Context { killer: memory.killer(), saved_by: header.saved_by, job: Some(job) };
-            tail.diagnose(ending, &context)
-        }
+        Some(Ok(Answer::Refused { refused })) => Cause::Refused(refused),
+        Some(Err(_)) | None => finished.cause(header.saved_by, Some(job))?,
     };
     Err(Error::NotDescribed {
         cause,
         scene: job.scene.clone(),
-        excerpt: tail.excerpt(),
+        excerpt: finished.tail.excerpt(),
         command: desktop_command(job, None, FrameNumber::ONE),
     })
 }
@@ -94,47 +89,6 @@ fn add_missing_engines(described: &mut SceneDescription, tail: &LogTail) {
         if let Some(engine) = tail.missing_engine(&scene.name) {
             engine.clone_into(&mut scene.engine);
             scene.samples = None;
-        }
-    }
-}
-
-/// How Blender ended, or the time for which it had given no sign of life when it was stopped.
-type Ended = Result<Ending, std::time::Duration>;
-
-/// Runs Blender to its end. The result is how it ended, and the end of its log.
-async fn run(worker: &Worker, launch: &Launch<'_>) -> Result<(Ended, LogTail), Error> {
-    let command = launch.command();
-    tracing::info!(target: DETAILS, "starting {}", shell_line(&command));
-    let policy = sandbox_policy::for_blender(worker, launch, &launch.job.scene);
-    let mut child = Running::start(command, Stdin::Null, &worker.sandbox, policy)
-        .map_err(|error| Error::spawn(error, launch.blender.to_owned(), BLENDER))?;
-    let stall = worker.limits.stall.get();
-    let mut watchdog = Watchdog::watch(child.group(), vec![launch.home.to_owned()], stall, None);
-    let (mut tail, mut stalled) = (LogTail::default(), None);
-    loop {
-        tokio::select! {
-            event = child.next() => match event {
-                Event::Line(_, line) => {
-                    watchdog.sign_of_life();
-                    tracing::debug!(program = "blender", "{line}");
-                    tail.push(&line);
-                }
-                Event::Ended(end) => {
-                    let ended = match (stalled, end) {
-                        (Some(limit), _) => Err(limit),
-                        (None, End::Own(ending)) => Ok(ending),
-                        // Only a stall stops it.
-                        (None, End::Stopped) => Err(stall.unwrap_or_default()),
-                    };
-                    return Ok((ended, tail));
-                }
-            },
-            () = watchdog.sample(), if stalled.is_none() => {}
-        }
-        watchdog.time_passes(false);
-        if let (None, Some(Alarm::Stalled(limit))) = (stalled, watchdog.alarm()) {
-            stalled = Some(limit);
-            child.stop(CHILD_GRACE);
         }
     }
 }

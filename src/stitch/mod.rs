@@ -167,11 +167,8 @@ async fn upload(worker: &Worker, path: PathBuf, video: &Location) -> Result<u64,
     let file = File::open(&path).map_err(|source| Error::Scratch { path, source })?;
     tokio::select! {
         stored = worker.storage.upload(file, video, None) => Ok(stored?),
-        () = worker.shutdown.no_time_to_store() => match worker.shutdown.requested() {
-            Some(by) => {
-                Err(Error::Interrupted { by, left: format!("{video} is made, but not stored") })
-            }
-            None => Err(Error::Internal("out of time without a stop request".to_owned())),
+        () = worker.shutdown.no_time_to_store() => {
+            Err(worker.interrupted(format!("{video} is made, but not stored")))
         }
     }
 }

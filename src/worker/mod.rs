@@ -1,6 +1,7 @@
 //! What the subcommands share: programs and their sandbox, scratch space, progress, metrics and
 //! the report.
 
+pub mod blender_run;
 pub mod log_rate_limiter;
 pub mod metrics;
 pub mod previews;
@@ -79,6 +80,14 @@ impl Worker {
         match self.shutdown.run_until_stopped(work).await {
             Ok(result) => result.map_err(Into::into),
             Err(by) => Err(Error::Interrupted { by, left: "the job is not finished".to_owned() }),
+        }
+    }
+
+    /// The error of a job that was stopped; `left` is the work that is left.
+    pub fn interrupted(&self, left: String) -> Error {
+        match self.shutdown.requested() {
+            Some(by) => Error::Interrupted { by, left },
+            None => Error::Internal("out of time without a stop request".to_owned()),
         }
     }
 

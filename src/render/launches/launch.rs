@@ -5,12 +5,13 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use crate::blender::{Cause, Failure, LogTail};
+use crate::blender::{Cause, LogTail};
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::memory::MemoryWatch;
 use crate::process::supervisor::watchdog::Alarm;
 use crate::request::{FrameNumber, FrameSet};
 use crate::space::Space;
+use crate::worker::blender_run::failure_of;
 
 /// How long Blender has to quit once it has nothing more to do. Freeing a large scene takes seconds,
 /// but an add-on that never lets Blender quit must not hold up the job.
@@ -215,14 +216,6 @@ impl fmt::Display for StopReason {
             }
             Self::Refused(cause) => write!(f, "{cause}: stopping Blender"),
         }
-    }
-}
-
-/// The failure of Blender that an alarm indicates.
-pub(super) fn failure_of(alarm: Alarm) -> Failure {
-    match alarm {
-        Alarm::Stalled(span) => Failure::Stalled(span),
-        Alarm::Overtime(span) => Failure::Overtime(span),
     }
 }
 

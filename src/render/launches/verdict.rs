@@ -1,15 +1,16 @@
 //! The verdict on a launch that has ended, and on the whole rendering.
 
 use super::disk::{self, space_for_frames};
-use super::launch::{StopReason, failure_of};
+use super::launch::{LaunchState, StopReason};
 use super::rendering::Rendering;
-use crate::blender::{Cause, Context, Failure, desktop_command};
+use crate::blender::{Cause, Failure, desktop_command};
 use crate::ending::Ending;
 use crate::error::{Error, Rest, frames_are};
 use crate::process::shutdown::Interrupt;
 use crate::process::supervisor::End;
 use crate::request::{FRAMES_DIR, FrameNumber, FrameSet, Location};
 use crate::space::Space;
+use crate::worker::blender_run::{diagnose, failure_of};
 
 impl Rendering<'_> {
     /// Judges a launch that has ended: `None` if all of its frames are done, the cause of its
@@ -71,16 +72,8 @@ impl Rendering<'_> {
 
     /// The cause of Blender's end, from its exit status, its log and the memory counters.
     fn diagnose(&self, ending: Ending) -> Cause {
-        let memory = &self.launch.memory;
-        let saved_by = self.assignment.header.saved_by;
-        let context = Context { killer: memory.killer(), saved_by, job: Some(self.job()) };
-        match self.launch.tail.diagnose(ending, &context) {
-            // The kernel may have killed a process that Blender had started.
-            Cause::Failed { failure, .. } => {
-                Cause::Failed { failure, short_of_memory: memory.kills() > 0 }
-            }
-            cause => cause,
-        }
+        let LaunchState { tail, memory, .. } = &self.launch;
+        diagnose(tail, ending, memory, self.assignment.header.saved_by, Some(self.job()))
     }
 
     /// Checks whether the scratch disk is to blame for a failure. Blender's messages alone prove
