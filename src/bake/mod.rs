@@ -10,10 +10,10 @@ mod follow;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::blender::{BakeAnswer, BakeLaunch, Cause, SceneFile, SceneFileError};
+use crate::blender::{BakeAnswer, BakeLaunch, Cause, SceneFile};
 use crate::error::Error;
 use crate::request::{BakeJob, BlenderVersion, Feature};
-use crate::storage::{Opened, START_LENGTH};
+use crate::storage::START_LENGTH;
 use crate::worker::programs::BLENDER;
 use crate::worker::report::{Action, BakeReport, Report};
 use crate::worker::scratch::Scratch;
@@ -43,7 +43,7 @@ async fn attempt_job(
     worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
     let scratch = Scratch::create(worker)?;
     let opened = worker.unless_stopped(worker.storage.open_scene(&job.scene, START_LENGTH)).await?;
-    let header = read_header(worker, job, &opened).await?;
+    let header = worker.scene_header(&opened, false).await?;
     worker.prepare_output(&job.folder(), report).await?;
     worker.warn_if_lost(&job.output);
     let dirs = Dirs::prepare(&scratch, job)?;
@@ -91,16 +91,6 @@ async fn attempt_job(
         simulations: answer.baked,
     });
     Ok(())
-}
-
-async fn read_header(worker: &Worker, job: &BakeJob, scene: &Opened) -> Result<SceneFile, Error> {
-    let header = SceneFile::from_start(&scene.start, scene.is_whole());
-    let header = header.and_then(|header| header.ok_or(SceneFileError::NotABlend));
-    // A bit that flipped in transit must not reject the scene.
-    if header.is_err() {
-        worker.unless_stopped(worker.storage.confirm(scene)).await?;
-    }
-    header.map_err(|source| Error::SceneFile { scene: job.scene.clone(), source })
 }
 
 /// Fails if Blender has baked nothing, because something cannot be baked.

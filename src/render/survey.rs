@@ -7,7 +7,7 @@ use futures_util::{join, try_join};
 
 use super::describe::describe;
 use super::reuse::plan::Found;
-use crate::blender::{SceneFile, SceneFileError};
+use crate::blender::SceneFile;
 use crate::error::{Error, frames_are};
 use crate::request::{FRAMES_DIR, FrameRange, FrameSelection, FrameSet, Location, RenderJob};
 use crate::storage::{Opened, START_LENGTH};
@@ -52,7 +52,7 @@ impl Survey {
         let is_local = matches!(job.output, Location::Local(_));
         if job.frames.needs_scene_range() || is_local {
             let scene = scene.await?;
-            let header = read_scene_header(worker, job, &scene).await?;
+            let header = worker.scene_header(&scene, job.frames.needs_scene_range()).await?;
             let range = find_range(worker, job, &header, blender).await?;
             let frames = job.frames.resolve(range).map_err(Error::Selection)?;
             let found = survey_output(worker, job, &frames, report).await?;
@@ -62,7 +62,7 @@ impl Survey {
         // A scene that cannot be opened is reported before an output that cannot be written.
         let found = async { Ok(survey_output(worker, job, &frames, report).await) };
         let (scene, found) = try_join!(scene, found)?;
-        let header = read_scene_header(worker, job, &scene).await?;
+        let header = worker.scene_header(&scene, job.frames.needs_scene_range()).await?;
         let range = header.range_of(job.overrides.scene.as_ref());
         Ok(Self { scene, header, range, frames, found: found? })
     }
@@ -107,22 +107,6 @@ async fn find_range(
     };
     let unknown = || Error::NoSceneRange { location: job.scene.clone(), flaw: header.flaw.clone() };
     range.map(Some).ok_or_else(unknown)
-}
-
-/// Parses the header from the beginning of the file. The rest is only downloaded if there are
-/// frames to render.
-async fn read_scene_header(
-    worker: &Worker,
-    job: &RenderJob,
-    scene: &Opened,
-) -> Result<SceneFile, Error> {
-    let header = SceneFile::from_start(&scene.start, scene.is_whole());
-    let header = header.and_then(|header| header.ok_or(SceneFileError::NotABlend));
-    // A bit that flipped in transit must neither reject the scene nor change the frames.
-    if header.is_err() || (job.frames.needs_scene_range() && !scene.is_whole()) {
-        worker.unless_stopped(worker.storage.confirm(scene)).await?;
-    }
-    header.map_err(|source| Error::SceneFile { scene: job.scene.clone(), source })
 }
 
 /// Proves that frames can be stored in the output, and lists the `frames` that it already has;

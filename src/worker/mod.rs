@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::blender::{SceneFile, SceneFileError};
 use crate::container::{Container, Place};
 use crate::error::Error;
 use crate::error_chain::chain;
@@ -27,7 +28,7 @@ use crate::process::shutdown::{Shutdown, Stage};
 use crate::process::supervisor::Running;
 use crate::provenance::Provenance;
 use crate::request::{Attempt, Confinement, Limits, Location, Metrics, PREVIEW_DIR};
-use crate::storage::{Storage, StorageError};
+use crate::storage::{Opened, Storage, StorageError};
 use report::Report;
 
 pub use programs::Programs;
@@ -81,6 +82,27 @@ impl Worker {
             Ok(result) => result.map_err(Into::into),
             Err(by) => Err(Error::Interrupted { by, left: "the job is not finished".to_owned() }),
         }
+    }
+
+    /// The header of a scene file, from its beginning. If the frames of the job depend on the header,
+    /// a file of which only the beginning was read is [confirmed](Storage::confirm) first.
+    ///
+    /// # Errors
+    /// - [`Error::SceneFile`] if the file is not a scene.
+    /// - [`Error::Storage`] if it cannot be confirmed.
+    /// - [`Error::Interrupted`] if the job is stopped meanwhile.
+    pub async fn scene_header(
+        &self,
+        scene: &Opened,
+        frames_depend_on_it: bool,
+    ) -> Result<SceneFile, Error> {
+        let header = SceneFile::from_start(&scene.start, scene.is_whole());
+        let header = header.and_then(|header| header.ok_or(SceneFileError::NotABlend));
+        // A bit that flipped in transit must neither reject the scene nor change the frames.
+        if header.is_err() || (frames_depend_on_it && !scene.is_whole()) {
+            self.unless_stopped(self.storage.confirm(scene)).await?;
+        }
+        header.map_err(|source| Error::SceneFile { scene: scene.location.clone(), source })
     }
 
     /// The error of a job that was stopped; `left` is the work that is left.
