@@ -83,9 +83,7 @@ impl FileCheck {
             Ok(State::Checking) | Err(_) => Vec::new(),
         }
     }
-}
 
-impl FileCheck {
     /// The permission to store frames, if these files are `accepted`.
     pub fn clearance(&self, accepted: MissingFiles) -> Clearance {
         Clearance { check: self.clone(), accepted }

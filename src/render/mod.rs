@@ -150,15 +150,13 @@ async fn attempt_job(
     report.set_aside = skipped;
     report.frames.extend(stored);
     report.previews = has_previews.then(|| format!("{PREVIEWS_DIR}/"));
-    if has_previews {
-        // A child of an array job leaves the sheet of the whole to `stitch`.
-        if worker.attempt.array.is_none() {
-            let is_stored = |frame: &FrameNumber| report.frames.contains_key(&frame.get());
-            let missing = survey.frames.iter().filter(|frame| !is_stored(frame)).collect();
-            let frames = contact_sheet::On::AllAnd(&missing);
-            let sheet = contact_sheet::store(worker, &job.output, frames, job.resume);
-            report.contact_sheet = sheet.await;
-        }
+    // A child of an array job leaves the sheet of the whole to `stitch`.
+    if has_previews && worker.attempt.array.is_none() {
+        let is_stored = |frame: &FrameNumber| report.frames.contains_key(&frame.get());
+        let missing = survey.frames.iter().filter(|frame| !is_stored(frame)).collect();
+        let frames = contact_sheet::On::AllAnd(&missing);
+        let sheet = contact_sheet::store(worker, &job.output, frames, job.resume);
+        report.contact_sheet = sheet.await;
     }
     plan.warn_of_other_formats(&folder, &report.frames);
     error.map_or(Ok(rendered), Err)

@@ -164,10 +164,8 @@ impl Delivery {
             // The semaphore is never closed.
             let _permit = permits.acquire().await;
             let frame = saved.frame;
-            let (outcome, preview) = match task.deliver(saved).await {
-                Ok((outcome, preview)) => (outcome, preview),
-                Err(outcome) => (outcome, None),
-            };
+            let delivered = task.deliver(saved).await;
+            let (outcome, preview) = delivered.unwrap_or_else(|outcome| (outcome, None));
             // Fails only if the job was aborted.
             drop(sender.send(Delivered { frame, outcome }));
             if let (Some(previews), Some(preview)) = (previews, preview) {

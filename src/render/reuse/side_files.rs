@@ -70,12 +70,11 @@ impl<'a> FoundSideFiles<'a> {
     /// sizes in bytes. `None` if one of them is missing, or newer than the frame, whose file is
     /// `stored`.
     pub fn of(&self, frame: FrameNumber, stored: &Entry) -> Option<BTreeMap<String, u64>> {
-        let none = BTreeMap::new();
-        let found = self.files.get(&frame).unwrap_or(&none);
+        let found = self.files.get(&frame);
         let latest = stored.modified + CLOCK_TOLERANCE;
         let mut sides = BTreeMap::new();
         for (index, output) in self.outputs.files.iter().enumerate() {
-            match found.get(&index) {
+            match found.and_then(|files| files.get(&index)) {
                 Some(entry) if entry.modified > latest => return None,
                 Some(entry) => {
                     sides.insert(output.path(frame), entry.size);
