@@ -25,6 +25,7 @@
 //! │ processes         deals the frames among several Blenders
 //! │ launches/         starts Blender, follows it, judges how it ended, starts it again
 //! │ │ ledger            the outcome of each frame
+//! │ │ rendering         the state that all launches share
 //! │ │ launch            the state of one Blender process
 //! │ │ follow            handles its log and its frames until it ends or is stopped
 //! │ │ described         what follows from the description of the scene, and from unusable files
