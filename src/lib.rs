@@ -40,7 +40,6 @@
 //! │ │ verified          opens and decodes the file of a frame, and makes its preview
 //! │ │ backlog           frames saved but not stored: how many bytes, and when to retry
 //! │ stored_outputs    what the report says about side files
-//! │ file_check        looks into the files that the pictures need: placeholders, cut images
 //! │ companions/       what stitch needs from Blender besides the frames: the view as a LUT, the sound
 //! │ description_file  the setup script's description of the scene
 //! │ user_code         fetches the scripts and add-ons that the user adds to Blender
@@ -65,6 +64,7 @@
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! worker/           shared by the subcommands: programs, progress, report, scratch, …
 //! │ blender_run       runs a Blender that renders no frames, and judges how it ended
+//! │ file_check        looks into the files that the pictures need: placeholders, cut images
 //! │ untrusted_file    reads files that Blender writes for the worker
 //! │ previews/         stores the previews of frames, and the contact sheet
 //! ──────────────────────────────────────────────────────────────────────────────────────────

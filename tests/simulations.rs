@@ -306,6 +306,30 @@ fn a_bake_that_fails_leaves_no_scene() {
 }
 
 #[test]
+fn a_bake_needs_the_files_of_the_scene() {
+    let place = Place::with_scene("");
+    save_startup_scene(&place.path("set.blend"), "bpy.data.objects['Cube'].name = 'Floor'");
+    let link = format!(
+        "{CLOTH}
+scene.frame_end = 3
+with bpy.data.libraries.load({:?}, link=True) as (there, linked):
+    linked.objects = ['Floor']
+scene.collection.objects.link(linked.objects[0])
+bpy.data.libraries[0].filepath = '//set.blend'",
+        place.path("set.blend")
+    );
+    save_startup_scene(&place.path("scene.blend"), &link);
+    fs::rename(place.path("set.blend"), place.path("elsewhere.blend")).unwrap();
+    let run = bake(&place, "").exits(65);
+    run.logs(&["linked library set.blend", "//set.blend was not found", "what to do: put"]);
+    assert!(!place.path("scene.baked.blend").exists());
+    let run = bake(&place, "--missing-files warn").exits(0);
+    run.logs(&["baking without linked library set.blend"]);
+    fs::rename(place.path("elsewhere.blend"), place.path("set.blend")).unwrap();
+    bake(&place, "").exits(0).logs_no_warnings();
+}
+
+#[test]
 fn a_bake_that_is_stopped_leaves_no_scene() {
     // The cloth, which never ends, is baked when the animation plays.
     let place = simulated(&format!("{CLOTH}scene.frame_end = 100000"));

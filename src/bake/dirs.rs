@@ -73,6 +73,7 @@ impl Dirs {
             scene: &self.baked(),
             caches: caches.as_deref(),
             absolute_paths: !stays && matches!(job.scene, Location::Local(_)),
+            missing_files: job.missing_files,
         };
         fs::write(self.script.join(BAKE_SETTINGS), output.settings())
     }

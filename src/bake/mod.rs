@@ -14,6 +14,7 @@ use crate::blender::{BakeAnswer, BakeLaunch, Cause, SceneFile};
 use crate::error::Error;
 use crate::request::{BakeJob, BlenderVersion, Feature};
 use crate::storage::START_LENGTH;
+use crate::worker::file_check::{self, FileCheck};
 use crate::worker::programs::BLENDER;
 use crate::worker::report::{Action, BakeReport, Report};
 use crate::worker::scratch::Scratch;
@@ -63,6 +64,10 @@ async fn attempt_job(
     let answer =
         follow::run(worker, job, &launch, dirs.caches.as_deref(), &dirs.answer(), &header).await?;
     check(job, &header, &answer)?;
+    check_files(worker, job, &answer).await?;
+    for warning in &answer.warnings {
+        tracing::warn!("{warning}");
+    }
     let baked = dirs.baked();
     let file = untrusted_file::open(&baked)
         .map_err(|source| Error::Scratch { path: baked.clone(), source })?;
@@ -105,5 +110,25 @@ fn check(job: &BakeJob, header: &SceneFile, answer: &BakeAnswer) -> Result<(), E
     } else {
         return Ok(());
     };
-    Err(Error::NotBaked { cause, scene: job.scene.clone(), excerpt: Vec::new() })
+    Err(not_baked(job, cause))
+}
+
+/// Fails if the scene needs files that cannot be used, and the job does not accept that.
+async fn check_files(worker: &Worker, job: &BakeJob, answer: &BakeAnswer) -> Result<(), Error> {
+    let mut unusable = answer.unusable_files.clone();
+    for file in &mut unusable {
+        file_check::explain(file, &job.scene);
+    }
+    let mut check = FileCheck::start(answer.needed.clone());
+    tokio::select! {
+        damaged = check.done() => unusable.extend(damaged),
+        () = worker.shutdown.no_time_to_store() => return Err(follow::interrupted(worker, job)),
+    }
+    file_check::log(&unusable, job.missing_files, "baking");
+    let refusal = file_check::refusal(&unusable, job.missing_files);
+    refusal.map_or(Ok(()), |cause| Err(not_baked(job, cause)))
+}
+
+fn not_baked(job: &BakeJob, cause: Cause) -> Error {
+    Error::NotBaked { cause, scene: job.scene.clone(), excerpt: Vec::new() }
 }

@@ -37,7 +37,8 @@ impl Error {
     /// process runs in, if it does.
     pub fn advice(&self, container: Option<&Container>) -> Cow<'static, str> {
         match self {
-            Self::Blender { cause: blender::Cause::UnusableFiles(files), scene, .. } => {
+            Self::Blender { cause: blender::Cause::UnusableFiles(files), scene, .. }
+            | Self::NotBaked { cause: blender::Cause::UnusableFiles(files), scene, .. } => {
                 unusable_files_advice(files, scene).into()
             }
             Self::Blender { cause, command, .. } | Self::NotDescribed { cause, command, .. } => {
@@ -334,7 +335,7 @@ fn unusable_files_advice(files: &[UnusableFile], scene: &Location) -> String {
     if has(FileProblem::Empty) || has(FileProblem::Damaged) || has(FileProblem::NotInLibrary) {
         advice.push("replace damaged files by whole ones".to_owned());
     }
-    advice.push("--missing-files warn (MISSING_FILES) renders without them".to_owned());
+    advice.push("--missing-files warn (MISSING_FILES) goes on without them".to_owned());
     advice.join("; ")
 }
 

@@ -7,7 +7,6 @@ mod companions;
 mod delivery;
 mod describe;
 mod description_file;
-mod file_check;
 mod gpus;
 mod launches;
 mod processes;

@@ -2,6 +2,7 @@
 //! the report.
 
 pub mod blender_run;
+pub mod file_check;
 pub mod log_rate_limiter;
 pub mod metrics;
 pub mod previews;

@@ -1,13 +1,16 @@
 # Blender runs this script after loading the scene, to bake its simulations (see bake.rs).
 #
 # Reads bake.json beside it:
-#   {"answer": PATH, "scene": PATH, "caches": PATH or null, "absolute_paths": false}
+#   {"answer": PATH, "scene": PATH, "caches": PATH or null, "absolute_paths": false,
+#    "missing_files": "fail" or "warn"}
 # Bakes every simulation that the pictures depend on, and saves the scene to the path `scene`. What
 # can only be cached in files is cached in the folder `caches`.
 # Writes an answer, atomically:
 #   {"blender": "4.5.15", "baked": [{"name": NAME, "first_frame": 1, "last_frame": 20}, ...],
-#    "lacking": [...], "unbakeable": [PROBLEM, ...]}
-# Nothing is baked if a simulation cannot be baked, or if this Blender lacks a feature for it.
+#    "lacking": [...], "unbakeable": [PROBLEM, ...], "unusable_files": [...], "needed": [...],
+#    "warnings": [LINE, ...]}
+# Nothing is baked if a simulation cannot be baked, if this Blender lacks a feature for it, or if a file
+# is missing and that is to fail.
 import functools
 import json
 import os
@@ -20,6 +23,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, HERE)
 import render_worker_answer as answer
 import render_worker_features as features
+import render_worker_missing as missing
 import render_worker_node_bakes as node_bakes
 import render_worker_simulate as simulate
 import render_worker_simulations as simulations
@@ -134,10 +138,15 @@ def main(settings):
     found = [each for each in simulations.unbaked(scene) if each.affects(scene.frame_end)]
     lacking = [lack for lack in features.lacking(scene) if lack["feature"] in NEEDED]
     problems = [it for it in (problem(each, settings["caches"]) for each in found) if it]
-    if not lacking and not problems:
+    # What a simulation collides with can come from a library or a cache.
+    frames = range(scene.frame_start, scene.frame_end + simulate.frames_ahead(scene) + 1)
+    needs, warnings = missing.needs(scene, frames)
+    unusable, needed = missing.sorted_out(needs)
+    is_missing = unusable and settings["missing_files"] == "fail"
+    if not lacking and not problems and not is_missing:
         if settings["absolute_paths"]:
             bpy.ops.file.make_paths_absolute()
-        node_bakes.pack_unwritable(simulations.influences(scene))
+        warnings += node_bakes.pack_unwritable(simulations.influences(scene))
         bake(scene, found, settings["caches"])
         bpy.ops.wm.save_as_mainfile(
             filepath=settings["scene"], copy=True, compress=True, relative_remap=False
@@ -152,6 +161,9 @@ def main(settings):
             "baked": baked,
             "lacking": lacking,
             "unbakeable": problems,
+            "unusable_files": unusable,
+            "needed": needed,
+            "warnings": warnings,
         },
     )
 

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::command::background;
-use super::description::MissingFeature;
+use super::description::{MissingFeature, NeededFile, UnusableFile};
 use super::setup::{SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT};
+use crate::request::MissingFiles;
 
 /// The name of the file that Blender runs.
 pub const BAKE_SCRIPT: &str = "bake.py";
@@ -69,6 +70,8 @@ pub struct BakeOutput<'a> {
     pub caches: Option<&'a str>,
     /// Whether the baked scene names other files by their absolute paths.
     pub absolute_paths: bool,
+    /// Whether to bake although a file that the scene needs cannot be used.
+    pub missing_files: MissingFiles,
 }
 
 impl BakeOutput<'_> {
@@ -79,6 +82,7 @@ impl BakeOutput<'_> {
             "scene": self.scene,
             "caches": self.caches,
             "absolute_paths": self.absolute_paths,
+            "missing_files": self.missing_files,
         });
         settings.to_string()
     }
@@ -95,6 +99,12 @@ pub struct BakeAnswer {
     pub lacking: Vec<MissingFeature>,
     /// Why simulations cannot be baked, a text for each.
     pub unbakeable: Vec<String>,
+    /// The files that the scene needs and Blender cannot use.
+    pub unusable_files: Vec<UnusableFile>,
+    /// The other files that it needs.
+    pub needed: Vec<NeededFile>,
+    /// What else can make the simulations differ.
+    pub warnings: Vec<String>,
 }
 
 /// A simulation that was baked.

@@ -80,6 +80,12 @@ impl UnusableFile {
         format!("is {placeholder}")
     }
 
+    /// Whether the same files cannot be used for the same reason. How many belong together depends on
+    /// the frames.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.file == other.file && self.problem == other.problem
+    }
+
     /// The first of the files that cannot be used.
     fn first(&self) -> &str {
         self.file.files.first().map_or("", String::as_str)

@@ -116,11 +116,14 @@ impl SceneInfo {
         add_new(&mut self.devices, other.devices, PartialEq::eq);
         add_new(&mut self.warnings, other.warnings, PartialEq::eq);
         add_new(&mut self.differences, other.differences, PartialEq::eq);
-        // How many files of a sequence are needed depends on the frames.
-        let is_same = |one: &UnusableFile, other: &UnusableFile| {
-            one.file == other.file && one.problem == other.problem
-        };
-        add_new(&mut self.unusable_files, other.unusable_files, is_same);
+        self.add_unusable(other.unusable_files);
+    }
+
+    /// Adds files that cannot be used. Returns those that are new.
+    pub fn add_unusable(&mut self, files: Vec<UnusableFile>) -> Vec<UnusableFile> {
+        let known = self.unusable_files.len();
+        add_new(&mut self.unusable_files, files, UnusableFile::is_same_as);
+        self.unusable_files.iter().skip(known).cloned().collect()
     }
 
     /// Whether `job` accepts the pictures of this scene, whatever is missing or differs.

@@ -20,6 +20,12 @@ pub(in crate::cli) struct BakeArgs {
     #[arg(short, long, value_name = "URI")]
     pub output_uri: Option<String>,
 
+    /// Whether to bake without files that the scene needs: fail or warn
+    ///
+    /// As in render: what simulations collide with, for example, can come from a library.
+    #[arg(long, value_name = "fail|warn")]
+    pub missing_files: Option<String>,
+
     #[command(flatten)]
     pub programs: ProgramArgs,
 

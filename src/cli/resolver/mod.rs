@@ -161,7 +161,8 @@ impl Resolver<'_> {
             return Err(OUTPUT_URI.refuse("is the scene itself, which bake does not change"));
         }
         let enable_autoexec = self.switch(ENABLE_AUTOEXEC, args.enable_autoexec)?;
-        Ok(BakeJob { scene, output, enable_autoexec })
+        let missing_files = MISSING_FILES.value_or_default(args.missing_files.as_deref(), env)?;
+        Ok(BakeJob { scene, output, missing_files, enable_autoexec })
     }
 
     pub fn locations(&self, work: &WorkArgs) -> Result<(Location, Location), UsageError> {

@@ -21,12 +21,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
-use super::file_check::{Clearance, FileCheck};
 use super::reuse::fingerprint_task::PendingFingerprint;
 use crate::image::View;
 use crate::process::shutdown::Shutdown;
 use crate::request::{FrameNumber, ImageFormat, Location, MissingFiles, RenderJob};
 use crate::storage::{Failure, Storage, TransferProgress};
+use crate::worker::file_check::{Clearance, FileCheck};
 use crate::worker::previews::Previews;
 use crate::worker::storage_timeouts::StorageTimeouts;
 use backlog::{Backlog, Saved};

@@ -10,10 +10,10 @@ use super::side_files::{SideFile, SideFiles, StoredSideFile};
 use super::verified::{Verified, open_whole};
 use crate::image::View;
 use crate::process::shutdown::{Shutdown, Stage};
-use crate::render::file_check::Clearance;
 use crate::request::{FRAMES_DIR, FrameFile, Location};
 use crate::space::Space;
 use crate::storage::{Storage, StorageError, TransferProgress};
+use crate::worker::file_check::Clearance;
 use crate::worker::storage_timeouts::StorageTimeouts;
 
 /// The outcome of an attempt to deliver a frame.

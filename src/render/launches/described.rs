@@ -5,14 +5,11 @@ use super::disk::space_for_frames;
 use super::launch::StopReason;
 use super::rendering::Rendering;
 use crate::blender::{
-    Answer, Cause, FileProblem, MOST_NAMED, MissingFeature, SceneDescription, SceneInfo,
-    SceneOutputs, UnusableFile,
+    Answer, Cause, MissingFeature, SceneDescription, SceneInfo, SceneOutputs, UnusableFile,
 };
 use crate::render::description_file;
-use crate::render::file_check::{self, FileCheck};
-use crate::request::{
-    BlenderVersion, Engine, Feature, FrameSelection, MissingFiles, OUTPUTS_DIR, Unbaked,
-};
+use crate::request::{BlenderVersion, Engine, Feature, FrameSelection, OUTPUTS_DIR, Unbaked};
+use crate::worker::file_check::{self, FileCheck};
 
 impl Rendering<'_> {
     /// Reads the setup script's description of the scene once it is there. The result is the reason
@@ -82,6 +79,9 @@ impl Rendering<'_> {
             self.file_check = Some(check);
         }
         self.outputs = outputs;
+        if let Some(earlier) = self.scene.take() {
+            scene.add_from(earlier);
+        }
         self.scene = Some(scene);
         if let Some(cause) = refusal {
             return Some(self.refuse(cause));
@@ -172,24 +172,20 @@ impl Rendering<'_> {
         for file in &mut scene.unusable_files {
             file_check::explain(file, &self.job().scene);
         }
-        if let Some(before) = &self.scene {
-            // An earlier launch has named them.
-            let is_damaged = |it: &&UnusableFile| it.problem == FileProblem::Damaged;
-            scene.unusable_files.extend(before.unusable_files.iter().filter(is_damaged).cloned());
-        } else {
-            self.log_files(&scene.unusable_files);
-        }
-        self.refusal_of(&scene.unusable_files)
+        // An earlier launch may have named some.
+        let known = self.scene.as_ref().map_or(&[][..], |before| &before.unusable_files);
+        let is_new = |file: &&UnusableFile| !known.iter().any(|other| other.is_same_as(file));
+        let new: Vec<_> = scene.unusable_files.iter().filter(is_new).cloned().collect();
+        self.log_files(&new);
+        file_check::refusal(&scene.unusable_files, self.job().missing_files)
     }
 
     /// Handles the result of looking into the other files: the damaged ones. The result is a reason
     /// to stop Blender, unless the job accepts them.
     pub fn files_are_checked(&mut self, damaged: Vec<UnusableFile>) -> Option<StopReason> {
-        self.log_files(&damaged);
-        let refusal = self.refusal_of(&damaged);
-        if let Some(scene) = &mut self.scene {
-            scene.unusable_files.extend(damaged);
-        }
+        let refusal = file_check::refusal(&damaged, self.job().missing_files);
+        let new = self.scene.as_mut().map(|scene| scene.add_unusable(damaged));
+        self.log_files(&new.unwrap_or_default());
         self.launch.refused.clone_from(&refusal);
         refusal.map(StopReason::Refused)
     }
@@ -206,28 +202,8 @@ impl Rendering<'_> {
         }
     }
 
-    fn refusal_of(&self, files: &[UnusableFile]) -> Option<Cause> {
-        let is_refused = !files.is_empty() && self.job().missing_files == MissingFiles::Fail;
-        is_refused.then(|| Cause::UnusableFiles(files.to_vec()))
-    }
-
-    /// Logs a line for each file.
     fn log_files(&self, files: &[UnusableFile]) {
-        let accepts = self.job().missing_files == MissingFiles::Warn;
-        let log = |line: &dyn std::fmt::Display| {
-            if accepts {
-                tracing::warn!("rendering without {line}");
-            } else {
-                tracing::error!("{line}");
-            }
-        };
-        for file in files.iter().take(MOST_NAMED) {
-            log(file);
-        }
-        match files.len().saturating_sub(MOST_NAMED) {
-            0 => {}
-            more => log(&format_args!("{more} more files, which the report names")),
-        }
+        file_check::log(files, self.job().missing_files, "rendering");
     }
 }
 

@@ -18,9 +18,9 @@ use super::identity::LocalScene;
 use super::inputs::{RenderInputs, Source};
 use crate::blender::{ExternalFile, SceneInfo, SceneOutputs};
 use crate::error_chain::chain;
-use crate::render::file_check::FileCheck;
 use crate::request::{FrameNumber, Location, RenderJob};
 use crate::storage::{Fingerprint, Storage, StorageError};
+use crate::worker::file_check::FileCheck;
 
 /// Computes the fingerprints of frames, a launch of Blender at a time.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! A request to `bake` the simulations of a scene.
 
-use crate::request::Location;
+use crate::request::{Location, MissingFiles};
 
 /// A validated `bake` request.
 #[derive(Clone, Debug)]
@@ -9,6 +9,8 @@ pub struct BakeJob {
     pub scene: Location,
     /// The location of the baked scene, another file.
     pub output: Location,
+    /// What to do if a file that the scene needs cannot be used.
+    pub missing_files: MissingFiles,
     /// Whether Python scripts in the scene file run automatically.
     pub enable_autoexec: bool,
 }

@@ -36,7 +36,7 @@ DEEPEST = 8
 def redirect(scene, folder):
     """Makes all File Output nodes that Blender may run write to folders of their own below
     `folder`. The result is what the scene makes besides its frames, as SceneOutputs in the worker's
-    blender/outputs.rs, and warnings."""
+    blender/description/outputs.rs, and warnings."""
     names, files, warnings = Names(), [], []
     views = active_views(scene.render)
     give_suffixes(views)

@@ -14,7 +14,7 @@ import bpy
 #   problem: what is wrong besides the files themselves, one of PROBLEMS; None if nothing is
 Need = collections.namedtuple("Need", "kind name used_by path files tracked problem")
 
-# The problems of a file, as in `FileProblem` of the worker's blender/needed_file.rs.
+# The problems of a file, as in `FileProblem` of the worker's blender/description/needed_file.rs.
 MISSING, UNREADABLE, EMPTY, NOT_IN_LIBRARY = PROBLEMS = (
     "missing",
     "unreadable",

@@ -20,7 +20,7 @@ def needs(scene, frames):
 
 def sorted_out(needs):
     """Two lists of descriptions: of needs of which Blender cannot use a file, and of the others.
-    Each is a `NeededFile` of the worker's blender/needed_file.rs."""
+    Each is a `NeededFile` of the worker's blender/description/needed_file.rs."""
     # Several materials may use the same image, and show different frames of a sequence.
     groups = {}
     for need in needs:

@@ -1,4 +1,4 @@
-//! Looks into the files that the pictures need, while Blender renders.
+//! Looks into the files that the pictures need: while Blender renders, and after it has baked.
 //!
 //! The setup script has found that Blender can open these files. Whether they hold what their names
 //! promise is found out here: a file can be the pointer that Git LFS leaves in place of the real one,
@@ -20,7 +20,7 @@ use futures_util::{StreamExt as _, stream};
 use nix::fcntl::OFlag;
 use tokio::sync::watch;
 
-use crate::blender::{FileProblem, NeededFile, UnusableFile};
+use crate::blender::{Cause, FileProblem, MOST_NAMED, NeededFile, UnusableFile};
 use crate::image::{self, Damage};
 use crate::placeholder::Placeholder;
 use crate::request::{ImageFormat, Location, MissingFiles};
@@ -117,7 +117,29 @@ async fn look_into(need: Arc<NeededFile>, at: usize, budget: Arc<Budget>) -> Opt
     tokio::task::spawn_blocking(look).await.ok().flatten()
 }
 
-/// Adds what the worker can say about a file that the setup script has found to be unusable.
+/// Logs a line for each file that cannot be used: a warning if the job is `accepting` them, which
+/// then goes on as `doing` says: `rendering`.
+pub fn log(files: &[UnusableFile], accepting: MissingFiles, doing: &str) {
+    let log = |line: &dyn std::fmt::Display| match accepting {
+        MissingFiles::Warn => tracing::warn!("{doing} without {line}"),
+        MissingFiles::Fail => tracing::error!("{line}"),
+    };
+    for file in files.iter().take(MOST_NAMED) {
+        log(file);
+    }
+    match files.len().saturating_sub(MOST_NAMED) {
+        0 => {}
+        more => log(&format_args!("{more} more files, which the report names")),
+    }
+}
+
+/// The cause to refuse a job with, if these files cannot be used and it does not accept that.
+pub fn refusal(files: &[UnusableFile], accepting: MissingFiles) -> Option<Cause> {
+    let is_refused = !files.is_empty() && accepting == MissingFiles::Fail;
+    is_refused.then(|| Cause::UnusableFiles(files.to_vec()))
+}
+
+/// Adds what the worker can say about a file that a script has found to be unusable.
 pub fn explain(file: &mut UnusableFile, scene: &Location) {
     if matches!(scene, Location::S3 { .. }) && file.file.path.starts_with("//") {
         // The paths lead to the scratch folder, which says nothing to a reader.
