@@ -21,7 +21,6 @@ impl Stage {
     fn new() -> Self {
         let stage = Self { server: S3Server::start(), folder: tempfile::tempdir().unwrap() };
         let orders = json!([
-            {"at": 4, "do": "touch", "path": stage.path("in-frame-4")},
             {"at": 4, "do": "hang", "once": stage.path("hung")},
         ]);
         stage.server.put("a.blend", &ordered_scene(1, 5, &orders));
@@ -40,7 +39,7 @@ impl Stage {
     /// Starts to render, and waits until three frames are saved and the list is being uploaded.
     fn start(&self) -> Running {
         let running = self.render().start();
-        wait_until("Blender is in frame 4", || self.path("in-frame-4").exists());
+        wait_until("Blender hangs in frame 4", || self.path("hung").exists());
         self.server.wait_for_arrival(|request| request.key.contains("reports/scene-"), LONG);
         running
     }

@@ -301,6 +301,8 @@ async fn run_to_its_end(
     };
     // On failure, orphans are reaped only after the child has ended.
     let mut ended_children = signal(SignalKind::child()).ok();
+    // The signals of orphans that have ended before this are lost.
+    orphans::reap();
     let mut kill_at: Option<Instant> = None;
     let status = loop {
         let grace_over = async {
