@@ -107,6 +107,7 @@ struct OutputMonitor {
     parser: ProgressParser,
     reached: ffmpeg::Progress,
     progress: Progress,
+    total: usize,
     tail: LogTail,
     log: LogRateLimiter,
 }
@@ -117,6 +118,7 @@ impl OutputMonitor {
             parser: ProgressParser::default(),
             reached: ffmpeg::Progress::default(),
             progress: Progress::begin(total),
+            total,
             tail,
             log: LogRateLimiter::new("ffmpeg".to_owned()),
         }
@@ -131,6 +133,8 @@ impl OutputMonitor {
                     if self.progress.is_due(HEARTBEAT) {
                         tracing::info!("encoded {}", self.progress);
                     }
+                    // For programs that show the progress.
+                    tracing::debug!(done = reached.frames, total = self.total, "encoded so far");
                 }
             }
             Stream::Stderr => {
