@@ -91,6 +91,11 @@ RUN touch src/lib.rs src/main.rs \
 
 
 FROM ${RUNTIME}
+# `serve`: in a container, only its own programs could open a page on loopback. Without a mounted
+# folder, this one can be written to by any user.
+ENV SERVER_NAME=0.0.0.0 \
+    DATA_DIR=/tmp/render-worker-data
+EXPOSE 7861
 # An arbitrary user: any other --user works as well. All of them may write in HOME.
 ENV HOME=/tmp
 WORKDIR /work

@@ -11,6 +11,14 @@
 //! run/              renders a scene on this machine, and makes the video: render, then stitch
 //! │ cameras           the cameras of a scene, for a job of each
 //! inspect/          what is in a scene file; with --deep, what Blender finds in it
+//! serve/            the web page: makes videos of what is dropped on it
+//! │ api/              the routes: request → answer
+//! │ access/           who may send requests: token, Host, Origin
+//! │ connections       a bounded number of them, none of which costs anything by being slow
+//! │ work/             the queue, and `stitch` as a child process
+//! │ store/            videos as folders; uploads, archives, thumbnails
+//! │ page/             what the browser gets
+//! │ problem           why a request is refused
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! render/           fetches the scene, renders it with Blender, stores each frame
 //! │ survey            the scene, its frames, and which of them the output already has
@@ -160,6 +168,7 @@ pub mod provenance;
 pub mod render;
 pub mod request;
 pub mod run;
+pub mod serve;
 pub mod space;
 pub mod stitch;
 pub mod storage;

@@ -25,6 +25,7 @@ use render_worker::process::startup::{descriptors, resources, signals, undumpabl
 use render_worker::provenance::Provenance;
 use render_worker::request::Attempt;
 use render_worker::run;
+use render_worker::serve;
 use render_worker::stitch;
 use render_worker::storage::Storage;
 use render_worker::telemetry::logging::{self, LogFormat, LogLevel, LogOutput};
@@ -241,6 +242,7 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
         JobRequest::Stitch { job, ffmpeg, ffprobe } => {
             stitch::stitch(&worker, &job, &ffmpeg, &ffprobe).await
         }
+        JobRequest::Serve(job) => serve::serve(&worker, &job).await,
         JobRequest::Bake { job, blender } => bake::bake(&worker, &job, &blender).await,
         JobRequest::Inspect { job, blender } => {
             inspect::inspect(&worker, &job, &blender, print).await

@@ -10,11 +10,11 @@ use super::names::{
 };
 use super::resolver::Resolver;
 use super::setting::{Environment, Setting, UsageError};
-use super::{batch, children, limits, video};
+use super::{batch, children, limits, serve, video};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, BakeJob, Confinement, FrameSet, InspectJob, Limits, Location, Metrics,
-    MetricsFormat, Paths, RenderJob, RunJob, StatusJob, StitchJob, StopGrace, SubmitJob,
+    MetricsFormat, Paths, RenderJob, RunJob, ServeJob, StatusJob, StitchJob, StopGrace, SubmitJob,
     SubmitMode, Transfers, VariableNames, is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
@@ -82,6 +82,8 @@ pub enum JobRequest {
         /// The `FFprobe` to use: a path, or a name to look for.
         ffprobe: PathBuf,
     },
+    /// Serve the web page.
+    Serve(ServeJob),
     /// Bake the simulations of a scene.
     Bake {
         /// The job.
@@ -109,7 +111,7 @@ impl JobRequest {
             Self::Run { .. } | Self::Render { .. } | Self::Stitch { .. } | Self::Bake { .. } => {
                 true
             }
-            Self::Inspect { .. } | Self::Submit(_) | Self::Status(_) => false,
+            Self::Serve(_) | Self::Inspect { .. } | Self::Submit(_) | Self::Status(_) => false,
         }
     }
 
@@ -117,20 +119,22 @@ impl JobRequest {
     pub fn has_sandbox(&self) -> bool {
         match self {
             Self::Inspect { job, .. } => job.deep.is_some(),
+            Self::Serve(_) => true,
             _ => self.runs_programs(),
         }
     }
 
-    /// Whether it waits for jobs on AWS Batch.
-    pub(super) fn waits(&self) -> bool {
+    /// Whether it only answers: it runs no program that renders or encodes, and waits for nothing.
+    pub(super) fn answers(&self) -> bool {
         match self {
             Self::Run { .. }
             | Self::Render { .. }
             | Self::Stitch { .. }
             | Self::Bake { .. }
-            | Self::Inspect { .. } => false,
-            Self::Submit(job) => matches!(job.mode, SubmitMode::SubmitAndWait(_)),
-            Self::Status(job) => job.wait.is_some(),
+            | Self::Serve(_) => false,
+            Self::Inspect { .. } => true,
+            Self::Submit(job) => !matches!(job.mode, SubmitMode::SubmitAndWait(_)),
+            Self::Status(job) => job.wait.is_none(),
         }
     }
 }
@@ -175,6 +179,7 @@ impl Resolver<'_> {
                 ffmpeg: self.program(FFMPEG, args.options.ffmpeg.as_deref())?,
                 ffprobe: self.program(FFPROBE, args.options.ffprobe.as_deref())?,
             },
+            Action::Serve(args) => JobRequest::Serve(serve::serve_job(self, args)?),
             Action::Bake(args) => JobRequest::Bake {
                 job: self.bake_job(args)?,
                 blender: self.program(BLENDER, args.blender.as_deref())?,
@@ -199,7 +204,6 @@ impl Resolver<'_> {
             None => (&nothing, &Resolver { environment: &nobody }),
         };
         let sandbox = action.sandbox().unwrap_or(&common.sandbox);
-        let answers = !request.runs_programs() && !request.waits();
         let log_level = LOG_LEVEL.value(action.log().log_level.as_deref(), env)?;
         Ok(Command {
             provenance: provenance(env),
@@ -224,7 +228,7 @@ impl Resolver<'_> {
             attempt,
             log_format: LOG_FORMAT.value(action.log().log_format.as_deref(), env)?,
             // Where the output is the result, the log only has what went wrong.
-            log_level: log_level.unwrap_or(if answers {
+            log_level: log_level.unwrap_or(if request.answers() {
                 LogLevel::WARN
             } else {
                 LogLevel::default()
@@ -254,7 +258,9 @@ impl Resolver<'_> {
             Action::Render(args) => &args.common.work,
             Action::Stitch(args) => &args.common.work,
             Action::Submit(args) => &args.work,
-            Action::Bake(_) | Action::Inspect(_) | Action::Status(_) => return Ok(None),
+            Action::Serve(_) | Action::Bake(_) | Action::Inspect(_) | Action::Status(_) => {
+                return Ok(None);
+            }
         };
         let (flag, env) = (work.frames.as_deref(), self.environment);
         let text: Option<String> = FRAMES.value(flag, env)?;

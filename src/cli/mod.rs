@@ -11,6 +11,7 @@ mod limits;
 mod manual;
 mod names;
 mod resolver;
+mod serve;
 mod setting;
 #[cfg(test)]
 mod tests;

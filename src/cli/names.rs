@@ -95,6 +95,10 @@ pub const IN_ORDER: Setting =
 pub const ALLOW_GAPS: Setting = Setting::new("--allow-gaps", "ALLOW_GAPS").or("false");
 pub const FFMPEG: Setting = Setting::new("--ffmpeg", "FFMPEG").or("ffmpeg");
 pub const FFPROBE: Setting = Setting::new("--ffprobe", "FFPROBE").or("ffprobe");
+pub const LISTEN: Setting = Setting::new("--listen", "LISTEN")
+    .or_what("SERVER_NAME:SERVER_PORT, or 127.0.0.1 and 7861 for what is not set");
+pub const DATA: Setting = Setting::new("--data", "DATA_DIR").or("render-worker-data");
+pub const ALLOW_HOST: Setting = Setting::new("--allow-host", "ALLOW_HOST");
 pub const JOB_QUEUE: Setting = Setting::new("--job-queue", "JOB_QUEUE").required();
 pub const JOB_DEFINITION: Setting = Setting::new("--job-definition", "JOB_DEFINITION").required();
 pub const STITCH_JOB_DEFINITION: Setting =
@@ -111,7 +115,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 84] = [
+pub const ALL: [Setting; 87] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -186,6 +190,9 @@ pub const ALL: [Setting; 84] = [
     ALLOW_GAPS,
     FFMPEG,
     FFPROBE,
+    LISTEN,
+    DATA,
+    ALLOW_HOST,
     JOB_QUEUE,
     JOB_DEFINITION,
     STITCH_JOB_DEFINITION,

@@ -36,7 +36,7 @@ pub(super) fn add(error: &mut Error, subcommand: &str) {
         is_scene(scene)
             .then(|| format!("a scene is rendered with: render-worker run -i {word} -o out"))
     } else if error.kind() == ErrorKind::UnknownArgument
-        && !["status", "completions", "man", "schema"].contains(&subcommand)
+        && !["serve", "status", "completions", "man", "schema"].contains(&subcommand)
     {
         let word = text(ContextKind::InvalidArg).filter(|word| !word.starts_with('-'));
         word.map(|word| {

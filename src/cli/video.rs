@@ -18,7 +18,7 @@ use crate::request::{
 const INPUT_DIR: &str = "INPUT_DIR";
 
 /// The variable with the folder that VIDEO is relative to.
-const OUTPUT_DIR: &str = "OUTPUT_DIR";
+pub(super) const OUTPUT_DIR: &str = "OUTPUT_DIR";
 
 /// Where the pictures are, and where the video goes.
 struct Places {

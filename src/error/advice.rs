@@ -116,6 +116,14 @@ impl Error {
                  this one has: --sandbox auto"
             }
             Self::Machine(_) => "raise this limit",
+            Self::Listen { .. } => {
+                "choose an address of this machine and a port that no other program uses, above 1023 \
+                 unless the worker runs as root"
+            }
+            Self::DataFolder { .. } => {
+                "give a folder that this user may write to and no other server uses; in a container, \
+                 mount one"
+            }
             Self::NoGpu => {
                 "give the container its GPUs (docker run --gpus all), or use --processes (PROCESSES)"
             }

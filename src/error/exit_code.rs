@@ -1,5 +1,7 @@
 //! The exit code of each [`Error`].
 
+use std::io;
+
 use super::Error;
 use crate::batch::BatchErrorKind;
 use crate::blender::{RefusalKind, SceneFileError};
@@ -24,6 +26,10 @@ impl Error {
                 | BatchErrorKind::Throttled => Exit::Transient,
                 BatchErrorKind::OutcomeUnknown => Exit::ChildFailed,
             },
+            Self::Listen { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => Exit::Denied,
+                _ => Exit::Usage,
+            },
             // Never transient: a retry would submit or follow the same jobs again.
             Self::HalfSubmitted { .. } | Self::JobsFailed { .. } => Exit::ChildFailed,
             Self::NoLongerFollowed { why, .. } => match why.exit() {
@@ -34,6 +40,7 @@ impl Error {
             | Self::ScratchFull { .. }
             | Self::ScratchUnwritable { .. }
             | Self::Scratch { .. }
+            | Self::DataFolder { .. }
             | Self::Output { .. } => Exit::LocalIo,
             Self::SceneFile { .. }
             | Self::NoSceneRange { .. }

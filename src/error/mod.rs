@@ -12,6 +12,7 @@ mod local_advice;
 use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::batch::BatchError;
@@ -239,6 +240,22 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
         /// The error of the system.
+        source: io::Error,
+    },
+    /// The server cannot listen on its address.
+    #[error("--listen (LISTEN): cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// The folder of the server cannot be used.
+    #[error("--data (DATA_DIR): cannot use {}", path.display())]
+    DataFolder {
+        /// The folder.
+        path: PathBuf,
+        /// The error of the system, or that another server uses it.
         source: io::Error,
     },
     /// The job was stopped.

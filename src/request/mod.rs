@@ -30,10 +30,10 @@ pub use frame::{
     REPORTS_DIR, SelectionError, TotalFrames, is_ascending,
 };
 pub use job::{
-    AddonNames, Animation, AnimationFrames, BakeJob, Cameras, InspectJob, JobId, JobName,
-    JobTemplate, Metrics, MetricsFormat, NamePattern, NamedFrames, PictureOrder, PollInterval,
-    RenderJob, RunJob, ScriptFiles, SequenceSelection, StatusJob, StitchJob, SubmitJob, SubmitMode,
-    UserCode,
+    AddonNames, Animation, AnimationFrames, BakeJob, Cameras, HostName, HostNames, InspectJob,
+    JobId, JobName, JobTemplate, ListenAddress, Metrics, MetricsFormat, NamePattern, NamedFrames,
+    PictureOrder, PollInterval, RenderJob, RunJob, ScriptFiles, SequenceSelection, ServeJob,
+    StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

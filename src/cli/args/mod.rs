@@ -10,6 +10,7 @@ mod inspect;
 mod overrides;
 mod render;
 mod run;
+mod serve;
 mod shared;
 mod stitch;
 mod user_code;
@@ -27,6 +28,8 @@ use render::RENDER_EXAMPLES;
 pub(super) use render::{RenderArgs, RenderOptions};
 use run::RUN_EXAMPLES;
 pub(super) use run::RunArgs;
+use serve::SERVE_EXAMPLES;
+pub(super) use serve::ServeArgs;
 pub(super) use shared::{
     LogArgs, PreviewArgs, ProgramArgs, SandboxArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
 };
@@ -68,6 +71,9 @@ pub(super) enum Action {
     /// Make a video of rendered frames, or of any folder of pictures
     #[command(after_long_help = STITCH_EXAMPLES)]
     Stitch(StitchArgs),
+    /// Make videos in a web page: drop pictures in, take the video out
+    #[command(after_long_help = SERVE_EXAMPLES)]
+    Serve(ServeArgs),
     /// Bake the simulations of a scene once, for all jobs that render it
     #[command(after_long_help = BAKE_EXAMPLES)]
     Bake(BakeArgs),
@@ -90,7 +96,7 @@ impl Action {
             | Self::Render(RenderArgs { common, .. })
             | Self::Stitch(StitchArgs { common, .. }) => Some(&common.programs),
             Self::Bake(args) => Some(&args.programs),
-            Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
+            Self::Serve(_) | Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
         }
     }
 
@@ -108,6 +114,7 @@ impl Action {
             Self::Run(RunArgs { render: options, .. })
             | Self::Render(RenderArgs { options, .. }) => Some(options),
             Self::Stitch(_)
+            | Self::Serve(_)
             | Self::Bake(_)
             | Self::Inspect(_)
             | Self::Submit(_)
@@ -121,6 +128,7 @@ impl Action {
             Self::Run(RunArgs { common, .. })
             | Self::Render(RenderArgs { common, .. })
             | Self::Stitch(StitchArgs { common, .. }) => &common.programs.store,
+            Self::Serve(args) => &args.store,
             Self::Bake(args) => &args.programs.store,
             Self::Inspect(args) => &args.store,
             Self::Submit(args) => &args.store,
@@ -134,6 +142,7 @@ impl Action {
             Self::Run(RunArgs { common, .. })
             | Self::Render(RenderArgs { common, .. })
             | Self::Stitch(StitchArgs { common, .. }) => &common.programs.log,
+            Self::Serve(args) => &args.log,
             Self::Bake(args) => &args.programs.log,
             Self::Inspect(args) => &args.log,
             Self::Submit(args) => &args.log,

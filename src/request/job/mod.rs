@@ -6,6 +6,7 @@ mod metrics;
 mod name_pattern;
 pub(super) mod render;
 mod run;
+mod serve;
 mod stitch;
 mod submit;
 mod user_code;
@@ -16,6 +17,7 @@ pub use metrics::{Metrics, MetricsFormat};
 pub use name_pattern::NamePattern;
 pub use render::{Cameras, RenderJob};
 pub use run::RunJob;
+pub use serve::{HostName, HostNames, ListenAddress, ServeJob};
 pub use stitch::{PictureOrder, SequenceSelection, StitchJob};
 pub use submit::{
     Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,

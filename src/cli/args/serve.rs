@@ -1,0 +1,50 @@
+//! The arguments of `serve`.
+
+use clap::Args;
+
+use super::shared::{LogArgs, StoreArgs};
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ServeArgs {
+    /// The address and port of the page, such as 0.0.0.0:7861 for all addresses of this machine
+    ///
+    /// On 127.0.0.1 and [::1], only programs on this machine can open the page. On any other address
+    /// it needs a token, which is in the link that the log shows at the start. Port 0 takes any free
+    /// port.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+
+    /// The folder of the pictures and videos of the page, which is created
+    ///
+    /// Everything that the page shows is in it, so that a restart of the server loses nothing. One server
+    /// uses it at a time. If the variable OUTPUT_DIR names a folder, each video is stored there as well.
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+
+    /// A name of this machine under which browsers may open the page, such as studio.example
+    ///
+    /// Addresses and localhost are always accepted. Another name is refused, because a web site could
+    /// let its own name point to this machine. Separate several by commas, or give the flag several
+    /// times.
+    #[arg(long, value_name = "NAME")]
+    pub allow_host: Vec<String>,
+
+    #[command(flatten)]
+    pub store: StoreArgs,
+
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+pub(super) const SERVE_EXAMPLES: &str = "\
+Examples:
+  The page on this machine, http://127.0.0.1:7861:
+    render-worker serve
+  In a container; the link with the token is in the log:
+    docker run --rm -it -p 7861:7861 -v \"$PWD\":/work --user \"$(id -u):$(id -g)\" \\
+      render-worker serve --data /work/videos
+  For a studio, under the name of the machine:
+    render-worker serve --listen 0.0.0.0:7861 --allow-host studio.example
+
+Videos are made by render-worker stitch, to which the variables of its programs and limits are
+passed on: FFMPEG, FFPROBE, SANDBOX, SCRATCH_DIR, STALL_TIMEOUT and others.";

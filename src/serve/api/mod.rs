@@ -1,0 +1,85 @@
+//! The routes. `page/openapi.json` describes them, and a test compares the two.
+
+mod answer;
+pub mod app;
+mod body;
+mod files;
+mod making;
+mod page;
+mod pictures;
+mod videos;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{get, post, put};
+use serde_json::json;
+
+use super::access::{Admission, headers};
+use super::problem::Problem;
+use app::App;
+
+/// The routes of the server.
+pub fn router(app: App) -> Router {
+    let app = Arc::new(app);
+    Router::new()
+        .route("/", get(page::page))
+        .route("/videos/{id}", get(page::page))
+        .route("/assets/{name}", get(page::asset))
+        .route("/openapi.json", get(page::api))
+        .route("/api/events", get(making::all_events))
+        .route("/api/videos", get(videos::list).post(videos::create))
+        .route("/api/videos/{id}", get(videos::show).patch(videos::change).delete(videos::remove))
+        .route("/api/videos/{id}/archive", put(pictures::upload_archive))
+        .route(
+            "/api/videos/{id}/pictures/{name}",
+            get(pictures::show).put(pictures::upload).delete(pictures::remove),
+        )
+        .route("/api/videos/{id}/pictures/{name}/thumbnail", get(pictures::thumbnail))
+        .route("/api/videos/{id}/sound/{name}", put(pictures::upload_sound))
+        .route("/api/videos/{id}/sound", axum::routing::delete(pictures::remove_sound))
+        .route("/api/videos/{id}/make", post(making::start))
+        .route("/api/videos/{id}/stop", post(making::stop))
+        .route("/api/videos/{id}/events", get(making::events))
+        .route("/api/videos/{id}/log", get(making::log))
+        .route("/api/videos/{id}/video", get(making::video))
+        .fallback(|| async { Problem::not_found("page") })
+        .layer(from_fn_with_state(Arc::clone(&app), admit))
+        .with_state(app)
+}
+
+/// Lets in who may come in, and secures every answer.
+async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut response = match app.access.admit(&parts) {
+        Admission::Admitted => next.run(Request::from_parts(parts, body)).await,
+        Admission::SignIn { cookie, location } => sign_in(&cookie, &location),
+        Admission::Refused(StatusCode::UNAUTHORIZED, _) if !is_program(&parts) => {
+            page::sign_in(StatusCode::UNAUTHORIZED)
+        }
+        Admission::Refused(status, why) => answer::json(status, &json!({"error": why})),
+    };
+    headers::secure(response.headers_mut());
+    response
+}
+
+/// Whether a request is not one of a browser for a page.
+fn is_program(parts: &axum::http::request::Parts) -> bool {
+    let accept = parts.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    accept.is_none_or(|accept| !accept.contains("text/html"))
+}
+
+/// Gives the browser the cookie, and removes the token from its address.
+fn sign_in(cookie: &str, location: &str) -> Response {
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    for (name, value) in [(header::SET_COOKIE, cookie), (header::LOCATION, location)] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}

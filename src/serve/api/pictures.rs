@@ -1,0 +1,210 @@
+//! Pictures, sound and archives of a video: upload, show, remove.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::json;
+
+use super::answer::{self, Answer};
+use super::app::{App, blocking};
+use super::body::Arriving;
+use super::files::{self, Disposition};
+use crate::request::ImageFormat;
+use crate::serve::problem::{Problem, ProblemKind};
+use crate::serve::store::archive::Archive;
+use crate::serve::store::incoming::{
+    Incoming, MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, MAX_SOUND, Partial, check_space,
+};
+use crate::serve::store::names::FileName;
+use crate::serve::store::video::{Video, time_of};
+
+/// `PUT /api/videos/{id}/pictures/{name}?modified=MILLISECONDS`
+pub async fn upload(
+    State(app): State<Arc<App>>,
+    Path((id, name)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let mut arriving = Arriving::new(body, &headers);
+    let received = async {
+        let (video, name) = (app.video(&id)?, FileName::of_picture(&name)?);
+        check_count(&video, 1)?;
+        let folder = video.pictures_folder();
+        let partial = receive(&mut arriving, folder, MAX_PICTURE).await?;
+        let modified = modified(query.as_deref());
+        blocking(move || {
+            let is_new = partial.keep(&name, modified)?;
+            video.picture_stored(&name, is_new);
+            Ok(stored(is_new))
+        })
+        .await
+    };
+    let received = received.await;
+    drained(arriving, received).await
+}
+
+/// `PUT /api/videos/{id}/sound/{name}`
+pub async fn upload_sound(
+    State(app): State<Arc<App>>,
+    Path((id, name)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let mut arriving = Arriving::new(body, &headers);
+    let received = async {
+        let (video, name) = (app.video(&id)?, FileName::new(&name)?);
+        let partial = receive(&mut arriving, video.sound_folder(), MAX_SOUND).await?;
+        blocking(move || {
+            let is_new = partial.keep(&name, None)?;
+            let cannot = |error| Problem::io("store the sound", &error);
+            video.remove_sound(Some(&name)).map_err(cannot)?;
+            Ok(stored(is_new))
+        })
+        .await
+    };
+    let received = received.await;
+    drained(arriving, received).await
+}
+
+/// `PUT /api/videos/{id}/archive`
+pub async fn upload_archive(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let mut arriving = Arriving::new(body, &headers);
+    let received = async {
+        let video = app.video(&id)?;
+        let partial = receive(&mut arriving, video.folder().to_owned(), MAX_ARCHIVE).await?;
+        blocking(move || unpack(&video, &partial)).await
+    };
+    let received = received.await;
+    drained(arriving, received).await
+}
+
+/// `GET /api/videos/{id}/pictures/{name}`
+pub async fn show(
+    State(app): State<Arc<App>>,
+    Path((id, name)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    let (video, name) = (app.video(&id)?, FileName::of_picture(&name)?);
+    let path = video.pictures_folder().join(name.as_str());
+    let (kind, disposition) = kind(name.format());
+    files::send(path, name.as_str(), kind, disposition, &headers).await
+}
+
+/// `GET /api/videos/{id}/pictures/{name}/thumbnail`
+///
+/// Its address has the time of the picture, so that it can stay in the browser's cache.
+pub async fn thumbnail(
+    State(app): State<Arc<App>>,
+    Path((id, name)): Path<(String, String)>,
+) -> Answer {
+    let (video, name) = (app.video(&id)?, FileName::of_picture(&name)?);
+    let thumbnail = app.thumbnails.of(video, name).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "image/jpeg"),
+        (header::CACHE_CONTROL, "private, max-age=31536000, immutable"),
+    ];
+    Ok((headers, thumbnail).into_response())
+}
+
+/// `DELETE /api/videos/{id}/pictures/{name}`
+pub async fn remove(
+    State(app): State<Arc<App>>,
+    Path((id, name)): Path<(String, String)>,
+) -> Answer {
+    let (video, name) = (app.video(&id)?, FileName::of_picture(&name)?);
+    blocking(move || {
+        video.picture(&name).map_err(|_| Problem::not_found(format!("picture {name}"))).and_then(
+            |_| {
+                let cannot = |error| Problem::io("remove the picture", &error);
+                video.remove_pictures(&[name]).map_err(cannot)
+            },
+        )?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+/// `DELETE /api/videos/{id}/sound`
+pub async fn remove_sound(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    let video = app.video(&id)?;
+    blocking(move || {
+        video.remove_sound(None).map_err(|error| Problem::io("remove the sound", &error))?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+/// Receives a file, which has no name of its own yet.
+async fn receive(arriving: &mut Arriving, folder: PathBuf, limit: u64) -> Answer<Partial> {
+    let mut incoming = Incoming::start(folder, limit, arriving.declared()).await?;
+    while let Some(bytes) = arriving.next().await? {
+        incoming.write(&bytes).await?;
+    }
+    incoming.finish().await
+}
+
+/// The answer, after what a refused upload still sends was read.
+async fn drained(arriving: Arriving, answer: Answer) -> Answer {
+    if answer.is_err() {
+        arriving.drain().await;
+    }
+    answer
+}
+
+fn unpack(video: &Video, partial: &Partial) -> Answer {
+    let cannot = |error| Problem::io("read the archive", &error);
+    let archive = Archive::open(File::open(partial.path()).map_err(cannot)?)?;
+    check_count(video, archive.entries.len())?;
+    check_space(video.folder(), archive.size())?;
+    let folder = video.pictures_folder();
+    for entry in &archive.entries {
+        let is_new = archive.unpack(entry, &folder)?;
+        video.picture_stored(&entry.name, is_new);
+    }
+    let (count, others) = (archive.entries.len(), archive.others);
+    Ok(answer::json(StatusCode::CREATED, &json!({"pictures": count, "left_out": others})))
+}
+
+fn check_count(video: &Video, more: usize) -> Answer<()> {
+    if video.picture_count() + more <= MAX_PICTURES {
+        return Ok(());
+    }
+    let message = format!("a video has at most {MAX_PICTURES} pictures; make several videos");
+    Err(Problem::new(ProblemKind::TooLarge, message))
+}
+
+fn stored(is_new: bool) -> Response {
+    if is_new { StatusCode::CREATED } else { StatusCode::NO_CONTENT }.into_response()
+}
+
+/// The time of the last change of a picture, as its user's machine knows it.
+fn modified(query: Option<&str>) -> Option<SystemTime> {
+    let mut pairs = query?.split('&');
+    time_of(pairs.find_map(|pair| pair.strip_prefix("modified="))?.parse().ok()?)
+}
+
+/// The type of a picture, and whether a browser may show it. What is no image for browsers is stored.
+fn kind(format: Option<ImageFormat>) -> (&'static str, Disposition) {
+    use Disposition::{Attachment, Inline};
+    match format {
+        Some(ImageFormat::Png) => ("image/png", Inline),
+        Some(ImageFormat::Jpeg) => ("image/jpeg", Inline),
+        Some(ImageFormat::WebP) => ("image/webp", Inline),
+        Some(ImageFormat::Gif) => ("image/gif", Inline),
+        Some(ImageFormat::Bmp) => ("image/bmp", Inline),
+        Some(ImageFormat::OpenExr | ImageFormat::Tiff | ImageFormat::Tga | ImageFormat::Hdr)
+        | None => ("application/octet-stream", Attachment),
+    }
+}

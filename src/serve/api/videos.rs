@@ -1,0 +1,192 @@
+//! Videos: list, create, show, change, remove.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Answer, json};
+use super::app::{App, blocking};
+use super::body;
+use crate::serve::problem::{Problem, ProblemKind};
+use crate::serve::store::document::{Document, Order, Settings};
+use crate::serve::store::incoming::{MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, MAX_SOUND};
+use crate::serve::store::making::Making;
+use crate::serve::store::names::FileName;
+use crate::serve::store::video::{StoredFile, Video};
+
+/// The largest request in bytes: an order of the most pictures.
+const MAX_REQUEST: usize = 32 << 20;
+
+/// What the page shows of each video in the list.
+#[derive(Serialize)]
+struct Summary {
+    id: String,
+    name: String,
+    created: u64,
+    pictures: usize,
+    making: Making,
+    /// The first picture.
+    cover: Option<StoredFile>,
+}
+
+/// A video as the page shows it.
+#[derive(Serialize)]
+struct Shown {
+    id: String,
+    revision: u64,
+    name: String,
+    created: u64,
+    order: &'static str,
+    settings: Settings,
+    sound: Option<StoredFile>,
+    pictures: Vec<StoredFile>,
+    making: Making,
+    video: Option<StoredFile>,
+}
+
+/// The limits of uploads, which the page knows before it sends anything.
+#[derive(Serialize)]
+struct Limits {
+    picture_bytes: u64,
+    sound_bytes: u64,
+    archive_bytes: u64,
+    pictures: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    #[serde(default)]
+    name: String,
+}
+
+/// What a request changes of a video.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Change {
+    name: Option<String>,
+    order: Option<Order>,
+    settings: Option<Settings>,
+    /// The names of pictures to remove.
+    #[serde(default)]
+    remove: Vec<String>,
+}
+
+/// `GET /api/videos`
+pub async fn list(State(app): State<Arc<App>>) -> Answer {
+    let videos = blocking(move || {
+        let summary = |video: Arc<Video>| {
+            let document = video.document();
+            let cannot = |error| Problem::io("list the pictures", &error);
+            let pictures = video.pictures().map_err(cannot)?;
+            Ok::<_, Problem>(Summary {
+                id: video.id.to_string(),
+                name: document.name,
+                created: document.created,
+                pictures: pictures.len(),
+                making: video.making(),
+                cover: pictures.into_iter().next(),
+            })
+        };
+        // One that is being removed has no pictures any more.
+        Ok(app.data.all().into_iter().filter_map(|video| summary(video).ok()).collect::<Vec<_>>())
+    });
+    let limits = Limits {
+        picture_bytes: MAX_PICTURE,
+        sound_bytes: MAX_SOUND,
+        archive_bytes: MAX_ARCHIVE,
+        pictures: MAX_PICTURES,
+    };
+    let videos = videos.await?;
+    Ok(json(StatusCode::OK, &serde_json::json!({"videos": videos, "limits": limits})))
+}
+
+/// `POST /api/videos`
+pub async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answer {
+    let New { name } = body::json(body, &headers, MAX_REQUEST).await?;
+    blocking(move || {
+        let cannot = |error| Problem::io("create the video", &error);
+        let video = app.data.create(&name).map_err(cannot)?;
+        shown(&video, StatusCode::CREATED)
+    })
+    .await
+}
+
+/// `GET /api/videos/{id}`
+pub async fn show(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    let video = app.video(&id)?;
+    blocking(move || shown(&video, StatusCode::OK)).await
+}
+
+/// `PATCH /api/videos/{id}`
+pub async fn change(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let video = app.video(&id)?;
+    let Change { name, order, settings, remove } = body::json(body, &headers, MAX_REQUEST).await?;
+    if let Some(settings) = &settings {
+        settings.check()?;
+    }
+    blocking(move || {
+        let names = remove.iter().map(|name| FileName::new(name)).collect::<Result<Vec<_>, _>>()?;
+        let cannot = |error| Problem::io("change the video", &error);
+        if !names.is_empty() {
+            video.remove_pictures(&names).map_err(cannot)?;
+        }
+        let changed = video.change(|document| {
+            if let Some(name) = name {
+                document.name = Document::clean_name(&name);
+            }
+            document.order = order.unwrap_or_else(|| document.order.clone());
+            document.settings = settings.unwrap_or_else(|| document.settings.clone());
+        });
+        changed.map_err(cannot)?;
+        shown(&video, StatusCode::OK)
+    })
+    .await
+}
+
+/// `DELETE /api/videos/{id}`
+pub async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    let video = app.video(&id)?;
+    if video.making().is_pending() {
+        let message = "the video is being made; stop it first";
+        return Err(Problem::new(ProblemKind::Conflict, message));
+    }
+    blocking(move || {
+        app.data.remove(&video).map_err(|error| Problem::io("remove the video", &error))?;
+        Ok(StatusCode::NO_CONTENT.into_response())
+    })
+    .await
+}
+
+/// A video as the page shows it.
+fn shown(video: &Video, status: StatusCode) -> Answer<Response> {
+    let cannot = |error| Problem::io("read the video", &error);
+    // Before everything else: what changes meanwhile has a higher one.
+    let revision = video.revision();
+    let Document { name, created, order, settings, .. } = video.document();
+    let shown = Shown {
+        id: video.id.to_string(),
+        revision,
+        name,
+        created,
+        order: match order {
+            Order::By(key) => key.as_str(),
+            Order::Exactly(_) => "own",
+        },
+        settings,
+        sound: video.sound().map_err(cannot)?,
+        pictures: video.pictures().map_err(cannot)?,
+        making: video.making(),
+        video: video.made().map_err(cannot)?,
+    };
+    Ok(json(status, &shown))
+}

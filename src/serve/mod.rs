@@ -1,0 +1,75 @@
+//! `serve`: a web page that makes videos, and the API that it uses.
+//!
+//! ```text
+//! api/          the routes: request → answer
+//! access/       who may send requests
+//! connections   a bounded number of them, and none that costs anything by being slow
+//! work/         the queue, and the program that makes a video
+//! store/        videos as folders: pictures, choices, log, video; uploads, archives, thumbnails
+//! page/         what the browser gets: one HTML file, one style sheet, modules without a framework
+//! problem       why a request is refused
+//! ```
+//!
+//! The server decodes no picture but for thumbnails, and encodes no video: `stitch` does.
+//!
+//! Invariants:
+//!
+//! - The folder says everything. What is in memory is rebuilt from it at the start.
+//! - Under its name, an uploaded file is whole.
+//! - No name from a request is joined to a path before it was parsed by `store::names`.
+//! - Each answer passes `access`, also that to a request which no route knows.
+
+mod access;
+mod api;
+mod connections;
+mod problem;
+mod store;
+mod work;
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use crate::error::Error;
+use crate::process::shutdown::Stage;
+use crate::request::{Location, ServeJob};
+use crate::worker::Worker;
+use access::Access;
+use api::app::App;
+use store::Data;
+use store::thumbnails::Thumbnails;
+use work::queue::Queue;
+
+/// Serves the page until a stop is requested.
+///
+/// # Errors
+/// - [`Error::Listen`] or [`Error::DataFolder`] if the server cannot begin.
+/// - [`Error::Interrupted`] when it was stopped, as every job.
+pub async fn serve(worker: &Worker, job: &ServeJob) -> Result<(), Error> {
+    let data = Data::open(&job.data)
+        .map_err(|source| Error::DataFolder { path: job.data.clone(), source })?;
+    let cannot_listen = |source: io::Error| Error::Listen { address: job.listen.socket(), source };
+    let listener = TcpListener::bind(job.listen.socket()).await.map_err(cannot_listen)?;
+    let address = listener.local_addr().map_err(cannot_listen)?;
+    let access = Access::new(address, &job.allowed_hosts).map_err(cannot_listen)?;
+    worker.warn_if_lost(&Location::Local(job.data.clone()));
+    tracing::info!("the page is at {}", access.link(address));
+    let queue = Arc::new(Queue::of(&data));
+    let app = App { data, queue: Arc::clone(&queue), thumbnails: Thumbnails::new(), access };
+    let shutdown = &worker.shutdown;
+    tokio::join!(
+        queue.work(job, shutdown),
+        connections::answer(listener, api::router(app), shutdown),
+    );
+    // Both have ended, so there is a reason.
+    shutdown.beyond(Stage::Working).await;
+    match shutdown.stop_if_noticed() {
+        Some(by) => Err(Error::Interrupted {
+            by,
+            left: "everything is kept, and a video that was being made is made at the next start"
+                .to_owned(),
+        }),
+        None => Err(Error::Internal("the server ended without a stop request".to_owned())),
+    }
+}

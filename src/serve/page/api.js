@@ -1,0 +1,95 @@
+// Requests to the server. `openapi.json` describes them.
+
+import { texts } from "./texts.js";
+
+/** An answer that is no success: its text is for the user. */
+export class Refusal extends Error {
+  constructor(status, message, picture) {
+    super(message);
+    this.status = status;
+    this.picture = picture;
+  }
+}
+
+async function refusal(status, text) {
+  try {
+    const { error, picture } = JSON.parse(text);
+    return new Refusal(status, error, picture);
+  } catch {
+    return new Refusal(status, status === 401 ? texts.signedOut : texts.failed);
+  }
+}
+
+async function request(method, path, body) {
+  let response;
+  try {
+    response = await fetch(path, { method, body: body === undefined ? undefined : JSON.stringify(body) });
+  } catch {
+    throw new Refusal(0, texts.failed);
+  }
+  const text = await response.text();
+  if (!response.ok) throw await refusal(response.status, text);
+  return text ? JSON.parse(text) : null;
+}
+
+const at = (id, ...parts) => ["/api/videos", id, ...parts.map(encodeURIComponent)].join("/");
+
+export const api = {
+  list: () => request("GET", "/api/videos"),
+  create: (name) => request("POST", "/api/videos", { name }),
+  show: (id) => request("GET", at(id)),
+  change: (id, change) => request("PATCH", at(id), change),
+  remove: (id) => request("DELETE", at(id)),
+  removeSound: (id) => request("DELETE", at(id, "sound")),
+  make: (id) => request("POST", at(id, "make")),
+  stop: (id) => request("POST", at(id, "stop")),
+  why: (path) => request("GET", path),
+
+  thumbnail: (id, { name, size, modified }) => `${at(id, "pictures", name, "thumbnail")}?of=${modified}-${size}`,
+  video: (id, { size, modified }) => `${at(id, "video")}?of=${modified}-${size}`,
+  download: (id) => `${at(id, "video")}?download`,
+  log: (id) => at(id, "log"),
+  events: (id) => (id ? at(id, "events") : "/api/events"),
+
+  pictureUpload: (id, name, modified) => `${at(id, "pictures", name)}?modified=${Math.round(modified)}`,
+  soundUpload: (id, name) => at(id, "sound", name),
+  archiveUpload: (id) => at(id, "archive"),
+
+  /** Sends a file. `onProgress` gets the bytes that are sent. */
+  upload(path, file, { onProgress, signal }) {
+    return new Promise((resolve, reject) => {
+      const sending = new XMLHttpRequest();
+      sending.open("PUT", path);
+      sending.upload.addEventListener("progress", (event) => onProgress(event.loaded));
+      sending.addEventListener("load", async () => {
+        if (sending.status >= 200 && sending.status < 300) {
+          resolve(sending.responseText ? JSON.parse(sending.responseText) : null);
+        } else {
+          reject(await refusal(sending.status, sending.responseText));
+        }
+      });
+      sending.addEventListener("error", () => reject(new Refusal(0, texts.upload.broken)));
+      sending.addEventListener("abort", () => reject(new Refusal(0, texts.upload.broken)));
+      signal.addEventListener("abort", () => sending.abort());
+      sending.send(file);
+    });
+  },
+};
+
+/** Calls `onNews` with each event of a video, or of all of them. The result ends it. */
+export function follow(id, onNews) {
+  const connection = document.getElementById("connection");
+  const events = new EventSource(api.events(id));
+  events.addEventListener("message", (event) => {
+    connection.textContent = "";
+    onNews(JSON.parse(event.data));
+  });
+  events.addEventListener("error", () => {
+    const ended = events.readyState === EventSource.CLOSED;
+    connection.textContent = ended ? texts.signedOut : texts.lost;
+  });
+  return () => {
+    events.close();
+    connection.textContent = "";
+  };
+}

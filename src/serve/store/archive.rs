@@ -1,0 +1,501 @@
+//! Zip archives of pictures. Everything is checked before anything is written: what the archive says
+//! about itself must fit, and what is unpacked must be what it said.
+//!
+//! Names become names in one folder, never paths. Memory does not grow with the size of the archive.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use flate2::read::DeflateDecoder;
+
+use super::incoming::{MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, Partial};
+use super::names::FileName;
+use crate::serve::problem::{Problem, ProblemKind};
+
+/// The longest record at the end of an archive: its own 22 bytes, and a comment.
+const END_RECORD: u64 = 22 + 65_535;
+
+/// The largest list of an archive's content in bytes.
+const MAX_DIRECTORY: u64 = 64 << 20;
+
+/// How many times larger than the archive its content may be, beyond [`FREE_CONTENT`]. Pictures are
+/// compressed already; empty ones shrink to a hundredth.
+const MAX_RATIO: u64 = 200;
+
+/// The content that is accepted whatever the ratio is, in bytes.
+const FREE_CONTENT: u64 = 256 << 20;
+
+/// The content of an archive.
+#[derive(Debug)]
+pub struct Archive {
+    file: File,
+    /// The pictures.
+    pub entries: Vec<Entry>,
+    /// How many other files there are.
+    pub others: usize,
+}
+
+/// A picture in an archive.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its name without folders.
+    pub name: FileName,
+    /// Its size in bytes, unpacked.
+    pub size: u64,
+    /// When it was last changed, if that is known.
+    pub modified: Option<SystemTime>,
+    packed: u64,
+    offset: u64,
+    crc: u32,
+    is_deflated: bool,
+}
+
+/// A file as the archive describes it.
+struct Record {
+    path: String,
+    flags: u16,
+    method: u16,
+    crc: u32,
+    packed: u64,
+    size: u64,
+    offset: u64,
+    kind: Kind,
+    modified: Option<SystemTime>,
+}
+
+#[derive(PartialEq)]
+enum Kind {
+    File,
+    Folder,
+    /// A link or a device.
+    Other,
+}
+
+fn refuse(what: impl std::fmt::Display) -> Problem {
+    let message = format!("the archive cannot be used: {what}; pack the pictures again as zip");
+    Problem::new(ProblemKind::Unusable, message)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn damaged(error: io::Error) -> Problem {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
+            refuse("it is cut short or damaged")
+        }
+        _ => Problem::io("read the archive", &error),
+    }
+}
+
+impl Archive {
+    /// Opens an archive, and checks everything that it says about its content.
+    ///
+    /// # Errors
+    /// If it is no archive, is too large, or has files that lead elsewhere.
+    pub fn open(file: File) -> Result<Self, Problem> {
+        let length = file.metadata().map_err(damaged)?.len();
+        let (count, size, offset) = directory(&file, length)?;
+        if size > MAX_DIRECTORY || offset.checked_add(size).is_none_or(|end| end > length) {
+            return Err(refuse("its list of files is damaged or too long"));
+        }
+        let mut reader = BufReader::new(&file);
+        reader.seek(SeekFrom::Start(offset)).map_err(damaged)?;
+        let mut reader = reader.take(size);
+        let (mut records, mut others) = (Vec::new(), 0);
+        for _ in 0..count {
+            let record = Record::read(&mut reader)?;
+            let is_hidden = record
+                .path
+                .split('/')
+                .any(|part| part.starts_with('.') && ![".", ".."].contains(&part))
+                || record.path.starts_with("__MACOSX/");
+            match record.kind {
+                Kind::Folder => continue,
+                _ if is_hidden => continue,
+                Kind::Other => {
+                    return Err(refuse(format_args!("{} is a link or a device", record.path)));
+                }
+                Kind::File => {}
+            }
+            record.check_path()?;
+            match FileName::of_picture(record.path.rsplit('/').next().unwrap_or_default()) {
+                Ok(_) => records.push(record),
+                Err(problem) if problem.kind == ProblemKind::Unsupported => others += 1,
+                Err(problem) => return Err(problem),
+            }
+            if records.len() > MAX_PICTURES {
+                return Err(refuse(format_args!("it has more than {MAX_PICTURES} pictures")));
+            }
+        }
+        let total = records.iter().fold(0u64, |sum, record| sum.saturating_add(record.size));
+        if total > MAX_ARCHIVE || total > FREE_CONTENT.max(length.saturating_mul(MAX_RATIO)) {
+            let message = "the content of the archive is too large; send the pictures as they are";
+            return Err(Problem::new(ProblemKind::TooLarge, message));
+        }
+        let top = common_folder(&records).len();
+        let entries = records.into_iter().map(|record| record.entry(top));
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let mut names = BTreeSet::new();
+        if let Some(twice) = entries.iter().find(|entry| !names.insert(&entry.name)) {
+            return Err(refuse(format_args!("it has {} twice", twice.name)));
+        }
+        if entries.is_empty() {
+            return Err(refuse("it has no pictures"));
+        }
+        Ok(Self { file, entries, others })
+    }
+
+    /// The size of all pictures in bytes, unpacked.
+    pub fn size(&self) -> u64 {
+        self.entries.iter().map(|entry| entry.size).sum()
+    }
+
+    /// Unpacks a picture to `folder`. Whether there was none of its name.
+    ///
+    /// # Errors
+    /// If it is damaged, or cannot be written.
+    pub fn unpack(&self, entry: &Entry, folder: &Path) -> Result<bool, Problem> {
+        let mut header = [0; 30];
+        self.file.read_exact_at(&mut header, entry.offset).map_err(damaged)?;
+        if number(&header, 0, 4) != 0x0403_4b50 {
+            return Err(refuse(format_args!("{} is not where it should be", entry.name)));
+        }
+        let start = entry.offset + 30 + number(&header, 26, 2) + number(&header, 28, 2);
+        let mut packed = &self.file;
+        packed.seek(SeekFrom::Start(start)).map_err(damaged)?;
+        let packed = packed.take(entry.packed);
+        let cannot = |error: io::Error| match error.kind() {
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+                refuse(format_args!("{} is damaged", entry.name))
+            }
+            _ => Problem::io("unpack the archive", &error),
+        };
+        let partial = Partial::new(folder).map_err(cannot)?;
+        let file = File::create_new(partial.path()).map_err(cannot)?;
+        let mut copy = Checked { file, crc: crc32fast::Hasher::new(), written: 0 };
+        // One byte more shows that the archive was wrong about the size.
+        let limit = entry.size + 1;
+        if entry.is_deflated {
+            io::copy(&mut DeflateDecoder::new(packed).take(limit), &mut copy).map_err(cannot)?;
+        } else {
+            io::copy(&mut packed.take(limit), &mut copy).map_err(cannot)?;
+        }
+        if copy.written != entry.size || copy.crc.finalize() != entry.crc {
+            return Err(refuse(format_args!("{} is damaged", entry.name)));
+        }
+        partial.keep(&entry.name, entry.modified)
+    }
+}
+
+/// Writes a file, and computes its checksum.
+struct Checked {
+    file: File,
+    crc: crc32fast::Hasher,
+    written: u64,
+}
+
+impl io::Write for Checked {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.file.write(bytes)?;
+        self.crc.update(bytes.get(..length).unwrap_or_default());
+        self.written += length as u64;
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The number of records in the list of files, its length in bytes, and where it begins.
+fn directory(file: &File, length: u64) -> Result<(u64, u64, u64), Problem> {
+    let no_archive = || refuse("it is no zip archive, or cut short");
+    let start = length.saturating_sub(END_RECORD);
+    let mut end = Vec::new();
+    let mut reader = file;
+    reader.seek(SeekFrom::Start(start)).map_err(damaged)?;
+    reader.take(END_RECORD).read_to_end(&mut end).map_err(damaged)?;
+    // The comment behind it reaches up to the end.
+    let at = (0..=end.len().saturating_sub(22)).rev().find(|&at| {
+        let record = end.get(at..).unwrap_or_default();
+        record.starts_with(b"PK\x05\x06") && number(record, 20, 2) + 22 == record.len() as u64
+    });
+    let at = at.ok_or_else(no_archive)?;
+    let record = end.get(at..).unwrap_or_default();
+    let plain = (number(record, 10, 2), number(record, 12, 4), number(record, 16, 4));
+    if plain.0 != 0xffff && plain.1 != 0xffff_ffff && plain.2 != 0xffff_ffff {
+        return Ok(plain);
+    }
+    // Large archives have another record, and before this one its place.
+    let place = (start + at as u64).checked_sub(20).ok_or_else(no_archive)?;
+    let mut locator = [0; 20];
+    file.read_exact_at(&mut locator, place).map_err(damaged)?;
+    if !locator.starts_with(b"PK\x06\x07") {
+        return Ok(plain);
+    }
+    let mut large = [0; 56];
+    file.read_exact_at(&mut large, number(&locator, 8, 8)).map_err(damaged)?;
+    if !large.starts_with(b"PK\x06\x06") {
+        return Err(no_archive());
+    }
+    Ok((number(&large, 32, 8), number(&large, 40, 8), number(&large, 48, 8)))
+}
+
+impl Record {
+    fn read(reader: &mut impl Read) -> Result<Self, Problem> {
+        let mut header = [0; 46];
+        reader.read_exact(&mut header).map_err(damaged)?;
+        if number(&header, 0, 4) != 0x0201_4b50 {
+            return Err(refuse("its list of files is damaged"));
+        }
+        let mut bytes = |at| {
+            let mut bytes = vec![0; usize::try_from(number(&header, at, 2)).unwrap_or_default()];
+            reader.read_exact(&mut bytes).map_err(damaged)?;
+            Ok::<_, Problem>(bytes)
+        };
+        let (path, extra, _comment) = (bytes(28)?, bytes(30)?, bytes(32)?);
+        let path = String::from_utf8_lossy(&path).replace('\\', "/");
+        // The upper byte is the system that has made it; 3 is Unix.
+        let mode = if number(&header, 5, 1) == 3 { number(&header, 38, 4) >> 28 } else { 0 };
+        let kind = match mode {
+            _ if path.ends_with('/') => Kind::Folder,
+            0 | 0o10 => Kind::File,
+            0o4 => Kind::Folder,
+            _ => Kind::Other,
+        };
+        let mut record = Self {
+            path,
+            flags: u16::try_from(number(&header, 8, 2)).unwrap_or_default(),
+            method: u16::try_from(number(&header, 10, 2)).unwrap_or_default(),
+            crc: u32::try_from(number(&header, 16, 4)).unwrap_or_default(),
+            packed: number(&header, 20, 4),
+            size: number(&header, 24, 4),
+            offset: number(&header, 42, 4),
+            kind,
+            modified: dos_time(number(&header, 12, 2), number(&header, 14, 2)),
+        };
+        record.read_extra(&extra);
+        Ok(record)
+    }
+
+    /// Takes the numbers that need more than four bytes, and the exact time.
+    fn read_extra(&mut self, mut extra: &[u8]) {
+        while let Some((header, rest)) = extra.split_at_checked(4) {
+            let length = usize::try_from(number(header, 2, 2)).unwrap_or_default();
+            let Some((field, rest)) = rest.split_at_checked(length) else { return };
+            extra = rest;
+            match number(header, 0, 2) {
+                0x0001 => {
+                    let mut at = 0;
+                    for value in [&mut self.size, &mut self.packed, &mut self.offset] {
+                        if *value == 0xffff_ffff && field.len() >= at + 8 {
+                            *value = number(field, at, 8);
+                            at += 8;
+                        }
+                    }
+                }
+                0x5455 if field.len() >= 5 && number(field, 0, 1) & 1 == 1 => {
+                    self.modified = Some(UNIX_EPOCH + Duration::from_secs(number(field, 1, 4)));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn check_path(&self) -> Result<(), Problem> {
+        let path = &self.path;
+        if path.starts_with('/') || path.split('/').any(|part| part == "..") {
+            return Err(refuse(format_args!("{path} leads out of it")));
+        }
+        if self.flags & 1 != 0 {
+            return Err(refuse(format_args!("{path} is encrypted")));
+        }
+        if self.method != 0 && self.method != 8 {
+            return Err(refuse(format_args!("{path} is packed in a way that cannot be read")));
+        }
+        if self.size > MAX_PICTURE {
+            return Err(Problem::with_picture(
+                ProblemKind::TooLarge,
+                path,
+                "is larger than 512 MiB, which is the most; make it smaller",
+            ));
+        }
+        Ok(())
+    }
+
+    /// The picture, whose name has the folders below the first `top` bytes of its path.
+    fn entry(self, top: usize) -> Result<Entry, Problem> {
+        let path = self.path.get(top..).unwrap_or_default();
+        let parts: Vec<_> =
+            path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+        Ok(Entry {
+            name: FileName::of_picture(&parts.join("_"))?,
+            size: self.size,
+            modified: self.modified,
+            packed: self.packed,
+            offset: self.offset,
+            crc: self.crc,
+            is_deflated: self.method == 8,
+        })
+    }
+}
+
+/// The folders that all files are in, with a slash at the end.
+fn common_folder(records: &[Record]) -> String {
+    let folder = |record: &Record| {
+        record.path.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"))
+    };
+    let mut records = records.iter();
+    let mut common = records.next().map(folder).unwrap_or_default();
+    for record in records {
+        while !record.path.starts_with(&common) {
+            common.pop();
+            common.truncate(common.rfind('/').map_or(0, |slash| slash + 1));
+        }
+    }
+    common
+}
+
+/// The number of `length` bytes at `at`, the lowest first; 0 behind the end.
+fn number(bytes: &[u8], at: usize, length: usize) -> u64 {
+    let bytes = bytes.get(at..at + length).unwrap_or_default();
+    bytes.iter().rev().fold(0, |number, &byte| (number << 8) | u64::from(byte))
+}
+
+/// A time of DOS, as if it were UTC: archives do not say where they were made.
+fn dos_time(time: u64, date: u64) -> Option<SystemTime> {
+    let (year, month, day) = (1980 + (date >> 9), (date >> 5) & 15, date & 31);
+    let (hour, minute, second) = (time >> 11, (time >> 5) & 63, (time & 31) * 2);
+    let text = format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
+    humantime::parse_rfc3339(&text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// A file of a test archive.
+    #[derive(Clone)]
+    struct Packed<'a> {
+        path: &'a str,
+        content: &'a [u8],
+        mode: u32,
+        flags: u16,
+        method: u16,
+        size: u32,
+    }
+
+    fn packed<'a>(path: &'a str, content: &'a [u8]) -> Packed<'a> {
+        let size = u32::try_from(content.len()).unwrap();
+        Packed { path, content, mode: 0o100_644, flags: 0, method: 0, size }
+    }
+
+    fn open(files: &[Packed<'_>]) -> Result<Archive, Problem> {
+        let (mut data, mut list) = (Vec::new(), Vec::new());
+        for file in files {
+            let offset = u32::try_from(data.len()).unwrap();
+            let (length, name) = (u32::try_from(file.content.len()).unwrap(), file.path.as_bytes());
+            let name_length = u16::try_from(name.len()).unwrap().to_le_bytes();
+            let mut common = Vec::new();
+            common.extend([20, 0]);
+            common.extend(file.flags.to_le_bytes());
+            common.extend(file.method.to_le_bytes());
+            common.extend([0, 0x60, 0x7d, 0x5b]);
+            common.extend(crc32fast::hash(file.content).to_le_bytes());
+            common.extend(length.to_le_bytes());
+            common.extend(file.size.to_le_bytes());
+            common.extend(name_length);
+            common.extend([0, 0]);
+            data.extend(b"PK\x03\x04");
+            data.extend(&common);
+            data.extend(name);
+            data.extend(file.content);
+            list.extend(b"PK\x01\x02\x14\x03");
+            list.extend(&common);
+            list.extend([0; 6]);
+            list.extend((file.mode << 16).to_le_bytes());
+            list.extend(offset.to_le_bytes());
+            list.extend(name);
+        }
+        let (start, length) = (data.len(), list.len());
+        let count = u16::try_from(files.len()).unwrap().to_le_bytes();
+        data.extend(list);
+        data.extend(b"PK\x05\x06\0\0\0\0");
+        data.extend([count, count].concat());
+        data.extend(u32::try_from(length).unwrap().to_le_bytes());
+        data.extend(u32::try_from(start).unwrap().to_le_bytes());
+        data.extend([0, 0]);
+        of_bytes(&data)
+    }
+
+    fn of_bytes(bytes: &[u8]) -> Result<Archive, Problem> {
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, bytes).unwrap();
+        Archive::open(file)
+    }
+
+    #[test]
+    fn names_lose_the_folders_that_all_have_and_join_the_others() {
+        let archive = open(&[
+            packed("shot/a/1.png", b"1"),
+            packed("shot/b/1.png", b"2"),
+            packed("shot/notes.txt", b"3"),
+            packed("shot/a/.DS_Store", b"4"),
+            packed("__MACOSX/shot/._1.png", b"5"),
+            packed("shot/a/", b""),
+        ]);
+        let archive = archive.unwrap();
+        let names: Vec<_> = archive.entries.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!((names, archive.others, archive.size()), (vec!["a_1.png", "b_1.png"], 1, 2));
+        let folder = tempfile::tempdir().unwrap();
+        for entry in &archive.entries {
+            assert!(archive.unpack(entry, folder.path()).unwrap());
+        }
+        assert_eq!(fs::read(folder.path().join("b_1.png")).unwrap(), b"2");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        let time = archive.entries[0].modified.unwrap();
+        assert_eq!(humantime::format_rfc3339_seconds(time).to_string(), "2025-11-29T12:00:00Z");
+    }
+
+    #[test]
+    fn hostile_archives_are_refused_before_anything_is_written() {
+        let png = packed("a.png", b"1");
+        for (what, files) in [
+            ("leads out", vec![packed("../a.png", b"1")]),
+            ("leads out", vec![packed("x/../../a.png", b"1")]),
+            ("leads out", vec![packed("..\\a.png", b"1")]),
+            ("leads out", vec![packed("/etc/a.png", b"1")]),
+            ("link", vec![Packed { mode: 0o120_777, ..png.clone() }]),
+            ("device", vec![Packed { mode: 0o060_777, ..png.clone() }]),
+            ("encrypted", vec![Packed { flags: 1, ..png.clone() }]),
+            ("packed in a way", vec![Packed { method: 12, ..png.clone() }]),
+            ("twice", vec![png.clone(), png.clone()]),
+            ("larger than 512 MiB", vec![Packed { size: u32::MAX - 1, ..png.clone() }]),
+            ("too large", vec![Packed { size: 400 << 20, ..png.clone() }]),
+            ("no pictures", vec![packed("a.txt", b"1")]),
+            ("no pictures", vec![]),
+        ] {
+            let problem = open(&files).unwrap_err();
+            assert!(problem.message.contains(what), "{what}: {}", problem.message);
+        }
+        for bytes in [&b""[..], b"PK\x05\x06", b"no archive at all, but a text of some length"] {
+            assert_eq!(of_bytes(bytes).unwrap_err().kind, ProblemKind::Unusable);
+        }
+    }
+
+    #[test]
+    fn a_picture_that_is_not_what_the_archive_said_is_not_stored() {
+        let folder = tempfile::tempdir().unwrap();
+        for size in [0, 2] {
+            let archive = open(&[Packed { size, ..packed("a.png", b"1") }]).unwrap();
+            let problem = archive.unpack(&archive.entries[0], folder.path()).unwrap_err();
+            assert!(problem.message.contains("a.png is damaged"), "{}", problem.message);
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,195 @@
+//! The names that a request may contain. None of them leads out of a folder.
+
+use std::fmt::{self, Write as _};
+use std::io;
+use std::str::FromStr;
+
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::printable::printable;
+use crate::request::ImageFormat;
+use crate::serve::problem::{Problem, ProblemKind};
+
+/// The longest name in bytes. File systems take 255, and the server adds a number or an extension.
+const MAX_NAME: usize = 200;
+
+/// The length of an id in bytes.
+const ID_BYTES: usize = 10;
+
+/// Bytes in hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Bytes that nobody can guess, in hexadecimal digits.
+///
+/// # Errors
+/// If the system has none.
+pub fn random<const N: usize>() -> io::Result<String> {
+    let mut bytes = [0; N];
+    // So few bytes are never cut short (`getrandom(2)`).
+    getrandom(&mut bytes, GetRandomFlags::empty())?;
+    Ok(hex(&bytes))
+}
+
+/// The id of a video: the name of its folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VideoId(String);
+
+impl VideoId {
+    /// A new id.
+    ///
+    /// # Errors
+    /// If the system has no random bytes.
+    pub fn random() -> io::Result<Self> {
+        random::<ID_BYTES>().map(Self)
+    }
+}
+
+impl FromStr for VideoId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let is_digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        if text.len() == 2 * ID_BYTES && text.bytes().all(is_digit) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(())
+        }
+    }
+}
+
+impl fmt::Display for VideoId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of a file that the user has given to the server.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileName(String);
+
+impl FileName {
+    /// A name that a user gives a file.
+    ///
+    /// # Errors
+    /// Why it cannot be the name of a file.
+    pub fn new(text: &str) -> Result<Self, Problem> {
+        let why = if text.is_empty() {
+            "is empty"
+        } else if text.len() > MAX_NAME {
+            "is longer than 200 bytes"
+        } else if text.starts_with('.') {
+            "begins with a dot, so that it is hidden"
+        } else if text.contains(['/', '\\']) {
+            "contains a slash"
+        } else if printable(text) != text || text.contains('\t') {
+            "contains characters that cannot be shown"
+        } else {
+            return Ok(Self(text.to_owned()));
+        };
+        let shown = printable(text);
+        let message = format!("the name \"{shown}\" {why}; give the file another name");
+        Err(Problem::new(ProblemKind::Invalid, message))
+    }
+
+    /// The name of a picture.
+    ///
+    /// # Errors
+    /// Why it cannot be the name of a file, or that pictures of this kind cannot be read.
+    pub fn of_picture(text: &str) -> Result<Self, Problem> {
+        let name = Self::new(text)?;
+        if name.format().is_some() {
+            return Ok(name);
+        }
+        let kinds = ImageFormat::ALL.map(ImageFormat::extension).join(", ");
+        let why = match name.extension().and_then(ImageFormat::unsupported) {
+            Some(kind) => format!("is {kind}, which cannot be read"),
+            None => "is no picture that can be read".to_owned(),
+        };
+        let what = format!("{why}; use one of {kinds}");
+        Err(Problem::with_picture(ProblemKind::Unsupported, text, what))
+    }
+
+    /// The format of the picture that has this name.
+    pub fn format(&self) -> Option<ImageFormat> {
+        ImageFormat::from_extension(self.extension()?)
+    }
+
+    fn extension(&self) -> Option<&str> {
+        self.0.rsplit_once('.').map(|(_, extension)| extension)
+    }
+
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_name_leads_out_of_a_folder() {
+        let long = format!("{}.png", "a".repeat(200));
+        for bad in [
+            "",
+            ".",
+            "..",
+            ".png",
+            "../a.png",
+            "a/b.png",
+            "/a.png",
+            "a\\b.png",
+            "a\0.png",
+            "a\n.png",
+            "a\u{202e}gnp.exe",
+            &long,
+        ] {
+            assert!(FileName::new(bad).is_err(), "{bad:?}");
+        }
+        for good in ["a.png", "Ürlaub 1 (2).JPG", "日本.webp", "a..png", "-rf", "%2e%2e", "C:"] {
+            assert_eq!(FileName::new(good).unwrap().as_str(), good);
+        }
+    }
+
+    #[test]
+    fn a_picture_has_the_extension_of_one() {
+        for (name, kind) in [
+            ("a.png", None),
+            ("a.JPEG", None),
+            ("a.heic", Some(ProblemKind::Unsupported)),
+            ("a.txt", Some(ProblemKind::Unsupported)),
+            ("png", Some(ProblemKind::Unsupported)),
+            ("../a.png", Some(ProblemKind::Invalid)),
+        ] {
+            assert_eq!(
+                FileName::of_picture(name).err().map(|problem| problem.kind),
+                kind,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn ids_are_random_and_nothing_else_is_one() {
+        let (one, other) = (VideoId::random().unwrap(), VideoId::random().unwrap());
+        assert_ne!(one, other);
+        assert_eq!(one.to_string().parse(), Ok(one));
+        for bad in ["", "..", "0123456789abcdef012", "0123456789ABCDEF0123", "0123456789abcdef012/"]
+        {
+            assert_eq!(bad.parse::<VideoId>(), Err(()), "{bad}");
+        }
+    }
+}
