@@ -59,6 +59,7 @@ mod sandbox; // the environment and the files that programs can access
 mod scene_list; // frames are stored even if the list of the scene's files cannot be
 mod schemas; // the JSON Schemas of documents that programs read
 mod scratch; // the scratch folder is removed, whatever its content
+mod serve; // the web page: its API, who may use it, uploads within limits, restarts
 mod signals; // SIGTERM, SIGINT and SIGHUP: saved frames are stored, the others named
 mod simulations; // simulations that are not baked: refused, simulated, baked, or left out
 mod spot; // Spot notices: the current frame is finished, no other one begins

@@ -11,6 +11,7 @@ pub mod frames;
 pub mod place;
 pub mod s3_server;
 pub mod schema;
+pub mod server;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
