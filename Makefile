@@ -33,7 +33,7 @@ WITH_BLENDER = blender=$$(.ci/blender) && PATH=$${blender:+$$blender:}$$PATH
 # The run time of each fuzzer, in seconds.
 SECONDS  ?= 60
 
-.PHONY: help build test test-blenders chaos scale batch-sim bench fuzz image test-image test-publish test-deploy demo lint tools engine clean
+.PHONY: help build test test-blenders chaos scale batch-sim bench fuzz image test-image test-browser test-publish test-deploy demo lint tools engine clean
 
 ## help: what each target does
 help:
@@ -90,6 +90,11 @@ image: engine
 test-image: tools engine $(IMAGE)
 	cargo test --locked --test image
 
+## test-browser: the tests of the web page, in Chromium; the pictures are in target/browser
+test-browser: tools $(BUILD)
+	.ci/tools-browser
+	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test browser
+
 ## test-publish: the tests of deploy/publish, with tools from Debian and PyPI
 test-publish: tools engine
 	.ci/tools-publish
@@ -114,7 +119,7 @@ demo: tools $(BUILD)
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test image --test publish --test chaos --test scale --test deploy --test batch_sim -- -D warnings
+	cargo clippy --locked --test image --test browser --test publish --test chaos --test scale --test deploy --test batch_sim -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	shellcheck --external-sources $$(git grep -lE '^#!.*\<(ba)?sh$$')
 

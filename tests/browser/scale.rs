@@ -1,0 +1,86 @@
+//! A thousand pictures, and how long the page takes.
+
+use std::fs;
+
+use crate::browser::{DESKTOP, with_browser};
+use crate::support::server::{Server, write_pictures};
+
+#[test]
+fn the_first_page_is_small_and_quick() {
+    let server = Server::start();
+    with_browser(DESKTOP, async |page| {
+        page.goto(&server.link).await;
+        page.find(".zone").await;
+        page.until("return performance.getEntriesByType('navigation')[0]?.loadEventEnd").await;
+        let figures = page
+            .run(
+                "const all = [...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')];
+                 const sizes = all.map((entry) => entry.decodedBodySize);
+                 return {
+                     bytes: sizes.reduce((sum, size) => sum + size, 0),
+                     load: performance.getEntriesByType('navigation')[0].loadEventEnd,
+                 }",
+            )
+            .await;
+        println!("first page: {figures}");
+        assert!(figures["bytes"].as_u64().unwrap() <= 150_000, "{figures}");
+    });
+}
+
+/// How many times slower than idle the machine is, because it has other work: the longest time of a
+/// piece of work by its shortest.
+const SLOWDOWN: &str = "
+    const times = [];
+    for (let run = 0; run < 200; run += 1) {
+        const began = performance.now();
+        let sum = 0;
+        for (let i = 0; i < 2e6; i += 1) sum += Math.sqrt(i);
+        times.push(performance.now() - began + sum * 0);
+    }
+    return Math.max(1, Math.max(...times) / Math.min(...times))";
+
+#[test]
+fn a_thousand_pictures_stay_fluid_and_nothing_shifts() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    write_pictures(folder.path(), "p", 50, "640x480");
+    let id = server.create("many");
+    let pictures = server.video(&id).join("pictures");
+    for n in 0..1000 {
+        let name = format!("p{:02}.jpg", n % 50 + 1);
+        fs::copy(folder.path().join(name), pictures.join(format!("f{n:04}.jpg"))).unwrap();
+    }
+    with_browser(DESKTOP, async |page| {
+        page.goto(&server.link).await;
+        page.find(".videos a").await;
+        page.run(
+            "window.long = []; window.shift = 0;
+             new PerformanceObserver((list) => window.long.push(...list.getEntries().map((e) => e.duration)))
+                 .observe({ type: 'longtask' });
+             new PerformanceObserver((list) => list.getEntries().forEach((e) => { window.shift += e.hadRecentInput ? 0 : e.value; }))
+                 .observe({ type: 'layout-shift' });",
+        )
+        .await;
+        page.click(".videos a").await;
+        page.until("return document.querySelectorAll('.tile.loaded').length > 10").await;
+        // Only what is seen exists.
+        let tiles = page.run("return document.querySelectorAll('.tile').length").await;
+        assert!(tiles.as_u64().unwrap() < 120, "{tiles}");
+        let scroll = "const scroller = document.querySelector('.scroller'); window.frames = 0;
+             const step = () => {
+                 scroller.scrollTop += 240;
+                 window.frames += 1;
+                 if (scroller.scrollTop + scroller.clientHeight < scroller.scrollHeight - 1) requestAnimationFrame(step);
+                 else window.scrolled = true;
+             };
+             step();";
+        let slowdown = page.run(SLOWDOWN).await.as_f64().unwrap();
+        page.run(scroll).await;
+        page.until("return window.scrolled").await;
+        page.until("return document.querySelector('.tile[aria-posinset=\"1000\"].loaded')").await;
+        let slowdown = slowdown.max(page.run(SLOWDOWN).await.as_f64().unwrap());
+        let found = page.run("return { long: Math.max(0, ...window.long), shift: window.shift, frames: window.frames }").await;
+        println!("a thousand pictures: {found}, on a machine {slowdown:.1} times slower than idle");
+        assert!(found["long"].as_f64().unwrap() <= 100.0 * slowdown, "{found} {slowdown}");
+        assert!(found["shift"].as_f64().unwrap() < 0.01, "{found}");
+    });
+}
