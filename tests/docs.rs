@@ -3,9 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::LazyLock;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -67,6 +69,7 @@ fn differences(commands: &[documents::Command], s3: &S3Server, batch: &BatchServ
         .envs(s3.env())
         // As on a terminal, but without a progress bar. The stand-in writes files of its own.
         .envs([("LOG_FORMAT", "text"), ("SANDBOX", "off")])
+        .env("LISTEN", real("127.0.0.1:7861"))
         .stdin(Stdio::null())
         .status();
     assert!(status.expect("bash runs").success());
@@ -88,9 +91,14 @@ fn differences(commands: &[documents::Command], s3: &S3Server, batch: &BatchServ
     differences
 }
 
-/// Replaces the placeholders of the documents.
+/// Replaces the placeholders of the documents, and the port of the page by one that is free.
 fn real(text: &str) -> String {
-    text.replace("BUCKET", BUCKET).replace("JOB-ID", JOB)
+    static PORT: LazyLock<String> = LazyLock::new(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        listener.local_addr().expect("an address").port().to_string()
+    });
+    let port = format!(":{}", *PORT);
+    text.replace("BUCKET", BUCKET).replace("JOB-ID", JOB).replace(":7861", &port)
 }
 
 /// Creates the home of a reader who has installed the program and what it needs, with the scenes
