@@ -124,6 +124,12 @@ impl Contained {
         printed(docker(words.split_whitespace().chain([self.name.0.as_str()])));
     }
 
+    /// The address on this machine at which a port of the container is published.
+    #[track_caller]
+    pub fn published(&self, port: &str) -> String {
+        printed(docker(["port", &self.name.0, port])).trim().to_owned()
+    }
+
     /// Runs a command in this container and returns its output.
     #[track_caller]
     pub fn exec(&self, words: &str) -> String {

@@ -22,6 +22,7 @@ mod mounts; // folders that are not mounted, or not as they have to be
 mod privileges; // any user, no capability, read-only file systems
 mod s3; // from S3 to S3
 mod scenes; // every render engine, image format and codec
+mod serve; // the web page
 mod signals; // stopping a container in every way; orphans
 mod stage; // a folder that is mounted into containers
 #[path = "../support/mod.rs"]

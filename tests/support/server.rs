@@ -20,9 +20,25 @@ pub struct Server {
     pub link: String,
     folder: PathBuf,
     own: Option<TempDir>,
+    /// The token that requests are sent with.
+    token: Option<String>,
 }
 
 impl Server {
+    /// A server that the caller has started, in a container for example. It is reached at
+    /// `authority`, with the token in its link.
+    pub fn at(authority: &str, logged: &str, folder: &Path) -> Self {
+        let link = logged_link(logged);
+        let (_, token) = link.split_once("?token=").expect("a token");
+        Self {
+            running: None,
+            link: format!("http://{authority}/"),
+            folder: folder.to_owned(),
+            own: None,
+            token: Some(token.to_owned()),
+        }
+    }
+
     /// Starts a server with a folder of its own, on loopback.
     pub fn start() -> Self {
         let own = tempfile::tempdir().expect("a folder");
@@ -36,11 +52,8 @@ impl Server {
     pub fn start_with(folder: &Path, change: impl FnOnce(Worker) -> Worker) -> Self {
         let worker = worker("serve").env("LISTEN", "127.0.0.1:0").arg("--data").arg(folder);
         let running = change(worker).start();
-        let logged = running.wait_for_log("the page is at ");
-        let logged: Value = serde_json::from_str(&logged).expect("JSON");
-        let message = logged["message"].as_str().expect("a message");
-        let link = message.strip_prefix("the page is at ").expect("a link").to_owned();
-        Self { running: Some(running), link, folder: folder.to_owned(), own: None }
+        let link = logged_link(&running.wait_for_log(LINK));
+        Self { running: Some(running), link, folder: folder.to_owned(), own: None, token: None }
     }
 
     /// The folder of its data.
@@ -87,7 +100,10 @@ impl Server {
 
     /// Sends a request with its usual headers.
     pub fn send(&self, method: &str, path: &str, body: &[u8]) -> Answer {
-        self.send_with(method, path, &[("Host", self.authority())], body)
+        let bearer = self.token.as_ref().map(|token| format!("Bearer {token}"));
+        let token = bearer.as_ref().map(|bearer| ("Authorization", bearer.as_str()));
+        let headers: Vec<_> = [("Host", self.authority())].into_iter().chain(token).collect();
+        self.send_with(method, path, &headers, body)
     }
 
     /// Sends a request with these headers and the length of the body.
@@ -189,6 +205,16 @@ impl Drop for Server {
             running.finish();
         }
     }
+}
+
+/// The beginning of the log line that has the link to the page.
+pub const LINK: &str = "the page is at ";
+
+/// The link in that line.
+fn logged_link(line: &str) -> String {
+    let line: Value = serde_json::from_str(line).expect("JSON");
+    let message = line["message"].as_str().expect("a message");
+    message.strip_prefix(LINK).expect("a link").to_owned()
 }
 
 /// An answer.
