@@ -13,9 +13,9 @@ export class Panel {
   #making = null;
   #played = "";
 
-  constructor(id, { onChange, onSound, onReveal, onRemove }) {
+  constructor(id, { onChange, saved, onSound, onReveal, onRemove }) {
     this.#id = id;
-    Object.assign(this, { onChange, onReveal, onRemove });
+    Object.assign(this, { onChange, saved, onReveal, onRemove });
     const t = texts.panel;
     const change = () => this.#changed();
     this.fps = el("input", { id: "fps", inputMode: "decimal", autocomplete: "off", onchange: change });
@@ -171,6 +171,8 @@ export class Panel {
 
   async #press() {
     const { state } = this.#making ?? {};
+    // The video has the settings that the page shows.
+    await this.saved();
     try {
       const making = await (state === "running" || state === "waiting" ? api.stop(this.#id) : api.make(this.#id));
       this.making(making, this.#video);

@@ -16,13 +16,17 @@ export function video(root, id, { go, found, limits }) {
   let uploads = null;
   let ended = false;
 
-  const save = async (change) => {
-    try {
-      apply(await api.change(id, change));
-    } catch (error) {
-      alertUser(error.message);
-      read();
-    }
+  // Changes are sent one after the other, so that the last one wins.
+  let saved = Promise.resolve();
+  let unsaved = 0;
+  const save = (change) => {
+    unsaved += 1;
+    saved = saved.then(async () => {
+      const now = await api.change(id, change).catch((error) => alertUser(error.message));
+      unsaved -= 1;
+      return now ? apply(now) : read();
+    });
+    return saved;
   };
 
   const grid = new Grid(id, {
@@ -39,6 +43,7 @@ export function video(root, id, { go, found, limits }) {
   });
   const panel = new Panel(id, {
     onChange: (settings) => save({ settings }),
+    saved: () => saved,
     onSound: (files) => send(chosen(files)),
     onReveal: (name) => grid.reveal(name),
     onRemove: (name) => save({ remove: [name] }),
@@ -129,6 +134,8 @@ export function video(root, id, { go, found, limits }) {
 
   function apply(now) {
     if (ended) return;
+    // What the user has changed meanwhile must not be undone. The last change has an answer, too.
+    if (unsaved) return;
     // An older answer may come later.
     if (shown && now.revision < shown.revision) return;
     shown = now;
