@@ -107,6 +107,7 @@
 //! error_chain       an error and its causes      printable    makes hostile text safe to print
 //! exit              the exit codes               provenance   versions of worker and image
 //! helpers           programs that the AWS SDK starts for credentials
+//! hex               bytes in hexadecimal digits
 //! ```
 //!
 //! To read it all, begin with `main`, [`request`], [`render`] and [`stitch`].
@@ -157,6 +158,7 @@ pub mod error_chain;
 pub mod exit;
 pub mod ffmpeg;
 pub mod helpers;
+pub mod hex;
 pub mod http;
 pub mod image;
 pub mod inspect;

@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["aws", "blender", "ffmpeg", "image", "process", "telemetry"],
     &["http", "space", "container"],
     &["request"],
-    &["ending", "error_chain", "exit", "helpers", "placeholder", "printable", "provenance"],
+    &["ending", "error_chain", "exit", "helpers", "hex", "placeholder", "printable", "provenance"],
 ];
 
 /// The path of a module or item from the crate's root.

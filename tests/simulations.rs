@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::blender::{blender_has, blender_runs, save_startup_scene};
 use crate::support::place::{Place, frame_names};
 use crate::support::s3_server::S3Server;
-use crate::support::{Run, names, pixel_hashes, worker};
+use crate::support::{Run, names, pixel_hashes, report, worker};
 
 /// Cubes that fall on a tilted plane.
 const RIGID_BODIES: &str = "
@@ -322,7 +322,9 @@ bpy.data.libraries[0].filepath = '//set.blend'",
     fs::rename(place.path("set.blend"), place.path("elsewhere.blend")).unwrap();
     let run = bake(&place, "").exits(65);
     run.logs(&["linked library set.blend", "//set.blend was not found", "what to do: put"]);
+    assert_eq!(report(place.folder(), "bake")["unusable_files"][0]["path"], "//set.blend");
     assert!(!place.path("scene.baked.blend").exists());
+    fs::remove_dir_all(place.path("reports")).unwrap();
     let run = bake(&place, "--missing-files warn").exits(0);
     run.logs(&["baking without linked library set.blend"]);
     fs::rename(place.path("elsewhere.blend"), place.path("set.blend")).unwrap();

@@ -10,7 +10,7 @@ mod follow;
 use std::path::Path;
 use std::time::Instant;
 
-use crate::blender::{BakeAnswer, BakeLaunch, Cause, SceneFile};
+use crate::blender::{BakeAnswer, BakeLaunch, Cause, SceneFile, UnusableFile};
 use crate::error::Error;
 use crate::request::{BakeJob, BlenderVersion, Feature};
 use crate::storage::START_LENGTH;
@@ -64,7 +64,11 @@ async fn attempt_job(
     let answer =
         follow::run(worker, job, &launch, dirs.caches.as_deref(), &dirs.answer(), &header).await?;
     check(job, &header, &answer)?;
-    check_files(worker, job, &answer).await?;
+    report.unusable_files = unusable_files(worker, job, &answer).await?;
+    file_check::log(&report.unusable_files, job.missing_files, "baking");
+    if let Some(cause) = file_check::refusal(&report.unusable_files, job.missing_files) {
+        return Err(not_baked(job, cause));
+    }
     for warning in &answer.warnings {
         tracing::warn!("{warning}");
     }
@@ -113,8 +117,13 @@ fn check(job: &BakeJob, header: &SceneFile, answer: &BakeAnswer) -> Result<(), E
     Err(not_baked(job, cause))
 }
 
-/// Fails if the scene needs files that cannot be used, and the job does not accept that.
-async fn check_files(worker: &Worker, job: &BakeJob, answer: &BakeAnswer) -> Result<(), Error> {
+/// The files that the scene needs and that cannot be used: those that Blender cannot open, and damaged
+/// ones.
+async fn unusable_files(
+    worker: &Worker,
+    job: &BakeJob,
+    answer: &BakeAnswer,
+) -> Result<Vec<UnusableFile>, Error> {
     let mut unusable = answer.unusable_files.clone();
     for file in &mut unusable {
         file_check::explain(file, &job.scene);
@@ -124,9 +133,7 @@ async fn check_files(worker: &Worker, job: &BakeJob, answer: &BakeAnswer) -> Res
         damaged = check.done() => unusable.extend(damaged),
         () = worker.shutdown.no_time_to_store() => return Err(follow::interrupted(worker, job)),
     }
-    file_check::log(&unusable, job.missing_files, "baking");
-    let refusal = file_check::refusal(&unusable, job.missing_files);
-    refusal.map_or(Ok(()), |cause| Err(not_baked(job, cause)))
+    Ok(unusable)
 }
 
 fn not_baked(job: &BakeJob, cause: Cause) -> Error {

@@ -58,7 +58,7 @@ pub async fn answer(listener: TcpListener, router: Router, shutdown: &Shutdown) 
     }
     drop(stop);
     let last = async { while connections.join_next().await.is_some() {} };
-    // Whoever is still connected then, such as a page that waits for news, is cut off.
+    // It cuts off clients that are still connected then, such as a page that waits for news.
     _ = timeout(LAST_ANSWERS, last).await;
 }
 

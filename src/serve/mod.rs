@@ -7,6 +7,7 @@
 //! work/         the queue, and the program that makes a video
 //! store/        videos as folders: pictures, choices, log, video; uploads, archives, thumbnails
 //! page/         what the browser gets: one HTML file, one style sheet, modules without a framework
+//! blocking      work that waits for the disk
 //! problem       why a request is refused
 //! ```
 //!
@@ -21,6 +22,7 @@
 
 mod access;
 mod api;
+mod blocking;
 mod connections;
 mod problem;
 mod store;

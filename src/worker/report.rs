@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::blender::{BakedSimulation, SceneInfo};
+use crate::blender::{BakedSimulation, SceneInfo, UnusableFile};
 use crate::error::Error;
 use crate::error_chain::chain;
 use crate::exit::Exit;
@@ -108,6 +108,10 @@ pub struct Report {
     /// The stored video; only of `stitch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoReport>,
+    /// The files that the scene needs and that cannot be used; only of `bake`. Those of `render` are in
+    /// `scene`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub unusable_files: Vec<UnusableFile>,
     /// The stored scene; only of `bake`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baked: Option<BakeReport>,
@@ -333,6 +337,7 @@ impl Report {
             previews: None,
             contact_sheet: None,
             video: None,
+            unusable_files: Vec::new(),
             baked: None,
             is_begun: false,
             new_folders: Vec::new(),

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::external_state::ExternalState;
 use crate::blender::{SETUP_FILES, SceneInfo};
+use crate::hex::hex;
 use crate::request::{Confinement, FrameNumber, RenderJob, Unbaked};
 use crate::storage::Fingerprint;
 
@@ -75,7 +76,7 @@ impl RenderInputs {
         for (_, content) in SETUP_FILES {
             setup.update(content);
         }
-        let setup = hex(setup.finalize());
+        let setup = hex(&setup.finalize());
         let settings: Vec<_> = confinement.settings().collect();
         let readable = if locked_in { format!("{:?}", confinement.readable) } else { "all".into() };
         let lines = [
@@ -95,7 +96,7 @@ impl RenderInputs {
 
     /// A short name for these inputs, of 16 hexadecimal digits.
     pub fn name(&self) -> String {
-        hex(Sha256::digest(&self.text)).chars().take(16).collect()
+        hex(&Sha256::digest(&self.text)).chars().take(16).collect()
     }
 
     /// The source of the frames of `scene`, with the state of its external files. Simulated frames
@@ -103,7 +104,7 @@ impl RenderInputs {
     pub fn source(&self, scene: &SceneInfo, state: &ExternalState) -> Source {
         let Source(source) = self.with_external(state);
         if self.leaves_out_simulations && !scene.simulations.is_empty() {
-            return Source(hex(Sha256::digest(format!("{source}\nwithout simulations"))));
+            return Source(hex(&Sha256::digest(format!("{source}\nwithout simulations"))));
         }
         Source(source)
     }
@@ -113,7 +114,9 @@ impl RenderInputs {
     pub(super) fn with_external(&self, state: &ExternalState) -> Source {
         let readable = if state.found { &self.readable } else { "" };
         let (text, state) = (&self.text, &state.text);
-        Source(hex(Sha256::digest(format!("{text}\nexternal files {state:?}\nreach {readable:?}"))))
+        Source(hex(&Sha256::digest(format!(
+            "{text}\nexternal files {state:?}\nreach {readable:?}"
+        ))))
     }
 }
 
@@ -133,10 +136,6 @@ impl Source {
         }
         <[u8; 32]>::from(Sha256::digest(text)).into()
     }
-}
-
-fn hex(hash: impl Into<[u8; 32]>) -> String {
-    Fingerprint::from(hash.into()).to_string()
 }
 
 #[cfg(test)]

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use tokio::task::spawn_blocking;
-
 use super::answer::Answer;
 use crate::serve::access::Access;
-use crate::serve::problem::{Problem, ProblemKind};
+use crate::serve::problem::Problem;
 use crate::serve::store::Data;
 use crate::serve::store::thumbnails::Thumbnails;
 use crate::serve::store::video::Video;
@@ -34,16 +32,4 @@ impl App {
         let found = id.parse().ok().and_then(|id| self.data.find(&id));
         found.ok_or_else(|| Problem::not_found("video"))
     }
-}
-
-/// Does work that waits for the disk.
-///
-/// # Errors
-/// The errors of the work.
-pub async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Answer<T> + Send + 'static,
-) -> Answer<T> {
-    let internal =
-        |error| Problem::new(ProblemKind::Internal, format!("the request failed: {error}"));
-    spawn_blocking(work).await.map_err(internal)?
 }

@@ -1,4 +1,7 @@
 //! Files as answers: streamed, in whole or in part, so that a browser can play a video from anywhere.
+//!
+//! The service of tower-http takes no notice of `If-Range`: after a video was made again, a player
+//! would get the rest of another file.
 
 use std::fs::Metadata;
 use std::io::{self, SeekFrom};

@@ -13,8 +13,9 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::answer::{Answer, json};
-use super::app::{App, blocking};
+use super::app::App;
 use super::files::{self, Disposition};
+use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
 use crate::serve::store::making::{LOG, Making};
 use crate::serve::store::video::Video;

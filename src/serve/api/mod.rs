@@ -58,9 +58,7 @@ async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Res
     let mut response = match app.access.admit(&parts) {
         Admission::Admitted => next.run(Request::from_parts(parts, body)).await,
         Admission::SignIn { cookie, location } => sign_in(&cookie, &location),
-        Admission::Refused(StatusCode::UNAUTHORIZED, _) if !is_program(&parts) => {
-            page::sign_in(StatusCode::UNAUTHORIZED)
-        }
+        Admission::Refused(StatusCode::UNAUTHORIZED, _) if !is_program(&parts) => page::sign_in(),
         Admission::Refused(status, why) => answer::json(status, &json!({"error": why})),
     };
     headers::secure(response.headers_mut());

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse as _, Response};
 use sha2::{Digest as _, Sha256};
 
 use super::answer::Answer;
+use crate::hex::hex;
 use crate::serve::problem::Problem;
-use crate::serve::store::names::hex;
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -17,7 +17,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 /// The page. It is the same for every address that is shown in it.
 const PAGE: &str = include_str!("../page/index.html");
 
-/// The page for who has no token.
+/// The page that says where the token is.
 const SIGN_IN: &str = include_str!("../page/sign-in.html");
 
 /// The description of the API.
@@ -44,9 +44,9 @@ pub async fn page(headers: HeaderMap) -> Response {
     text(HTML, PAGE, &headers)
 }
 
-/// The page for who has no token, with the reason.
-pub fn sign_in(status: StatusCode) -> Response {
-    (status, [(header::CONTENT_TYPE, HTML)], SIGN_IN).into_response()
+/// The answer to a browser that has no token.
+pub fn sign_in() -> Response {
+    (StatusCode::UNAUTHORIZED, [(header::CONTENT_TYPE, HTML)], SIGN_IN).into_response()
 }
 
 /// `GET /openapi.json`

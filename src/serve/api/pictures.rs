@@ -12,10 +12,11 @@ use axum::response::{IntoResponse as _, Response};
 use serde_json::json;
 
 use super::answer::{self, Answer};
-use super::app::{App, blocking};
+use super::app::App;
 use super::body::Arriving;
 use super::files::{self, Disposition};
 use crate::request::ImageFormat;
+use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
 use crate::serve::store::archive::Archive;
 use crate::serve::store::incoming::{

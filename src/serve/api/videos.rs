@@ -9,8 +9,9 @@ use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, json};
-use super::app::{App, blocking};
+use super::app::App;
 use super::body;
+use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
 use crate::serve::store::document::{Document, Order, Settings};
 use crate::serve::store::incoming::{MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, MAX_SOUND};

@@ -88,13 +88,12 @@ pub fn real_names(text: &str) -> (String, Vec<String>) {
 
 /// The name of a picture at the beginning of a text: up to the end of the first extension of one.
 fn name_at(text: &str) -> Option<String> {
-    let ends = text.match_indices('.').filter_map(|(dot, _)| {
+    text.match_indices('.').find_map(|(dot, _)| {
         let rest = text.get(dot + 1..)?;
         let length = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
         let name = FileName::of_picture(text.get(..dot + 1 + length)?).ok()?;
         Some(name.as_str().to_owned())
-    });
-    { ends }.next()
+    })
 }
 
 #[cfg(test)]

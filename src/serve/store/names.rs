@@ -1,11 +1,12 @@
 //! The names that a request may contain. None of them leads out of a folder.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io;
 use std::str::FromStr;
 
 use rustix::rand::{GetRandomFlags, getrandom};
 
+use crate::hex::hex;
 use crate::printable::printable;
 use crate::request::ImageFormat;
 use crate::serve::problem::{Problem, ProblemKind};
@@ -15,15 +16,6 @@ const MAX_NAME: usize = 200;
 
 /// The length of an id in bytes.
 const ID_BYTES: usize = 10;
-
-/// Bytes in hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        _ = write!(text, "{byte:02x}");
-        text
-    })
-}
 
 /// Bytes that nobody can guess, in hexadecimal digits.
 ///

@@ -7,13 +7,13 @@ use std::thread::available_parallelism;
 use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
 
 use super::incoming::{MAX_PICTURE, Partial};
 use super::names::FileName;
 use super::video::Video;
 use crate::image::preview::{PREVIEW_BOUNDS, jpeg, shrink};
 use crate::image::{Picture, View, decode};
+use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
 
 /// What transparent parts show: the colour of the page behind thumbnails.
@@ -48,13 +48,6 @@ impl Thumbnails {
         let _slot = self.slots.acquire().await;
         blocking(move || make(&video, &name)).await
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
-) -> Result<T, Problem> {
-    let cannot = |error| Problem::io("make the thumbnail", &io::Error::other(error));
-    spawn_blocking(work).await.map_err(cannot)?
 }
 
 /// When a picture was last changed.

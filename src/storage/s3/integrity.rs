@@ -7,7 +7,6 @@
 //! encrypted with KMS keys, or that are in directory buckets. The last kind cannot be recognised.
 //! So a different `ETag` is treated as corruption only until the same bytes have arrived twice.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::FileExt as _;
@@ -19,6 +18,7 @@ use aws_smithy_checksums::ChecksumAlgorithm;
 use aws_smithy_checksums::http::HttpChecksum;
 use md5::{Digest as _, Md5};
 
+use crate::hex::hex;
 use crate::storage::crc::{Algorithm, Crc};
 use crate::storage::fingerprint::ContentId;
 
@@ -182,14 +182,6 @@ pub(crate) fn multipart_content_id(file: &File, size: u64, length: u64) -> io::R
     }
     let e_tag = format!("{}-{count}", hex(&parts.finalize()));
     Ok(ContentId::new(size).with("crc64nvme", whole).with(ETAG, e_tag))
-}
-
-fn hex(hash: &[u8]) -> String {
-    hash.iter().fold(String::new(), |mut digits, byte| {
-        // Writing to a string cannot fail.
-        _ = write!(digits, "{byte:02x}");
-        digits
-    })
 }
 
 /// Computes a [`Checksum`] piece by piece.

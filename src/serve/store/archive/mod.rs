@@ -2,22 +2,25 @@
 //! about itself must fit, and what is unpacked must be what it said.
 //!
 //! Names become names in one folder, never paths. Memory does not grow with the size of the archive.
+//! The crate `zip` (9.8) reserves memory for as many files as the archive claims to have, before it
+//! reads one of them: a large and empty archive ends the whole server.
+
+mod format;
 
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use flate2::read::DeflateDecoder;
 
 use super::incoming::{MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, Partial};
 use super::names::FileName;
+use crate::ending::Size;
 use crate::serve::problem::{Problem, ProblemKind};
-
-/// The longest record at the end of an archive: its own 22 bytes, and a comment.
-const END_RECORD: u64 = 22 + 65_535;
+use format::{Kind, Method, Record, damaged, directory, number, refuse};
 
 /// The largest list of an archive's content in bytes.
 const MAX_DIRECTORY: u64 = 64 << 20;
@@ -52,42 +55,6 @@ pub struct Entry {
     offset: u64,
     crc: u32,
     is_deflated: bool,
-}
-
-/// A file as the archive describes it.
-struct Record {
-    path: String,
-    flags: u16,
-    method: u16,
-    crc: u32,
-    packed: u64,
-    size: u64,
-    offset: u64,
-    kind: Kind,
-    modified: Option<SystemTime>,
-}
-
-#[derive(PartialEq)]
-enum Kind {
-    File,
-    Folder,
-    /// A link or a device.
-    Other,
-}
-
-fn refuse(what: impl std::fmt::Display) -> Problem {
-    let message = format!("the archive cannot be used: {what}; pack the pictures again as zip");
-    Problem::new(ProblemKind::Unusable, message)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn damaged(error: io::Error) -> Problem {
-    match error.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput => {
-            refuse("it is cut short or damaged")
-        }
-        _ => Problem::io("read the archive", &error),
-    }
 }
 
 impl Archive {
@@ -210,117 +177,27 @@ impl io::Write for Checked {
     }
 }
 
-/// The number of records in the list of files, its length in bytes, and where it begins.
-fn directory(file: &File, length: u64) -> Result<(u64, u64, u64), Problem> {
-    let no_archive = || refuse("it is no zip archive, or cut short");
-    let start = length.saturating_sub(END_RECORD);
-    let mut end = Vec::new();
-    let mut reader = file;
-    reader.seek(SeekFrom::Start(start)).map_err(damaged)?;
-    reader.take(END_RECORD).read_to_end(&mut end).map_err(damaged)?;
-    // The comment behind it reaches up to the end.
-    let at = (0..=end.len().saturating_sub(22)).rev().find(|&at| {
-        let record = end.get(at..).unwrap_or_default();
-        record.starts_with(b"PK\x05\x06") && number(record, 20, 2) + 22 == record.len() as u64
-    });
-    let at = at.ok_or_else(no_archive)?;
-    let record = end.get(at..).unwrap_or_default();
-    let plain = (number(record, 10, 2), number(record, 12, 4), number(record, 16, 4));
-    if plain.0 != 0xffff && plain.1 != 0xffff_ffff && plain.2 != 0xffff_ffff {
-        return Ok(plain);
-    }
-    // Large archives have another record, and before this one its place.
-    let place = (start + at as u64).checked_sub(20).ok_or_else(no_archive)?;
-    let mut locator = [0; 20];
-    file.read_exact_at(&mut locator, place).map_err(damaged)?;
-    if !locator.starts_with(b"PK\x06\x07") {
-        return Ok(plain);
-    }
-    let mut large = [0; 56];
-    file.read_exact_at(&mut large, number(&locator, 8, 8)).map_err(damaged)?;
-    if !large.starts_with(b"PK\x06\x06") {
-        return Err(no_archive());
-    }
-    Ok((number(&large, 32, 8), number(&large, 40, 8), number(&large, 48, 8)))
-}
-
 impl Record {
-    fn read(reader: &mut impl Read) -> Result<Self, Problem> {
-        let mut header = [0; 46];
-        reader.read_exact(&mut header).map_err(damaged)?;
-        if number(&header, 0, 4) != 0x0201_4b50 {
-            return Err(refuse("its list of files is damaged"));
-        }
-        let mut bytes = |at| {
-            let mut bytes = vec![0; usize::try_from(number(&header, at, 2)).unwrap_or_default()];
-            reader.read_exact(&mut bytes).map_err(damaged)?;
-            Ok::<_, Problem>(bytes)
-        };
-        let (path, extra, _comment) = (bytes(28)?, bytes(30)?, bytes(32)?);
-        let path = String::from_utf8_lossy(&path).replace('\\', "/");
-        // The upper byte is the system that has made it; 3 is Unix.
-        let mode = if number(&header, 5, 1) == 3 { number(&header, 38, 4) >> 28 } else { 0 };
-        let kind = match mode {
-            _ if path.ends_with('/') => Kind::Folder,
-            0 | 0o10 => Kind::File,
-            0o4 => Kind::Folder,
-            _ => Kind::Other,
-        };
-        let mut record = Self {
-            path,
-            flags: u16::try_from(number(&header, 8, 2)).unwrap_or_default(),
-            method: u16::try_from(number(&header, 10, 2)).unwrap_or_default(),
-            crc: u32::try_from(number(&header, 16, 4)).unwrap_or_default(),
-            packed: number(&header, 20, 4),
-            size: number(&header, 24, 4),
-            offset: number(&header, 42, 4),
-            kind,
-            modified: dos_time(number(&header, 12, 2), number(&header, 14, 2)),
-        };
-        record.read_extra(&extra);
-        Ok(record)
-    }
-
-    /// Takes the numbers that need more than four bytes, and the exact time.
-    fn read_extra(&mut self, mut extra: &[u8]) {
-        while let Some((header, rest)) = extra.split_at_checked(4) {
-            let length = usize::try_from(number(header, 2, 2)).unwrap_or_default();
-            let Some((field, rest)) = rest.split_at_checked(length) else { return };
-            extra = rest;
-            match number(header, 0, 2) {
-                0x0001 => {
-                    let mut at = 0;
-                    for value in [&mut self.size, &mut self.packed, &mut self.offset] {
-                        if *value == 0xffff_ffff && field.len() >= at + 8 {
-                            *value = number(field, at, 8);
-                            at += 8;
-                        }
-                    }
-                }
-                0x5455 if field.len() >= 5 && number(field, 0, 1) & 1 == 1 => {
-                    self.modified = Some(UNIX_EPOCH + Duration::from_secs(number(field, 1, 4)));
-                }
-                _ => {}
-            }
-        }
-    }
-
     fn check_path(&self) -> Result<(), Problem> {
         let path = &self.path;
         if path.starts_with('/') || path.split('/').any(|part| part == "..") {
             return Err(refuse(format_args!("{path} leads out of it")));
         }
-        if self.flags & 1 != 0 {
-            return Err(refuse(format_args!("{path} is encrypted")));
-        }
-        if self.method != 0 && self.method != 8 {
-            return Err(refuse(format_args!("{path} is packed in a way that cannot be read")));
+        match self.method {
+            Method::Stored | Method::Deflated => {}
+            Method::Encrypted => return Err(refuse(format_args!("{path} is encrypted"))),
+            Method::Unknown => {
+                return Err(refuse(format_args!("{path} is packed in a way that cannot be read")));
+            }
         }
         if self.size > MAX_PICTURE {
             return Err(Problem::with_picture(
                 ProblemKind::TooLarge,
                 path,
-                "is larger than 512 MiB, which is the most; make it smaller",
+                format_args!(
+                    "is larger than {}, which is the most; make it smaller",
+                    Size(MAX_PICTURE)
+                ),
             ));
         }
         Ok(())
@@ -338,7 +215,7 @@ impl Record {
             packed: self.packed,
             offset: self.offset,
             crc: self.crc,
-            is_deflated: self.method == 8,
+            is_deflated: self.method == Method::Deflated,
         })
     }
 }
@@ -357,20 +234,6 @@ fn common_folder(records: &[Record]) -> String {
         }
     }
     common
-}
-
-/// The number of `length` bytes at `at`, the lowest first; 0 behind the end.
-fn number(bytes: &[u8], at: usize, length: usize) -> u64 {
-    let bytes = bytes.get(at..at + length).unwrap_or_default();
-    bytes.iter().rev().fold(0, |number, &byte| (number << 8) | u64::from(byte))
-}
-
-/// A time of DOS, as if it were UTC: archives do not say where they were made.
-fn dos_time(time: u64, date: u64) -> Option<SystemTime> {
-    let (year, month, day) = (1980 + (date >> 9), (date >> 5) & 15, date & 31);
-    let (hour, minute, second) = (time >> 11, (time >> 5) & 63, (time & 31) * 2);
-    let text = format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z");
-    humantime::parse_rfc3339(&text).ok()
 }
 
 #[cfg(test)]
@@ -486,6 +349,29 @@ mod tests {
         for bytes in [&b""[..], b"PK\x05\x06", b"no archive at all, but a text of some length"] {
             assert_eq!(of_bytes(bytes).unwrap_err().kind, ProblemKind::Unusable);
         }
+    }
+
+    #[test]
+    fn a_list_that_is_longer_than_any_real_one_is_refused_before_it_is_read() {
+        const START: u64 = 50 << 30;
+        const END: u64 = 59 << 30;
+        let count = 200_000_000u64;
+        let mut end = Vec::from(b"PK\x06\x06");
+        end.extend(44u64.to_le_bytes());
+        end.extend([0; 12]);
+        for number in [count, count, END - START, START] {
+            end.extend(number.to_le_bytes());
+        }
+        end.extend(b"PK\x06\x07\0\0\0\0");
+        end.extend(END.to_le_bytes());
+        end.extend(b"\x01\0\0\0PK\x05\x06\0\0\0\0");
+        end.extend([0xff; 12]);
+        end.extend([0; 2]);
+        // A file with a hole takes no space.
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&end, END).unwrap();
+        let problem = Archive::open(file).unwrap_err();
+        assert!(problem.message.contains("too long"), "{}", problem.message);
     }
 
     #[test]
