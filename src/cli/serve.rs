@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::args::ServeArgs;
 use super::names::{
-    ALL, ALLOW_HOST, ALLOW_READ, BLENDER, DATA, FFMPEG, FFPROBE, LISTEN, MAX_PREFETCH, PASS_ENV,
-    SANDBOX, SCRATCH_DIR, STALL_TIMEOUT, STOP_GRACE,
+    ALL, ALLOW_HOST, ALLOW_READ, BLENDER, CACHE_DIR, DATA, FFMPEG, FFPROBE, GPUS_PER_PROCESS,
+    LISTEN, MAX_PREFETCH, PASS_ENV, PROCESSES, SANDBOX, SCRATCH_DIR, STALL_TIMEOUT, STOP_GRACE,
 };
 use super::resolver::Resolver;
 use super::setting::{Setting, UsageError};
@@ -20,13 +20,16 @@ const SERVER_PORT: &str = "SERVER_PORT";
 
 /// The settings that the jobs of the server take from the environment: those of this machine. All
 /// others are set by the page, or would change what it asks for.
-const OF_THE_MACHINE: [Setting; 10] = [
+const OF_THE_MACHINE: [Setting; 13] = [
     ALLOW_READ,
     BLENDER,
+    CACHE_DIR,
     FFMPEG,
     FFPROBE,
+    GPUS_PER_PROCESS,
     MAX_PREFETCH,
     PASS_ENV,
+    PROCESSES,
     SANDBOX,
     SCRATCH_DIR,
     STALL_TIMEOUT,

@@ -144,7 +144,7 @@ async fn render_side_by_side(
     assignments: Vec<(Assignment<'_>, FingerprintTask)>,
 ) -> Outcome {
     let frames = assignments.iter().map(|(assignment, _)| assignment.launch.frames.len()).sum();
-    let progress = Progress::resume(frames, already_there.len());
+    let progress = Progress::of_rendering(frames, already_there.len());
     let working = Arc::new(AtomicUsize::new(assignments.len()));
     let is_alone = assignments.len() == 1;
     let processes = assignments.into_iter().enumerate().map(|(number, (assignment, task))| {

@@ -40,8 +40,11 @@ use crate::worker::Worker;
 use access::Access;
 use api::app::App;
 use store::Data;
-use store::thumbnails::Thumbnails;
+use store::video::thumbnails::Thumbnails;
+use work::inspecting::Inspector;
 use work::queue::Queue;
+use work::rendering::Rendering;
+use work::stitching::Stitching;
 
 /// Serves the page until a stop is requested.
 ///
@@ -57,19 +60,29 @@ pub async fn serve(worker: &Worker, job: &ServeJob) -> Result<(), Error> {
     let access = Access::new(address, &job.allowed_hosts).map_err(cannot_listen)?;
     worker.warn_if_lost(&Location::Local(job.data.clone()));
     tracing::info!("the page is at {}", access.link(address));
-    let queue = Arc::new(Queue::of(&data));
-    let app = App { data, queue: Arc::clone(&queue), thumbnails: Thumbnails::new(), access };
     let shutdown = &worker.shutdown;
+    let videos = Arc::new(Queue::of(&data.videos));
+    let renders = Arc::new(Queue::of(&data.renders));
+    let app = App {
+        data,
+        videos: Arc::clone(&videos),
+        renders: Arc::clone(&renders),
+        inspector: Arc::new(Inspector::new(job, shutdown)),
+        thumbnails: Thumbnails::new(),
+        access,
+    };
     tokio::join!(
-        queue.work(job, shutdown),
+        // A render takes hours, and a video minutes: one of each at a time.
+        videos.work(shutdown, || Stitching::new(job)),
+        renders.work(shutdown, || Rendering::new(job)),
         connections::answer(listener, api::router(app), shutdown),
     );
-    // Both have ended, so there is a reason.
+    // All have ended, so there is a reason.
     shutdown.beyond(Stage::Working).await;
     match shutdown.stop_if_noticed() {
         Some(by) => Err(Error::Interrupted {
             by,
-            left: "everything is kept, and a video that was being made is made at the next start"
+            left: "everything is kept, and what was being made goes on at the next start"
                 .to_owned(),
         }),
         None => Err(Error::Internal("the server ended without a stop request".to_owned())),

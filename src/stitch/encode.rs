@@ -107,7 +107,6 @@ struct OutputMonitor {
     parser: ProgressParser,
     reached: ffmpeg::Progress,
     progress: Progress,
-    total: usize,
     tail: LogTail,
     log: LogRateLimiter,
 }
@@ -117,8 +116,7 @@ impl OutputMonitor {
         Self {
             parser: ProgressParser::default(),
             reached: ffmpeg::Progress::default(),
-            progress: Progress::begin(total),
-            total,
+            progress: Progress::of_encoding(total),
             tail,
             log: LogRateLimiter::new("ffmpeg".to_owned()),
         }
@@ -133,8 +131,6 @@ impl OutputMonitor {
                     if self.progress.is_due(HEARTBEAT) {
                         tracing::info!("encoded {}", self.progress);
                     }
-                    // For programs that show the progress.
-                    tracing::debug!(done = reached.frames, total = self.total, "encoded so far");
                 }
             }
             Stream::Stderr => {

@@ -23,6 +23,8 @@ pub struct Progress {
 /// The progress of all processes.
 #[derive(Debug)]
 struct Shared {
+    /// What is done with the frames.
+    step: &'static str,
     /// The frames to finish.
     total: usize,
     /// Frames that were finished before this attempt.
@@ -47,15 +49,20 @@ struct Part {
 }
 
 impl Progress {
-    /// Starts counting towards `total` frames, and shows the bar.
-    pub fn begin(total: usize) -> Self {
-        Self::resume(total, 0)
+    /// Starts counting encoded frames towards `total`, and shows the bar.
+    pub fn of_encoding(total: usize) -> Self {
+        Self::begin("encoding", total, 0)
     }
 
-    /// Starts counting towards `total` more frames, where `earlier` frames of the job were finished
-    /// before, and shows the bar.
-    pub fn resume(total: usize, earlier: usize) -> Self {
+    /// Starts counting rendered frames towards `total` more, where `earlier` frames of the job were
+    /// finished before, and shows the bar.
+    pub fn of_rendering(total: usize, earlier: usize) -> Self {
+        Self::begin("rendering", total, earlier)
+    }
+
+    fn begin(step: &'static str, total: usize, earlier: usize) -> Self {
         let shared = Shared {
+            step,
             total,
             earlier,
             processes: vec![Part::default()],
@@ -128,6 +135,15 @@ impl Shared {
             part.current.map(|frame| format!("; frame {frame}: {:.0} %", part.fraction * 100.0))
         });
         progress::show(fraction, format_args!("{self}{}", current.collect::<String>()));
+        // For programs that show the progress.
+        tracing::debug!(
+            step = self.step,
+            done = count(self.earlier) + self.finished(),
+            total = self.earlier + self.total,
+            left = self.left().map(|left| left.as_secs()),
+            "{} so far",
+            self.step
+        );
     }
 
     /// Returns how many frames this attempt has finished.
@@ -198,7 +214,7 @@ mod tests {
 
     #[test]
     fn the_frames_of_all_processes_count() {
-        let mut first = Progress::resume(4, 2);
+        let mut first = Progress::of_rendering(4, 2);
         let mut second = first.of_another_process();
         pass(&first, 10);
         first.set_done(1);
@@ -212,7 +228,7 @@ mod tests {
 
     #[test]
     fn an_unfinished_frame_counts_in_part() {
-        let mut progress = Progress::begin(4);
+        let mut progress = Progress::of_encoding(4);
         assert_eq!(progress.to_string(), "0 of 4");
         pass(&progress, 10);
         progress.set_done(1);
@@ -227,7 +243,7 @@ mod tests {
 
     #[test]
     fn frames_of_earlier_attempts_count_but_took_no_time() {
-        let mut progress = Progress::resume(4, 6);
+        let mut progress = Progress::of_rendering(4, 6);
         pass(&progress, 10);
         progress.set_done(1);
         assert_eq!(progress.to_string(), "7 of 10, 10.00 s a frame, about 30s left");

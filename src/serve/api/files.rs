@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::answer::Answer;
 use crate::serve::problem::Problem;
-use crate::serve::store::video::millis;
+use crate::serve::store::time::millis;
 
 /// How much is read at a time, in bytes.
 const CHUNK: u64 = 128 * 1024;

@@ -3,10 +3,13 @@
 mod answer;
 pub mod app;
 mod body;
+mod events;
 mod files;
-mod making;
+mod film;
+mod log;
 mod page;
-mod pictures;
+mod renders;
+mod upload;
 mod videos;
 
 use std::sync::Arc;
@@ -22,6 +25,8 @@ use serde_json::json;
 use super::access::{Admission, headers};
 use super::problem::Problem;
 use app::App;
+use renders::{rendering, scene};
+use videos::{making, pictures};
 
 /// The routes of the server.
 pub fn router(app: App) -> Router {
@@ -31,7 +36,7 @@ pub fn router(app: App) -> Router {
         .route("/videos/{id}", get(page::page))
         .route("/assets/{name}", get(page::asset))
         .route("/openapi.json", get(page::api))
-        .route("/api/events", get(making::all_events))
+        .route("/api/events", get(events::all))
         .route("/api/videos", get(videos::list).post(videos::create))
         .route("/api/videos/{id}", get(videos::show).patch(videos::change).delete(videos::remove))
         .route("/api/videos/{id}/archive", put(pictures::upload_archive))
@@ -47,6 +52,20 @@ pub fn router(app: App) -> Router {
         .route("/api/videos/{id}/events", get(making::events))
         .route("/api/videos/{id}/log", get(making::log))
         .route("/api/videos/{id}/video", get(making::video))
+        .route("/renders/{id}", get(page::page))
+        .route("/api/renders", get(renders::list).post(renders::create))
+        .route(
+            "/api/renders/{id}",
+            get(renders::show).patch(renders::change).delete(renders::remove),
+        )
+        .route("/api/renders/{id}/archive", put(scene::upload_archive))
+        .route("/api/renders/{id}/scene/{*path}", put(scene::upload))
+        .route("/api/renders/{id}/inspect", post(rendering::inspect))
+        .route("/api/renders/{id}/start", post(rendering::start))
+        .route("/api/renders/{id}/stop", post(rendering::stop))
+        .route("/api/renders/{id}/events", get(rendering::events))
+        .route("/api/renders/{id}/log", get(rendering::log))
+        .route("/api/renders/{id}/video", get(rendering::video))
         .fallback(|| async { Problem::not_found("page") })
         .layer(from_fn_with_state(Arc::clone(&app), admit))
         .with_state(app)

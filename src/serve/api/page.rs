@@ -24,7 +24,7 @@ const SIGN_IN: &str = include_str!("../page/sign-in.html");
 const API: &str = include_str!("../page/openapi.json");
 
 /// The other files of the page.
-const ASSETS: [(&str, &str, &str); 12] = [
+const ASSETS: [(&str, &str, &str); 16] = [
     ("style.css", "text/css; charset=utf-8", include_str!("../page/style.css")),
     ("icon.svg", "image/svg+xml", include_str!("../page/icon.svg")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
@@ -37,6 +37,10 @@ const ASSETS: [(&str, &str, &str); 12] = [
     ("drag.js", SCRIPT, include_str!("../page/drag.js")),
     ("files.js", SCRIPT, include_str!("../page/files.js")),
     ("panel.js", SCRIPT, include_str!("../page/panel.js")),
+    ("player.js", SCRIPT, include_str!("../page/player.js")),
+    ("work.js", SCRIPT, include_str!("../page/work.js")),
+    ("render.js", SCRIPT, include_str!("../page/render.js")),
+    ("scene-panel.js", SCRIPT, include_str!("../page/scene-panel.js")),
 ];
 
 /// `GET /`, and the addresses of single videos

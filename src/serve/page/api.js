@@ -33,6 +33,7 @@ async function request(method, path, body) {
 }
 
 const at = (id, ...parts) => ["/api/videos", id, ...parts.map(encodeURIComponent)].join("/");
+const render = (id, ...parts) => ["/api/renders", id, ...parts.map(encodeURIComponent)].join("/");
 
 export const api = {
   list: () => request("GET", "/api/videos"),
@@ -49,11 +50,30 @@ export const api = {
   video: (id, { size, modified }) => `${at(id, "video")}?of=${modified}-${size}`,
   download: (id) => `${at(id, "video")}?download`,
   log: (id) => at(id, "log"),
-  events: (id) => (id ? at(id, "events") : "/api/events"),
+  events: (id) => at(id, "events"),
+  allEvents: "/api/events",
 
   pictureUpload: (id, name, modified) => `${at(id, "pictures", name)}?modified=${Math.round(modified)}`,
   soundUpload: (id, name) => at(id, "sound", name),
   archiveUpload: (id) => at(id, "archive"),
+
+  renders: {
+    list: () => request("GET", "/api/renders"),
+    create: (name) => request("POST", "/api/renders", { name }),
+    show: (id) => request("GET", render(id)),
+    change: (id, change) => request("PATCH", render(id), change),
+    remove: (id) => request("DELETE", render(id)),
+    inspect: (id) => request("POST", render(id, "inspect")),
+    start: (id, preview) => request("POST", render(id, "start"), { preview }),
+    stop: (id) => request("POST", render(id, "stop")),
+
+    video: (id, { size, modified }, preview) => `${render(id, "video")}?of=${modified}-${size}${preview ? "&preview" : ""}`,
+    download: (id, preview) => `${render(id, "video")}?download${preview ? "&preview" : ""}`,
+    log: (id) => render(id, "log"),
+    events: (id) => render(id, "events"),
+    fileUpload: (id, path, modified) => `${render(id, "scene", ...path.split("/"))}?modified=${Math.round(modified)}`,
+    archiveUpload: (id) => render(id, "archive"),
+  },
 
   /** Sends a file. `onProgress` gets the bytes that are sent. */
   upload(path, file, { onProgress, signal }) {
@@ -76,10 +96,10 @@ export const api = {
   },
 };
 
-/** Calls `onNews` with each event of a video, or of all of them. The result ends it. */
-export function follow(id, onNews) {
+/** Calls `onNews` with each event of an address. The result ends it. */
+export function follow(address, onNews) {
   const connection = document.getElementById("connection");
-  const events = new EventSource(api.events(id));
+  const events = new EventSource(address);
   events.addEventListener("message", (event) => {
     connection.textContent = "";
     onNews(JSON.parse(event.data));

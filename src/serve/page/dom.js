@@ -48,3 +48,18 @@ export function filePicker(label, attributes, onFiles, className = "") {
   const button = el("button", { type: "button", className, onclick: () => input.click() }, label);
   return el("span", { className: "picker" }, button, input);
 }
+
+/** A list to choose from, of values and texts. */
+export function choice(id, options, onchange) {
+  return el("select", { id, onchange }, ...Object.entries(options).map(([value, text]) => el("option", { value }, text)));
+}
+
+/** An input with its label. */
+export function field(label, id, ...content) {
+  return el("div", { className: "field" }, el("label", { className: "label", htmlFor: id }, label), ...content);
+}
+
+/** Sets an input in which nobody types. */
+export function setValue(input, value) {
+  if (document.activeElement !== input) input.value = value;
+}

@@ -6,11 +6,16 @@ import { texts } from "./texts.js";
 const PICTURE = /\.(png|jpe?g|exr|tiff?|webp|bmp|tga|hdr|gif)$/i;
 const SOUND = /\.(wav|mp3|flac|ogg|opus|m4a|aac|aiff?)$/i;
 const ARCHIVE = /\.zip$/i;
+const SCENE = /\.blend$/i;
+
+/** The names in a zip are at its end. This much of it has all names of a project. */
+const END_OF_ARCHIVE = 8 << 20;
 
 /** How many files are sent at the same time. A browser has six connections for a page. */
 const AT_ONCE = 3;
 
 export const SOUND_KINDS = ".wav,.mp3,.flac,.ogg,.opus,.m4a,.aac,.aif,.aiff";
+export const SCENE_KINDS = ".blend,.zip";
 export const PICTURE_KINDS = ".png,.jpg,.jpeg,.exr,.tif,.tiff,.webp,.bmp,.tga,.hdr,.gif,.zip";
 
 /** The files of a drop, with those in folders. The drop must be read before the first wait. */
@@ -49,20 +54,24 @@ async function walk(folder, above, files) {
   }
 }
 
-/** The files by kind, and a name for a video of them. */
+/** The files by kind, all of them by their paths, and a name for what is made of them. */
 function sorted(files, folder) {
-  const found = { pictures: [], archives: [], sounds: [], others: [], name: folder || "" };
+  const found = { pictures: [], archives: [], sounds: [], others: [], all: [], hasScene: false, name: folder || "" };
   for (const { path, file } of files) {
     const name = path.replaceAll("/", "_").replaceAll("\\", "_");
     if (name.startsWith(".") || path.split("/").some((part) => part.startsWith("."))) continue;
+    found.all.push({ path: path.replaceAll("\\", "/"), file });
+    found.hasScene ||= SCENE.test(name);
     if (PICTURE.test(name)) found.pictures.push({ name, file });
     else if (ARCHIVE.test(name)) found.archives.push({ name, file });
     else if (SOUND.test(name)) found.sounds.push({ name, file });
     else found.others.push(name);
   }
   if (!found.name) {
+    const scene = found.all.find(({ path }) => SCENE.test(path));
     const first = found.archives[0] ?? found.pictures[0];
-    found.name = first ? first.name.replace(/\.[^.]*$/, "").replace(/[\s_.-]*\d+$/, "") : "";
+    if (scene) found.name = scene.file.name.replace(/\.[^.]*$/, "");
+    else found.name = first ? first.name.replace(/\.[^.]*$/, "").replace(/[\s_.-]*\d+$/, "") : "";
   }
   found.pictures.sort((a, b) => a.name.localeCompare(b.name, "en", { numeric: true }));
   return found;
@@ -70,34 +79,60 @@ function sorted(files, folder) {
 
 export const isEmpty = (found) => !found.pictures.length && !found.archives.length && !found.sounds.length;
 
-/** Sends files to a video, a few at a time. */
+/** Whether there is a scene among the files, or in an archive. */
+export async function hasScene(found) {
+  if (found.hasScene) return true;
+  for (const { file } of found.archives) {
+    const end = await file.slice(-END_OF_ARCHIVE).arrayBuffer();
+    if (new TextDecoder("latin1").decode(end).includes(".blend")) return true;
+  }
+  return false;
+}
+
+/** What is sent to a video. */
+export function videoUploads(id, limits, found) {
+  return [
+    ...found.pictures.map(({ name, file }) => ({ name, file, most: limits.picture_bytes, path: api.pictureUpload(id, name, file.lastModified) })),
+    ...found.sounds.slice(0, 1).map(({ name, file }) => ({ name, file, most: limits.sound_bytes, path: api.soundUpload(id, name) })),
+    ...found.archives.map(({ name, file }) => ({ name, file, most: limits.archive_bytes, path: api.archiveUpload(id), isArchive: true })),
+  ];
+}
+
+/** What is sent to a render: the largest first, so that the others go beside it. */
+export function sceneUploads(id, limits, found) {
+  const of = ({ path, file }) => {
+    const isArchive = ARCHIVE.test(path);
+    const at = isArchive ? api.renders.archiveUpload(id) : api.renders.fileUpload(id, path, file.lastModified);
+    return { name: path, file, most: limits.scene_bytes, path: at, isArchive };
+  };
+  return found.all.map(of).sort((a, b) => b.file.size - a.file.size);
+}
+
+/** Sends files, a few at a time. */
 export class Uploads {
   #abort = new AbortController();
   #sent = new Map();
 
   /** `onChange` gets `{ done, all, bytes, unpacking }`; `null` at the end. `onError` gets texts. */
-  constructor(id, limits, { onChange, onError }) {
-    Object.assign(this, { id, limits, onChange, onError });
+  constructor({ onChange, onError }) {
+    Object.assign(this, { onChange, onError });
   }
 
   stop() {
     this.#abort.abort();
   }
 
-  async send(found) {
-    const { id, limits } = this;
-    const queue = [
-      ...found.pictures.map(({ name, file }) => ({ name, file, most: limits.picture_bytes, path: api.pictureUpload(id, name, file.lastModified) })),
-      ...found.sounds.slice(0, 1).map(({ name, file }) => ({ name, file, most: limits.sound_bytes, path: api.soundUpload(id, name) })),
-      ...found.archives.map(({ name, file }) => ({ name, file, most: limits.archive_bytes, path: api.archiveUpload(id) })),
-    ];
+  /** Sends `{ name, file, most, path, isArchive }` each. The result is how many have arrived. */
+  async send(files) {
+    const queue = [...files];
+    const archive = files.filter(({ isArchive }) => isArchive).at(-1);
     const total = queue.length;
     const failures = [];
     let done = 0;
     const report = () => {
       const bytes = [...this.#sent.values()].reduce((sum, sent) => sum + sent, 0);
-      const unpacking = done === total - 1 && found.archives.length && bytes >= found.archives.at(-1).file.size;
-      this.onChange({ done, all: total, bytes, unpacking: Boolean(unpacking) });
+      const unpacking = done === total - 1 && archive !== undefined && bytes >= archive.file.size;
+      this.onChange({ done, all: total, bytes, unpacking });
     };
     report();
     const work = async () => {
@@ -123,7 +158,6 @@ export class Uploads {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
     failures.slice(0, 3).forEach(this.onError);
     if (failures.length > 3) this.onError(texts.upload.failedToo(failures.length - 3));
-    if (found.others.length) this.onError(texts.upload.leftOut(found.others));
     this.onChange(null);
     return total - failures.length;
   }

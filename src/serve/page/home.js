@@ -2,7 +2,7 @@
 
 import { api, follow } from "./api.js";
 import { alertUser, announce, el, filePicker } from "./dom.js";
-import { PICTURE_KINDS, chosen, dropped, isEmpty } from "./files.js";
+import { PICTURE_KINDS, SCENE_KINDS, chosen, dropped, hasScene, isEmpty } from "./files.js";
 import { texts } from "./texts.js";
 
 /** The shortest time between two looks at the list, in milliseconds. */
@@ -14,10 +14,20 @@ export function home(root, { go }) {
   let limits = null;
 
   const begin = async (found) => {
+    if (await hasScene(found)) return beginRender(found);
     if (isEmpty(found)) return alertUser(found.others.length ? texts.upload.leftOut(found.others) : texts.upload.nothing);
     try {
       const { id } = await api.create(found.name);
       go(`/videos/${id}`, { found, limits });
+    } catch (error) {
+      alertUser(error.message);
+    }
+  };
+
+  const beginRender = async (found) => {
+    try {
+      const { id } = await api.renders.create(found.name);
+      go(`/renders/${id}`, { found });
     } catch (error) {
       alertUser(error.message);
     }
@@ -33,6 +43,7 @@ export function home(root, { go }) {
       "div",
       { className: "row" },
       filePicker(t.choosePictures, { multiple: true, accept: PICTURE_KINDS }, (files) => begin(chosen(files)), "primary"),
+      filePicker(t.chooseScene, { multiple: true, accept: SCENE_KINDS }, (files) => begin(chosen(files))),
       filePicker(t.chooseFolder, { folder: true }, (files) => begin(chosen(files))),
     ),
   );
@@ -47,65 +58,98 @@ export function home(root, { go }) {
     begin(await dropped(event.dataTransfer));
   });
 
-  const list = el("ul", { className: "videos" });
-  const none = el("p", { className: "dim", hidden: true }, t.none);
-  root.append(
-    el("div", { className: "home" }, zone, el("section", { "aria-labelledby": "list" }, el("h2", { id: "list" }, t.list), none, list)),
-  );
+  const videos = new List(t.list, t.none, {
+    remove: ({ id, name, pictures }) => confirm(t.sureToRemove(name, pictures)) && api.remove(id),
+    row: (video) => ({
+      href: `/videos/${video.id}`,
+      cover: video.cover && api.thumbnail(video.id, video.cover),
+      about: t.about(video.pictures, video.created),
+      state: texts.states[video.making.state],
+    }),
+  });
+  const renders = new List(t.renders, t.noRenders, {
+    remove: ({ id, name }) => confirm(t.sureToRemoveRender(name)) && api.renders.remove(id),
+    row: (render) => ({
+      href: `/renders/${render.id}`,
+      cover: render.cover,
+      about: t.created(render.created),
+      state: texts.renderStates[render.making.state],
+    }),
+  });
+  root.append(el("div", { className: "home" }, zone, renders.element, videos.element));
 
-  const remove = async (video) => {
-    if (!confirm(t.sureToRemove(video.name, video.pictures))) return;
-    try {
-      await api.remove(video.id);
-      announce(t.removed(video.name));
-      document.getElementById("main").focus();
-    } catch (error) {
-      alertUser(error.message);
-    }
-  };
-
-  const row = (video) => {
-    const { id, name, cover, making } = video;
-    const image = cover
-      ? el("img", { src: api.thumbnail(id, cover), alt: "", loading: "lazy", onerror: (event) => event.target.removeAttribute("src") })
-      : null;
-    return el(
-      "li",
-      {},
-      el(
-        "a",
-        { href: `/videos/${id}` },
-        el("span", { className: "cover" }, image),
-        el("span", { className: "about" }, el("strong", {}, name), el("span", { className: "dim" }, t.about(video.pictures, video.created))),
-        el("span", { className: `state ${making.state}` }, texts.states[making.state]),
-      ),
-      el("button", { type: "button", className: "quiet", "aria-label": t.remove(name), title: t.remove(name), onclick: () => remove(video) }, "×"),
-    );
-  };
-
-  let shown = "";
+  let isRead = false;
   const read = async () => {
     try {
-      const answer = await api.list();
-      limits = answer.limits;
-      none.hidden = answer.videos.length > 0;
-      // Elements that stay the same keep their focus.
-      const now = JSON.stringify(answer.videos);
-      if (now !== shown) list.replaceChildren(...answer.videos.map(row));
-      shown = now;
+      const [ofVideos, ofRenders] = await Promise.all([api.list(), api.renders.list()]);
+      limits = ofVideos.limits;
+      videos.show(ofVideos.videos);
+      renders.show(ofRenders.renders);
+      isRead = true;
     } catch (error) {
       if (error.status) alertUser(error.message);
     }
   };
   let timer = null;
-  const unfollow = follow(null, () => {
+  const unfollow = follow(api.allEvents, () => {
     timer ??= setTimeout(() => {
       timer = null;
       read();
-    }, shown ? PAUSE : 0);
+    }, isRead ? PAUSE : 0);
   });
   return () => {
     unfollow();
     clearTimeout(timer);
   };
+}
+
+/** A list of videos or renders under a heading. */
+class List {
+  #shown = "";
+
+  /** `row` gets the texts and addresses of an item; `remove` removes it, unless the user changes their mind. */
+  constructor(heading, none, { row, remove }) {
+    Object.assign(this, { row, remove });
+    this.list = el("ul", { className: "videos" });
+    this.none = el("p", { className: "dim", hidden: true }, none);
+    this.element = el("section", { "aria-label": heading }, el("h2", {}, heading), this.none, this.list);
+  }
+
+  show(items) {
+    this.none.hidden = items.length > 0;
+    // Elements that stay the same keep their focus.
+    const now = JSON.stringify(items);
+    if (now !== this.#shown) this.list.replaceChildren(...items.map((item) => this.#element(item)));
+    this.#shown = now;
+  }
+
+  #element(item) {
+    const t = texts.home;
+    const { name, making } = item;
+    const { href, cover, about, state } = this.row(item);
+    const image = cover ? el("img", { src: cover, alt: "", loading: "lazy", onerror: (event) => event.target.removeAttribute("src") }) : null;
+    return el(
+      "li",
+      {},
+      el(
+        "a",
+        { href },
+        el("span", { className: "cover" }, image),
+        el("span", { className: "about" }, el("strong", {}, name), el("span", { className: "dim" }, about)),
+        el("span", { className: `state ${making.state}` }, state),
+      ),
+      el("button", { type: "button", className: "quiet", "aria-label": t.remove(name), title: t.remove(name), onclick: () => this.#remove(item) }, "×"),
+    );
+  }
+
+  async #remove(item) {
+    try {
+      // Its answer is empty; without a request it is false.
+      if ((await this.remove(item)) === false) return;
+      announce(texts.home.removed(item.name));
+      document.getElementById("main").focus();
+    } catch (error) {
+      alertUser(error.message);
+    }
+  }
 }

@@ -2,7 +2,12 @@
 
 import { el } from "./dom.js";
 import { home } from "./home.js";
+import { render } from "./render.js";
 import { video } from "./video.js";
+
+/** The pages by the beginnings of their addresses. */
+const pages = { videos: video, renders: render };
+const PAGE = /^\/(videos|renders)\/([0-9a-f]+)$/;
 
 let leave = () => {};
 
@@ -12,8 +17,8 @@ function show(path, state) {
   // What a page listens to goes with its element.
   const root = el("div", { className: "page" });
   document.getElementById("main").replaceChildren(root);
-  const [, id] = path.match(/^\/videos\/([0-9a-f]+)$/) ?? [];
-  leave = id ? video(root, id, { go, ...state }) : home(root, { go });
+  const [, kind, id] = path.match(PAGE) ?? [];
+  leave = kind ? pages[kind](root, id, { go, ...state }) : home(root, { go });
 }
 
 /** Goes to another address. */
@@ -28,9 +33,10 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest?.("a[href]");
   const isPlain = !event.defaultPrevented && event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey;
   if (!link || !isPlain || link.hasAttribute("download") || link.target) return;
-  if (!/^\/(videos\/[0-9a-f]+)?$/.test(link.getAttribute("href"))) return;
+  const address = link.getAttribute("href");
+  if (address !== "/" && !PAGE.test(address)) return;
   event.preventDefault();
-  go(link.getAttribute("href"));
+  go(address);
 });
 // A file that misses its target must not replace the page.
 for (const name of ["dragover", "drop"]) addEventListener(name, (event) => event.preventDefault());

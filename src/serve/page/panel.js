@@ -1,9 +1,11 @@
 // How the video is made, how far it is, and the video itself.
 
 import { api } from "./api.js";
-import { alertUser, announce, el, filePicker, setText } from "./dom.js";
+import { alertUser, choice, el, field, filePicker, setText, setValue } from "./dom.js";
 import { SOUND_KINDS } from "./files.js";
+import { Player } from "./player.js";
 import { texts } from "./texts.js";
+import { Work, isPending } from "./work.js";
 
 const RATES = ["0.5", "1", "2", "5", "10", "12", "23.976", "24", "25", "29.97", "30", "50", "60"];
 
@@ -11,11 +13,10 @@ export class Panel {
   #id;
   #video = null;
   #making = null;
-  #played = "";
 
   constructor(id, { onChange, saved, onSound, onReveal, onRemove }) {
     this.#id = id;
-    Object.assign(this, { onChange, saved, onReveal, onRemove });
+    Object.assign(this, { onChange, saved });
     const t = texts.panel;
     const change = () => this.#changed();
     this.fps = el("input", { id: "fps", inputMode: "decimal", autocomplete: "off", onchange: change });
@@ -53,14 +54,11 @@ export class Panel {
         el("span", { className: "row" }, this.sound, this.removeSound, filePicker(t.chooseSound, { accept: SOUND_KINDS }, onSound)),
       ),
     );
-    this.problem = el("div", { className: "problem", hidden: true });
-    this.result = el("section", { className: "result", "aria-label": t.result, hidden: true });
-    this.bar = el("progress", { max: 1, "aria-label": t.progressLabel });
-    this.state = el("p", { className: "progress-text", role: "status" });
-    this.running = el("div", { className: "running", hidden: true }, this.bar, this.state);
+    this.player = new Player();
+    this.work = new Work({ log: api.log(id), onReveal, onRemove });
     this.button = el("button", { type: "button", className: "primary", onclick: () => this.#press() }, t.make);
-    const foot = el("div", { className: "foot" }, this.running, this.button);
-    this.element = el("aside", { className: "panel", "aria-label": t.settings }, el("div", { className: "panel-body" }, this.result, this.problem, settings), foot);
+    const foot = el("div", { className: "foot" }, this.work.progress, this.button);
+    this.element = el("aside", { className: "panel", "aria-label": t.settings }, el("div", { className: "panel-body" }, this.player.element, this.work.problem, settings), foot);
   }
 
   /** Shows the settings and the state of a video. */
@@ -68,99 +66,31 @@ export class Panel {
     this.#video = video;
     const { settings, sound } = video;
     const t = texts.panel;
-    const set = (input, value) => {
-      if (document.activeElement !== input) input.value = value;
-    };
-    set(this.fps, settings.fps);
+    setValue(this.fps, settings.fps);
     this.codec.value = settings.codec;
     const isOwn = !(settings.size in t.sizes);
     if (document.activeElement !== this.size) this.size.value = isOwn ? "own" : settings.size;
-    if (isOwn) set(this.ownSize, settings.size);
+    if (isOwn) setValue(this.ownSize, settings.size);
     this.ownSize.hidden = this.size.value !== "own";
-    set(this.background, settings.background);
+    setValue(this.background, settings.background);
     setText(this.sound, settings.codec === "gif" ? t.noSoundInGif : (sound?.name ?? t.noSound));
     this.removeSound.hidden = !sound;
     const rate = rateOf(settings.fps);
     setText(this.length, rate && video.pictures.length ? t.length(video.pictures.length / rate) : "");
     this.making(video.making, video);
-    this.#showResult(video);
+    const { video: file } = video;
+    this.player.show(file, file && api.video(this.#id, file), api.download(this.#id));
   }
 
   /** Shows how far the video is. */
   making(making, video) {
-    const t = texts.panel;
-    const before = this.#making?.state;
     this.#making = making;
-    const isPending = making.state === "running" || making.state === "waiting";
-    this.running.hidden = !isPending && making.state !== "stopped";
-    this.bar.hidden = !isPending;
-    setText(this.button, isPending ? t.stop : video.video ? t.again : t.make);
-    this.button.classList.toggle("primary", !isPending);
-    this.button.disabled = !isPending && video.pictures.length === 0;
-    if (making.state === "running" && making.total) {
-      this.bar.value = making.done / making.total;
-      const left = making.left === null || making.done === 0 ? "" : ` · ${t.left(making.left)}`;
-      setText(this.state, t.progress(making.done, making.total) + left);
-    } else if (isPending) {
-      this.bar.removeAttribute("value");
-      setText(this.state, making.state === "waiting" ? t.waiting(making.ahead) : t.reading);
-    } else {
-      setText(this.state, making.state === "stopped" ? t.stopped : "");
-    }
-    this.#showProblem(making);
-    if (making.state === "done" && before === "running") announce(t.done);
-  }
-
-  #showProblem(making) {
     const t = texts.panel;
-    const key = JSON.stringify(making.state === "failed" || making.warnings?.length ? making : null);
-    if (this.problem.dataset.key === key) return;
-    this.problem.dataset.key = key;
-    this.problem.hidden = key === "null";
-    if (making.state === "failed") {
-      const { error, advice, picture } = making;
-      this.problem.className = "problem failed";
-      this.problem.replaceChildren(
-        el("p", { role: "alert" }, error),
-        ...(advice ? [el("p", { className: "dim" }, advice)] : []),
-        el(
-          "div",
-          { className: "row" },
-          ...(picture
-            ? [
-                el("button", { type: "button", onclick: () => this.onReveal(picture) }, t.showPicture(picture)),
-                el("button", { type: "button", onclick: () => this.onRemove(picture) }, t.removePicture(picture)),
-              ]
-            : []),
-          el("a", { href: api.log(this.#id), target: "_blank" }, t.log),
-        ),
-      );
-    } else if (making.warnings?.length) {
-      this.problem.className = "problem";
-      const remarks = making.warnings.map((text) => el("li", {}, text));
-      this.problem.replaceChildren(el("details", {}, el("summary", {}, t.warnings(remarks.length)), el("ul", {}, ...remarks)));
-    }
-  }
-
-  #showResult({ video }) {
-    const key = video ? `${video.name} ${video.modified}` : "";
-    if (this.#played === key) return;
-    this.#played = key;
-    this.result.hidden = !video;
-    if (!video) return this.result.replaceChildren();
-    const t = texts.panel;
-    const source = api.video(this.#id, video);
-    const plays = /\.(mp4|webm|mov|mkv)$/i.test(video.name);
-    const hint = el("p", { className: "dim", hidden: true }, t.downloadHint);
-    const player = plays
-      ? el("video", { src: source, controls: true, preload: "metadata", playsInline: true, "aria-label": video.name })
-      : el("img", { src: source, alt: video.name });
-    player.addEventListener("error", () => {
-      player.hidden = true;
-      hint.hidden = false;
-    });
-    const download = el("a", { className: "button", href: api.download(this.#id), download: video.name }, t.download(video.size));
-    this.result.replaceChildren(el("div", { className: "player" }, player, hint), el("div", { className: "row" }, el("strong", { className: "file-name", title: video.name }, video.name), download));
+    const pending = isPending(making);
+    setText(this.button, pending ? t.stop : video.video ? t.again : t.make);
+    this.button.classList.toggle("primary", !pending);
+    this.button.disabled = !pending && video.pictures.length === 0;
+    this.work.show(making);
   }
 
   #changed() {
@@ -170,11 +100,10 @@ export class Panel {
   }
 
   async #press() {
-    const { state } = this.#making ?? {};
     // The video has the settings that the page shows.
     await this.saved();
     try {
-      const making = await (state === "running" || state === "waiting" ? api.stop(this.#id) : api.make(this.#id));
+      const making = await (isPending(this.#making) ? api.stop(this.#id) : api.make(this.#id));
       this.making(making, this.#video);
     } catch (error) {
       alertUser(error.message);
@@ -186,12 +115,4 @@ export class Panel {
 function rateOf(text) {
   const [a, b = 1] = text.split("/").map(Number);
   return a / b || 0;
-}
-
-function choice(id, options, onchange) {
-  return el("select", { id, onchange }, ...Object.entries(options).map(([value, text]) => el("option", { value }, text)));
-}
-
-function field(label, id, ...content) {
-  return el("div", { className: "field" }, el("label", { className: "label", htmlFor: id }, label), ...content);
 }

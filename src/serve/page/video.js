@@ -2,7 +2,7 @@
 
 import { api, follow } from "./api.js";
 import { alertUser, announce, el, filePicker, setText } from "./dom.js";
-import { PICTURE_KINDS, Uploads, chosen, dropped, isEmpty } from "./files.js";
+import { PICTURE_KINDS, Uploads, chosen, dropped, isEmpty, videoUploads } from "./files.js";
 import { Grid } from "./grid.js";
 import { Panel } from "./panel.js";
 import { texts } from "./texts.js";
@@ -113,7 +113,7 @@ export function video(root, id, { go, found, limits }) {
     if (uploads) await uploads.all;
     limits ??= (await api.list()).limits;
     let drawn = 0;
-    uploads = new Uploads(id, limits, {
+    uploads = new Uploads({
       onError: alertUser,
       onChange: (state) => {
         if (!state || ended) return;
@@ -123,8 +123,9 @@ export function video(root, id, { go, found, limits }) {
       },
     });
     stop.hidden = false;
-    uploads.all = uploads.send(files);
+    uploads.all = uploads.send(videoUploads(id, limits, files));
     const sent = await uploads.all;
+    if (files.others.length) alertUser(texts.upload.leftOut(files.others));
     cancelAnimationFrame(drawn);
     uploads = null;
     stop.hidden = true;
@@ -159,7 +160,7 @@ export function video(root, id, { go, found, limits }) {
   }
 
   let timer = null;
-  const unfollow = follow(id, ({ revision, making }) => {
+  const unfollow = follow(api.events(id), ({ revision, making }) => {
     if (shown) panel.making(making, shown);
     if (shown?.revision === revision) return;
     timer ??= setTimeout(() => {

@@ -8,9 +8,9 @@ use std::time::SystemTime;
 use tokio::io::AsyncWriteExt as _;
 use tokio::task::spawn_blocking;
 
-use super::names::{FileName, random};
 use crate::ending::Size;
 use crate::serve::problem::{Problem, ProblemKind};
+use crate::serve::store::names::{FileName, random};
 use crate::space::Space;
 
 /// The largest picture in bytes.
@@ -32,7 +32,7 @@ const RESERVE: u64 = 256 << 20;
 const CHECK_INTERVAL: u64 = 64 << 20;
 
 /// The beginning of the names of files that are not whole.
-const PARTIAL: &str = ".partial-";
+pub const PARTIAL: &str = ".partial-";
 
 /// A file that is not whole yet. It is removed when this is dropped.
 #[derive(Debug)]

@@ -1,13 +1,13 @@
-//! How far the making of a video has come. After a restart, its log says so.
+//! How far the work on a video or render has come. After a restart, its log says so.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::links::{FOLDER as LINKS, real_names};
+use super::video::links::{FOLDER as LINKS, real_names};
 use crate::exit::Exit;
 
 /// The name of the log of the last run, in JSON lines.
@@ -16,8 +16,8 @@ pub const LOG: &str = "log.jsonl";
 /// What comes before the folder of the pictures in a message about them.
 const IN_FOLDER: &str = "cannot make a video of the frames in ";
 
-/// How far the making of a video has come.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// How far the work on a video or render has come.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "lowercase")]
 pub enum Making {
     /// Nobody has asked for it.
@@ -29,9 +29,11 @@ pub enum Making {
     },
     /// It is being made.
     Running {
-        /// The pictures that are in the video by now.
-        done: u64,
-        /// All pictures; 0 while they are not counted.
+        /// What is done at present.
+        step: Step,
+        /// The frames that are finished, with parts of frames.
+        done: f64,
+        /// All frames; 0 while they are not counted.
         total: u64,
         /// The seconds left, if they are known.
         left: Option<u64>,
@@ -47,7 +49,19 @@ pub enum Making {
     Stopped,
 }
 
-/// Why a video cannot be made.
+/// A step of the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Step {
+    /// What comes before the first frame.
+    Preparing,
+    /// Frames are rendered.
+    Rendering,
+    /// The video is made of the frames.
+    Encoding,
+}
+
+/// Why it cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Failure {
     /// What happened.
@@ -59,6 +73,24 @@ pub struct Failure {
 }
 
 impl Making {
+    /// The beginning of the work.
+    pub const BEGUN: Self =
+        Self::Running { step: Step::Preparing, done: 0.0, total: 0, left: None };
+
+    /// The progress that a line of the log tells.
+    pub fn progress(line: &str) -> Option<Self> {
+        /// What `worker::progress` logs for programs.
+        #[derive(Deserialize)]
+        struct Progress {
+            step: Step,
+            done: f64,
+            total: u64,
+            left: Option<u64>,
+        }
+        let Progress { step, done, total, left } = serde_json::from_str(line).ok()?;
+        Some(Self::Running { step, done, total, left })
+    }
+
     /// Whether it will change by itself.
     pub fn is_pending(&self) -> bool {
         matches!(self, Self::Waiting { .. } | Self::Running { .. })
@@ -104,7 +136,10 @@ impl Outcome {
                     self.error = Some((message.to_owned(), code));
                 }
             }
-            "INFO" if message.starts_with("stored ") => self.stored = true,
+            // The line about the video, not that about the sound.
+            "INFO" if message.starts_with("stored ") && line.get("frames").is_some() => {
+                self.stored = true;
+            }
             _ => {}
         }
     }
@@ -165,7 +200,11 @@ mod tests {
     fn of(lines: &[(&str, &str, Option<u64>)]) -> Making {
         let mut outcome = Outcome::default();
         for (level, message, code) in lines {
-            let line = serde_json::json!({"level": level, "message": message, "exit_code": code});
+            let mut line =
+                serde_json::json!({"level": level, "message": message, "exit_code": code});
+            if message.ends_with(" frames") {
+                line["frames"] = 3.into();
+            }
             outcome.read(&line.to_string());
         }
         outcome.making()

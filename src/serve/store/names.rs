@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -13,6 +14,9 @@ use crate::serve::problem::{Problem, ProblemKind};
 
 /// The longest name in bytes. File systems take 255, and the server adds a number or an extension.
 const MAX_NAME: usize = 200;
+
+/// The most folders in a path.
+const MAX_DEPTH: usize = 32;
 
 /// The length of an id in bytes.
 const ID_BYTES: usize = 10;
@@ -28,11 +32,11 @@ pub fn random<const N: usize>() -> io::Result<String> {
     Ok(hex(&bytes))
 }
 
-/// The id of a video: the name of its folder.
+/// The id of a video or render: the name of its folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct VideoId(String);
+pub struct Id(String);
 
-impl VideoId {
+impl Id {
     /// A new id.
     ///
     /// # Errors
@@ -42,7 +46,7 @@ impl VideoId {
     }
 }
 
-impl FromStr for VideoId {
+impl FromStr for Id {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -55,7 +59,7 @@ impl FromStr for VideoId {
     }
 }
 
-impl fmt::Display for VideoId {
+impl fmt::Display for Id {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -128,6 +132,55 @@ impl fmt::Display for FileName {
     }
 }
 
+/// The path of a file of a scene, in the folder of the scene.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ProjectPath {
+    folders: Vec<FileName>,
+    name: FileName,
+}
+
+impl ProjectPath {
+    /// A path with slashes between its parts.
+    ///
+    /// # Errors
+    /// Why it cannot be the path of a file.
+    pub fn new(text: &str) -> Result<Self, Problem> {
+        let (folders, name) = match text.rsplit_once('/') {
+            Some((folders, name)) => (Some(folders), name),
+            None => (None, text),
+        };
+        let folders = folders.into_iter().flat_map(|folders| folders.split('/'));
+        let folders = folders.map(FileName::new).collect::<Result<Vec<_>, _>>()?;
+        if folders.len() > MAX_DEPTH {
+            let message = format!("{name} is in more than {MAX_DEPTH} folders; move it up");
+            return Err(Problem::new(ProblemKind::Invalid, message));
+        }
+        Ok(Self { folders, name: FileName::new(name)? })
+    }
+
+    /// The folder of the file, below `folder`.
+    pub fn folder(&self, folder: &Path) -> PathBuf {
+        self.folders.iter().fold(folder.to_owned(), |path, part| path.join(part.as_str()))
+    }
+
+    /// The name of the file.
+    pub fn name(&self) -> &FileName {
+        &self.name
+    }
+
+    /// Whether it is the path of a scene file.
+    pub fn is_scene(&self) -> bool {
+        self.name.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("blend"))
+    }
+}
+
+impl fmt::Display for ProjectPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.folders.iter().try_for_each(|folder| write!(f, "{folder}/"))?;
+        self.name.fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,6 +210,21 @@ mod tests {
     }
 
     #[test]
+    fn no_path_leads_out_of_a_folder() {
+        let deep = "a/".repeat(MAX_DEPTH + 1) + "b.png";
+        for bad in
+            ["", "/", "/a", "a/", "a//b", "a/../b", "../a", "a/./b", "a\\b/c", ".git/a", &deep]
+        {
+            assert!(ProjectPath::new(bad).is_err(), "{bad:?}");
+        }
+        let path = ProjectPath::new("tex/wood/oak 1.png").unwrap();
+        assert_eq!(path.folder(Path::new("/p")), Path::new("/p/tex/wood"));
+        assert_eq!(path.name().as_str(), "oak 1.png");
+        let path = ProjectPath::new("a.blend").unwrap();
+        assert_eq!(path.folder(Path::new("/p")), Path::new("/p"));
+    }
+
+    #[test]
     fn a_picture_has_the_extension_of_one() {
         for (name, kind) in [
             ("a.png", None),
@@ -176,12 +244,12 @@ mod tests {
 
     #[test]
     fn ids_are_random_and_nothing_else_is_one() {
-        let (one, other) = (VideoId::random().unwrap(), VideoId::random().unwrap());
+        let (one, other) = (Id::random().unwrap(), Id::random().unwrap());
         assert_ne!(one, other);
         assert_eq!(one.to_string().parse(), Ok(one));
         for bad in ["", "..", "0123456789abcdef012", "0123456789ABCDEF0123", "0123456789abcdef012/"]
         {
-            assert_eq!(bad.parse::<VideoId>(), Err(()), "{bad}");
+            assert_eq!(bad.parse::<Id>(), Err(()), "{bad}");
         }
     }
 }

@@ -1,5 +1,8 @@
-//! The work that the server does in the background: it makes one video after the other, each with this
-//! very program as a child process. What goes wrong there stays there, and its memory is its own.
+//! The work that the server does in the background, each with this very program as a child process.
 
+mod child;
+pub mod inspecting;
 pub mod queue;
-mod stitching;
+pub mod rendering;
+mod run;
+pub mod stitching;

@@ -1,5 +1,5 @@
-//! The queue: one video is made at a time, and the others wait in the order in which they were asked
-//! for. It survives a restart, because each video remembers that it was asked for.
+//! The queue: one item is worked on at a time, and the others wait in the order in which they were
+//! asked for. It survives a restart, because each item remembers that it was asked for.
 
 use std::collections::VecDeque;
 use std::io;
@@ -8,144 +8,150 @@ use std::time::SystemTime;
 
 use tokio::sync::Notify;
 
-use super::stitching::Maker;
+use super::run::{Work, run};
 use crate::process::shutdown::{Shutdown, Stage};
-use crate::request::ServeJob;
-use crate::serve::store::Data;
+use crate::serve::store::item::{Document as _, Kind};
 use crate::serve::store::making::Making;
-use crate::serve::store::video::{Video, millis};
+use crate::serve::store::shelf::Shelf;
+use crate::serve::store::time::millis;
 
-/// The videos that wait, and the one that is being made.
-#[derive(Debug, Default)]
-pub struct Queue {
-    state: Mutex<State>,
+/// The items that wait, and the one that is worked on.
+#[derive(Debug)]
+pub struct Queue<K> {
+    state: Mutex<State<K>>,
     added: Notify,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    waiting: VecDeque<Arc<Video>>,
-    current: Option<Current>,
+#[derive(Debug)]
+struct State<K> {
+    waiting: VecDeque<Arc<K>>,
+    current: Option<Current<K>>,
 }
 
 #[derive(Debug)]
-struct Current {
-    video: Arc<Video>,
+struct Current<K> {
+    item: Arc<K>,
     stop: Arc<Notify>,
 }
 
-impl Queue {
-    /// The queue that the videos remember.
-    pub fn of(data: &Data) -> Self {
-        let queue = Self::default();
-        let mut requested: Vec<_> = data
+impl<K: Kind> Queue<K> {
+    /// The queue that the items remember.
+    pub fn of(shelf: &Shelf<K>) -> Self {
+        let mut requested: Vec<_> = shelf
             .all()
             .into_iter()
-            .filter_map(|video| Some((video.document().requested?, video)))
+            .filter_map(|item| Some((item.item().document().common().requested?, item)))
             .collect();
         requested.sort_by_key(|(when, _)| *when);
-        queue.lock().waiting.extend(requested.into_iter().map(|(_, video)| video));
-        queue.lock().renumber();
-        queue
+        let waiting = requested.into_iter().map(|(_, item)| item).collect();
+        let state = State { waiting, current: None };
+        state.renumber();
+        Self { state: Mutex::new(state), added: Notify::new() }
     }
 
-    /// Lets a video be made. Nothing changes if it is in the queue already.
+    /// Lets an item be worked on. Nothing changes if it is in the queue already.
     ///
     /// # Errors
     /// The error of the system, if the request cannot be remembered.
-    pub fn add(&self, video: &Arc<Video>) -> io::Result<()> {
+    pub fn add(&self, item: &Arc<K>, choose: impl FnOnce(&mut K::Document)) -> io::Result<()> {
         let mut state = self.lock();
-        if state.has(video) {
+        if state.has(item) {
             return Ok(());
         }
-        video.change(|document| document.requested = Some(millis(SystemTime::now())))?;
-        state.waiting.push_back(Arc::clone(video));
+        item.item().change(|document| {
+            choose(document);
+            document.common_mut().requested = Some(millis(SystemTime::now()));
+        })?;
+        state.waiting.push_back(Arc::clone(item));
         state.renumber();
         drop(state);
         self.added.notify_one();
         Ok(())
     }
 
-    /// Takes a video out of the queue, or stops making it.
+    /// Takes an item out of the queue, or stops the work on it.
     ///
     /// # Errors
     /// The error of the system, if this cannot be remembered.
-    pub fn remove(&self, video: &Video) -> io::Result<()> {
+    pub fn remove(&self, item: &K) -> io::Result<()> {
         let mut state = self.lock();
-        if let Some(current) = state.current.as_ref().filter(|it| it.video.id == video.id) {
+        let id = &item.item().id;
+        if let Some(current) = state.current.as_ref().filter(|it| it.item.item().id == *id) {
             current.stop.notify_one();
             return Ok(());
         }
         let before = state.waiting.len();
-        state.waiting.retain(|waiting| waiting.id != video.id);
+        state.waiting.retain(|waiting| waiting.item().id != *id);
         if state.waiting.len() < before {
-            video.change(|document| document.requested = None)?;
-            video.set_making(Making::Stopped);
+            item.item().change(|document| document.common_mut().requested = None)?;
+            item.item().set_making(Making::Stopped);
             state.renumber();
         }
         Ok(())
     }
 
-    /// Makes one video after the other until a stop is requested.
-    pub async fn work(&self, job: &ServeJob, shutdown: &Shutdown) {
-        let maker = Maker { job, shutdown };
+    /// Works on one item after the other until a stop is requested, each with a new `W`.
+    pub async fn work<W: Work<Kind = K>>(&self, shutdown: &Shutdown, new: impl Fn() -> W) {
+        let noun = K::NOUN;
         while shutdown.requested().is_none() {
-            let Some((video, stop)) = self.next() else {
+            let Some((item, stop)) = self.next() else {
                 tokio::select! {
                     () = self.added.notified() => {}
                     _ = shutdown.beyond(Stage::Working) => {}
                 }
                 continue;
             };
-            tracing::info!("making video {} of {} pictures", video.id, video.picture_count());
-            let making = maker.make(&video, &stop).await;
+            let id = &item.item().id;
+            tracing::info!("starting {noun} {id}");
+            let making = run(new(), &item, &stop, shutdown).await;
             if shutdown.requested().is_some() {
-                // It is made again after the restart.
+                // It is done again after the restart.
                 return;
             }
             if let Making::Failed(failure) = &making {
-                tracing::warn!("video {}: {}", video.id, failure.error);
+                tracing::warn!("{noun} {id}: {}", failure.error);
             } else {
-                tracing::info!("ended with video {}", video.id);
+                tracing::info!("ended with {noun} {id}");
             }
-            // Both at once: the video must not be asked for again in between.
+            // Both at once: the item must not be asked for again in between.
             let mut state = self.lock();
-            if let Err(error) = video.change(|document| document.requested = None) {
-                tracing::warn!("cannot take note of the end of video {}: {error}", video.id);
+            let forgotten = item.item().change(|document| document.common_mut().requested = None);
+            if let Err(error) = forgotten {
+                tracing::warn!("cannot take note of the end of {noun} {id}: {error}");
             }
-            video.set_making(making);
+            item.item().set_making(making);
             state.current = None;
             state.renumber();
         }
     }
 
-    fn next(&self) -> Option<(Arc<Video>, Arc<Notify>)> {
+    fn next(&self) -> Option<(Arc<K>, Arc<Notify>)> {
         let mut state = self.lock();
-        let video = state.waiting.pop_front()?;
+        let item = state.waiting.pop_front()?;
         let stop = Arc::new(Notify::new());
-        state.current = Some(Current { video: Arc::clone(&video), stop: Arc::clone(&stop) });
-        video.set_making(Making::Running { done: 0, total: 0, left: None });
+        state.current = Some(Current { item: Arc::clone(&item), stop: Arc::clone(&stop) });
+        item.item().set_making(Making::BEGUN);
         state.renumber();
-        Some((video, stop))
+        Some((item, stop))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<K>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    fn has(&self, video: &Video) -> bool {
-        let current = self.current.iter().map(|current| &current.video);
-        self.waiting.iter().chain(current).any(|other| other.id == video.id)
+impl<K: Kind> State<K> {
+    fn has(&self, item: &K) -> bool {
+        let current = self.current.iter().map(|current| &current.item);
+        self.waiting.iter().chain(current).any(|other| other.item().id == item.item().id)
     }
 
-    /// Tells each video how many others are made first.
+    /// Tells each item how many others are worked on first.
     fn renumber(&self) {
-        for (place, video) in self.waiting.iter().enumerate() {
+        for (place, item) in self.waiting.iter().enumerate() {
             let ahead = place + usize::from(self.current.is_some());
-            if video.making() != (Making::Waiting { ahead }) {
-                video.set_making(Making::Waiting { ahead });
+            if item.item().making() != (Making::Waiting { ahead }) {
+                item.item().set_making(Making::Waiting { ahead });
             }
         }
     }

@@ -1,14 +1,14 @@
-//! Zip archives of pictures. Everything is checked before anything is written: what the archive says
-//! about itself must fit, and what is unpacked must be what it said.
+//! Zip archives of pictures, or of a scene with its files. Everything is checked before anything is
+//! written: what the archive says about itself must fit, and what is unpacked must be what it said.
 //!
-//! Names become names in one folder, never paths. Memory does not grow with the size of the archive.
+//! Memory does not grow with the size of the archive.
 //! The crate `zip` (9.8) reserves memory for as many files as the archive claims to have, before it
 //! reads one of them: a large and empty archive ends the whole server.
 
 mod format;
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -17,7 +17,7 @@ use std::time::SystemTime;
 use flate2::read::DeflateDecoder;
 
 use super::incoming::{MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, Partial};
-use super::names::FileName;
+use super::names::{FileName, ProjectPath};
 use crate::ending::Size;
 use crate::serve::problem::{Problem, ProblemKind};
 use format::{Kind, Method, Record, damaged, directory, number, refuse};
@@ -32,21 +32,30 @@ const MAX_RATIO: u64 = 200;
 /// The content that is accepted whatever the ratio is, in bytes.
 const FREE_CONTENT: u64 = 256 << 20;
 
+/// What is taken out of an archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Pictures. Their names become names in one folder, never paths.
+    Pictures,
+    /// All files, in their folders. There must be a scene file among them.
+    Project,
+}
+
 /// The content of an archive.
 #[derive(Debug)]
 pub struct Archive {
     file: File,
-    /// The pictures.
+    /// The files that are wanted.
     pub entries: Vec<Entry>,
     /// How many other files there are.
     pub others: usize,
 }
 
-/// A picture in an archive.
+/// A file in an archive.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its name without folders.
-    pub name: FileName,
+    /// Where it goes.
+    pub path: ProjectPath,
     /// Its size in bytes, unpacked.
     pub size: u64,
     /// When it was last changed, if that is known.
@@ -62,7 +71,7 @@ impl Archive {
     ///
     /// # Errors
     /// If it is no archive, is too large, or has files that lead elsewhere.
-    pub fn open(file: File) -> Result<Self, Problem> {
+    pub fn open(file: File, wanted: Wanted) -> Result<Self, Problem> {
         let length = file.metadata().map_err(damaged)?.len();
         let (count, size, offset) = directory(&file, length)?;
         if size > MAX_DIRECTORY || offset.checked_add(size).is_none_or(|end| end > length) {
@@ -87,40 +96,44 @@ impl Archive {
                 }
                 Kind::File => {}
             }
-            record.check_path()?;
-            match FileName::of_picture(record.path.rsplit('/').next().unwrap_or_default()) {
-                Ok(_) => records.push(record),
+            record.check(wanted)?;
+            match wanted.takes(&record.path) {
+                Ok(()) => records.push(record),
                 Err(problem) if problem.kind == ProblemKind::Unsupported => others += 1,
                 Err(problem) => return Err(problem),
             }
             if records.len() > MAX_PICTURES {
-                return Err(refuse(format_args!("it has more than {MAX_PICTURES} pictures")));
+                return Err(refuse(format_args!("it has more than {MAX_PICTURES} files")));
             }
         }
         let total = records.iter().fold(0u64, |sum, record| sum.saturating_add(record.size));
         if total > MAX_ARCHIVE || total > FREE_CONTENT.max(length.saturating_mul(MAX_RATIO)) {
-            let message = "the content of the archive is too large; send the pictures as they are";
+            let message = "the content of the archive is too large; send the files as they are";
             return Err(Problem::new(ProblemKind::TooLarge, message));
         }
         let top = common_folder(&records).len();
-        let entries = records.into_iter().map(|record| record.entry(top));
+        let entries = records.into_iter().map(|record| record.entry(wanted, top));
         let entries = entries.collect::<Result<Vec<_>, _>>()?;
-        let mut names = BTreeSet::new();
-        if let Some(twice) = entries.iter().find(|entry| !names.insert(&entry.name)) {
-            return Err(refuse(format_args!("it has {} twice", twice.name)));
+        let mut paths = BTreeSet::new();
+        if let Some(twice) = entries.iter().find(|entry| !paths.insert(&entry.path)) {
+            return Err(refuse(format_args!("it has {} twice", twice.path)));
         }
-        if entries.is_empty() {
-            return Err(refuse("it has no pictures"));
+        match wanted {
+            Wanted::Pictures if entries.is_empty() => return Err(refuse("it has no pictures")),
+            Wanted::Project if !entries.iter().any(|entry| entry.path.is_scene()) => {
+                return Err(refuse("it has no .blend file"));
+            }
+            Wanted::Pictures | Wanted::Project => {}
         }
         Ok(Self { file, entries, others })
     }
 
-    /// The size of all pictures in bytes, unpacked.
+    /// The size of all wanted files in bytes, unpacked.
     pub fn size(&self) -> u64 {
         self.entries.iter().map(|entry| entry.size).sum()
     }
 
-    /// Unpacks a picture to `folder`. Whether there was none of its name.
+    /// Unpacks a file to its place in `folder`. Whether there was none of its name.
     ///
     /// # Errors
     /// If it is damaged, or cannot be written.
@@ -128,7 +141,7 @@ impl Archive {
         let mut header = [0; 30];
         self.file.read_exact_at(&mut header, entry.offset).map_err(damaged)?;
         if number(&header, 0, 4) != 0x0403_4b50 {
-            return Err(refuse(format_args!("{} is not where it should be", entry.name)));
+            return Err(refuse(format_args!("{} is not where it should be", entry.path)));
         }
         let start = entry.offset + 30 + number(&header, 26, 2) + number(&header, 28, 2);
         let mut packed = &self.file;
@@ -136,11 +149,13 @@ impl Archive {
         let packed = packed.take(entry.packed);
         let cannot = |error: io::Error| match error.kind() {
             io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
-                refuse(format_args!("{} is damaged", entry.name))
+                refuse(format_args!("{} is damaged", entry.path))
             }
             _ => Problem::io("unpack the archive", &error),
         };
-        let partial = Partial::new(folder).map_err(cannot)?;
+        let folder = entry.path.folder(folder);
+        fs::create_dir_all(&folder).map_err(cannot)?;
+        let partial = Partial::new(&folder).map_err(cannot)?;
         let file = File::create_new(partial.path()).map_err(cannot)?;
         let mut copy = Checked { file, crc: crc32fast::Hasher::new(), written: 0 };
         // One byte more shows that the archive was wrong about the size.
@@ -151,9 +166,9 @@ impl Archive {
             io::copy(&mut packed.take(limit), &mut copy).map_err(cannot)?;
         }
         if copy.written != entry.size || copy.crc.finalize() != entry.crc {
-            return Err(refuse(format_args!("{} is damaged", entry.name)));
+            return Err(refuse(format_args!("{} is damaged", entry.path)));
         }
-        partial.keep(&entry.name, entry.modified)
+        partial.keep(entry.path.name(), entry.modified)
     }
 }
 
@@ -177,8 +192,28 @@ impl io::Write for Checked {
     }
 }
 
+impl Wanted {
+    /// Whether a file is one that is wanted.
+    fn takes(self, path: &str) -> Result<(), Problem> {
+        match self {
+            Self::Pictures => {
+                FileName::of_picture(path.rsplit('/').next().unwrap_or_default()).map(drop)
+            }
+            Self::Project => Ok(()),
+        }
+    }
+
+    /// The largest file in bytes.
+    fn largest(self) -> u64 {
+        match self {
+            Self::Pictures => MAX_PICTURE,
+            Self::Project => MAX_ARCHIVE,
+        }
+    }
+}
+
 impl Record {
-    fn check_path(&self) -> Result<(), Problem> {
+    fn check(&self, wanted: Wanted) -> Result<(), Problem> {
         let path = &self.path;
         if path.starts_with('/') || path.split('/').any(|part| part == "..") {
             return Err(refuse(format_args!("{path} leads out of it")));
@@ -190,26 +225,36 @@ impl Record {
                 return Err(refuse(format_args!("{path} is packed in a way that cannot be read")));
             }
         }
-        if self.size > MAX_PICTURE {
+        if self.size > wanted.largest() {
             return Err(Problem::with_picture(
                 ProblemKind::TooLarge,
                 path,
                 format_args!(
                     "is larger than {}, which is the most; make it smaller",
-                    Size(MAX_PICTURE)
+                    Size(wanted.largest())
                 ),
             ));
         }
         Ok(())
     }
 
-    /// The picture, whose name has the folders below the first `top` bytes of its path.
-    fn entry(self, top: usize) -> Result<Entry, Problem> {
-        let path = self.path.get(top..).unwrap_or_default();
-        let parts: Vec<_> =
-            path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
+    /// The file. What is wanted of several folders has names with these folders in front, without the
+    /// first `top` bytes of the path, or keeps its path.
+    fn entry(self, wanted: Wanted, top: usize) -> Result<Entry, Problem> {
+        let parts = |path: &str| {
+            let parts = path.split('/').filter(|part| !part.is_empty() && *part != ".");
+            parts.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let path = match wanted {
+            Wanted::Pictures => {
+                let name = parts(self.path.get(top..).unwrap_or_default()).join("_");
+                FileName::of_picture(&name)?;
+                ProjectPath::new(&name)?
+            }
+            Wanted::Project => ProjectPath::new(&parts(&self.path).join("/"))?,
+        };
         Ok(Entry {
-            name: FileName::of_picture(&parts.join("_"))?,
+            path,
             size: self.size,
             modified: self.modified,
             packed: self.packed,
@@ -238,8 +283,6 @@ fn common_folder(records: &[Record]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
 
     /// A file of a test archive.
@@ -259,6 +302,10 @@ mod tests {
     }
 
     fn open(files: &[Packed<'_>]) -> Result<Archive, Problem> {
+        of_bytes(&zip(files))
+    }
+
+    fn zip(files: &[Packed<'_>]) -> Vec<u8> {
         let (mut data, mut list) = (Vec::new(), Vec::new());
         for file in files {
             let offset = u32::try_from(data.len()).unwrap();
@@ -293,13 +340,13 @@ mod tests {
         data.extend(u32::try_from(length).unwrap().to_le_bytes());
         data.extend(u32::try_from(start).unwrap().to_le_bytes());
         data.extend([0, 0]);
-        of_bytes(&data)
+        data
     }
 
     fn of_bytes(bytes: &[u8]) -> Result<Archive, Problem> {
         let mut file = tempfile::tempfile().unwrap();
         io::Write::write_all(&mut file, bytes).unwrap();
-        Archive::open(file)
+        Archive::open(file, Wanted::Pictures)
     }
 
     #[test]
@@ -313,8 +360,11 @@ mod tests {
             packed("shot/a/", b""),
         ]);
         let archive = archive.unwrap();
-        let names: Vec<_> = archive.entries.iter().map(|entry| entry.name.as_str()).collect();
-        assert_eq!((names, archive.others, archive.size()), (vec!["a_1.png", "b_1.png"], 1, 2));
+        let names: Vec<_> = archive.entries.iter().map(|entry| entry.path.to_string()).collect();
+        assert_eq!(
+            (names, archive.others, archive.size()),
+            (["a_1.png", "b_1.png"].map(str::to_owned).to_vec(), 1, 2)
+        );
         let folder = tempfile::tempdir().unwrap();
         for entry in &archive.entries {
             assert!(archive.unpack(entry, folder.path()).unwrap());
@@ -323,6 +373,33 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         let time = archive.entries[0].modified.unwrap();
         assert_eq!(humantime::format_rfc3339_seconds(time).to_string(), "2025-11-29T12:00:00Z");
+    }
+
+    #[test]
+    fn a_project_keeps_its_folders_and_needs_a_scene() {
+        let open = |files: &[Packed<'_>]| {
+            let mut file = tempfile::tempfile().unwrap();
+            io::Write::write_all(&mut file, &zip(files)).unwrap();
+            Archive::open(file, Wanted::Project)
+        };
+        let texture = packed("shot/tex/wood.png", b"2");
+        let archive =
+            open(&[packed("shot/a.blend", b"1"), texture.clone(), packed("shot/.git/x", b"3")]);
+        let (archive, folder) = (archive.unwrap(), tempfile::tempdir().unwrap());
+        for entry in &archive.entries {
+            assert!(archive.unpack(entry, folder.path()).unwrap());
+        }
+        assert_eq!(fs::read(folder.path().join("shot/tex/wood.png")).unwrap(), b"2");
+        assert_eq!((archive.entries.len(), archive.others), (2, 0));
+        for (what, files) in [
+            ("no .blend file", vec![texture.clone()]),
+            ("leads out", vec![packed("../a.blend", b"1")]),
+            ("a link", vec![Packed { mode: 0o120_777, ..packed("a.blend", b"1") }]),
+            ("twice", vec![packed("a.blend", b"1"), packed("./a.blend", b"1")]),
+        ] {
+            let problem = open(&files).unwrap_err();
+            assert!(problem.message.contains(what), "{what}: {}", problem.message);
+        }
     }
 
     #[test]
@@ -370,7 +447,7 @@ mod tests {
         // A file with a hole takes no space.
         let file = tempfile::tempfile().unwrap();
         file.write_all_at(&end, END).unwrap();
-        let problem = Archive::open(file).unwrap_err();
+        let problem = Archive::open(file, Wanted::Pictures).unwrap_err();
         assert!(problem.message.contains("too long"), "{}", problem.message);
     }
 

@@ -8,13 +8,13 @@ use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
 
-use super::incoming::{MAX_PICTURE, Partial};
-use super::names::FileName;
-use super::video::Video;
+use super::Video;
 use crate::image::preview::{PREVIEW_BOUNDS, jpeg, shrink};
 use crate::image::{Picture, View, decode};
 use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
+use crate::serve::store::incoming::{MAX_PICTURE, Partial};
+use crate::serve::store::names::FileName;
 
 /// What transparent parts show: the colour of the page behind thumbnails.
 const BACKGROUND: [u8; 3] = [38, 38, 41];

@@ -1,37 +1,63 @@
 //! What the user has chosen for a video: the file `video.json` in its folder.
 
-use std::fs;
-use std::io;
-use std::path::Path;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::request::{Codec, Colour, FrameRate, ValueError, VideoSize};
 use crate::serve::problem::{Problem, ProblemKind};
+use crate::serve::store::item::{Common, Document, clean_name};
 
-/// The name of the file.
-const FILE: &str = "video.json";
-
-/// The longest name of a video in bytes.
-const MAX_NAME: usize = 100;
+/// The name of a video without one.
+const OTHERWISE: &str = "Video";
 
 /// What the user has chosen for a video.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Document {
-    /// The name that the page shows.
-    pub name: String,
-    /// When it was created, in milliseconds since 1970.
-    pub created: u64,
+pub struct VideoDocument {
+    /// What every document has.
+    #[serde(flatten)]
+    pub common: Common,
     /// The order of the pictures.
     #[serde(default)]
     pub order: Order,
     /// How the video is made.
     #[serde(default)]
     pub settings: Settings,
-    /// When the user asked for the video, in milliseconds since 1970; `None` if nobody waits for it.
-    #[serde(default)]
-    pub requested: Option<u64>,
+}
+
+impl VideoDocument {
+    /// That of a new video.
+    pub fn new(name: &str) -> Self {
+        Self {
+            common: Common::new(name, OTHERWISE),
+            order: Order::default(),
+            settings: Settings::default(),
+        }
+    }
+
+    /// Gives the video another name.
+    pub fn rename(&mut self, name: &str) {
+        self.common.name = clean_name(name, OTHERWISE);
+    }
+}
+
+impl Document for VideoDocument {
+    const FILE: &'static str = "video.json";
+
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn common_mut(&mut self) -> &mut Common {
+        &mut self.common
+    }
+
+    fn repaired(self) -> Self {
+        if self.settings.check().is_err() {
+            return Self { settings: Settings::default(), ..self };
+        }
+        self
+    }
 }
 
 /// The order of the pictures.
@@ -114,40 +140,6 @@ fn check<T: FromStr<Err = ValueError>>(what: &str, text: &str) -> Result<(), Pro
     text.parse::<T>().map(drop).map_err(refuse)
 }
 
-impl Document {
-    /// Reads the document of a folder.
-    ///
-    /// # Errors
-    /// If there is none, or if it is no document.
-    pub fn read(folder: &Path) -> io::Result<Self> {
-        let document: Self = serde_json::from_slice(&fs::read(folder.join(FILE))?)?;
-        if document.settings.check().is_err() {
-            return Ok(Self { settings: Settings::default(), ..document });
-        }
-        Ok(document)
-    }
-
-    /// Writes the document in one step.
-    ///
-    /// # Errors
-    /// The error of the system.
-    pub fn write(&self, folder: &Path) -> io::Result<()> {
-        let partial = folder.join(".video.json");
-        fs::write(&partial, serde_json::to_vec_pretty(self)?)?;
-        fs::rename(partial, folder.join(FILE))
-    }
-
-    /// A name that can be shown, and that file names can begin with.
-    pub fn clean_name(text: &str) -> String {
-        let readable = |c: char| if c.is_alphanumeric() || " -_.()".contains(c) { c } else { ' ' };
-        let name: String = text.chars().map(readable).collect();
-        let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
-        let name = name.trim_start_matches(['.', '-']);
-        let name = name.split_at(name.floor_char_boundary(MAX_NAME)).0.trim();
-        if name.is_empty() { "Video".to_owned() } else { name.to_owned() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,15 +148,18 @@ mod tests {
     fn a_document_survives_on_disk_and_an_old_one_gets_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let old = r#"{"name": "a", "created": 1}"#;
-        let mut document: Document = serde_json::from_str(old).unwrap();
-        assert_eq!((&document.order, &document.requested), (&Order::By(SortKey::Name), &None));
+        let mut document: VideoDocument = serde_json::from_str(old).unwrap();
+        assert_eq!(
+            (&document.order, &document.common.requested),
+            (&Order::By(SortKey::Name), &None)
+        );
         document.order = Order::Exactly(vec!["b.png".to_owned(), "a.png".to_owned()]);
         document.settings.fps = "23.976".to_owned();
         document.write(folder.path()).unwrap();
-        assert_eq!(Document::read(folder.path()).unwrap(), document);
+        assert_eq!(VideoDocument::read(folder.path()).unwrap(), document);
         document.settings.fps = "fast".to_owned();
         document.write(folder.path()).unwrap();
-        assert_eq!(Document::read(folder.path()).unwrap().settings, Settings::default());
+        assert_eq!(VideoDocument::read(folder.path()).unwrap().settings, Settings::default());
     }
 
     #[test]
@@ -179,20 +174,5 @@ mod tests {
         ] {
             wrong.check().unwrap_err();
         }
-    }
-
-    #[test]
-    fn a_name_is_clean() {
-        for (given, clean) in [
-            ("Holiday", "Holiday"),
-            ("  a/../b\n", "a .. b"),
-            ("../x", "x"),
-            ("-rf <b>", "rf b"),
-            ("", "Video"),
-            ("日本 2026", "日本 2026"),
-        ] {
-            assert_eq!(Document::clean_name(given), clean, "{given:?}");
-        }
-        assert_eq!(Document::clean_name(&"ü".repeat(90)).len(), 100);
     }
 }

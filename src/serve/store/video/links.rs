@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::names::FileName;
+use crate::serve::store::names::FileName;
 
 /// The folder of the links, in that of the video.
 pub const FOLDER: &str = "ordered";

@@ -1,5 +1,8 @@
 //! Videos: list, create, show, change, remove.
 
+pub mod making;
+pub mod pictures;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -8,16 +11,18 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 
-use super::answer::{Answer, json};
-use super::app::App;
-use super::body;
+use crate::serve::api::answer::{Answer, json};
+use crate::serve::api::app::App;
+use crate::serve::api::body;
 use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
-use crate::serve::store::document::{Document, Order, Settings};
 use crate::serve::store::incoming::{MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, MAX_SOUND};
+use crate::serve::store::item::Kind as _;
 use crate::serve::store::making::Making;
 use crate::serve::store::names::FileName;
-use crate::serve::store::video::{StoredFile, Video};
+use crate::serve::store::stored_file::StoredFile;
+use crate::serve::store::video::Video;
+use crate::serve::store::video::document::{Order, Settings, VideoDocument};
 
 /// The largest request in bytes: an order of the most pictures.
 const MAX_REQUEST: usize = 32 << 20;
@@ -81,20 +86,26 @@ struct Change {
 pub async fn list(State(app): State<Arc<App>>) -> Answer {
     let videos = blocking(move || {
         let summary = |video: Arc<Video>| {
-            let document = video.document();
+            let document = video.item().document();
             let cannot = |error| Problem::io("list the pictures", &error);
             let pictures = video.pictures().map_err(cannot)?;
             Ok::<_, Problem>(Summary {
-                id: video.id.to_string(),
-                name: document.name,
-                created: document.created,
+                id: video.item().id.to_string(),
+                name: document.common.name,
+                created: document.common.created,
                 pictures: pictures.len(),
-                making: video.making(),
+                making: video.item().making(),
                 cover: pictures.into_iter().next(),
             })
         };
         // One that is being removed has no pictures any more.
-        Ok(app.data.all().into_iter().filter_map(|video| summary(video).ok()).collect::<Vec<_>>())
+        Ok(app
+            .data
+            .videos
+            .all()
+            .into_iter()
+            .filter_map(|video| summary(video).ok())
+            .collect::<Vec<_>>())
     });
     let limits = Limits {
         picture_bytes: MAX_PICTURE,
@@ -111,7 +122,7 @@ pub async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
     let New { name } = body::json(body, &headers, MAX_REQUEST).await?;
     blocking(move || {
         let cannot = |error| Problem::io("create the video", &error);
-        let video = app.data.create(&name).map_err(cannot)?;
+        let video = app.data.videos.create(&VideoDocument::new(&name)).map_err(cannot)?;
         shown(&video, StatusCode::CREATED)
     })
     .await
@@ -141,9 +152,9 @@ pub async fn change(
         if !names.is_empty() {
             video.remove_pictures(&names).map_err(cannot)?;
         }
-        let changed = video.change(|document| {
+        let changed = video.item().change(|document| {
             if let Some(name) = name {
-                document.name = Document::clean_name(&name);
+                document.rename(&name);
             }
             document.order = order.unwrap_or_else(|| document.order.clone());
             document.settings = settings.unwrap_or_else(|| document.settings.clone());
@@ -157,12 +168,12 @@ pub async fn change(
 /// `DELETE /api/videos/{id}`
 pub async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let video = app.video(&id)?;
-    if video.making().is_pending() {
+    if video.item().making().is_pending() {
         let message = "the video is being made; stop it first";
         return Err(Problem::new(ProblemKind::Conflict, message));
     }
     blocking(move || {
-        app.data.remove(&video).map_err(|error| Problem::io("remove the video", &error))?;
+        app.data.videos.remove(&video).map_err(|error| Problem::io("remove the video", &error))?;
         Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
@@ -172,13 +183,13 @@ pub async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answ
 fn shown(video: &Video, status: StatusCode) -> Answer<Response> {
     let cannot = |error| Problem::io("read the video", &error);
     // Before everything else: what changes meanwhile has a higher one.
-    let revision = video.revision();
-    let Document { name, created, order, settings, .. } = video.document();
+    let revision = video.item().revision();
+    let VideoDocument { common, order, settings } = video.item().document();
     let shown = Shown {
-        id: video.id.to_string(),
+        id: video.item().id.to_string(),
         revision,
-        name,
-        created,
+        name: common.name,
+        created: common.created,
         order: match order {
             Order::By(key) => key.as_str(),
             Order::Exactly(_) => "own",
@@ -186,7 +197,7 @@ fn shown(video: &Video, status: StatusCode) -> Answer<Response> {
         settings,
         sound: video.sound().map_err(cannot)?,
         pictures: video.pictures().map_err(cannot)?,
-        making: video.making(),
+        making: video.item().making(),
         video: video.made().map_err(cannot)?,
     };
     Ok(json(status, &shown))

@@ -1,29 +1,29 @@
 //! Pictures, sound and archives of a video: upload, show, remove.
 
 use std::fs::File;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::IntoResponse as _;
 use serde_json::json;
 
-use super::answer::{self, Answer};
-use super::app::App;
-use super::body::Arriving;
-use super::files::{self, Disposition};
 use crate::request::ImageFormat;
+use crate::serve::api::answer::{self, Answer};
+use crate::serve::api::app::App;
+use crate::serve::api::body::Arriving;
+use crate::serve::api::files::{self, Disposition};
+use crate::serve::api::upload::{drained, modified, receive, stored};
 use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
-use crate::serve::store::archive::Archive;
+use crate::serve::store::archive::{Archive, Wanted};
 use crate::serve::store::incoming::{
-    Incoming, MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, MAX_SOUND, Partial, check_space,
+    MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, MAX_SOUND, Partial, check_space,
 };
+use crate::serve::store::item::Kind as _;
 use crate::serve::store::names::FileName;
-use crate::serve::store::video::{Video, time_of};
+use crate::serve::store::video::Video;
 
 /// `PUT /api/videos/{id}/pictures/{name}?modified=MILLISECONDS`
 pub async fn upload(
@@ -84,7 +84,7 @@ pub async fn upload_archive(
     let mut arriving = Arriving::new(body, &headers);
     let received = async {
         let video = app.video(&id)?;
-        let partial = receive(&mut arriving, video.folder().to_owned(), MAX_ARCHIVE).await?;
+        let partial = receive(&mut arriving, video.item().folder().to_owned(), MAX_ARCHIVE).await?;
         blocking(move || unpack(&video, &partial)).await
     };
     let received = received.await;
@@ -147,32 +147,15 @@ pub async fn remove_sound(State(app): State<Arc<App>>, Path(id): Path<String>) -
     .await
 }
 
-/// Receives a file, which has no name of its own yet.
-async fn receive(arriving: &mut Arriving, folder: PathBuf, limit: u64) -> Answer<Partial> {
-    let mut incoming = Incoming::start(folder, limit, arriving.declared()).await?;
-    while let Some(bytes) = arriving.next().await? {
-        incoming.write(&bytes).await?;
-    }
-    incoming.finish().await
-}
-
-/// The answer, after what a refused upload still sends was read.
-async fn drained(arriving: Arriving, answer: Answer) -> Answer {
-    if answer.is_err() {
-        arriving.drain().await;
-    }
-    answer
-}
-
 fn unpack(video: &Video, partial: &Partial) -> Answer {
     let cannot = |error| Problem::io("read the archive", &error);
-    let archive = Archive::open(File::open(partial.path()).map_err(cannot)?)?;
+    let archive = Archive::open(File::open(partial.path()).map_err(cannot)?, Wanted::Pictures)?;
     check_count(video, archive.entries.len())?;
-    check_space(video.folder(), archive.size())?;
+    check_space(video.item().folder(), archive.size())?;
     let folder = video.pictures_folder();
     for entry in &archive.entries {
         let is_new = archive.unpack(entry, &folder)?;
-        video.picture_stored(&entry.name, is_new);
+        video.picture_stored(entry.path.name(), is_new);
     }
     let (count, others) = (archive.entries.len(), archive.others);
     Ok(answer::json(StatusCode::CREATED, &json!({"pictures": count, "left_out": others})))
@@ -184,16 +167,6 @@ fn check_count(video: &Video, more: usize) -> Answer<()> {
     }
     let message = format!("a video has at most {MAX_PICTURES} pictures; make several videos");
     Err(Problem::new(ProblemKind::TooLarge, message))
-}
-
-fn stored(is_new: bool) -> Response {
-    if is_new { StatusCode::CREATED } else { StatusCode::NO_CONTENT }.into_response()
-}
-
-/// The time of the last change of a picture, as its user's machine knows it.
-fn modified(query: Option<&str>) -> Option<SystemTime> {
-    let mut pairs = query?.split('&');
-    time_of(pairs.find_map(|pair| pair.strip_prefix("modified="))?.parse().ok()?)
 }
 
 /// The type of a picture, and whether a browser may show it. What is no image for browsers is stored.

@@ -1,0 +1,34 @@
+//! A finished video as an answer.
+
+use std::path::Path;
+
+use axum::http::HeaderMap;
+
+use super::answer::Answer;
+use super::files::{self, Disposition};
+use crate::serve::problem::Problem;
+use crate::serve::store::stored_file::StoredFile;
+
+/// Sends a finished video of a folder: for the player, or to be stored if the query has `download`.
+///
+/// # Errors
+/// If there is none.
+pub async fn send(
+    folder: &Path,
+    made: Option<StoredFile>,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Answer {
+    let made = made.ok_or_else(|| Problem::not_found("finished video"))?;
+    let stores = query.is_some_and(|query| query.split('&').any(|word| word == "download"));
+    let disposition = if stores { Disposition::Attachment } else { Disposition::Inline };
+    let kind = match made.name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("mp4") => "video/mp4",
+        Some("mov") => "video/quicktime",
+        Some("webm") => "video/webm",
+        Some("mkv") => "video/x-matroska",
+        Some("gif") => "image/gif",
+        _ => "application/octet-stream",
+    };
+    files::send(folder.join(&made.name), &made.name, kind, disposition, headers).await
+}

@@ -1,0 +1,108 @@
+//! Rendering: look into the scene, start, stop, watch, take the video.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::MAX_REQUEST;
+use crate::serve::api::answer::{Answer, json};
+use crate::serve::api::app::App;
+use crate::serve::api::{body, events, film, log};
+use crate::serve::blocking::blocking;
+use crate::serve::problem::{Problem, ProblemKind};
+use crate::serve::store::item::Kind as _;
+use crate::serve::store::render::Render;
+
+/// How to render.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[derive(Default)]
+struct Start {
+    /// Whether only a quick look is wanted.
+    preview: bool,
+}
+
+/// `POST /api/renders/{id}/inspect`
+pub async fn inspect(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    let render = app.render(&id)?;
+    blocking(move || {
+        let cannot = |error| Problem::io("read the files of the scene", &error);
+        let project = render.project().map_err(cannot)?;
+        let of = render.inspected(&project).ok_or_else(no_scene)?;
+        app.inspector.begin(&render, of);
+        Ok(json(StatusCode::ACCEPTED, &render.inspection(&project)))
+    })
+    .await
+}
+
+/// `POST /api/renders/{id}/start`
+pub async fn start(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let render = app.render(&id)?;
+    let Start { preview } = body::json(body, &headers, MAX_REQUEST).await?;
+    blocking(move || {
+        let cannot = |error| Problem::io("start the render", &error);
+        let project = render.project().map_err(cannot)?;
+        render.main(&project).ok_or_else(no_scene)?;
+        app.renders.add(&render, |document| document.is_preview = preview).map_err(cannot)?;
+        Ok(json(StatusCode::ACCEPTED, &render.item().making()))
+    })
+    .await
+}
+
+/// `POST /api/renders/{id}/stop`
+pub async fn stop(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    let render = app.render(&id)?;
+    blocking(move || {
+        app.renders.remove(&render).map_err(|error| Problem::io("stop the render", &error))?;
+        Ok(json(StatusCode::ACCEPTED, &render.item().making()))
+    })
+    .await
+}
+
+/// `GET /api/renders/{id}/video`, with `?download` to store it, and `?preview` for that of the quick
+/// look
+pub async fn video(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Answer {
+    let render = app.render(&id)?;
+    let is_preview =
+        query.as_deref().is_some_and(|query| query.split('&').any(|word| word == "preview"));
+    let (folder, video) = blocking(move || {
+        let folder = if is_preview { render.preview_folder() } else { render.output_folder() };
+        let video =
+            Render::video(&folder).map_err(|error| Problem::io("read the video", &error))?;
+        Ok((folder, video))
+    })
+    .await?;
+    film::send(&folder, video, query.as_deref(), &headers).await
+}
+
+/// `GET /api/renders/{id}/log`
+pub async fn log(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    log::send(&*app.render(&id)?, &headers).await
+}
+
+/// `GET /api/renders/{id}/events`
+pub async fn events(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    Ok(events::of(app.render(&id)?))
+}
+
+fn no_scene() -> Problem {
+    let message = "there is no scene file yet, or there are several; add one, or choose one";
+    Problem::new(ProblemKind::Conflict, message)
+}

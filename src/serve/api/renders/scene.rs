@@ -1,0 +1,79 @@
+//! The files of a scene: upload them one by one, or as an archive.
+
+use std::fs::{self, File};
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde_json::json;
+
+use crate::serve::api::answer::{self, Answer};
+use crate::serve::api::app::App;
+use crate::serve::api::body::Arriving;
+use crate::serve::api::upload::{drained, modified, receive, stored};
+use crate::serve::blocking::blocking;
+use crate::serve::problem::Problem;
+use crate::serve::store::archive::{Archive, Wanted};
+use crate::serve::store::incoming::{MAX_ARCHIVE, Partial, check_space};
+use crate::serve::store::item::Kind as _;
+use crate::serve::store::names::ProjectPath;
+use crate::serve::store::render::Render;
+
+/// `PUT /api/renders/{id}/scene/{path}?modified=MILLISECONDS`
+pub async fn upload(
+    State(app): State<Arc<App>>,
+    Path((id, path)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let mut arriving = Arriving::new(body, &headers);
+    let received = async {
+        let (render, path) = (app.render(&id)?, ProjectPath::new(&path)?);
+        let folder = path.folder(&render.scene_folder());
+        let made = folder.clone();
+        let cannot = |error| Problem::io("store the file", &error);
+        blocking(move || fs::create_dir_all(made).map_err(cannot)).await?;
+        let partial = receive(&mut arriving, folder, MAX_ARCHIVE).await?;
+        let modified = modified(query.as_deref());
+        blocking(move || {
+            let is_new = partial.keep(path.name(), modified)?;
+            render.item().content_changed();
+            Ok(stored(is_new))
+        })
+        .await
+    };
+    let received = received.await;
+    drained(arriving, received).await
+}
+
+/// `PUT /api/renders/{id}/archive`
+pub async fn upload_archive(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer {
+    let mut arriving = Arriving::new(body, &headers);
+    let received = async {
+        let render = app.render(&id)?;
+        let folder = render.item().folder().to_owned();
+        let partial = receive(&mut arriving, folder, MAX_ARCHIVE).await?;
+        blocking(move || unpack(&render, &partial)).await
+    };
+    let received = received.await;
+    drained(arriving, received).await
+}
+
+fn unpack(render: &Render, partial: &Partial) -> Answer {
+    let cannot = |error| Problem::io("read the archive", &error);
+    let file = File::open(partial.path()).map_err(cannot)?;
+    let archive = Archive::open(file, Wanted::Project)?;
+    check_space(render.item().folder(), archive.size())?;
+    for entry in &archive.entries {
+        archive.unpack(entry, &render.scene_folder())?;
+    }
+    render.item().content_changed();
+    Ok(answer::json(StatusCode::CREATED, &json!({"files": archive.entries.len()})))
+}
