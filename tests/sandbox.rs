@@ -281,7 +281,7 @@ fn processes_older_than_the_worker_are_left_alone() {
 }
 
 /// Returns a command that starts a program without these system calls, as in an older kernel.
-fn without(calls: &str) -> Vec<String> {
+pub fn without(calls: &str) -> Vec<String> {
     const SCRIPT: &str = "\
 import ctypes, os, platform, struct, sys
 numbers = {'landlock': {'x86_64': 444, 'aarch64': 444}, 'seccomp': {'x86_64': 317, 'aarch64': 277}}

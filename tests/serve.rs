@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::support::frames::{assert_shows, frame};
 use crate::support::server::{Answer, Server, write_pictures};
-use crate::support::{Worker, names, probe, wait_until, worker};
+use crate::support::{Worker, names, probe, scene, wait_until, worker};
 
 /// A video with three small pictures.
 fn three(server: &Server) -> String {
@@ -528,7 +528,7 @@ fn the_description_of_the_api_has_every_route_and_answers_follow_it() {
     let source = fs::read_to_string(source).unwrap();
     let mut routes = BTreeSet::new();
     for route in source.split(".route(").skip(1) {
-        let path = route.split('"').nth(1).unwrap();
+        let path = route.split('"').nth(1).unwrap().replace("{*", "{");
         let handlers = route.split(".fallback").next().unwrap();
         for method in ["get", "post", "put", "patch", "delete"] {
             if handlers.contains(&format!("{method}(")) {
@@ -536,7 +536,7 @@ fn the_description_of_the_api_has_every_route_and_answers_follow_it() {
             }
         }
     }
-    let pages = ["get /", "get /assets/{name}", "get /videos/{id}"];
+    let pages = ["get /", "get /assets/{name}", "get /videos/{id}", "get /renders/{id}"];
     for page in pages {
         assert!(routes.remove(page), "{page}");
     }
@@ -562,6 +562,14 @@ fn the_description_of_the_api_has_every_route_and_answers_follow_it() {
     let list = server.json("GET", "/api/videos", &Value::Null);
     check("Summary", &list["videos"][0]);
     check("Limits", &list["limits"]);
+    let id = server.create_render("Tiny");
+    check("Render", &server.show_render(&id));
+    server.upload_scene(&id, "tiny.blend", &fs::read(scene("tiny")).unwrap());
+    check("Inspection", &server.inspect(&id));
+    server.set_render(&id, &json!({"frames": "1"}));
+    server.render(&id);
+    check("Render", &server.show_render(&id));
+    check("RenderSummary", &server.json("GET", "/api/renders", &Value::Null)["renders"][0]);
     check("Problem", &server.send("GET", "/api/videos/0", b"").json());
 }
 

@@ -188,6 +188,67 @@ impl Server {
         making
     }
 
+    /// Creates a render, and returns its id.
+    pub fn create_render(&self, name: &str) -> String {
+        let render = self.json("POST", "/api/renders", &serde_json::json!({ "name": name }));
+        render["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// The folder of a render.
+    pub fn render_folder(&self, id: &str) -> PathBuf {
+        self.folder.join("renders").join(id)
+    }
+
+    /// Uploads a file of a scene.
+    #[track_caller]
+    pub fn upload_scene(&self, id: &str, path: &str, content: &[u8]) {
+        let answer = self.send("PUT", &format!("/api/renders/{id}/scene/{path}"), content);
+        assert_eq!(answer.status, 201, "{answer:?}");
+    }
+
+    /// A render as the page sees it.
+    pub fn show_render(&self, id: &str) -> Value {
+        self.json("GET", &format!("/api/renders/{id}"), &Value::Null)
+    }
+
+    /// Changes the settings of a render.
+    pub fn set_render(&self, id: &str, settings: &Value) {
+        let change = serde_json::json!({ "settings": settings });
+        self.json("PATCH", &format!("/api/renders/{id}"), &change);
+    }
+
+    /// Lets Blender open the scene of a render, and returns what it has found.
+    pub fn inspect(&self, id: &str) -> Value {
+        self.json("POST", &format!("/api/renders/{id}/inspect"), &Value::Null);
+        let mut inspection = Value::Null;
+        wait_until("the scene is opened", || {
+            inspection = self.show_render(id)["inspection"].clone();
+            inspection["state"] != "running"
+        });
+        inspection
+    }
+
+    /// Starts a render.
+    pub fn start_render(&self, id: &str, request: &Value) {
+        self.json("POST", &format!("/api/renders/{id}/start"), request);
+    }
+
+    /// Renders, and returns how this has ended.
+    pub fn render(&self, id: &str) -> Value {
+        self.start_render(id, &Value::Null);
+        self.render_ended(id)
+    }
+
+    /// Waits until a render is no longer going on.
+    pub fn render_ended(&self, id: &str) -> Value {
+        let mut making = Value::Null;
+        wait_until("the end of a render", || {
+            making = self.show_render(id)["making"].clone();
+            making["state"] != "waiting" && making["state"] != "running"
+        });
+        making
+    }
+
     /// Stores the finished video in a file.
     pub fn download(&self, id: &str, file: &Path) {
         let answer = self.send("GET", &format!("/api/videos/{id}/video"), b"");

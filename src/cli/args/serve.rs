@@ -14,7 +14,7 @@ pub(in crate::cli) struct ServeArgs {
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
 
-    /// The folder of the pictures and videos of the page, which is created
+    /// The folder of the videos and renders of the page, which is created
     ///
     /// Everything that the page shows is in it, so that a restart of the server loses nothing. One server
     /// uses it at a time. If the variable OUTPUT_DIR names a folder, each video is stored there as well.
@@ -46,5 +46,6 @@ Examples:
   For a studio, under the name of the machine:
     render-worker serve --listen 0.0.0.0:7861 --allow-host studio.example
 
-Videos are made by render-worker stitch, to which the variables of its programs and limits are
-passed on: FFMPEG, FFPROBE, SANDBOX, SCRATCH_DIR, STALL_TIMEOUT and others.";
+Videos are made by render-worker stitch, and scenes are rendered by render-worker run. The variables
+of their programs and limits are passed on: BLENDER, FFMPEG, CACHE_DIR, PROCESSES, SANDBOX, SCRATCH_DIR
+and others. Without SANDBOX, scenes are rendered as with --sandbox require.";
