@@ -117,6 +117,34 @@ fn a_video_that_is_being_made_is_stopped() {
 }
 
 #[test]
+fn pictures_of_the_server_become_a_video_without_an_upload() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = folder.path().join("input");
+    fs::create_dir_all(input.join("day 1")).unwrap();
+    for n in 1..=2 {
+        fs::write(input.join(format!("day 1/p{n}.png")), frame(n)).unwrap();
+    }
+    let server =
+        Server::start_with(&folder.path().join("data"), |worker| worker.env("INPUT_DIR", &input));
+    let found = server.json("GET", "/api/folders", &Value::Null);
+    assert_eq!(found, json!({"folders": [{"path": "day 1", "pictures": 2}]}));
+    let new = json!({"name": "Day", "folder": "day 1"});
+    let video = server.json("POST", "/api/videos", &new);
+    let id = video["id"].as_str().unwrap();
+    assert_eq!(server.order(id), ["p1.png", "p2.png"]);
+    server.json("PATCH", &format!("/api/videos/{id}"), &json!({"remove": ["p1.png"]}));
+    assert_eq!(server.make(id)["state"], "done");
+    assert!(input.join("day 1/p1.png").exists(), "the folder of the server stays as it is");
+    for path in ["..", "day 1/..", "/", "day 2", ""] {
+        let new = json!({ "folder": path }).to_string();
+        let refused = server.send("POST", "/api/videos", new.as_bytes());
+        assert_eq!(refused.status, 404, "{path}: {refused:?}");
+    }
+    let videos = server.json("GET", "/api/videos", &Value::Null)["videos"].clone();
+    assert_eq!(videos.as_array().unwrap().len(), 1, "{videos}");
+}
+
+#[test]
 fn the_output_folder_gets_each_video_as_well() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("out");

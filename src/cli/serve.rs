@@ -9,7 +9,7 @@ use super::names::{
 };
 use super::resolver::Resolver;
 use super::setting::{Setting, UsageError};
-use super::video::OUTPUT_DIR;
+use super::video::{INPUT_DIR, OUTPUT_DIR};
 use crate::request::{HostNames, ListenAddress, Location, ServeJob};
 
 /// The variable with the address, as the page of Gradio has it.
@@ -45,9 +45,11 @@ pub(super) fn serve_job(resolver: &Resolver<'_>, args: &ServeArgs) -> Result<Ser
     let hosts = (!args.allow_host.is_empty()).then(|| args.allow_host.join(","));
     let HostNames(allowed_hosts) = ALLOW_HOST.value(hosts.as_deref(), env)?.unwrap_or_default();
     let data: Location = DATA.value_or_default(args.data.as_deref(), env)?;
-    let output = env
-        .text(OUTPUT_DIR)?
-        .map(|text| text.parse().map_err(|error| UsageError(format!("{OUTPUT_DIR}: {error}"))));
+    let folder = |variable: &'static str| {
+        let Some(text) = env.text(variable)? else { return Ok(None) };
+        let folder = text.parse().map_err(|error| UsageError(format!("{variable}: {error}")))?;
+        local(variable, folder).map(Some)
+    };
     let is_for_others = |name: &str| {
         ALL.iter().any(|setting| setting.variable == name)
             && !OF_THE_MACHINE.iter().any(|setting| setting.variable == name)
@@ -57,7 +59,8 @@ pub(super) fn serve_job(resolver: &Resolver<'_>, args: &ServeArgs) -> Result<Ser
         listen: listen(resolver, args)?,
         allowed_hosts,
         data: local(&DATA.to_string(), data)?,
-        output: output.transpose()?.map(|folder| local(OUTPUT_DIR, folder)).transpose()?,
+        input: folder(INPUT_DIR)?,
+        output: folder(OUTPUT_DIR)?,
         environment: kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
     })
 }

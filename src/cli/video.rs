@@ -15,7 +15,7 @@ use crate::request::{
 };
 
 /// The variable with the folder that FOLDER is relative to.
-const INPUT_DIR: &str = "INPUT_DIR";
+pub(super) const INPUT_DIR: &str = "INPUT_DIR";
 
 /// The variable with the folder that VIDEO is relative to.
 pub(super) const OUTPUT_DIR: &str = "OUTPUT_DIR";

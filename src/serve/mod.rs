@@ -65,6 +65,7 @@ pub async fn serve(worker: &Worker, job: &ServeJob) -> Result<(), Error> {
     let renders = Arc::new(Queue::of(&data.renders));
     let app = App {
         data,
+        input: job.input.clone(),
         videos: Arc::clone(&videos),
         renders: Arc::clone(&renders),
         inspector: Arc::new(Inspector::new(job, shutdown)),

@@ -17,7 +17,8 @@ pub(in crate::cli) struct ServeArgs {
     /// The folder of the videos and renders of the page, which is created
     ///
     /// Everything that the page shows is in it, so that a restart of the server loses nothing. One server
-    /// uses it at a time. If the variable OUTPUT_DIR names a folder, each video is stored there as well.
+    /// uses it at a time. If the variable INPUT_DIR names a folder, the page offers the pictures in it; if
+    /// OUTPUT_DIR does, each video is stored there as well.
     #[arg(long, value_name = "DIR")]
     pub data: Option<String>,
 

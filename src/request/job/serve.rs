@@ -16,6 +16,8 @@ pub struct ServeJob {
     pub allowed_hosts: Vec<HostName>,
     /// The folder with everything that the page shows, absolute.
     pub data: PathBuf,
+    /// The folder with pictures that are on the server already, absolute.
+    pub input: Option<PathBuf>,
     /// The folder in which each video is stored as well, absolute.
     pub output: Option<PathBuf>,
     /// The variables that the programs of the server get.

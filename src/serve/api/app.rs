@@ -1,5 +1,6 @@
 //! What all routes share.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::answer::Answer;
@@ -19,6 +20,8 @@ use crate::serve::work::queue::Queue;
 pub struct App {
     /// The videos and renders.
     pub data: Data,
+    /// The folder with pictures that are on the server already.
+    pub input: Option<PathBuf>,
     /// The videos that are to be made.
     pub videos: Arc<Queue<Video>>,
     /// The scenes that are to be rendered.

@@ -37,6 +37,7 @@ pub fn router(app: App) -> Router {
         .route("/assets/{name}", get(page::asset))
         .route("/openapi.json", get(page::api))
         .route("/api/events", get(events::all))
+        .route("/api/folders", get(videos::folders))
         .route("/api/videos", get(videos::list).post(videos::create))
         .route("/api/videos/{id}", get(videos::show).patch(videos::change).delete(videos::remove))
         .route("/api/videos/{id}/archive", put(pictures::upload_archive))

@@ -37,7 +37,8 @@ const render = (id, ...parts) => ["/api/renders", id, ...parts.map(encodeURIComp
 
 export const api = {
   list: () => request("GET", "/api/videos"),
-  create: (name) => request("POST", "/api/videos", { name }),
+  folders: () => request("GET", "/api/folders"),
+  create: (name, folder) => request("POST", "/api/videos", { name, folder }),
   show: (id) => request("GET", at(id)),
   change: (id, change) => request("PATCH", at(id), change),
   remove: (id) => request("DELETE", at(id)),

@@ -76,7 +76,29 @@ export function home(root, { go }) {
       state: texts.renderStates[render.making.state],
     }),
   });
-  root.append(el("div", { className: "home" }, zone, renders.element, videos.element));
+  const folders = el("section", { "aria-label": t.folders, hidden: true });
+  const makeOf = async (path) => {
+    try {
+      const { id } = await api.create(path.split("/").at(-1), path);
+      go(`/videos/${id}`, { limits });
+    } catch (error) {
+      alertUser(error.message);
+    }
+  };
+  const showFolders = async () => {
+    const { folders: found } = await api.folders();
+    folders.hidden = found.length === 0;
+    const row = ({ path, pictures }) =>
+      el(
+        "li",
+        {},
+        el("span", { className: "about" }, el("strong", {}, t.folder(path)), el("span", { className: "dim" }, t.pictures(pictures))),
+        el("button", { type: "button", "aria-label": t.makeOf(path), onclick: () => makeOf(path) }, texts.panel.make),
+      );
+    folders.replaceChildren(el("h2", {}, t.folders), el("ul", { className: "videos folders" }, ...found.map(row)));
+  };
+  showFolders().catch((error) => alertUser(error.message));
+  root.append(el("div", { className: "home" }, zone, folders, renders.element, videos.element));
 
   let isRead = false;
   const read = async () => {

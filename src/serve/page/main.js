@@ -1,30 +1,46 @@
 // Shows the page that the address asks for. Links within it do not load anything again.
 
-import { el } from "./dom.js";
+import { alertUser, el } from "./dom.js";
 import { home } from "./home.js";
-import { render } from "./render.js";
-import { video } from "./video.js";
+import { texts } from "./texts.js";
 
-/** The pages by the beginnings of their addresses. */
-const pages = { videos: video, renders: render };
+/** The modules of the other pages, by the beginnings of their addresses. They are loaded when they are shown. */
+const pages = {
+  videos: () => import("./video.js"),
+  renders: () => import("./render.js"),
+};
 const PAGE = /^\/(videos|renders)\/([0-9a-f]+)$/;
 
 let leave = () => {};
+let turn = 0;
 
 /** Shows the page of an address. */
-function show(path, state) {
+async function show(path, state) {
   leave();
+  leave = () => {};
+  turn += 1;
+  const mine = turn;
   // What a page listens to goes with its element.
   const root = el("div", { className: "page" });
   document.getElementById("main").replaceChildren(root);
   const [, kind, id] = path.match(PAGE) ?? [];
-  leave = kind ? pages[kind](root, id, { go, ...state }) : home(root, { go });
+  if (!kind) {
+    leave = home(root, { go });
+    return;
+  }
+  try {
+    const { page } = await pages[kind]();
+    // The user may have gone on meanwhile.
+    if (mine === turn) leave = page(root, id, { go, ...state });
+  } catch {
+    alertUser(texts.failed);
+  }
 }
 
 /** Goes to another address. */
-function go(path, state) {
+async function go(path, state) {
   history.pushState(null, "", path);
-  show(path, state);
+  await show(path, state);
   document.getElementById("main").focus({ preventScroll: true });
 }
 

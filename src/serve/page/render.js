@@ -11,7 +11,7 @@ import { isPending } from "./work.js";
 /** The shortest time between two looks at the render, in milliseconds. */
 const PAUSE = 400;
 
-export function render(root, id, { go, found }) {
+export function page(root, id, { go, found }) {
   const t = texts.render;
   let shown = null;
   let uploads = null;

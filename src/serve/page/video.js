@@ -10,7 +10,7 @@ import { texts } from "./texts.js";
 /** The shortest time between two looks at the video, in milliseconds. */
 const PAUSE = 400;
 
-export function video(root, id, { go, found, limits }) {
+export function page(root, id, { go, found, limits }) {
   const t = texts.video;
   let shown = null;
   let uploads = null;

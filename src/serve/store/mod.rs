@@ -3,6 +3,7 @@
 
 pub mod archive;
 pub mod incoming;
+pub mod input;
 pub mod item;
 pub mod making;
 pub mod names;

@@ -17,6 +17,7 @@ use crate::serve::api::body;
 use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
 use crate::serve::store::incoming::{MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, MAX_SOUND};
+use crate::serve::store::input;
 use crate::serve::store::item::Kind as _;
 use crate::serve::store::making::Making;
 use crate::serve::store::names::FileName;
@@ -68,6 +69,8 @@ struct Limits {
 struct New {
     #[serde(default)]
     name: String,
+    /// The folder on the server that it takes its pictures from.
+    folder: Option<String>,
 }
 
 /// What a request changes of a video.
@@ -117,12 +120,34 @@ pub async fn list(State(app): State<Arc<App>>) -> Answer {
     Ok(json(StatusCode::OK, &serde_json::json!({"videos": videos, "limits": limits})))
 }
 
+/// `GET /api/folders`: the folders with pictures that are on the server already
+pub async fn folders(State(app): State<Arc<App>>) -> Answer {
+    blocking(move || {
+        let cannot = |error| Problem::io("read the folder of pictures", &error);
+        let folders = app.input.as_deref().map(input::folders).transpose().map_err(cannot)?;
+        Ok(json(StatusCode::OK, &serde_json::json!({"folders": folders.unwrap_or_default()})))
+    })
+    .await
+}
+
 /// `POST /api/videos`
 pub async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answer {
-    let New { name } = body::json(body, &headers, MAX_REQUEST).await?;
+    let New { name, folder } = body::json(body, &headers, MAX_REQUEST).await?;
     blocking(move || {
         let cannot = |error| Problem::io("create the video", &error);
         let video = app.data.videos.create(&VideoDocument::new(&name)).map_err(cannot)?;
+        if let Some(path) = folder {
+            let no_input = || Problem::not_found(format!("folder {path}"));
+            let taken = app
+                .input
+                .as_ref()
+                .ok_or_else(no_input)
+                .and_then(|input| input::take(input, &path, &video));
+            if let Err(problem) = taken {
+                app.data.videos.remove(&video).map_err(cannot)?;
+                return Err(problem);
+            }
+        }
         shown(&video, StatusCode::CREATED)
     })
     .await
