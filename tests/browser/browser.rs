@@ -10,6 +10,7 @@ use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use futures_util::FutureExt as _;
 use hyper_util::client::legacy::connect::HttpConnector;
+use render_worker::hex::hex;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
@@ -118,14 +119,15 @@ impl Browser {
             .iter()
             .map(|file| {
                 let bytes = fs::read(file).expect("a file");
-                json!([file.file_name().unwrap().to_str(), bytes])
+                json!([file.file_name().unwrap().to_str(), hex(&bytes)])
             })
             .collect();
         let script = "
             const [selector, files] = arguments;
             const transfer = new DataTransfer();
-            for (const [name, bytes] of files) {
-                transfer.items.add(new File([new Uint8Array(bytes)], name));
+            for (const [name, text] of files) {
+                const bytes = Uint8Array.from(text.match(/../g) ?? [], (digits) => parseInt(digits, 16));
+                transfer.items.add(new File([bytes], name));
             }
             const target = document.querySelector(selector);
             for (const kind of ['dragenter', 'dragover', 'drop']) {

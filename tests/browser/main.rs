@@ -17,6 +17,7 @@ mod browser; // a browser and its driver
 mod everybody; // keyboard, screen reader, contrast, sizes of windows
 mod looks; // pictures of every page
 mod making; // from dropped pictures to the video
+mod renders; // from a dropped scene to its video
 mod scale; // a thousand pictures
 mod strangers; // the link with the token
 #[path = "../support/mod.rs"]

@@ -227,11 +227,11 @@ export const texts = {
     progress: {
       preparing: () => "Preparing…",
       rendering: (done, total) => `${number.format(done)} of ${number.format(total)} frames`,
-      encoding: (done, total) => `Video: ${number.format(done)} of ${number.format(total)} pictures`,
+      encoding: (done, total) => `${number.format(done)} of ${number.format(total)} pictures`,
     },
     left: (seconds) => `about ${time(Math.max(1, seconds))} left`,
     stopped: "Stopped. What is there is kept.",
-    done: "It is done.",
+    done: "The video is made.",
     showPicture: (name) => `Show ${name}`,
     removePicture: (name) => `Remove ${name}`,
     log: "Log",
