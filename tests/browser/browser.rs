@@ -1,7 +1,8 @@
 //! A Chromium and its driver, which end with the test.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -16,11 +17,13 @@ use tempfile::TempDir;
 use tokio::time::{Instant, sleep};
 
 use crate::support::LONG;
+use crate::support::server::Answer;
 
 /// A browser window.
 pub struct Browser {
     client: Client,
     driver: Child,
+    port: u16,
     _profile: TempDir,
 }
 
@@ -63,7 +66,7 @@ impl Browser {
             .connect(&format!("http://127.0.0.1:{port}"))
             .await
             .expect("a session");
-        Self { client, driver, _profile: profile }
+        Self { client, driver, port, _profile: profile }
     }
 
     pub async fn goto(&self, url: &str) {
@@ -113,7 +116,39 @@ impl Browser {
         input.send_keys(&paths.join("\n")).await.expect("files are chosen");
     }
 
-    /// Drops files on an element, as from a file manager.
+    /// Drops files and folders on an element, as a file manager does: with the protocol of Chromium's
+    /// own tools, because a script cannot make a folder.
+    pub async fn drop_paths(&self, selector: &str, paths: &[PathBuf]) {
+        let script = format!(
+            "const box = document.querySelector({}).getBoundingClientRect();
+             return [box.left + box.width / 2, box.top + box.height / 2]",
+            json!(selector)
+        );
+        let point = self.run(&script).await;
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            let data = json!({"items": [], "files": paths, "dragOperationsMask": 1});
+            let event = json!({"type": kind, "x": point[0], "y": point[1], "data": data});
+            self.devtools("Input.dispatchDragEvent", &event).await;
+        }
+    }
+
+    /// Sends a command of the Chrome DevTools Protocol.
+    async fn devtools(&self, command: &str, parameters: &Value) {
+        let session = self.client.session_id().await.expect("a session").expect("its id");
+        let body = json!({"cmd": command, "params": parameters}).to_string();
+        let request = format!(
+            "POST /session/{session}/goog/cdp/execute HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n\
+             Connection: close\r\nContent-Length: {}\r\n\r\n{body}",
+            self.port,
+            body.len()
+        );
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("the driver listens");
+        stream.write_all(request.as_bytes()).expect("the driver reads");
+        let answer = Answer::read(stream);
+        assert_eq!(answer.status, 200, "{command}: {answer:?}");
+    }
+
+    /// Drops files on an element, with a script.
     pub async fn drop(&self, selector: &str, files: &[PathBuf]) {
         let files: Vec<_> = files
             .iter()

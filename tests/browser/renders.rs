@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::browser::{DESKTOP, Window, with_browser};
 use crate::making::PLAYER;
-use crate::support::server::Server;
+use crate::support::server::{Server, write_pictures};
 use crate::support::{fixture, ordered_scene, scene};
 
 /// The buttons of the page of a render.
@@ -121,4 +121,30 @@ fn what_a_scene_lacks_is_named_before_it_is_rendered() {
             page.find(PLAYER).await;
         });
     }
+}
+
+#[test]
+fn a_dropped_folder_is_a_project_or_pictures_in_their_folders() {
+    let (server, folder) = (Server::start(), tempfile::tempdir().unwrap());
+    let project = folder.path().join("project");
+    fs::create_dir_all(project.join("textures")).unwrap();
+    fs::copy(scene("missing_texture"), project.join("shot.blend")).unwrap();
+    fs::copy(fixture("frames/blender-rgb-8.png"), project.join("textures/missing.png")).unwrap();
+    let pictures = folder.path().join("Trip");
+    write_pictures(&pictures.join("day 1"), "p", 2, "160x120");
+    with_browser(DESKTOP, async |page| {
+        page.goto(&server.link).await;
+        page.find(".zone").await;
+        page.drop_paths(".zone", &[project]).await;
+        page.find(".about-scene dl").await;
+        assert_eq!(page.find(".heading .name").await.prop("value").await.unwrap().unwrap(), "project");
+        let problems =
+            page.run("return document.querySelectorAll('.about-scene details').length").await;
+        assert_eq!(problems, 0, "the texture is there");
+        page.goto(&server.link).await;
+        page.find(".zone").await;
+        page.drop_paths(".zone", &[pictures]).await;
+        page.until("return document.querySelectorAll('.tile.loaded').length === 2").await;
+        assert_eq!(page.tiles().await, ["day 1_p01.jpg", "day 1_p02.jpg"]);
+    });
 }
