@@ -11,6 +11,9 @@
 //! run/              renders a scene on this machine, and makes the video: render, then stitch
 //! │ cameras           the cameras of a scene, for a job of each
 //! inspect/          what is in a scene file; with --deep, what Blender finds in it
+//! pack/             stores a scene with every file that it needs, as a project
+//! │ inventory         which files these are
+//! │ storing           stores those that are not there
 //! serve/            the web page: makes videos of what is dropped on it
 //! │ api/              the routes: request → answer
 //! │ access/           who may send requests: token, Host, Origin
@@ -78,6 +81,8 @@
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! error/            every way in which a job can fail → exit code and advice
 //! ──────────────────────────────────────────────────────────────────────────────────────────
+//! project/          scenes that travel with their files: manifests, and fetching what they name
+//! ──────────────────────────────────────────────────────────────────────────────────────────
 //! cli/              argv and environment → validated requests
 //! batch/            submits jobs to AWS Batch and looks them up
 //! storage/          list, read, write: S3 and local files
@@ -95,6 +100,7 @@
 //! │ burn_in, preview, contact_sheet
 //! process/          guard and PID 1, signals, Spot notice, supervisor, sandbox
 //! telemetry/        the log, the progress bar, metrics
+//! archive/          zip and tar: what is in them, checked before it is unpacked
 //! aws/              credentials, settings and errors, shared by storage and batch
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! http/             the HTTP client below the AWS SDK
@@ -146,6 +152,7 @@
 //! - A child's exit status never becomes the worker's.
 //! - Memory and scratch space do not grow with the number of frames.
 
+pub mod archive;
 pub mod aws;
 pub mod bake;
 pub mod batch;
@@ -163,9 +170,11 @@ pub mod http;
 pub mod image;
 pub mod inspect;
 pub mod jobs;
+pub mod pack;
 pub mod placeholder;
 pub mod printable;
 pub mod process;
+pub mod project;
 pub mod provenance;
 pub mod render;
 pub mod request;

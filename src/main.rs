@@ -16,6 +16,7 @@ use render_worker::error_chain::chain;
 use render_worker::exit::Exit;
 use render_worker::inspect;
 use render_worker::jobs;
+use render_worker::pack;
 use render_worker::printable::printable;
 use render_worker::process::guard::orphans::{self, PreExisting};
 use render_worker::process::guard::{self, Guard};
@@ -244,6 +245,7 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
         }
         JobRequest::Serve(job) => serve::serve(&worker, &job).await,
         JobRequest::Bake { job, blender } => bake::bake(&worker, &job, &blender).await,
+        JobRequest::Pack { job, blender } => pack::pack(&worker, &job, &blender, print).await,
         JobRequest::Inspect { job, blender } => {
             inspect::inspect(&worker, &job, &blender, print).await
         }

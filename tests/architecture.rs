@@ -15,12 +15,13 @@ use syn::{Attribute, Item, ItemMod, UseTree, Visibility};
 /// The top-level modules, highest layer first. A module uses only modules of later rows.
 const LAYERS: &[&[&str]] = &[
     &["main"],
-    &["run", "inspect", "serve"],
+    &["run", "inspect", "pack", "serve"],
     &["bake", "jobs", "render", "stitch"],
     &["worker"],
     &["error"],
+    &["project"],
     &["batch", "cli", "storage"],
-    &["aws", "blender", "ffmpeg", "image", "process", "telemetry"],
+    &["archive", "aws", "blender", "ffmpeg", "image", "process", "telemetry"],
     &["http", "space", "container"],
     &["request"],
     &["ending", "error_chain", "exit", "helpers", "hex", "placeholder", "printable", "provenance"],

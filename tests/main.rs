@@ -40,6 +40,7 @@ mod missing_files; // files that a scene needs: missing, damaged, out of reach, 
 mod mistakes; // mistakes of a person at a terminal: what the message names, and that nothing is left
 mod outputs; // what a scene makes besides its frames: File Output nodes, further views
 mod overrides; // settings of the scene that a job replaces, and their effect on pictures
+mod pack; // projects: scenes with their files, packed and rendered elsewhere
 mod pictures; // how pictures of any size, depth and alpha look in a video
 mod previews; // previews of frames and the contact sheet
 mod processes; // several Blenders side by side

@@ -44,7 +44,7 @@ async fn attempt_job(
     worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
     let scratch = Scratch::create(worker)?;
     let opened = worker.unless_stopped(worker.storage.open_scene(&job.scene, START_LENGTH)).await?;
-    let header = worker.scene_header(&opened, false).await?;
+    let header = worker.scene_header(&opened, &job.scene, false).await?;
     worker.prepare_output(&job.folder(), report).await?;
     worker.warn_if_lost(&job.output);
     let dirs = Dirs::prepare(&scratch, job)?;
@@ -126,7 +126,7 @@ async fn unusable_files(
 ) -> Result<Vec<UnusableFile>, Error> {
     let mut unusable = answer.unusable_files.clone();
     for file in &mut unusable {
-        file_check::explain(file, &job.scene);
+        file_check::explain(file, &job.scene, None);
     }
     let mut check = FileCheck::start(answer.needed.clone());
     tokio::select! {

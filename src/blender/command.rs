@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::description::SavedIn;
-use super::setup::{ADDONS_SCRIPT, MIX_AUDIO, SETUP_EXIT_CODE, SETUP_SCRIPT};
+use super::setup::{ADDONS_SCRIPT, MIX_AUDIO, SETUP_EXIT_CODE, SETUP_SCRIPT, SceneProject};
 use crate::request::{CyclesDevice, Engine, FrameNumber, FrameSet, Location, RenderJob};
+
+/// The folder of compiled kernels and shaders, in that of the cache.
+pub const KERNELS_DIR: &str = "kernels";
 
 /// Everything that one Blender process is started with.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +18,8 @@ pub struct Launch<'a> {
     pub blender: &'a Path,
     /// The scene file, absolute.
     pub scene: &'a Path,
+    /// The project that the scene is in; `None` for a scene file on its own.
+    pub project: Option<&'a SceneProject>,
     /// The folder with [`SETUP_FILES`](super::SETUP_FILES) and their settings, absolute.
     pub setup_dir: &'a Path,
     /// The folder with the Python that the user adds to Blender.
@@ -104,11 +109,16 @@ impl Launch<'_> {
         command
     }
 
+    /// The folder in which compiled kernels and shaders outlive the job. Blender may write to it.
+    pub fn kernel_cache(&self) -> Option<PathBuf> {
+        self.job.cache_dir.as_ref().map(|cache| cache.join(KERNELS_DIR))
+    }
+
     /// The folders in which Blender and drivers keep compiled kernels and shaders. Without the
     /// variables they are below HOME, which is removed after the job, or in `/var/tmp`, which the
     /// sandbox denies.
     fn caches(&self) -> Vec<(&str, PathBuf)> {
-        let Some(cache) = &self.job.cache_dir else { return Vec::new() };
+        let Some(cache) = self.kernel_cache() else { return Vec::new() };
         vec![
             // Cycles, Mesa, and the compilers of AMD and Intel.
             ("XDG_CACHE_HOME", cache.clone()),
@@ -216,6 +226,7 @@ mod tests {
         let launch = Launch {
             blender: Path::new("blender"),
             scene: Path::new("/in/a.blend"),
+            project: None,
             setup_dir: Path::new("/s/setup"),
             user_code_dir: Path::new("/s/user_code"),
             description_dir: Path::new("/s/description"),

@@ -20,18 +20,18 @@ mod version;
 
 pub use bake::{BAKE_SETTINGS, BakeAnswer, BakeLaunch, BakeOutput, BakedSimulation, bake_files};
 pub use cause::{Cause, Failure};
-pub use command::{Launch, desktop_command};
+pub use command::{KERNELS_DIR, Launch, desktop_command};
 pub use description::{
-    Answer, ExternalFile, FileProblem, MOST_NAMED, Maker, MissingFeature, NeededFile, OutputFile,
-    Refusal, RefusalKind, SavedIn, SceneAudio, SceneContents, SceneDescription, SceneInfo,
-    SceneOutputs, SceneView, Simulation, UnusableFile, ViewLayerContents, allow_read,
+    Answer, ExternalFile, FileProblem, MOST_NAMED, Maker, MappedPath, MissingFeature, NeededFile,
+    OutputFile, Refusal, RefusalKind, SavedIn, SceneAudio, SceneContents, SceneDescription,
+    SceneInfo, SceneOutputs, SceneView, Simulation, UnusableFile, ViewLayerContents, allow_read,
 };
 pub use events::{Event, Progress, not_saved, parse};
 pub use failure::{Context, LogTail};
 pub use scene_file::{Compression, Flaw, Machine, Scene, SceneFile, SceneFileError};
 pub use setup::{
-    AUDIO_ERROR, Purpose, SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, SetupOutput,
-    UserCodePaths, setup_settings,
+    AUDIO_ERROR, Purpose, SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, SceneProject,
+    SetupOutput, UserCodePaths, setup_settings,
 };
 pub use skipped::SkippedFrame;
 pub use version::{VersionOutput, version_command};

@@ -38,6 +38,7 @@ pub(super) fn submit_job(
     let env = resolver.environment;
     let (scene, output) = resolver.locations(&args.work)?;
     is_file(&scene)?;
+    let main = resolver.main(&args.scene.main, &scene)?;
     check_places(resolver, args, &scene, &output)?;
     check_cameras(resolver, args)?;
     let (frames, first, total) = resolver.frame_settings(&args.work)?;
@@ -123,6 +124,7 @@ pub(super) fn submit_job(
         json: args.follow.json,
         scene_name: SCENE.value(args.scene.overrides.scene.as_deref(), env)?,
         scene,
+        main,
         output: if preview { output.of_preview() } else { output },
     };
     Ok(job)

@@ -10,12 +10,12 @@ use super::names::{
 };
 use super::resolver::Resolver;
 use super::setting::{Environment, Setting, UsageError};
-use super::{batch, children, limits, serve, video};
+use super::{batch, children, limits, pack, serve, video};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, BakeJob, Confinement, FrameSet, InspectJob, Limits, Location, Metrics,
-    MetricsFormat, Paths, RenderJob, RunJob, ServeJob, StatusJob, StitchJob, StopGrace, SubmitJob,
-    SubmitMode, Transfers, VariableNames, is_ascending,
+    MetricsFormat, PackJob, Paths, RenderJob, RunJob, ServeJob, StatusJob, StitchJob, StopGrace,
+    SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
@@ -91,6 +91,13 @@ pub enum JobRequest {
         /// The Blender to use: a path, or a name to look for.
         blender: PathBuf,
     },
+    /// Store a scene with every file that it needs.
+    Pack {
+        /// The job.
+        job: PackJob,
+        /// The Blender to use: a path, or a name to look for.
+        blender: PathBuf,
+    },
     /// Look at a scene file.
     Inspect {
         /// The job.
@@ -111,7 +118,11 @@ impl JobRequest {
             Self::Run { .. } | Self::Render { .. } | Self::Stitch { .. } | Self::Bake { .. } => {
                 true
             }
-            Self::Serve(_) | Self::Inspect { .. } | Self::Submit(_) | Self::Status(_) => false,
+            Self::Serve(_)
+            | Self::Pack { .. }
+            | Self::Inspect { .. }
+            | Self::Submit(_)
+            | Self::Status(_) => false,
         }
     }
 
@@ -119,7 +130,7 @@ impl JobRequest {
     pub fn has_sandbox(&self) -> bool {
         match self {
             Self::Inspect { job, .. } => job.deep.is_some(),
-            Self::Serve(_) => true,
+            Self::Serve(_) | Self::Pack { .. } => true,
             _ => self.runs_programs(),
         }
     }
@@ -131,6 +142,7 @@ impl JobRequest {
             | Self::Render { .. }
             | Self::Stitch { .. }
             | Self::Bake { .. }
+            | Self::Pack { .. }
             | Self::Serve(_) => false,
             Self::Inspect { .. } => true,
             Self::Submit(job) => !matches!(job.mode, SubmitMode::SubmitAndWait(_)),
@@ -182,6 +194,10 @@ impl Resolver<'_> {
             Action::Serve(args) => JobRequest::Serve(serve::serve_job(self, args)?),
             Action::Bake(args) => JobRequest::Bake {
                 job: self.bake_job(args)?,
+                blender: self.program(BLENDER, args.blender.as_deref())?,
+            },
+            Action::Pack(args) => JobRequest::Pack {
+                job: pack::pack_job(self, args)?,
                 blender: self.program(BLENDER, args.blender.as_deref())?,
             },
             Action::Inspect(args) => {
@@ -258,9 +274,11 @@ impl Resolver<'_> {
             Action::Render(args) => &args.common.work,
             Action::Stitch(args) => &args.common.work,
             Action::Submit(args) => &args.work,
-            Action::Serve(_) | Action::Bake(_) | Action::Inspect(_) | Action::Status(_) => {
-                return Ok(None);
-            }
+            Action::Serve(_)
+            | Action::Bake(_)
+            | Action::Pack(_)
+            | Action::Inspect(_)
+            | Action::Status(_) => return Ok(None),
         };
         let (flag, env) = (work.frames.as_deref(), self.environment);
         let text: Option<String> = FRAMES.value(flag, env)?;

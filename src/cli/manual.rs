@@ -19,12 +19,14 @@ const MAN: &str = "man";
 /// The subcommand that prints a JSON Schema.
 const SCHEMA: &str = "schema";
 
-/// The JSON Schemas, by the name of the document. A test in `src/jobs` makes them.
-const SCHEMAS: [(&str, &str); 4] = [
+/// The JSON Schemas, by the name of the document. Tests in `src/jobs` and `src/pack` make them.
+const SCHEMAS: [(&str, &str); 6] = [
     ("report", include_str!("../../docs/schemas/report.schema.json")),
     ("inspect", include_str!("../../docs/schemas/inspect.schema.json")),
     ("submit", include_str!("../../docs/schemas/submit.schema.json")),
     ("status", include_str!("../../docs/schemas/status.schema.json")),
+    ("project", include_str!("../../docs/schemas/project.schema.json")),
+    ("pack", include_str!("../../docs/schemas/pack.schema.json")),
 ];
 
 /// The name of the program.
@@ -54,7 +56,7 @@ pub(super) fn command() -> Command {
         .subcommand(
             Command::new(SCHEMA)
                 .about(
-                    "Print the JSON Schema of the report, or of what a subcommand prints as JSON",
+                    "Print the JSON Schema of the report, of a manifest, or of what a subcommand prints",
                 )
                 .arg(document.value_parser(SCHEMAS.map(|(name, _)| name))),
         )

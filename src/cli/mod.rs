@@ -10,6 +10,7 @@ mod command;
 mod limits;
 mod manual;
 mod names;
+mod pack;
 mod resolver;
 mod serve;
 mod setting;

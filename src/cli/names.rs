@@ -28,6 +28,7 @@ pub const CYCLES_DEVICE: Setting =
 pub const PROCESSES: Setting = Setting::new("--processes", "PROCESSES").or("1");
 pub const GPUS_PER_PROCESS: Setting = Setting::new("--gpus-per-process", "GPUS_PER_PROCESS");
 pub const CACHE_DIR: Setting = Setting::new("--cache-dir", "CACHE_DIR");
+pub const CACHE_SIZE: Setting = Setting::new("--cache-size", "CACHE_SIZE").or("50GiB");
 pub const DENOISE: Setting = Setting::new("--denoise", "DENOISE").or("scene");
 pub const PREVIEW: Setting = Setting::new("--preview", "PREVIEW").or("false");
 pub const NO_PREVIEWS: Setting = Setting::new("--no-previews", "NO_PREVIEWS").or("false");
@@ -60,6 +61,12 @@ pub const ALLOW_UNBAKED: Setting = Setting::new("--allow-unbaked", "ALLOW_UNBAKE
 pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
 pub const ENABLE_AUTOEXEC: Setting =
     Setting::new("--enable-autoexec", "ENABLE_AUTOEXEC").or("false");
+pub const MAIN: Setting = Setting::new("--main", "MAIN").or_what("the only .blend file");
+pub const PROJECT_DIR: Setting =
+    Setting::new("--project-dir", "PROJECT_DIR").or_what("the folder of the scene");
+pub const PROJECT_NAME: Setting =
+    Setting::new("--name", "PROJECT_NAME").or_what("the scene's file name without its extension");
+pub const EXCLUDE: Setting = Setting::new("--exclude", "EXCLUDE");
 pub const MAX_BACKLOG: Setting = Setting::new("--max-backlog", "MAX_BACKLOG").or("1GiB");
 pub const MAX_TRANSFERS: Setting = Setting::new("--max-transfers", "MAX_TRANSFERS").or("auto");
 pub const UPLOAD_BUFFER: Setting = Setting::new("--upload-buffer", "UPLOAD_BUFFER").or("32MiB");
@@ -115,7 +122,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 87] = [
+pub const ALL: [Setting; 92] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -135,6 +142,7 @@ pub const ALL: [Setting; 87] = [
     PROCESSES,
     GPUS_PER_PROCESS,
     CACHE_DIR,
+    CACHE_SIZE,
     DENOISE,
     PREVIEW,
     NO_PREVIEWS,
@@ -163,6 +171,10 @@ pub const ALL: [Setting; 87] = [
     ALLOW_UNBAKED,
     BLENDER_VERSION,
     ENABLE_AUTOEXEC,
+    MAIN,
+    PROJECT_DIR,
+    PROJECT_NAME,
+    EXCLUDE,
     MAX_BACKLOG,
     MAX_TRANSFERS,
     UPLOAD_BUFFER,

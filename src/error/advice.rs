@@ -11,6 +11,7 @@ use crate::container::Container;
 use crate::ending::Killer;
 use crate::exit::Exit;
 use crate::process::shutdown::Interrupt;
+use crate::project::ProjectError;
 use crate::request::{BlenderVersion, Feature, Location};
 use crate::storage::{self, StorageError};
 use crate::{blender, ffmpeg};
@@ -38,7 +39,8 @@ impl Error {
     pub fn advice(&self, container: Option<&Container>) -> Cow<'static, str> {
         match self {
             Self::Blender { cause: blender::Cause::UnusableFiles(files), scene, .. }
-            | Self::NotBaked { cause: blender::Cause::UnusableFiles(files), scene, .. } => {
+            | Self::NotBaked { cause: blender::Cause::UnusableFiles(files), scene, .. }
+            | Self::NotPacked { cause: blender::Cause::UnusableFiles(files), scene } => {
                 unusable_files_advice(files, scene).into()
             }
             Self::Blender { cause, command, .. } | Self::NotDescribed { cause, command, .. } => {
@@ -47,6 +49,7 @@ impl Error {
             Self::NotBaked { cause, scene, .. } => {
                 blender_advice(cause, &format!("blender {scene}"))
             }
+            Self::NotPacked { cause, .. } => blender_advice(cause, ""),
             Self::SceneFile { source: SceneFileError::Newer { saved_by, .. }, .. } => {
                 newer_file_advice(Some(*saved_by)).into()
             }
@@ -108,6 +111,26 @@ impl Error {
             Self::MissingFrames { .. } => {
                 "add the missing images, repeat the previous one with --allow-gaps, or take those \
                  that are there with --in-order name (IN_ORDER)"
+            }
+            Self::NotInProject { .. } => "give a folder that the scene is in",
+            Self::OtherProject { .. } => {
+                "give this one another name (--name, PROJECT_NAME), or store it elsewhere"
+            }
+            Self::FilesChanged { .. } => {
+                "run this again when no other program writes to these files: what is stored is not \
+                 sent again"
+            }
+            Self::Project(ProjectError::Manifest { .. } | ProjectError::Content { .. }) => {
+                "pack the project again: render-worker pack"
+            }
+            Self::Project(ProjectError::Archive { .. }) => {
+                "make the archive again, as zip or tar, with files and folders only"
+            }
+            Self::Project(ProjectError::NoMain { .. }) => {
+                "name the scene file as it is listed above"
+            }
+            Self::PackedFile { .. } => {
+                "make the file readable, or leave it out: --exclude (EXCLUDE)"
             }
             Self::ViewLut { .. } => "choose a view: --view (VIEW)",
             Self::NoFrameRate { .. } => "set the frame rate: --fps (FPS)",
@@ -330,13 +353,17 @@ fn unusable_files_advice(files: &[UnusableFile], scene: &Location) -> String {
     let has = |problem| files.iter().any(|file| file.problem == problem);
     if has(FileProblem::Missing) {
         advice.push(match scene {
+            scene if scene.is_manifest() => {
+                "put the files where the scene looks for them, and pack the project again"
+            }
             Location::Local(_) => {
                 "put missing files where the scene looks for them, or pack them into it (in \
                  Blender, File > External Data)"
             }
             Location::S3 { .. } => {
-                "pack the files into the scene (in Blender, File > External Data), or render it \
-                 from a mounted folder: of a scene on S3, nothing else is fetched"
+                "pack the scene with its files (render-worker pack), or pack the files into the \
+                 scene (in Blender, File > External Data), or render it from a mounted folder: of a \
+                 scene on S3, nothing else is fetched"
             }
         }.to_owned());
     }

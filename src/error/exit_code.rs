@@ -7,6 +7,7 @@ use crate::batch::BatchErrorKind;
 use crate::blender::{RefusalKind, SceneFileError};
 use crate::exit::Exit;
 use crate::process::shutdown::Interrupt;
+use crate::project::ProjectError;
 use crate::storage::{Failure, PathMistake};
 use crate::{blender, ffmpeg};
 
@@ -14,9 +15,25 @@ impl Error {
     /// Returns the exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Selection(_) | Self::ArrayTooLarge { .. } | Self::RangeOfOtherScene { .. } => {
-                Exit::Usage
-            }
+            Self::Selection(_)
+            | Self::ArrayTooLarge { .. }
+            | Self::RangeOfOtherScene { .. }
+            | Self::NotInProject { .. }
+            | Self::OtherProject { .. } => Exit::Usage,
+            Self::FilesChanged { .. } => Exit::Transient,
+            Self::PackedFile { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => Exit::Denied,
+                io::ErrorKind::NotFound => Exit::Missing,
+                _ => Exit::LocalIo,
+            },
+            Self::Project(error) => match error {
+                ProjectError::Manifest { .. }
+                | ProjectError::Content { .. }
+                | ProjectError::Archive { .. } => Exit::Unusable,
+                ProjectError::NoMain { .. } => Exit::Usage,
+                ProjectError::NoSpace { .. } | ProjectError::Write { .. } => Exit::LocalIo,
+                ProjectError::Storage(error) => storage_exit(error.failure()),
+            },
             Self::Batch(error) => match error.kind() {
                 BatchErrorKind::InvalidRequest | BatchErrorKind::Misconfigured => Exit::Usage,
                 BatchErrorKind::Machine => Exit::Unavailable,
@@ -51,7 +68,8 @@ impl Error {
             }
             Self::Blender { cause, .. }
             | Self::NotDescribed { cause, .. }
-            | Self::NotBaked { cause, .. } => blender_exit(cause),
+            | Self::NotBaked { cause, .. }
+            | Self::NotPacked { cause, .. } => blender_exit(cause),
             Self::FramesSkipped { skipped, .. } => {
                 let mut exits = skipped.iter().map(|skipped| blender_exit(&skipped.cause));
                 if exits.all(|exit| exit == Exit::ChildKilled) {
@@ -73,15 +91,7 @@ impl Error {
             },
             Self::Storage(source)
             | Self::NotStored { source, .. }
-            | Self::UserCode { source, .. } => match source.failure() {
-                Failure::Mistaken(mistake) => path_mistake_exit(mistake),
-                Failure::Missing(_) | Failure::Archived(_) => Exit::Missing,
-                Failure::Denied(_) | Failure::Unrecognised(_) | Failure::Refused(_) => Exit::Denied,
-                Failure::Misconfigured(_) => Exit::Usage,
-                Failure::Lacking(_) => Exit::Unavailable,
-                Failure::Transient(_) => Exit::Transient,
-                Failure::Io(_) => Exit::LocalIo,
-            },
+            | Self::UserCode { source, .. } => storage_exit(source.failure()),
             Self::Interrupted { by, .. } => match by {
                 Interrupt::Keyboard => Exit::Keyboard,
                 Interrupt::Terminate
@@ -92,6 +102,19 @@ impl Error {
             },
             Self::Internal(_) => Exit::Internal,
         }
+    }
+}
+
+/// Returns the exit code for a failure of storage.
+fn storage_exit(failure: &Failure) -> Exit {
+    match failure {
+        Failure::Mistaken(mistake) => path_mistake_exit(mistake),
+        Failure::Missing(_) | Failure::Archived(_) => Exit::Missing,
+        Failure::Denied(_) | Failure::Unrecognised(_) | Failure::Refused(_) => Exit::Denied,
+        Failure::Misconfigured(_) => Exit::Usage,
+        Failure::Lacking(_) => Exit::Unavailable,
+        Failure::Transient(_) => Exit::Transient,
+        Failure::Io(_) => Exit::LocalIo,
     }
 }
 

@@ -23,8 +23,10 @@ use crate::process::sandbox::NoSandbox;
 use crate::process::shutdown::Interrupt;
 use crate::process::startup::resources::Shortage;
 use crate::process::supervisor::SpawnError;
+use crate::project::ProjectError;
 use crate::request::{
-    DataName, FRAMES_DIR, FrameSet, FramesPerJob, JobId, LARGEST_ARRAY, Location, SelectionError,
+    DataName, FRAMES_DIR, FrameSet, FramesPerJob, JobId, LARGEST_ARRAY, Location, ProjectPath,
+    SelectionError,
 };
 use crate::space::Space;
 use crate::storage::StorageError;
@@ -135,6 +137,47 @@ pub enum Error {
         /// The short command that renders a frame of the scene.
         command: String,
     },
+    /// A scene was not packed, because of files that its pictures need.
+    #[error("{scene} is not packed: {cause}")]
+    NotPacked {
+        /// The cause.
+        cause: blender::Cause,
+        /// The location of the scene.
+        scene: Location,
+    },
+    /// The scene is not in the folder of its project.
+    #[error("--project-dir (PROJECT_DIR): {} is not in {}", scene.display(), folder.display())]
+    NotInProject {
+        /// The scene.
+        scene: PathBuf,
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The manifest of another scene has the same name.
+    #[error("{manifest} is that of another scene, {main}")]
+    OtherProject {
+        /// The manifest.
+        manifest: Location,
+        /// The main file that it has.
+        main: ProjectPath,
+    },
+    /// Files changed while they were packed, and are not stored.
+    #[error("changed while they were read, and are not stored: {}", files.join(", "))]
+    FilesChanged {
+        /// The files.
+        files: Vec<String>,
+    },
+    /// A file that is to be packed cannot be read.
+    #[error("cannot read {}", path.display())]
+    PackedFile {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// A project cannot be read.
+    #[error(transparent)]
+    Project(ProjectError),
     /// Blender kept failing at some frames.
     #[error(
         "{scene}: {} not rendered: {}",
@@ -344,6 +387,16 @@ impl Error {
             excerpt
         } else {
             &[]
+        }
+    }
+}
+
+/// A failure of storage is the same for a project as for anything else.
+impl From<ProjectError> for Error {
+    fn from(error: ProjectError) -> Self {
+        match error {
+            ProjectError::Storage(error) => Self::Storage(error),
+            error => Self::Project(error),
         }
     }
 }

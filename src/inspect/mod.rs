@@ -19,7 +19,7 @@ pub async fn inspect(
     blender: &Path,
     print: impl Print,
 ) -> Result<(), Error> {
-    let (file, range) = jobs::scene_file(worker, &job.scene).await?;
+    let (file, range) = jobs::scene_file(worker, &job.scene, job.main.as_ref()).await?;
     let description = match &job.deep {
         Some(rendering) => Some(render::describe(worker, rendering, &file, blender).await?),
         None => None,

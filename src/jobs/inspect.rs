@@ -2,6 +2,7 @@
 //! the first bytes of the scene file; and what Blender has found in it, if it has opened it.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -9,10 +10,12 @@ use super::described::{Described, description_rows};
 use super::output::{Table, json};
 use crate::blender::{Compression, SceneDescription, SceneFile, SceneFileError};
 use crate::error::Error;
+use crate::project::SceneInput;
 use crate::request::{
-    BlenderVersion, FrameRange, FramesPerJob, InspectJob, LARGEST_ARRAY, Location,
+    BlenderVersion, FrameRange, FramesPerJob, InspectJob, LARGEST_ARRAY, Location, ProjectPath,
 };
 use crate::worker::Worker;
+use crate::worker::scratch::Scratch;
 
 /// How many bytes of a file are read first: enough for nearly all scenes. If they are not enough,
 /// [`SceneFile::PREFIX_LENGTH`] bytes are read.
@@ -41,19 +44,26 @@ pub fn inspected(
     Ok(lines.text())
 }
 
-/// Reads the beginning of a scene file, and the frame range of the scene that is rendered.
+/// Reads the beginning of a scene file, and the frame range of the scene that is rendered. `main` is the
+/// file in an archive or a folder. An archive is unpacked for that.
 ///
 /// # Errors
-/// [`Error::Storage`] if the file cannot be read, [`Error::SceneFile`] if it is not a .blend file
+/// [`Error::Storage`] or [`Error::Project`] if the file cannot be read, [`Error::SceneFile`] if it is not a .blend file
 /// or its list of scenes is damaged, [`Error::NoSceneRange`] if it has no frame range.
 pub async fn scene_file(
     worker: &Worker,
     scene: &Location,
+    main: Option<&ProjectPath>,
 ) -> Result<(SceneFile, FrameRange), Error> {
+    let is_archive = SceneInput::is_archive(scene);
+    let scratch = if is_archive { Some(Scratch::create(worker)?) } else { None };
+    let unpacked = scratch.as_ref().map_or(Path::new(""), Scratch::path);
+    // It is unpacked only once.
+    let lengths = [START, SceneFile::PREFIX_LENGTH];
     let mut read = Ok(None);
-    for length in [START, SceneFile::PREFIX_LENGTH] {
-        let opened = worker.storage.open_scene(scene, length);
-        let opened = worker.unless_stopped(opened).await?;
+    for length in lengths.into_iter().skip(usize::from(is_archive)) {
+        let input = SceneInput::open(&worker.storage, scene, main, unpacked, length);
+        let opened = worker.unless_stopped(input).await?.opened;
         read = SceneFile::from_start(&opened.start, opened.is_whole());
         if !matches!(read, Ok(None)) {
             // A whole file was checked against its checksum, but a part has none. A flipped bit

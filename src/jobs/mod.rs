@@ -6,11 +6,11 @@ mod failures;
 mod inspect;
 mod output;
 #[cfg(test)]
-mod schema;
+pub(crate) mod schema;
 mod status;
 mod submit;
 
 pub use inspect::{inspected, scene_file};
-pub use output::Print;
+pub use output::{Print, Table, json};
 pub use status::status;
 pub use submit::submit;

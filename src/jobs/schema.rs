@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use super::{inspect, status, submit};
+use crate::project::manifest::StoredManifest;
 use crate::worker::report::Report;
 
 /// The output of `submit`: that of `--json`, or that of `--dry-run`.
@@ -24,7 +25,7 @@ enum Submit {
 }
 
 /// Returns the schema of `T`, in draft 2020-12. Objects may have more fields than it lists.
-fn schema_of<T: JsonSchema>(title: &str) -> String {
+pub fn schema_of<T: JsonSchema>(title: &str) -> String {
     let settings = SchemaSettings::draft2020_12().for_serialize();
     let settings = settings
         .with_transform(RecursiveTransform(absent_instead_of_null))
@@ -72,15 +73,21 @@ fn the_schemas_are_those_of_the_types() {
         ("inspect", schema_of::<inspect::Output>("Inspect")),
         ("submit", schema_of::<Submit>("Submit")),
         ("status", schema_of::<status::Output<'_>>("Status")),
+        ("project", schema_of::<StoredManifest>("Project")),
     ] {
-        let file = format!("docs/schemas/{name}.schema.json");
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
-        #[expect(clippy::disallowed_methods, reason = "a switch of this test")]
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            fs::write(&path, schema).unwrap();
-        } else {
-            let text = fs::read_to_string(&path).unwrap();
-            assert_eq!(text, schema, "{file}: UPDATE_DOCS=1 cargo test --lib schema");
-        }
+        assert_file(name, &schema);
+    }
+}
+
+/// Asserts that the file of a document has this schema, or writes it.
+pub fn assert_file(document: &str, schema: &str) {
+    let file = format!("docs/schemas/{document}.schema.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(&file);
+    #[expect(clippy::disallowed_methods, reason = "a switch of this test")]
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, schema).unwrap();
+    } else {
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text, schema, "{file}: UPDATE_DOCS=1 cargo test --lib schema");
     }
 }

@@ -107,7 +107,7 @@ pub(super) struct Submissions {
 
 async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Submissions, Error> {
     let scene = if job.frames.needs_scene_range() || job.renderer.is_some() {
-        let (file, range) = scene_file(worker, &job.scene).await?;
+        let (file, range) = scene_file(worker, &job.scene, job.main.as_ref()).await?;
         check_version(job, &file)?;
         match (&job.scene_name, file.range_of(job.scene_name.as_ref())) {
             (Some(name), None) if job.frames.needs_scene_range() => {

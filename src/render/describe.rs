@@ -6,10 +6,11 @@ use super::description_file;
 use super::scratch_dirs::ScratchDirs;
 use super::user_code;
 use crate::blender::{
-    Answer, Cause, Event, Launch, LogTail, Purpose, SceneDescription, SceneFile, UserCodePaths,
-    desktop_command,
+    Answer, Cause, Event, Launch, LogTail, Purpose, SceneDescription, SceneFile, SceneProject,
+    UserCodePaths, desktop_command,
 };
 use crate::error::Error;
+use crate::project::{ProjectCache, SceneInput};
 use crate::request::{FrameNumber, FrameSet, RenderJob};
 use crate::storage::START_LENGTH;
 use crate::worker::programs::BLENDER;
@@ -31,20 +32,40 @@ pub async fn describe(
     header: &SceneFile,
     blender: &Path,
 ) -> Result<SceneDescription, Error> {
+    describe_in(worker, job, header, blender, None).await
+}
+
+/// The same as [`describe`], for a scene in a folder with the files of its project, which Blender may
+/// read.
+///
+/// # Errors
+/// Those of [`describe`].
+pub async fn describe_in(
+    worker: &Worker,
+    job: &RenderJob,
+    header: &SceneFile,
+    blender: &Path,
+    project: Option<SceneProject>,
+) -> Result<SceneDescription, Error> {
     let blender = worker.programs.find(blender, BLENDER)?;
     worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
     let scratch = Scratch::create(worker)?;
     let user_code = UserCodePaths::below(scratch.path());
-    let dirs = ScratchDirs::prepare(scratch.path(), &user_code, job, Purpose::Describe)?;
     let fetched = async {
-        let scene = worker.storage.open_scene(&job.scene, START_LENGTH).await?;
-        worker.storage.localise(&scene, &scratch.path().join("scene.blend")).await
+        let (main, scratch) = (job.main.as_ref(), scratch.path());
+        let scene =
+            SceneInput::open(&worker.storage, &job.scene, main, scratch, START_LENGTH).await?;
+        scene.fetch(&worker.storage, scratch, cache_of(worker, job).as_ref()).await
     };
     let scene = worker.unless_stopped(fetched).await?;
+    let project = scene.project.or(project);
+    let (purpose, in_project) = (Purpose::Describe, project.as_ref());
+    let dirs = ScratchDirs::prepare(scratch.path(), &user_code, job, purpose, in_project)?;
     user_code::fetch(worker, &job.user_code, &user_code).await?;
     let launch = Launch {
         blender: &blender,
-        scene: &scene,
+        scene: &scene.file,
+        project: in_project,
         setup_dir: &dirs.setup,
         user_code_dir: user_code.folder(),
         description_dir: &dirs.description,
@@ -78,6 +99,13 @@ pub async fn describe(
         excerpt: finished.tail.excerpt(),
         command: desktop_command(job, None, FrameNumber::ONE),
     })
+}
+
+/// The cache of fetched files. Without a sandbox, scenes can write to it.
+pub(super) fn cache_of(worker: &Worker, job: &RenderJob) -> Option<ProjectCache> {
+    let is_exposed = !worker.sandbox.restricts_files();
+    let folder = job.cache_dir.as_ref()?;
+    Some(ProjectCache::new(folder, job.cache_size.bytes(), is_exposed))
 }
 
 /// Adds the engines that Blender lacks: the setup script sees the one in place of each.

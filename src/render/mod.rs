@@ -20,7 +20,7 @@ mod user_code;
 
 use std::path::Path;
 
-use crate::blender::UserCodePaths;
+use crate::blender::{KERNELS_DIR, UserCodePaths};
 use crate::error::Error;
 use crate::request::{FRAMES_DIR, FrameNumber, FrameRange, FrameSet, PREVIEWS_DIR, RenderJob};
 use crate::worker::Worker;
@@ -33,7 +33,7 @@ use processes::{PendingFrames, environments};
 use reuse::{Identified, Reuse};
 use survey::Survey;
 
-pub use describe::describe;
+pub use describe::{describe, describe_in};
 
 /// The frames of a job that has succeeded.
 #[derive(Debug)]
@@ -82,7 +82,7 @@ async fn attempt_job(
     create_cache(job);
     let environments = environments(&worker.confinement.environment, job)?;
 
-    let mut survey = Survey::take(worker, job, &blender, report).await?;
+    let mut survey = Survey::take(worker, job, &blender, scratch.path(), report).await?;
     let mut rendered =
         Rendered { frames: survey.frames.clone(), scene_range: survey.range, has_outputs: false };
     let (Some(first), Some(last)) = (survey.frames.first(), survey.frames.last()) else {
@@ -112,9 +112,9 @@ async fn attempt_job(
         return Ok(rendered);
     }
 
-    let downloaded = scratch.path().join("scene.blend");
-    let scene = worker.storage.localise(&survey.scene, &downloaded);
-    let scene = worker.unless_stopped(scene).await?;
+    let cache = describe::cache_of(worker, job);
+    let fetched = survey.scene.fetch(&worker.storage, scratch.path(), cache.as_ref());
+    let fetched = worker.unless_stopped(fetched).await?;
     log_start(job, &plan.pending);
     survey.warn_if_outside(&plan.pending, job);
     let pending = PendingFrames {
@@ -122,7 +122,8 @@ async fn attempt_job(
         job,
         header: &survey.header,
         blender: &blender,
-        scene: &scene,
+        scene: &fetched.file,
+        project: fetched.project.as_ref(),
         scratch: scratch.path(),
         user_code: &user_code,
         frames_of_job: &survey.frames,
@@ -163,8 +164,8 @@ async fn attempt_job(
 
 /// Creates the cache. A job that cannot have one takes longer, and succeeds.
 fn create_cache(job: &RenderJob) {
-    if let Some(folder) = &job.cache_dir
-        && let Err(why) = std::fs::create_dir_all(folder)
+    if let Some(folder) = job.cache_dir.as_ref().map(|cache| cache.join(KERNELS_DIR))
+        && let Err(why) = std::fs::create_dir_all(&folder)
     {
         tracing::warn!(
             "cannot create {}, so kernels are compiled in each job: {why} (--cache-dir, CACHE_DIR)",

@@ -15,7 +15,7 @@ use super::launches::{Assignment, Outcome, Process, interruption, render_frames}
 use super::reuse::Reuse;
 use super::reuse::fingerprint_task::FingerprintTask;
 use super::scratch_dirs::ScratchDirs;
-use crate::blender::{Launch, Purpose, SceneFile, UserCodePaths};
+use crate::blender::{Launch, Purpose, SceneFile, SceneProject, UserCodePaths};
 use crate::error::{Error, Rest};
 use crate::request::{FrameNumber, FrameRange, FrameSet, Processes, RenderJob};
 use crate::worker::Worker;
@@ -58,6 +58,8 @@ pub struct PendingFrames<'a> {
     pub blender: &'a Path,
     /// The scene file on this machine.
     pub scene: &'a Path,
+    /// The project that the scene is in.
+    pub project: Option<&'a SceneProject>,
     /// The scratch folder.
     pub scratch: &'a Path,
     /// The Python of the user.
@@ -84,7 +86,8 @@ impl PendingFrames<'_> {
         let threads = threads(shares.len());
         let dirs = (1..=shares.len()).map(|number| {
             let base = self.scratch.join(format!("process-{number}"));
-            ScratchDirs::prepare(&base, self.user_code, job, Purpose::Render(self.range))
+            let purpose = Purpose::Render(self.range);
+            ScratchDirs::prepare(&base, self.user_code, job, purpose, self.project)
         });
         let dirs = dirs.collect::<Result<Vec<_>, _>>()?;
         let already_there = self.frames_of_job.without(&plan.pending);
@@ -93,6 +96,7 @@ impl PendingFrames<'_> {
             let launch = Launch {
                 blender: self.blender,
                 scene: self.scene,
+                project: self.project,
                 setup_dir: &dirs.setup,
                 user_code_dir: self.user_code.folder(),
                 description_dir: &dirs.description,

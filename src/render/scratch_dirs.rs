@@ -8,7 +8,7 @@ use super::companions::audio::AUDIO_FILE;
 use super::companions::view_lut::LUT_FILE;
 use super::description_file::DESCRIPTION_FILE;
 use crate::blender::{
-    Purpose, SETUP_FILES, SETUP_SETTINGS, SetupOutput, UserCodePaths, setup_settings,
+    Purpose, SETUP_FILES, SETUP_SETTINGS, SceneProject, SetupOutput, UserCodePaths, setup_settings,
 };
 use crate::error::Error;
 use crate::image::axis;
@@ -32,7 +32,7 @@ pub struct ScratchDirs {
 
 impl ScratchDirs {
     /// Creates the folders in `base`, which may not exist yet, and writes the setup script that
-    /// prepares the scene of `job`.
+    /// prepares the scene of `job`, which may be in a project.
     ///
     /// # Errors
     /// [`Error::Scratch`] if a folder or file cannot be written.
@@ -41,6 +41,7 @@ impl ScratchDirs {
         user_code: &UserCodePaths,
         job: &RenderJob,
         purpose: Purpose,
+        project: Option<&SceneProject>,
     ) -> Result<Self, Error> {
         let dirs = Self {
             setup: base.join("setup"),
@@ -49,7 +50,7 @@ impl ScratchDirs {
             outputs: base.join("outputs"),
             home: base.join("home"),
         };
-        let created = dirs.create(user_code, job, purpose);
+        let created = dirs.create(user_code, job, purpose, project);
         created.map_err(|source| Error::Scratch { path: base.to_owned(), source })?;
         Ok(dirs)
     }
@@ -59,6 +60,7 @@ impl ScratchDirs {
         user_code: &UserCodePaths,
         job: &RenderJob,
         purpose: Purpose,
+        project: Option<&SceneProject>,
     ) -> io::Result<()> {
         fs::create_dir_all(user_code.folder())?;
         for folder in [&self.setup, &self.description, &self.frames, &self.outputs, &self.home] {
@@ -74,6 +76,7 @@ impl ScratchDirs {
             audio: &self.description.join(AUDIO_FILE),
             outputs: &self.outputs,
         };
-        fs::write(self.setup.join(SETUP_SETTINGS), setup_settings(job, purpose, output, user_code))
+        let settings = setup_settings(job, purpose, output, user_code, project);
+        fs::write(self.setup.join(SETUP_SETTINGS), settings)
     }
 }

@@ -9,16 +9,17 @@ use super::describe::describe;
 use super::reuse::plan::Found;
 use crate::blender::SceneFile;
 use crate::error::{Error, frames_are};
+use crate::project::SceneInput;
 use crate::request::{FRAMES_DIR, FrameRange, FrameSelection, FrameSet, Location, RenderJob};
-use crate::storage::{Opened, START_LENGTH};
+use crate::storage::START_LENGTH;
 use crate::worker::Worker;
 use crate::worker::report::Report;
 
 /// The result of the survey.
 #[derive(Debug)]
 pub struct Survey {
-    /// The scene file. Only its beginning has been read.
-    pub scene: Opened,
+    /// The scene file, of which only the beginning has been read, and its project.
+    pub scene: SceneInput,
     /// The header of the scene file.
     pub header: SceneFile,
     /// The frame range of the scene that is rendered, if it is known.
@@ -45,14 +46,18 @@ impl Survey {
         worker: &Worker,
         job: &RenderJob,
         blender: &Path,
+        scratch: &Path,
         report: &mut Report,
     ) -> Result<Self, Error> {
-        let scene = worker.unless_stopped(worker.storage.open_scene(&job.scene, START_LENGTH));
+        let main = job.main.as_ref();
+        let scene = SceneInput::open(&worker.storage, &job.scene, main, scratch, START_LENGTH);
+        let scene = worker.unless_stopped(scene);
         // A local output is created only for a scene that can be rendered.
         let is_local = matches!(job.output, Location::Local(_));
         if job.frames.needs_scene_range() || is_local {
             let scene = scene.await?;
-            let header = worker.scene_header(&scene, job.frames.needs_scene_range()).await?;
+            let depends = job.frames.needs_scene_range();
+            let header = worker.scene_header(&scene.opened, &job.scene, depends).await?;
             let range = find_range(worker, job, &header, blender).await?;
             let frames = job.frames.resolve(range).map_err(Error::Selection)?;
             let found = survey_output(worker, job, &frames, report).await?;
@@ -62,7 +67,8 @@ impl Survey {
         // A scene that cannot be opened is reported before an output that cannot be written.
         let found = async { Ok(survey_output(worker, job, &frames, report).await) };
         let (scene, found) = try_join!(scene, found)?;
-        let header = worker.scene_header(&scene, job.frames.needs_scene_range()).await?;
+        let depends = job.frames.needs_scene_range();
+        let header = worker.scene_header(&scene.opened, &job.scene, depends).await?;
         let range = header.range_of(job.overrides.scene.as_ref());
         Ok(Self { scene, header, range, frames, found: found? })
     }

@@ -15,6 +15,7 @@ mod limit;
 mod location;
 mod missing_files;
 mod overrides;
+mod project_path;
 mod unbaked;
 mod value;
 mod video;
@@ -32,20 +33,21 @@ pub use frame::{
 pub use job::{
     AddonNames, Animation, AnimationFrames, BakeJob, Cameras, HostName, HostNames, InspectJob,
     JobId, JobName, JobTemplate, ListenAddress, Metrics, MetricsFormat, NamePattern, NamedFrames,
-    PictureOrder, PollInterval, RenderJob, RunJob, ScriptFiles, SequenceSelection, ServeJob,
-    StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
+    PackJob, PictureOrder, PollInterval, ProjectName, RenderJob, RunJob, ScriptFiles,
+    SequenceSelection, ServeJob, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,
     StopGrace, Timeout, Transfers, TransfersAtOnce,
 };
-pub use location::{Location, LocationError, Mistake, PREVIEW_DIR};
+pub use location::{Location, LocationError, MANIFEST_SUFFIX, Mistake, PREVIEW_DIR};
 pub use missing_files::MissingFiles;
 pub use overrides::{
     Border, CameraChoice, ColorDepth, ColorMode, DataName, Denoise, Engine, OnOff, PathStep,
     PictureFormat, PropertySetting, PropertySettings, RenderOverrides, Resolution, Samples, Seed,
     Simplify, Threads, TimeLimit, ViewLayers,
 };
+pub use project_path::{PathError, ProjectPath};
 pub use unbaked::Unbaked;
 pub use value::{ValueError, whole_number};
 pub use video::{

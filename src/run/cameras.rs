@@ -22,7 +22,7 @@ pub async fn jobs_of(
     if job.cameras == Cameras::One {
         return Ok(vec![job.clone()]);
     }
-    let (file, _) = jobs::scene_file(worker, &job.scene).await?;
+    let (file, _) = jobs::scene_file(worker, &job.scene, job.main.as_ref()).await?;
     let description = render::describe(worker, job, &file, blender).await?;
     let name = description.scene.name;
     let scene = description.contents.into_iter().flatten().find(|scene| scene.name == name);

@@ -16,6 +16,7 @@ mod local;
 mod opened;
 mod s3;
 mod transfer_progress;
+mod uploaded_file;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub use local::{Meant, PathMistake};
 pub use opened::START_LENGTH;
 pub use opened::{Opened, Version};
 pub use transfer_progress::TransferProgress;
+use uploaded_file::UploadedFile;
 
 use crate::request::{Location, Transfers};
 
@@ -326,11 +328,37 @@ impl Storage {
         fingerprint: Option<Fingerprint>,
         progress: &TransferProgress,
     ) -> Result<u64, StorageError> {
+        let content = UploadedFile::new(source, fingerprint);
+        self.upload_content(content, file, progress).await
+    }
+
+    /// The same as [`Storage::upload_with_progress`], unless `is_unchanged` says in the end, with the
+    /// whole content read, that this is no longer that of `source`. Then nothing is stored.
+    ///
+    /// # Errors
+    /// [`Failure::Transient`] if it has changed, and those of [`Storage::upload`].
+    pub async fn upload_unchanged(
+        &self,
+        source: File,
+        file: &Location,
+        is_unchanged: impl Fn(&File) -> bool + Send + Sync + 'static,
+        progress: &TransferProgress,
+    ) -> Result<u64, StorageError> {
+        let content = UploadedFile::checked(source, is_unchanged);
+        self.upload_content(content, file, progress).await
+    }
+
+    async fn upload_content(
+        &self,
+        content: UploadedFile,
+        file: &Location,
+        progress: &TransferProgress,
+    ) -> Result<u64, StorageError> {
         let result = async {
             match file {
-                Location::Local(path) => local::copy(source, path.clone(), fingerprint).await,
+                Location::Local(path) => local::copy(content, path.clone()).await,
                 Location::S3 { bucket, key } => {
-                    self.s3.bucket(bucket).await?.upload(source, key, fingerprint, progress).await
+                    self.s3.bucket(bucket).await?.upload(content, key, progress).await
                 }
             }
         };

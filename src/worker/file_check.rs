@@ -139,8 +139,18 @@ pub fn refusal(files: &[UnusableFile], accepting: MissingFiles) -> Option<Cause>
     is_refused.then(|| Cause::UnusableFiles(files.to_vec()))
 }
 
-/// Adds what the worker can say about a file that a script has found to be unusable.
-pub fn explain(file: &mut UnusableFile, scene: &Location) {
+/// Adds what the worker can say about a file that a script has found to be unusable. `project` is the
+/// folder that the project of the scene was fetched to, if it has one.
+pub fn explain(file: &mut UnusableFile, scene: &Location, project: Option<&Path>) {
+    if let Some(project) = project {
+        // The scratch folder says nothing to a reader.
+        for path in &mut file.file.files {
+            if let Ok(below) = Path::new(path).strip_prefix(project) {
+                *path = format!("{} of the project", below.display());
+            }
+        }
+        return;
+    }
     if matches!(scene, Location::S3 { .. }) && file.file.path.starts_with("//") {
         // The paths lead to the scratch folder, which says nothing to a reader.
         file.file.files.clear();

@@ -86,7 +86,8 @@ impl Worker {
     }
 
     /// The header of a scene file, from its beginning. If the frames of the job depend on the header,
-    /// a file of which only the beginning was read is [confirmed](Storage::confirm) first.
+    /// a file of which only the beginning was read is [confirmed](Storage::confirm) first. Errors name
+    /// it `as_given`.
     ///
     /// # Errors
     /// - [`Error::SceneFile`] if the file is not a scene.
@@ -95,6 +96,7 @@ impl Worker {
     pub async fn scene_header(
         &self,
         scene: &Opened,
+        as_given: &Location,
         frames_depend_on_it: bool,
     ) -> Result<SceneFile, Error> {
         let header = SceneFile::from_start(&scene.start, scene.is_whole());
@@ -103,7 +105,7 @@ impl Worker {
         if header.is_err() || (frames_depend_on_it && !scene.is_whole()) {
             self.unless_stopped(self.storage.confirm(scene)).await?;
         }
-        header.map_err(|source| Error::SceneFile { scene: scene.location.clone(), source })
+        header.map_err(|source| Error::SceneFile { scene: as_given.clone(), source })
     }
 
     /// The error of a job that was stopped; `left` is the work that is left.

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Worker;
-use crate::blender::{BakeLaunch, Launch};
+use crate::blender::{BakeLaunch, Launch, SceneProject};
 use crate::process::sandbox::SandboxPolicy;
 use crate::request::Location;
 
@@ -20,15 +20,18 @@ const MAX_ENTRIES: usize = 10_000;
 pub const SCRATCH_PREFIX: &str = "render-worker-";
 
 /// The policy for rendering: Blender reads its own files and the scene, and writes frames and
-/// temporary files. A local `scene` has its textures and libraries beside it; a scene on S3 has
-/// nothing beside it.
+/// temporary files. It also reads the project of the scene. Otherwise, a local `scene` has its textures
+/// and libraries beside it, and a scene on S3 has nothing beside it.
 pub fn for_blender(worker: &Worker, launch: &Launch<'_>, scene: &Location) -> SandboxPolicy {
     let mut policy = for_program(worker, launch.blender);
-    add_scene(&mut policy, launch.scene, launch.setup_dir, scene);
+    match launch.project {
+        Some(project) => add_project(&mut policy, launch, project),
+        None => add_scene(&mut policy, launch.scene, launch.setup_dir, scene),
+    }
     policy.read.push(launch.user_code_dir.to_owned());
     let writable = [launch.frames_dir, launch.outputs_dir, launch.description_dir, launch.home];
     policy.write.extend(writable.map(Path::to_owned));
-    policy.write.extend(launch.job.cache_dir.clone());
+    policy.write.extend(launch.kernel_cache());
     policy
 }
 
@@ -40,10 +43,25 @@ fn add_scene(policy: &mut SandboxPolicy, file: &Path, script_dir: &Path, scene: 
         Location::S3 { .. } => {}
         Location::Local(_) => {
             let scratch = script_dir.parent().unwrap_or(script_dir);
-            let (read, list) = beside(file, scratch, MAX_ENTRIES);
+            let folder = file.parent().unwrap_or(file);
+            let (read, list) = beside(folder, scratch, MAX_ENTRIES);
             policy.read.extend(read);
             policy.list.extend(list);
         }
+    }
+}
+
+/// Lets Blender read the scene file, the script and the project.
+fn add_project(policy: &mut SandboxPolicy, launch: &Launch<'_>, project: &SceneProject) {
+    policy.read.extend([launch.scene.to_owned(), launch.setup_dir.to_owned()]);
+    let SceneProject { folder, is_fetched, origins: _ } = project;
+    if *is_fetched {
+        policy.read.push(folder.clone());
+    } else {
+        let scratch = launch.setup_dir.parent().unwrap_or(launch.setup_dir);
+        let (read, list) = beside(folder, scratch, MAX_ENTRIES);
+        policy.read.extend(read);
+        policy.list.extend(list);
     }
 }
 
@@ -132,17 +150,17 @@ fn libraries_of(interpreter: &Path) -> Vec<PathBuf> {
     ["lib", "lib64", "pyvenv.cfg"].map(|name| prefix.join(name)).to_vec()
 }
 
-/// Returns the paths beside a scene that may be read, and the folders that may be listed. Files are
+/// Returns the paths in and below the folder of a scene that may be read, and the folders that may be listed. Files are
 /// allowed one by one: a file that is created later cannot be read, whatever its name. Textures
 /// and libraries exist when a scene is opened. [`Excluded`] entries are left out.
 /// After `max_entries`, folders are allowed as a whole, including excluded entries in them.
 ///
 /// The policy cannot be narrowed to the files that the scene needs: they are unknown until Blender
 /// has opened it, and a sandbox cannot be widened afterwards.
-fn beside(scene: &Path, scratch: &Path, max_entries: usize) -> (Vec<PathBuf>, Vec<PathBuf>) {
+fn beside(folder: &Path, scratch: &Path, max_entries: usize) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let excluded = Excluded::new(scratch);
     let (mut read, mut list) = (Vec::new(), Vec::new());
-    let mut folders = VecDeque::from_iter(scene.parent().map(Path::to_owned));
+    let mut folders = VecDeque::from([folder.to_owned()]);
     let mut seen = 0;
     while let Some(folder) = folders.pop_front() {
         if seen >= max_entries && !excluded.is_within(&folder) {
@@ -283,12 +301,12 @@ mod tests {
         );
         create(at, &["tmp/file"]);
         symlink("/etc", at.join("link")).unwrap();
-        let (read, list) = beside(&at.join("scene.blend"), &at.join("tmp/render-worker-ours"), 100);
+        let (read, list) = beside(at, &at.join("tmp/render-worker-ours"), 100);
         let files = ["scene.blend", "textures/deep/er/x", "textures/wood.png"];
         assert_eq!(relative(at, &read), files);
         assert_eq!(relative(at, &list), [".", "textures", "textures/deep", "textures/deep/er"]);
         // Above the limit, whole folders, except those that contain our scratch folder.
-        let (read, list) = beside(&at.join("scene.blend"), &at.join("tmp/render-worker-ours"), 1);
+        let (read, list) = beside(at, &at.join("tmp/render-worker-ours"), 1);
         assert_eq!(relative(at, &read), ["scene.blend", "textures"]);
         assert_eq!(relative(at, &list), ["."]);
     }
@@ -312,7 +330,7 @@ mod tests {
         let Surroundings { readable, listed } = Surroundings::of(Path::new("/blender"));
         assert_eq!(listed, Some(PathBuf::from("/")));
         assert!(readable.iter().all(|path| path.is_file()), "{readable:?}");
-        let (read, list) = beside(Path::new("/scene.blend"), Path::new("/tmp/x"), 100);
+        let (read, list) = beside(Path::new("/"), Path::new("/tmp/x"), 100);
         assert_eq!(list, [PathBuf::from("/")]);
         assert!(read.iter().all(|path| path.is_file()), "{read:?}");
     }

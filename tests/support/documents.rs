@@ -51,6 +51,13 @@ const PLACES: &[(&str, &str, Place)] = &[
     ("", "make demo", Nowhere(STEP)),
     ("", "make test", Nowhere(STEP)),
     ("", "sudo apt-get", Nowhere("changes the machine; .ci/tools installs the same")),
+    (
+        "docs/projects.md",
+        "",
+        Nowhere(
+            "needs a real Blender; tests/pack.rs packs with it, and renders what it has packed",
+        ),
+    ),
     ("docs/web.md", "curl", Here),
     ("docs/web.md", "id=", Here),
     ("docs/web.md", "for", Here),

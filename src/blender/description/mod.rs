@@ -13,5 +13,6 @@ pub use contents::{SceneContents, ViewLayerContents};
 pub use needed_file::{FileProblem, MOST_NAMED, NeededFile, UnusableFile, allow_read};
 pub use outputs::{Maker, OutputFile, SavedIn, SceneOutputs};
 pub use scene::{
-    ExternalFile, MissingFeature, SceneAudio, SceneDescription, SceneInfo, SceneView, Simulation,
+    ExternalFile, MappedPath, MissingFeature, SceneAudio, SceneDescription, SceneInfo, SceneView,
+    Simulation,
 };

@@ -253,6 +253,18 @@ pub struct SceneDescription {
     /// on frames before them.
     #[serde(default)]
     pub cut_off: Vec<String>,
+    /// The paths in the scene that lead nowhere on this machine, and where they lead now.
+    #[serde(default)]
+    pub mapped: Vec<MappedPath>,
+}
+
+/// A path in a scene that was replaced.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct MappedPath {
+    /// The path as the scene has it.
+    pub from: String,
+    /// The file or folder in the project.
+    pub to: String,
 }
 
 impl SceneDescription {

@@ -7,8 +7,10 @@
 
 mod user_code;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use serde::Serialize;
 use serde_json::json;
 
 use crate::request::{FrameRange, RenderJob};
@@ -18,7 +20,7 @@ pub use user_code::UserCodePaths;
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder. Here, `overrides/` has what the job replaces in the scene, `needs/` what is looked for in
 /// it before it is rendered, `makes/` what it leaves behind, and `user_code/` runs what the user adds.
-pub const SETUP_FILES: [(&str, &str); 36] = [
+pub const SETUP_FILES: [(&str, &str); 38] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     (ADDONS_SCRIPT, include_str!("user_code/addons.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
@@ -37,6 +39,7 @@ pub const SETUP_FILES: [(&str, &str); 36] = [
     ("render_worker_images.py", include_str!("needs/images.py")),
     ("render_worker_installing.py", include_str!("user_code/installing.py")),
     ("render_worker_libraries.py", include_str!("needs/libraries.py")),
+    ("render_worker_mapping.py", include_str!("needs/mapping.py")),
     ("render_worker_missing.py", include_str!("needs/missing.py")),
     ("render_worker_node_bakes.py", include_str!("needs/node_bakes.py")),
     ("render_worker_nodes.py", include_str!("nodes.py")),
@@ -46,6 +49,7 @@ pub const SETUP_FILES: [(&str, &str); 36] = [
     ("render_worker_overrides.py", include_str!("overrides/overrides.py")),
     ("render_worker_picture.py", include_str!("overrides/picture.py")),
     ("render_worker_properties.py", include_str!("overrides/properties.py")),
+    ("render_worker_project.py", include_str!("needs/project.py")),
     ("render_worker_python.py", include_str!("user_code/python.py")),
     ("render_worker_quality.py", include_str!("overrides/quality.py")),
     ("render_worker_scripts.py", include_str!("scripts.py")),
@@ -102,12 +106,25 @@ pub enum Purpose {
     Describe,
 }
 
+/// The project that a scene is in. Paths that lead nowhere on this machine are mapped to its files.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SceneProject {
+    /// The folder of the project, absolute.
+    pub folder: PathBuf,
+    /// Where the files are in it that were outside of the project, by the paths that they had.
+    pub origins: BTreeMap<String, String>,
+    /// Whether all of the folder was fetched for this scene. Otherwise it is a person's own, and may have
+    /// hidden files, which no scene may read.
+    pub is_fetched: bool,
+}
+
 /// The content of [`SETUP_SETTINGS`]: how to prepare the scene for `job`, and what to write.
 pub fn setup_settings(
     job: &RenderJob,
     purpose: Purpose,
     output: SetupOutput<'_>,
     user_code: &UserCodePaths,
+    project: Option<&SceneProject>,
 ) -> String {
     let frames = match purpose {
         Purpose::Render(frames) => {
@@ -129,6 +146,7 @@ pub fn setup_settings(
         "addons": user_code.described_addons(&job.user_code),
         "describe": matches!(purpose, Purpose::Describe),
         "outputs": output.outputs,
+        "project": project,
     });
     settings.to_string()
 }
@@ -197,9 +215,14 @@ mod tests {
                 &job,
                 Purpose::Render(FrameRange { first: FrameNumber::ONE, last: FrameNumber::ONE }),
                 output,
-                &UserCodePaths::below(Path::new("/s/setup"))
+                &UserCodePaths::below(Path::new("/s/setup")),
+                Some(&SceneProject {
+                    folder: "/s/project".into(),
+                    origins: [("/mnt/a.png".to_owned(), "_outside/mnt/a.png".to_owned())].into(),
+                    is_fetched: true,
+                }),
             ),
-            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"missing_files":"fail","strict":true,"simulations":{"unbaked":"refuse","frames":{"first":1,"last":1}},"cycles_device":null,"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false,"outputs":"/s/outputs"}"#
+            r#"{"description":"/s/description/scene.json","overrides":{"engine":"CYCLES","denoise":"off"},"allow_missing":["osl","newer-blender"],"missing_files":"fail","strict":true,"simulations":{"unbaked":"refuse","frames":{"first":1,"last":1}},"cycles_device":null,"view":{"lut":"/s/description/view.png","axis":[0.0,0.5]},"audio":"/s/description/audio.flac","scripts":[],"addons":{"names":[],"folder":null},"describe":false,"outputs":"/s/outputs","project":{"folder":"/s/project","origins":{"/mnt/a.png":"_outside/mnt/a.png"},"is_fetched":true}}"#
         );
     }
 }

@@ -7,13 +7,14 @@
 #    "simulations": {"unbaked": "refuse", "frames": {"first": 1, "last": 10}},
 #    "cycles_device": "auto", "auto+CPU" or null,
 #    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH, "outputs": FOLDER,
-#    "scripts": [{"path": PATH, "name": NAME}, ...], "addons": {...}, "describe": false}
+#    "scripts": [{"path": PATH, "name": NAME}, ...], "addons": {...}, "describe": false,
+#    "project": {"folder": FOLDER, "origins": {PATH: FILE, ...}, "is_fetched": BOOL} or null}
 # With "describe", nothing is rendered: what is in the file is described, and nothing refused.
 # The overrides are RenderOverrides in the worker's request/overrides.
 # Writes an answer to PATH, atomically: a description of the scene,
 #   {"scene": {...}, "external": [{"file": "//textures/wood.png"}, ...], "outputs": {...},
 #    "needed": [{"kind": "image", "files": ["/work/textures/wood.png"], ...}, ...],
-#    "cut_off": [NAME, ...]}
+#    "cut_off": [NAME, ...], "mapped": [{"from": PATH, "to": FILE}, ...]}
 # or why it refuses the job,
 #   {"refused": {"kind": "usage", "problems": ["--camera (CAMERA): ...", ...]}}
 # The log cannot carry the answer: a scene can print, too, and the worker cuts long lines.
@@ -33,6 +34,7 @@ import render_worker_devices as devices
 import render_worker_external as external
 import render_worker_features as features
 import render_worker_frames as frames
+import render_worker_mapping as mapping
 import render_worker_missing as missing
 import render_worker_node_bakes as node_bakes
 import render_worker_output as output
@@ -50,6 +52,7 @@ with open(os.path.join(HERE, "settings.json"), encoding="utf-8") as file:
     settings = json.load(file)
 
 findings = answer.Findings()
+mapped = mapping.map_paths(settings["project"])
 scene = selection.scene(settings["overrides"].get("scene"), findings)
 findings.refuse_if_any(settings["description"])
 # Before anything else changes the scene: the flags of the job win over scripts, and so do the output
@@ -124,6 +127,7 @@ description = {
     "needed": needed,
     "cut_off": [simulate.described(each) for each in cut_off],
     "contents": inside,
+    "mapped": mapped,
     "outputs": made,
 }
 answer.write(settings["description"], description)

@@ -4,13 +4,16 @@
 
 use clap::Args;
 
-use super::shared::{LogArgs, RendererArgs, SandboxArgs, StoreArgs};
+use super::shared::{LogArgs, MainArgs, RendererArgs, SandboxArgs, StoreArgs};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct InspectArgs {
-    /// The .blend file: s3://BUCKET/KEY, file:///PATH or a path
+    /// The .blend file, manifest, archive or folder, as in render: s3://BUCKET/KEY, file:///PATH or a path
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
+
+    #[command(flatten)]
+    pub main: MainArgs,
 
     /// The number of frames that one container renders, for the array size; 1 by default
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]

@@ -8,6 +8,7 @@ mod bake;
 mod batch;
 mod inspect;
 mod overrides;
+mod pack;
 mod render;
 mod run;
 mod serve;
@@ -24,6 +25,8 @@ use batch::{STATUS_EXAMPLES, SUBMIT_EXAMPLES};
 use inspect::INSPECT_EXAMPLES;
 pub(super) use inspect::InspectArgs;
 pub(super) use overrides::OverrideArgs;
+use pack::PACK_EXAMPLES;
+pub(super) use pack::PackArgs;
 use render::RENDER_EXAMPLES;
 pub(super) use render::{RenderArgs, RenderOptions};
 use run::RUN_EXAMPLES;
@@ -31,7 +34,8 @@ pub(super) use run::RunArgs;
 use serve::SERVE_EXAMPLES;
 pub(super) use serve::ServeArgs;
 pub(super) use shared::{
-    LogArgs, PreviewArgs, ProgramArgs, SandboxArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
+    LogArgs, MainArgs, PreviewArgs, ProgramArgs, SandboxArgs, SceneArgs, StoreArgs, VideoArgs,
+    WorkArgs,
 };
 use stitch::STITCH_EXAMPLES;
 pub(super) use stitch::StitchArgs;
@@ -77,6 +81,9 @@ pub(super) enum Action {
     /// Bake the simulations of a scene once, for all jobs that render it
     #[command(after_long_help = BAKE_EXAMPLES)]
     Bake(BakeArgs),
+    /// Store a scene with every file that it needs, for jobs on other machines
+    #[command(after_long_help = PACK_EXAMPLES)]
+    Pack(PackArgs),
     /// Show what is in a scene file, and the size of the array job that renders it
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
@@ -96,6 +103,7 @@ impl Action {
             | Self::Render(RenderArgs { common, .. })
             | Self::Stitch(StitchArgs { common, .. }) => Some(&common.programs),
             Self::Bake(args) => Some(&args.programs),
+            Self::Pack(args) => Some(&args.programs),
             Self::Serve(_) | Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
         }
     }
@@ -116,6 +124,7 @@ impl Action {
             Self::Stitch(_)
             | Self::Serve(_)
             | Self::Bake(_)
+            | Self::Pack(_)
             | Self::Inspect(_)
             | Self::Submit(_)
             | Self::Status(_) => None,
@@ -130,6 +139,7 @@ impl Action {
             | Self::Stitch(StitchArgs { common, .. }) => &common.programs.store,
             Self::Serve(args) => &args.store,
             Self::Bake(args) => &args.programs.store,
+            Self::Pack(args) => &args.programs.store,
             Self::Inspect(args) => &args.store,
             Self::Submit(args) => &args.store,
             Self::Status(args) => &args.store,
@@ -144,6 +154,7 @@ impl Action {
             | Self::Stitch(StitchArgs { common, .. }) => &common.programs.log,
             Self::Serve(args) => &args.log,
             Self::Bake(args) => &args.programs.log,
+            Self::Pack(args) => &args.programs.log,
             Self::Inspect(args) => &args.log,
             Self::Submit(args) => &args.log,
             Self::Status(args) => &args.log,

@@ -42,13 +42,21 @@ pub(in crate::cli) struct RenderOptions {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub gpus_per_process: Option<String>,
 
-    /// A folder in which compiled GPU kernels and shaders outlive the job
+    /// A folder in which fetched files, compiled GPU kernels and shaders outlive the job
     ///
-    /// Blender and the drivers compile them for the GPU that they find, which can take minutes, and
-    /// find them here the next time. All jobs of a machine can share it. A scene that runs Python can
-    /// write to it: keep one folder for each owner of scenes.
+    /// All jobs of a machine can share it. What one of them has fetched from S3, the scene or the files
+    /// of its project, the others take from there. Blender and the drivers compile kernels for the GPU
+    /// that they find, which can take minutes, and find them here the next time. A scene that runs Python
+    /// can write to kernels/ in it: keep one folder for each owner of scenes.
     #[arg(long, value_name = "DIR")]
     pub cache_dir: Option<String>,
+
+    /// The most fetched files in --cache-dir, such as 200GiB
+    ///
+    /// What was not used for the longest time is removed first, and nothing that a job is using. A bare
+    /// number is bytes.
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub cache_size: Option<String>,
 
     #[command(flatten)]
     pub scene: SceneArgs,

@@ -34,7 +34,8 @@ pub(in crate::cli) struct StoreArgs {
 pub(in crate::cli) struct WorkArgs {
     /// The input: s3://BUCKET/KEY, file:///PATH or a path
     ///
-    /// For run, render and submit: the .blend file. For stitch: the output of render, which has a folder
+    /// For run, render and submit: the .blend file; or the manifest of a project, NAME.project.json, which
+    /// pack has stored; or an archive, or a folder with --main. For stitch: the output of render, which has a folder
     /// frames/, or a folder of images. FOLDER/beauty_####.exr chooses one of several sequences.
     #[arg(short, long, value_name = "URI")]
     pub input_uri: Option<String>,
@@ -204,9 +205,23 @@ pub(in crate::cli) struct PreviewArgs {
     pub no_previews: bool,
 }
 
+// The scene file in an archive or a folder.
+#[derive(Debug, Default, Args)]
+pub(in crate::cli) struct MainArgs {
+    /// The scene file in an archive or a folder, such as shots/010.blend
+    ///
+    /// For -i ARCHIVE (.zip, .tar, .tar.gz or .tar.zst) with several scenes, and for -i FOLDER on a file
+    /// system: Blender may then read all files in the folder, and not only those beside the scene.
+    #[arg(long, value_name = "PATH")]
+    pub main: Option<String>,
+}
+
 // How the scene is rendered.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SceneArgs {
+    #[command(flatten)]
+    pub main: MainArgs,
+
     #[command(flatten)]
     pub overrides: OverrideArgs,
 

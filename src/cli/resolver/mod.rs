@@ -7,20 +7,22 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::args::{
-    BakeArgs, InspectArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs, StoreArgs, WorkArgs,
+    BakeArgs, InspectArgs, MainArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs, StoreArgs,
+    WorkArgs,
 };
 use super::names::{
-    ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CACHE_DIR, CYCLES_DEVICE, ENABLE_AUTOEXEC,
-    FIRST_FRAME, FRAMES, FRAMES_PER_JOB, GPUS_PER_PROCESS, INPUT_URI, MAX_BACKLOG, MISSING_FILES,
-    NO_PREVIEWS, NO_RESUME, OUTPUT_URI, PREVIEW, PROCESSES, REQUEST_PAYER, SIMULATE, START_JITTER,
-    STRICT, TOTAL_FRAMES,
+    ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CACHE_DIR, CACHE_SIZE, CYCLES_DEVICE,
+    ENABLE_AUTOEXEC, FIRST_FRAME, FRAMES, FRAMES_PER_JOB, GPUS_PER_PROCESS, INPUT_URI, MAIN,
+    MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME, OUTPUT_URI, PREVIEW, PROCESSES,
+    REQUEST_PAYER, SIMULATE, START_JITTER, STRICT, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
+use crate::archive::ArchiveFormat;
 use crate::request::{
     AllowMissing, AnimationRange, ArrayPosition, Attempt, BakeJob, ByteSize, Cameras, Engine,
     FirstFrame, FrameSelection, FrameSet, InspectJob, Location, MissingFiles, OutputName,
-    Processes, RenderJob, RenderOverrides, RequestPayer, StartJitter, TotalFrames, Unbaked,
-    UserCode,
+    Processes, ProjectPath, RenderJob, RenderOverrides, RequestPayer, StartJitter, TotalFrames,
+    Unbaked, UserCode,
 };
 
 /// The settings of the scene that are given as flags, as variables for jobs that get no flags.
@@ -30,6 +32,7 @@ pub(super) fn scene_variables(args: &SceneArgs) -> impl Iterator<Item = (Setting
         .into_iter()
         .chain(user_code::as_variables(&args.user_code))
         .chain([(ALLOW_MISSING, allowed), (MISSING_FILES, args.missing_files.clone())])
+        .chain([(MAIN, args.main.main.clone())])
 }
 
 /// The engine of `render` where none is given, as in the reference script.
@@ -71,16 +74,19 @@ impl Resolver<'_> {
         let env = self.environment;
         let (scene, output) = self.locations(work)?;
         is_file(&scene)?;
+        let main = self.main(&options.scene.main, &scene)?;
         is_folder(&output)?;
         let no_previews = self.switch(NO_PREVIEWS, preview.no_previews)?;
         let preview = self.switch(PREVIEW, preview.preview)?;
         Ok(RenderJob {
             scene,
+            main,
             output: if preview { output.of_preview() } else { output },
             frames,
             overrides: self.overrides(&options.scene.overrides, engine, preview)?,
             processes: self.processes(options)?,
             cache_dir: self.folder(CACHE_DIR, options.cache_dir.as_deref())?,
+            cache_size: CACHE_SIZE.value_or_default(options.cache_size.as_deref(), env)?,
             cameras: self.cameras(&options.scene.overrides)?,
             cycles_device: CYCLES_DEVICE.value(options.cycles_device.as_deref(), env)?,
             allow_missing: self.allow_missing(&options.scene)?,
@@ -120,6 +126,32 @@ impl Resolver<'_> {
         Ok(ALLOW_MISSING.value(given.as_deref(), self.environment)?.unwrap_or_default())
     }
 
+    /// The scene file in `scene`, an archive or a folder.
+    pub fn main(
+        &self,
+        args: &MainArgs,
+        scene: &Location,
+    ) -> Result<Option<ProjectPath>, UsageError> {
+        let main: Option<ProjectPath> = MAIN.value(args.main.as_deref(), self.environment)?;
+        let name = scene.split().map_or("", |(_, name)| name);
+        let is_archive = ArchiveFormat::of_name(name).is_some();
+        if main.is_none() || is_archive {
+            return Ok(main);
+        }
+        if scene.is_manifest() || name.to_lowercase().ends_with(".blend") {
+            return Err(MAIN.refuse(format_args!(
+                "names a file in an archive or a folder, and `{scene}` is neither; leave it out"
+            )));
+        }
+        if matches!(scene, Location::S3 { .. }) {
+            return Err(INPUT_URI.refuse(format_args!(
+                "`{scene}` is a prefix on S3, and {MAIN} is for archives, and for folders on a file \
+                 system; pack the folder with its scene (render-worker pack), and give the manifest"
+            )));
+        }
+        Ok(main)
+    }
+
     /// What to do about simulations that are not baked.
     pub fn unbaked(&self, args: &SceneArgs) -> Result<Unbaked, UsageError> {
         let simulate = self.switch(SIMULATE, args.simulate)?;
@@ -137,10 +169,11 @@ impl Resolver<'_> {
         let env = self.environment;
         let scene = INPUT_URI.value_or_default(args.input_uri.as_deref(), env)?;
         is_file(&scene)?;
+        let main = self.main(&args.main, &scene)?;
         let frames_per_job = FRAMES_PER_JOB.value(args.frames_per_job.as_deref(), env)?;
         let renderer = BLENDER_VERSION.value(args.renderer.blender_version.as_deref(), env)?;
-        let deep = args.deep.then(|| Box::new(described(&scene)));
-        Ok(InspectJob { scene, frames_per_job, renderer, deep, json: args.json })
+        let deep = args.deep.then(|| Box::new(described(&scene, main.clone())));
+        Ok(InspectJob { scene, main, frames_per_job, renderer, deep, json: args.json })
     }
 
     pub fn bake_job(&self, args: &BakeArgs) -> Result<BakeJob, UsageError> {
@@ -256,16 +289,18 @@ pub(super) fn is_file(scene: &Location) -> Result<(), UsageError> {
     Ok(())
 }
 
-/// The rendering of a scene whose preparation `inspect --deep` looks at. Nothing is rendered, so its
+/// The rendering of a scene whose preparation `inspect --deep` and `pack` look at. Nothing is rendered, so its
 /// frames and its output mean nothing.
-fn described(scene: &Location) -> RenderJob {
+pub(super) fn described(scene: &Location, main: Option<ProjectPath>) -> RenderJob {
     RenderJob {
         scene: scene.clone(),
+        main,
         output: scene.split().map_or_else(|| scene.clone(), |(folder, _)| folder),
         frames: FrameSelection::Animation(AnimationRange { first: None, total: None }),
         overrides: RenderOverrides::default(),
         processes: Processes::default(),
         cache_dir: None,
+        cache_size: ByteSize::gib(1),
         cameras: Cameras::One,
         cycles_device: None,
         allow_missing: AllowMissing::default(),

@@ -1,12 +1,17 @@
 //! What follows from the description of the scene: warnings, checks of the files that the pictures
 //! need, and the end of a job that does not accept these pictures.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use super::disk::space_for_frames;
 use super::launch::StopReason;
 use super::rendering::Rendering;
 use crate::blender::{
-    Answer, Cause, MissingFeature, SceneDescription, SceneInfo, SceneOutputs, UnusableFile,
+    Answer, Cause, ExternalFile, MOST_NAMED, MappedPath, MissingFeature, SceneDescription,
+    SceneInfo, SceneOutputs, UnusableFile,
 };
+use crate::printable::printable;
 use crate::render::description_file;
 use crate::request::{BlenderVersion, Engine, Feature, FrameSelection, OUTPUTS_DIR, Unbaked};
 use crate::worker::file_check::{self, FileCheck};
@@ -36,7 +41,7 @@ impl Rendering<'_> {
     /// Handles the description of the scene. The result is a reason to stop Blender if it cannot
     /// render the scene, or the frames do not fit on the scratch disk.
     fn scene_is_open(&mut self, description: SceneDescription) -> Option<StopReason> {
-        let SceneDescription { mut scene, external, needed, outputs, cut_off, contents: _ } =
+        let SceneDescription { mut scene, external, needed, outputs, cut_off, contents: _, mapped } =
             description;
         self.launch.tail.mark_scene_open();
         let lacking = self.check_features(&mut scene);
@@ -63,6 +68,9 @@ impl Rendering<'_> {
                 ext = scene.extension
             );
         }
+        if is_news {
+            log_mapped(&mapped);
+        }
         if let Some(view) = &mut scene.view {
             let view = self.view_lut.accept(self.assignment.launch.description_dir, view);
             self.delivery.set_view(view.unwrap_or_default());
@@ -75,6 +83,7 @@ impl Rendering<'_> {
         if refusal.is_none() {
             let check = FileCheck::start(needed);
             self.delivery.hold_until(&check, self.job().missing_files);
+            let external = external.map(|files| self.outside_of_project(files));
             self.fingerprints.scene_described(&scene, external, &outputs, check.clone());
             self.file_check = Some(check);
         }
@@ -111,6 +120,19 @@ impl Rendering<'_> {
             ));
         }
         lacking
+    }
+
+    /// The external files that are not in the project of the scene. The contents of those in it are a
+    /// part of the scene's identity.
+    fn outside_of_project(&self, mut files: BTreeSet<ExternalFile>) -> BTreeSet<ExternalFile> {
+        if let Some(project) = self.assignment.launch.project {
+            // The scene file is in the project, and so is what lies beside it.
+            files.retain(|file| {
+                !file.name().starts_with("//")
+                    && !Path::new(file.name()).starts_with(&project.folder)
+            });
+        }
+        files
     }
 
     /// Records that Blender must not render the scene.
@@ -170,7 +192,8 @@ impl Rendering<'_> {
     /// a refusal, unless the job accepts them.
     fn check_files(&self, scene: &mut SceneInfo) -> Option<Cause> {
         for file in &mut scene.unusable_files {
-            file_check::explain(file, &self.job().scene);
+            let project = self.assignment.launch.project.map(|project| project.folder.as_path());
+            file_check::explain(file, &self.job().scene, project);
         }
         // An earlier launch may have named some.
         let known = self.scene.as_ref().map_or(&[][..], |before| &before.unusable_files);
@@ -249,6 +272,16 @@ fn announce(outputs: &SceneOutputs) {
         "the scene makes more than its frames (File Output nodes, further views): {}",
         files.join(", ")
     );
+}
+
+/// Logs which paths in the scene were led to files of its project.
+fn log_mapped(mapped: &[MappedPath]) {
+    for MappedPath { from, to } in mapped.iter().take(MOST_NAMED) {
+        tracing::info!("{} is {} of the project", printable(from), printable(to));
+    }
+    if let Some(more @ 1..) = mapped.len().checked_sub(MOST_NAMED) {
+        tracing::info!("{more} more paths lead to files of the project");
+    }
 }
 
 /// The devices as the log names them, after the engine.

@@ -45,6 +45,7 @@ impl RenderInputs {
         let RenderJob {
             // The argument `scene` stands for its absolute path and its content.
             scene: _,
+            main: _,
             output: _,
             frames: _,
             overrides,
@@ -54,6 +55,7 @@ impl RenderInputs {
             // Who renders a frame does not change it.
             processes: _,
             cache_dir: _,
+            cache_size: _,
             // Blender and scene determine what is missing.
             allow_missing: _,
             // The argument `user_code` stands for its content.

@@ -11,8 +11,8 @@ mod side_files;
 use std::path::Path;
 
 use crate::error::Error;
+use crate::project::SceneInput;
 use crate::request::{FrameSet, RenderJob};
-use crate::storage::Opened;
 use crate::worker::Worker;
 use identity::LocalScene;
 use inputs::RenderInputs;
@@ -21,8 +21,8 @@ use plan::{Found, Plan};
 /// What the inputs of a job are identified by.
 #[derive(Clone, Copy, Debug)]
 pub struct Identified<'a> {
-    /// The scene file.
-    pub scene: &'a Opened,
+    /// The scene file, and its project.
+    pub scene: &'a SceneInput,
     /// The Blender.
     pub blender: &'a Path,
     /// A folder that it may write to.
@@ -58,7 +58,11 @@ impl Reuse {
         found: Option<Found>,
     ) -> Result<Self, Error> {
         // First, so that a change while the file is read to identify it is noticed.
-        let local_scene = LocalScene::of(what.scene).await?;
+        let local_scene = match what.scene.manifest() {
+            None => LocalScene::of(&what.scene.opened).await?,
+            // Its files are fetched, and nobody else changes them.
+            Some(_) => None,
+        };
         let inputs = inputs_of(worker, job, what).await?;
         let plan = match (&inputs, found) {
             (Some(inputs), Some(found)) => {
@@ -78,7 +82,12 @@ async fn inputs_of(
     job: &RenderJob,
     what: Identified<'_>,
 ) -> Result<Option<RenderInputs>, Error> {
-    let scene = worker.unless_stopped(identity::scene(what.scene));
+    let scene = worker.unless_stopped(async {
+        match what.scene.manifest() {
+            None => identity::scene(&what.scene.opened).await,
+            Some(manifest) => Ok(Some(manifest.identity())),
+        }
+    });
     let blender = identity::blender(worker, what.blender, what.home);
     let (scene, blender) = tokio::try_join!(scene, blender)?;
     let reason = match (&scene, &blender) {

@@ -1,12 +1,14 @@
 //! A request to `inspect` a scene file.
 
-use crate::request::{BlenderVersion, FramesPerJob, Location, RenderJob};
+use crate::request::{BlenderVersion, FramesPerJob, Location, ProjectPath, RenderJob};
 
 /// A validated `inspect` request.
 #[derive(Clone, Debug)]
 pub struct InspectJob {
     /// The scene file.
     pub scene: Location,
+    /// The scene file in it, if it is an archive or a folder.
+    pub main: Option<ProjectPath>,
     /// The number of frames per job that the array size is computed for.
     pub frames_per_job: Option<FramesPerJob>,
     /// The version of Blender that is to render the scene, if it is known.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::request::{
     AllowMissing, ByteSize, CyclesDevice, DataName, FrameSelection, Location, MissingFiles,
-    Processes, RenderOverrides, StartJitter, Unbaked, UserCode,
+    Processes, ProjectPath, RenderOverrides, StartJitter, Unbaked, UserCode,
 };
 
 /// A validated `render` request.
@@ -13,6 +13,8 @@ use crate::request::{
 pub struct RenderJob {
     /// The scene file.
     pub scene: Location,
+    /// The scene file in it, if it is an archive or a folder.
+    pub main: Option<ProjectPath>,
     /// The location for the frames, in `frames/`, and for the report, in `reports/`.
     pub output: Location,
     /// The frames to render.
@@ -25,8 +27,10 @@ pub struct RenderJob {
     pub cycles_device: Option<CyclesDevice>,
     /// How many Blenders render at the same time.
     pub processes: Processes,
-    /// The folder in which compiled kernels and shaders outlive the job.
+    /// The folder in which fetched files, compiled kernels and shaders outlive the job.
     pub cache_dir: Option<PathBuf>,
+    /// The most fetched files in it, in bytes.
+    pub cache_size: ByteSize,
     /// The features that this Blender may lack although the scene needs them.
     pub allow_missing: AllowMissing,
     /// The Python that is added to Blender.
@@ -74,6 +78,7 @@ impl RenderJob {
 
         Self {
             scene: Location::Local("/in/a.blend".into()),
+            main: None,
             output: Location::Local("/out".into()),
             frames: FrameSelection::Exactly("1-3".parse().expect("a frame set")),
             overrides: RenderOverrides {
@@ -84,6 +89,7 @@ impl RenderJob {
             cycles_device: None,
             processes: Processes::default(),
             cache_dir: None,
+            cache_size: ByteSize::gib(1),
             allow_missing: AllowMissing::default(),
             user_code: UserCode::default(),
             missing_files: MissingFiles::default(),

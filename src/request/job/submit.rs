@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::request::limit::span::span;
 use crate::request::{
     AnimationRange, BlenderVersion, DataName, FrameRange, FrameSet, FramesPerJob, Location,
-    SelectionError, ValueError,
+    ProjectPath, SelectionError, ValueError,
 };
 
 /// A validated `submit` request.
@@ -16,6 +16,8 @@ use crate::request::{
 pub struct SubmitJob {
     /// The scene file.
     pub scene: Location,
+    /// The scene file in it, if it is an archive or a folder.
+    pub main: Option<ProjectPath>,
     /// The name of the scene in it that is rendered; `None` for the active one.
     pub scene_name: Option<DataName>,
     /// The location for frames and video.
@@ -155,6 +157,7 @@ impl JobName {
     pub fn of_scene(scene: &Location) -> Self {
         let path = scene.to_string();
         let file = path.rsplit('/').next().unwrap_or_default();
+        let file = file.strip_suffix(".project.json").unwrap_or(file);
         let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
         let plain = |c: char| if allowed(c) { c } else { '-' };
         let name: String = stem.chars().map(plain).collect();
@@ -270,6 +273,7 @@ mod tests {
             ("s3://bucket/_final.v2.blend", "final-v2"),
             ("s3://bucket/сцена.blend", "render"),
             ("s3://bucket/noextension", "noextension"),
+            ("s3://bucket/shot_010.project.json", "shot_010"),
         ] {
             assert_eq!(JobName::of_scene(&scene.parse().unwrap()).to_string(), name, "{scene}");
         }

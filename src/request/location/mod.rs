@@ -19,6 +19,9 @@ use mistakes::find_mistake;
 /// of a job.
 pub const PREVIEW_DIR: &str = "preview";
 
+/// How the name of the manifest of a project ends.
+pub const MANIFEST_SUFFIX: &str = ".project.json";
+
 /// A file or folder, on S3 or on a mounted volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
@@ -70,6 +73,13 @@ impl Location {
             Self::Local(path) => path.file_name().is_some_and(|name| name == PREVIEW_DIR),
         };
         if is_preview { self.clone() } else { self.join(PREVIEW_DIR) }
+    }
+
+    /// Whether this is the manifest of a project, by its name.
+    pub fn is_manifest(&self) -> bool {
+        self.split().is_some_and(|(_, name)| {
+            name.strip_suffix(MANIFEST_SUFFIX).is_some_and(|name| !name.is_empty())
+        })
     }
 
     /// Whether this is the root of a bucket, which cannot be an object.
@@ -224,6 +234,19 @@ mod tests {
 
     fn local(path: &str) -> Location {
         Location::Local(path.into())
+    }
+
+    #[test]
+    fn a_manifest_is_known_by_its_name() {
+        for (location, expected) in [
+            ("s3://bucket/p/shot.project.json", true),
+            ("shot.project.json", true),
+            ("s3://bucket/p/shot.json", false),
+            ("s3://bucket/.project.json", false),
+            ("shot.project.json.blend", false),
+        ] {
+            assert_eq!(location.parse::<Location>().unwrap().is_manifest(), expected, "{location}");
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 
 use super::crc::Crc;
+use super::uploaded_file::UploadedFile;
 use super::{Entry, Failure, Fingerprint, NameRange, Opened, Version};
 use crate::request::{FrameFile, ImageFormat, Location};
 pub use mistake::{Meant, PathMistake};
@@ -163,28 +164,34 @@ pub(crate) async fn write(file: PathBuf, content: Bytes) -> Result<(), Failure> 
 }
 
 /// Replaces `file` by a copy of `source`, and its fingerprint. Returns the size in bytes.
-pub(crate) async fn copy(
-    mut source: File,
-    file: PathBuf,
-    fingerprint: Option<Fingerprint>,
-) -> Result<u64, Failure> {
+pub(crate) async fn copy(content: UploadedFile, file: PathBuf) -> Result<u64, Failure> {
     let cancel_on_drop = CancelOnDrop::default();
     let flag = cancel_on_drop.flag();
-    blocking(move || {
+    let copied = blocking(move || {
+        let mut source = &*content.source;
         source.rewind()?;
         // No more than the current size: if the file is still being written, the copy must end.
         let size = source.metadata()?.len();
         let mut source = source.take(size);
-        replace_if(&flag, &file, |hidden| {
+        let mut changed = None;
+        let copied = replace_if(&flag, &file, |hidden| {
             let (length, crc) = copy_checksummed(&mut source, hidden, &flag)?;
-            match fingerprint {
+            if let Err(failure) = content.check() {
+                changed = Some(failure);
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            match content.fingerprint {
                 Some(fingerprint) => sidecar::write(&file, fingerprint, length, &crc),
                 None => sidecar::remove(&file),
             }
             Ok(length)
-        })
-    })
-    .await
+        });
+        match changed {
+            Some(failure) => Ok(Err(failure)),
+            None => copied.map(Ok),
+        }
+    });
+    copied.await?
 }
 
 /// Copies all of `from`. Returns its length in bytes, and its CRC.
@@ -256,7 +263,7 @@ mod tests {
         fs::create_dir_all(file.join("in the way")).unwrap();
         let store = || {
             let fingerprint = Some(Fingerprint::from([7; 32]));
-            copy(File::open(&source).unwrap(), file.clone(), fingerprint)
+            copy(UploadedFile::new(File::open(&source).unwrap(), fingerprint), file.clone())
         };
         assert!(store().await.is_err());
         assert!(folder.path().join(".fingerprints/0001.png").is_file());
@@ -275,7 +282,8 @@ mod tests {
         // Large enough to be cancelled long before it is written.
         File::create(&source).unwrap().set_len(256 * 1024 * 1024).unwrap();
         let file = output.join("0001.png");
-        let mut copying = Box::pin(copy(File::open(&source).unwrap(), file.clone(), None));
+        let mut copying =
+            Box::pin(copy(UploadedFile::new(File::open(&source).unwrap(), None), file.clone()));
         assert!(futures_util::poll!(copying.as_mut()).is_pending());
         let hidden = || fs::read_dir(&output).map_or(0, Iterator::count);
         while hidden() == 0 {

@@ -11,7 +11,6 @@ pub(crate) mod labels;
 pub(crate) mod unfinished;
 
 use std::error::Error;
-use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -34,6 +33,7 @@ use crate::error_chain::chain;
 use crate::http::Meter;
 use crate::storage::crc::{Algorithm, Crc};
 use crate::storage::fingerprint::BoundFingerprint;
+use crate::storage::uploaded_file::UploadedFile;
 use crate::storage::{Failure, Fingerprint, TransferProgress};
 use labels::{Labels, algorithm};
 use unfinished::Unfinished;
@@ -85,25 +85,26 @@ impl Bucket {
             .await
     }
 
-    /// Writes the file `source` as an object, in parts if it is large. Returns its size in bytes.
+    /// Writes a file as an object, in parts if it is large. Returns its size in bytes.
     pub(in crate::storage) async fn upload(
         &self,
-        source: File,
+        content: UploadedFile,
         key: &str,
-        fingerprint: Option<Fingerprint>,
         progress: &TransferProgress,
     ) -> Result<u64, Failure> {
-        let size = source.metadata()?.len();
-        let file = Arc::new(source);
+        let size = content.source.metadata()?.len();
+        let fingerprint = content.fingerprint;
+        let file = &content.source;
         if size <= MAX_SINGLE_UPLOAD {
-            let content = self.buffer.read(&file, 0, size).await?;
-            self.write(key, content, fingerprint).await?;
+            let bytes = self.buffer.read(file, 0, size).await?;
+            content.check()?;
+            self.write(key, bytes, fingerprint).await?;
             return Ok(size);
         }
         let length = part_length(size);
         let bound = match fingerprint {
             Some(fingerprint) => {
-                let file = Arc::clone(&file);
+                let file = Arc::clone(file);
                 let content = blocking(move || multipart_content_id(&file, size, length)).await?;
                 Some(BoundFingerprint { fingerprint, content })
             }
@@ -114,7 +115,7 @@ impl Bucket {
         let mut rounds = 0;
         let mut refusal = None;
         loop {
-            match self.upload_in_parts(&file, size, key, &labels, progress).await {
+            match self.upload_in_parts(&content, size, key, &labels, progress).await {
                 Err(failed) if failed.code == "NoSuchUpload" && rounds < ROUNDS => rounds += 1,
                 Err(failed) if labels.full_checksum && may_refuse_checksum(&failed) => {
                     labels.full_checksum = false;
@@ -139,7 +140,7 @@ impl Bucket {
     /// Makes one attempt at a multipart upload. On failure, the upload is aborted.
     async fn upload_in_parts(
         &self,
-        file: &Arc<File>,
+        file: &UploadedFile,
         size: u64,
         key: &str,
         labels: &Labels,
@@ -164,7 +165,7 @@ impl Bucket {
     /// that is stored.
     async fn upload_parts(
         &self,
-        file: &Arc<File>,
+        file: &UploadedFile,
         size: u64,
         key: &str,
         labels: &Labels,
@@ -175,7 +176,8 @@ impl Bucket {
         let numbers = (1i32..).zip((0..size.div_ceil(length)).map(|n| n * length));
         let parts: Vec<(CompletedPart, Crc)> = stream::iter(numbers)
             .map(|(number, start)| async move {
-                let content = self.buffer.read(file, start, length.min(size - start)).await?;
+                let content =
+                    self.buffer.read(&file.source, start, length.min(size - start)).await?;
                 let crc = crc_of(content.clone(), Algorithm::Crc64Nvme).await?;
                 let sent = labels.full_checksum.then_some(&crc);
                 let size = content.len() as u64;
@@ -186,6 +188,7 @@ impl Bucket {
             .buffered(MAX_CONCURRENCY)
             .try_collect()
             .await?;
+        file.check()?;
         let (parts, crcs): (Vec<_>, Vec<_>) = parts.into_iter().unzip();
         let whole = Crc::concat(crcs).filter(|_| labels.full_checksum).map(|crc| crc.to_string());
         let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
