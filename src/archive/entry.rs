@@ -1,6 +1,7 @@
 //! What the formats have in common: kinds of entries, and errors.
 
 use std::io;
+use std::time::SystemTime;
 
 use thiserror::Error;
 
@@ -13,6 +14,17 @@ pub enum Kind {
     Folder,
     /// A link or a device.
     Other,
+}
+
+/// A file in an archive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its path, as the archive has it.
+    pub path: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was last changed, if the archive says so.
+    pub modified: Option<SystemTime>,
 }
 
 /// Why an archive cannot be used.

@@ -5,13 +5,13 @@
 
 mod entry;
 mod tar;
-pub mod zip;
+mod zip;
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek as _};
 
 use crate::ending::Size;
-pub use entry::{ArchiveError, Kind};
+pub use entry::{ArchiveError, Kind, Listed};
 use flate2::read::MultiGzDecoder;
 use ruzstd::decoding::StreamingDecoder;
 use tar::Members;
@@ -40,6 +40,16 @@ pub enum ArchiveFormat {
 }
 
 impl ArchiveFormat {
+    /// The format of an archive with this beginning of four bytes or more.
+    pub fn of_start(start: &[u8]) -> Self {
+        match start {
+            [b'P', b'K', ..] => Self::Zip,
+            [0x1f, 0x8b, ..] => Self::TarGz,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::TarZst,
+            _ => Self::Tar,
+        }
+    }
+
     /// The format of an archive of this name; `None` if it is no archive.
     pub fn of_name(name: &str) -> Option<Self> {
         let name = name.to_lowercase();
@@ -67,15 +77,6 @@ pub struct Archive {
     most: u64,
 }
 
-/// A file in an archive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its path, as the archive has it.
-    pub path: String,
-    /// Its size in bytes.
-    pub size: u64,
-}
-
 impl Archive {
     /// An archive in an open file.
     ///
@@ -98,12 +99,13 @@ impl Archive {
             for record in zip::Records::open(&self.file)? {
                 let record = record?;
                 record.check_packing()?;
-                listing.add(&record.path, record.size, record.kind)?;
+                listing.add(record.listed(), record.kind)?;
             }
         } else {
             let mut members = self.members()?;
             while let Some(member) = members.next()? {
-                listing.add(&member.path, member.size, member.kind)?;
+                let kind = member.kind;
+                listing.add(member.listed(), kind)?;
             }
         }
         Ok(listing.files)
@@ -121,8 +123,7 @@ impl Archive {
             for record in zip::Records::open(&self.file)? {
                 let record = record?;
                 if record.kind == Kind::File {
-                    let listed = Listed { path: record.path.clone(), size: record.size };
-                    take(&listed, &mut record.content(&self.file)?)?;
+                    take(&record.listed(), &mut record.content(&self.file)?)?;
                 }
             }
             return Ok(());
@@ -130,8 +131,7 @@ impl Archive {
         let mut members = self.members()?;
         while let Some(member) = members.next()? {
             if member.kind == Kind::File {
-                let listed = Listed { path: member.path, size: member.size };
-                take(&listed, &mut members.content())?;
+                take(&member.listed(), &mut members.content())?;
             }
         }
         Ok(())
@@ -163,15 +163,16 @@ struct Listing {
 }
 
 impl Listing {
-    fn add(&mut self, path: &str, size: u64, kind: Kind) -> Result<(), ArchiveError> {
+    fn add(&mut self, file: Listed, kind: Kind) -> Result<(), ArchiveError> {
         match kind {
             Kind::Folder => return Ok(()),
             Kind::Other => {
+                let path = file.path;
                 return Err(ArchiveError::refuse(format_args!("{path:?} is a link or a device")));
             }
             Kind::File => {}
         }
-        self.total = self.total.saturating_add(size);
+        self.total = self.total.saturating_add(file.size);
         if self.total > self.most {
             return Err(ArchiveError::refuse(format_args!(
                 "it has more content than {}, far more than an archive of its size can have",
@@ -182,13 +183,14 @@ impl Listing {
             let most = self.max_files;
             return Err(ArchiveError::refuse(format_args!("it has more than {most} files")));
         }
-        self.files.push(Listed { path: path.to_owned(), size });
+        self.files.push(file);
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt as _;
     use std::process::Command;
 
     use super::*;
@@ -228,6 +230,9 @@ mod tests {
             (zip, ArchiveFormat::Zip),
         ] {
             let archive = made(command, format);
+            let mut start = [0; 4];
+            archive.file.read_exact_at(&mut start, 0).unwrap();
+            assert_eq!(ArchiveFormat::of_start(&start), format);
             let mut listed = archive.list(2).unwrap();
             let mut found = Vec::new();
             let unpacked = archive.unpack(|file, content| {
@@ -243,6 +248,9 @@ mod tests {
                 [("a/1".to_owned(), "1".to_owned()), ("a/2".to_owned(), "22".to_owned())];
             assert_eq!(found, expected, "{command}");
             assert_eq!(listed.iter().map(|it| it.size).collect::<Vec<_>>(), [1, 2]);
+            for file in &listed {
+                assert!(file.modified.unwrap().elapsed().unwrap().as_secs() < 100_000, "{file:?}");
+            }
             assert!(archive.list(1).is_err(), "it has more than one file");
         }
     }

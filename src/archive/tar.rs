@@ -4,8 +4,9 @@
 //! terabyte of zeros.
 
 use std::io::{self, Read};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::entry::{ArchiveError, Kind};
+use super::entry::{ArchiveError, Kind, Listed};
 
 /// The size of a block in bytes.
 const BLOCK: usize = 512;
@@ -22,6 +23,15 @@ pub struct Member {
     pub size: u64,
     /// What it is.
     pub kind: Kind,
+    /// When it was last changed, if its header says so.
+    pub modified: Option<SystemTime>,
+}
+
+impl Member {
+    /// What the list of an archive says of it.
+    pub fn listed(self) -> Listed {
+        Listed { path: self.path, size: self.size, modified: self.modified }
+    }
 }
 
 /// The files of an archive, one after the other.
@@ -78,7 +88,9 @@ impl<R: Read> Members<R> {
                         b'0' | 0 | b'7' => Kind::File,
                         _ => Kind::Other,
                     };
-                    return Ok(Some(Member { path, size, kind }));
+                    let modified = number(field(&header, 136, 12))
+                        .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+                    return Ok(Some(Member { path, size, kind, modified }));
                 }
             }
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use flate2::read::DeflateDecoder;
 
-use super::entry::{ArchiveError, Kind};
+use super::entry::{ArchiveError, Kind, Listed};
 
 /// The largest list of an archive's content in bytes.
 const MAX_DIRECTORY: u64 = 64 << 20;
@@ -162,6 +162,11 @@ impl Record {
         };
         record.read_extra(&extra);
         Ok(record)
+    }
+
+    /// What the list of an archive says of it.
+    pub fn listed(&self) -> Listed {
+        Listed { path: self.path.clone(), size: self.size, modified: self.modified }
     }
 
     /// Checks that its content can be read.

@@ -137,7 +137,10 @@ fn a_dropped_folder_is_a_project_or_pictures_in_their_folders() {
         page.find(".zone").await;
         page.drop_paths(".zone", &[project]).await;
         page.find(".about-scene dl").await;
-        assert_eq!(page.find(".heading .name").await.prop("value").await.unwrap().unwrap(), "project");
+        assert_eq!(
+            page.find(".heading .name").await.prop("value").await.unwrap().unwrap(),
+            "project"
+        );
         let problems =
             page.run("return document.querySelectorAll('.about-scene details').length").await;
         assert_eq!(problems, 0, "the texture is there");

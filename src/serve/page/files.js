@@ -5,18 +5,18 @@ import { texts } from "./texts.js";
 
 const PICTURE = /\.(png|jpe?g|exr|tiff?|webp|bmp|tga|hdr|gif)$/i;
 const SOUND = /\.(wav|mp3|flac|ogg|opus|m4a|aac|aiff?)$/i;
-const ARCHIVE = /\.zip$/i;
+const ARCHIVE = /\.(zip|tar|tar\.gz|tgz|tar\.zst|tzst)$/i;
 const SCENE = /\.blend$/i;
 
-/** The names in a zip are at its end. This much of it has all names of a project. */
-const END_OF_ARCHIVE = 8 << 20;
+/** A zip has the names of its files at its end, and a tar those of the first ones at its beginning. */
+const PART_OF_ARCHIVE = 8 << 20;
 
 /** How many files are sent at the same time. A browser has six connections for a page. */
 const AT_ONCE = 3;
 
 export const SOUND_KINDS = ".wav,.mp3,.flac,.ogg,.opus,.m4a,.aac,.aif,.aiff";
-export const SCENE_KINDS = ".blend,.zip";
-export const PICTURE_KINDS = ".png,.jpg,.jpeg,.exr,.tif,.tiff,.webp,.bmp,.tga,.hdr,.gif,.zip";
+export const SCENE_KINDS = ".blend,.zip,.tar,.gz,.tgz,.zst,.tzst";
+export const PICTURE_KINDS = ".png,.jpg,.jpeg,.exr,.tif,.tiff,.webp,.bmp,.tga,.hdr,.gif,.zip,.tar,.gz,.tgz,.zst,.tzst";
 
 /** The files of a drop, with those in folders. The drop must be read before the first wait. */
 export async function dropped(transfer) {
@@ -83,10 +83,30 @@ export const isEmpty = (found) => !found.pictures.length && !found.archives.leng
 export async function hasScene(found) {
   if (found.hasScene) return true;
   for (const { file } of found.archives) {
-    const end = await file.slice(-END_OF_ARCHIVE).arrayBuffer();
-    if (new TextDecoder("latin1").decode(end).includes(".blend")) return true;
+    // Browsers cannot unpack it. People who use it have projects.
+    if (/zst$/i.test(file.name)) return true;
+    for (const part of [file.slice(0, PART_OF_ARCHIVE), file.slice(-PART_OF_ARCHIVE)]) {
+      const names = await readable(part, file.name);
+      if (names.includes(".blend")) return true;
+    }
   }
   return false;
+}
+
+/** A part of an archive as text, as far as the browser can unpack it. */
+async function readable(part, name) {
+  let stream = part.stream();
+  if (/gz$/i.test(name)) stream = stream.pipeThrough(new DecompressionStream("gzip"));
+  const reader = stream.getReader();
+  const decoder = new TextDecoder("latin1");
+  let text = "";
+  try {
+    for (let read = await reader.read(); !read.done && text.length < PART_OF_ARCHIVE; read = await reader.read()) text += decoder.decode(read.value);
+  } catch {
+    // A part ends in the middle; its end cannot be unpacked at all.
+  }
+  reader.cancel().catch(() => {});
+  return text;
 }
 
 /** What is sent to a video. */

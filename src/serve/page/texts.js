@@ -39,7 +39,7 @@ export const texts = {
 
   home: {
     heading: "Make a video, or render a scene",
-    drop: "Drop pictures or a .blend here, a folder or a zip",
+    drop: "Drop pictures or a .blend here, a folder, a zip or a tar",
     kinds: "PNG, JPEG, OpenEXR, TIFF, WebP, BMP, TGA, HDR and GIF, of any sizes and names",
     choosePictures: "Choose pictures",
     chooseScene: "Choose a scene",

@@ -9,7 +9,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::hex::hex;
 use crate::printable::printable;
-use crate::request::ImageFormat;
+use crate::request::{ImageFormat, ProjectPath};
 use crate::serve::problem::{Problem, ProblemKind};
 
 /// The longest name in bytes. File systems take 255, and the server adds a number or an extension.
@@ -134,33 +134,33 @@ impl fmt::Display for FileName {
 
 /// The path of a file of a scene, in the folder of the scene.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ProjectPath {
-    folders: Vec<FileName>,
+pub struct ScenePath {
+    path: ProjectPath,
     name: FileName,
 }
 
-impl ProjectPath {
+impl ScenePath {
     /// A path with slashes between its parts.
     ///
     /// # Errors
     /// Why it cannot be the path of a file.
     pub fn new(text: &str) -> Result<Self, Problem> {
-        let (folders, name) = match text.rsplit_once('/') {
-            Some((folders, name)) => (Some(folders), name),
-            None => (None, text),
-        };
-        let folders = folders.into_iter().flat_map(|folders| folders.split('/'));
-        let folders = folders.map(FileName::new).collect::<Result<Vec<_>, _>>()?;
-        if folders.len() > MAX_DEPTH {
-            let message = format!("{name} is in more than {MAX_DEPTH} folders; move it up");
-            return Err(Problem::new(ProblemKind::Invalid, message));
+        let invalid = |message: String| Problem::new(ProblemKind::Invalid, message);
+        let path = ProjectPath::new(text).map_err(|error| invalid(error.to_string()))?;
+        let folders = path.folders().count();
+        if folders > MAX_DEPTH {
+            return Err(invalid(format!("{path} is in more than {MAX_DEPTH} folders; move it up")));
         }
-        Ok(Self { folders, name: FileName::new(name)? })
+        for part in text.split('/') {
+            FileName::new(part)?;
+        }
+        let name = FileName::new(path.name())?;
+        Ok(Self { path, name })
     }
 
     /// The folder of the file, below `folder`.
     pub fn folder(&self, folder: &Path) -> PathBuf {
-        self.folders.iter().fold(folder.to_owned(), |path, part| path.join(part.as_str()))
+        self.path.folders().next().map_or_else(|| folder.to_owned(), |above| folder.join(above))
     }
 
     /// The name of the file.
@@ -174,10 +174,9 @@ impl ProjectPath {
     }
 }
 
-impl fmt::Display for ProjectPath {
+impl fmt::Display for ScenePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.folders.iter().try_for_each(|folder| write!(f, "{folder}/"))?;
-        self.name.fmt(f)
+        self.path.fmt(f)
     }
 }
 
@@ -215,12 +214,12 @@ mod tests {
         for bad in
             ["", "/", "/a", "a/", "a//b", "a/../b", "../a", "a/./b", "a\\b/c", ".git/a", &deep]
         {
-            assert!(ProjectPath::new(bad).is_err(), "{bad:?}");
+            assert!(ScenePath::new(bad).is_err(), "{bad:?}");
         }
-        let path = ProjectPath::new("tex/wood/oak 1.png").unwrap();
+        let path = ScenePath::new("tex/wood/oak 1.png").unwrap();
         assert_eq!(path.folder(Path::new("/p")), Path::new("/p/tex/wood"));
         assert_eq!(path.name().as_str(), "oak 1.png");
-        let path = ProjectPath::new("a.blend").unwrap();
+        let path = ScenePath::new("a.blend").unwrap();
         assert_eq!(path.folder(Path::new("/p")), Path::new("/p"));
     }
 

@@ -19,7 +19,7 @@ use crate::serve::problem::{Problem, ProblemKind};
 use crate::serve::store::incoming::MAX_ARCHIVE;
 use crate::serve::store::item::Kind as _;
 use crate::serve::store::making::Making;
-use crate::serve::store::names::ProjectPath;
+use crate::serve::store::names::ScenePath;
 use crate::serve::store::render::document::{RenderDocument, RenderSettings};
 use crate::serve::store::render::inspection::Inspection;
 use crate::serve::store::render::{Project, Render};
@@ -120,7 +120,7 @@ pub async fn change(
     if let Some(settings) = &settings {
         settings.check()?;
     }
-    let main = main.map(|path| ProjectPath::new(&path)).transpose()?;
+    let main = main.map(|path| ScenePath::new(&path)).transpose()?;
     blocking(move || {
         let changed = render.item().change(|document| {
             if let Some(name) = name {

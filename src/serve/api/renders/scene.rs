@@ -14,10 +14,10 @@ use crate::serve::api::body::Arriving;
 use crate::serve::api::upload::{drained, modified, receive, stored};
 use crate::serve::blocking::blocking;
 use crate::serve::problem::Problem;
-use crate::serve::store::archive::{Archive, Wanted};
+use crate::serve::store::archive::{Upload, Wanted};
 use crate::serve::store::incoming::{MAX_ARCHIVE, Partial, check_space};
 use crate::serve::store::item::Kind as _;
-use crate::serve::store::names::ProjectPath;
+use crate::serve::store::names::ScenePath;
 use crate::serve::store::render::Render;
 
 /// `PUT /api/renders/{id}/scene/{path}?modified=MILLISECONDS`
@@ -30,7 +30,7 @@ pub async fn upload(
 ) -> Answer {
     let mut arriving = Arriving::new(body, &headers);
     let received = async {
-        let (render, path) = (app.render(&id)?, ProjectPath::new(&path)?);
+        let (render, path) = (app.render(&id)?, ScenePath::new(&path)?);
         let folder = path.folder(&render.scene_folder());
         let made = folder.clone();
         let cannot = |error| Problem::io("store the file", &error);
@@ -69,11 +69,9 @@ pub async fn upload_archive(
 fn unpack(render: &Render, partial: &Partial) -> Answer {
     let cannot = |error| Problem::io("read the archive", &error);
     let file = File::open(partial.path()).map_err(cannot)?;
-    let archive = Archive::open(file, Wanted::Project)?;
-    check_space(render.item().folder(), archive.size())?;
-    for entry in &archive.entries {
-        archive.unpack(entry, &render.scene_folder())?;
-    }
+    let archive = Upload::open(file, Wanted::Project)?;
+    check_space(render.item().folder(), archive.size)?;
+    archive.unpack(&render.scene_folder(), |_, _| {})?;
     render.item().content_changed();
-    Ok(answer::json(StatusCode::CREATED, &json!({"files": archive.entries.len()})))
+    Ok(answer::json(StatusCode::CREATED, &json!({"files": archive.count()})))
 }

@@ -17,7 +17,7 @@ use crate::serve::api::files::{self, Disposition};
 use crate::serve::api::upload::{drained, modified, receive, stored};
 use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
-use crate::serve::store::archive::{Archive, Wanted};
+use crate::serve::store::archive::{Upload, Wanted};
 use crate::serve::store::incoming::{
     MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, MAX_SOUND, Partial, check_space,
 };
@@ -149,15 +149,12 @@ pub async fn remove_sound(State(app): State<Arc<App>>, Path(id): Path<String>) -
 
 fn unpack(video: &Video, partial: &Partial) -> Answer {
     let cannot = |error| Problem::io("read the archive", &error);
-    let archive = Archive::open(File::open(partial.path()).map_err(cannot)?, Wanted::Pictures)?;
-    check_count(video, archive.entries.len())?;
-    check_space(video.item().folder(), archive.size())?;
-    let folder = video.pictures_folder();
-    for entry in &archive.entries {
-        let is_new = archive.unpack(entry, &folder)?;
-        video.picture_stored(entry.path.name(), is_new);
-    }
-    let (count, others) = (archive.entries.len(), archive.others);
+    let file = File::open(partial.path()).map_err(cannot)?;
+    let archive = Upload::open(file, Wanted::Pictures)?;
+    check_count(video, archive.count())?;
+    check_space(video.item().folder(), archive.size)?;
+    archive.unpack(&video.pictures_folder(), |name, is_new| video.picture_stored(name, is_new))?;
+    let (count, others) = (archive.count(), archive.others);
     Ok(answer::json(StatusCode::CREATED, &json!({"pictures": count, "left_out": others})))
 }
 

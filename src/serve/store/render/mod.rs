@@ -14,7 +14,7 @@ use walkdir::WalkDir;
 
 use super::incoming::{PARTIAL, remove_partial};
 use super::item::{AllChanges, Item, Kind};
-use super::names::{Id, ProjectPath};
+use super::names::{Id, ScenePath};
 use super::stored_file::{StoredFile, list};
 use super::time::millis;
 use document::RenderDocument;
@@ -105,8 +105,8 @@ impl Render {
             project.files += 1;
             project.bytes += metadata.len();
             let path = entry.path().strip_prefix(&folder).unwrap_or(entry.path());
-            let path = path.to_str().and_then(|path| ProjectPath::new(path).ok());
-            if let Some(path) = path.filter(ProjectPath::is_scene) {
+            let path = path.to_str().and_then(|path| ScenePath::new(path).ok());
+            if let Some(path) = path.filter(ScenePath::is_scene) {
                 project.scenes.push(StoredFile {
                     name: path.to_string(),
                     size: metadata.len(),
