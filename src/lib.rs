@@ -73,6 +73,14 @@
 //! bake/             bakes the simulations of a scene once, for all jobs that render it
 //! jobs/             inspect, submit, status: what they do without a program
 //! ──────────────────────────────────────────────────────────────────────────────────────────
+//! watch/            what an output has, from its listings and its reports
+//! │ attempt           one attempt, as its report tells it
+//! │ reports           reads the reports, each version once
+//! │ activity          which attempts are at work, stuck or lost
+//! │ frame             every frame that is stored or asked for
+//! │ figures           rate, time left, slow frames, failures by cause
+//! │ state             all of it
+//! ──────────────────────────────────────────────────────────────────────────────────────────
 //! worker/           shared by the subcommands: programs, progress, report, scratch, …
 //! │ blender_run       runs a Blender that renders no frames, and judges how it ended
 //! │ file_check        looks into the files that the pictures need: placeholders, cut images
@@ -184,4 +192,5 @@ pub mod space;
 pub mod stitch;
 pub mod storage;
 pub mod telemetry;
+pub mod watch;
 pub mod worker;

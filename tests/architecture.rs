@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["main"],
     &["run", "inspect", "pack", "serve"],
     &["bake", "jobs", "render", "stitch"],
+    &["watch"],
     &["worker"],
     &["error"],
     &["project"],

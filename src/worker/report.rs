@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::blender::{BakedSimulation, SceneInfo, UnusableFile};
 use crate::error::Error;
@@ -22,7 +22,7 @@ use crate::request::{Attempt, FrameSet, Location, REPORTS_DIR, RenderOverrides};
 use crate::storage::{Storage, StorageError};
 
 /// The version of the format, raised when a field changes its meaning.
-const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 1;
 
 /// The report of one attempt of `render`, `stitch` or `bake`. A field that is not required is absent while
 /// its value is not known, and if there is nothing to say. Sets of frames have the syntax of
@@ -133,10 +133,10 @@ pub struct Report {
 pub const LARGEST_REPORT: u64 = 32 * 1024 * 1024;
 
 /// How far an attempt is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-enum Status {
+pub enum Status {
     /// It runs, or was killed.
     Running,
     /// It did all that it was asked to do.
@@ -146,7 +146,7 @@ enum Status {
 }
 
 /// The subcommands that write a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Action {
@@ -170,7 +170,7 @@ impl Action {
 }
 
 /// Where a stored frame came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FrameState {
