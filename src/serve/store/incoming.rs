@@ -1,11 +1,11 @@
 //! A file on its way to the server: a hidden file beside its place until it is whole.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::io::AsyncWriteExt as _;
 use tokio::task::spawn_blocking;
 
 use crate::ending::Size;
@@ -31,17 +31,22 @@ const RESERVE: u64 = 256 << 20;
 /// After how many bytes of unknown total size the free space is looked at again.
 const CHECK_INTERVAL: u64 = 64 << 20;
 
+/// How many bytes are collected before they are written: each write goes through another thread.
+const COLLECTED: usize = 256 * 1024;
+
 /// The beginning of the names of files that are not whole.
 pub const PARTIAL: &str = ".partial-";
 
 /// A file that is not whole yet. It is removed when this is dropped.
 #[derive(Debug)]
 pub struct Incoming {
-    file: tokio::fs::File,
+    file: Arc<fs::File>,
     partial: Partial,
     limit: u64,
     written: u64,
     checked: u64,
+    /// What has arrived and is not written yet.
+    collected: Vec<u8>,
 }
 
 /// The path of a file that is not whole yet. The file is removed when this is dropped.
@@ -89,12 +94,17 @@ impl Incoming {
             Ok((file, partial))
         });
         let (file, partial) = made.await.map_err(io::Error::other).map_err(cannot_store)??;
-        let file = tokio::fs::File::from_std(file);
-        let checked = declared.unwrap_or(0);
-        Ok(Self { file, partial, limit, written: 0, checked })
+        Ok(Self {
+            file: Arc::new(file),
+            partial,
+            limit,
+            written: 0,
+            checked: declared.unwrap_or(0),
+            collected: Vec::new(),
+        })
     }
 
-    /// Writes the next bytes.
+    /// Takes the next bytes.
     ///
     /// # Errors
     /// If the file becomes too large, or the disk full.
@@ -105,7 +115,20 @@ impl Incoming {
             self.checked = self.written;
             check_space(self.partial.path().parent().unwrap_or(Path::new("/")), 0)?;
         }
-        self.file.write_all(bytes).await.map_err(cannot_store)
+        self.collected.extend_from_slice(bytes);
+        if self.collected.len() >= COLLECTED { self.write_collected().await } else { Ok(()) }
+    }
+
+    async fn write_collected(&mut self) -> Result<(), Problem> {
+        let (mut collected, file) = (std::mem::take(&mut self.collected), Arc::clone(&self.file));
+        let write = move || {
+            (&*file).write_all(&collected)?;
+            collected.clear();
+            Ok(collected)
+        };
+        let written = spawn_blocking(write).await.map_err(io::Error::other).flatten();
+        self.collected = written.map_err(cannot_store)?;
+        Ok(())
     }
 
     /// Ends the file, without a name of its own.
@@ -113,7 +136,7 @@ impl Incoming {
     /// # Errors
     /// If not all of it can be written.
     pub async fn finish(mut self) -> Result<Partial, Problem> {
-        self.file.flush().await.map_err(cannot_store)?;
+        self.write_collected().await?;
         Ok(self.partial)
     }
 }
