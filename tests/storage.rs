@@ -345,7 +345,14 @@ async fn an_opened_file_has_its_beginning_and_size(place: &Place, large: &Path) 
     let opened = place.storage.open(&place.at("opened/large")).await.unwrap();
     assert_eq!(opened.size, LARGE as u64);
     assert!(!opened.is_whole() && opened.start.len() >= 64 * 1024);
-    assert!(noise(LARGE).starts_with(&opened.start));
+    let content = noise(LARGE);
+    assert!(content.starts_with(&opened.start));
+    for (start, end) in [(0, 1), (5, 5), (LARGE - 100, LARGE), (3_000_000, 3_500_000)] {
+        let range = place.storage.read_range(&opened, start as u64, end as u64).await.unwrap();
+        assert!(range == content[start..end], "{start} to {end}");
+    }
+    let beyond = place.storage.read_range(&opened, 1, LARGE as u64 + 1).await.unwrap_err();
+    assert!(matches!(beyond.failure(), Failure::Transient(_)), "{beyond:?}");
 
     // The beginning of one version is never combined with the rest of another one.
     if let Location::S3 { .. } = place.root {

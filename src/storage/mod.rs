@@ -221,6 +221,33 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::Read, location, failure))
     }
 
+    /// Reads the bytes from `start` up to but not including `end`, of the version of a file that was
+    /// opened. These come without a checksum.
+    ///
+    /// # Errors
+    /// [`Failure::Transient`] if an object was replaced by another version, or the file is shorter;
+    /// and others if it cannot be read.
+    pub async fn read_range(
+        &self,
+        file: &Opened,
+        start: u64,
+        end: u64,
+    ) -> Result<Bytes, StorageError> {
+        let result = async {
+            match (&file.version, &file.location) {
+                (Version::S3 { etag }, Location::S3 { bucket, key }) => {
+                    let bucket = self.s3.bucket(bucket).await?;
+                    bucket.read_range(key, etag.as_deref(), start, end).await
+                }
+                (Version::Local(path), _) | (_, Location::Local(path)) => {
+                    local::read_range(path.clone(), start, end).await
+                }
+            }
+        };
+        let location = &file.location;
+        result.await.map_err(|failure| StorageError::new(Operation::Read, location, failure))
+    }
+
     /// Makes an opened file available on this machine. Downloads an object to `copy`. Returns the
     /// path of the copy, or of the file itself if it is local.
     ///

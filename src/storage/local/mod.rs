@@ -103,6 +103,23 @@ pub(crate) async fn read(file: PathBuf, size: u64) -> Result<Bytes, Failure> {
     if content.len() as u64 > size { Err(Failure::grown(size)) } else { Ok(content.into()) }
 }
 
+/// Reads the bytes of `file` from `start` up to but not including `end`.
+pub(crate) async fn read_range(file: PathBuf, start: u64, end: u64) -> Result<Bytes, Failure> {
+    let wanted = end.saturating_sub(start);
+    let content = blocking(move || {
+        let mut opened = File::open(&file)?;
+        opened.seek(io::SeekFrom::Start(start))?;
+        let mut content = Vec::new();
+        opened.take(wanted).read_to_end(&mut content)?;
+        Ok(content)
+    });
+    let content = content.await?;
+    if (content.len() as u64) < wanted {
+        return Err(Failure::Transient("it has become shorter".into()));
+    }
+    Ok(content.into())
+}
+
 /// Names the target in the error if a missing `file` is a dead link.
 fn with_target(error: io::Error, file: &Path) -> io::Error {
     match fs::read_link(file) {

@@ -71,6 +71,23 @@ impl Bucket {
         Err(Failure::Transient("its beginning arrived in two versions, one of them corrupt".into()))
     }
 
+    /// Reads the bytes from `start` up to but not including `end`, of the version `etag` if given.
+    pub(in crate::storage) async fn read_range(
+        &self,
+        key: &str,
+        etag: Option<&str>,
+        start: u64,
+        end: u64,
+    ) -> Result<Bytes, Failure> {
+        if start >= end {
+            return Ok(Bytes::new());
+        }
+        let received = self.get(key, GetRange::Bytes(start, end - 1), etag).await;
+        let content = received.map_err(|failed| failed.failure)?.content;
+        let (length, expected) = (content.len() as u64, end - start);
+        if length < expected { Err(truncated(length, expected).failure) } else { Ok(content) }
+    }
+
     /// Gets an object or its first bytes. If that is the whole object, its checksum is compared.
     async fn get_verified(&self, key: &str, range: GetRange) -> Result<Received, Failure> {
         let mut previous = None;
