@@ -80,6 +80,7 @@
 //! │ frame             every frame that is stored or asked for
 //! │ figures           rate, time left, slow frames, failures by cause
 //! │ state             all of it
+//! │ time              times as numbers
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! worker/           shared by the subcommands: programs, progress, report, scratch, …
 //! │ blender_run       runs a Blender that renders no frames, and judges how it ended

@@ -77,4 +77,5 @@ mod terminal; // the progress bar and colours on a terminal
 mod usage; // flags and variables: help, version, invalid values
 mod video; // codecs, and sound in sync with the pictures
 mod view; // what Blender's display transform does, kept with frames of linear light
+mod watch; // the web page: outputs that are watched, their pictures, and what may be read
 mod watchdog; // programs that stall or take too long are stopped

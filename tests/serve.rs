@@ -564,7 +564,13 @@ fn the_description_of_the_api_has_every_route_and_answers_follow_it() {
             }
         }
     }
-    let pages = ["get /", "get /assets/{name}", "get /videos/{id}", "get /renders/{id}"];
+    let pages = [
+        "get /",
+        "get /assets/{name}",
+        "get /videos/{id}",
+        "get /renders/{id}",
+        "get /outputs/{id}",
+    ];
     for page in pages {
         assert!(routes.remove(page), "{page}");
     }

@@ -106,6 +106,7 @@ pub const LISTEN: Setting = Setting::new("--listen", "LISTEN")
     .or_what("SERVER_NAME:SERVER_PORT, or 127.0.0.1 and 7861 for what is not set");
 pub const DATA: Setting = Setting::new("--data", "DATA_DIR").or("render-worker-data");
 pub const ALLOW_HOST: Setting = Setting::new("--allow-host", "ALLOW_HOST");
+pub const WATCH: Setting = Setting::new("--watch", "WATCH_DIR");
 pub const JOB_QUEUE: Setting = Setting::new("--job-queue", "JOB_QUEUE").required();
 pub const JOB_DEFINITION: Setting = Setting::new("--job-definition", "JOB_DEFINITION").required();
 pub const STITCH_JOB_DEFINITION: Setting =
@@ -122,7 +123,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 92] = [
+pub const ALL: [Setting; 93] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -205,6 +206,7 @@ pub const ALL: [Setting; 92] = [
     LISTEN,
     DATA,
     ALLOW_HOST,
+    WATCH,
     JOB_QUEUE,
     JOB_DEFINITION,
     STITCH_JOB_DEFINITION,

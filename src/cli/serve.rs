@@ -6,11 +6,12 @@ use super::args::ServeArgs;
 use super::names::{
     ALL, ALLOW_HOST, ALLOW_READ, BLENDER, CACHE_DIR, DATA, FFMPEG, FFPROBE, GPUS_PER_PROCESS,
     LISTEN, MAX_PREFETCH, PASS_ENV, PROCESSES, SANDBOX, SCRATCH_DIR, STALL_TIMEOUT, STOP_GRACE,
+    WATCH,
 };
 use super::resolver::Resolver;
 use super::setting::{Setting, UsageError};
 use super::video::{INPUT_DIR, OUTPUT_DIR};
-use crate::request::{HostNames, ListenAddress, Location, ServeJob};
+use crate::request::{HostNames, ListenAddress, Location, Paths, ServeJob};
 
 /// The variable with the address, as the page of Gradio has it.
 const SERVER_NAME: &str = "SERVER_NAME";
@@ -44,6 +45,8 @@ pub(super) fn serve_job(resolver: &Resolver<'_>, args: &ServeArgs) -> Result<Ser
     let env = resolver.environment;
     let hosts = (!args.allow_host.is_empty()).then(|| args.allow_host.join(","));
     let HostNames(allowed_hosts) = ALLOW_HOST.value(hosts.as_deref(), env)?.unwrap_or_default();
+    let watched = (!args.watch.is_empty()).then(|| args.watch.join(":"));
+    let Paths(watched) = WATCH.value(watched.as_deref(), env)?.unwrap_or_default();
     let data: Location = DATA.value_or_default(args.data.as_deref(), env)?;
     let folder = |variable: &'static str| {
         let Some(text) = env.text(variable)? else { return Ok(None) };
@@ -59,6 +62,7 @@ pub(super) fn serve_job(resolver: &Resolver<'_>, args: &ServeArgs) -> Result<Ser
         listen: listen(resolver, args)?,
         allowed_hosts,
         data: local(&DATA.to_string(), data)?,
+        watched: watched.into_iter().map(absolute).collect(),
         input: folder(INPUT_DIR)?,
         output: folder(OUTPUT_DIR)?,
         environment: kept.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
@@ -87,11 +91,15 @@ fn listen(resolver: &Resolver<'_>, args: &ServeArgs) -> Result<ListenAddress, Us
 fn local(what: &str, folder: Location) -> Result<PathBuf, UsageError> {
     match folder {
         // Jobs get it as a flag, and have another working directory in time.
-        Location::Local(path) => Ok(std::path::absolute(&path).unwrap_or(path)),
+        Location::Local(path) => Ok(absolute(path)),
         elsewhere @ Location::S3 { .. } => Err(UsageError(format!(
             "{what}: `{elsewhere}` is on S3; give a folder on this machine"
         ))),
     }
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 #[cfg(test)]
@@ -105,6 +113,7 @@ mod tests {
             listen: listen.map(str::to_owned),
             data: Some("/data".to_owned()),
             allow_host: vec!["a.example".to_owned(), "b.example".to_owned()],
+            watch: vec!["/renders".to_owned(), "more".to_owned()],
             store: crate::cli::args::StoreArgs::default(),
             log: crate::cli::args::LogArgs::default(),
         };
@@ -124,6 +133,8 @@ mod tests {
             let job = job(flag, &environment).unwrap();
             assert_eq!(job.listen.socket().to_string(), expected);
             assert_eq!(job.allowed_hosts.len(), 2);
+            assert_eq!(job.watched.len(), 2);
+            assert!(job.watched.iter().all(|folder| folder.is_absolute()));
         }
         for (name, value) in [("SERVER_NAME", "studio"), ("SERVER_PORT", "x"), ("LISTEN", "80")] {
             let error = job(None, &[(name, value)].into()).unwrap_err();

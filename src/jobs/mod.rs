@@ -12,5 +12,5 @@ mod submit;
 
 pub use inspect::{inspected, scene_file};
 pub use output::{Print, Table, json};
-pub use status::status;
+pub use status::{status, summary};
 pub use submit::submit;

@@ -264,7 +264,7 @@ fn failure_count(job: &Job) -> usize {
 
 /// Describes the state of a job, with the states of its children, and the reason unless it
 /// succeeded.
-fn summary(job: &Job) -> String {
+pub fn summary(job: &Job) -> String {
     let mut text = format!("{}: {}", printable(&job.name), job.state.name());
     if let Some(Children { size, states }) = &job.children {
         let states = states.iter().map(|(state, count)| format!("{count} {}", state.name()));

@@ -8,6 +8,8 @@
 //! store/        videos as folders: pictures, choices, log, video; uploads, archives, thumbnails
 //! page/         what the browser gets: one HTML file, one style sheet, modules without a framework
 //! blocking      work that waits for the disk
+//! decoders      threads that decode pictures
+//! outputs/      outputs that are watched: what they have, and what changes
 //! problem       why a request is refused
 //! ```
 //!
@@ -24,6 +26,8 @@ mod access;
 mod api;
 mod blocking;
 mod connections;
+mod decoders;
+mod outputs;
 mod problem;
 mod store;
 mod work;
@@ -39,6 +43,10 @@ use crate::request::{Location, ServeJob};
 use crate::worker::Worker;
 use access::Access;
 use api::app::App;
+use decoders::Decoders;
+use outputs::Outputs;
+use outputs::fence::Fence;
+use outputs::output::Shared;
 use store::Data;
 use store::video::thumbnails::Thumbnails;
 use work::inspecting::Inspector;
@@ -60,6 +68,18 @@ pub async fn serve(worker: &Worker, job: &ServeJob) -> Result<(), Error> {
     let access = Access::new(address, &job.allowed_hosts).map_err(cannot_listen)?;
     worker.warn_if_lost(&Location::Local(job.data.clone()));
     tracing::info!("the page is at {}", access.link(address));
+    let decoders = Decoders::new();
+    let fence = Fence::new(job.watched.clone());
+    for folder in job.watched.iter().filter(|folder| !folder.is_dir()) {
+        let folder = folder.display();
+        tracing::warn!(
+            "{folder}, which --watch (WATCH_DIR) names, is no folder; create or mount it"
+        );
+    }
+    let storage = Arc::clone(&worker.storage);
+    let shared = Shared { storage: Arc::clone(&storage), decoders: decoders.clone() };
+    let outputs = Outputs::open(&job.data, &fence, Arc::new(shared), data.notifier())
+        .map_err(|source| Error::DataFolder { path: job.data.clone(), source })?;
     let shutdown = &worker.shutdown;
     let videos = Arc::new(Queue::of(&data.videos));
     let renders = Arc::new(Queue::of(&data.renders));
@@ -69,7 +89,11 @@ pub async fn serve(worker: &Worker, job: &ServeJob) -> Result<(), Error> {
         videos: Arc::clone(&videos),
         renders: Arc::clone(&renders),
         inspector: Arc::new(Inspector::new(job, shutdown)),
-        thumbnails: Thumbnails::new(),
+        thumbnails: Thumbnails::new(decoders),
+        outputs,
+        watched: job.watched.clone(),
+        fence,
+        storage,
         access,
     };
     tokio::join!(

@@ -23,6 +23,8 @@ pub enum ProblemKind {
     Invalid,
     /// There is no such thing.
     NotFound,
+    /// The server may not do this.
+    Denied,
     /// It cannot be done in the present state.
     Conflict,
     /// It exceeds a limit.
@@ -35,6 +37,8 @@ pub enum ProblemKind {
     NoSpace,
     /// The client took too long.
     Slow,
+    /// Another server, such as a store, failed or does not answer.
+    Elsewhere,
     /// The server failed.
     Internal,
 }

@@ -10,6 +10,7 @@ mod sequence;
 mod sound;
 mod video_check;
 
+pub use render_reports::RenderReports;
 pub use sequence::{Sequence, Slot};
 
 use std::fs::File;

@@ -110,11 +110,19 @@ fn lost(attempts: &[Arc<Attempt>]) -> Vec<bool> {
 
 /// What attempts have in common that do the same work: the job on AWS Batch, or else the array index and
 /// the frames.
-fn child(attempt: &Attempt) -> (&'static str, Option<&str>, Option<u32>, Vec<(i32, i32)>) {
+#[derive(PartialEq, Eq, Hash)]
+struct Child<'a> {
+    action: &'static str,
+    job: Option<&'a str>,
+    index: Option<u32>,
+    frames: Vec<(i32, i32)>,
+}
+
+fn child(attempt: &Attempt) -> Child<'_> {
     let Attempt { action, job, index, asked, .. } = attempt;
     let frames = || asked.iter().map(|range| (range.first.get(), range.last.get())).collect();
     let frames = if job.is_some() { Vec::new() } else { frames() };
-    (action.name(), job.as_deref(), *index, frames)
+    Child { action: action.name(), job: job.as_deref(), index: *index, frames }
 }
 
 /// Counts the frames of an attempt.

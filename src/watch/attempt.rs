@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde::Deserialize;
 
-use super::millis;
+use super::time::millis;
 use crate::printable::printable;
 use crate::request::{FrameRange, FrameSet};
 use crate::worker::report::{Action, FrameState, SCHEMA, Status};
@@ -139,8 +139,9 @@ impl Attempt {
         }
         let rendered = excerpt.frames.iter();
         let rendered = rendered.filter(|(_, frame)| frame.state == FrameState::Rendered);
-        let rendered: Vec<_> =
-            rendered.map(|(number, frame)| (*number, frame.seconds.filter(is_time))).collect();
+        let rendered: Vec<_> = rendered
+            .map(|(number, frame)| (*number, frame.seconds.filter(|it| is_time(*it))))
+            .collect();
         let failed = failed(&excerpt);
         Ok(Self {
             report: report.to_owned(),
@@ -208,8 +209,8 @@ fn last_lines(said: &[String]) -> Vec<String> {
     said.iter().skip(first).map(|line| shown(line, MAX_LINE)).collect()
 }
 
-fn is_time(seconds: &f32) -> bool {
-    seconds.is_finite() && *seconds >= 0.0
+fn is_time(seconds: f32) -> bool {
+    seconds.is_finite() && seconds >= 0.0
 }
 
 fn time(text: &str) -> Result<u64, String> {

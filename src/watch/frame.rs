@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::activity::Work;
-use super::millis;
+use super::time::millis;
 use crate::request::{FrameFile, ImageFormat};
 use crate::storage::Entry;
 use crate::worker::report::Action;
@@ -153,14 +153,13 @@ fn apply(frames: &mut BTreeMap<i32, Frame>, work: &Work) {
         let frame = frames.entry(number).or_insert_with(|| Frame::missing(number));
         match &frame.file {
             None if work.activity.is_at_work() => frame.standing = Standing::Pending,
-            None => {}
             // The report of an attempt that has not ended does not say what it has rendered.
             Some(file) if attempt.finished.is_none() && work.has_stored(file.modified) => {
                 frame.seconds = None;
                 frame.memory = None;
                 frame.renders = frame.renders.saturating_add(1);
             }
-            Some(_) => {}
+            None | Some(_) => {}
         }
     }
     for (number, seconds) in &attempt.rendered {

@@ -7,6 +7,7 @@
 //! frame      every frame that is stored or asked for, and what is known of it
 //! figures    rate, time left, slow frames, failures by cause
 //! state      all of it
+//! time       times as numbers
 //! ```
 //!
 //! The output may be made by anybody: without reports, it has frames and nothing more is known. A
@@ -28,16 +29,19 @@ mod reports;
 pub mod state;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use std::collections::HashMap;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use futures_util::try_join;
 
 use crate::request::{FRAMES_DIR, Location, PREVIEWS_DIR, REPORTS_DIR};
-use crate::storage::{Entry, Storage, StorageError};
+use crate::storage::{Storage, StorageError};
 use reports::Reports;
+pub use state::Listing;
 use state::State;
+pub use time::millis;
 
 /// An output that is looked at again and again.
 #[derive(Debug)]
@@ -46,17 +50,6 @@ pub struct Watched {
     reports: Reports,
     /// The time of each stored frame at the last look, and how often that has changed.
     versions: HashMap<i32, (u64, u16)>,
-}
-
-/// The files of an output.
-#[derive(Debug, Default)]
-pub struct Listing {
-    /// Those of `frames/`.
-    pub frames: Vec<Entry>,
-    /// Those of `previews/`.
-    pub previews: Vec<Entry>,
-    /// Those directly in the output.
-    pub top: Vec<Entry>,
 }
 
 impl Watched {
@@ -110,10 +103,4 @@ impl Watched {
             frame.renders = frame.renders.max(changes.saturating_add(1));
         }
     }
-}
-
-/// Milliseconds since 1970.
-pub fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -2,16 +2,26 @@
 
 use std::sync::Arc;
 
-use super::Listing;
 use super::activity::{Work, works};
 use super::attempt::Attempt;
 use super::figures::Figures;
 use super::frame::{Frame, frames, stored};
-use super::millis;
+use super::time::millis;
 use crate::storage::Entry;
 
 /// The extensions of videos.
 const VIDEOS: [&str; 6] = ["mp4", "mov", "webm", "mkv", "gif", "m4v"];
+
+/// The files of an output.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Those of `frames/`.
+    pub frames: Vec<Entry>,
+    /// Those of `previews/`.
+    pub previews: Vec<Entry>,
+    /// Those directly in the output.
+    pub top: Vec<Entry>,
+}
 
 /// What an output has.
 #[derive(Clone, Debug, Default, PartialEq)]

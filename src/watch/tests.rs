@@ -151,6 +151,8 @@ fn a_later_attempt_knows_better() {
 
 #[test]
 fn an_attempt_that_was_killed_is_lost_and_one_that_is_silent_is_stuck() {
+    use Activity::{Lost, Running, Stuck, Succeeded};
+
     let done = ended("succeeded", at(2, 0), &[(1, 20.0), (2, 30.0), (3, 40.0)]);
     let of_job = |job: &str, number: u32| json!({"job_id": job, "attempt": number});
     let attempts = vec![
@@ -167,7 +169,6 @@ fn an_attempt_that_was_killed_is_lost_and_one_that_is_silent_is_stuck() {
         let activities: Vec<_> = state.attempts.iter().map(|work| work.activity).collect();
         (activities, state.figures.running, state.figures.stuck)
     };
-    use Activity::{Lost, Running, Stuck, Succeeded};
     // The median is 30 seconds, so 90 seconds without a frame are too many.
     let all = vec![Succeeded, Lost, Running, Lost, Running, Running];
     assert_eq!(activities(at(4, 0)), (all, 3, 0));

@@ -21,4 +21,5 @@ mod renders; // from a dropped scene to its video
 mod scale; // a thousand pictures
 mod strangers; // the link with the token
 #[path = "../support/mod.rs"]
-mod support; // shared with the tests of the program
+mod support;
+mod watch; // outputs that are watched // shared with the tests of the program

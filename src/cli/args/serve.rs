@@ -30,6 +30,13 @@ pub(in crate::cli) struct ServeArgs {
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
 
+    /// A folder of this machine whose outputs the page may watch, with all folders in it
+    ///
+    /// Without it, the page watches outputs on S3 alone, with the credentials of the server. Give the flag
+    /// several times, or separate several folders by colons in the variable.
+    #[arg(long, value_name = "DIR")]
+    pub watch: Vec<String>,
+
     #[command(flatten)]
     pub store: StoreArgs,
 

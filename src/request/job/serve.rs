@@ -18,6 +18,8 @@ pub struct ServeJob {
     pub data: PathBuf,
     /// The folder with pictures that are on the server already, absolute.
     pub input: Option<PathBuf>,
+    /// The folders of this machine whose outputs the page may watch, absolute.
+    pub watched: Vec<PathBuf>,
     /// The folder in which each video is stored as well, absolute.
     pub output: Option<PathBuf>,
     /// The variables that the programs of the server get.

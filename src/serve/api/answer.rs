@@ -23,12 +23,14 @@ impl Problem {
         match self.kind {
             ProblemKind::Invalid => StatusCode::BAD_REQUEST,
             ProblemKind::NotFound => StatusCode::NOT_FOUND,
+            ProblemKind::Denied => StatusCode::FORBIDDEN,
             ProblemKind::Conflict => StatusCode::CONFLICT,
             ProblemKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ProblemKind::Unsupported => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ProblemKind::Unusable => StatusCode::UNPROCESSABLE_ENTITY,
             ProblemKind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,
             ProblemKind::Slow => StatusCode::REQUEST_TIMEOUT,
+            ProblemKind::Elsewhere => StatusCode::BAD_GATEWAY,
             ProblemKind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }

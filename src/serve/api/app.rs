@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use super::answer::Answer;
 use crate::serve::access::Access;
+use crate::serve::outputs::Outputs;
+use crate::serve::outputs::fence::Fence;
+use crate::serve::outputs::output::Output;
 use crate::serve::problem::Problem;
 use crate::serve::store::Data;
 use crate::serve::store::item::Kind;
@@ -14,6 +17,7 @@ use crate::serve::store::video::Video;
 use crate::serve::store::video::thumbnails::Thumbnails;
 use crate::serve::work::inspecting::Inspector;
 use crate::serve::work::queue::Queue;
+use crate::storage::Storage;
 
 /// What all routes share.
 #[derive(Debug)]
@@ -30,6 +34,14 @@ pub struct App {
     pub inspector: Arc<Inspector>,
     /// Makes thumbnails.
     pub thumbnails: Thumbnails,
+    /// The outputs that are watched.
+    pub outputs: Outputs,
+    /// The local folders whose outputs may be watched.
+    pub watched: Vec<PathBuf>,
+    /// Keeps other local files from being read.
+    pub fence: Fence,
+    /// Reads outputs.
+    pub storage: Arc<Storage>,
     /// Who may send requests.
     pub access: Access,
 }
@@ -49,6 +61,29 @@ impl App {
     /// If there is none.
     pub fn render(&self, id: &str) -> Answer<Arc<Render>> {
         find(&self.data.renders, id)
+    }
+
+    /// The output of a request: one that is watched, or that of the render with this id, or with
+    /// `-preview` behind its id, that of its quick look.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn output(&self, id: &str) -> Answer<Arc<Output>> {
+        let unknown = || Problem::not_found("output");
+        let (own, is_preview) = match id.strip_suffix("-preview") {
+            Some(own) => (own, true),
+            None => (id, false),
+        };
+        let parsed = own.parse().map_err(|()| unknown())?;
+        if let Some(output) = self.outputs.find(&parsed).filter(|_| !is_preview) {
+            return Ok(output);
+        }
+        let Some(render) = self.data.renders.find(&parsed) else {
+            self.outputs.forget_render(id);
+            return Err(unknown());
+        };
+        let output = if is_preview { render.preview_folder() } else { render.output_folder() };
+        Ok(self.outputs.of_render(id, render.item().folder(), output))
     }
 }
 

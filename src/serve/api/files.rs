@@ -6,6 +6,7 @@
 use std::fs::Metadata;
 use std::io::{self, SeekFrom};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -16,11 +17,17 @@ use tokio::fs::File;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
 use super::answer::Answer;
+use crate::request::Location;
+use crate::serve::outputs::pictures::unread;
 use crate::serve::problem::Problem;
-use crate::serve::store::time::millis;
+use crate::storage::{Opened, Storage, Version};
+use crate::watch::millis;
 
 /// How much is read at a time, in bytes.
 const CHUNK: u64 = 128 * 1024;
+
+/// How much of an object is fetched at a time, in bytes.
+const OBJECT_CHUNK: u64 = 1 << 20;
 
 /// What need not be encoded in a file name (RFC 8187).
 const ATTR_CHAR: AsciiSet = NON_ALPHANUMERIC
@@ -46,6 +53,17 @@ pub enum Disposition {
     Attachment,
 }
 
+/// A file as clients know it.
+struct Content<'a> {
+    name: &'a str,
+    kind: &'static str,
+    disposition: Disposition,
+    /// Tells two contents apart.
+    tag: String,
+    /// The size in bytes.
+    length: u64,
+}
+
 /// Answers with a file.
 ///
 /// # Errors
@@ -64,41 +82,106 @@ pub async fn send(
     let mut file = File::open(path).await.map_err(cannot)?;
     let metadata = file.metadata().await.map_err(cannot)?;
     let (tag, length) = (tag(&metadata), metadata.len());
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if text(header::IF_NONE_MATCH).is_some_and(|tags| tags.contains(&tag)) {
-        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag)]).into_response());
-    }
-    let is_same = text(header::IF_RANGE).is_none_or(|given| given == tag);
-    let wanted = text(header::RANGE).filter(|_| is_same);
-    let (status, start, end) = match wanted.map_or(Wanted::All, |text| Wanted::parse(text, length))
-    {
-        Wanted::All => (StatusCode::OK, 0, length),
-        Wanted::Part { start, end } => (StatusCode::PARTIAL_CONTENT, start, end),
-        Wanted::Nothing => {
-            let range = (header::CONTENT_RANGE, format!("bytes */{length}"));
-            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, [range]).into_response());
-        }
+    let content = Content { name, kind, disposition, tag, length };
+    let (start, end) = match content.wanted(headers) {
+        Ok(part) => part,
+        Err(answer) => return Ok(answer),
     };
     file.seek(SeekFrom::Start(start)).await.map_err(cannot)?;
-    let mut response = Response::new(body(file, end - start));
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    let mut set = |name, value: String| {
-        // All of these are made of visible characters.
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(name, value);
-        }
-    };
-    set(header::CONTENT_TYPE, kind.to_owned());
-    set(header::CONTENT_LENGTH, (end - start).to_string());
-    set(header::ACCEPT_RANGES, "bytes".to_owned());
-    set(header::ETAG, tag);
-    set(header::CACHE_CONTROL, "private, no-cache".to_owned());
-    set(header::CONTENT_DISPOSITION, disposition.header(name));
-    if status == StatusCode::PARTIAL_CONTENT {
-        set(header::CONTENT_RANGE, format!("bytes {start}-{}/{length}", end - 1));
+    Ok(content.answer(start, end, body(file, end - start)))
+}
+
+/// Answers with a file of a storage: a local one, or an object.
+///
+/// # Errors
+/// If it does not exist, or cannot be read.
+pub async fn send_stored(
+    storage: &Arc<Storage>,
+    file: Location,
+    name: &str,
+    kind: &'static str,
+    disposition: Disposition,
+    headers: &HeaderMap,
+) -> Answer {
+    if let Location::Local(path) = file {
+        return send(path, name, kind, disposition, headers).await;
     }
-    Ok(response)
+    let opened = storage.open_start(&file, OBJECT_CHUNK).await.map_err(|error| unread(&error))?;
+    let tag = match &opened.version {
+        Version::S3 { etag: Some(etag) } => etag.clone(),
+        // Without one, nothing says that it is the same again.
+        Version::S3 { etag: None } | Version::Local(_) => String::new(),
+    };
+    let content = Content { name, kind, disposition, tag, length: opened.size };
+    let (start, end) = match content.wanted(headers) {
+        Ok(part) => part,
+        Err(answer) => return Ok(answer),
+    };
+    Ok(content.answer(start, end, object(Arc::clone(storage), opened, start, end)))
+}
+
+impl Content<'_> {
+    /// The part that the client asks for, or the answer to a client that gets none.
+    fn wanted(&self, headers: &HeaderMap) -> Result<(u64, u64), Response> {
+        let (tag, length) = (&self.tag, self.length);
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let is_known = |tags: &str| !tag.is_empty() && tags.contains(tag.as_str());
+        if text(header::IF_NONE_MATCH).is_some_and(is_known) {
+            let tag = [(header::ETAG, tag.clone())];
+            return Err((StatusCode::NOT_MODIFIED, tag).into_response());
+        }
+        let is_same = text(header::IF_RANGE).is_none_or(|given| given == tag);
+        let wanted = text(header::RANGE).filter(|_| is_same);
+        match wanted.map_or(Wanted::All, |text| Wanted::parse(text, length)) {
+            Wanted::All => Ok((0, length)),
+            Wanted::Part { start, end } => Ok((start, end)),
+            Wanted::Nothing => {
+                let range = [(header::CONTENT_RANGE, format!("bytes */{length}"))];
+                Err((StatusCode::RANGE_NOT_SATISFIABLE, range).into_response())
+            }
+        }
+    }
+
+    /// The answer with the bytes from `start` up to but not including `end`.
+    fn answer(self, start: u64, end: u64, body: Body) -> Response {
+        let Content { name, kind, disposition, tag, length } = self;
+        let mut response = Response::new(body);
+        let is_part = (start, end) != (0, length);
+        if is_part {
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+        }
+        let headers = response.headers_mut();
+        let mut set = |name, value: String| {
+            // All of these are made of visible characters.
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        };
+        set(header::CONTENT_TYPE, kind.to_owned());
+        set(header::CONTENT_LENGTH, (end - start).to_string());
+        set(header::ACCEPT_RANGES, "bytes".to_owned());
+        if !tag.is_empty() {
+            set(header::ETAG, tag);
+        }
+        set(header::CACHE_CONTROL, "private, no-cache".to_owned());
+        set(header::CONTENT_DISPOSITION, disposition.header(name));
+        if is_part {
+            set(header::CONTENT_RANGE, format!("bytes {start}-{}/{length}", end - 1));
+        }
+        response
+    }
+}
+
+/// The type of a video of this name.
+pub fn video_kind(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("mp4" | "m4v") => "video/mp4",
+        Some("mov") => "video/quicktime",
+        Some("webm") => "video/webm",
+        Some("mkv") => "video/x-matroska",
+        Some("gif") => "image/gif",
+        _ => "application/octet-stream",
+    }
 }
 
 impl Disposition {
@@ -172,6 +255,29 @@ fn body(file: File, length: u64) -> Body {
             Err(error) => Some((Err(error), (file, 0))),
         }
     }))
+}
+
+/// The bytes of an object from `start` up to but not including `end`, fetched as the client takes them.
+fn object(storage: Arc<Storage>, opened: Opened, start: u64, end: u64) -> Body {
+    Body::from_stream(unfold(
+        (storage, opened, start),
+        move |(storage, opened, start)| async move {
+            if start >= end {
+                return None;
+            }
+            let known = opened.start.len() as u64;
+            let next = (start + OBJECT_CHUNK).min(end);
+            let chunk = if start < known {
+                let range = usize::try_from(start).ok()?..usize::try_from(known.min(end)).ok()?;
+                Ok(opened.start.slice(range))
+            } else {
+                // The connection is closed if the object has changed.
+                storage.read_range(&opened, start, next).await.map_err(io::Error::other)
+            };
+            let next = chunk.as_ref().map_or(end, |chunk| start + chunk.len() as u64);
+            Some((chunk, (storage, opened, next)))
+        },
+    ))
 }
 
 #[cfg(test)]

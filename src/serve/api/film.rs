@@ -22,13 +22,6 @@ pub async fn send(
     let made = made.ok_or_else(|| Problem::not_found("finished video"))?;
     let stores = query.is_some_and(|query| query.split('&').any(|word| word == "download"));
     let disposition = if stores { Disposition::Attachment } else { Disposition::Inline };
-    let kind = match made.name.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("mp4") => "video/mp4",
-        Some("mov") => "video/quicktime",
-        Some("webm") => "video/webm",
-        Some("mkv") => "video/x-matroska",
-        Some("gif") => "image/gif",
-        _ => "application/octet-stream",
-    };
+    let kind = files::video_kind(&made.name);
     files::send(folder.join(&made.name), &made.name, kind, disposition, headers).await
 }

@@ -7,6 +7,7 @@ mod events;
 mod files;
 mod film;
 mod log;
+mod outputs;
 mod page;
 mod renders;
 mod upload;
@@ -34,6 +35,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(page::page))
         .route("/videos/{id}", get(page::page))
+        .route("/outputs/{id}", get(page::page))
         .route("/assets/{name}", get(page::asset))
         .route("/openapi.json", get(page::api))
         .route("/api/events", get(events::all))
@@ -67,6 +69,13 @@ pub fn router(app: App) -> Router {
         .route("/api/renders/{id}/events", get(rendering::events))
         .route("/api/renders/{id}/log", get(rendering::log))
         .route("/api/renders/{id}/video", get(rendering::video))
+        .route("/api/outputs", get(outputs::list).post(outputs::create))
+        .route("/api/outputs/{id}", get(outputs::show).delete(outputs::remove))
+        .route("/api/outputs/{id}/events", get(outputs::events::events))
+        .route("/api/outputs/{id}/frames/{name}", get(outputs::pictures::frame))
+        .route("/api/outputs/{id}/previews/{name}", get(outputs::pictures::preview))
+        .route("/api/outputs/{id}/video", get(outputs::pictures::video))
+        .route("/api/outputs/{id}/jobs", get(outputs::jobs::jobs))
         .fallback(|| async { Problem::not_found("page") })
         .layer(from_fn_with_state(Arc::clone(&app), admit))
         .with_state(app)

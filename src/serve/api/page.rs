@@ -24,7 +24,7 @@ const SIGN_IN: &str = include_str!("../page/sign-in.html");
 const API: &str = include_str!("../page/openapi.json");
 
 /// The other files of the page.
-const ASSETS: [(&str, &str, &str); 16] = [
+const ASSETS: [(&str, &str, &str); 25] = [
     ("style.css", "text/css; charset=utf-8", include_str!("../page/style.css")),
     ("icon.svg", "image/svg+xml", include_str!("../page/icon.svg")),
     ("main.js", SCRIPT, include_str!("../page/main.js")),
@@ -41,6 +41,15 @@ const ASSETS: [(&str, &str, &str); 16] = [
     ("work.js", SCRIPT, include_str!("../page/work.js")),
     ("render.js", SCRIPT, include_str!("../page/render.js")),
     ("scene-panel.js", SCRIPT, include_str!("../page/scene-panel.js")),
+    ("output.css", "text/css; charset=utf-8", include_str!("../page/output.css")),
+    ("watching.js", SCRIPT, include_str!("../page/watching.js")),
+    ("outputs.js", SCRIPT, include_str!("../page/outputs.js")),
+    ("output.js", SCRIPT, include_str!("../page/output.js")),
+    ("output-model.js", SCRIPT, include_str!("../page/output-model.js")),
+    ("sheet.js", SCRIPT, include_str!("../page/sheet.js")),
+    ("chart.js", SCRIPT, include_str!("../page/chart.js")),
+    ("viewer.js", SCRIPT, include_str!("../page/viewer.js")),
+    ("attempts.js", SCRIPT, include_str!("../page/attempts.js")),
 ];
 
 /// `GET /`, and the addresses of single videos

@@ -76,6 +76,21 @@ export const api = {
     archiveUpload: (id) => render(id, "archive"),
   },
 
+  outputs: {
+    list: () => request("GET", "/api/outputs"),
+    add: (uri) => request("POST", "/api/outputs", { uri }),
+    show: (id) => request("GET", `/api/outputs/${id}`),
+    remove: (id) => request("DELETE", `/api/outputs/${id}`),
+    jobs: (id) => request("GET", `/api/outputs/${id}/jobs`),
+    events: (id) => `/api/outputs/${id}/events`,
+    preview: (id, { name, picture }) => `/api/outputs/${id}/previews/${encodeURIComponent(name)}?of=${picture}`,
+    before: (id, { name, picture }) => `/api/outputs/${id}/previews/${encodeURIComponent(name)}?before&of=${picture}`,
+    frame: (id, { name, modified }) => `/api/outputs/${id}/frames/${encodeURIComponent(name)}?of=${modified}`,
+    download: (id, { name }) => `/api/outputs/${id}/frames/${encodeURIComponent(name)}?download`,
+    video: (id, { modified }) => `/api/outputs/${id}/video?of=${modified}`,
+    videoDownload: (id) => `/api/outputs/${id}/video?download`,
+  },
+
   /** Sends a file. `onProgress` gets the bytes that are sent. */
   upload(path, file, { onProgress, signal }) {
     return new Promise((resolve, reject) => {

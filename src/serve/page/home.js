@@ -4,6 +4,7 @@ import { api, follow } from "./api.js";
 import { alertUser, announce, el, filePicker } from "./dom.js";
 import { PICTURE_KINDS, SCENE_KINDS, chosen, dropped, hasScene, isEmpty } from "./files.js";
 import { texts } from "./texts.js";
+import { watchSection } from "./watching.js";
 
 /** The shortest time between two looks at the list, in milliseconds. */
 const PAUSE = 500;
@@ -98,7 +99,8 @@ export function home(root, { go }) {
     folders.replaceChildren(el("h2", {}, t.folders), el("ul", { className: "videos folders" }, ...found.map(row)));
   };
   showFolders().catch((error) => alertUser(error.message));
-  root.append(el("div", { className: "home" }, zone, folders, renders.element, videos.element));
+  const watching = watchSection({ go });
+  root.append(el("div", { className: "home" }, zone, folders, renders.element, videos.element, watching.element));
 
   let isRead = false;
   const read = async () => {
@@ -107,6 +109,7 @@ export function home(root, { go }) {
       limits = ofVideos.limits;
       videos.show(ofVideos.videos);
       renders.show(ofRenders.renders);
+      await watching.read();
       isRead = true;
     } catch (error) {
       if (error.status) alertUser(error.message);

@@ -8,8 +8,9 @@ import { texts } from "./texts.js";
 const pages = {
   videos: () => import("./video.js"),
   renders: () => import("./render.js"),
+  outputs: () => import("./outputs.js"),
 };
-const PAGE = /^\/(videos|renders)\/([0-9a-f]+)$/;
+const PAGE = /^\/(videos|renders|outputs)\/([0-9a-f]+)$/;
 
 let leave = () => {};
 let turn = 0;

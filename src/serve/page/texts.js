@@ -3,6 +3,8 @@
 const number = new Intl.NumberFormat("en");
 const date = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
+const moment = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+
 /** A number of things: `1 picture`, `1,000 pictures`. */
 const count = (n, one, many) => `${number.format(n)} ${n === 1 ? one : many}`;
 const pictures = (n) => count(n, "picture", "pictures");
@@ -27,6 +29,11 @@ export function time(seconds) {
   return minutes < 60
     ? `${minutes} min ${whole % 60} s`
     : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** How long ago something was: `just now`, `12 s ago`. */
+function age(millis) {
+  return millis < 2000 ? "just now" : `${time(Math.round(millis / 1000))} ago`;
 }
 
 export const texts = {
@@ -242,5 +249,126 @@ export const texts = {
     label: "Video",
     download: (bytes) => `Download (${size(bytes)})`,
     hint: "Browsers do not play this format. Download it.",
+  },
+
+  output: {
+    title: "Output",
+    back: "First page",
+    gone: "This output is not watched any more. Its frames are where they were.",
+    reading: "Reading the output…",
+    sheet: "Frames",
+    video: "Video",
+    chart: "Time and memory of each frame",
+    slowest: "Slowest frames",
+    jobs: "AWS Batch",
+    progressLabel: "Stored frames",
+    filter: "Which frames are shown",
+    filters: { all: "All frames", absent: "Missing and failed", slow: "Slow", again: "Rendered again" },
+    empty: "No frames yet.",
+    noneSuch: "There are no such frames.",
+    number: (n) => `${n}`,
+    short: (uri) => uri.split("/").filter(Boolean).at(-1) ?? uri,
+    tab: (name, { stored, total }) => `${number.format(stored)}${total ? `/${number.format(total)}` : ""} ${name}`,
+    counts: ({ stored, total, failed, missing, pending, running, stuck }) =>
+      [
+        total ? `${number.format(stored)} of ${number.format(total)} frames` : count(stored, "frame", "frames"),
+        failed && `${number.format(failed)} failed`,
+        missing && `${number.format(missing)} missing`,
+        pending && `${number.format(pending)} to come`,
+        running && `${count(running, "attempt runs", "attempts run")}${stuck ? `, ${number.format(stuck)} stuck` : ""}`,
+      ].filter(Boolean).join(" · "),
+    pace: ({ rate, left, median, last_frame: last }, now) =>
+      [
+        rate && (rate >= 1 ? `${number.format(Math.round(rate * 10) / 10)} frames a minute` : `${number.format(Math.round(rate * 600) / 10)} frames an hour`),
+        left && `about ${time(left)} left`,
+        median && `median ${time(median)} a frame`,
+        last && `last frame ${age(now - last)}`,
+      ].filter(Boolean).join(" · "),
+    notes: ({ size: pixels, others, skipped }, shown) =>
+      [
+        shown !== null && count(shown, "frame", "frames"),
+        pixels && `${pixels[0]} × ${pixels[1]}`,
+        others && count(others, "other file", "other files"),
+        skipped && count(skipped, "unreadable report", "unreadable reports"),
+      ].filter(Boolean).join(" · "),
+    standings: { stored: "stored", pending: "to come", failed: "failed", missing: "missing: nothing renders it any more" },
+    marks: { pending: "to come", failed: "✕ failed", missing: "missing", slow: "slow", again: (n) => `${n}× rendered` },
+    seconds: time,
+    memory: (mebibytes) => size(mebibytes * 1048576),
+    about: (frame, isSlow) =>
+      [
+        frame.name,
+        frame.standing === "stored" && size(frame.size),
+        frame.seconds !== null && `${time(frame.seconds)}${isSlow ? ", slow" : ""}`,
+        frame.memory && `${size(frame.memory * 1048576)} memory`,
+        frame.modified && date.format(frame.modified),
+        frame.renders > 1 && `rendered ${frame.renders} times`,
+      ].filter(Boolean).join(" · "),
+    describe: (frame, isSlow) =>
+      [
+        `Frame ${frame.number}`,
+        frame.standing !== "stored" && texts.output.standings[frame.standing],
+        frame.cause,
+        frame.seconds !== null && `${time(frame.seconds)}${isSlow ? ", slow" : ""}`,
+        frame.memory && `${size(frame.memory * 1048576)} memory`,
+        frame.renders > 1 && `rendered ${frame.renders} times`,
+      ].filter(Boolean).join(", "),
+    legend: (seconds, mebibytes) =>
+      [
+        seconds && `bars above: up to ${time(seconds)}, median dashed`,
+        mebibytes && `below: up to ${size(mebibytes * 1048576)} memory of the attempt`,
+        seconds ? "at the foot: failed and missing" : "Times are known once an attempt has ended.",
+      ].filter(Boolean).join(" · "),
+    chartLabel: ({ median, failed, missing }, seconds, mebibytes) =>
+      `Chart of each frame: median ${median ? time(median) : "unknown"}, longest ${seconds ? time(seconds) : "unknown"}, most memory ${mebibytes ? size(mebibytes * 1048576) : "unknown"}, ${failed} failed, ${missing} missing`,
+    noJobs: (why) => `AWS Batch cannot be asked: ${why}`,
+    viewer: {
+      label: "Frame",
+      title: (n) => `Frame ${n}`,
+      previous: "Previous frame",
+      next: "Next frame",
+      download: "Download",
+      compare: "Compare with before",
+      slider: "How much is seen of the version before",
+      part: (percent) => `${percent} %`,
+      notKept: "The version before was not kept: this page had not shown it.",
+      unreadable: "This picture cannot be shown.",
+    },
+    failures: {
+      heading: "Failures",
+      unknown: "No cause is known.",
+      show: "Show the first frame",
+      about: (attempts, codes, n, frames) =>
+        [
+          attempts && `${count(attempts, "attempt", "attempts")}${codes.length ? `, exit code ${codes.join(", ")}` : ""}`,
+          n && `${n === 1 ? "frame" : "frames"} ${frames.length > 80 ? `${frames.slice(0, 80)}…` : frames}`,
+        ].filter(Boolean).join(" · "),
+    },
+    attempts: {
+      heading: "Attempts",
+      columns: ["Attempt", "State", "Frames", "Began", "Took", "Memory", "Exit"],
+      activities: { running: "running", stuck: "stuck", lost: "killed", succeeded: "done", failed: "failed" },
+      all: (n) => `Show all ${number.format(n)}`,
+      name: ({ action, index, number: n }) => [action, index === null ? "" : `#${index}`, n > 1 ? `try ${n}` : ""].filter(Boolean).join(" "),
+      done: ({ action, done, count: all }) => (action === "render" ? `${number.format(done)} of ${number.format(all)}` : ""),
+      when: (started) => moment.format(started),
+      duration: (millis) => (millis === null ? "" : time(millis / 1000)),
+      memory: ({ peak_memory: peak, memory_limit: limit }) => (peak ? `${size(peak)}${limit ? ` of ${size(limit)}` : ""}` : ""),
+    },
+    home: {
+      heading: "Watch an output",
+      label: "Address of the output",
+      placeholder: "s3://bucket/shot or /renders/shot",
+      add: "Watch",
+      help: (folders) => (folders.length ? `On S3, or in ${folders.join(", ")}` : "On S3. Start the server with --watch DIR to watch folders as well."),
+      sureToRemove: (uri) => `Stop watching ${uri}? Its files stay.`,
+      removed: (uri) => `${uri} is not watched any more.`,
+      remove: (uri) => `Stop watching ${uri}`,
+      about: ({ stored, total, running, created }) =>
+        [
+          stored === null ? `added ${date.format(created)}` : total ? `${number.format(stored)} of ${number.format(total)} frames` : count(stored, "frame", "frames"),
+          running && count(running, "attempt runs", "attempts run"),
+        ].filter(Boolean).join(" · "),
+    },
   },
 };

@@ -62,4 +62,9 @@ impl Data {
     pub fn changes(&self) -> watch::Receiver<()> {
         self.changes.subscribe()
     }
+
+    /// Reports changes of other things that the first page shows.
+    pub fn notifier(&self) -> Arc<watch::Sender<()>> {
+        Arc::clone(&self.changes)
+    }
 }

@@ -167,7 +167,7 @@ fn check_count(video: &Video, more: usize) -> Answer<()> {
 }
 
 /// The type of a picture, and whether a browser may show it. What is no image for browsers is stored.
-fn kind(format: Option<ImageFormat>) -> (&'static str, Disposition) {
+pub fn kind(format: Option<ImageFormat>) -> (&'static str, Disposition) {
     use Disposition::{Attachment, Inline};
     match format {
         Some(ImageFormat::Png) => ("image/png", Inline),

@@ -3,15 +3,13 @@
 use std::fs;
 use std::io;
 use std::sync::Arc;
-use std::thread::available_parallelism;
 use std::time::SystemTime;
-
-use tokio::sync::Semaphore;
 
 use super::Video;
 use crate::image::preview::{PREVIEW_BOUNDS, jpeg, shrink};
 use crate::image::{Picture, View, decode};
 use crate::serve::blocking::blocking;
+use crate::serve::decoders::Decoders;
 use crate::serve::problem::{Problem, ProblemKind};
 use crate::serve::store::incoming::{MAX_PICTURE, Partial};
 use crate::serve::store::names::FileName;
@@ -22,14 +20,13 @@ const BACKGROUND: [u8; 3] = [38, 38, 41];
 /// Makes thumbnails. Clones share the threads.
 #[derive(Clone, Debug)]
 pub struct Thumbnails {
-    slots: Arc<Semaphore>,
+    decoders: Decoders,
 }
 
 impl Thumbnails {
-    /// Makes as many thumbnails at the same time as there are cores.
-    pub fn new() -> Self {
-        let cores = available_parallelism().map_or(1, usize::from);
-        Self { slots: Arc::new(Semaphore::new(cores)) }
+    /// Makes thumbnails on these threads.
+    pub fn new(decoders: Decoders) -> Self {
+        Self { decoders }
     }
 
     /// The thumbnail of a picture, as JPEG.
@@ -44,9 +41,8 @@ impl Thumbnails {
         if let Some(kept) = kept {
             return Ok(kept);
         }
-        // Never an error: it is not closed.
-        let _slot = self.slots.acquire().await;
-        blocking(move || make(&video, &name)).await
+        let size = video.picture(&name).map_or(0, |metadata| metadata.len());
+        self.decoders.run(size, move || make(&video, &name)).await
     }
 }
 
