@@ -10,7 +10,7 @@ use crate::support::batch_server::BatchServer;
 use crate::support::schema::{parse, schema, violations};
 use crate::support::{Worker, fixture, names, ordered_scene, report, scene, worker};
 
-const DOCUMENTS: [&str; 6] = ["report", "inspect", "submit", "status", "project", "pack"];
+const DOCUMENTS: [&str; 7] = ["report", "inspect", "submit", "status", "output", "project", "pack"];
 
 /// A command line that renders frames 1 to 4 with the stand-in for Blender.
 fn render(folder: &Path, orders: &Value) -> Worker {
@@ -63,7 +63,7 @@ fn every_schema_is_valid_and_describes_every_field() {
         assert!(fields > 6, "{document}: {fields}");
     }
     let run = worker("schema").arg("video").run().exits(2);
-    assert!(run.text().contains("report, inspect, submit, status"), "{}", run.text());
+    assert!(run.text().contains("report, inspect, submit, status, output"), "{}", run.text());
 }
 
 #[test]
@@ -163,7 +163,14 @@ fn wrong_documents_violate_their_schemas() {
     batch.set_job(json!({"jobId": "0a1b", "jobName": "demo", "status": "FAILED"}));
     let run = worker("status").args("0a1b --json").batch(&batch).run().exits(0);
     let state = parse("status", run.stdout);
+    let folder = tempfile::tempdir().unwrap();
+    render(folder.path(), &json!([])).run().exits(0);
+    let looked = worker("status").output(folder.path()).arg("--json").run().exits(0);
+    let output = parse("output", looked.stdout);
     for (document, value, path, to) in [
+        ("output", &output, "/stored", Some(json!(-1))),
+        ("output", &output, "/attempts/0/activity", Some(json!("SUCCEEDED"))),
+        ("output", &output, "/slowest/0/seconds", None),
         ("report", &report, "/schema", Some(json!(2))),
         ("report", &report, "/schema", None),
         ("report", &report, "/status", Some(json!("done"))),

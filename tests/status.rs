@@ -1,4 +1,5 @@
-//! `status`: the state of jobs on AWS Batch, the causes of failures, and waiting for the end. The
+//! `status`: the state of jobs on AWS Batch, the causes of failures, and waiting for the end; what an
+//! output has. The
 //! job descriptions follow the AWS Batch API reference.
 
 use std::fs;
@@ -8,6 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::batch_server::BatchServer;
+use crate::support::place::Place;
 use crate::support::schema::parse;
 use crate::support::{Run, Worker, names, worker};
 
@@ -542,4 +544,34 @@ fn on_a_terminal_a_bar_shows_the_progress_of_the_jobs() {
             .run_watched_on_a_terminal(0, &marks)
     });
     assert!(output.contains("pottery-stitch: succeeded"), "{output}");
+}
+
+#[test]
+fn an_output_tells_what_it_has_without_batch() {
+    let place = Place::ordered(&json!([{"at": 3, "do": "crash"}]));
+    let out = place.path("out");
+    place.stand_in().args("--blender-attempts 1").run().exits(70);
+    fs::remove_file(out.join("frames/0007.png")).unwrap();
+    let status = || worker("status").output(&out);
+    let text = status().run().exits(0).stdout;
+    let row = |label: &str| {
+        let row = text.lines().find_map(|line| line.strip_prefix(&format!("{label:<12}")));
+        row.unwrap_or_else(|| panic!("{label}: {text}")).to_owned()
+    };
+    assert_eq!(row("frames"), "10 of 12 stored");
+    assert_eq!(row("failed"), "1: frame 3");
+    assert_eq!(row("missing"), "1: frame 7");
+    assert_eq!(row("attempts"), "1 failed");
+    assert!(text.contains("exit code 70"), "{text}");
+    let looked = parse("output", status().arg("--json").run().exits(0).stdout);
+    assert_eq!((&looked["stored"], &looked["total"]), (&json!(10), &json!(12)));
+    assert_eq!((&looked["failed"], &looked["missing"]), (&json!("3"), &json!("7")));
+    assert_eq!(looked["attempts"][0]["exit_code"], 70);
+    assert_eq!(looked["slowest"].as_array().unwrap().len(), 10);
+
+    // A folder that is not there is a mistake, and so is a request for two things or for none.
+    worker("status").output(place.path("nothing")).run().fails(66, &["nothing"]);
+    assert!(status().arg("0a1b").run().exits(2).is_usage_error());
+    assert!(status().arg("--wait").run().exits(2).is_usage_error());
+    assert!(worker("status").run().exits(2).is_usage_error());
 }

@@ -14,8 +14,8 @@ use super::resolver::{Resolver, is_file, scene_variables};
 use super::setting::{Setting, UsageError};
 use crate::request::{
     Animation, AnimationRange, ByteSize, Cameras, Feature, FramesPerJob, JobName, JobTemplate,
-    Location, NamedFrames, PollInterval, RequestPayer, StatusJob, SubmitJob, SubmitMode, Unbaked,
-    whole_number,
+    Location, NamedFrames, PollInterval, RequestPayer, StatusJob, StatusOf, SubmitJob, SubmitMode,
+    Unbaked, whole_number,
 };
 
 /// An upper limit for processors, above that of any instance.
@@ -166,13 +166,31 @@ fn check_cameras(resolver: &Resolver<'_>, args: &SubmitArgs) -> Result<(), Usage
 /// The request of `status`.
 ///
 /// # Errors
-/// If the job id or the interval is invalid.
+/// If the job id, the output or the interval is invalid, or if it is not clear which is meant.
 pub(super) fn status_job(
     resolver: &Resolver<'_>,
     args: &StatusArgs,
 ) -> Result<StatusJob, UsageError> {
-    let job = args.job.parse().map_err(|error| UsageError(format!("JOB-ID: {error}")))?;
-    Ok(StatusJob { job, wait: wait(resolver, &args.follow)?, json: args.follow.json })
+    let wait = wait(resolver, &args.follow)?;
+    let json = args.follow.json;
+    let Some(job) = &args.job else {
+        let env = resolver.environment;
+        let output = OUTPUT_URI.value(args.output_uri.as_deref(), env)?.ok_or_else(|| {
+            UsageError(format!("JOB-ID: give the id of a job, or an output with {OUTPUT_URI}"))
+        })?;
+        if wait.is_some() {
+            let message =
+                "--wait follows jobs; give a JOB-ID, or leave it out to look at the output once";
+            return Err(UsageError(message.to_owned()));
+        }
+        return Ok(StatusJob { of: StatusOf::Output(output), json });
+    };
+    if args.output_uri.is_some() {
+        let message = format!("{OUTPUT_URI}: give either a JOB-ID or an output");
+        return Err(UsageError(message));
+    }
+    let job = job.parse().map_err(|error| UsageError(format!("JOB-ID: {error}")))?;
+    Ok(StatusJob { of: StatusOf::Job { job, wait }, json })
 }
 
 fn wait(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PollInterval>, UsageError> {

@@ -14,8 +14,8 @@ use super::{batch, children, limits, pack, serve, video};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     ArrayPosition, Attempt, BakeJob, Confinement, FrameSet, InspectJob, Limits, Location, Metrics,
-    MetricsFormat, PackJob, Paths, RenderJob, RunJob, ServeJob, StatusJob, StitchJob, StopGrace,
-    SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
+    MetricsFormat, PackJob, Paths, RenderJob, RunJob, ServeJob, StatusJob, StatusOf, StitchJob,
+    StopGrace, SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
@@ -146,7 +146,7 @@ impl JobRequest {
             | Self::Serve(_) => false,
             Self::Inspect { .. } => true,
             Self::Submit(job) => !matches!(job.mode, SubmitMode::SubmitAndWait(_)),
-            Self::Status(job) => job.wait.is_none(),
+            Self::Status(job) => !matches!(job.of, StatusOf::Job { wait: Some(_), .. }),
         }
     }
 }

@@ -20,11 +20,12 @@ const MAN: &str = "man";
 const SCHEMA: &str = "schema";
 
 /// The JSON Schemas, by the name of the document. Tests in `src/jobs` and `src/pack` make them.
-const SCHEMAS: [(&str, &str); 6] = [
+const SCHEMAS: [(&str, &str); 7] = [
     ("report", include_str!("../../docs/schemas/report.schema.json")),
     ("inspect", include_str!("../../docs/schemas/inspect.schema.json")),
     ("submit", include_str!("../../docs/schemas/submit.schema.json")),
     ("status", include_str!("../../docs/schemas/status.schema.json")),
+    ("output", include_str!("../../docs/schemas/output.schema.json")),
     ("project", include_str!("../../docs/schemas/project.schema.json")),
     ("pack", include_str!("../../docs/schemas/pack.schema.json")),
 ];

@@ -5,6 +5,7 @@ mod failure_groups;
 mod failures;
 mod inspect;
 mod output;
+mod output_status;
 #[cfg(test)]
 pub(crate) mod schema;
 mod status;

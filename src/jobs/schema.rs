@@ -9,7 +9,7 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use super::{inspect, status, submit};
+use super::{inspect, output_status, status, submit};
 use crate::project::manifest::StoredManifest;
 use crate::worker::report::Report;
 
@@ -73,6 +73,7 @@ fn the_schemas_are_those_of_the_types() {
         ("inspect", schema_of::<inspect::Output>("Inspect")),
         ("submit", schema_of::<Submit>("Submit")),
         ("status", schema_of::<status::Output<'_>>("Status")),
+        ("output", schema_of::<output_status::OutputStatus<'_>>("Output")),
         ("project", schema_of::<StoredManifest>("Project")),
     ] {
         assert_file(name, &schema);

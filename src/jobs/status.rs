@@ -1,4 +1,4 @@
-//! `status`: shows the state of jobs on AWS Batch, once or until they have ended.
+//! `status`: shows the state of jobs on AWS Batch, once or until they have ended, or what an output has.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -11,10 +11,11 @@ use tokio::time::sleep;
 use super::failure_groups::FailureGroup;
 use super::failures::{FailedJob, Failures};
 use super::output::{Print, Table, json};
+use super::output_status::output_status;
 use crate::batch::{Batch, BatchErrorKind, Children, Job, State};
 use crate::error::Error;
 use crate::printable::printable;
-use crate::request::{JobId, PollInterval, StatusJob};
+use crate::request::{JobId, PollInterval, StatusJob, StatusOf};
 use crate::storage::Storage;
 use crate::telemetry::progress;
 use crate::worker::Worker;
@@ -25,23 +26,31 @@ const MAX_OUTAGE: Duration = Duration::from_mins(15);
 /// The shortest time between two log lines about the progress of the jobs.
 const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Prints the state of a job and of the jobs that it depends on, and waits for them if asked to.
+/// Prints the state of a job and of the jobs that it depends on, and waits for them if asked to. Or
+/// prints what an output has.
 ///
 /// # Errors
 /// [`Error::Batch`] if Batch cannot be queried, [`Error::NoSuchJob`] if it has no such job;
-/// [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs.
-pub async fn status(worker: &Worker, job: &StatusJob, print: impl Print) -> Result<(), Error> {
+/// [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs;
+/// [`Error::Storage`] if the output cannot be read.
+pub async fn status(worker: &Worker, request: &StatusJob, print: impl Print) -> Result<(), Error> {
+    let (job, wait) = match &request.of {
+        StatusOf::Job { job, wait } => (job, wait),
+        StatusOf::Output(output) => {
+            return output_status(worker, output, request.json, print).await;
+        }
+    };
     let batch = worker.unless_stopped(Batch::connect()).await?;
-    match job.wait {
+    match wait {
         None => {
             let mut overview = Overview::default();
-            let refresh = overview.refresh(&worker.storage, &batch, &job.job);
+            let refresh = overview.refresh(&worker.storage, &batch, job);
             worker.unless_stopped(refresh).await?;
-            overview.print(job.json, print)
+            overview.print(request.json, print)
         }
         Some(interval) => {
-            let overview = follow(worker, &batch, &job.job, interval, None).await?;
-            overview.print(job.json, print)?;
+            let overview = follow(worker, &batch, job, *interval, None).await?;
+            overview.print(request.json, print)?;
             overview.outcome()
         }
     }

@@ -34,7 +34,7 @@ pub use job::{
     AddonNames, Animation, AnimationFrames, BakeJob, Cameras, HostName, HostNames, InspectJob,
     JobId, JobName, JobTemplate, ListenAddress, Metrics, MetricsFormat, NamePattern, NamedFrames,
     PackJob, PictureOrder, PollInterval, ProjectName, RenderJob, RunJob, ScriptFiles,
-    SequenceSelection, ServeJob, StatusJob, StitchJob, SubmitJob, SubmitMode, UserCode,
+    SequenceSelection, ServeJob, StatusJob, StatusOf, StitchJob, SubmitJob, SubmitMode, UserCode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

@@ -119,9 +119,16 @@ pub(in crate::cli) struct FollowArgs {
 pub(in crate::cli) struct StatusArgs {
     /// The id of the job, which submit prints last
     ///
-    /// The jobs that it depends on are shown as well.
+    /// The jobs that it depends on are shown as well. Give either a job or an output.
     #[arg(value_name = "JOB-ID")]
-    pub job: String,
+    pub job: Option<String>,
+
+    /// An output, of which listing and reports tell the state: s3://BUCKET/PREFIX, file:///PATH or a path
+    ///
+    /// Frames stored of all, rate and time left, slow, failed and missing frames, attempts that are stuck.
+    /// AWS Batch is not asked, and it does not matter what has made the output.
+    #[arg(short, long, value_name = "URI")]
+    pub output_uri: Option<String>,
 
     #[command(flatten)]
     pub follow: FollowArgs,
@@ -155,5 +162,7 @@ if that can be read.
 Examples:
   Show the state of the jobs:
     render-worker status JOB-ID
+  Show what an output has, by its files and reports:
+    render-worker status -o s3://bucket/out
   Follow the jobs to their end:
     render-worker status JOB-ID --wait";

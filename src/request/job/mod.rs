@@ -23,6 +23,6 @@ pub use serve::{HostName, HostNames, ListenAddress, ServeJob};
 pub use stitch::{PictureOrder, SequenceSelection, StitchJob};
 pub use submit::{
     Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,
-    SubmitJob, SubmitMode,
+    StatusOf, SubmitJob, SubmitMode,
 };
 pub use user_code::{AddonNames, ScriptFiles, UserCode};

@@ -136,12 +136,24 @@ pub enum SubmitMode {
 /// A validated `status` request.
 #[derive(Clone, Debug)]
 pub struct StatusJob {
-    /// The job. The jobs that it depends on are shown as well.
-    pub job: JobId,
-    /// How often to look until the job has ended; `None` to look once.
-    pub wait: Option<PollInterval>,
+    /// What is looked at.
+    pub of: StatusOf,
     /// Whether the output is JSON.
     pub json: bool,
+}
+
+/// What `status` looks at.
+#[derive(Clone, Debug)]
+pub enum StatusOf {
+    /// A job on AWS Batch.
+    Job {
+        /// The job. The jobs that it depends on are shown as well.
+        job: JobId,
+        /// How often to look until the job has ended; `None` to look once.
+        wait: Option<PollInterval>,
+    },
+    /// An output, whoever has made it.
+    Output(Location),
 }
 
 /// The name of a job.
