@@ -67,6 +67,7 @@ pub fn router(app: App) -> Router {
         .route("/api/renders/{id}/start", post(rendering::start))
         .route("/api/renders/{id}/stop", post(rendering::stop))
         .route("/api/renders/{id}/events", get(rendering::events))
+        .route("/api/renders/{id}/cover", get(rendering::cover))
         .route("/api/renders/{id}/log", get(rendering::log))
         .route("/api/renders/{id}/video", get(rendering::video))
         .route("/api/outputs", get(outputs::list).post(outputs::create))

@@ -70,6 +70,7 @@ export const api = {
 
     video: (id, { size, modified }, preview) => `${render(id, "video")}?of=${modified}-${size}${preview ? "&preview" : ""}`,
     download: (id, preview) => `${render(id, "video")}?download${preview ? "&preview" : ""}`,
+    cover: (id) => render(id, "cover"),
     log: (id) => render(id, "log"),
     events: (id) => render(id, "events"),
     fileUpload: (id, path, modified) => `${render(id, "scene", ...path.split("/"))}?modified=${Math.round(modified)}`,

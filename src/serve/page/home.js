@@ -72,7 +72,7 @@ export function home(root, { go }) {
     remove: ({ id, name }) => confirm(t.sureToRemoveRender(name)) && api.renders.remove(id),
     row: (render) => ({
       href: `/renders/${render.id}`,
-      cover: render.cover,
+      cover: render.has_cover ? api.renders.cover(render.id) : null,
       about: t.created(render.created),
       state: texts.renderStates[render.making.state],
     }),

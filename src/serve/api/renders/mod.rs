@@ -37,6 +37,8 @@ struct Summary {
     making: Making,
     /// Whether the making is that of the quick look.
     is_preview: bool,
+    /// Whether there is a picture of it.
+    has_cover: bool,
 }
 
 /// A render as the page shows it.
@@ -84,9 +86,12 @@ pub async fn list(State(app): State<Arc<App>>) -> Answer {
             created: common.created,
             making: render.item().making(),
             is_preview,
+            has_cover: render.cover().is_some(),
         }
     };
-    let renders: Vec<_> = app.data.renders.all().into_iter().map(summary).collect();
+    let renders =
+        blocking(move || Ok(app.data.renders.all().into_iter().map(summary).collect::<Vec<_>>()));
+    let renders = renders.await?;
     let limits = serde_json::json!({"scene_bytes": MAX_ARCHIVE});
     Ok(json(StatusCode::OK, &serde_json::json!({"renders": renders, "limits": limits})))
 }

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use super::MAX_REQUEST;
 use crate::serve::api::answer::{Answer, json};
 use crate::serve::api::app::App;
+use crate::serve::api::files::{self, Disposition};
 use crate::serve::api::{body, events, film, log};
 use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
@@ -86,6 +87,18 @@ pub async fn video(
     })
     .await?;
     film::send(&folder, video, query.as_deref(), &headers).await
+}
+
+/// `GET /api/renders/{id}/cover`
+pub async fn cover(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let render = app.render(&id)?;
+    let cover =
+        blocking(move || render.cover().ok_or_else(|| Problem::not_found("picture"))).await?;
+    files::send(cover, "cover.jpg", "image/jpeg", Disposition::Inline, &headers).await
 }
 
 /// `GET /api/renders/{id}/log`

@@ -17,6 +17,7 @@ use super::item::{AllChanges, Item, Kind};
 use super::names::{Id, ScenePath};
 use super::stored_file::{StoredFile, list};
 use super::time::millis;
+use crate::request::PREVIEWS_DIR;
 use document::RenderDocument;
 use inspection::{Inspected, Inspection};
 
@@ -25,6 +26,9 @@ const SCENE: &str = "scene";
 
 /// The folder of the output.
 const OUTPUT: &str = "output";
+
+/// The name of the contact sheet among the previews, without its extension.
+const CONTACT_SHEET: &str = "contact-sheet";
 
 /// A scene, and what is rendered of it.
 #[derive(Debug)]
@@ -158,6 +162,18 @@ impl Render {
         drop(inspecting);
         self.item.content_changed();
         is_change
+    }
+
+    /// A preview of a frame, to tell renders apart; `None` if there is none yet.
+    pub fn cover(&self) -> Option<PathBuf> {
+        let is_frame = |path: &PathBuf| {
+            path.extension().is_some_and(|extension| extension == "jpg")
+                && path.file_stem().is_some_and(|stem| stem != CONTACT_SHEET)
+        };
+        [self.output_folder(), self.preview_folder()].into_iter().find_map(|output| {
+            let previews = fs::read_dir(output.join(PREVIEWS_DIR)).ok()?;
+            previews.flatten().map(|entry| entry.path()).find(is_frame)
+        })
     }
 
     /// The newest video in a folder of the output.
