@@ -71,7 +71,7 @@ fn main() -> ExitCode {
         },
         Err(Refusal::Usage { error, text, format }) => {
             // Programs read the log of a job. What was typed by hand is answered in plain text.
-            if format.is_some() || environment.is_on_batch() {
+            if format.is_some() || environment.is_scheduled() {
                 let _log = start_plain_log(format, output);
                 tracing::error!(exit_code = Exit::Usage.code(), "{error}");
             } else {

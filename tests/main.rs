@@ -38,6 +38,7 @@ mod logs; // the log in both formats, whatever Blender prints
 mod metrics; // the figures of an attempt for CloudWatch
 mod missing_files; // files that a scene needs: missing, damaged, out of reach, or not used
 mod mistakes; // mistakes of a person at a terminal: what the message names, and that nothing is left
+mod order; // which frames are rendered first, and what that changes: nothing else
 mod outputs; // what a scene makes besides its frames: File Output nodes, further views
 mod overrides; // settings of the scene that a job replaces, and their effect on pictures
 mod pack; // projects: scenes with their files, packed and rendered elsewhere
@@ -59,6 +60,7 @@ mod s3_server_faults; // the S3 server of the tests: faults of uploads, faults a
 mod s3_server_itself; // the S3 server of the tests: everything else
 mod sandbox; // the environment and the files that programs can access
 mod scene_list; // frames are stored even if the list of the scene's files cannot be
+mod schedulers; // the children of array jobs on AWS Batch, Kubernetes, Slurm and Google Cloud
 mod schemas; // the JSON Schemas of documents that programs read
 mod scratch; // the scratch folder is removed, whatever its content
 mod serve; // the web page: its API, who may use it, uploads within limits, restarts

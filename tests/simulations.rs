@@ -121,6 +121,20 @@ fn pictures(output: &Path, frames: impl IntoIterator<Item = u32>) -> Vec<String>
 }
 
 #[test]
+fn frames_that_are_simulated_are_rendered_in_ascending_order() {
+    for (changes, name) in kinds() {
+        let place = simulated(changes);
+        for unbaked in ["", "--simulate", "--allow-unbaked"] {
+            let run = place.render(&format!("-f 6 --order first-last-middle {unbaked}")).run();
+            run.fails(2, &["--order (ORDER)", name]);
+            assert_eq!(place.frames(), [""; 0]);
+        }
+        // Two frames are in ascending order anyway.
+        place.render("-f 2 --order first-last-middle").run().exits(0);
+    }
+}
+
+#[test]
 fn every_job_has_the_pictures_of_the_whole_animation() {
     for (changes, name) in kinds() {
         let place = simulated(changes);

@@ -6,7 +6,9 @@ use std::process::Command;
 
 use super::description::SavedIn;
 use super::setup::{ADDONS_SCRIPT, MIX_AUDIO, SETUP_EXIT_CODE, SETUP_SCRIPT, SceneProject};
-use crate::request::{CyclesDevice, Engine, FrameNumber, FrameSet, Location, RenderJob};
+use crate::request::{
+    CyclesDevice, Engine, FrameNumber, FrameRange, FrameSet, Location, RenderJob,
+};
 
 /// The folder of compiled kernels and shaders, in that of the cache.
 pub const KERNELS_DIR: &str = "kernels";
@@ -36,6 +38,8 @@ pub struct Launch<'a> {
     pub environment: &'a [(String, String)],
     /// The frames to render; not empty.
     pub frames: &'a FrameSet,
+    /// These and other frames, in the order in which they are rendered; empty for ascending order.
+    pub order: &'a [FrameNumber],
     /// The number of threads; `None` leaves it to Blender.
     pub threads: Option<usize>,
     /// Whether to mix the scene's sound after that.
@@ -73,6 +77,14 @@ impl Launch<'_> {
     /// The folders that it saves pictures to.
     pub fn saved_in(&self) -> SavedIn<'_> {
         SavedIn { frames: self.frames_dir, outputs: self.outputs_dir }
+    }
+
+    /// The frames in the order in which they are rendered.
+    pub fn arranged(&self) -> Vec<FrameNumber> {
+        if self.order.is_empty() {
+            return self.frames.iter().collect();
+        }
+        self.order.iter().copied().filter(|&frame| self.frames.contains(frame)).collect()
     }
 
     /// Builds the command. Blender processes its arguments in order, so every option that
@@ -130,7 +142,7 @@ impl Launch<'_> {
     }
 
     fn add_frames(&self, command: &mut Command) {
-        match self.frames.ranges().as_slice() {
+        match runs(&self.arranged()).as_slice() {
             // `--frame-jump` overrides the scene's own step, which would leave out frames.
             [range] => command
                 .args([OsStr::new("--frame-start"), &absolute(range.first)])
@@ -151,6 +163,12 @@ impl Launch<'_> {
             }
         };
     }
+}
+
+/// Frames as ranges, in their order.
+fn runs(frames: &[FrameNumber]) -> Vec<FrameRange> {
+    let runs = frames.chunk_by(|one, next| one.get() + 1 == next.get());
+    runs.filter_map(|run| Some(FrameRange { first: *run.first()?, last: *run.last()? })).collect()
 }
 
 /// A command that starts Blender in the background. `autoexec` is whether Python scripts in a scene
@@ -219,10 +237,13 @@ fn absolute_text(frame: FrameNumber) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::request::FrameOrder;
 
     fn arguments(frames: &str, change: impl FnOnce(&mut RenderJob)) -> String {
         let mut job = RenderJob::example();
         change(&mut job);
+        let frames: FrameSet = frames.parse().unwrap();
+        let order = job.order.arrange(&frames);
         let launch = Launch {
             blender: Path::new("blender"),
             scene: Path::new("/in/a.blend"),
@@ -234,7 +255,8 @@ mod tests {
             outputs_dir: Path::new("/s/outputs"),
             home: Path::new("/s/home"),
             environment: &[("PATH".to_owned(), "/bin".to_owned())],
-            frames: &frames.parse().unwrap(),
+            frames: &frames,
+            order: &order,
             threads: None,
             mix_audio: false,
             job: &job,
@@ -299,6 +321,18 @@ mod tests {
             "blender --background --enable-autoexec a.blend --render-output /tmp/frame- \
              --render-frame ' -3' -- --cycles-device CUDA"
         );
+    }
+
+    #[test]
+    fn frames_are_listed_in_their_order() {
+        let arranged = |frames, order| arguments(frames, |job| job.order = order);
+        let middle = arranged("1-12", FrameOrder::FirstLastMiddle);
+        assert!(middle.ends_with("|--render-frame|1,12,6,2..5,7..11"), "{middle}");
+        let tenth = arranged("-9-12", FrameOrder::EveryTenth);
+        assert!(tenth.ends_with("|--render-frame| -9,1,11, -8..0,2..10,12"), "{tenth}");
+        // These are in ascending order anyway.
+        let few = arranged("7-8", FrameOrder::FirstLastMiddle);
+        assert!(few.ends_with("|--frame-start|7|--frame-end|8|--frame-jump|1|--render-anim"));
     }
 
     #[test]

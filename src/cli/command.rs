@@ -13,9 +13,9 @@ use super::setting::{Environment, Setting, UsageError};
 use super::{batch, children, limits, pack, serve, video};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
-    ArrayPosition, Attempt, BakeJob, Confinement, FrameSet, InspectJob, Limits, Location, Metrics,
-    MetricsFormat, PackJob, Paths, RenderJob, RunJob, ServeJob, StatusJob, StatusOf, StitchJob,
-    StopGrace, SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
+    Attempt, BakeJob, Confinement, FrameSet, InspectJob, Limits, Location, Metrics, MetricsFormat,
+    PackJob, Paths, RenderJob, RunJob, ServeJob, StatusJob, StatusOf, StitchJob, StopGrace,
+    SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
@@ -173,8 +173,9 @@ impl Resolver<'_> {
     pub fn command(&self, action: &Action) -> Result<Command, UsageError> {
         let env = self.environment;
         // The AWS SDK ignores variables that are not UTF-8, and would ask another store.
-        env.readable(|name| name.starts_with("AWS_") || name.starts_with("RENDER_WORKER_"))?;
-        let attempt = self.attempt()?;
+        let prefixes = ["AWS_", "RENDER_WORKER_", "SLURM_", "BATCH_TASK_", "JOB_COMPLETION_INDEX"];
+        env.readable(|name| prefixes.iter().any(|prefix| name.starts_with(prefix)))?;
+        let attempt = self.attempt(action.array_index())?;
         let request = match action {
             Action::Run(args) => JobRequest::Run {
                 job: Box::new(video::run_job(self, args, &attempt)?),
@@ -295,7 +296,7 @@ impl Resolver<'_> {
         let wanted = match format {
             Some(MetricsFormat::Emf) => true,
             Some(MetricsFormat::Off) => false,
-            None => attempt.job_id.is_some(),
+            None => attempt.is_on_batch(),
         };
         if !wanted {
             return Ok(None);
@@ -331,18 +332,6 @@ impl Resolver<'_> {
         readable.extend(children::named_paths(&environment));
         let sandbox = SANDBOX.value_or_default(args.sandbox.as_deref(), env)?;
         Ok(Confinement { environment, passed, readable, sandbox })
-    }
-
-    fn attempt(&self) -> Result<Attempt, UsageError> {
-        let index = self.number("AWS_BATCH_JOB_ARRAY_INDEX")?;
-        let size = self.number("AWS_BATCH_JOB_ARRAY_SIZE")?;
-        let array = index.map(|index| ArrayPosition::new(index, size)).transpose();
-        Ok(Attempt {
-            job_id: self.environment.get("AWS_BATCH_JOB_ID").map(str::to_owned),
-            number: self.number("AWS_BATCH_JOB_ATTEMPT")?,
-            array: array
-                .map_err(|error| UsageError(format!("AWS_BATCH_JOB_ARRAY_INDEX: {error}")))?,
-        })
     }
 }
 

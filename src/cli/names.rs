@@ -9,6 +9,8 @@ pub const FRAMES_PER_JOB: Setting = Setting::new("--frames-per-job", "F_PER_JOB"
 pub const TOTAL_FRAMES: Setting = Setting::new("--total-frames", "TOTAL_FRAMES");
 pub const FIRST_FRAME: Setting = Setting::new("--first-frame", "FIRST_FRAME");
 pub const FRAMES: Setting = Setting::new("--frames", "FRAMES");
+pub const ARRAY_INDEX: Setting =
+    Setting::new("--array-index", "ARRAY_INDEX").or_what("what the scheduler says");
 pub const SCRATCH_DIR: Setting =
     Setting::new("--scratch-dir", "SCRATCH_DIR").or_what("TMPDIR, else /tmp");
 pub const SANDBOX: Setting = Setting::new("--sandbox", "SANDBOX").or("auto");
@@ -58,6 +60,7 @@ pub const MISSING_FILES: Setting = Setting::new("--missing-files", "MISSING_FILE
 pub const STRICT: Setting = Setting::new("--strict", "STRICT").or("false");
 pub const SIMULATE: Setting = Setting::new("--simulate", "SIMULATE").or("false");
 pub const ALLOW_UNBAKED: Setting = Setting::new("--allow-unbaked", "ALLOW_UNBAKED").or("false");
+pub const ORDER: Setting = Setting::new("--order", "ORDER").or("sequential");
 pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
 pub const ENABLE_AUTOEXEC: Setting =
     Setting::new("--enable-autoexec", "ENABLE_AUTOEXEC").or("false");
@@ -123,13 +126,14 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 93] = [
+pub const ALL: [Setting; 95] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
     TOTAL_FRAMES,
     FIRST_FRAME,
     FRAMES,
+    ARRAY_INDEX,
     SCRATCH_DIR,
     SANDBOX,
     ALLOW_READ,
@@ -170,6 +174,7 @@ pub const ALL: [Setting; 93] = [
     STRICT,
     SIMULATE,
     ALLOW_UNBAKED,
+    ORDER,
     BLENDER_VERSION,
     ENABLE_AUTOEXEC,
     MAIN,

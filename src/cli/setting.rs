@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::request::Scheduler;
+
 /// The error for a variable that is not UTF-8.
 const NO_TEXT: &str = "its value is not UTF-8 text; set it again, or unset it";
 
@@ -64,9 +66,16 @@ impl Environment {
         self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether AWS Batch has started this process.
-    pub fn is_on_batch(&self) -> bool {
-        self.get("AWS_BATCH_JOB_ID").is_some()
+    /// Whether a scheduler has started this process as a job or a child of an array job.
+    pub fn is_scheduled(&self) -> bool {
+        let variable = |scheduler| match scheduler {
+            Scheduler::AwsBatch => "AWS_BATCH_JOB_ID",
+            // SLURM_JOB_ID is set in an interactive shell, too.
+            Scheduler::Slurm | Scheduler::Kubernetes | Scheduler::GoogleBatch => {
+                scheduler.index_variable()
+            }
+        };
+        Scheduler::ALL.into_iter().any(|scheduler| self.get(variable(scheduler)).is_some())
     }
 
     /// Whether the terminal can erase a line: `TERM` is set, and is not `dumb`.

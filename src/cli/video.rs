@@ -40,11 +40,11 @@ pub(super) fn run_job(
     attempt: &Attempt,
 ) -> Result<RunJob, UsageError> {
     if attempt.array.is_some() {
-        return Err(UsageError(
-            "run renders a whole scene on one machine, and AWS_BATCH_JOB_ARRAY_INDEX says that \
-             this is a child of an array job; use render"
-                .to_owned(),
-        ));
+        return Err(UsageError(format!(
+            "run renders a whole scene on one machine, and {} says that this is a child of an array \
+             job; use render, or unset it",
+            resolver.index_source()
+        )));
     }
     let RunArgs { common, preview, render, stitch } = args;
     let env = resolver.environment;

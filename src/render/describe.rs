@@ -74,6 +74,7 @@ pub async fn describe_in(
         home: &dirs.home,
         environment: &worker.confinement.environment,
         frames: &FrameSet::default(),
+        order: &[],
         threads: None,
         mix_audio: false,
         job,

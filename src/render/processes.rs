@@ -82,7 +82,10 @@ impl PendingFrames<'_> {
     /// [`Error::Scratch`] if scratch cannot be written.
     pub async fn render(&self, environments: &[Environment]) -> Result<Outcome, Error> {
         let (worker, job, plan) = (self.worker, self.job, &self.reuse.plan);
-        let shares = deal(&plan.pending, environments.len());
+        // By their place in the whole job: what is left of it after a resumption keeps its order.
+        let mut order = job.order.arrange(self.frames_of_job);
+        order.retain(|&frame| plan.pending.contains(frame));
+        let shares = deal(&order, environments.len());
         let threads = threads(shares.len());
         let dirs = (1..=shares.len()).map(|number| {
             let base = self.scratch.join(format!("process-{number}"));
@@ -105,6 +108,7 @@ impl PendingFrames<'_> {
                 home: &dirs.home,
                 environment,
                 frames,
+                order: &order,
                 threads,
                 mix_audio: false,
                 job,
@@ -135,9 +139,9 @@ impl PendingFrames<'_> {
 
 /// Deals frames among up to `processes`, in turn: neighbours take about as long, so that all
 /// processes end at about the same time. No share is empty.
-fn deal(frames: &FrameSet, processes: usize) -> Vec<FrameSet> {
+fn deal(frames: &[FrameNumber], processes: usize) -> Vec<FrameSet> {
     let processes = processes.clamp(1, frames.len().max(1));
-    let share = |number| frames.iter().skip(number).step_by(processes).collect();
+    let share = |number| frames.iter().copied().skip(number).step_by(processes).collect();
     (0..processes).map(share).collect()
 }
 
@@ -235,7 +239,7 @@ mod tests {
     #[test]
     fn frames_are_dealt_in_turn_and_no_share_is_empty() {
         let shares = |frames: &str, processes| -> Vec<String> {
-            let frames: FrameSet = frames.parse().unwrap();
+            let frames: Vec<_> = frames.parse::<FrameSet>().unwrap().iter().collect();
             deal(&frames, processes).iter().map(ToString::to_string).collect()
         };
         assert_eq!(shares("1-5", 1), ["1-5"]);

@@ -1,26 +1,68 @@
-//! The identity of this run of the container, as AWS Batch provides it.
+//! The identity of this run of the worker, as its scheduler provides it.
 
 use thiserror::Error;
 
-/// One run of the container. Outside of AWS Batch every field is `None`.
-///
-/// Source: "Job environment variables" in the AWS Batch user guide.
+/// One run of the worker. Without a scheduler every field is `None`, except for a given array index.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Attempt {
-    /// `AWS_BATCH_JOB_ID`; `parent:index` in the child of an array.
+    /// The scheduler that has started it.
+    pub scheduler: Option<Scheduler>,
+    /// The id of the job: `parent:index` in the child of an array on AWS Batch, `job_task` in a task
+    /// of an array on Slurm. The other schedulers do not tell it.
     pub job_id: Option<String>,
-    /// `AWS_BATCH_JOB_ATTEMPT`, from 1.
+    /// The number of the attempt, from 1, if the scheduler tells it.
     pub number: Option<u32>,
     /// The child's position, in an array job.
     pub array: Option<ArrayPosition>,
 }
 
+impl Attempt {
+    /// Whether AWS Batch has started it.
+    pub fn is_on_batch(&self) -> bool {
+        self.scheduler == Some(Scheduler::AwsBatch)
+    }
+
+    /// Whether a scheduler has started it, or it is one of several: nobody watches it, and others may
+    /// use the same folders.
+    pub fn is_unattended(&self) -> bool {
+        self.scheduler.is_some() || self.array.is_some()
+    }
+}
+
+/// A scheduler that starts the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheduler {
+    /// AWS Batch. Source: "Job environment variables" in its user guide.
+    AwsBatch,
+    /// An Indexed Job of Kubernetes. Source: "Job" in the documentation of its workloads.
+    Kubernetes,
+    /// Slurm. Source: "Job Array Support" in its documentation, and sbatch(1).
+    Slurm,
+    /// Batch of Google Cloud. Source: "Use environment variables" in its documentation.
+    GoogleBatch,
+}
+
+impl Scheduler {
+    /// All schedulers.
+    pub const ALL: [Self; 4] = [Self::AwsBatch, Self::Kubernetes, Self::Slurm, Self::GoogleBatch];
+
+    /// The variable that tells a child of an array which one it is.
+    pub fn index_variable(self) -> &'static str {
+        match self {
+            Self::AwsBatch => "AWS_BATCH_JOB_ARRAY_INDEX",
+            Self::Kubernetes => "JOB_COMPLETION_INDEX",
+            Self::Slurm => "SLURM_ARRAY_TASK_ID",
+            Self::GoogleBatch => "BATCH_TASK_INDEX",
+        }
+    }
+}
+
 /// The position of a child in its array job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ArrayPosition {
-    /// `AWS_BATCH_JOB_ARRAY_INDEX`, from 0.
+    /// The index of the child, from 0.
     pub index: u32,
-    /// `AWS_BATCH_JOB_ARRAY_SIZE`. Some runners set only the index.
+    /// The number of children, if the scheduler tells it.
     pub size: Option<u32>,
 }
 

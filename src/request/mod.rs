@@ -20,15 +20,15 @@ mod unbaked;
 mod value;
 mod video;
 
-pub use attempt::{ArrayPosition, Attempt, AttemptError};
+pub use attempt::{ArrayPosition, Attempt, AttemptError, Scheduler};
 pub use blender_version::BlenderVersion;
 pub use confinement::{Confinement, Paths, SandboxMode, VariableNames, is_secret_name};
 pub use devices::{CyclesDevice, ProcessCount, Processes};
 pub use feature::{AllowMissing, Feature};
 pub use frame::{
-    AnimationRange, FRAMES_DIR, FirstFrame, FrameFile, FrameNumber, FrameRange, FrameSelection,
-    FrameSet, FrameSetError, FramesPerJob, ImageFormat, LARGEST_ARRAY, OUTPUTS_DIR, PREVIEWS_DIR,
-    REPORTS_DIR, SelectionError, TotalFrames, is_ascending,
+    AnimationRange, FRAMES_DIR, FirstFrame, FrameFile, FrameNumber, FrameOrder, FrameRange,
+    FrameSelection, FrameSet, FrameSetError, FramesPerJob, ImageFormat, LARGEST_ARRAY, OUTPUTS_DIR,
+    PREVIEWS_DIR, REPORTS_DIR, SelectionError, TotalFrames, is_ascending,
 };
 pub use job::{
     AddonNames, Animation, AnimationFrames, BakeJob, Cameras, HostName, HostNames, InspectJob,

@@ -135,7 +135,7 @@ impl Worker {
         folder: &Location,
         report: &mut Report,
     ) -> Result<(), Error> {
-        if !self.is_on_batch() {
+        if !self.attempt.is_unattended() {
             for folder in [folder, &report.folder()] {
                 report.new_folders.extend(self.storage.missing_folders(folder).await);
             }
@@ -165,22 +165,18 @@ impl Worker {
         }
     }
 
-    fn is_on_batch(&self) -> bool {
-        self.attempt.job_id.is_some()
-    }
-
     /// Stores the final report of an attempt, prints its metrics, and waits until abandoned
     /// uploads are aborted. A failure here never changes the result of the attempt.
     ///
     /// A command that a person has mistyped leaves nothing behind: an attempt that ends before it
     /// has [prepared](Self::prepare_output) a local output stores no report there, and folders that
-    /// a failed attempt has made are removed if they are empty. On AWS Batch every attempt leaves a
-    /// report, and the children of an array share their folders.
+    /// a failed attempt has made are removed if they are empty. Every attempt that a scheduler has
+    /// started leaves a report, and the children of an array share their folders.
     pub async fn conclude(&self, mut report: Report, result: Result<(), &Error>) {
         report.finish(result);
         let is_mistake = result.is_err()
             && !report.is_begun
-            && !self.is_on_batch()
+            && !self.attempt.is_unattended()
             && matches!(report.location(), Location::Local(_));
         if !is_mistake {
             self.store_report(&report, result).await;

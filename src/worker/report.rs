@@ -38,10 +38,11 @@ pub struct Report {
     provenance: Provenance,
     /// The subcommand.
     pub action: Action,
-    /// The id of the job on AWS Batch; that of an array's child is `PARENT:INDEX`.
+    /// The id of the job on AWS Batch or Slurm; that of an array's child is `PARENT:INDEX` on AWS Batch,
+    /// and `JOB_TASK` on Slurm.
     #[serde(skip_serializing_if = "Option::is_none")]
     job_id: Option<String>,
-    /// The number of the attempt of the job on AWS Batch, from 1.
+    /// The number of the attempt of the job, from 1, if the scheduler tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
     /// The array index of the child, from 0.
@@ -410,9 +411,10 @@ impl Report {
     }
 }
 
-/// Returns a file name that is unique to the attempt, also outside of AWS Batch.
+/// Returns a file name that is unique to the attempt. On AWS Batch the id and the attempt of the job
+/// are; a script of another scheduler may start the worker several times.
 fn file_name(action: Action, attempt: &Attempt, started: SystemTime, process: u32) -> String {
-    if let Some(job) = &attempt.job_id {
+    if let Some(job) = attempt.job_id.as_ref().filter(|_| attempt.is_on_batch()) {
         return batch_file_name(action, job, attempt.number.unwrap_or(1));
     }
     let action = action.name();
@@ -436,11 +438,16 @@ fn timestamp(time: SystemTime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::ArrayPosition;
+    use crate::request::{ArrayPosition, Scheduler};
 
     #[test]
     fn file_names_are_unique_to_the_attempt() {
         let attempt = |job: Option<&str>, number, index: Option<u32>| Attempt {
+            scheduler: Some(if job == Some("12_3") {
+                Scheduler::Slurm
+            } else {
+                Scheduler::AwsBatch
+            }),
             job_id: job.map(str::to_owned),
             number,
             array: index.map(|index| ArrayPosition { index, size: None }),
@@ -456,6 +463,10 @@ mod tests {
             "render-index-3-20231114T221320123Z-17.json"
         );
         assert_eq!(name(attempt(None, None, None)), "render-20231114T221320123Z-17.json");
+        assert_eq!(
+            name(attempt(Some("12_3"), Some(1), Some(3))),
+            "render-index-3-20231114T221320123Z-17.json"
+        );
         assert_eq!(name(attempt(Some("../../x"), None, None)), "render-------x-attempt-1.json");
     }
 }

@@ -24,3 +24,11 @@ def listed(text):
     for term in text.split(","):
         first, _, last = term.partition("..")
         yield from range(int(first), int(last or first) + 1)
+
+
+def in_order():
+    """Whether the frames are rendered in ascending order."""
+    words = sys.argv
+    lists = [words[at + 1] for at, word in enumerate(words[:-1]) if word == "--render-frame"]
+    frames = [frame for text in lists for frame in listed(text)]
+    return frames == sorted(frames)

@@ -81,6 +81,16 @@ unusable, needed = missing.sorted_out(needs)
 differences += unknown + features.differences() + scripts.warnings()
 warnings = differences + warnings + features.warnings(scene)
 unbaked, cut_off = simulations.unbaked(scene), []
+if not settings["describe"] and not frames.in_order():
+    # Whether they are simulated or begin with each job: another order makes other pictures.
+    last = settings["simulations"]["frames"]["last"]
+    names = ", ".join(each.name for each in unbaked if each.affects(last))
+    if names:
+        findings.mistake(
+            "--order (ORDER): each frame of %s is made from the one before, because it is not baked; "
+            "leave --order out, or bake it first (render-worker bake)" % names
+        )
+    findings.refuse_if_any(settings["description"])
 if settings["simulations"]["unbaked"] != "allow" and not settings["describe"]:
     may_begin_late = settings["simulations"]["unbaked"] == "simulate"
     cut_off = simulate.cut_off(scene, unbaked, may_begin_late, **settings["simulations"]["frames"])

@@ -131,6 +131,21 @@ impl Action {
         }
     }
 
+    /// The position in an array job, of the subcommand that renders a part of the frames.
+    pub fn array_index(&self) -> Option<&str> {
+        match self {
+            Self::Render(args) => args.array_index.as_deref(),
+            Self::Run(_)
+            | Self::Stitch(_)
+            | Self::Serve(_)
+            | Self::Pack(_)
+            | Self::Bake(_)
+            | Self::Inspect(_)
+            | Self::Submit(_)
+            | Self::Status(_) => None,
+        }
+    }
+
     /// The arguments about S3, which every subcommand has.
     pub fn store(&self) -> &StoreArgs {
         match self {

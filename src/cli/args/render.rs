@@ -1,5 +1,7 @@
 //! The arguments of `render`, most of which `run` has as well.
 
+#![expect(clippy::doc_markdown, reason = "these comments are the text of --help, not Markdown")]
+
 use clap::Args;
 
 use super::shared::{CommonArgs, PreviewArgs, SceneArgs};
@@ -11,6 +13,14 @@ pub(in crate::cli) struct RenderArgs {
 
     #[command(flatten)]
     pub preview: PreviewArgs,
+
+    /// Which child of an array job this is, from 0
+    ///
+    /// By default the scheduler says it: AWS Batch by AWS_BATCH_JOB_ARRAY_INDEX, an Indexed Job of
+    /// Kubernetes by JOB_COMPLETION_INDEX, Slurm by SLURM_ARRAY_TASK_ID, whose lowest value is index 0,
+    /// and Batch of Google Cloud by BATCH_TASK_INDEX. Two that disagree are refused.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub array_index: Option<String>,
 
     #[command(flatten)]
     pub options: RenderOptions,
@@ -121,4 +131,6 @@ Examples:
   Three frames again, with the engine the scene is set to:
     render-worker render -i scene.blend -o out --frames 7,19-20 --engine scene
   The fourth child of an array job, as Batch starts it:
-    AWS_BATCH_JOB_ARRAY_INDEX=3 render-worker render -i scene.blend -o out -f 10";
+    AWS_BATCH_JOB_ARRAY_INDEX=3 render-worker render -i scene.blend -o out -f 10
+  The same without a scheduler:
+    render-worker render -i scene.blend -o out -f 10 --array-index 3";

@@ -49,10 +49,10 @@ pub(in crate::cli) struct WorkArgs {
 
     /// The number of frames that one container renders, 1 to 1048574
     ///
-    /// The child with AWS_BATCH_JOB_ARRAY_INDEX i renders N frames from FIRST+i*N on, where FIRST is
-    /// --first-frame; without that variable, i is 0. A child of an array job requires it; submit
-    /// requires it unless --auto is given. Without it, render and run render the whole animation.
-    /// stitch accepts and ignores it, so that one job definition serves both.
+    /// The child of an array job with index i (see --array-index of render) renders N frames from
+    /// FIRST+i*N on, where FIRST is --first-frame; outside of an array, i is 0. A child of an array
+    /// requires it; submit requires it unless --auto is given. Without it, render and run render the
+    /// whole animation. stitch accepts and ignores it, so that one job definition serves both.
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     pub frames_per_job: Option<String>,
 
@@ -259,6 +259,15 @@ pub(in crate::cli) struct SceneArgs {
     /// them.
     #[arg(long)]
     pub allow_unbaked: bool,
+
+    /// Which frames are rendered first: sequential, first-last-middle or every-10th
+    ///
+    /// So that a person sees early whether the animation is right: the first, the last and the middle
+    /// frame of each job, or every tenth one, and then the others in ascending order. The pictures are
+    /// the same. A scene with simulations that are not baked is refused, with 2, because each of their
+    /// frames is made from the one before.
+    #[arg(long, value_name = "ORDER")]
+    pub order: Option<String>,
 }
 
 // The Blender that renders the scene.

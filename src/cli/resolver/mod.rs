@@ -1,5 +1,6 @@
 //! The requests of `render` and `inspect`, from flags and variables.
 
+mod attempt;
 mod overrides;
 mod user_code;
 
@@ -13,16 +14,16 @@ use super::args::{
 use super::names::{
     ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CACHE_DIR, CACHE_SIZE, CYCLES_DEVICE,
     ENABLE_AUTOEXEC, FIRST_FRAME, FRAMES, FRAMES_PER_JOB, GPUS_PER_PROCESS, INPUT_URI, MAIN,
-    MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME, OUTPUT_URI, PREVIEW, PROCESSES,
+    MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME, ORDER, OUTPUT_URI, PREVIEW, PROCESSES,
     REQUEST_PAYER, SIMULATE, START_JITTER, STRICT, TOTAL_FRAMES,
 };
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::archive::ArchiveFormat;
 use crate::request::{
     AllowMissing, AnimationRange, ArrayPosition, Attempt, BakeJob, ByteSize, Cameras, Engine,
-    FirstFrame, FrameSelection, FrameSet, InspectJob, Location, MissingFiles, OutputName,
-    Processes, ProjectPath, RenderJob, RenderOverrides, RequestPayer, StartJitter, TotalFrames,
-    Unbaked, UserCode,
+    FirstFrame, FrameOrder, FrameSelection, FrameSet, InspectJob, Location, MissingFiles,
+    OutputName, Processes, ProjectPath, RenderJob, RenderOverrides, RequestPayer, StartJitter,
+    TotalFrames, Unbaked, UserCode,
 };
 
 /// The settings of the scene that are given as flags, as variables for jobs that get no flags.
@@ -31,7 +32,11 @@ pub(super) fn scene_variables(args: &SceneArgs) -> impl Iterator<Item = (Setting
     overrides::as_variables(&args.overrides)
         .into_iter()
         .chain(user_code::as_variables(&args.user_code))
-        .chain([(ALLOW_MISSING, allowed), (MISSING_FILES, args.missing_files.clone())])
+        .chain([
+            (ALLOW_MISSING, allowed),
+            (MISSING_FILES, args.missing_files.clone()),
+            (ORDER, args.order.clone()),
+        ])
         .chain([(MAIN, args.main.main.clone())])
 }
 
@@ -55,7 +60,7 @@ impl Resolver<'_> {
         args: &RenderArgs,
         attempt: &Attempt,
     ) -> Result<RenderJob, UsageError> {
-        let RenderArgs { common, preview, options } = args;
+        let RenderArgs { common, preview, options, .. } = args;
         let frames = self.frame_selection(&common.work, attempt.array, None)?;
         let engine = Engine::Named(ENGINE_OF_THE_REFERENCE.to_owned());
         self.rendering(&common.work, preview, options, attempt, frames, engine)
@@ -83,6 +88,7 @@ impl Resolver<'_> {
             main,
             output: if preview { output.of_preview() } else { output },
             frames,
+            order: ORDER.value_or_default(options.scene.order.as_deref(), env)?,
             overrides: self.overrides(&options.scene.overrides, engine, preview)?,
             processes: self.processes(options)?,
             cache_dir: self.folder(CACHE_DIR, options.cache_dir.as_deref())?,
@@ -224,10 +230,11 @@ impl Resolver<'_> {
                 "every child of this array job would render the same frames; \
                  say with {FRAMES_PER_JOB} how many of them each takes"
             ))),
-            (None, None, Some(_)) => Err(FRAMES_PER_JOB.refuse(
-                "is required and not set: AWS_BATCH_JOB_ARRAY_INDEX says that this is a child of an \
-                 array job, which renders a part of the frames",
-            )),
+            (None, None, Some(_)) => Err(FRAMES_PER_JOB.refuse(format_args!(
+                "is required and not set: {} says that this is a child of an array job, which \
+                 renders a part of the frames",
+                self.index_source()
+            ))),
             (None, None, None) => Ok(FrameSelection::Animation(AnimationRange { first, total })),
             (None, Some(per_job), array) => Ok(FrameSelection::Slice {
                 per_job,
@@ -297,6 +304,7 @@ pub(super) fn described(scene: &Location, main: Option<ProjectPath>) -> RenderJo
         main,
         output: scene.split().map_or_else(|| scene.clone(), |(folder, _)| folder),
         frames: FrameSelection::Animation(AnimationRange { first: None, total: None }),
+        order: FrameOrder::Sequential,
         overrides: RenderOverrides::default(),
         processes: Processes::default(),
         cache_dir: None,

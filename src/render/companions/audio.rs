@@ -119,7 +119,7 @@ mod tests {
 
     fn audio(folder: &Path, index: Option<u32>) -> Audio {
         let array = index.map(|index| ArrayPosition { index, size: None });
-        let attempt = Attempt { job_id: None, number: None, array };
+        let attempt = Attempt { array, ..Attempt::default() };
         let storage = Arc::new(Storage::new(Transfers::default()));
         Audio::new(&attempt, storage, &Location::Local(folder.join("out")), folder, true)
     }

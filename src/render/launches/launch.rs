@@ -26,6 +26,8 @@ const MIX_GRACE: Duration = Duration::from_mins(10);
 pub(super) struct LaunchState {
     /// The frames that it was started for.
     pub frames: FrameSet,
+    /// The same frames in the order in which it renders them.
+    order: Vec<FrameNumber>,
     /// The end of its log.
     pub tail: LogTail,
     /// When it was started.
@@ -70,17 +72,19 @@ pub(super) struct LaunchState {
 impl Default for LaunchState {
     /// A launch without frames.
     fn default() -> Self {
-        Self::begin(FrameSet::default(), None)
+        Self::begin(Vec::new(), None)
     }
 }
 
 impl LaunchState {
-    /// A launch that begins now, with this space on the scratch disk.
-    pub fn begin(frames: FrameSet, space: Option<Space>) -> Self {
+    /// A launch that begins now and renders frames in this order, with this space on the scratch
+    /// disk.
+    pub fn begin(order: Vec<FrameNumber>, space: Option<Space>) -> Self {
         let now = Instant::now();
         Self {
-            unstored: frames.len(),
-            frames,
+            unstored: order.len(),
+            frames: order.iter().copied().collect(),
+            order,
             tail: LogTail::default(),
             began: now,
             described: false,
@@ -174,9 +178,10 @@ impl LaunchState {
     }
 
     /// The frame in hand, one of those that are `unsaved`: the frame that its log named last, or
-    /// else the first, because Blender renders them in order.
+    /// else the first in the order in which Blender renders them.
     pub fn in_hand(&self, unsaved: &FrameSet) -> Option<FrameNumber> {
-        self.rendering.filter(|&frame| unsaved.contains(frame)).or_else(|| unsaved.first())
+        let is_unsaved = |frame: &FrameNumber| unsaved.contains(*frame);
+        self.rendering.filter(is_unsaved).or_else(|| self.order.iter().copied().find(is_unsaved))
     }
 }
 

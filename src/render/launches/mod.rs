@@ -129,7 +129,7 @@ impl Rendering<'_> {
             let (scene, missing) = (scene.clone(), self.ledger.missing());
             return Err(Error::ScratchFull { scene, missing, space, needed: None });
         }
-        self.launch = LaunchState::begin(frames.clone(), space);
+        self.launch = LaunchState::begin(launch.arranged(), space);
         self.ledger.launch_begins();
         let command = launch.command();
         tracing::info!(target: DETAILS, "starting {}", shell_line(&command));

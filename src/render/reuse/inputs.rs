@@ -48,6 +48,8 @@ impl RenderInputs {
             main: _,
             output: _,
             frames: _,
+            // Frames that depend on earlier ones are rendered in ascending order.
+            order: _,
             overrides,
             // Each of its jobs names its camera.
             cameras: _,

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use crate::request::{
-    AllowMissing, ByteSize, CyclesDevice, DataName, FrameSelection, Location, MissingFiles,
-    Processes, ProjectPath, RenderOverrides, StartJitter, Unbaked, UserCode,
+    AllowMissing, ByteSize, CyclesDevice, DataName, FrameOrder, FrameSelection, Location,
+    MissingFiles, Processes, ProjectPath, RenderOverrides, StartJitter, Unbaked, UserCode,
 };
 
 /// A validated `render` request.
@@ -19,6 +19,8 @@ pub struct RenderJob {
     pub output: Location,
     /// The frames to render.
     pub frames: FrameSelection,
+    /// The order in which they are rendered.
+    pub order: FrameOrder,
     /// The settings of the scene that the job replaces.
     pub overrides: RenderOverrides,
     /// The cameras to render through.
@@ -81,6 +83,7 @@ impl RenderJob {
             main: None,
             output: Location::Local("/out".into()),
             frames: FrameSelection::Exactly("1-3".parse().expect("a frame set")),
+            order: FrameOrder::Sequential,
             overrides: RenderOverrides {
                 engine: Engine::Named("CYCLES".into()),
                 ..RenderOverrides::default()
