@@ -33,7 +33,7 @@ WITH_BLENDER = blender=$$(.ci/blender) && PATH=$${blender:+$$blender:}$$PATH
 # The run time of each fuzzer, in seconds.
 SECONDS  ?= 60
 
-.PHONY: help build test test-blenders chaos scale batch-sim bench fuzz image test-image test-browser test-publish test-deploy demo lint tools engine clean
+.PHONY: help build test test-blenders chaos scale batch-sim bench fuzz image test-image test-browser test-publish test-deploy test-slurm demo lint tools engine clean
 
 ## help: what each target does
 help:
@@ -105,6 +105,11 @@ test-deploy: tools
 	.ci/tools-deploy
 	cargo test --locked --test deploy
 
+## test-slurm: the tests of deploy/slurm, on a Slurm cluster in containers
+test-slurm: tools engine
+	docker build --quiet --tag render-worker-slurm tests/slurm
+	cargo test --locked --test slurm
+
 ## demo: render 24 frames of an example scene, make a video of them and show its properties
 demo: tools $(BUILD)
 	rm -rf $(DEMO)
@@ -119,7 +124,7 @@ demo: tools $(BUILD)
 lint:
 	cargo fmt --check
 	cargo clippy --locked --all-targets -- -D warnings
-	cargo clippy --locked --test image --test browser --test publish --test chaos --test scale --test deploy --test batch_sim -- -D warnings
+	cargo clippy --locked --test image --test browser --test publish --test chaos --test scale --test deploy --test slurm --test batch_sim -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	shellcheck --external-sources $$(git grep -lE '^#!.*\<(ba)?sh$$')
 

@@ -31,7 +31,7 @@ fn every_command_has_a_place_where_it_is_run_or_a_reason_why_not() {
     let unknown: Vec<_> =
         commands().into_iter().filter(|command| command.place().is_none()).collect();
     assert!(unknown.is_empty(), "add a place in tests/support/documents.rs: {unknown:#?}");
-    for place in [Place::Here, Place::Image, Place::Deploy, Place::Publish] {
+    for place in [Place::Here, Place::Image, Place::Deploy, Place::Publish, Place::Slurm] {
         assert!(!commands_for(place).is_empty(), "{place:?}");
     }
 }

@@ -19,11 +19,13 @@ pub enum Place {
     Deploy,
     /// `tests/publish/document.rs`: a fake registry.
     Publish,
+    /// `tests/slurm`: a Slurm cluster in containers.
+    Slurm,
     /// No test runs it, for this reason.
     Nowhere(&'static str),
 }
 
-use Place::{Deploy, Here, Image, Nowhere, Publish};
+use Place::{Deploy, Here, Image, Nowhere, Publish, Slurm};
 
 const ENGINE: &str = "changes the container engine of the machine";
 const QUOTAS: &str = "moto has no quotas of EC2";
@@ -38,6 +40,7 @@ const PLACES: &[(&str, &str, Place)] = &[
     ("", "render-worker status JOB-ID --wait", Deploy),
     ("", "render-worker status JOB-ID", Here),
     ("docs/aws-batch.md", "", Deploy),
+    ("docs/slurm.md", "", Slurm),
     ("docs/publishing.md", "aws iam", Deploy),
     ("", "docker run --privileged", Nowhere(ENGINE)),
     ("", "docker buildx create", Nowhere(ENGINE)),
