@@ -100,10 +100,10 @@ test-publish: tools engine
 	.ci/tools-publish
 	cargo test --locked --test publish
 
-## test-deploy: the tests of deploy/batch, with tools from PyPI
+## test-deploy: the tests of deploy/batch and deploy/kubernetes, with tools from PyPI
 test-deploy: tools
 	.ci/tools-deploy
-	cargo test --locked --test deploy
+	$(WITH_BLENDER) cargo test --locked --test deploy
 
 ## test-slurm: the tests of deploy/slurm, on a Slurm cluster in containers
 test-slurm: tools engine

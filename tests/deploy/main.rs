@@ -2,6 +2,8 @@
 //! job definitions equal the JSON files beside it and have the right meaning. `submit`, `status`
 //! and the commands of `docs/aws-batch.md` work with such a stack.
 //!
+//! The Jobs of `deploy/kubernetes` are valid, and treat every exit code as they should.
+//!
 //! `make test-deploy` installs the tools and runs these tests.
 #![allow(
     clippy::disallowed_methods,
@@ -18,6 +20,7 @@ mod definition; // shared with the simulator of Batch
 mod definitions; // retry rules and commands of the job definitions
 mod document; // the commands of docs/aws-batch.md
 mod jobs; // submit and status with a stack of the template
+mod kubernetes; // the Jobs of deploy/kubernetes
 mod moto; // a fake AWS account with the stack
 #[path = "../support/mod.rs"]
 mod support;

@@ -27,6 +27,8 @@ pub enum Place {
 
 use Place::{Deploy, Here, Image, Nowhere, Publish, Slurm};
 
+const CLUSTER: &str =
+    "needs a cluster of Kubernetes; tests/deploy/kubernetes.rs runs the containers of the Jobs";
 const ENGINE: &str = "changes the container engine of the machine";
 const QUOTAS: &str = "moto has no quotas of EC2";
 const STEP: &str = "a step of .ci/run, under the same name";
@@ -41,6 +43,7 @@ const PLACES: &[(&str, &str, Place)] = &[
     ("", "render-worker status JOB-ID", Here),
     ("docs/aws-batch.md", "", Deploy),
     ("docs/slurm.md", "", Slurm),
+    ("", "kubectl", Nowhere(CLUSTER)),
     ("docs/publishing.md", "aws iam", Deploy),
     ("", "docker run --privileged", Nowhere(ENGINE)),
     ("", "docker buildx create", Nowhere(ENGINE)),
