@@ -11,6 +11,7 @@
 //! run/              renders a scene on this machine, and makes the video: render, then stitch
 //! │ cameras           the cameras of a scene, for a job of each
 //! inspect/          what is in a scene file; with --deep, what Blender finds in it
+//! doctor/           checks whether this machine can render, before a job fails
 //! pack/             stores a scene with every file that it needs, as a project
 //! │ inventory         which files these are
 //! │ storing           stores those that are not there
@@ -100,6 +101,7 @@
 //! │ setup/            the script that prepares a scene for rendering, and describes it
 //! │ description/      what this script says of the scene, or why it refuses it
 //! │ bake/             the script that bakes simulations
+//! │ probe/            the script that asks a Blender what it can do
 //! │ scene_file/       the beginning of a .blend file: its version and its frame ranges
 //! ffmpeg/           FFmpeg's command line, sound, progress and failures
 //! image/            file → picture → frame of a video
@@ -168,6 +170,7 @@ pub mod batch;
 pub mod blender;
 pub mod cli;
 pub mod container;
+pub mod doctor;
 pub mod ending;
 pub mod error;
 pub mod error_chain;

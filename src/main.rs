@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use render_worker::bake;
 use render_worker::cli::{self, Command, Environment, JobRequest, Refusal};
 use render_worker::container::Container;
+use render_worker::doctor;
 use render_worker::error::Error;
 use render_worker::error_chain::chain;
 use render_worker::exit::Exit;
@@ -248,6 +249,11 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
         JobRequest::Pack { job, blender } => pack::pack(&worker, &job, &blender, print).await,
         JobRequest::Inspect { job, blender } => {
             inspect::inspect(&worker, &job, &blender, print).await
+        }
+        JobRequest::Doctor { job, blender, ffmpeg, ffprobe } => {
+            let programs =
+                doctor::Checked { blender: &blender, ffmpeg: &ffmpeg, ffprobe: &ffprobe };
+            doctor::doctor(&worker, &job, programs, print).await
         }
         JobRequest::Submit(job) => jobs::submit(&worker, &job, print).await,
         JobRequest::Status(job) => jobs::status(&worker, &job, print).await,

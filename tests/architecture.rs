@@ -15,7 +15,7 @@ use syn::{Attribute, Item, ItemMod, UseTree, Visibility};
 /// The top-level modules, highest layer first. A module uses only modules of later rows.
 const LAYERS: &[&[&str]] = &[
     &["main"],
-    &["run", "inspect", "pack", "serve"],
+    &["run", "inspect", "doctor", "pack", "serve"],
     &["bake", "jobs", "render", "stitch"],
     &["watch"],
     &["worker"],

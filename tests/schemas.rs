@@ -63,7 +63,11 @@ fn every_schema_is_valid_and_describes_every_field() {
         assert!(fields > 6, "{document}: {fields}");
     }
     let run = worker("schema").arg("video").run().exits(2);
-    assert!(run.text().contains("report, inspect, submit, status, output"), "{}", run.text());
+    assert!(
+        run.text().contains("report, inspect, doctor, submit, status, output"),
+        "{}",
+        run.text()
+    );
 }
 
 #[test]

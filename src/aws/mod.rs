@@ -1,5 +1,6 @@
 //! What all AWS services share: region, credentials, and the classification of errors.
 
+mod identity;
 mod settings;
 mod trouble;
 
@@ -17,6 +18,7 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 
+pub use identity::{Identity, identity};
 pub use settings::{Misconfigured, Service, has_static_keys};
 pub use trouble::{Blame, Trouble, blame_of};
 

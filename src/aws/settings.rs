@@ -23,6 +23,8 @@ pub enum Service {
     S3,
     /// AWS Batch.
     Batch,
+    /// The Security Token Service, which says whose credentials are in use.
+    Sts,
 }
 
 impl Service {
@@ -31,6 +33,7 @@ impl Service {
         match self {
             Self::S3 => ("S3", "AWS_ENDPOINT_URL_S3"),
             Self::Batch => ("Batch", "AWS_ENDPOINT_URL_BATCH"),
+            Self::Sts => ("STS", "AWS_ENDPOINT_URL_STS"),
         }
     }
 

@@ -11,6 +11,7 @@ mod command;
 mod description;
 mod events;
 mod failure;
+mod probe;
 mod scene_file;
 mod setup;
 mod skipped;
@@ -28,6 +29,7 @@ pub use description::{
 };
 pub use events::{Event, Progress, not_saved, parse};
 pub use failure::{Context, LogTail};
+pub use probe::{Capabilities, probe_answer, probe_command, probe_files};
 pub use scene_file::{Compression, Flaw, Machine, Scene, SceneFile, SceneFileError};
 pub use setup::{
     AUDIO_ERROR, Purpose, SETUP_EXIT_CODE, SETUP_FILES, SETUP_SCRIPT, SETUP_SETTINGS, SceneProject,

@@ -13,9 +13,9 @@ use super::setting::{Environment, Setting, UsageError};
 use super::{batch, children, limits, pack, serve, video};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
-    Attempt, BakeJob, Confinement, FrameSet, InspectJob, Limits, Location, Metrics, MetricsFormat,
-    PackJob, Paths, RenderJob, RunJob, ServeJob, StatusJob, StatusOf, StitchJob, StopGrace,
-    SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
+    Attempt, BakeJob, Confinement, DoctorJob, FrameSet, InspectJob, Limits, Location, Metrics,
+    MetricsFormat, PackJob, Paths, RenderJob, RunJob, ServeJob, StatusJob, StatusOf, StitchJob,
+    StopGrace, SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
@@ -105,6 +105,17 @@ pub enum JobRequest {
         /// The Blender to use: a path, or a name to look for.
         blender: PathBuf,
     },
+    /// Check this machine.
+    Doctor {
+        /// What to check.
+        job: DoctorJob,
+        /// The Blender to check: a path, or a name to look for.
+        blender: PathBuf,
+        /// The FFmpeg to check: a path, or a name to look for.
+        ffmpeg: PathBuf,
+        /// The `FFprobe` to check: a path, or a name to look for.
+        ffprobe: PathBuf,
+    },
     /// Submit jobs to AWS Batch.
     Submit(Box<SubmitJob>),
     /// Show the state of jobs on AWS Batch.
@@ -121,6 +132,7 @@ impl JobRequest {
             Self::Serve(_)
             | Self::Pack { .. }
             | Self::Inspect { .. }
+            | Self::Doctor { .. }
             | Self::Submit(_)
             | Self::Status(_) => false,
         }
@@ -130,7 +142,7 @@ impl JobRequest {
     pub fn has_sandbox(&self) -> bool {
         match self {
             Self::Inspect { job, .. } => job.deep.is_some(),
-            Self::Serve(_) | Self::Pack { .. } => true,
+            Self::Serve(_) | Self::Doctor { .. } | Self::Pack { .. } => true,
             _ => self.runs_programs(),
         }
     }
@@ -144,7 +156,7 @@ impl JobRequest {
             | Self::Bake { .. }
             | Self::Pack { .. }
             | Self::Serve(_) => false,
-            Self::Inspect { .. } => true,
+            Self::Inspect { .. } | Self::Doctor { .. } => true,
             Self::Submit(job) => !matches!(job.mode, SubmitMode::SubmitAndWait(_)),
             Self::Status(job) => !matches!(job.of, StatusOf::Job { wait: Some(_), .. }),
         }
@@ -210,6 +222,12 @@ impl Resolver<'_> {
                     blender: settings.program(BLENDER, args.blender.as_deref())?,
                 }
             }
+            Action::Doctor(args) => JobRequest::Doctor {
+                job: self.doctor_job(args)?,
+                blender: self.program(BLENDER, args.blender.as_deref())?,
+                ffmpeg: self.program(FFMPEG, args.ffmpeg.as_deref())?,
+                ffprobe: self.program(FFPROBE, args.ffprobe.as_deref())?,
+            },
             Action::Submit(args) => JobRequest::Submit(Box::new(batch::submit_job(self, args)?)),
             Action::Status(args) => JobRequest::Status(batch::status_job(self, args)?),
         };
@@ -279,6 +297,7 @@ impl Resolver<'_> {
             | Action::Bake(_)
             | Action::Pack(_)
             | Action::Inspect(_)
+            | Action::Doctor(_)
             | Action::Status(_) => return Ok(None),
         };
         let (flag, env) = (work.frames.as_deref(), self.environment);

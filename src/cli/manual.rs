@@ -23,6 +23,7 @@ const SCHEMA: &str = "schema";
 const SCHEMAS: [(&str, &str); 7] = [
     ("report", include_str!("../../docs/schemas/report.schema.json")),
     ("inspect", include_str!("../../docs/schemas/inspect.schema.json")),
+    ("doctor", include_str!("../../docs/schemas/doctor.schema.json")),
     ("submit", include_str!("../../docs/schemas/submit.schema.json")),
     ("status", include_str!("../../docs/schemas/status.schema.json")),
     ("output", include_str!("../../docs/schemas/output.schema.json")),

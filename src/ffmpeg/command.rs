@@ -92,34 +92,28 @@ impl Encode<'_> {
     }
 
     fn encoder(&self) -> Vec<String> {
-        let mut arguments: Vec<String> = Vec::new();
+        let mut arguments = vec!["-c:v".to_owned(), encoder(self.video.codec).to_owned()];
         let mut push = |more: &[&str]| arguments.extend(more.iter().map(|&arg| arg.to_owned()));
         match self.video.codec {
-            Codec::H264 => push(&["-c:v", "libx264"]),
+            Codec::H264 | Codec::Av1 | Codec::Gif => {}
             // Apple's players open H.265 only with this tag.
-            Codec::H265 => {
-                push(&["-c:v", "libx265", "-tag:v", "hvc1", "-x265-params", "log-level=error"]);
-            }
-            Codec::Av1 => push(&["-c:v", "libsvtav1"]),
+            Codec::H265 => push(&["-tag:v", "hvc1", "-x265-params", "log-level=error"]),
             Codec::Vp9 => {
-                push(&["-c:v", "libvpx-vp9", "-b:v", "0", "-row-mt", "1", "-cpu-used", "2"]);
+                push(&["-b:v", "0", "-row-mt", "1", "-cpu-used", "2"]);
                 if self.video.pixels.has_alpha() {
                     // libvpx cannot keep alpha with alternate reference frames.
                     push(&["-auto-alt-ref", "0"]);
                 }
             }
-            Codec::ProRes => push(&["-c:v", "prores_ks", "-profile:v", "hq", "-vendor", "apl0"]),
-            Codec::ProRes4444 => {
-                push(&["-c:v", "prores_ks", "-profile:v", "4444", "-vendor", "apl0"]);
-            }
+            Codec::ProRes => push(&["-profile:v", "hq", "-vendor", "apl0"]),
+            Codec::ProRes4444 => push(&["-profile:v", "4444", "-vendor", "apl0"]),
             Codec::DnxHr => {
                 let profile = match self.video.pixels {
                     PixelFormat::Yuv422p10 => "dnxhr_hqx",
                     _ => "dnxhr_hq",
                 };
-                push(&["-c:v", "dnxhd", "-profile:v", profile]);
+                push(&["-profile:v", profile]);
             }
-            Codec::Gif => push(&["-c:v", "gif"]),
         }
         if let Some(preset) = self.video.preset.or_else(|| default_preset(self.video.codec)) {
             push(&["-preset", preset.as_str()]);
@@ -145,6 +139,19 @@ impl Encode<'_> {
     }
 }
 
+/// FFmpeg's name of the encoder for a codec.
+pub(super) fn encoder(codec: Codec) -> &'static str {
+    match codec {
+        Codec::H264 => "libx264",
+        Codec::H265 => "libx265",
+        Codec::Av1 => "libsvtav1",
+        Codec::Vp9 => "libvpx-vp9",
+        Codec::ProRes | Codec::ProRes4444 => "prores_ks",
+        Codec::DnxHr => "dnxhd",
+        Codec::Gif => "gif",
+    }
+}
+
 /// The preset of an encoder whose own default depends on its version.
 fn default_preset(codec: Codec) -> Option<Preset> {
     match codec {
@@ -154,7 +161,7 @@ fn default_preset(codec: Codec) -> Option<Preset> {
 }
 
 /// A command with exactly this environment.
-fn isolated(program: &Path, environment: &[(String, String)]) -> Command {
+pub(super) fn isolated(program: &Path, environment: &[(String, String)]) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     command

@@ -6,12 +6,14 @@
 //! leave a valid but short file. What counts is the number of frames in the result.
 
 mod command;
+mod encoders;
 mod failure;
 mod probe;
 mod progress;
 mod sound;
 
 pub use command::{Encode, count_frames};
+pub use encoders::{Encoders, list_encoders};
 pub use failure::{Cause, LogTail};
 pub use probe::VideoInfo;
 pub use progress::{Progress, ProgressParser};

@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use super::{inspect, output_status, status, submit};
+use crate::doctor;
 use crate::project::manifest::StoredManifest;
 use crate::worker::report::Report;
 
@@ -71,6 +72,7 @@ fn the_schemas_are_those_of_the_types() {
     for (name, schema) in [
         ("report", schema_of::<Report>("Report")),
         ("inspect", schema_of::<inspect::Output>("Inspect")),
+        ("doctor", schema_of::<doctor::Output<'_>>("Doctor")),
         ("submit", schema_of::<Submit>("Submit")),
         ("status", schema_of::<status::Output<'_>>("Status")),
         ("output", schema_of::<output_status::OutputStatus<'_>>("Output")),

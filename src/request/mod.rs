@@ -31,9 +31,9 @@ pub use frame::{
     PREVIEWS_DIR, REPORTS_DIR, SelectionError, TotalFrames, is_ascending,
 };
 pub use job::{
-    AddonNames, Animation, AnimationFrames, BakeJob, Cameras, HostName, HostNames, InspectJob,
-    JobId, JobName, JobTemplate, ListenAddress, Metrics, MetricsFormat, NamePattern, NamedFrames,
-    PackJob, PictureOrder, PollInterval, ProjectName, RenderJob, RunJob, ScriptFiles,
+    AddonNames, Animation, AnimationFrames, BakeJob, Cameras, DoctorJob, HostName, HostNames,
+    InspectJob, JobId, JobName, JobTemplate, ListenAddress, Metrics, MetricsFormat, NamePattern,
+    NamedFrames, PackJob, PictureOrder, PollInterval, ProjectName, RenderJob, RunJob, ScriptFiles,
     SequenceSelection, ServeJob, StatusJob, StatusOf, StitchJob, SubmitJob, SubmitMode, UserCode,
 };
 pub use limit::{

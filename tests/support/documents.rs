@@ -71,6 +71,7 @@ const PLACES: &[(&str, &str, Place)] = &[
     ("docs/web.md", "kill", Here),
     ("", "curl", Nowhere("needs the network; no official release has been tried")),
     ("", "deploy/image/wheel", Nowhere("downloads a gigabyte; .ci/blender does it")),
+    ("", "render-worker doctor", Nowhere("needs a real Blender; tests/doctor.rs runs it")),
     ("", "render-worker bake", Nowhere("needs a real Blender; tests/simulations.rs bakes with it")),
     ("", "render-worker", Here),
     ("", "export PATH=", Here),

@@ -6,6 +6,7 @@
 
 mod bake;
 mod batch;
+mod doctor;
 mod inspect;
 mod overrides;
 mod pack;
@@ -22,6 +23,8 @@ use bake::BAKE_EXAMPLES;
 pub(super) use bake::BakeArgs;
 pub(super) use batch::{FollowArgs, StatusArgs, SubmitArgs};
 use batch::{STATUS_EXAMPLES, SUBMIT_EXAMPLES};
+use doctor::DOCTOR_EXAMPLES;
+pub(super) use doctor::DoctorArgs;
 use inspect::INSPECT_EXAMPLES;
 pub(super) use inspect::InspectArgs;
 pub(super) use overrides::OverrideArgs;
@@ -87,6 +90,9 @@ pub(super) enum Action {
     /// Show what is in a scene file, and the size of the array job that renders it
     #[command(after_long_help = INSPECT_EXAMPLES)]
     Inspect(InspectArgs),
+    /// Check whether this machine can render, and say what is missing
+    #[command(after_long_help = DOCTOR_EXAMPLES)]
+    Doctor(DoctorArgs),
     /// Submit to AWS Batch the jobs that render a scene and make the video
     #[command(after_long_help = SUBMIT_EXAMPLES)]
     Submit(SubmitArgs),
@@ -104,7 +110,11 @@ impl Action {
             | Self::Stitch(StitchArgs { common, .. }) => Some(&common.programs),
             Self::Bake(args) => Some(&args.programs),
             Self::Pack(args) => Some(&args.programs),
-            Self::Serve(_) | Self::Inspect(_) | Self::Submit(_) | Self::Status(_) => None,
+            Self::Serve(_)
+            | Self::Inspect(_)
+            | Self::Doctor(_)
+            | Self::Submit(_)
+            | Self::Status(_) => None,
         }
     }
 
@@ -112,6 +122,7 @@ impl Action {
     pub fn sandbox(&self) -> Option<&SandboxArgs> {
         match self {
             Self::Inspect(args) => Some(&args.sandbox),
+            Self::Doctor(args) => Some(&args.sandbox),
             _ => self.programs().map(|programs| &programs.sandbox),
         }
     }
@@ -126,6 +137,7 @@ impl Action {
             | Self::Bake(_)
             | Self::Pack(_)
             | Self::Inspect(_)
+            | Self::Doctor(_)
             | Self::Submit(_)
             | Self::Status(_) => None,
         }
@@ -141,6 +153,7 @@ impl Action {
             | Self::Pack(_)
             | Self::Bake(_)
             | Self::Inspect(_)
+            | Self::Doctor(_)
             | Self::Submit(_)
             | Self::Status(_) => None,
         }
@@ -156,6 +169,7 @@ impl Action {
             Self::Bake(args) => &args.programs.store,
             Self::Pack(args) => &args.programs.store,
             Self::Inspect(args) => &args.store,
+            Self::Doctor(args) => &args.store,
             Self::Submit(args) => &args.store,
             Self::Status(args) => &args.store,
         }
@@ -171,6 +185,7 @@ impl Action {
             Self::Bake(args) => &args.programs.log,
             Self::Pack(args) => &args.programs.log,
             Self::Inspect(args) => &args.log,
+            Self::Doctor(args) => &args.log,
             Self::Submit(args) => &args.log,
             Self::Status(args) => &args.log,
         }

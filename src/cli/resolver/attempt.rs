@@ -185,8 +185,8 @@ mod tests {
             slurm(id, lowest, highest, count, step) + " SLURM_RESTART_COUNT=1"
         };
         for (variables, index, scheduler, array, number) in [
-            ("".to_owned(), None, None, None, None),
-            ("".to_owned(), Some("3"), None, position(3, None), None),
+            (String::new(), None, None, None, None),
+            (String::new(), Some("3"), None, position(3, None), None),
             ("ARRAY_INDEX=3".to_owned(), None, None, position(3, None), None),
             ("AWS_BATCH_JOB_ARRAY_INDEX=3".to_owned(), None, None, position(3, None), None),
             (batch.to_owned(), None, Some(AwsBatch), position(3, Some(4)), Some(2)),

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::args::{
-    BakeArgs, InspectArgs, MainArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs, StoreArgs,
-    WorkArgs,
+    BakeArgs, DoctorArgs, InspectArgs, MainArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs,
+    StoreArgs, WorkArgs,
 };
 use super::names::{
     ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CACHE_DIR, CACHE_SIZE, CYCLES_DEVICE,
@@ -20,8 +20,8 @@ use super::names::{
 use super::setting::{Environment, Setting, Switch, UsageError};
 use crate::archive::ArchiveFormat;
 use crate::request::{
-    AllowMissing, AnimationRange, ArrayPosition, Attempt, BakeJob, ByteSize, Cameras, Engine,
-    FirstFrame, FrameOrder, FrameSelection, FrameSet, InspectJob, Location, MissingFiles,
+    AllowMissing, AnimationRange, ArrayPosition, Attempt, BakeJob, ByteSize, Cameras, DoctorJob,
+    Engine, FirstFrame, FrameOrder, FrameSelection, FrameSet, InspectJob, Location, MissingFiles,
     OutputName, Processes, ProjectPath, RenderJob, RenderOverrides, RequestPayer, StartJitter,
     TotalFrames, Unbaked, UserCode,
 };
@@ -180,6 +180,16 @@ impl Resolver<'_> {
         let renderer = BLENDER_VERSION.value(args.renderer.blender_version.as_deref(), env)?;
         let deep = args.deep.then(|| Box::new(described(&scene, main.clone())));
         Ok(InspectJob { scene, main, frames_per_job, renderer, deep, json: args.json })
+    }
+
+    pub fn doctor_job(&self, args: &DoctorArgs) -> Result<DoctorJob, UsageError> {
+        let env = self.environment;
+        let scene: Option<Location> = INPUT_URI.value(args.input_uri.as_deref(), env)?;
+        scene.as_ref().map(is_file).transpose()?;
+        let output: Option<Location> = OUTPUT_URI.value(args.output_uri.as_deref(), env)?;
+        output.as_ref().map(is_folder).transpose()?;
+        let cache_dir = self.folder(CACHE_DIR, args.cache_dir.as_deref())?;
+        Ok(DoctorJob { scene, output, cache_dir, json: args.json })
     }
 
     pub fn bake_job(&self, args: &BakeArgs) -> Result<BakeJob, UsageError> {

@@ -1,6 +1,7 @@
 //! The validated request of each subcommand.
 
 mod bake;
+mod doctor;
 mod inspect;
 mod metrics;
 mod name_pattern;
@@ -13,6 +14,7 @@ mod submit;
 mod user_code;
 
 pub use bake::BakeJob;
+pub use doctor::DoctorJob;
 pub use inspect::InspectJob;
 pub use metrics::{Metrics, MetricsFormat};
 pub use name_pattern::NamePattern;
