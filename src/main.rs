@@ -257,6 +257,8 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
         }
         JobRequest::Submit(job) => jobs::submit(&worker, &job, print).await,
         JobRequest::Status(job) => jobs::status(&worker, &job, print).await,
+        JobRequest::Cancel(job) => jobs::cancel(&worker, &job, print).await,
+        JobRequest::Retry(job) => jobs::retry(&worker, &job, print).await,
     }
 }
 

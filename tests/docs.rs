@@ -326,7 +326,7 @@ fn json_is_valid_and_policies_have_the_form_of_policies() {
 fn who_submits_has_the_permissions_that_submit_and_status_use() {
     let policy = blocks("docs/iam.md", "json").remove(0);
     // The requests that this project makes, see `src/batch/`; tags need a permission of their own.
-    for action in ["SubmitJob", "DescribeJobs", "ListJobs", "TagResource"] {
+    for action in ["SubmitJob", "DescribeJobs", "ListJobs", "TagResource", "TerminateJob"] {
         assert!(policy.contains(&format!("\"batch:{action}\"")), "{action}");
     }
     assert!(policy.contains("s3:GetObject") && !policy.contains("s3:DeleteObject"));

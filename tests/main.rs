@@ -49,6 +49,7 @@ mod processes; // several Blenders side by side
 mod provenance; // the versions of worker and image
 mod render; // frames from a real Blender
 mod renders; // scenes on the web page
+mod resubmit; // jobs on AWS Batch: cancelled, retried, and submitted for missing frames only
 mod resume; // another attempt renders only missing and outdated frames
 mod retries; // frames at which Blender fails are retried, then skipped
 mod run; // a whole scene on one machine: frames and video, previews, overrides

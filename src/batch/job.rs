@@ -8,6 +8,7 @@ use aws_sdk_batch::types::{
 };
 use serde::Serialize;
 
+use super::submission::Resource;
 use crate::request::JobId;
 
 /// The log group of jobs whose definition names none ("Using the awslogs log driver" in the AWS
@@ -91,6 +92,16 @@ pub struct Job {
     pub parameters: BTreeMap<String, String>,
     /// The environment variables that the job definition and the submission set.
     pub environment: BTreeMap<String, String>,
+    /// The ARN of the job queue.
+    pub queue: String,
+    /// The ARN of the job definition.
+    pub definition: String,
+    /// The share identifier, for a queue with a scheduling policy.
+    pub share_identifier: Option<String>,
+    /// The processors and the memory of its container.
+    pub resources: Vec<Resource>,
+    /// The tags that its owner has given it.
+    pub tags: BTreeMap<String, String>,
     /// The log group of the containers.
     pub log_group: String,
     /// The attempts that have ended, oldest first.
@@ -148,6 +159,8 @@ impl Job {
         let array = detail.array_properties;
         let log = container.log_configuration.and_then(|log| log.options).unwrap_or_default();
         let environment = container.environment.unwrap_or_default().into_iter();
+        let resources = container.resource_requirements.unwrap_or_default();
+        let tags = detail.tags.unwrap_or_default().into_iter();
         let dependencies = detail.depends_on.unwrap_or_default().into_iter();
         Ok(Self {
             id,
@@ -160,6 +173,12 @@ impl Job {
             depends_on: dependencies.filter_map(|other| other.job_id?.parse().ok()).collect(),
             parameters: detail.parameters.unwrap_or_default().into_iter().collect(),
             environment: environment.filter_map(|pair| Some((pair.name?, pair.value?))).collect(),
+            queue: detail.job_queue.unwrap_or_default(),
+            definition: detail.job_definition.unwrap_or_default(),
+            share_identifier: detail.share_identifier,
+            resources: resources.iter().filter_map(Resource::read).collect(),
+            // AWS keeps this prefix for itself.
+            tags: tags.filter(|(key, _)| !key.starts_with("aws:")).collect(),
             log_group: log
                 .get("awslogs-group")
                 .cloned()

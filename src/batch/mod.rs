@@ -150,6 +150,17 @@ impl Batch {
         Ok(jobs)
     }
 
+    /// Ends a job, or all children of an array job. Those that have not started are cancelled. AWS Batch
+    /// shows `reason` as the reason of their state.
+    ///
+    /// # Errors
+    /// A [`BatchError`] if Batch refuses it.
+    pub async fn terminate(&self, job: &JobId, reason: &str) -> Result<(), BatchError> {
+        let request = self.client.terminate_job().job_id(job.to_string()).reason(reason);
+        let output = Box::pin(request.send()).await;
+        output.map(drop).map_err(|error| BatchError::new(format!("cancel the job {job}"), error))
+    }
+
     /// Returns the failed children of an array job, ordered by index.
     ///
     /// # Errors

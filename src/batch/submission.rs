@@ -86,6 +86,18 @@ pub struct Resource {
     pub value: String,
 }
 
+impl Resource {
+    /// Converts the SDK's description; `None` for a resource that submissions do not set, such as GPUs.
+    pub(super) fn read(resource: &sdk::ResourceRequirement) -> Option<Self> {
+        let kind = match resource.r#type.as_ref()? {
+            ResourceType::Vcpu => ResourceKind::Vcpu,
+            ResourceType::Memory => ResourceKind::Memory,
+            _ => return None,
+        };
+        Some(Self { kind, value: resource.value.clone()? })
+    }
+}
+
 /// The resources of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::args::{FollowArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
+use super::args::{FollowArgs, RetryArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use super::names::{
     ADDONS_DIR, ALLOW_GAPS, ALLOW_UNBAKED, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH,
     BLENDER_VERSION, BURN_IN, CAMERA, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB,
@@ -13,9 +13,9 @@ use super::names::{
 use super::resolver::{Resolver, is_file, scene_variables};
 use super::setting::{Setting, UsageError};
 use crate::request::{
-    Animation, AnimationRange, ByteSize, Cameras, Feature, FramesPerJob, JobName, JobTemplate,
-    Location, NamedFrames, PollInterval, RequestPayer, StatusJob, StatusOf, SubmitJob, SubmitMode,
-    Unbaked, whole_number,
+    Animation, AnimationRange, ByteSize, Cameras, Feature, FramesPerJob, JobId, JobName,
+    JobTemplate, Location, NamedFrames, PollInterval, RequestPayer, RetryJob, StatusJob, StatusOf,
+    SubmitJob, SubmitMode, Unbaked, whole_number,
 };
 
 /// An upper limit for processors, above that of any instance.
@@ -110,17 +110,14 @@ pub(super) fn submit_job(
         renderer: renderer.filter(|_| !allowed.0.contains(&Feature::NewerBlender)),
         frames_per_job: per_job,
         auto: args.auto,
+        missing: args.missing,
         name: name.unwrap_or_else(|| JobName::of_scene(&scene)),
         queue,
         share_identifier: text(SHARE_IDENTIFIER, &args.share_identifier)?,
         render,
         stitch,
         tags: tags(&args.tag)?,
-        mode: match wait(resolver, &args.follow)? {
-            _ if args.dry_run => SubmitMode::DryRun,
-            Some(interval) => SubmitMode::SubmitAndWait(interval),
-            None => SubmitMode::Submit,
-        },
+        mode: mode(resolver, args.dry_run, &args.follow)?,
         json: args.follow.json,
         scene_name: SCENE.value(args.scene.overrides.scene.as_deref(), env)?,
         scene,
@@ -189,8 +186,43 @@ pub(super) fn status_job(
         let message = format!("{OUTPUT_URI}: give either a JOB-ID or an output");
         return Err(UsageError(message));
     }
-    let job = job.parse().map_err(|error| UsageError(format!("JOB-ID: {error}")))?;
+    let job = job_id(job)?;
     Ok(StatusJob { of: StatusOf::Job { job, wait }, json })
+}
+
+/// The id of a job.
+///
+/// # Errors
+/// If it is invalid.
+pub(super) fn job_id(text: &str) -> Result<JobId, UsageError> {
+    text.parse().map_err(|error| UsageError(format!("JOB-ID: {error}")))
+}
+
+/// The request of `retry`.
+///
+/// # Errors
+/// If the job id or another value is invalid.
+pub(super) fn retry_job(resolver: &Resolver<'_>, args: &RetryArgs) -> Result<RetryJob, UsageError> {
+    Ok(RetryJob {
+        job: job_id(&args.job)?,
+        definition: args.job_definition.clone().filter(|text| !text.is_empty()),
+        vcpus: args.vcpus.as_deref().map(vcpus).transpose()?,
+        memory: args.memory.as_deref().map(mebibytes).transpose()?,
+        mode: mode(resolver, args.dry_run, &args.follow)?,
+        json: args.follow.json,
+    })
+}
+
+fn mode(
+    resolver: &Resolver<'_>,
+    dry_run: bool,
+    follow: &FollowArgs,
+) -> Result<SubmitMode, UsageError> {
+    Ok(match wait(resolver, follow)? {
+        _ if dry_run => SubmitMode::DryRun,
+        Some(interval) => SubmitMode::SubmitAndWait(interval),
+        None => SubmitMode::Submit,
+    })
 }
 
 fn wait(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PollInterval>, UsageError> {

@@ -13,9 +13,9 @@ use super::setting::{Environment, Setting, UsageError};
 use super::{batch, children, limits, pack, serve, video};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
-    Attempt, BakeJob, Confinement, DoctorJob, FrameSet, InspectJob, Limits, Location, Metrics,
-    MetricsFormat, PackJob, Paths, RenderJob, RunJob, ServeJob, StatusJob, StatusOf, StitchJob,
-    StopGrace, SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
+    Attempt, BakeJob, Confinement, DoctorJob, FrameSet, InspectJob, JobId, Limits, Location,
+    Metrics, MetricsFormat, PackJob, Paths, RenderJob, RetryJob, RunJob, ServeJob, StatusJob,
+    StatusOf, StitchJob, StopGrace, SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
@@ -120,6 +120,10 @@ pub enum JobRequest {
     Submit(Box<SubmitJob>),
     /// Show the state of jobs on AWS Batch.
     Status(StatusJob),
+    /// Cancel jobs on AWS Batch.
+    Cancel(JobId),
+    /// Submit again what has failed on AWS Batch.
+    Retry(RetryJob),
 }
 
 impl JobRequest {
@@ -134,7 +138,9 @@ impl JobRequest {
             | Self::Inspect { .. }
             | Self::Doctor { .. }
             | Self::Submit(_)
-            | Self::Status(_) => false,
+            | Self::Status(_)
+            | Self::Cancel(_)
+            | Self::Retry(_) => false,
         }
     }
 
@@ -156,7 +162,8 @@ impl JobRequest {
             | Self::Bake { .. }
             | Self::Pack { .. }
             | Self::Serve(_) => false,
-            Self::Inspect { .. } | Self::Doctor { .. } => true,
+            Self::Inspect { .. } | Self::Doctor { .. } | Self::Cancel(_) => true,
+            Self::Retry(job) => !matches!(job.mode, SubmitMode::SubmitAndWait(_)),
             Self::Submit(job) => !matches!(job.mode, SubmitMode::SubmitAndWait(_)),
             Self::Status(job) => !matches!(job.of, StatusOf::Job { wait: Some(_), .. }),
         }
@@ -230,6 +237,8 @@ impl Resolver<'_> {
             },
             Action::Submit(args) => JobRequest::Submit(Box::new(batch::submit_job(self, args)?)),
             Action::Status(args) => JobRequest::Status(batch::status_job(self, args)?),
+            Action::Cancel(args) => JobRequest::Cancel(batch::job_id(&args.job)?),
+            Action::Retry(args) => JobRequest::Retry(batch::retry_job(self, args)?),
         };
         // Subcommands that run no program ignore the variables of those that do.
         let (nothing, nobody) = (ProgramArgs::default(), Environment::default());
@@ -298,7 +307,9 @@ impl Resolver<'_> {
             | Action::Pack(_)
             | Action::Inspect(_)
             | Action::Doctor(_)
-            | Action::Status(_) => return Ok(None),
+            | Action::Status(_)
+            | Action::Cancel(_)
+            | Action::Retry(_) => return Ok(None),
         };
         let (flag, env) = (work.frames.as_deref(), self.environment);
         let text: Option<String> = FRAMES.value(flag, env)?;

@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory as _, value_parser};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::args::Cli;
+use super::args::{Cli, OTHER_DEFINITION};
 use super::names;
 use super::setting::{DefaultValue, Setting};
 
@@ -20,7 +20,7 @@ const MAN: &str = "man";
 const SCHEMA: &str = "schema";
 
 /// The JSON Schemas, by the name of the document. Tests in `src/jobs` and `src/pack` make them.
-const SCHEMAS: [(&str, &str); 7] = [
+const SCHEMAS: [(&str, &str); 8] = [
     ("report", include_str!("../../docs/schemas/report.schema.json")),
     ("inspect", include_str!("../../docs/schemas/inspect.schema.json")),
     ("doctor", include_str!("../../docs/schemas/doctor.schema.json")),
@@ -97,6 +97,9 @@ pub(super) fn print(matches: &ArgMatches) -> Option<String> {
 
 /// The setting that a flag is for.
 fn setting_of(arg: &Arg) -> Option<Setting> {
+    if arg.get_id() == OTHER_DEFINITION {
+        return None;
+    }
     let flag = format!("--{}", arg.get_long()?);
     names::ALL.into_iter().find(|setting| setting.flag == flag)
 }

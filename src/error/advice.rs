@@ -162,6 +162,9 @@ impl Error {
                 "check the id and the region (AWS_REGION); AWS Batch deletes jobs some days after \
                  they end"
             }
+            Self::NotRetried { .. } => {
+                "look at it with status, or submit what is missing: submit --missing"
+            }
             Self::JobsFailed { .. } => {
                 "fix the cause, and submit the same again: stored frames are not rendered again"
             }

@@ -17,6 +17,7 @@ impl Error {
         match self {
             Self::Selection(_)
             | Self::ArrayTooLarge { .. }
+            | Self::NotRetried { .. }
             | Self::RangeOfOtherScene { .. }
             | Self::NotInProject { .. }
             | Self::OtherProject { .. } => Exit::Usage,

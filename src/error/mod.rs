@@ -342,6 +342,14 @@ pub enum Error {
         /// The region that was searched.
         region: String,
     },
+    /// A job cannot be submitted again.
+    #[error("the job {job} is not submitted again: {why}")]
+    NotRetried {
+        /// The id.
+        job: JobId,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// Jobs that were followed until they ended failed.
     #[error("{jobs}")]
     JobsFailed {

@@ -127,6 +127,24 @@ fn is_transient(error: &Error, last_contact: Option<Instant>) -> bool {
     may_pass && last_contact.is_some_and(|contact| contact.elapsed() < MAX_OUTAGE)
 }
 
+/// The jobs that a job depends on, and itself at the end.
+///
+/// # Errors
+/// [`Error::Batch`] if Batch cannot be queried, [`Error::NoSuchJob`] if it has no such job.
+pub async fn look_up(batch: &Batch, last: &JobId) -> Result<Vec<Job>, Error> {
+    let mut jobs = batch.describe(std::slice::from_ref(last)).await?;
+    let Some(job) = jobs.first() else {
+        let region = batch.region().to_owned();
+        return Err(Error::NoSuchJob { job: last.clone(), region });
+    };
+    if !job.depends_on.is_empty() {
+        let mut all = batch.describe(&job.depends_on).await?;
+        all.append(&mut jobs);
+        jobs = all;
+    }
+    Ok(jobs)
+}
+
 /// The state of a job and of the jobs that it depends on.
 #[derive(Debug, Default)]
 pub struct Overview {
@@ -145,16 +163,7 @@ impl Overview {
         batch: &Batch,
         last: &JobId,
     ) -> Result<(), Error> {
-        let mut jobs = batch.describe(std::slice::from_ref(last)).await?;
-        let Some(job) = jobs.first() else {
-            let region = batch.region().to_owned();
-            return Err(Error::NoSuchJob { job: last.clone(), region });
-        };
-        if !job.depends_on.is_empty() {
-            let mut all = batch.describe(&job.depends_on).await?;
-            all.append(&mut jobs);
-            jobs = all;
-        }
+        let mut jobs = look_up(batch, last).await?;
         for job in &mut jobs {
             if job.children.as_ref().is_some_and(Children::are_stuck) {
                 job.reason = batch.waiting_reason(&job.id).await?;

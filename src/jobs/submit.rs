@@ -10,6 +10,7 @@ use std::time::Instant;
 use serde::{Serialize, Serializer};
 
 use super::inspect::scene_file;
+use super::missing::{missing, named};
 use super::output::{Print, Table, compact_json, json};
 use super::status;
 use crate::batch::{
@@ -37,22 +38,46 @@ const RENDER_JOB_ID: &str = "RENDER_JOB_ID";
 /// - [`Error::Batch`] if no job is submitted, [`Error::HalfSubmitted`] if only the first one is.
 /// - [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs.
 pub async fn submit(worker: &Worker, job: &SubmitJob, print: impl Print) -> Result<(), Error> {
-    let Submissions { render, stitch } = prepare(worker, job).await?;
-    if job.mode == SubmitMode::DryRun {
+    match prepare(worker, job).await? {
+        Some(submissions) => submit_prepared(worker, submissions, job.mode, job.json, print).await,
+        None => {
+            tracing::warn!(
+                "{} has all frames, so nothing is submitted; to make the video: \
+                 render-worker stitch -i {0} -o {0}",
+                job.output
+            );
+            Ok(())
+        }
+    }
+}
+
+/// Submits these jobs, prints their ids, and waits for them if asked to.
+///
+/// # Errors
+/// Those of [`submit`] from the first request on.
+pub(super) async fn submit_prepared(
+    worker: &Worker,
+    submissions: Submissions,
+    mode: SubmitMode,
+    as_json: bool,
+    print: impl Print,
+) -> Result<(), Error> {
+    let Submissions { render, stitch } = submissions;
+    if mode == SubmitMode::DryRun {
         let stitch = stitch.map(|stitch| after(stitch, RENDER_JOB_ID));
         return print(&json(&Submissions { render, stitch })?);
     }
     let batch = worker.unless_stopped(Batch::connect()).await?;
     let submitting = submit_all(worker, &batch, &render, stitch);
     let (output, error) = uninterrupted(worker, submitting).await?;
-    let printed = print(&if job.json { json(&output)? } else { output.table()? });
+    let printed = print(&if as_json { json(&output)? } else { output.table()? });
     error.map_or(printed, Err)?;
-    match job.mode {
+    match mode {
         SubmitMode::DryRun | SubmitMode::Submit => Ok(()),
         SubmitMode::SubmitAndWait(interval) => {
             let (last, contact) = (output.last(), Some(Instant::now()));
             let overview = status::follow(worker, &batch, last, interval, contact).await?;
-            overview.print(job.json, print)?;
+            overview.print(as_json, print)?;
             overview.outcome()
         }
     }
@@ -98,14 +123,15 @@ async fn submit_all(
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(super) struct Submissions {
     /// The job that renders.
-    render: Submission,
+    pub render: Submission,
     /// The job that makes the video; absent with `--no-stitch`. It depends on `RENDER_JOB_ID`, which
     /// stands for the id of the render job.
     #[serde(skip_serializing_if = "Option::is_none")]
-    stitch: Option<Submission>,
+    pub stitch: Option<Submission>,
 }
 
-async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Submissions, Error> {
+/// The jobs to submit; `None` if only missing frames are wanted, and none is missing.
+async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Option<Submissions>, Error> {
     let scene = if job.frames.needs_scene_range() || job.renderer.is_some() {
         let (file, range) = scene_file(worker, &job.scene, job.main.as_ref()).await?;
         check_version(job, &file)?;
@@ -120,11 +146,23 @@ async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Submissions, Error>
     } else {
         None
     };
-    let frames = job.frames.resolve(scene).map_err(Error::Selection)?;
+    let all = job.frames.resolve(scene).map_err(Error::Selection)?;
+    let frames = if job.missing {
+        let missing = missing(worker, &job.output, &all).await?;
+        if missing.is_empty() {
+            return Ok(None);
+        }
+        named(missing)
+    } else {
+        all.clone()
+    };
     let (per_job, children) = split(job, frames.count())?;
-    let variables = variables(&frames);
-    let submission =
-        |name: &JobName, action: &str, input: String, template: &JobTemplate| Submission {
+    let submission = |name: &JobName,
+                      action: &str,
+                      input: String,
+                      template: &JobTemplate,
+                      frames: &AnimationFrames| {
+        Submission {
             job_name: name.to_string(),
             job_queue: job.queue.clone(),
             job_definition: template.definition.clone(),
@@ -137,18 +175,21 @@ async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Submissions, Error>
                 ("outputUri".to_owned(), job.output.to_string()),
                 ("framesPerJob".to_owned(), per_job.get().to_string()),
             ]),
-            container_overrides: overrides(template, &variables),
+            container_overrides: overrides(template, &variables(frames)),
             tags: job.tags.clone(),
-        };
+        }
+    };
     let render = Submission {
         // AWS Batch does not allow arrays of one child.
         array_properties: (children > 1).then_some(ArrayProperties { size: children }),
-        ..submission(&job.name, "render", job.scene.to_string(), &job.render)
+        ..submission(&job.name, "render", job.scene.to_string(), &job.render, &frames)
     };
     let stitch = job.stitch.as_ref().map(|template| {
-        submission(&job.name.with_suffix("-stitch"), "stitch", job.output.to_string(), template)
+        let name = job.name.with_suffix("-stitch");
+        // Of all frames, also where some are there.
+        submission(&name, "stitch", job.output.to_string(), template, &all)
     });
-    Ok(Submissions { render, stitch })
+    Ok(Some(Submissions { render, stitch }))
 }
 
 /// Rejects a scene that the Blender in the image would reject, if both versions are known.

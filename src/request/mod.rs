@@ -33,8 +33,9 @@ pub use frame::{
 pub use job::{
     AddonNames, Animation, AnimationFrames, BakeJob, Cameras, DoctorJob, HostName, HostNames,
     InspectJob, JobId, JobName, JobTemplate, ListenAddress, Metrics, MetricsFormat, NamePattern,
-    NamedFrames, PackJob, PictureOrder, PollInterval, ProjectName, RenderJob, RunJob, ScriptFiles,
-    SequenceSelection, ServeJob, StatusJob, StatusOf, StitchJob, SubmitJob, SubmitMode, UserCode,
+    NamedFrames, PackJob, PictureOrder, PollInterval, ProjectName, RenderJob, RetryJob, RunJob,
+    ScriptFiles, SequenceSelection, ServeJob, StatusJob, StatusOf, StitchJob, SubmitJob,
+    SubmitMode, UserCode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

@@ -17,6 +17,14 @@ pub(in crate::cli) struct SubmitArgs {
     #[arg(long)]
     pub auto: bool,
 
+    /// Only the frames that the output does not have yet
+    ///
+    /// As many children as these frames need render them. Frames count by their names: without this
+    /// flag, children also render frames again that were made from an older scene. The video is made of
+    /// all frames.
+    #[arg(long)]
+    pub missing: bool,
+
     /// The job queue: a name or an ARN
     #[arg(long, value_name = "QUEUE")]
     pub job_queue: Option<String>,
@@ -139,6 +147,76 @@ pub(in crate::cli) struct StatusArgs {
     #[command(flatten)]
     pub log: LogArgs,
 }
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CancelArgs {
+    /// The id of the job, which submit prints last, or of another one
+    ///
+    /// The jobs that it depends on are cancelled as well.
+    #[arg(value_name = "JOB-ID")]
+    pub job: String,
+
+    #[command(flatten)]
+    pub store: StoreArgs,
+
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+/// The argument `--job-definition` of `retry`, which has no variable: that of `submit` may be meant for
+/// other scenes.
+pub(in crate::cli) const OTHER_DEFINITION: &str = "other_definition";
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct RetryArgs {
+    /// The id of the job that has failed, which submit has printed last
+    ///
+    /// Or of an array job alone: then no video is made.
+    #[arg(value_name = "JOB-ID")]
+    pub job: String,
+
+    /// Another job definition for the children: a name, NAME:REVISION or an ARN
+    ///
+    /// It decides about processors and memory, unless they are given.
+    #[arg(id = OTHER_DEFINITION, long = "job-definition", value_name = "DEFINITION")]
+    pub job_definition: Option<String>,
+
+    /// The vCPUs of a render child, 1 to 10000, instead of what they were
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub vcpus: Option<String>,
+
+    /// The memory of a render child, 1MiB or more, such as 16GiB, instead of what it was
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub memory: Option<String>,
+
+    /// Print the requests as JSON, as submit --dry-run does, and submit nothing
+    #[arg(long, conflicts_with = "wait")]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub follow: FollowArgs,
+
+    #[command(flatten)]
+    pub store: StoreArgs,
+
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+pub(super) const CANCEL_EXAMPLES: &str = "\
+Children that run store what is finished, and end. No job is started again.
+
+Examples:
+  Cancel the jobs of a submission:
+    render-worker cancel JOB-ID";
+
+pub(super) const RETRY_EXAMPLES: &str = "\
+Submits a new array job for the frames of the children that have failed, and a new stitch job after it.
+Frames that these children had stored are kept.
+
+Examples:
+  What has failed for lack of memory:
+    render-worker retry JOB-ID --memory 32GiB --wait";
 
 pub(super) const SUBMIT_EXAMPLES: &str = "\
 Submits an array job whose children render the frames, and a job that waits for all of them and

@@ -21,8 +21,10 @@ use clap::{Parser, Subcommand};
 
 use bake::BAKE_EXAMPLES;
 pub(super) use bake::BakeArgs;
-pub(super) use batch::{FollowArgs, StatusArgs, SubmitArgs};
-use batch::{STATUS_EXAMPLES, SUBMIT_EXAMPLES};
+use batch::{CANCEL_EXAMPLES, RETRY_EXAMPLES, STATUS_EXAMPLES, SUBMIT_EXAMPLES};
+pub(super) use batch::{
+    CancelArgs, FollowArgs, OTHER_DEFINITION, RetryArgs, StatusArgs, SubmitArgs,
+};
 use doctor::DOCTOR_EXAMPLES;
 pub(super) use doctor::DoctorArgs;
 use inspect::INSPECT_EXAMPLES;
@@ -99,6 +101,12 @@ pub(super) enum Action {
     /// Show the state of jobs on AWS Batch, and why children have failed
     #[command(after_long_help = STATUS_EXAMPLES)]
     Status(StatusArgs),
+    /// Cancel jobs on AWS Batch; what is finished stays
+    #[command(after_long_help = CANCEL_EXAMPLES)]
+    Cancel(CancelArgs),
+    /// Submit again what has failed of jobs on AWS Batch, with other settings if need be
+    #[command(after_long_help = RETRY_EXAMPLES)]
+    Retry(RetryArgs),
 }
 
 impl Action {
@@ -114,7 +122,9 @@ impl Action {
             | Self::Inspect(_)
             | Self::Doctor(_)
             | Self::Submit(_)
-            | Self::Status(_) => None,
+            | Self::Status(_)
+            | Self::Cancel(_)
+            | Self::Retry(_) => None,
         }
     }
 
@@ -139,7 +149,9 @@ impl Action {
             | Self::Inspect(_)
             | Self::Doctor(_)
             | Self::Submit(_)
-            | Self::Status(_) => None,
+            | Self::Status(_)
+            | Self::Cancel(_)
+            | Self::Retry(_) => None,
         }
     }
 
@@ -155,7 +167,9 @@ impl Action {
             | Self::Inspect(_)
             | Self::Doctor(_)
             | Self::Submit(_)
-            | Self::Status(_) => None,
+            | Self::Status(_)
+            | Self::Cancel(_)
+            | Self::Retry(_) => None,
         }
     }
 
@@ -172,6 +186,8 @@ impl Action {
             Self::Doctor(args) => &args.store,
             Self::Submit(args) => &args.store,
             Self::Status(args) => &args.store,
+            Self::Cancel(args) => &args.store,
+            Self::Retry(args) => &args.store,
         }
     }
 
@@ -188,6 +204,8 @@ impl Action {
             Self::Doctor(args) => &args.log,
             Self::Submit(args) => &args.log,
             Self::Status(args) => &args.log,
+            Self::Cancel(args) => &args.log,
+            Self::Retry(args) => &args.log,
         }
     }
 }

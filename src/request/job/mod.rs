@@ -24,7 +24,7 @@ pub use run::RunJob;
 pub use serve::{HostName, HostNames, ListenAddress, ServeJob};
 pub use stitch::{PictureOrder, SequenceSelection, StitchJob};
 pub use submit::{
-    Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, StatusJob,
-    StatusOf, SubmitJob, SubmitMode,
+    Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, RetryJob,
+    StatusJob, StatusOf, SubmitJob, SubmitMode,
 };
 pub use user_code::{AddonNames, ScriptFiles, UserCode};

@@ -31,6 +31,8 @@ pub struct SubmitJob {
     pub frames_per_job: FramesPerJob,
     /// Whether a child may render more frames, if there would be too many children otherwise.
     pub auto: bool,
+    /// Whether only those of the frames are rendered that the output does not have.
+    pub missing: bool,
     /// The name of the jobs.
     pub name: JobName,
     /// The job queue.
@@ -99,6 +101,14 @@ pub enum AnimationFrames {
 }
 
 impl AnimationFrames {
+    /// The frames as a set.
+    pub fn set(&self) -> FrameSet {
+        match self {
+            Self::Exactly(named) => named.frames.clone(),
+            Self::Range(range) => (*range).into(),
+        }
+    }
+
     /// The number of frames.
     pub fn count(&self) -> u32 {
         match self {
@@ -154,6 +164,23 @@ pub enum StatusOf {
     },
     /// An output, whoever has made it.
     Output(Location),
+}
+
+/// A validated `retry` request.
+#[derive(Clone, Debug)]
+pub struct RetryJob {
+    /// The job that has failed: the one that stitches, or the one that renders.
+    pub job: JobId,
+    /// The job definition; `None` for the same.
+    pub definition: Option<String>,
+    /// The number of vCPUs of a child; `None` for the same.
+    pub vcpus: Option<u32>,
+    /// The memory of a child in MiB; `None` for the same.
+    pub memory: Option<u32>,
+    /// What to do with the jobs.
+    pub mode: SubmitMode,
+    /// Whether the output is JSON.
+    pub json: bool,
 }
 
 /// The name of a job.
