@@ -22,11 +22,11 @@ pub fn check(worker: &Worker, findings: &mut Findings) {
         Err(error) => findings.fail("sandbox", Error::Sandbox(error)),
         Ok(()) if worker.sandbox.is_incomplete() => findings.warn(
             "sandbox",
-            worker.sandbox.to_string(),
+            in_force(worker),
             "use a kernel with Landlock (5.13 or later) and seccomp, and a container engine that \
              permits both; until then render only scenes that you trust",
         ),
-        Ok(()) => findings.ok("sandbox", worker.sandbox.to_string()),
+        Ok(()) => findings.ok("sandbox", in_force(worker)),
     }
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let (limit, all) = (MemoryWatch::begin().limit(), memory_of_machine());
@@ -46,6 +46,12 @@ pub fn check(worker: &Worker, findings: &mut Findings) {
         }
         None => findings.ok("memory", format!("unknown, {cores} cores")),
     }
+}
+
+/// The sandbox in force. The row has its name.
+fn in_force(worker: &Worker) -> String {
+    let text = worker.sandbox.to_string();
+    text.strip_prefix("sandbox: ").map_or_else(|| text.clone(), str::to_owned)
 }
 
 /// The memory of the machine in bytes: `MemTotal` in `proc_meminfo(5)`.

@@ -22,7 +22,8 @@ const SCRATCH: ByteSize = ByteSize::gib(2);
 pub fn check_local(worker: &Worker, job: &DoctorJob, findings: &mut Findings) {
     match Scratch::create(worker) {
         Err(error) => findings.fail("scratch", error),
-        Ok(scratch) => match Space::on(scratch.path()) {
+        // The folder itself is removed at once.
+        Ok(scratch) => match Space::on(scratch.path().parent().unwrap_or(scratch.path())) {
             Ok(space) if !space.holds(SCRATCH.bytes()) => findings.warn(
                 "scratch",
                 space.to_string(),
@@ -39,7 +40,7 @@ pub fn check_local(worker: &Worker, job: &DoctorJob, findings: &mut Findings) {
     }
 }
 
-/// Checks the folder of compiled kernels. Jobs without one take longer.
+/// Checks the folder of what outlives jobs. Jobs without one take longer.
 fn check_cache(folder: &Path, findings: &mut Findings) {
     let writable = std::fs::create_dir_all(folder)
         .and_then(|()| tempfile::NamedTempFile::new_in(folder).map(drop));
@@ -48,8 +49,8 @@ fn check_cache(folder: &Path, findings: &mut Findings) {
         (Err(why), _) => findings.warn(
             "cache",
             format!("{path} is not writable: {why}"),
-            "make the folder writable for this user (--cache-dir, CACHE_DIR); until then kernels are \
-             compiled in each job",
+            "make the folder writable for this user (--cache-dir, CACHE_DIR); until then each \
+             job fetches its files and compiles its kernels again",
         ),
         (Ok(()), Ok(space)) => findings.ok("cache", space.to_string()),
         (Ok(()), Err(why)) => findings.ok("cache", format!("{path}, of unknown size ({why})")),
@@ -67,7 +68,7 @@ pub async fn check_scene(
     findings: &mut Findings,
 ) -> Result<(), Error> {
     let Some(scene) = &job.scene else { return Ok(()) };
-    match scene_file(worker, scene).await {
+    match scene_file(worker, scene, None).await {
         Ok((file, range)) => {
             let saved_by = file.saved_by.map(|it| format!(", saved by Blender {it}"));
             let found = format!("{scene}: frames {range}{}", saved_by.unwrap_or_default());

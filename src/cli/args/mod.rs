@@ -6,7 +6,6 @@
 
 mod bake;
 mod batch;
-mod doctor;
 mod inspect;
 mod overrides;
 mod pack;
@@ -25,10 +24,8 @@ use batch::{CANCEL_EXAMPLES, RETRY_EXAMPLES, STATUS_EXAMPLES, SUBMIT_EXAMPLES};
 pub(super) use batch::{
     CancelArgs, FollowArgs, OTHER_DEFINITION, RetryArgs, StatusArgs, SubmitArgs,
 };
-use doctor::DOCTOR_EXAMPLES;
-pub(super) use doctor::DoctorArgs;
-use inspect::INSPECT_EXAMPLES;
-pub(super) use inspect::InspectArgs;
+use inspect::{DOCTOR_EXAMPLES, INSPECT_EXAMPLES};
+pub(super) use inspect::{DoctorArgs, InspectArgs};
 pub(super) use overrides::OverrideArgs;
 use pack::PACK_EXAMPLES;
 pub(super) use pack::PackArgs;

@@ -1,4 +1,6 @@
-//! A request to `inspect` a scene file.
+//! Requests to `inspect` a scene file, and to check a machine with `doctor`.
+
+use std::path::PathBuf;
 
 use crate::request::{BlenderVersion, FramesPerJob, Location, ProjectPath, RenderJob};
 
@@ -16,6 +18,19 @@ pub struct InspectJob {
     /// The rendering whose scene Blender opens and describes; `None` if only the beginning of the file
     /// is read. Nothing is rendered.
     pub deep: Option<Box<RenderJob>>,
+    /// Whether the output is JSON.
+    pub json: bool,
+}
+
+/// A validated `doctor` request.
+#[derive(Clone, Debug)]
+pub struct DoctorJob {
+    /// The scene file that must be readable, if one is given.
+    pub scene: Option<Location>,
+    /// The output that must be writable, if one is given.
+    pub output: Option<Location>,
+    /// The folder for what outlives jobs, such as compiled kernels, if one is given.
+    pub cache_dir: Option<PathBuf>,
     /// Whether the output is JSON.
     pub json: bool,
 }

@@ -1,7 +1,6 @@
 //! The validated request of each subcommand.
 
 mod bake;
-mod doctor;
 mod inspect;
 mod metrics;
 mod name_pattern;
@@ -14,8 +13,7 @@ mod submit;
 mod user_code;
 
 pub use bake::BakeJob;
-pub use doctor::DoctorJob;
-pub use inspect::InspectJob;
+pub use inspect::{DoctorJob, InspectJob};
 pub use metrics::{Metrics, MetricsFormat};
 pub use name_pattern::NamePattern;
 pub use pack::{PackJob, ProjectName};
