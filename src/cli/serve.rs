@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use super::args::ServeArgs;
 use super::names::{
-    ALL, ALLOW_HOST, ALLOW_READ, BLENDER, CACHE_DIR, DATA, FFMPEG, FFPROBE, GPUS_PER_PROCESS,
-    LISTEN, MAX_PREFETCH, PASS_ENV, PROCESSES, SANDBOX, SCRATCH_DIR, STALL_TIMEOUT, STOP_GRACE,
-    WATCH,
+    ALL, ALLOW_HOST, ALLOW_READ, BLENDER, CACHE_DIR, CACHE_SIZE, DATA, FFMPEG, FFPROBE,
+    GPUS_PER_PROCESS, LISTEN, MAX_PREFETCH, PASS_ENV, PROCESSES, SANDBOX, SCRATCH_DIR,
+    STALL_TIMEOUT, STOP_GRACE, WATCH,
 };
 use super::resolver::Resolver;
 use super::setting::{Setting, UsageError};
@@ -21,10 +21,11 @@ const SERVER_PORT: &str = "SERVER_PORT";
 
 /// The settings that the jobs of the server take from the environment: those of this machine. All
 /// others are set by the page, or would change what it asks for.
-const OF_THE_MACHINE: [Setting; 13] = [
+const OF_THE_MACHINE: [Setting; 14] = [
     ALLOW_READ,
     BLENDER,
     CACHE_DIR,
+    CACHE_SIZE,
     FFMPEG,
     FFPROBE,
     GPUS_PER_PROCESS,

@@ -141,7 +141,7 @@ impl Inventory {
     pub fn of_everything(folder: &Folder, patterns: Ignored) -> Result<Self, Error> {
         let mut collecting = Collecting::new(folder, patterns, false);
         collecting.add_tree(&folder.path)?;
-        collecting.finish()
+        Ok(collecting.inventory)
     }
 
     /// The files of a scene that Blender has described. Its `environment` has files that the scene does
@@ -194,7 +194,7 @@ impl Inventory {
             }
             collecting.add(path)?;
         }
-        collecting.finish()
+        Ok(collecting.inventory)
     }
 
     /// Warns of files that the pictures need and that are left out.
@@ -277,10 +277,6 @@ impl<'a> Collecting<'a> {
             }
         }
         Ok(())
-    }
-
-    fn finish(self) -> Result<Inventory, Error> {
-        Ok(self.inventory)
     }
 }
 

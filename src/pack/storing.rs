@@ -75,7 +75,7 @@ impl Storing<'_> {
         };
         let stored = inventory.files.iter().map(|(path, (file, origin))| {
             let round = &round;
-            async move { Ok::<_, Error>((path.clone(), round.store(file, origin).await?)) }
+            async move { Ok::<_, Error>((path.clone(), round.store(file, origin.as_ref()).await?)) }
         });
         let stored: Vec<_> = stored.collect();
         let stored = stream::iter(stored).buffer_unordered(CONCURRENT).try_collect::<Vec<_>>();
@@ -115,7 +115,7 @@ impl Round<'_> {
     async fn store(
         &self,
         file: &Path,
-        origin: &Option<String>,
+        origin: Option<&String>,
     ) -> Result<Option<ProjectFile>, Error> {
         let unreadable = |source| Error::PackedFile { path: file.to_owned(), source };
         let path = file.to_owned();
@@ -131,7 +131,7 @@ impl Round<'_> {
             self.sent_bytes.fetch_add(size, Relaxed);
         }
         self.progress.finished(size);
-        Ok(Some(ProjectFile { size, content, origin: origin.clone() }))
+        Ok(Some(ProjectFile { size, content, origin: origin.cloned() }))
     }
 
     /// Whether nothing else stores this content.

@@ -93,12 +93,10 @@ impl Unpacking {
 
     /// Where a file of the archive belongs; `None` if it is left out.
     fn place(&self, path: &str) -> Result<Option<ProjectPath>, ProjectError> {
-        let path = path.trim_start_matches("./");
-        let is_hidden = |name: &str| name.starts_with('.') && !matches!(name, "." | "..");
-        if path.split('/').any(is_hidden) || path.starts_with("__MACOSX/") {
-            return Ok(None);
-        }
-        ProjectPath::new(path).map(Some).map_err(|error| self.wrong(error.into()))
+        let path = ProjectPath::new(path.trim_start_matches("./"));
+        let path = path.map_err(|error| self.wrong(error.into()))?;
+        let is_hidden = path.as_str().split('/').any(|name| name.starts_with('.'));
+        Ok(Some(path).filter(|path| !is_hidden && !path.as_str().starts_with("__MACOSX/")))
     }
 
     fn make_folders<'a>(
@@ -132,7 +130,10 @@ pub(super) fn main_of<'a>(
     files: impl Iterator<Item = &'a ProjectPath>,
     named: Option<&ProjectPath>,
 ) -> Result<ProjectPath, ProjectError> {
-    let is_scene = |path: &&ProjectPath| path.folded().ends_with(".blend");
+    let is_scene = |path: &&ProjectPath| {
+        let end = Path::new(path.as_str()).extension();
+        end.is_some_and(|end| end.eq_ignore_ascii_case("blend"))
+    };
     let (mut scenes, mut is_there) = (Vec::new(), false);
     for path in files {
         is_there |= named == Some(path);
@@ -276,8 +277,8 @@ mod tests {
 
     #[test]
     fn a_content_that_is_not_what_the_list_says_is_an_error() {
-        let flipped = "echo hello >a.blend && python3 -m zipfile -c z a.blend && \
-                       sed 's/hello/jello/' z";
+        let flipped = "python3 -c \"import zipfile; z = zipfile.ZipFile('z', 'w'); \
+                       z.writestr('a.blend', 'hello'); z.close()\" && sed 's/hello/jello/' z";
         let error = unpacked(flipped, "a.zip", None).1.unwrap_err();
         let text = crate::error_chain::chain(&error);
         assert!(text.contains("damaged"), "{text}");

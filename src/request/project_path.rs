@@ -67,9 +67,10 @@ impl ProjectPath {
     /// # Errors
     /// The same as [`ProjectPath::new`], and if it is not UTF-8.
     pub fn of_file(path: &Path) -> Result<Self, PathError> {
-        path.to_str()
-            .map(Self::new)
-            .unwrap_or_else(|| Err(PathError::not_utf8(path.to_string_lossy().into_owned())))
+        match path.to_str() {
+            Some(path) => Self::new(path),
+            None => Err(PathError::not_utf8(path.to_string_lossy().into_owned())),
+        }
     }
 
     /// The path as text.
