@@ -42,7 +42,10 @@ fn a_dropped_scene_is_described_and_rendered_and_its_video_plays() {
         assert_eq!(server.render_ended(id), json!({"state": "done", "warnings": []}));
         let stored = server.render_folder(id).join("output/frames");
         assert_eq!(fs::read_dir(stored).unwrap().count(), 4, "three frames and fingerprints");
-        page.until("return document.querySelector('.buttons > button').textContent === 'Render what is missing'").await;
+        page.until(
+            "return document.querySelector('.buttons > button').textContent === 'Render the rest'",
+        )
+        .await;
 
         // A setting that makes no sense is refused in words, and nothing is changed.
         let frames = page.find("#frames").await;
@@ -93,7 +96,10 @@ fn a_quick_look_comes_first_and_a_stop_keeps_the_frames() {
         assert!(stored.join("0002.png").exists() && !stored.join("0003.png").exists());
         fs::write(&go, "").unwrap();
         page.click(START).await;
-        page.until("return document.querySelector('.buttons > button').textContent === 'Render what is missing'").await;
+        page.until(
+            "return document.querySelector('.buttons > button').textContent === 'Render the rest'",
+        )
+        .await;
         assert!(stored.join("0004.png").exists());
     });
 }

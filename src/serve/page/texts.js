@@ -144,7 +144,7 @@ export const texts = {
     simulations: (n) => `${count(n, "simulation is", "simulations are")} not baked`,
     warnings: (n) => count(n, "remark", "remarks"),
     start: "Render",
-    again: "Render what is missing",
+    again: "Render the rest",
     stop: "Stop",
     preview: "Quick look",
     previewHint: "A quarter of the size, with few samples",
@@ -239,6 +239,11 @@ export const texts = {
     left: (seconds) => `about ${time(Math.max(1, seconds))} left`,
     stopped: "Stopped. What is there is kept.",
     done: "The video is made.",
+    /** What the page has in place of flags that a message recommends. */
+    flags: {
+      "--missing-files warn (MISSING_FILES)": "“Render without the missing files”",
+      "--simulate (SIMULATE)": "“Run simulations that are not baked from their beginning”",
+    },
     showPicture: (name) => `Show ${name}`,
     removePicture: (name) => `Remove ${name}`,
     log: "Log",

@@ -50,7 +50,7 @@ export class Work {
       this.problem.className = "problem failed";
       this.problem.replaceChildren(
         el("p", { role: "alert" }, error),
-        ...(advice ? [el("p", { className: "dim" }, advice)] : []),
+        ...(advice ? [el("p", { className: "dim" }, forPage(advice))] : []),
         el(
           "div",
           { className: "row" },
@@ -69,4 +69,9 @@ export class Work {
       this.problem.replaceChildren(el("details", {}, el("summary", {}, t.warnings(remarks.length)), el("ul", {}, ...remarks)));
     }
   }
+}
+
+/** An advice in which settings have the names that the page has for them. */
+function forPage(advice) {
+  return Object.entries(texts.work.flags).reduce((text, [flag, label]) => text.replaceAll(flag, label), advice);
 }

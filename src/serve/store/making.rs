@@ -13,6 +13,9 @@ use crate::exit::Exit;
 /// The name of the log of the last run, in JSON lines.
 pub const LOG: &str = "log.jsonl";
 
+/// The folder of a scene and its files, in that of a render.
+pub const SCENE: &str = "scene";
+
 /// What comes before the folder of the pictures in a message about them.
 const IN_FOLDER: &str = "cannot make a video of the frames in ";
 
@@ -99,7 +102,7 @@ impl Making {
     /// What the log in the folder of a video says.
     pub fn of_log(folder: &Path) -> Self {
         let Ok(log) = File::open(folder.join(LOG)) else { return Self::None };
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome::of(folder);
         for line in BufReader::new(log).lines() {
             // What cannot be read tells nothing.
             let Ok(line) = line else { break };
@@ -110,8 +113,10 @@ impl Making {
 }
 
 /// What the lines of a log say about the end of a run.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outcome {
+    /// The folders of the item, which are left out of messages: the user does not know them.
+    folders: [String; 2],
     warnings: Vec<String>,
     /// The message and the exit code of the last error.
     error: Option<(String, u64)>,
@@ -122,18 +127,30 @@ impl Outcome {
     /// The most warnings that are shown.
     const MAX_WARNINGS: usize = 20;
 
+    /// That of a run for the item in this folder.
+    pub fn of(folder: &Path) -> Self {
+        let folder = folder.display();
+        Self {
+            folders: [format!("{folder}/{SCENE}/"), format!("{folder}/")],
+            warnings: Vec::new(),
+            error: None,
+            stored: false,
+        }
+    }
+
     /// Takes a line of the log.
     pub fn read(&mut self, line: &str) {
         let Ok(line) = serde_json::from_str::<Value>(line) else { return };
         let text = |field: &str| line.get(field).and_then(Value::as_str).unwrap_or_default();
-        let message = text("message");
+        let [scene, own] = &self.folders;
+        let message = text("message").replace(scene, "").replace(own, "");
         match text("level") {
             "WARN" if self.warnings.len() < Self::MAX_WARNINGS => {
-                self.warnings.push(shown(message).0);
+                self.warnings.push(shown(&message).0);
             }
             "ERROR" => {
                 if let Some(code) = line.get("exit_code").and_then(Value::as_u64) {
-                    self.error = Some((message.to_owned(), code));
+                    self.error = Some((message, code));
                 }
             }
             // The line about the video, not that about the sound.
@@ -198,7 +215,7 @@ mod tests {
 
     /// What a log of these levels, messages and exit codes means.
     fn of(lines: &[(&str, &str, Option<u64>)]) -> Making {
-        let mut outcome = Outcome::default();
+        let mut outcome = Outcome::of(Path::new("/d/renders/1"));
         for (level, message, code) in lines {
             let mut line =
                 serde_json::json!({"level": level, "message": message, "exit_code": code});
@@ -224,6 +241,13 @@ mod tests {
             error: "Frame 2: b 1.png ends after 9 bytes".to_owned(),
             advice: Some("Repair it".to_owned()),
             picture: Some("b 1.png".to_owned()),
+        };
+        assert_eq!(of(&[("ERROR", message, Some(65))]), Making::Failed(failure));
+        let message = "/d/renders/1/scene/a.blend: no camera; what to do: add one (exit code 65)";
+        let failure = Failure {
+            error: "a.blend: no camera".to_owned(),
+            advice: Some("Add one".to_owned()),
+            picture: None,
         };
         assert_eq!(of(&[("ERROR", message, Some(65))]), Making::Failed(failure));
         let plain = Failure { error: "--fps: no".to_owned(), advice: None, picture: None };

@@ -63,7 +63,8 @@ impl Inspector {
             Ok(command) => command,
             Err(error) => return failed(format!("The scene cannot be opened: {error}")),
         };
-        let (mut document, mut outcome) = (String::new(), Outcome::default());
+        let mut document = String::new();
+        let mut outcome = Outcome::of(render.item().folder());
         // Nobody stops it: it ends by itself after a while.
         let never = Notify::new();
         let ended = child::run(command, &never, &self.shutdown, |stream, line| match stream {

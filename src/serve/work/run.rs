@@ -47,7 +47,7 @@ pub async fn run<W: Work>(
     stop: &Notify,
     shutdown: &Shutdown,
 ) -> Making {
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome::of(item.item().folder());
     if let Err(message) = attempt(work, item, stop, shutdown, &mut outcome).await {
         let line = json!({
             "level": "ERROR",

@@ -14,15 +14,13 @@ use walkdir::WalkDir;
 
 use super::incoming::{PARTIAL, remove_partial};
 use super::item::{AllChanges, Item, Kind};
+use super::making::SCENE;
 use super::names::{Id, ScenePath};
 use super::stored_file::{StoredFile, list};
 use super::time::millis;
 use crate::request::PREVIEWS_DIR;
 use document::RenderDocument;
 use inspection::{Inspected, Inspection};
-
-/// The folder of the scene and its files.
-const SCENE: &str = "scene";
 
 /// The folder of the output.
 const OUTPUT: &str = "output";
