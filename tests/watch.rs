@@ -455,3 +455,31 @@ fn answers_are_as_the_api_describes_them() {
     assert_eq!(whole["frames"]["standing"], "sssfm");
     assert_eq!(whole["frames"]["names"], json!({"2": "0003.jpg"}));
 }
+
+#[test]
+fn the_output_of_a_render_is_watched_under_the_id_of_the_render() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let server = Server::start_with(&data, |worker| worker);
+    let render = server.json("POST", "/api/renders", &json!({"name": "Shot"}));
+    let id = render["id"].as_str().unwrap();
+    let paths = [format!("/api/outputs/{id}"), format!("/api/outputs/{id}-preview")];
+    for path in &paths {
+        let whole = show(&server, path);
+        assert_eq!((&whole["figures"]["stored"], &whole["error"]), (&json!(0), &Value::Null));
+    }
+    let output = data.join("renders").join(id).join("output");
+    frames::write(&output.join("frames"), 1..=2);
+    frames::write(&output.join("preview/frames"), 1..=3);
+    for (path, count) in paths.iter().zip([2, 3]) {
+        wait_until("the frames", || show(&server, path)["figures"]["stored"] == count);
+        assert_eq!(server.send("GET", &format!("{path}/previews/0001.png"), b"").status, 200);
+        assert_eq!(server.send("DELETE", path, b"").status, 404);
+    }
+    let listed = show(&server, "/api/outputs");
+    assert_eq!(listed["outputs"], json!([]), "it is in the list of renders");
+    assert_eq!(server.send("DELETE", &format!("/api/renders/{id}"), b"").status, 204);
+    for path in &paths {
+        assert_eq!(server.send("GET", path, b"").status, 404);
+    }
+}
