@@ -701,7 +701,10 @@ add_cube(3, image('//again.png', name='Again'))";
 #[test]
 fn a_scene_on_s3_is_fetched_once_for_each_of_its_versions() {
     let (machine, server) = (Machine::new(), S3Server::start());
-    machine.scene("scene.blend", "bpy.data.texts.new('Large').write('x' * 3000000)");
+    machine.scene(
+        "scene.blend",
+        "bpy.ops.mesh.primitive_grid_add(x_subdivisions=300, y_subdivisions=300)",
+    );
     server.put("scene.blend", &fs::read(machine.path("scene.blend")).unwrap());
     let cache = machine.path("cache");
     let fetched = |out: &str| {
@@ -714,7 +717,10 @@ fn a_scene_on_s3_is_fetched_once_for_each_of_its_versions() {
     let first = fetched("1");
     assert!(first > 1, "it has several parts: {first}");
     assert_eq!(fetched("2"), 1, "its beginning");
-    machine.scene("scene.blend", "bpy.data.texts.new('Other').write('y' * 3000000)");
+    machine.scene(
+        "scene.blend",
+        "bpy.ops.mesh.primitive_grid_add(x_subdivisions=300, y_subdivisions=301)",
+    );
     server.put("scene.blend", &fs::read(machine.path("scene.blend")).unwrap());
     assert_eq!(fetched("3"), first);
     assert_eq!(cached(&cache).len(), 2);

@@ -15,7 +15,9 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use nix::sys::signal::{SigSet, Signal};
 use render_worker::request::{Location, Transfers};
-use render_worker::storage::{Failure, Fingerprint, NameRange, Storage, StorageError};
+use render_worker::storage::{
+    Failure, Fingerprint, NameRange, Storage, StorageError, TransferProgress,
+};
 use tempfile::TempDir;
 
 use crate::support::names;
@@ -182,6 +184,7 @@ fn clauses() {
     runtime.block_on(async {
         written_content_is_read_back(&place).await;
         an_existing_file_is_replaced(&place).await;
+        a_file_that_changes_while_it_is_uploaded_is_not_stored(&place, &large).await;
         a_listing_has_the_direct_children(&place).await;
         a_listing_is_complete(&place).await;
         a_listing_can_be_limited_to_a_range_of_names(&place).await;
@@ -282,6 +285,25 @@ async fn an_existing_file_is_replaced(place: &Place) {
     let bytes = place.upload(&third, "replaced/video.mp4", None).await.unwrap();
     assert_eq!((bytes, place.read("replaced/video.mp4").await), (1, b"3".to_vec()));
     assert_eq!(place.list("replaced").await, [("video.mp4".to_owned(), 1)]);
+}
+
+async fn a_file_that_changes_while_it_is_uploaded_is_not_stored(place: &Place, large: &Path) {
+    let small = place.file("small", b"small");
+    for (source, name) in [(small.as_path(), "changed/few"), (large, "changed/many")] {
+        let to = place.at(name);
+        let upload = async |is_unchanged: bool| {
+            let (file, progress) = (File::open(source).unwrap(), TransferProgress::default());
+            let is_unchanged = move |_: &File| is_unchanged;
+            place.storage.upload_unchanged(file, &to, is_unchanged, &progress).await
+        };
+        let error = upload(false).await.unwrap_err();
+        assert!(matches!(error.failure(), Failure::Transient(_)), "{error:?}");
+        let error = place.storage.open(&to).await.unwrap_err();
+        assert!(matches!(error.failure(), Failure::Missing(_)), "{error:?}");
+        let size = fs::metadata(source).unwrap().len();
+        assert_eq!(upload(true).await.unwrap(), size);
+        assert_eq!(place.storage.open(&to).await.unwrap().size, size);
+    }
 }
 
 async fn a_listing_has_the_direct_children(place: &Place) {
