@@ -1,6 +1,5 @@
 //! `retry`: submits again what has failed of jobs on AWS Batch, with other settings if they are given.
 
-use super::missing::named;
 use super::output::Print;
 use super::status;
 use super::submit::{Submissions, submit_prepared};
@@ -9,8 +8,8 @@ use crate::batch::{
 };
 use crate::error::Error;
 use crate::request::{
-    AnimationFrames, AnimationRange, ArrayPosition, FirstFrame, FrameSelection, FrameSet,
-    FramesPerJob, JobName, RetryJob, TotalFrames,
+    AnimationRange, ArrayPosition, FirstFrame, FrameSelection, FrameSet, FramesPerJob, JobId,
+    JobName, RetryJob, TotalFrames,
 };
 use crate::worker::Worker;
 
@@ -51,12 +50,11 @@ async fn prepare(batch: &Batch, job: &RetryJob) -> Result<Submissions, Error> {
     let per_job = render.parameters.get("framesPerJob").and_then(|text| text.parse().ok());
     let per_job: FramesPerJob =
         per_job.ok_or_else(|| refuse("it has no parameter framesPerJob, as jobs of submit do"))?;
-    let indices: Vec<_> = match &render.children {
-        None => vec![None],
-        Some(_) => {
-            let failed = batch.failed_children(&render.id).await?;
-            failed.iter().map(|child| child.array_index()).collect()
-        }
+    let indices = if render.children.is_some() {
+        let failed = batch.failed_children(&render.id).await?;
+        failed.iter().map(JobId::array_index).collect()
+    } else {
+        vec![None]
     };
     let mut frames = Vec::new();
     for index in indices {
@@ -71,7 +69,7 @@ async fn prepare(batch: &Batch, job: &RetryJob) -> Result<Submissions, Error> {
     let stitch = stitch.filter(|stitch| stitch.state != State::Succeeded);
     tracing::info!("{} are submitted again", frames.named());
     Ok(Submissions {
-        render: again_with(&render, named(frames), per_job, job),
+        render: again_with(&render, &frames, per_job, job),
         stitch: stitch.map(|stitch| again(&stitch, |_| true)),
     })
 }
@@ -100,13 +98,13 @@ fn selection(job: &Job, per_job: FramesPerJob, index: Option<u32>) -> Option<Fra
 /// The submission of a job for other frames, with the settings of the request.
 fn again_with(
     job: &Job,
-    frames: AnimationFrames,
+    frames: &FrameSet,
     per_job: FramesPerJob,
     request: &RetryJob,
 ) -> Submission {
-    let children = per_job.jobs(frames.count());
+    let children = per_job.jobs(u32::try_from(frames.len()).unwrap_or(u32::MAX));
     let mut submission = again(job, |name| !FRAMES.contains(&name));
-    let text = frames.set().to_string();
+    let text = frames.to_string();
     let environment = &mut submission.container_overrides.environment;
     environment.insert(0, Variable { name: "FRAMES".to_owned(), value: text });
     // AWS Batch does not allow arrays of one child.

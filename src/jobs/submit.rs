@@ -38,17 +38,15 @@ const RENDER_JOB_ID: &str = "RENDER_JOB_ID";
 /// - [`Error::Batch`] if no job is submitted, [`Error::HalfSubmitted`] if only the first one is.
 /// - [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs.
 pub async fn submit(worker: &Worker, job: &SubmitJob, print: impl Print) -> Result<(), Error> {
-    match prepare(worker, job).await? {
-        Some(submissions) => submit_prepared(worker, submissions, job.mode, job.json, print).await,
-        None => {
-            tracing::warn!(
-                "{} has all frames, so nothing is submitted; to make the video: \
-                 render-worker stitch -i {0} -o {0}",
-                job.output
-            );
-            Ok(())
-        }
+    if let Some(submissions) = prepare(worker, job).await? {
+        return submit_prepared(worker, submissions, job.mode, job.json, print).await;
     }
+    tracing::warn!(
+        "{} has all frames, so nothing is submitted; to make the video: \
+         render-worker stitch -i {0} -o {0}",
+        job.output
+    );
+    Ok(())
 }
 
 /// Submits these jobs, prints their ids, and waits for them if asked to.

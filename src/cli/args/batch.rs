@@ -7,6 +7,7 @@ use super::shared::{
 };
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(in crate::cli) struct SubmitArgs {
     #[command(flatten)]
     pub work: WorkArgs,
