@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use crate::browser::{DESKTOP, Window, with_browser};
 use crate::making::PLAYER;
-use crate::support::fixture;
+use crate::support::blender::can_denoise;
 use crate::support::server::Server;
+use crate::support::{fixture, scene};
 
 /// Forty pictures, as a camera would have named them: those in the folder `BROWSER_PICTURES`, or a zoom
 /// into a fractal.
@@ -52,6 +53,12 @@ fn every_page_is_drawn() {
     server.json("PATCH", &format!("/api/videos/{id}"), &json!({"settings": {"fps": "12"}}));
     assert_eq!(server.make(&id)["state"], "done");
     server.json("GET", "/api/videos", &Value::Null);
+    let render = server.create_render("Ring of solids");
+    server.upload_scene(&render, "demo.blend", &fs::read(scene("demo")).unwrap());
+    let denoise = if can_denoise() { "" } else { "off" };
+    server.set_render(&render, &json!({"frames": "1-12", "samples": "4", "denoise": denoise}));
+    assert_eq!(server.inspect(&render)["state"], "done");
+    assert_eq!(server.render(&render)["state"], "done");
 
     let phone = Window { width: 390, height: 844, dark: false };
     for (name, window) in [
@@ -62,7 +69,7 @@ fn every_page_is_drawn() {
     ] {
         with_browser(window, async |page| {
             page.goto(&server.link).await;
-            page.until("return [...document.querySelectorAll('.cover img')].length === 3 && [...document.images].every((i) => i.complete)").await;
+            page.until("return [...document.querySelectorAll('.cover img')].length === 4 && [...document.images].every((i) => i.complete)").await;
             page.picture(&format!("home-{name}")).await;
             page.goto(&format!("{}videos/{id}", server.link)).await;
             page.find(PLAYER).await;
@@ -72,6 +79,12 @@ fn every_page_is_drawn() {
             // The thumbnails fade in.
             page.until("return document.getAnimations().length === 0").await;
             page.picture(&format!("video-{name}")).await;
+            page.goto(&format!("{}renders/{render}", server.link)).await;
+            page.find(PLAYER).await;
+            page.until("return document.querySelector('video').readyState >= 2").await;
+            page.until("return document.querySelectorAll('.cell.loaded').length > 3").await;
+            page.until("return document.getAnimations().length === 0").await;
+            page.picture(&format!("render-{name}")).await;
             page.goto(&format!("{}videos/{broken}", server.link)).await;
             page.find(".tile.broken").await;
             page.find(".problem.failed").await;
