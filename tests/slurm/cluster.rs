@@ -52,10 +52,12 @@ PartitionName=steady Nodes=steady1 MaxTime=INFINITE
 ";
 
 /// The cluster. Dropping it removes the containers and the network.
+///
+/// The fields are dropped in this order: a network with machines cannot be removed.
 pub struct Cluster {
-    folder: TempDir,
-    network: Network,
     machines: Vec<(&'static str, Name)>,
+    network: Network,
+    folder: TempDir,
 }
 
 /// A network of the container engine. Dropping it removes it.
@@ -81,7 +83,7 @@ impl Cluster {
         let name = |part: &str| format!("{LABEL}-slurm-{}-{part}", std::process::id());
         let network = Network(name("network"));
         printed(docker(["network", "create", "--label", LABEL, &network.0]));
-        let mut cluster = Self { folder: shared_folder(), network, machines: Vec::new() };
+        let mut cluster = Self { machines: Vec::new(), network, folder: shared_folder() };
         for machine in ["controller"].into_iter().chain(NODES) {
             cluster.machines.push((machine, Name(name(machine))));
             cluster.boot(machine);
