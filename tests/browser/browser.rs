@@ -131,7 +131,7 @@ impl Browser {
         }
     }
 
-    /// Sends a command of the Chrome DevTools Protocol.
+    /// Sends a command of the protocol of `DevTools`.
     async fn devtools(&self, command: &str, parameters: &Value) {
         let session = self.client.session_id().await.expect("a session").expect("its id");
         let body = json!({"cmd": command, "params": parameters}).to_string();
