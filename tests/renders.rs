@@ -221,7 +221,7 @@ fn what_cannot_be_a_scene_or_a_setting_is_refused_and_leads_nowhere() {
     for value in [&inspection["error"], &failed["error"]] {
         assert!(value.as_str().unwrap().contains("bad.blend"), "{value}");
     }
-    assert_eq!(names(server.folder()), [".lock", "renders", "videos"]);
+    assert_eq!(names(server.folder()), [".lock", "outputs", "renders", "videos"]);
 }
 
 #[test]

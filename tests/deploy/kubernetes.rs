@@ -157,11 +157,11 @@ fn the_children_render_the_scene_and_the_second_job_makes_the_video() {
     let render = job("render");
     assert_eq!(render["spec"]["completionMode"], "Indexed");
     // The scene has 24 frames: the fourth child has nothing to do.
-    for index in ["2", "0", "3", "1"] {
-        let child = as_in(&render, volume.path()).env("JOB_COMPLETION_INDEX", index);
+    for index in [2, 0, 3, 1] {
+        let child = as_in(&render, volume.path()).env("JOB_COMPLETION_INDEX", index.to_string());
         let small = child.env("RESOLUTION", "10%").env("SAMPLES", "1");
         let run = small.run().exits(0);
-        assert!(run.json().iter().all(|line| line["array_index"].to_string() == index));
+        assert!(run.json().iter().all(|line| line["array_index"] == index));
     }
     assert_eq!(names(&volume.path().join("out/frames")), frame_names(1..=24));
     as_in(&job("stitch"), volume.path()).run().exits(0).logs(&["24 frames"]);
