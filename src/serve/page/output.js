@@ -35,9 +35,13 @@ export class Output {
   #timers = [];
   #unfollow;
 
-  /** `onChange` gets the model whenever something has changed, `onGone` is called if there is no output. */
-  constructor(id, { onChange, onGone } = {}) {
+  /**
+   * `onChange` gets the model whenever something has changed, `onGone` is called if there is no output. The video is
+   * left out without `showsVideo`.
+   */
+  constructor(id, { onChange, onGone, showsVideo = true } = {}) {
     this.#id = id;
+    this.showsVideo = showsVideo;
     this.onChange = onChange ?? (() => {});
     this.onGone = onGone ?? (() => {});
     const t = texts.output;
@@ -164,8 +168,8 @@ export class Output {
     const all = [...attempts.values()];
     parts.attempts.hidden = !all.length;
     this.attempts.show(all);
-    parts.video.hidden = !video;
-    this.player.show(video, video && api.outputs.video(this.#id, video), api.outputs.videoDownload(this.#id));
+    parts.video.hidden = !video || !this.showsVideo;
+    if (this.showsVideo) this.player.show(video, video && api.outputs.video(this.#id, video), api.outputs.videoDownload(this.#id));
   }
 
   #list(frames) {

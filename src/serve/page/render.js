@@ -78,7 +78,8 @@ export function page(root, id, { go, found }) {
     showsPreview = preview;
     which.value = preview ? "preview" : "full";
     output?.close();
-    output = new Output(preview ? `${id}-preview` : id, {});
+    // The video is beside it.
+    output = new Output(preview ? `${id}-preview` : id, { showsVideo: false });
     area.replaceChildren(output.element);
   }
 
