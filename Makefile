@@ -93,7 +93,7 @@ test-image: tools engine $(IMAGE)
 ## test-browser: the tests of the web page, in Chromium; the pictures are in target/browser
 test-browser: tools $(BUILD)
 	.ci/tools-browser
-	RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test browser
+	$(WITH_BLENDER) RENDER_WORKER_BIN=$(abspath $(WORKER)) cargo test --locked --test browser
 
 ## test-publish: the tests of deploy/publish, with tools from Debian and PyPI
 test-publish: tools engine
