@@ -8,9 +8,9 @@ use super::names::{
     ALLOW_READ, BLENDER, FFMPEG, FFPROBE, FRAMES, LOG_FORMAT, LOG_LEVEL, MAX_TRANSFERS, METRICS,
     PASS_ENV, SANDBOX, SCRATCH_DIR, STOP_GRACE, UPLOAD_BUFFER,
 };
-use super::resolver::Resolver;
+use super::resolver::{Resolver, batch, children, limits, pack, serve, video};
 use super::setting::{Environment, Setting, UsageError};
-use super::{batch, children, limits, pack, serve, video};
+
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     Attempt, BakeJob, Confinement, DoctorJob, FrameSet, InspectJob, JobId, Limits, Location,

@@ -4,20 +4,14 @@
 //! here, before anything is touched. The message names the flag and the variable.
 
 mod args;
-mod batch;
-mod children;
 mod command;
-mod limits;
 mod manual;
 mod names;
-mod pack;
 mod resolver;
-mod serve;
 mod setting;
 #[cfg(test)]
 mod tests;
 mod tips;
-mod video;
 
 use std::ffi::OsString;
 

@@ -9,7 +9,8 @@ use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use super::{inspect, output_status, status, submit};
+use super::farm::{status, submit};
+use super::{inspect, output_status};
 use crate::doctor;
 use crate::project::manifest::StoredManifest;
 use crate::worker::report::Report;

@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::args::{FollowArgs, RetryArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
-use super::names::{
+use super::{Resolver, is_file, scene_variables};
+use crate::cli::args::{FollowArgs, RetryArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
+use crate::cli::names::{
     ADDONS_DIR, ALLOW_GAPS, ALLOW_UNBAKED, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH,
     BLENDER_VERSION, BURN_IN, CAMERA, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB,
     INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME,
     OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, PYTHON_FILE, REQUEST_PAYER, SCENE,
     SHARE_IDENTIFIER, SIMULATE, SIZE, STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
 };
-use super::resolver::{Resolver, is_file, scene_variables};
-use super::setting::{Setting, UsageError};
+use crate::cli::setting::{Setting, UsageError};
 use crate::request::{
     Animation, AnimationRange, ByteSize, Cameras, Feature, FramesPerJob, JobId, JobName,
     JobTemplate, Location, NamedFrames, PollInterval, RequestPayer, RetryJob, StatusJob, StatusOf,
@@ -31,7 +31,7 @@ type Variables = BTreeMap<String, String>;
 ///
 /// # Errors
 /// If a setting is missing, contradictory or out of range.
-pub(super) fn submit_job(
+pub(in crate::cli) fn submit_job(
     resolver: &Resolver<'_>,
     args: &SubmitArgs,
 ) -> Result<SubmitJob, UsageError> {
@@ -164,7 +164,7 @@ fn check_cameras(resolver: &Resolver<'_>, args: &SubmitArgs) -> Result<(), Usage
 ///
 /// # Errors
 /// If the job id, the output or the interval is invalid, or if it is not clear which is meant.
-pub(super) fn status_job(
+pub(in crate::cli) fn status_job(
     resolver: &Resolver<'_>,
     args: &StatusArgs,
 ) -> Result<StatusJob, UsageError> {
@@ -194,7 +194,7 @@ pub(super) fn status_job(
 ///
 /// # Errors
 /// If it is invalid.
-pub(super) fn job_id(text: &str) -> Result<JobId, UsageError> {
+pub(in crate::cli) fn job_id(text: &str) -> Result<JobId, UsageError> {
     text.parse().map_err(|error| UsageError(format!("JOB-ID: {error}")))
 }
 
@@ -202,7 +202,10 @@ pub(super) fn job_id(text: &str) -> Result<JobId, UsageError> {
 ///
 /// # Errors
 /// If the job id or another value is invalid.
-pub(super) fn retry_job(resolver: &Resolver<'_>, args: &RetryArgs) -> Result<RetryJob, UsageError> {
+pub(in crate::cli) fn retry_job(
+    resolver: &Resolver<'_>,
+    args: &RetryArgs,
+) -> Result<RetryJob, UsageError> {
     Ok(RetryJob {
         job: job_id(&args.job)?,
         definition: args.job_definition.clone().filter(|text| !text.is_empty()),

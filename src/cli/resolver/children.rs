@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Environment, UsageError};
+use crate::cli::{Environment, UsageError};
 use crate::request::is_secret_name;
 
 /// Variables by name. HOME, TMPDIR and the language are set by each launch.

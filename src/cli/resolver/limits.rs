@@ -1,12 +1,12 @@
 //! The time and failure limits of an attempt.
 
-use super::args::{Action, ProgramArgs};
-use super::names::{BLENDER_ATTEMPTS, FRAME_TIMEOUT, JOB_TIMEOUT, STALL_TIMEOUT};
-use super::setting::{Environment, UsageError};
+use crate::cli::args::{Action, ProgramArgs};
+use crate::cli::names::{BLENDER_ATTEMPTS, FRAME_TIMEOUT, JOB_TIMEOUT, STALL_TIMEOUT};
+use crate::cli::setting::{Environment, UsageError};
 use crate::request::Limits;
 
 /// The limits that are set, or else their defaults.
-pub(super) fn resolve(
+pub(in crate::cli) fn resolve(
     action: &Action,
     common: &ProgramArgs,
     environment: &Environment,

@@ -1,24 +1,30 @@
 //! The requests of `render` and `inspect`, from flags and variables.
 
 mod attempt;
+pub(super) mod batch;
+pub(super) mod children;
+pub(super) mod limits;
 mod overrides;
+pub(super) mod pack;
+pub(super) mod serve;
 mod user_code;
+pub(super) mod video;
 
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::args::{
+use crate::archive::ArchiveFormat;
+use crate::cli::args::{
     BakeArgs, DoctorArgs, InspectArgs, MainArgs, PreviewArgs, RenderArgs, RenderOptions, SceneArgs,
     StoreArgs, WorkArgs,
 };
-use super::names::{
+use crate::cli::names::{
     ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CACHE_DIR, CACHE_SIZE, CYCLES_DEVICE,
     ENABLE_AUTOEXEC, FIRST_FRAME, FRAMES, FRAMES_PER_JOB, GPUS_PER_PROCESS, INPUT_URI, MAIN,
     MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME, ORDER, OUTPUT_URI, PREVIEW, PROCESSES,
     REQUEST_PAYER, SIMULATE, START_JITTER, STRICT, TOTAL_FRAMES,
 };
-use super::setting::{Environment, Setting, Switch, UsageError};
-use crate::archive::ArchiveFormat;
+use crate::cli::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
     AllowMissing, AnimationRange, ArrayPosition, Attempt, BakeJob, ByteSize, Cameras, DoctorJob,
     Engine, FirstFrame, FrameOrder, FrameSelection, FrameSet, InspectJob, Location, MissingFiles,

@@ -1,18 +1,21 @@
 //! The request of `pack`, from flags and variables.
 
-use super::args::PackArgs;
-use super::names::{
+use super::{Resolver, described};
+use crate::cli::args::PackArgs;
+use crate::cli::names::{
     BLENDER, EXCLUDE, INPUT_URI, MISSING_FILES, OUTPUT_URI, PROJECT_DIR, PROJECT_NAME,
 };
-use super::resolver::{Resolver, described};
-use super::setting::UsageError;
+use crate::cli::setting::UsageError;
 use crate::request::{Location, PackJob};
 
 /// The request of `pack`.
 ///
 /// # Errors
 /// If a setting is missing or out of range.
-pub(super) fn pack_job(resolver: &Resolver<'_>, args: &PackArgs) -> Result<PackJob, UsageError> {
+pub(in crate::cli) fn pack_job(
+    resolver: &Resolver<'_>,
+    args: &PackArgs,
+) -> Result<PackJob, UsageError> {
     let env = resolver.environment;
     let location: Location = INPUT_URI.value_or_default(args.input_uri.as_deref(), env)?;
     let Location::Local(scene) = &location else {

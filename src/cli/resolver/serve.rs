@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::args::ServeArgs;
-use super::names::{
+use super::Resolver;
+use super::video::{INPUT_DIR, OUTPUT_DIR};
+use crate::cli::args::ServeArgs;
+use crate::cli::names::{
     ALL, ALLOW_HOST, ALLOW_READ, BLENDER, CACHE_DIR, CACHE_SIZE, DATA, FFMPEG, FFPROBE,
     GPUS_PER_PROCESS, LISTEN, MAX_PREFETCH, PASS_ENV, PROCESSES, SANDBOX, SCRATCH_DIR,
     STALL_TIMEOUT, STOP_GRACE, WATCH,
 };
-use super::resolver::Resolver;
-use super::setting::{Setting, UsageError};
-use super::video::{INPUT_DIR, OUTPUT_DIR};
+use crate::cli::setting::{Setting, UsageError};
 use crate::request::{HostNames, ListenAddress, Location, Paths, ServeJob};
 
 /// The variable with the address, as the page of Gradio has it.
@@ -42,7 +42,10 @@ const OF_THE_MACHINE: [Setting; 14] = [
 ///
 /// # Errors
 /// If a setting is not of its kind.
-pub(super) fn serve_job(resolver: &Resolver<'_>, args: &ServeArgs) -> Result<ServeJob, UsageError> {
+pub(in crate::cli) fn serve_job(
+    resolver: &Resolver<'_>,
+    args: &ServeArgs,
+) -> Result<ServeJob, UsageError> {
     let env = resolver.environment;
     let hosts = (!args.allow_host.is_empty()).then(|| args.allow_host.join(","));
     let HostNames(allowed_hosts) = ALLOW_HOST.value(hosts.as_deref(), env)?.unwrap_or_default();

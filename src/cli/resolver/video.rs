@@ -1,13 +1,13 @@
 //! The requests of `stitch` and `run`, which make videos, from flags and variables.
 
-use super::args::{RunArgs, StitchArgs, VideoArgs, WorkArgs};
-use super::names::{
+use super::Resolver;
+use crate::cli::args::{RunArgs, StitchArgs, VideoArgs, WorkArgs};
+use crate::cli::names::{
     ALLOW_GAPS, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BURN_IN, CODEC, CRF,
     FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, IN_ORDER, INPUT_URI, LAYER, MAX_PREFETCH, NO_AUDIO,
     NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI, PRESET, PREVIEW, SIZE, TOTAL_FRAMES, VIEW,
 };
-use super::resolver::Resolver;
-use super::setting::{Setting, UsageError};
+use crate::cli::setting::{Setting, UsageError};
 use crate::request::{
     Attempt, BitDepth, Codec, Crf, Engine, FirstFrame, FramesPerJob, Location, Look, NamePattern,
     OutputName, PictureOrder, Preset, RunJob, SequenceSelection, Sound, StitchJob, ValueError,
@@ -34,7 +34,7 @@ struct Places {
 ///
 /// # Errors
 /// If a setting is missing, contradictory or out of range.
-pub(super) fn run_job(
+pub(in crate::cli) fn run_job(
     resolver: &Resolver<'_>,
     args: &RunArgs,
     attempt: &Attempt,
@@ -68,7 +68,7 @@ pub(super) fn run_job(
 ///
 /// # Errors
 /// If a setting is missing, contradictory or out of range.
-pub(super) fn stitch_job(
+pub(in crate::cli) fn stitch_job(
     resolver: &Resolver<'_>,
     args: &StitchArgs,
 ) -> Result<StitchJob, UsageError> {

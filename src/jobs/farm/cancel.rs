@@ -1,9 +1,9 @@
 //! `cancel`: ends a job on AWS Batch, and the jobs that it depends on.
 
-use super::output::{Print, Table};
 use super::status;
 use crate::batch::Batch;
 use crate::error::Error;
+use crate::jobs::output::{Print, Table};
 use crate::request::JobId;
 use crate::worker::Worker;
 

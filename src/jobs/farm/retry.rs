@@ -1,12 +1,12 @@
 //! `retry`: submits again what has failed of jobs on AWS Batch, with other settings if they are given.
 
-use super::output::Print;
 use super::status;
 use super::submit::{Submissions, submit_prepared};
 use crate::batch::{
     ArrayProperties, Batch, Job, Overrides, Resource, ResourceKind, State, Submission, Variable,
 };
 use crate::error::Error;
+use crate::jobs::output::Print;
 use crate::request::{
     AnimationRange, ArrayPosition, FirstFrame, FrameSelection, FrameSet, FramesPerJob, JobId,
     JobName, RetryJob, TotalFrames,

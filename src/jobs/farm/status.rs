@@ -10,10 +10,10 @@ use tokio::time::sleep;
 
 use super::failure_groups::FailureGroup;
 use super::failures::{FailedJob, Failures};
-use super::output::{Print, Table, json};
-use super::output_status::output_status;
 use crate::batch::{Batch, BatchErrorKind, Children, Job, State};
 use crate::error::Error;
+use crate::jobs::output::{Print, Table, json};
+use crate::jobs::output_status::output_status;
 use crate::printable::printable;
 use crate::request::{JobId, PollInterval, StatusJob, StatusOf};
 use crate::storage::Storage;
@@ -302,7 +302,7 @@ pub fn summary(job: &Job) -> String {
 /// Batch, and the failures among them.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Output<'a> {
+pub(in crate::jobs) struct Output<'a> {
     /// The requested job, which comes last, and the jobs that it depends on.
     jobs: Vec<JobOutput<'a>>,
     /// All failures: each failed child of an array, and each failed job without failed children.

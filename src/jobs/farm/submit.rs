@@ -9,9 +9,7 @@ use std::time::Instant;
 
 use serde::{Serialize, Serializer};
 
-use super::inspect::scene_file;
 use super::missing::{missing, named};
-use super::output::{Print, Table, compact_json, json};
 use super::status;
 use crate::batch::{
     ArrayProperties, Batch, BatchError, Dependency, Overrides, Resource, ResourceKind, Submission,
@@ -19,6 +17,8 @@ use crate::batch::{
 };
 use crate::blender::{SceneFile, SceneFileError};
 use crate::error::Error;
+use crate::jobs::inspect::scene_file;
+use crate::jobs::output::{Print, Table, compact_json, json};
 use crate::process::shutdown::Stage;
 use crate::request::{
     AnimationFrames, FramesPerJob, JobId, JobName, JobTemplate, LARGEST_ARRAY, SubmitJob,
@@ -119,7 +119,7 @@ async fn submit_all(
 /// The output of `submit --dry-run`: the jobs that would be submitted.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Submissions {
+pub(in crate::jobs) struct Submissions {
     /// The job that renders.
     pub render: Submission,
     /// The job that makes the video; absent with `--no-stitch`. It depends on `RENDER_JOB_ID`, which
@@ -248,7 +248,7 @@ fn after(submission: Submission, job_id: &str) -> Submission {
 /// of `status --json`.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct Output {
+pub(in crate::jobs) struct Output {
     /// The job that renders.
     render: SubmittedJob,
     /// The job that makes the video; null with `--no-stitch`, or if it could not be submitted.

@@ -1,0 +1,14 @@
+//! The jobs of a farm: submits them, looks them up, and repeats what failed.
+
+mod cancel;
+mod failure_groups;
+mod failures;
+mod missing;
+mod retry;
+pub(super) mod status;
+pub(super) mod submit;
+
+pub use cancel::cancel;
+pub use retry::retry;
+pub use status::{status, summary};
+pub use submit::submit;
