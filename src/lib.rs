@@ -15,12 +15,13 @@
 //! pack/             stores a scene with every file that it needs, as a project
 //! │ inventory         which files these are
 //! │ storing           stores those that are not there
-//! serve/            the web page: makes videos of what is dropped on it
+//! serve/            the web page: renders scenes, makes videos, and shows outputs while they grow
 //! │ api/              the routes: request → answer
 //! │ access/           who may send requests: token, Host, Origin
 //! │ connections       a bounded number of them, none of which costs anything by being slow
-//! │ work/             the queue, and `stitch` as a child process
-//! │ store/            videos as folders; uploads, archives, thumbnails
+//! │ outputs           the outputs that are watched, and who watches them
+//! │ work/             the queues, and `render`, `stitch` and `inspect` as child processes
+//! │ store/            videos and renders as folders; uploads, archives, thumbnails
 //! │ page/             what the browser gets
 //! │ problem           why a request is refused
 //! ──────────────────────────────────────────────────────────────────────────────────────────
@@ -72,7 +73,8 @@
 //! │ encode            runs FFmpeg
 //! │ video_check       checks that the video holds every frame
 //! bake/             bakes the simulations of a scene once, for all jobs that render it
-//! jobs/             inspect, submit, status: what they do without a program
+//! jobs/             inspect, and the output of what starts no program
+//! │ farm/             submits jobs to AWS Batch, looks them up, repeats what failed
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! watch/            what an output has, from its listings and its reports
 //! │ attempt           one attempt, as its report tells it
@@ -94,6 +96,8 @@
 //! project/          scenes that travel with their files: manifests, and fetching what they name
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! cli/              argv and environment → validated requests
+//! │ args/             the flags of each subcommand
+//! │ resolver/         flags and variables → the request of each subcommand
 //! batch/            submits jobs to AWS Batch and looks them up
 //! storage/          list, read, write: S3 and local files
 //! ──────────────────────────────────────────────────────────────────────────────────────────

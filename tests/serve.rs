@@ -566,7 +566,7 @@ fn the_description_of_the_api_has_every_route_and_answers_follow_it() {
     }
     let pages = [
         "get /",
-        "get /assets/{name}",
+        "get /assets/{path}",
         "get /videos/{id}",
         "get /renders/{id}",
         "get /outputs/{id}",

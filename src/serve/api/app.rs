@@ -47,12 +47,21 @@ pub struct App {
 }
 
 impl App {
+    /// The item of a request.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn find<K: Worked>(&self, id: &str) -> Answer<Arc<K>> {
+        let found = id.parse().ok().and_then(|id| K::shelf(self).find(&id));
+        found.ok_or_else(|| Problem::not_found(K::NOUN))
+    }
+
     /// The video of a request.
     ///
     /// # Errors
     /// If there is none.
     pub fn video(&self, id: &str) -> Answer<Arc<Video>> {
-        find(&self.data.videos, id)
+        self.find(id)
     }
 
     /// The render of a request.
@@ -60,7 +69,7 @@ impl App {
     /// # Errors
     /// If there is none.
     pub fn render(&self, id: &str) -> Answer<Arc<Render>> {
-        find(&self.data.renders, id)
+        self.find(id)
     }
 
     /// The output of a request: one that is watched, or that of the render with this id, or with
@@ -87,7 +96,31 @@ impl App {
     }
 }
 
-fn find<K: Kind>(shelf: &Shelf<K>, id: &str) -> Answer<Arc<K>> {
-    let found = id.parse().ok().and_then(|id| shelf.find(&id));
-    found.ok_or_else(|| Problem::not_found(K::NOUN))
+/// A kind of item that the server works on.
+pub trait Worked: Kind + Send + Sync + 'static {
+    /// All of them.
+    fn shelf(app: &App) -> &Shelf<Self>;
+
+    /// Those that are to be worked on.
+    fn queue(app: &App) -> &Queue<Self>;
+}
+
+impl Worked for Video {
+    fn shelf(app: &App) -> &Shelf<Self> {
+        &app.data.videos
+    }
+
+    fn queue(app: &App) -> &Queue<Self> {
+        &app.videos
+    }
+}
+
+impl Worked for Render {
+    fn shelf(app: &App) -> &Shelf<Self> {
+        &app.data.renders
+    }
+
+    fn queue(app: &App) -> &Queue<Self> {
+        &app.renders
+    }
 }

@@ -6,7 +6,7 @@ mod body;
 mod events;
 mod files;
 mod film;
-mod log;
+mod items;
 mod outputs;
 mod page;
 mod renders;
@@ -25,6 +25,8 @@ use serde_json::json;
 
 use super::access::{Admission, headers};
 use super::problem::Problem;
+use crate::serve::store::render::Render;
+use crate::serve::store::video::Video;
 use app::App;
 use renders::{rendering, scene};
 use videos::{making, pictures};
@@ -35,40 +37,43 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(page::page))
         .route("/videos/{id}", get(page::page))
+        .route("/renders/{id}", get(page::page))
         .route("/outputs/{id}", get(page::page))
-        .route("/assets/{name}", get(page::asset))
+        .route("/assets/{*path}", get(page::asset))
         .route("/openapi.json", get(page::api))
         .route("/api/events", get(events::all))
         .route("/api/folders", get(videos::folders))
         .route("/api/videos", get(videos::list).post(videos::create))
-        .route("/api/videos/{id}", get(videos::show).patch(videos::change).delete(videos::remove))
+        .route(
+            "/api/videos/{id}",
+            get(videos::show).patch(videos::change).delete(items::remove::<Video>),
+        )
         .route("/api/videos/{id}/archive", put(pictures::upload_archive))
         .route(
             "/api/videos/{id}/pictures/{name}",
-            get(pictures::show).put(pictures::upload).delete(pictures::remove),
+            get(pictures::show).put(pictures::upload_picture).delete(pictures::remove),
         )
         .route("/api/videos/{id}/pictures/{name}/thumbnail", get(pictures::thumbnail))
         .route("/api/videos/{id}/sound/{name}", put(pictures::upload_sound))
         .route("/api/videos/{id}/sound", axum::routing::delete(pictures::remove_sound))
         .route("/api/videos/{id}/make", post(making::start))
-        .route("/api/videos/{id}/stop", post(making::stop))
-        .route("/api/videos/{id}/events", get(making::events))
-        .route("/api/videos/{id}/log", get(making::log))
+        .route("/api/videos/{id}/stop", post(items::stop::<Video>))
+        .route("/api/videos/{id}/events", get(items::events::<Video>))
+        .route("/api/videos/{id}/log", get(items::log::<Video>))
         .route("/api/videos/{id}/video", get(making::video))
-        .route("/renders/{id}", get(page::page))
         .route("/api/renders", get(renders::list).post(renders::create))
         .route(
             "/api/renders/{id}",
-            get(renders::show).patch(renders::change).delete(renders::remove),
+            get(renders::show).patch(renders::change).delete(items::remove::<Render>),
         )
         .route("/api/renders/{id}/archive", put(scene::upload_archive))
-        .route("/api/renders/{id}/scene/{*path}", put(scene::upload))
+        .route("/api/renders/{id}/scene/{*path}", put(scene::upload_file))
         .route("/api/renders/{id}/inspect", post(rendering::inspect))
         .route("/api/renders/{id}/start", post(rendering::start))
-        .route("/api/renders/{id}/stop", post(rendering::stop))
-        .route("/api/renders/{id}/events", get(rendering::events))
+        .route("/api/renders/{id}/stop", post(items::stop::<Render>))
+        .route("/api/renders/{id}/events", get(items::events::<Render>))
         .route("/api/renders/{id}/cover", get(rendering::cover))
-        .route("/api/renders/{id}/log", get(rendering::log))
+        .route("/api/renders/{id}/log", get(items::log::<Render>))
         .route("/api/renders/{id}/video", get(rendering::video))
         .route("/api/outputs", get(outputs::list).post(outputs::create))
         .route("/api/outputs/{id}", get(outputs::show).delete(outputs::remove))

@@ -12,7 +12,6 @@ use crate::hex::hex;
 use crate::serve::problem::Problem;
 
 const HTML: &str = "text/html; charset=utf-8";
-const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page. It is the same for every address that is shown in it.
 const PAGE: &str = include_str!("../page/index.html");
@@ -23,33 +22,41 @@ const SIGN_IN: &str = include_str!("../page/sign-in.html");
 /// The description of the API.
 const API: &str = include_str!("../page/openapi.json");
 
-/// The other files of the page.
-const ASSETS: [(&str, &str, &str); 25] = [
-    ("style.css", "text/css; charset=utf-8", include_str!("../page/style.css")),
-    ("icon.svg", "image/svg+xml", include_str!("../page/icon.svg")),
-    ("main.js", SCRIPT, include_str!("../page/main.js")),
-    ("texts.js", SCRIPT, include_str!("../page/texts.js")),
-    ("dom.js", SCRIPT, include_str!("../page/dom.js")),
-    ("api.js", SCRIPT, include_str!("../page/api.js")),
-    ("home.js", SCRIPT, include_str!("../page/home.js")),
-    ("video.js", SCRIPT, include_str!("../page/video.js")),
-    ("grid.js", SCRIPT, include_str!("../page/grid.js")),
-    ("drag.js", SCRIPT, include_str!("../page/drag.js")),
-    ("files.js", SCRIPT, include_str!("../page/files.js")),
-    ("panel.js", SCRIPT, include_str!("../page/panel.js")),
-    ("player.js", SCRIPT, include_str!("../page/player.js")),
-    ("work.js", SCRIPT, include_str!("../page/work.js")),
-    ("render.js", SCRIPT, include_str!("../page/render.js")),
-    ("scene-panel.js", SCRIPT, include_str!("../page/scene-panel.js")),
-    ("output.css", "text/css; charset=utf-8", include_str!("../page/output.css")),
-    ("watching.js", SCRIPT, include_str!("../page/watching.js")),
-    ("outputs.js", SCRIPT, include_str!("../page/outputs.js")),
-    ("output.js", SCRIPT, include_str!("../page/output.js")),
-    ("output-model.js", SCRIPT, include_str!("../page/output-model.js")),
-    ("sheet.js", SCRIPT, include_str!("../page/sheet.js")),
-    ("chart.js", SCRIPT, include_str!("../page/chart.js")),
-    ("viewer.js", SCRIPT, include_str!("../page/viewer.js")),
-    ("attempts.js", SCRIPT, include_str!("../page/attempts.js")),
+/// Files in `page/`, by their paths below it.
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        [$(($path, include_str!(concat!("../page/", $path)))),*]
+    };
+}
+
+/// The other files of the page: their paths below `/assets/`, and their contents.
+const ASSETS: [(&str, &str); 26] = files![
+    "style.css",
+    "icon.svg",
+    "main.js",
+    "texts.js",
+    "dom.js",
+    "api.js",
+    "home.js",
+    "files.js",
+    "item.js",
+    "player.js",
+    "watching.js",
+    "work.js",
+    "video/video.js",
+    "video/grid.js",
+    "video/drag.js",
+    "video/panel.js",
+    "render/render.js",
+    "render/scene-panel.js",
+    "output/output.css",
+    "output/outputs.js",
+    "output/output.js",
+    "output/output-model.js",
+    "output/sheet.js",
+    "output/chart.js",
+    "output/viewer.js",
+    "output/attempts.js",
 ];
 
 /// `GET /`, and the addresses of single videos
@@ -67,10 +74,15 @@ pub async fn api(headers: HeaderMap) -> Response {
     text("application/json", API, &headers)
 }
 
-/// `GET /assets/{name}`
-pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Answer {
-    let asset = ASSETS.into_iter().find(|(asset, _, _)| *asset == name);
-    let (_, kind, content) = asset.ok_or_else(|| Problem::not_found(format!("file {name}")))?;
+/// `GET /assets/{path}`
+pub async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Answer {
+    let asset = ASSETS.into_iter().find(|(asset, _)| *asset == path);
+    let (_, content) = asset.ok_or_else(|| Problem::not_found(format!("file {path}")))?;
+    let kind = match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "text/javascript; charset=utf-8",
+    };
     Ok(text(kind, content, &headers))
 }
 

@@ -3,32 +3,54 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 
 use super::answer::Answer;
 use super::body::Arriving;
+use crate::serve::blocking::blocking;
 use crate::serve::store::incoming::{Incoming, Partial};
 use crate::serve::store::time::time_of;
 
-/// Receives a file, which has no name of its own yet.
-///
-/// # Errors
-/// If it is too large, does not fit, or breaks off.
-pub async fn receive(arriving: &mut Arriving, folder: PathBuf, limit: u64) -> Answer<Partial> {
-    let mut incoming = Incoming::start(folder, limit, arriving.declared()).await?;
-    while let Some(bytes) = arriving.next().await? {
-        incoming.write(&bytes).await?;
-    }
-    incoming.finish().await
+/// Where an upload goes.
+pub struct Target<F> {
+    /// The folder in which it is received.
+    pub folder: PathBuf,
+    /// The most that it may have, in bytes.
+    pub limit: u64,
+    /// What becomes of the file once it is whole. It may wait for the disk.
+    pub keep: F,
 }
 
-/// The answer, after what a refused upload still sends was read.
-pub async fn drained(arriving: Arriving, answer: Answer) -> Answer {
-    if answer.is_err() {
+/// Receives the body of a request as a file. If it is refused, a part of what is left of it is read, so
+/// that a browser gets to read why.
+///
+/// # Errors
+/// Those of `target` and of its `keep`, and if the file is too large, does not fit, or breaks off.
+pub async fn receive<F>(
+    body: Body,
+    headers: &HeaderMap,
+    target: impl FnOnce() -> Answer<Target<F>>,
+) -> Answer
+where
+    F: FnOnce(Partial) -> Answer + Send + 'static,
+{
+    let mut arriving = Arriving::new(body, headers);
+    let received = async {
+        let Target { folder, limit, keep } = target()?;
+        let mut incoming = Incoming::start(folder, limit, arriving.declared()).await?;
+        while let Some(bytes) = arriving.next().await? {
+            incoming.write(&bytes).await?;
+        }
+        let partial = incoming.finish().await?;
+        blocking(move || keep(partial)).await
+    };
+    let received = received.await;
+    if received.is_err() {
         arriving.drain().await;
     }
-    answer
+    received
 }
 
 /// The answer to an upload.

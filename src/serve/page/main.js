@@ -6,9 +6,9 @@ import { texts } from "./texts.js";
 
 /** The modules of the other pages, by the beginnings of their addresses. They are loaded when they are shown. */
 const pages = {
-  videos: () => import("./video.js"),
-  renders: () => import("./render.js"),
-  outputs: () => import("./outputs.js"),
+  videos: () => import("./video/video.js"),
+  renders: () => import("./render/render.js"),
+  outputs: () => import("./output/outputs.js"),
 };
 const PAGE = /^\/(videos|renders|outputs)\/([0-9a-f]+)$/;
 

@@ -22,9 +22,9 @@ const MAX_NAME: usize = 100;
 /// Tells that something has changed, anywhere.
 pub type AllChanges = Arc<watch::Sender<()>>;
 
-/// What every document has.
+/// What the user has chosen for an item: a JSON file in its folder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Common {
+pub struct Document<C> {
     /// The name that the page shows.
     pub name: String,
     /// When it was created, in milliseconds since 1970.
@@ -32,55 +32,63 @@ pub struct Common {
     /// When the user asked for the work, in milliseconds since 1970; `None` if nobody waits for it.
     #[serde(default)]
     pub requested: Option<u64>,
+    /// What only this kind of item has.
+    #[serde(flatten)]
+    pub choices: C,
 }
 
-impl Common {
-    /// Those of an item that is created now.
-    pub fn new(name: &str, otherwise: &str) -> Self {
-        let created = millis(SystemTime::now());
-        Self { name: clean_name(name, otherwise), created, requested: None }
-    }
-}
-
-/// What the user has chosen for an item: a JSON file in its folder.
-pub trait Document: Clone + PartialEq + Serialize + DeserializeOwned {
-    /// The name of the file.
+/// What the user can choose for one kind of item.
+pub trait Choices: Clone + Default + PartialEq + Serialize + DeserializeOwned {
+    /// The name of the file with the document.
     const FILE: &'static str;
 
-    /// What every document has.
-    fn common(&self) -> &Common;
+    /// The name of an item without one.
+    const UNNAMED: &'static str;
 
-    /// The same, to be changed.
-    fn common_mut(&mut self) -> &mut Common;
-
-    /// The document with defaults in place of settings that are not valid any more.
+    /// The choices with defaults in place of settings that are not valid any more.
     #[must_use]
     fn repaired(self) -> Self;
+}
+
+impl<C: Choices> Document<C> {
+    /// That of an item that is created now.
+    pub fn new(name: &str) -> Self {
+        let created = millis(SystemTime::now());
+        let mut document =
+            Self { name: String::new(), created, requested: None, choices: C::default() };
+        document.rename(name);
+        document
+    }
+
+    /// Gives the item a name that can be shown, and that file names can begin with.
+    pub fn rename(&mut self, name: &str) {
+        self.name = clean_name(name).unwrap_or_else(|| C::UNNAMED.to_owned());
+    }
 
     /// Reads the document of a folder.
     ///
     /// # Errors
     /// If there is none, or if it is no document.
-    fn read(folder: &Path) -> io::Result<Self> {
-        let document: Self = serde_json::from_slice(&fs::read(folder.join(Self::FILE))?)?;
-        Ok(document.repaired())
+    pub fn read(folder: &Path) -> io::Result<Self> {
+        let document: Self = serde_json::from_slice(&fs::read(folder.join(C::FILE))?)?;
+        Ok(Self { choices: document.choices.repaired(), ..document })
     }
 
     /// Writes the document in one step.
     ///
     /// # Errors
     /// The error of the system.
-    fn write(&self, folder: &Path) -> io::Result<()> {
-        let partial = folder.join(format!(".{}", Self::FILE));
+    pub fn write(&self, folder: &Path) -> io::Result<()> {
+        let partial = folder.join(format!(".{}", C::FILE));
         fs::write(&partial, serde_json::to_vec_pretty(self)?)?;
-        fs::rename(partial, folder.join(Self::FILE))
+        fs::rename(partial, folder.join(C::FILE))
     }
 }
 
 /// A kind of item. Each has its own folder below that of the server.
 pub trait Kind: Sized {
-    /// Its document.
-    type Document: Document;
+    /// What the user can choose.
+    type Choices: Choices;
 
     /// The folder of all items of this kind.
     const FOLDER: &'static str;
@@ -95,16 +103,16 @@ pub trait Kind: Sized {
     fn open(folder: PathBuf, id: Id, all_changes: AllChanges) -> io::Result<Self>;
 
     /// What it has in common with the others.
-    fn item(&self) -> &Item<Self::Document>;
+    fn item(&self) -> &Item<Self::Choices>;
 }
 
 /// An item, and what has changed of it.
 #[derive(Debug)]
-pub struct Item<D> {
+pub struct Item<C> {
     /// The name of its folder.
     pub id: Id,
     folder: PathBuf,
-    document: Mutex<D>,
+    document: Mutex<Document<C>>,
     making: Mutex<Making>,
     /// Counts the changes of what is in the folder, from the time on at which it was opened, so that it
     /// is higher after a restart.
@@ -113,13 +121,13 @@ pub struct Item<D> {
     all_changes: AllChanges,
 }
 
-impl<D: Document> Item<D> {
+impl<C: Choices> Item<C> {
     /// Opens the folder of an item.
     ///
     /// # Errors
     /// The error of the system, or that it has no such document.
     pub fn open(folder: PathBuf, id: Id, all_changes: AllChanges) -> io::Result<Self> {
-        let (document, making) = (D::read(&folder)?, Making::of_log(&folder));
+        let (document, making) = (Document::read(&folder)?, Making::of_log(&folder));
         Ok(Self {
             id,
             folder,
@@ -137,7 +145,7 @@ impl<D: Document> Item<D> {
     }
 
     /// What the user has chosen.
-    pub fn document(&self) -> D {
+    pub fn document(&self) -> Document<C> {
         lock(&self.document).clone()
     }
 
@@ -145,7 +153,7 @@ impl<D: Document> Item<D> {
     ///
     /// # Errors
     /// The error of the system; nothing is changed then.
-    pub fn change(&self, change: impl FnOnce(&mut D)) -> io::Result<()> {
+    pub fn change(&self, change: impl FnOnce(&mut Document<C>)) -> io::Result<()> {
         let mut document = lock(&self.document);
         let mut changed = document.clone();
         change(&mut changed);
@@ -201,15 +209,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A name that can be shown, and that file names can begin with. If nothing is left of it, it is
-/// `otherwise`.
-pub fn clean_name(text: &str, otherwise: &str) -> String {
+/// A name that can be shown, and that file names can begin with; `None` if nothing is left of it.
+fn clean_name(text: &str) -> Option<String> {
     let readable = |c: char| if c.is_alphanumeric() || " -_.()".contains(c) { c } else { ' ' };
     let name: String = text.chars().map(readable).collect();
     let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
     let name = name.trim_start_matches(['.', '-']);
     let name = name.split_at(name.floor_char_boundary(MAX_NAME)).0.trim();
-    if name.is_empty() { otherwise.to_owned() } else { name.to_owned() }
+    (!name.is_empty()).then(|| name.to_owned())
 }
 
 #[cfg(test)]
@@ -219,15 +226,15 @@ mod tests {
     #[test]
     fn a_name_is_clean() {
         for (given, clean) in [
-            ("Holiday", "Holiday"),
-            ("  a/../b\n", "a .. b"),
-            ("../x", "x"),
-            ("-rf <b>", "rf b"),
-            ("", "Video"),
-            ("日本 2026", "日本 2026"),
+            ("Holiday", Some("Holiday")),
+            ("  a/../b\n", Some("a .. b")),
+            ("../x", Some("x")),
+            ("-rf <b>", Some("rf b")),
+            ("", None),
+            ("日本 2026", Some("日本 2026")),
         ] {
-            assert_eq!(clean_name(given, "Video"), clean, "{given:?}");
+            assert_eq!(clean_name(given).as_deref(), clean, "{given:?}");
         }
-        assert_eq!(clean_name(&"ü".repeat(90), "Video").len(), 100);
+        assert_eq!(clean_name(&"ü".repeat(90)).unwrap().len(), 100);
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::item::{AllChanges, Document as _, Kind};
+use super::item::{AllChanges, Document, Kind};
 use super::names::Id;
 
 /// The beginning of the name of an item that is being removed.
@@ -48,15 +48,15 @@ impl<K: Kind> Shelf<K> {
         Ok(Self { items: RwLock::new(found), folder, changes })
     }
 
-    /// Creates an item with this document.
+    /// Creates an item of this name.
     ///
     /// # Errors
     /// The error of the system.
-    pub fn create(&self, document: &K::Document) -> io::Result<Arc<K>> {
+    pub fn create(&self, name: &str) -> io::Result<Arc<K>> {
         let id = Id::random()?;
         let folder = self.folder.join(id.to_string());
         fs::create_dir(&folder)?;
-        document.write(&folder)?;
+        Document::<K::Choices>::new(name).write(&folder)?;
         let item = Arc::new(K::open(folder, id.clone(), Arc::clone(&self.changes))?);
         let mut items = self.items.write().unwrap_or_else(PoisonError::into_inner);
         items.insert(id, Arc::clone(&item));
@@ -75,7 +75,7 @@ impl<K: Kind> Shelf<K> {
         let items = self.items.read().unwrap_or_else(PoisonError::into_inner);
         let mut all: Vec<_> = items.values().cloned().collect();
         drop(items);
-        all.sort_by_cached_key(|item| std::cmp::Reverse(item.item().document().common().created));
+        all.sort_by_cached_key(|item| std::cmp::Reverse(item.item().document().created));
         all
     }
 

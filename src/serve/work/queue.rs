@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::run::{Work, run};
 use crate::process::shutdown::{Shutdown, Stage};
-use crate::serve::store::item::{Document as _, Kind};
+use crate::serve::store::item::Kind;
 use crate::serve::store::making::Making;
 use crate::serve::store::shelf::Shelf;
 use crate::serve::store::time::millis;
@@ -40,7 +40,7 @@ impl<K: Kind> Queue<K> {
         let mut requested: Vec<_> = shelf
             .all()
             .into_iter()
-            .filter_map(|item| Some((item.item().document().common().requested?, item)))
+            .filter_map(|item| Some((item.item().document().requested?, item)))
             .collect();
         requested.sort_by_key(|(when, _)| *when);
         let waiting = requested.into_iter().map(|(_, item)| item).collect();
@@ -53,14 +53,14 @@ impl<K: Kind> Queue<K> {
     ///
     /// # Errors
     /// The error of the system, if the request cannot be remembered.
-    pub fn add(&self, item: &Arc<K>, choose: impl FnOnce(&mut K::Document)) -> io::Result<()> {
+    pub fn add(&self, item: &Arc<K>, choose: impl FnOnce(&mut K::Choices)) -> io::Result<()> {
         let mut state = self.lock();
         if state.has(item) {
             return Ok(());
         }
         item.item().change(|document| {
-            choose(document);
-            document.common_mut().requested = Some(millis(SystemTime::now()));
+            choose(&mut document.choices);
+            document.requested = Some(millis(SystemTime::now()));
         })?;
         state.waiting.push_back(Arc::clone(item));
         state.renumber();
@@ -83,7 +83,7 @@ impl<K: Kind> Queue<K> {
         let before = state.waiting.len();
         state.waiting.retain(|waiting| waiting.item().id != *id);
         if state.waiting.len() < before {
-            item.item().change(|document| document.common_mut().requested = None)?;
+            item.item().change(|document| document.requested = None)?;
             item.item().set_making(Making::Stopped);
             state.renumber();
         }
@@ -115,7 +115,7 @@ impl<K: Kind> Queue<K> {
             }
             // Both at once: the item must not be asked for again in between.
             let mut state = self.lock();
-            let forgotten = item.item().change(|document| document.common_mut().requested = None);
+            let forgotten = item.item().change(|document| document.requested = None);
             if let Err(error) = forgotten {
                 tracing::warn!("cannot take note of the end of {noun} {id}: {error}");
             }

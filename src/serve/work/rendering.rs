@@ -27,7 +27,7 @@ impl Work for Rendering {
     fn prepare(&mut self, render: &Render) -> io::Result<Command> {
         let main = render.main(&render.project()?);
         let main = main.ok_or_else(|| io::Error::other("no scene file is chosen"))?;
-        let document = render.item().document();
+        let choices = render.item().document().choices;
         let mut arguments: Vec<OsString> = vec![
             "run".into(),
             "--input-uri".into(),
@@ -35,8 +35,8 @@ impl Work for Rendering {
             "--output-uri".into(),
             render.output_folder().into(),
         ];
-        arguments.extend(document.settings.flags());
-        if document.is_preview {
+        arguments.extend(choices.settings.flags());
+        if choices.is_preview {
             arguments.push("--preview".into());
         }
         arguments.extend(child::LOG_FLAGS.map(OsString::from));

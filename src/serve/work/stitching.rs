@@ -75,10 +75,10 @@ fn next(video: &Video) -> PathBuf {
 
 fn arguments(video: &Video, pictures: &Path, folder: &Path) -> io::Result<Vec<OsString>> {
     let document = video.item().document();
-    let settings = &document.settings;
+    let settings = &document.choices.settings;
     let codec = settings.codec();
     let container = OutputName::default_for(codec);
-    let file = folder.join(format!("{}.{}", document.common.name, container.container()));
+    let file = folder.join(format!("{}.{}", document.name, container.container()));
     let sound = video.sound()?.filter(|_| codec.has_sound());
     let mut arguments: Vec<OsString> = vec!["stitch".into(), pictures.into(), file.into()];
     arguments.extend(

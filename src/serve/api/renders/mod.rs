@@ -8,19 +8,19 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use crate::serve::api::answer::{Answer, json};
 use crate::serve::api::app::App;
 use crate::serve::api::body;
 use crate::serve::blocking::blocking;
-use crate::serve::problem::{Problem, ProblemKind};
+use crate::serve::problem::Problem;
 use crate::serve::store::incoming::MAX_ARCHIVE;
-use crate::serve::store::item::Kind as _;
+use crate::serve::store::item::{Document, Kind as _};
 use crate::serve::store::making::Making;
 use crate::serve::store::names::ScenePath;
-use crate::serve::store::render::document::{RenderDocument, RenderSettings};
+use crate::serve::store::render::document::{RenderChoices, RenderSettings};
 use crate::serve::store::render::inspection::Inspection;
 use crate::serve::store::render::{Project, Render};
 use crate::serve::store::stored_file::StoredFile;
@@ -79,13 +79,13 @@ struct Change {
 /// `GET /api/renders`
 pub async fn list(State(app): State<Arc<App>>) -> Answer {
     let summary = |render: Arc<Render>| {
-        let RenderDocument { common, is_preview, .. } = render.item().document();
+        let Document { name, created, choices, .. } = render.item().document();
         Summary {
             id: render.item().id.to_string(),
-            name: common.name,
-            created: common.created,
+            name,
+            created,
             making: render.item().making(),
-            is_preview,
+            is_preview: choices.is_preview,
             has_cover: render.cover().is_some(),
         }
     };
@@ -101,7 +101,7 @@ pub async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
     let New { name } = body::json(body, &headers, MAX_REQUEST).await?;
     blocking(move || {
         let cannot = |error| Problem::io("create the render", &error);
-        let render = app.data.renders.create(&RenderDocument::new(&name)).map_err(cannot)?;
+        let render = app.data.renders.create(&name).map_err(cannot)?;
         shown(&render, StatusCode::CREATED)
     })
     .await
@@ -131,28 +131,14 @@ pub async fn change(
             if let Some(name) = name {
                 document.rename(&name);
             }
+            let choices = &mut document.choices;
             if let Some(main) = main {
-                document.main = Some(main.to_string());
+                choices.main = Some(main.to_string());
             }
-            document.settings = settings.unwrap_or_else(|| document.settings.clone());
+            choices.settings = settings.unwrap_or_else(|| choices.settings.clone());
         });
         changed.map_err(|error| Problem::io("change the render", &error))?;
         shown(&render, StatusCode::OK)
-    })
-    .await
-}
-
-/// `DELETE /api/renders/{id}`
-pub async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    let render = app.render(&id)?;
-    if render.item().making().is_pending() {
-        let message = "the scene is being rendered; stop it first";
-        return Err(Problem::new(ProblemKind::Conflict, message));
-    }
-    blocking(move || {
-        let cannot = |error| Problem::io("remove the render", &error);
-        app.data.renders.remove(&render).map_err(cannot)?;
-        Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
 }
@@ -162,13 +148,14 @@ fn shown(render: &Render, status: StatusCode) -> Answer<Response> {
     let cannot = |error| Problem::io("read the render", &error);
     // Before everything else: what changes meanwhile has a higher one.
     let revision = render.item().revision();
-    let RenderDocument { common, is_preview, settings, .. } = render.item().document();
+    let Document { name, created, choices, .. } = render.item().document();
+    let RenderChoices { is_preview, settings, .. } = choices;
     let project = render.project().map_err(cannot)?;
     let shown = Shown {
         id: render.item().id.to_string(),
         revision,
-        name: common.name,
-        created: common.created,
+        name,
+        created,
         main: render.main(&project).map(|file| file.name),
         inspection: render.inspection(&project),
         project,

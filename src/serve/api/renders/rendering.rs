@@ -11,16 +11,15 @@ use super::MAX_REQUEST;
 use crate::serve::api::answer::{Answer, json};
 use crate::serve::api::app::App;
 use crate::serve::api::files::{self, Disposition};
-use crate::serve::api::{body, events, film, log};
+use crate::serve::api::{body, film};
 use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
 use crate::serve::store::item::Kind as _;
 use crate::serve::store::render::Render;
 
 /// How to render.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[derive(Default)]
 struct Start {
     /// Whether only a quick look is wanted.
     preview: bool,
@@ -52,17 +51,7 @@ pub async fn start(
         let cannot = |error| Problem::io("start the render", &error);
         let project = render.project().map_err(cannot)?;
         render.main(&project).ok_or_else(no_scene)?;
-        app.renders.add(&render, |document| document.is_preview = preview).map_err(cannot)?;
-        Ok(json(StatusCode::ACCEPTED, &render.item().making()))
-    })
-    .await
-}
-
-/// `POST /api/renders/{id}/stop`
-pub async fn stop(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    let render = app.render(&id)?;
-    blocking(move || {
-        app.renders.remove(&render).map_err(|error| Problem::io("stop the render", &error))?;
+        app.renders.add(&render, |choices| choices.is_preview = preview).map_err(cannot)?;
         Ok(json(StatusCode::ACCEPTED, &render.item().making()))
     })
     .await
@@ -99,20 +88,6 @@ pub async fn cover(
     let cover =
         blocking(move || render.cover().ok_or_else(|| Problem::not_found("picture"))).await?;
     files::send(cover, "cover.jpg", "image/jpeg", Disposition::Inline, &headers).await
-}
-
-/// `GET /api/renders/{id}/log`
-pub async fn log(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer {
-    log::send(&*app.render(&id)?, &headers).await
-}
-
-/// `GET /api/renders/{id}/events`
-pub async fn events(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    Ok(events::of(app.render(&id)?))
 }
 
 fn no_scene() -> Problem {

@@ -10,9 +10,7 @@ use serde_json::json;
 
 use crate::serve::api::answer::{self, Answer};
 use crate::serve::api::app::App;
-use crate::serve::api::body::Arriving;
-use crate::serve::api::upload::{drained, modified, receive, stored};
-use crate::serve::blocking::blocking;
+use crate::serve::api::upload::{self, Target};
 use crate::serve::problem::Problem;
 use crate::serve::store::archive::{Upload, Wanted};
 use crate::serve::store::incoming::{MAX_ARCHIVE, Partial, check_space};
@@ -21,31 +19,27 @@ use crate::serve::store::names::ScenePath;
 use crate::serve::store::render::Render;
 
 /// `PUT /api/renders/{id}/scene/{path}?modified=MILLISECONDS`
-pub async fn upload(
+pub async fn upload_file(
     State(app): State<Arc<App>>,
     Path((id, path)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut arriving = Arriving::new(body, &headers);
-    let received = async {
+    upload::receive(body, &headers, || {
         let (render, path) = (app.render(&id)?, ScenePath::new(&path)?);
         let folder = path.folder(&render.scene_folder());
-        let made = folder.clone();
         let cannot = |error| Problem::io("store the file", &error);
-        blocking(move || fs::create_dir_all(made).map_err(cannot)).await?;
-        let partial = receive(&mut arriving, folder, MAX_ARCHIVE).await?;
-        let modified = modified(query.as_deref());
-        blocking(move || {
+        fs::create_dir_all(&folder).map_err(cannot)?;
+        let modified = upload::modified(query.as_deref());
+        let keep = move |partial: Partial| {
             let is_new = partial.keep(path.name(), modified)?;
             render.item().content_changed();
-            Ok(stored(is_new))
-        })
-        .await
-    };
-    let received = received.await;
-    drained(arriving, received).await
+            Ok(upload::stored(is_new))
+        };
+        Ok(Target { folder, limit: MAX_ARCHIVE, keep })
+    })
+    .await
 }
 
 /// `PUT /api/renders/{id}/archive`
@@ -55,15 +49,13 @@ pub async fn upload_archive(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut arriving = Arriving::new(body, &headers);
-    let received = async {
+    upload::receive(body, &headers, || {
         let render = app.render(&id)?;
         let folder = render.item().folder().to_owned();
-        let partial = receive(&mut arriving, folder, MAX_ARCHIVE).await?;
-        blocking(move || unpack(&render, &partial)).await
-    };
-    let received = received.await;
-    drained(arriving, received).await
+        let keep = move |partial: Partial| unpack(&render, &partial);
+        Ok(Target { folder, limit: MAX_ARCHIVE, keep })
+    })
+    .await
 }
 
 fn unpack(render: &Render, partial: &Partial) -> Answer {

@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, StatusCode};
 
 use crate::serve::api::answer::{Answer, json};
 use crate::serve::api::app::App;
-use crate::serve::api::{events, film, log};
+use crate::serve::api::film;
 use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
 use crate::serve::store::item::Kind as _;
@@ -21,16 +21,6 @@ pub async fn start(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answe
     }
     blocking(move || {
         app.videos.add(&video, |_| {}).map_err(|error| Problem::io("start the video", &error))?;
-        Ok(json(StatusCode::ACCEPTED, &video.item().making()))
-    })
-    .await
-}
-
-/// `POST /api/videos/{id}/stop`
-pub async fn stop(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    let video = app.video(&id)?;
-    blocking(move || {
-        app.videos.remove(&video).map_err(|error| Problem::io("stop the video", &error))?;
         Ok(json(StatusCode::ACCEPTED, &video.item().making()))
     })
     .await
@@ -50,18 +40,4 @@ pub async fn video(
     })
     .await?;
     film::send(&folder, made, query.as_deref(), &headers).await
-}
-
-/// `GET /api/videos/{id}/log`
-pub async fn log(
-    State(app): State<Arc<App>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Answer {
-    log::send(&*app.video(&id)?, &headers).await
-}
-
-/// `GET /api/videos/{id}/events`
-pub async fn events(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    Ok(events::of(app.video(&id)?))
 }

@@ -8,22 +8,22 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 
 use crate::serve::api::answer::{Answer, json};
 use crate::serve::api::app::App;
 use crate::serve::api::body;
 use crate::serve::blocking::blocking;
-use crate::serve::problem::{Problem, ProblemKind};
+use crate::serve::problem::Problem;
 use crate::serve::store::incoming::{MAX_ARCHIVE, MAX_PICTURE, MAX_PICTURES, MAX_SOUND};
 use crate::serve::store::input;
-use crate::serve::store::item::Kind as _;
+use crate::serve::store::item::{Document, Kind as _};
 use crate::serve::store::making::Making;
 use crate::serve::store::names::FileName;
 use crate::serve::store::stored_file::StoredFile;
 use crate::serve::store::video::Video;
-use crate::serve::store::video::document::{Order, Settings, VideoDocument};
+use crate::serve::store::video::document::{Order, Settings, VideoChoices};
 
 /// The largest request in bytes: an order of the most pictures.
 const MAX_REQUEST: usize = 32 << 20;
@@ -94,8 +94,8 @@ pub async fn list(State(app): State<Arc<App>>) -> Answer {
             let pictures = video.pictures().map_err(cannot)?;
             Ok::<_, Problem>(Summary {
                 id: video.item().id.to_string(),
-                name: document.common.name,
-                created: document.common.created,
+                name: document.name,
+                created: document.created,
                 pictures: pictures.len(),
                 making: video.item().making(),
                 cover: pictures.into_iter().next(),
@@ -135,7 +135,7 @@ pub async fn create(State(app): State<Arc<App>>, headers: HeaderMap, body: Body)
     let New { name, folder } = body::json(body, &headers, MAX_REQUEST).await?;
     blocking(move || {
         let cannot = |error| Problem::io("create the video", &error);
-        let video = app.data.videos.create(&VideoDocument::new(&name)).map_err(cannot)?;
+        let video = app.data.videos.create(&name).map_err(cannot)?;
         if let Some(path) = folder {
             let no_input = || Problem::not_found(format!("folder {path}"));
             let taken = app
@@ -181,25 +181,12 @@ pub async fn change(
             if let Some(name) = name {
                 document.rename(&name);
             }
-            document.order = order.unwrap_or_else(|| document.order.clone());
-            document.settings = settings.unwrap_or_else(|| document.settings.clone());
+            let choices = &mut document.choices;
+            choices.order = order.unwrap_or_else(|| choices.order.clone());
+            choices.settings = settings.unwrap_or_else(|| choices.settings.clone());
         });
         changed.map_err(cannot)?;
         shown(&video, StatusCode::OK)
-    })
-    .await
-}
-
-/// `DELETE /api/videos/{id}`
-pub async fn remove(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
-    let video = app.video(&id)?;
-    if video.item().making().is_pending() {
-        let message = "the video is being made; stop it first";
-        return Err(Problem::new(ProblemKind::Conflict, message));
-    }
-    blocking(move || {
-        app.data.videos.remove(&video).map_err(|error| Problem::io("remove the video", &error))?;
-        Ok(StatusCode::NO_CONTENT.into_response())
     })
     .await
 }
@@ -209,12 +196,13 @@ fn shown(video: &Video, status: StatusCode) -> Answer<Response> {
     let cannot = |error| Problem::io("read the video", &error);
     // Before everything else: what changes meanwhile has a higher one.
     let revision = video.item().revision();
-    let VideoDocument { common, order, settings } = video.item().document();
+    let Document { name, created, choices, .. } = video.item().document();
+    let VideoChoices { order, settings } = choices;
     let shown = Shown {
         id: video.item().id.to_string(),
         revision,
-        name: common.name,
-        created: common.created,
+        name,
+        created,
         order: match order {
             Order::By(key) => key.as_str(),
             Order::Exactly(_) => "own",

@@ -12,9 +12,8 @@ use serde_json::json;
 use crate::request::ImageFormat;
 use crate::serve::api::answer::{self, Answer};
 use crate::serve::api::app::App;
-use crate::serve::api::body::Arriving;
 use crate::serve::api::files::{self, Disposition};
-use crate::serve::api::upload::{drained, modified, receive, stored};
+use crate::serve::api::upload::{self, Target};
 use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
 use crate::serve::store::archive::{Upload, Wanted};
@@ -26,29 +25,25 @@ use crate::serve::store::names::FileName;
 use crate::serve::store::video::Video;
 
 /// `PUT /api/videos/{id}/pictures/{name}?modified=MILLISECONDS`
-pub async fn upload(
+pub async fn upload_picture(
     State(app): State<Arc<App>>,
     Path((id, name)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut arriving = Arriving::new(body, &headers);
-    let received = async {
+    upload::receive(body, &headers, || {
         let (video, name) = (app.video(&id)?, FileName::of_picture(&name)?);
         check_count(&video, 1)?;
-        let folder = video.pictures_folder();
-        let partial = receive(&mut arriving, folder, MAX_PICTURE).await?;
-        let modified = modified(query.as_deref());
-        blocking(move || {
+        let (folder, modified) = (video.pictures_folder(), upload::modified(query.as_deref()));
+        let keep = move |partial: Partial| {
             let is_new = partial.keep(&name, modified)?;
             video.picture_stored(&name, is_new);
-            Ok(stored(is_new))
-        })
-        .await
-    };
-    let received = received.await;
-    drained(arriving, received).await
+            Ok(upload::stored(is_new))
+        };
+        Ok(Target { folder, limit: MAX_PICTURE, keep })
+    })
+    .await
 }
 
 /// `PUT /api/videos/{id}/sound/{name}`
@@ -58,20 +53,18 @@ pub async fn upload_sound(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut arriving = Arriving::new(body, &headers);
-    let received = async {
+    upload::receive(body, &headers, || {
         let (video, name) = (app.video(&id)?, FileName::new(&name)?);
-        let partial = receive(&mut arriving, video.sound_folder(), MAX_SOUND).await?;
-        blocking(move || {
+        let folder = video.sound_folder();
+        let keep = move |partial: Partial| {
             let is_new = partial.keep(&name, None)?;
             let cannot = |error| Problem::io("store the sound", &error);
             video.remove_sound(Some(&name)).map_err(cannot)?;
-            Ok(stored(is_new))
-        })
-        .await
-    };
-    let received = received.await;
-    drained(arriving, received).await
+            Ok(upload::stored(is_new))
+        };
+        Ok(Target { folder, limit: MAX_SOUND, keep })
+    })
+    .await
 }
 
 /// `PUT /api/videos/{id}/archive`
@@ -81,14 +74,13 @@ pub async fn upload_archive(
     headers: HeaderMap,
     body: Body,
 ) -> Answer {
-    let mut arriving = Arriving::new(body, &headers);
-    let received = async {
+    upload::receive(body, &headers, || {
         let video = app.video(&id)?;
-        let partial = receive(&mut arriving, video.item().folder().to_owned(), MAX_ARCHIVE).await?;
-        blocking(move || unpack(&video, &partial)).await
-    };
-    let received = received.await;
-    drained(arriving, received).await
+        let folder = video.item().folder().to_owned();
+        let keep = move |partial: Partial| unpack(&video, &partial);
+        Ok(Target { folder, limit: MAX_ARCHIVE, keep })
+    })
+    .await
 }
 
 /// `GET /api/videos/{id}/pictures/{name}`

@@ -1,7 +1,7 @@
 // The attempts as a table, with their last words, and the failures by cause.
 
-import { el } from "./dom.js";
-import { texts } from "./texts.js";
+import { el } from "../dom.js";
+import { texts } from "../texts.js";
 
 /** How many attempts are shown until the user wants all of them. */
 const FEW = 40;

@@ -1,8 +1,8 @@
 // Seconds and memory of every frame, drawn on a canvas. If there are more frames than pixels, each column
 // shows the largest value of its frames.
 
-import { el, setText } from "./dom.js";
-import { texts } from "./texts.js";
+import { el, setText } from "../dom.js";
+import { texts } from "../texts.js";
 
 const TIME = 96;
 const MEMORY = 48;

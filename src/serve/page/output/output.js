@@ -1,14 +1,14 @@
 // What an output has, live: contact sheet, figures, chart, failures, attempts and video. It is a part of
 // pages: `new Output(id)`, its `element`, and `close()` at the end.
 
-import { api, follow } from "./api.js";
+import { api, follow } from "../api.js";
 import { Attempts, failures } from "./attempts.js";
 import { Chart } from "./chart.js";
-import { alertUser, el, setText } from "./dom.js";
+import { alertUser, el, setText } from "../dom.js";
 import { Model } from "./output-model.js";
-import { Player } from "./player.js";
+import { Player } from "../player.js";
 import { Sheet } from "./sheet.js";
-import { texts } from "./texts.js";
+import { texts } from "../texts.js";
 import { Viewer } from "./viewer.js";
 
 /** How often AWS Batch is asked, in milliseconds. */

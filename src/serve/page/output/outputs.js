@@ -1,8 +1,8 @@
 // The page of one output.
 
-import { el } from "./dom.js";
+import { el } from "../dom.js";
 import { Output } from "./output.js";
-import { texts } from "./texts.js";
+import { texts } from "../texts.js";
 
 export function page(root, id) {
   const t = texts.output;

@@ -1,9 +1,9 @@
 // The contact sheet: every frame in its place. Only the rows that are seen exist as elements, and every
 // place has its size before its picture comes.
 
-import { api } from "./api.js";
-import { el, setText } from "./dom.js";
-import { texts } from "./texts.js";
+import { api } from "../api.js";
+import { el, setText } from "../dom.js";
+import { texts } from "../texts.js";
 
 const GAP = 8;
 const CAPTION = 22;

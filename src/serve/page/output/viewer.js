@@ -1,8 +1,8 @@
 // One frame as large as the window: arrow keys go on, and a slider compares it with the version before.
 
-import { api } from "./api.js";
-import { el, setText } from "./dom.js";
-import { texts } from "./texts.js";
+import { api } from "../api.js";
+import { el, setText } from "../dom.js";
+import { texts } from "../texts.js";
 
 export class Viewer {
   #id;

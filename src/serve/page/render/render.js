@@ -1,13 +1,13 @@
 // The page of one render: its frames, and beside them the scene, its settings and the video.
 
-import { api } from "./api.js";
-import { alertUser, el, filePicker } from "./dom.js";
-import { chosen, sceneUploads } from "./files.js";
-import { ItemPage } from "./item.js";
-import { Output } from "./output.js";
+import { api } from "../api.js";
+import { alertUser, el, filePicker } from "../dom.js";
+import { chosen, sceneUploads } from "../files.js";
+import { ItemPage } from "../item.js";
+import { Output } from "../output/output.js";
 import { ScenePanel } from "./scene-panel.js";
-import { texts } from "./texts.js";
-import { isPending } from "./work.js";
+import { texts } from "../texts.js";
+import { isPending } from "../work.js";
 
 export function page(root, id, { found }) {
   const t = texts.render;

@@ -1,10 +1,10 @@
 // What is known of a scene, how it is rendered, and the video.
 
-import { api } from "./api.js";
-import { alertUser, choice, el, field, setText, setValue } from "./dom.js";
-import { Player } from "./player.js";
-import { texts } from "./texts.js";
-import { Work, isPending } from "./work.js";
+import { api } from "../api.js";
+import { alertUser, choice, el, field, setText, setValue } from "../dom.js";
+import { Player } from "../player.js";
+import { texts } from "../texts.js";
+import { Work, isPending } from "../work.js";
 
 /** The settings that are texts, by the names that the server has for them. */
 const TEXTS = ["frames", "resolution", "samples", "camera", "scene", "format", "denoise", "device", "fps", "codec"];

@@ -1,8 +1,8 @@
 // Dragging tiles with mouse, pen or finger. A finger that moves at once scrolls; one that rests first
 // drags.
 
-import { el } from "./dom.js";
-import { texts } from "./texts.js";
+import { el } from "../dom.js";
+import { texts } from "../texts.js";
 
 /** How far a pointer may move in a click, in pixels. */
 const STILL = 6;

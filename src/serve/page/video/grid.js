@@ -1,10 +1,10 @@
 // The pictures in their order. Only the rows that are seen exist as elements, so that many thousands
 // cost no more than a screen of them. Every place has its size before its thumbnail comes.
 
-import { api } from "./api.js";
+import { api } from "../api.js";
 import { draggable } from "./drag.js";
-import { announce, el, setText } from "./dom.js";
-import { texts } from "./texts.js";
+import { announce, el, setText } from "../dom.js";
+import { texts } from "../texts.js";
 
 const GAP = 10;
 const CAPTION = 26;

@@ -1,11 +1,11 @@
 // How the video is made, how far it is, and the video itself.
 
-import { api } from "./api.js";
-import { alertUser, choice, el, field, filePicker, setText, setValue } from "./dom.js";
-import { SOUND_KINDS } from "./files.js";
-import { Player } from "./player.js";
-import { texts } from "./texts.js";
-import { Work, isPending } from "./work.js";
+import { api } from "../api.js";
+import { alertUser, choice, el, field, filePicker, setText, setValue } from "../dom.js";
+import { SOUND_KINDS } from "../files.js";
+import { Player } from "../player.js";
+import { texts } from "../texts.js";
+import { Work, isPending } from "../work.js";
 
 const RATES = ["0.5", "1", "2", "5", "10", "12", "23.976", "24", "25", "29.97", "30", "50", "60"];
 

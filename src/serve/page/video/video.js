@@ -1,12 +1,12 @@
 // The page of one video: its pictures, and beside them how it is made.
 
-import { api } from "./api.js";
-import { alertUser, announce, el, filePicker, setText } from "./dom.js";
-import { PICTURE_KINDS, chosen, isEmpty, videoUploads } from "./files.js";
+import { api } from "../api.js";
+import { alertUser, announce, el, filePicker, setText } from "../dom.js";
+import { PICTURE_KINDS, chosen, isEmpty, videoUploads } from "../files.js";
 import { Grid } from "./grid.js";
-import { ItemPage } from "./item.js";
+import { ItemPage } from "../item.js";
 import { Panel } from "./panel.js";
-import { texts } from "./texts.js";
+import { texts } from "../texts.js";
 
 export function page(root, id, { found, limits }) {
   const t = texts.video;

@@ -6,17 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::{self, Environment, Refusal};
 use crate::serve::problem::{Problem, ProblemKind};
-use crate::serve::store::item::{Common, Document, clean_name};
+use crate::serve::store::item::Choices;
 
-/// The name of a render without one.
-const OTHERWISE: &str = "Scene";
-
-/// What the user has chosen for a render.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RenderDocument {
-    /// What every document has.
-    #[serde(flatten)]
-    pub common: Common,
+/// What the user can choose for a render.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RenderChoices {
     /// The scene file to render, by its path in the folder of the scene; `None` before the user has
     /// chosen one of several.
     #[serde(default)]
@@ -27,6 +21,18 @@ pub struct RenderDocument {
     /// How the scene is rendered.
     #[serde(default)]
     pub settings: RenderSettings,
+}
+
+impl Choices for RenderChoices {
+    const FILE: &'static str = "render.json";
+    const UNNAMED: &'static str = "Scene";
+
+    fn repaired(self) -> Self {
+        if self.settings.check().is_err() {
+            return Self { settings: RenderSettings::default(), ..self };
+        }
+        self
+    }
 }
 
 /// How a scene is rendered, as `run` takes it. An empty text stands for what the scene says.
@@ -125,42 +131,6 @@ impl RenderSettings {
             // None of the flags asks for a text.
             Err(Refusal::Answer(text)) => Err(Problem::new(ProblemKind::Invalid, text)),
         }
-    }
-}
-
-impl RenderDocument {
-    /// That of a new render.
-    pub fn new(name: &str) -> Self {
-        Self {
-            common: Common::new(name, OTHERWISE),
-            main: None,
-            is_preview: false,
-            settings: RenderSettings::default(),
-        }
-    }
-
-    /// Gives the render another name.
-    pub fn rename(&mut self, name: &str) {
-        self.common.name = clean_name(name, OTHERWISE);
-    }
-}
-
-impl Document for RenderDocument {
-    const FILE: &'static str = "render.json";
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
-    }
-
-    fn repaired(self) -> Self {
-        if self.settings.check().is_err() {
-            return Self { settings: RenderSettings::default(), ..self };
-        }
-        self
     }
 }
 

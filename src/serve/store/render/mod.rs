@@ -19,7 +19,7 @@ use super::names::{Id, ScenePath};
 use super::stored_file::{StoredFile, list};
 use super::time::millis;
 use crate::request::PREVIEWS_DIR;
-use document::RenderDocument;
+use document::RenderChoices;
 use inspection::{Inspected, Inspection};
 
 /// The folder of the output.
@@ -31,7 +31,7 @@ const CONTACT_SHEET: &str = "contact-sheet";
 /// A scene, and what is rendered of it.
 #[derive(Debug)]
 pub struct Render {
-    item: Item<RenderDocument>,
+    item: Item<RenderChoices>,
     /// Whether the scene is being looked at.
     is_inspecting: Mutex<bool>,
 }
@@ -48,7 +48,7 @@ pub struct Project {
 }
 
 impl Kind for Render {
-    type Document = RenderDocument;
+    type Choices = RenderChoices;
 
     const FOLDER: &'static str = "renders";
     const NOUN: &'static str = "render";
@@ -69,7 +69,7 @@ impl Kind for Render {
         Ok(Self { item, is_inspecting: Mutex::new(false) })
     }
 
-    fn item(&self) -> &Item<RenderDocument> {
+    fn item(&self) -> &Item<RenderChoices> {
         &self.item
     }
 }
@@ -124,7 +124,7 @@ impl Render {
     /// The scene file to render: the one that the user has chosen, or the only one in its folder if no
     /// other is in fewer folders.
     pub fn main(&self, project: &Project) -> Option<StoredFile> {
-        if let Some(chosen) = self.item.document().main
+        if let Some(chosen) = self.item.document().choices.main
             && let Some(file) = project.scenes.iter().find(|file| file.name == chosen)
         {
             return Some(file.clone());
@@ -201,8 +201,8 @@ mod tests {
     fn the_scene_file_is_chosen_or_stands_out() {
         let folder = tempfile::tempdir().unwrap();
         let shelf = Shelf::<Render>::open(folder.path(), Arc::new(watch::Sender::new(()))).unwrap();
-        let render = shelf.create(&RenderDocument::new("")).unwrap();
-        assert_eq!(render.item().document().common.name, "Scene");
+        let render = shelf.create("").unwrap();
+        assert_eq!(render.item().document().name, "Scene");
         let main = || {
             let project = render.project().unwrap();
             render.main(&project).map(|file| file.name)
@@ -219,7 +219,7 @@ mod tests {
         fs::write(scene.join("other.blend"), "x").unwrap();
         assert_eq!(main(), None);
         let choose = |name: &str| {
-            render.item().change(|document| document.main = Some(name.to_owned())).unwrap();
+            render.item().change(|document| document.choices.main = Some(name.to_owned())).unwrap();
         };
         choose("lib/b.blend");
         assert_eq!(main().unwrap(), "lib/b.blend");

@@ -6,17 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::request::{Codec, Colour, FrameRate, ValueError, VideoSize};
 use crate::serve::problem::{Problem, ProblemKind};
-use crate::serve::store::item::{Common, Document, clean_name};
+use crate::serve::store::item::Choices;
 
-/// The name of a video without one.
-const OTHERWISE: &str = "Video";
-
-/// What the user has chosen for a video.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct VideoDocument {
-    /// What every document has.
-    #[serde(flatten)]
-    pub common: Common,
+/// What the user can choose for a video.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct VideoChoices {
     /// The order of the pictures.
     #[serde(default)]
     pub order: Order,
@@ -25,32 +19,9 @@ pub struct VideoDocument {
     pub settings: Settings,
 }
 
-impl VideoDocument {
-    /// That of a new video.
-    pub fn new(name: &str) -> Self {
-        Self {
-            common: Common::new(name, OTHERWISE),
-            order: Order::default(),
-            settings: Settings::default(),
-        }
-    }
-
-    /// Gives the video another name.
-    pub fn rename(&mut self, name: &str) {
-        self.common.name = clean_name(name, OTHERWISE);
-    }
-}
-
-impl Document for VideoDocument {
+impl Choices for VideoChoices {
     const FILE: &'static str = "video.json";
-
-    fn common(&self) -> &Common {
-        &self.common
-    }
-
-    fn common_mut(&mut self) -> &mut Common {
-        &mut self.common
-    }
+    const UNNAMED: &'static str = "Video";
 
     fn repaired(self) -> Self {
         if self.settings.check().is_err() {
@@ -143,23 +114,27 @@ fn check<T: FromStr<Err = ValueError>>(what: &str, text: &str) -> Result<(), Pro
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::store::item::Document;
 
     #[test]
     fn a_document_survives_on_disk_and_an_old_one_gets_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let old = r#"{"name": "a", "created": 1}"#;
-        let mut document: VideoDocument = serde_json::from_str(old).unwrap();
+        let mut document: Document<VideoChoices> = serde_json::from_str(old).unwrap();
         assert_eq!(
-            (&document.order, &document.common.requested),
+            (&document.choices.order, &document.requested),
             (&Order::By(SortKey::Name), &None)
         );
-        document.order = Order::Exactly(vec!["b.png".to_owned(), "a.png".to_owned()]);
-        document.settings.fps = "23.976".to_owned();
+        document.choices.order = Order::Exactly(vec!["b.png".to_owned(), "a.png".to_owned()]);
+        document.choices.settings.fps = "23.976".to_owned();
         document.write(folder.path()).unwrap();
-        assert_eq!(VideoDocument::read(folder.path()).unwrap(), document);
-        document.settings.fps = "fast".to_owned();
+        assert_eq!(Document::read(folder.path()).unwrap(), document);
+        document.choices.settings.fps = "fast".to_owned();
         document.write(folder.path()).unwrap();
-        assert_eq!(VideoDocument::read(folder.path()).unwrap().settings, Settings::default());
+        assert_eq!(
+            Document::<VideoChoices>::read(folder.path()).unwrap().choices.settings,
+            Settings::default()
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::incoming::remove_partial;
 use super::item::{AllChanges, Item, Kind};
 use super::names::{FileName, Id};
 use super::stored_file::{StoredFile, list};
-use document::{Order, SortKey, VideoDocument};
+use document::{Order, SortKey, VideoChoices};
 
 /// The folder of the pictures.
 const PICTURES: &str = "pictures";
@@ -32,12 +32,12 @@ const MADE: &str = "made";
 /// A video.
 #[derive(Debug)]
 pub struct Video {
-    item: Item<VideoDocument>,
+    item: Item<VideoChoices>,
     pictures: AtomicUsize,
 }
 
 impl Kind for Video {
-    type Document = VideoDocument;
+    type Choices = VideoChoices;
 
     const FOLDER: &'static str = "videos";
     const NOUN: &'static str = "video";
@@ -55,7 +55,7 @@ impl Kind for Video {
         Ok(Self { item, pictures })
     }
 
-    fn item(&self) -> &Item<VideoDocument> {
+    fn item(&self) -> &Item<VideoChoices> {
         &self.item
     }
 }
@@ -93,7 +93,7 @@ impl Video {
     pub fn pictures(&self) -> io::Result<Vec<StoredFile>> {
         let mut files = list(&self.pictures_folder())?;
         self.pictures.store(files.len(), Relaxed);
-        match self.item.document().order {
+        match self.item.document().choices.order {
             Order::By(SortKey::Name) => files.sort_by(StoredFile::by_name),
             Order::By(SortKey::Time) => {
                 files.sort_by(|a, b| a.modified.cmp(&b.modified).then_with(|| a.by_name(b)));
@@ -200,7 +200,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let all = Arc::new(watch::Sender::new(()));
         let shelf = Shelf::<Video>::open(folder.path(), all).unwrap();
-        let video = shelf.create(&VideoDocument::new("a")).unwrap();
+        let video = shelf.create("a").unwrap();
         for (name, at) in [("b10.png", 1), ("b9.png", 3), ("a.png", 2)] {
             let file = fs::File::create(video.pictures_folder().join(name)).unwrap();
             file.set_modified(time_of(at * 1000).unwrap()).unwrap();
@@ -210,11 +210,11 @@ mod tests {
             names.collect::<Vec<_>>().join(" ")
         };
         assert_eq!(order(), "a.png b9.png b10.png");
-        video.item().change(|document| document.order = Order::By(SortKey::Time)).unwrap();
+        video.item().change(|document| document.choices.order = Order::By(SortKey::Time)).unwrap();
         assert_eq!(order(), "b10.png a.png b9.png");
         let names = ["gone.png", "b9.png"].map(str::to_owned).to_vec();
         let revision = video.item().revision();
-        video.item().change(|document| document.order = Order::Exactly(names)).unwrap();
+        video.item().change(|document| document.choices.order = Order::Exactly(names)).unwrap();
         assert_eq!(order(), "b9.png a.png b10.png");
         assert_eq!((video.item().revision(), video.picture_count()), (revision + 1, 3));
         let names = ["a.png", "gone.png"].map(|name| FileName::new(name).unwrap());
