@@ -125,11 +125,19 @@ pub enum Resource {
     Gpu,
 }
 
-/// A volume without a path on the host: the engine chooses one.
+/// A volume. The engine chooses its place if it has no path on the host.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Volume {
     pub name: String,
+    pub host: Option<Host>,
+}
+
+/// A folder of the instance.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Host {
+    pub source_path: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

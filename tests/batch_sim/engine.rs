@@ -1,9 +1,12 @@
 //! A container of the image under test, as Batch's agent starts it.
 
+use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::definition::{JobDefinition, Resource};
+use crate::definition::{Host, JobDefinition, Resource};
 use crate::support::engine::{Name, docker, image, printed};
 
 /// A container.
@@ -16,6 +19,15 @@ pub struct Ending {
     pub exit_code: i32,
     /// Whether the kernel killed a process in it for lack of memory.
     pub out_of_memory: bool,
+}
+
+/// The folder that takes the place of one of the instance. The launch template lets jobs write to it.
+fn on_instance(host: &Host) -> PathBuf {
+    let instance = Path::new(env!("CARGO_TARGET_TMPDIR")).join("instance");
+    let folder = instance.join(host.source_path.trim_start_matches('/'));
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::set_permissions(&folder, Permissions::from_mode(0o777)).expect("its owner");
+    folder
 }
 
 impl Container {
@@ -47,10 +59,13 @@ impl Container {
             run.arg("--read-only");
         }
         for mount in &properties.mount_points {
-            let known = properties.volumes.iter().any(|volume| volume.name == mount.source_volume);
-            assert!(known, "no volume {}", mount.source_volume);
+            let mut volumes = properties.volumes.iter();
+            let volume = volumes.find(|volume| volume.name == mount.source_volume);
+            let volume = volume.unwrap_or_else(|| panic!("no volume {}", mount.source_volume));
+            let from = volume.host.as_ref().map(|host| format!("{}:", on_instance(host).display()));
             let how = if mount.read_only { ":ro" } else { "" };
-            run.arg(format!("--volume={}{how}", mount.container_path));
+            let from = from.unwrap_or_default();
+            run.arg(format!("--volume={from}{}{how}", mount.container_path));
         }
         let own = properties.environment.iter().map(|variable| (&variable.name, &variable.value));
         for (name, value) in own.chain(environment.iter().map(|(name, value)| (name, value))) {

@@ -187,6 +187,9 @@ fn who_deploys_may_create_and_delete_every_kind_of_resource_in_the_template() {
             "AWS::Batch::JobDefinition" => {
                 ["batch:RegisterJobDefinition", "batch:DeregisterJobDefinition"]
             }
+            "AWS::SNS::Topic" => ["sns:CreateTopic", "sns:DeleteTopic"],
+            "AWS::SNS::TopicPolicy" => ["sns:SetTopicAttributes", "sns:GetTopicAttributes"],
+            "AWS::Events::Rule" => ["events:PutRule", "events:DeleteRule"],
             other => panic!("{name} is new, {other}: add its actions to docs/iam.md and here"),
         };
         for action in actions {

@@ -94,6 +94,7 @@ fn the_submitted_jobs_have_the_requested_settings() {
             "environment": {
                 "FIRST_FRAME": "1", "TOTAL_FRAMES": "24", "ENGINE": "scene",
                 "JOB_DEFINITION": "render", "JOB_TIMEOUT": "23h 55m",
+                "CACHE_DIR": "/var/cache/render-worker", "CACHE_SIZE": "16GiB",
             },
             "tags": {"project": "pottery"},
         })

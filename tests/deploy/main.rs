@@ -1,6 +1,7 @@
 //! `deploy/batch`: cfn-lint accepts the template, moto creates its stack in all variants, and its
-//! job definitions equal the JSON files beside it and have the right meaning. `submit`, `status`
-//! and the commands of `docs/aws-batch.md` work with such a stack.
+//! job definitions equal the JSON files beside it and have the right meaning. Its instances prepare
+//! their disks, and it sends messages for the right events. `submit`, `status` and the commands of
+//! `docs/aws-batch.md` work with such a stack.
 //!
 //! The Jobs of `deploy/kubernetes` are valid, and treat every exit code as they should.
 //!
@@ -19,6 +20,7 @@
 mod definition; // shared with the simulator of Batch
 mod definitions; // retry rules and commands of the job definitions
 mod document; // the commands of docs/aws-batch.md
+mod instance; // what an instance does when it starts
 mod jobs; // submit and status with a stack of the template
 mod kubernetes; // the Jobs of deploy/kubernetes
 mod moto; // a fake AWS account with the stack
@@ -91,6 +93,28 @@ fn every_variant_of_the_stack_can_be_created() {
         (&json!(2), &json!(["EC2", "SPOT", "SPOT"]))
     );
     assert!(gpu["outputs"].get("GpuJobQueue").is_some());
+
+    for more in [&["InstanceStorage=yes"][..], &["InstanceStorage=yes", "Architecture=arm64"]] {
+        assert_eq!(template("create", more)["status"], "CREATE_COMPLETE", "{more:?}");
+    }
+}
+
+#[test]
+fn a_message_is_sent_when_a_whole_job_has_ended() {
+    let events = json!([
+        {"status": "SUCCEEDED"},
+        {"status": "FAILED", "arrayProperties": {"size": 3, "statusSummary": {"FAILED": 3}}},
+        {"status": "RUNNING"},
+        {"status": "FAILED", "arrayProperties": {"index": 0}},
+        {"status": "FAILED", "jobQueue": "arn:aws:batch:eu-central-1:123456789012:job-queue/other"},
+    ]);
+    let messages = template("messages", &[&events.to_string()]);
+    assert_eq!(messages["matched"], json!([true, true, false, false, false]));
+    assert_eq!(messages["receivers"], json!(["me@example.com"]));
+    let text = messages["text"]["InputTemplate"].as_str().unwrap();
+    for name in messages["text"]["InputPathsMap"].as_object().unwrap().keys() {
+        assert!(text.contains(&format!("<{name}>")), "{name}: {text}");
+    }
 }
 
 #[test]

@@ -6,6 +6,8 @@
                                             resources
     template.py serve TEMPLATE NAME=VALUE   the same with moto as a server, until standard input
                                             ends; also prints the address
+    template.py messages TEMPLATE EVENTS    prints which of these details of events of AWS Batch
+                                            lead to a message, and who gets it
 """
 
 import json
@@ -17,6 +19,7 @@ import boto3
 import requests
 from cfnlint.decode import cfn_yaml
 from moto import mock_aws
+from moto.events.models import EventPattern
 from moto.server import ThreadedMotoServer
 
 
@@ -57,6 +60,25 @@ def serve(path, *parameters):
     sys.exit()
 
 
+@mock_aws
+def messages(path, details):
+    queue = stack(path, "NotifyEmail=me@example.com")["outputs"]["JobQueue"]
+    events = boto3.client("events")
+    rule = events.list_rules()["Rules"][0]
+    pattern = EventPattern.load(rule["EventPattern"])
+    (target,) = events.list_targets_by_rule(Rule=rule["Name"])["Targets"]
+    topic = boto3.client("sns").list_subscriptions_by_topic(TopicArn=target["Arn"])
+    common = {"source": "aws.batch", "detail-type": "Batch Job State Change"}
+    return {
+        "matched": [
+            pattern.matches_event({**common, "detail": {"jobQueue": queue, **detail}})
+            for detail in json.loads(details)
+        ],
+        "receivers": [receiver["Endpoint"] for receiver in topic["Subscriptions"]],
+        "text": target["InputTransformer"],
+    }
+
+
 def stack(path, *parameters):
     ec2 = boto3.client("ec2")
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
@@ -88,5 +110,5 @@ def stack(path, *parameters):
 os.environ.update(
     AWS_ACCESS_KEY_ID="test", AWS_SECRET_ACCESS_KEY="test", AWS_DEFAULT_REGION="eu-central-1"
 )
-actions = {"read": read, "adapt": adapt, "create": create, "serve": serve}
+actions = {"read": read, "adapt": adapt, "create": create, "serve": serve, "messages": messages}
 print(json.dumps(actions[sys.argv[1]](*sys.argv[2:]), default=str))
