@@ -1,9 +1,10 @@
 # shellcheck shell=bash
-# The platforms to build an image for, and those of an existing image. Sourced by deploy/publish,
-# with which it shares its variables.
+# The platforms to build an image for, the compression of its layers, and the platforms of an
+# existing image. Sourced by deploy/publish, with which it shares its variables.
 
 # Sets `platforms`; empty means this machine only.
 choose_platforms() {
+  builder=
   requested_platforms=$platforms
   if [[ -z $platforms ]]; then
     platforms=linux/amd64,linux/arm64
@@ -15,9 +16,39 @@ choose_platforms() {
   fi
 }
 
-# Whether docker buildx can build one image for all these platforms.
+# Sets `push`, the options with which docker buildx pushes what it has built.
+choose_compression() {
+  push=(--push)
+  case $compression in
+    gzip) return ;;
+    zstd) builder_compresses || refuse 'this builder cannot compress with zstd: a builder of' \
+      "'docker buildx create --use' can, with --platforms" ;;
+    '') ! "$public" && builder_compresses || return 0 ;;
+    *) refuse "unknown compression: $compression; there are gzip and zstd" ;;
+  esac
+  # Also layers of the base image. Docker's own format of manifests knows no zstd.
+  push=(--output 'type=image,push=true,compression=zstd,force-compression=true,oci-mediatypes=true')
+}
+
+# Whether the builder chooses the compression, as each one does that builds for several platforms.
+# The engine's own builder leaves it to the push, which knows gzip only, unless containerd stores
+# the images.
+builder_compresses() {
+  [[ $platforms == *,* ]] || {
+    [[ -n $platforms && -n $builder ]] && { ! driver_is_docker || containerd_stores_images; }
+  }
+}
+
+driver_is_docker() { [[ $builder =~ Driver:\ *docker$'\n' ]]; }
+
+containerd_stores_images() {
+  [[ $(docker info --format '{{.DriverStatus}}') == *io.containerd.snapshotter* ]]
+}
+
+# Whether docker buildx can build one image for all these platforms. Sets `builder`, what it says
+# about its builder.
 buildx_builds() {
-  local builder known platform start=(--bootstrap)
+  local known platform start=(--bootstrap)
   if "$dry_run"; then start=(); fi
   builder=$(docker buildx inspect "${start[@]}" 2>/dev/null) || return
   known=$(sed -n 's/^ *Platforms: *//p' <<<"$builder" | tr -d '* ' | tr '\n' ,)
@@ -25,8 +56,7 @@ buildx_builds() {
     [[ ",$known" == *",$platform,"* ]] || return
   done
   # The engine's own builder handles several platforms only if containerd stores the images.
-  [[ $1 != *,* || ! $builder =~ Driver:\ *docker$'\n' ]] ||
-    [[ $(docker info --format '{{.DriverStatus}}') == *io.containerd.snapshotter* ]]
+  [[ $1 != *,* ]] || ! driver_is_docker || containerd_stores_images
 }
 
 # The platforms of an index or a single image. Attestations in an index have no platform.

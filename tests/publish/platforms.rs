@@ -5,6 +5,15 @@ use crate::cloud::Cloud;
 
 const NAME: &str = "render-worker";
 
+/// The platform of this machine.
+fn own_platform() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "linux/amd64",
+        "aarch64" => "linux/arm64",
+        other => panic!("unsupported architecture: {other}"),
+    }
+}
+
 #[test]
 fn a_builder_for_both_architectures_makes_one_multi_platform_image() {
     let (cloud, checkout) = (Cloud::start(), Checkout::new());
@@ -59,11 +68,7 @@ fn requested_platforms_are_built_or_refused() {
     }
     assert!(cloud.front.log().is_empty(), "{:?}", cloud.front.log());
 
-    let own = match std::env::consts::ARCH {
-        "x86_64" => "linux/amd64",
-        "aarch64" => "linux/arm64",
-        other => panic!("unsupported architecture: {other}"),
-    };
+    let own = own_platform();
     let published = checkout.publish(&cloud, "").env("PLATFORMS", own).run().exits(0);
     published.prints(&[&format!("+ docker buildx build --platform {own} --tag")]);
     let (digest, manifest) = cloud.manifest(NAME, "0.1.0");
@@ -72,6 +77,36 @@ fn requested_platforms_are_built_or_refused() {
 
     let again = checkout.publish(&cloud, "").env("PLATFORMS", own).run().exits(0);
     again.prints(&["already exists"]);
+}
+
+/// How a builder of both architectures compresses with zstd.
+const ZSTD: &str =
+    "--output type=image,push=true,compression=zstd,force-compression=true,oci-mediatypes=true .";
+
+#[test]
+fn layers_are_compressed_with_zstd_where_the_builder_can() {
+    let (cloud, checkout) = (Cloud::start(), Checkout::new());
+    checkout.buildx(&Buildx::ForBoth);
+    for (words, push) in [
+        ("", ZSTD),
+        ("--compression zstd", ZSTD),
+        ("--compression gzip", "--push ."),
+        ("--public", "--push ."),
+        ("--public --compression zstd", ZSTD),
+    ] {
+        let printed = checkout.publish(&cloud, &format!("--dry-run {words}")).run().exits(0);
+        let build = printed.stdout.lines().find(|line| line.starts_with("docker buildx build"));
+        assert!(build.expect("a build").ends_with(push), "{words}: {}", printed.stdout);
+    }
+
+    checkout.buildx(&Buildx::OfTheEngine);
+    let own = format!("--platforms {}", own_platform());
+    let printed = checkout.publish(&cloud, &format!("--dry-run {own}")).run().exits(0);
+    assert!(printed.stdout.contains(" --push ."), "{}", printed.stdout);
+    let refused = checkout.publish(&cloud, &format!("{own} --compression zstd")).run().exits(2);
+    refused.prints(&["cannot compress with zstd", "docker buildx create --use"]);
+    let refused = checkout.publish(&cloud, "").env("COMPRESSION", "brotli").run().exits(2);
+    refused.prints(&["brotli", "gzip and zstd"]);
 }
 
 #[test]
