@@ -1,6 +1,7 @@
 //! Runs FFmpeg: feeds it frames, follows it, and judges how it ended.
 
 use std::path::Path;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ use crate::worker::{CHILD_GRACE, Worker, sandbox_policy};
 /// How often progress is logged.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 
-/// Encodes the sequence to a file in scratch. The result is the end of FFmpeg's log.
+/// Encodes the sequence to a file in scratch. Once FFmpeg has all frames, `contact_sheet` runs while
+/// FFmpeg finishes. The results are the end of FFmpeg's log and what `contact_sheet` returns.
 ///
 /// # Errors
 /// - [`Error::Program`] if FFmpeg cannot be started.
@@ -35,7 +37,8 @@ pub async fn encode_sequence(
     encode: Encode<'_>,
     feeder: FrameFeeder,
     goal: &Goal,
-) -> Result<LogTail, Error> {
+    contact_sheet: impl Future<Output = Option<String>>,
+) -> Result<(LogTail, Option<String>), Error> {
     let command = encode.command();
     tracing::info!(target: DETAILS, "starting {}", shell_line(&command));
     let sound = encode.sound.map(|sound| sound.file.as_path());
@@ -50,7 +53,10 @@ pub async fn encode_sequence(
     let folders = encode.output.parent().map(Path::to_owned).into_iter().collect();
     let mut watchdog = Watchdog::watch(child.group(), folders, limits.stall.get(), None);
     let waiting = feeder.waiting();
-    let mut feeding = std::pin::pin!(feeder.run(stdin));
+    let mut feeding = pin!(async {
+        feeder.run(stdin).await?;
+        Ok::<_, Error>(contact_sheet.await)
+    });
     let mut fed = None;
     let mut stage = Stage::Working;
     let mut stalled = None;
@@ -91,15 +97,20 @@ pub async fn encode_sequence(
     if let (Some(why), None) = (stalled, worker.shutdown.requested()) {
         return Err(goal.failed(Cause::Failed(why), &output.tail));
     }
-    match (fed, end) {
-        // A frame that cannot be read or used is the cause of FFmpeg's end, not the reverse.
-        (Some(Err(error)), _) => Err(error),
-        (_, End::Own(Ending::Code(0))) => match output.frame_mismatch() {
-            None => Ok(output.tail),
-            Some(found) => Err(goal.wrong_result(&found, &output.tail)),
-        },
-        _ => Err(goal.no_result(worker, end, memory.killer(), &output.tail)),
+    // A frame that cannot be read or used is the cause of FFmpeg's end, not the reverse.
+    let fed = fed.transpose()?;
+    if !matches!(end, End::Own(Ending::Code(0))) {
+        return Err(goal.no_result(worker, end, memory.killer(), &output.tail));
     }
+    if let Some(found) = output.frame_mismatch() {
+        return Err(goal.wrong_result(&found, &output.tail));
+    }
+    // FFmpeg may be quicker than the storage of the last previews.
+    let contact_sheet = match fed {
+        Some(contact_sheet) => contact_sheet,
+        None => feeding.await?,
+    };
+    Ok((output.tail, contact_sheet))
 }
 
 /// Handles the output of FFmpeg while it encodes.

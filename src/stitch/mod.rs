@@ -114,7 +114,14 @@ async fn attempt(
         output: &video,
         environment: &worker.confinement.environment,
     };
-    let tail = encode_sequence(worker, encode, feeder, &goal).await?;
+    let sheet = async {
+        if !has_previews {
+            return None;
+        }
+        let frames = contact_sheet::On::Only(&goal.frames);
+        contact_sheet::store(worker, &job.output, frames, true).await
+    };
+    let (tail, sheet) = encode_sequence(worker, encode, feeder, &goal, sheet).await?;
     let found = probe(worker, &ffprobe, &video, &goal, &tail).await?;
     let frame_count = goal.frames.len() as u64;
     if found.frames != frame_count {
@@ -123,9 +130,7 @@ async fn attempt(
     let bytes = upload(worker, video, &goal.video).await?;
     if has_previews {
         report.previews = Some(format!("{PREVIEWS_DIR}/"));
-        let frames = contact_sheet::On::Only(&goal.frames);
-        let sheet = contact_sheet::store(worker, &job.output, frames, true);
-        report.contact_sheet = sheet.await;
+        report.contact_sheet = sheet;
     }
     tracing::info!(bytes, frames = frame_count, "stored {}: {found}, {bytes} bytes", goal.video);
     report.video = Some(VideoReport {
