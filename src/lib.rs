@@ -15,6 +15,7 @@
 //! pack/             stores a scene with every file that it needs, as a project
 //! │ inventory         which files these are
 //! │ storing           stores those that are not there
+//! │ submitting        checks and packs a scene before jobs for it are submitted
 //! serve/            the web page: renders scenes, makes videos, and shows outputs while they grow
 //! │ api/              the routes: request → answer
 //! │ access/           who may send requests: token, Host, Origin
@@ -74,6 +75,7 @@
 //! │ video_check       checks that the video holds every frame
 //! bake/             bakes the simulations of a scene once, for all jobs that render it
 //! jobs/             inspect, and the output of what starts no program
+//! │ packed            what is said of a project that was packed
 //! │ farm/             submits jobs to AWS Batch, looks them up, repeats what failed
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! watch/            what an output has, from its listings and its reports

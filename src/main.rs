@@ -255,7 +255,7 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
                 doctor::Checked { blender: &blender, ffmpeg: &ffmpeg, ffprobe: &ffprobe };
             doctor::doctor(&worker, &job, programs, print).await
         }
-        JobRequest::Submit(job) => jobs::submit(&worker, &job, print).await,
+        JobRequest::Submit { job, blender } => pack::submit(&worker, &job, &blender, print).await,
         JobRequest::Status(job) => jobs::status(&worker, &job, print).await,
         JobRequest::Cancel(job) => jobs::cancel(&worker, &job, print).await,
         JobRequest::Retry(job) => jobs::retry(&worker, &job, print).await,

@@ -76,6 +76,7 @@ mod stitch; // frames to video: selection, order, appearance, encoding
 mod stop_grace; // the time between a signal and the end, and its use
 mod storage; // one contract for every kind of location
 mod submit; // jobs for AWS Batch: the requests, and the video that they lead to
+mod submit_project; // a scene of this machine is packed, then submitted
 mod support; // starting the program, reading its log, scenes, servers
 mod terminal; // the progress bar and colours on a terminal
 mod usage; // flags and variables: help, version, invalid values

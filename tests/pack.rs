@@ -7,108 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::support::blender::save_startup_scene;
-use crate::support::frames::noise;
+use crate::support::machine::{Machine, pictures};
 use crate::support::s3_server::{Fault, Gate, Operation, S3Server};
 use crate::support::schema::parse;
-use crate::support::{LONG, Run, Worker, names, pixel_hashes, scene, worker};
-
-/// Python that every scene here begins with: images, and cubes in a row that show them.
-const TOOLS: &str = "
-scene.cycles.samples = 1
-scene.cycles.use_denoising = False
-scene.frame_start, scene.frame_end = 1, 3
-scene.view_settings.view_transform = 'Standard'
-cube = bpy.data.objects['Cube']
-
-def image(path, source='FILE', name='Wood'):
-    made = bpy.data.images.new(name, 4, 4)
-    made.source, made.filepath = source, path
-    return made
-
-def tiled(there, path):
-    made = bpy.data.images.load(bpy.path.abspath(there), check_existing=False)
-    made.name, made.source, made.filepath = 'Tiles', 'TILED', path
-    return made
-
-def show(thing, picture):
-    material = bpy.data.materials.new(picture.name)
-    material.use_nodes = True
-    thing.data.materials.clear()
-    thing.data.materials.append(material)
-    tree = material.node_tree
-    emission, node = tree.nodes.new('ShaderNodeEmission'), tree.nodes.new('ShaderNodeTexImage')
-    node.image = picture
-    tree.links.new(node.outputs[0], emission.inputs[0])
-    output = next(it for it in tree.nodes if it.type == 'OUTPUT_MATERIAL')
-    tree.links.new(emission.outputs[0], output.inputs[0])
-    return node
-
-def add_cube(x, picture):
-    bpy.ops.mesh.primitive_cube_add(location=(x, 0, 0))
-    return show(bpy.context.object, picture)
-
-def link(path):
-    with bpy.data.libraries.load(path, link=True) as (there, wanted):
-        wanted.objects = ['Cube']
-    thing = wanted.objects[0]
-    scene.collection.objects.link(thing)
-    return thing
-";
-
-/// A folder with projects.
-struct Machine(TempDir);
-
-impl Machine {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        self.path(name).to_str().unwrap().to_owned()
-    }
-
-    /// Writes a picture of its own for each seed.
-    fn picture(&self, name: &str, seed: u32) {
-        self.write(name, &noise((16, 16), seed));
-    }
-
-    fn write(&self, name: &str, content: &[u8]) {
-        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        fs::write(self.path(name), content).unwrap();
-    }
-
-    fn scene(&self, name: &str, python: &str) {
-        fs::create_dir_all(self.path(name).parent().unwrap()).unwrap();
-        // Blender rewrites the paths of a file that it saves for the first time.
-        let save = format!("bpy.ops.wm.save_as_mainfile(filepath={:?})", self.text(name));
-        save_startup_scene(&self.path(name), &[&save, TOOLS, python].concat());
-    }
-
-    /// A command line that packs a scene to a server.
-    fn pack(&self, scene: &str, server: &S3Server) -> Worker {
-        worker("pack").input(self.path(scene)).output(server.uri("p")).s3(server).arg("--json")
-    }
-
-    /// The pictures of frame 1 and of frame 3, as they are rendered here.
-    fn pictures(&self, scene: &str, arguments: &str) -> [Vec<String>; 2] {
-        let out = self.path("here");
-        _ = fs::remove_dir_all(&out);
-        let run = worker("render").input(self.path(scene)).output(&out).args("--frames 1,3");
-        run.args(arguments).run().exits(0);
-        pictures(&out)
-    }
-}
-
-fn pictures(out: &Path) -> [Vec<String>; 2] {
-    [1, 3].map(|frame| pixel_hashes(&out.join(format!("frames/{frame:04}.png"))))
-}
+use crate::support::{LONG, Run, Worker, names, scene, worker};
 
 /// What `pack` has printed.
 #[track_caller]

@@ -117,7 +117,12 @@ pub enum JobRequest {
         ffprobe: PathBuf,
     },
     /// Submit jobs to AWS Batch.
-    Submit(Box<SubmitJob>),
+    Submit {
+        /// The jobs.
+        job: Box<SubmitJob>,
+        /// The Blender that lists the files of a project: a path, or a name to look for.
+        blender: PathBuf,
+    },
     /// Show the state of jobs on AWS Batch.
     Status(StatusJob),
     /// Cancel jobs on AWS Batch.
@@ -137,7 +142,7 @@ impl JobRequest {
             | Self::Pack { .. }
             | Self::Inspect { .. }
             | Self::Doctor { .. }
-            | Self::Submit(_)
+            | Self::Submit { .. }
             | Self::Status(_)
             | Self::Cancel(_)
             | Self::Retry(_) => false,
@@ -148,6 +153,7 @@ impl JobRequest {
     pub fn has_sandbox(&self) -> bool {
         match self {
             Self::Inspect { job, .. } => job.deep.is_some(),
+            Self::Submit { job, .. } => job.project.is_some(),
             Self::Serve(_) | Self::Doctor { .. } | Self::Pack { .. } => true,
             _ => self.runs_programs(),
         }
@@ -164,7 +170,9 @@ impl JobRequest {
             | Self::Serve(_) => false,
             Self::Inspect { .. } | Self::Doctor { .. } | Self::Cancel(_) => true,
             Self::Retry(job) => !matches!(job.mode, SubmitMode::SubmitAndWait(_)),
-            Self::Submit(job) => !matches!(job.mode, SubmitMode::SubmitAndWait(_)),
+            Self::Submit { job, .. } => {
+                job.project.is_none() && !matches!(job.mode, SubmitMode::SubmitAndWait(_))
+            }
             Self::Status(job) => !matches!(job.of, StatusOf::Job { wait: Some(_), .. }),
         }
     }
@@ -218,7 +226,7 @@ impl Resolver<'_> {
             },
             Action::Pack(args) => JobRequest::Pack {
                 job: pack::pack_job(self, args)?,
-                blender: self.program(BLENDER, args.blender.as_deref())?,
+                blender: self.program(BLENDER, args.packing.blender.as_deref())?,
             },
             Action::Inspect(args) => {
                 let job = self.inspect_job(args)?;
@@ -235,7 +243,10 @@ impl Resolver<'_> {
                 ffmpeg: self.program(FFMPEG, args.ffmpeg.as_deref())?,
                 ffprobe: self.program(FFPROBE, args.ffprobe.as_deref())?,
             },
-            Action::Submit(args) => JobRequest::Submit(Box::new(batch::submit_job(self, args)?)),
+            Action::Submit(args) => JobRequest::Submit {
+                job: Box::new(batch::submit_job(self, args)?),
+                blender: self.program(BLENDER, args.packing.blender.as_deref())?,
+            },
             Action::Status(args) => JobRequest::Status(batch::status_job(self, args)?),
             Action::Cancel(args) => JobRequest::Cancel(batch::job_id(&args.job)?),
             Action::Retry(args) => JobRequest::Retry(batch::retry_job(self, args)?),

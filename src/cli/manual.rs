@@ -19,7 +19,7 @@ const MAN: &str = "man";
 /// The subcommand that prints a JSON Schema.
 const SCHEMA: &str = "schema";
 
-/// The JSON Schemas, by the name of the document. Tests in `src/jobs` and `src/pack` make them.
+/// The JSON Schemas, by the name of the document. Tests in `src/jobs` make them.
 const SCHEMAS: [(&str, &str); 8] = [
     ("report", include_str!("../../docs/schemas/report.schema.json")),
     ("inspect", include_str!("../../docs/schemas/inspect.schema.json")),

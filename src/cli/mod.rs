@@ -65,7 +65,7 @@ pub fn parse(
     }
     let cli = Cli::from_arg_matches(&matches).map_err(refused)?;
     let command = Resolver { environment }.command(&cli.action).map_err(refuse)?;
-    if let JobRequest::Submit(job) = &command.action {
+    if let JobRequest::Submit { job, .. } = &command.action {
         try_on(job).map_err(refuse)?;
     }
     Ok(command)
@@ -75,7 +75,7 @@ pub fn parse(
 /// nothing is submitted that they would refuse.
 fn try_on(job: &SubmitJob) -> Result<(), UsageError> {
     let per_job = job.frames_per_job.get().to_string();
-    let (scene, output) = (job.scene.to_string(), job.output.to_string());
+    let (scene, output) = (job.input().to_string(), job.output.to_string());
     let render = ("render", &scene, Some(&job.render));
     for (action, input, template) in [render, ("stitch", &output, job.stitch.as_ref())] {
         let Some(template) = template else { continue };

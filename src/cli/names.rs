@@ -65,6 +65,7 @@ pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_
 pub const ENABLE_AUTOEXEC: Setting =
     Setting::new("--enable-autoexec", "ENABLE_AUTOEXEC").or("false");
 pub const MAIN: Setting = Setting::new("--main", "MAIN").or_what("the only .blend file");
+pub const PROJECT: Setting = Setting::new("--project", "PROJECT_URI");
 pub const PROJECT_DIR: Setting =
     Setting::new("--project-dir", "PROJECT_DIR").or_what("the folder of the scene");
 pub const PROJECT_NAME: Setting =
@@ -126,7 +127,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 95] = [
+pub const ALL: [Setting; 96] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -178,6 +179,7 @@ pub const ALL: [Setting; 95] = [
     BLENDER_VERSION,
     ENABLE_AUTOEXEC,
     MAIN,
+    PROJECT,
     PROJECT_DIR,
     PROJECT_NAME,
     EXCLUDE,

@@ -49,7 +49,9 @@ impl Error {
             Self::NotBaked { cause, scene, .. } => {
                 blender_advice(cause, &format!("blender {scene}"))
             }
-            Self::NotPacked { cause, .. } => blender_advice(cause, ""),
+            Self::NotPacked { cause, .. } | Self::NotSubmitted { cause, .. } => {
+                blender_advice(cause, "")
+            }
             Self::SceneFile { source: SceneFileError::Newer { saved_by, .. }, .. } => {
                 newer_file_advice(Some(*saved_by)).into()
             }

@@ -70,7 +70,8 @@ impl Error {
             Self::Blender { cause, .. }
             | Self::NotDescribed { cause, .. }
             | Self::NotBaked { cause, .. }
-            | Self::NotPacked { cause, .. } => blender_exit(cause),
+            | Self::NotPacked { cause, .. }
+            | Self::NotSubmitted { cause, .. } => blender_exit(cause),
             Self::FramesSkipped { skipped, .. } => {
                 let mut exits = skipped.iter().map(|skipped| blender_exit(&skipped.cause));
                 if exits.all(|exit| exit == Exit::ChildKilled) {

@@ -145,6 +145,16 @@ pub enum Error {
         /// The location of the scene.
         scene: Location,
     },
+    /// Jobs were not submitted, because they would not render the scene.
+    #[error("{scene} is not submitted: {} would not be rendered: {cause}", frames.named())]
+    NotSubmitted {
+        /// The cause.
+        cause: blender::Cause,
+        /// The location of the scene.
+        scene: Location,
+        /// The frames of the job that would fail.
+        frames: FrameSet,
+    },
     /// The scene is not in the folder of its project.
     #[error("--project-dir (PROJECT_DIR): {} is not in {}", scene.display(), folder.display())]
     NotInProject {

@@ -5,9 +5,11 @@ mod farm;
 mod inspect;
 mod output;
 mod output_status;
+mod packed;
 #[cfg(test)]
 pub(crate) mod schema;
 
-pub use farm::{cancel, retry, status, submit, summary};
+pub use farm::{Checked, cancel, check, retry, status, submit, summary};
 pub use inspect::{inspected, scene_file};
 pub use output::{Print, Table, json};
+pub use packed::{Packed, SubmittedProject};

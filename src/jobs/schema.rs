@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use super::farm::{status, submit};
-use super::{inspect, output_status};
+use super::{inspect, output_status, packed};
 use crate::doctor;
 use crate::project::manifest::StoredManifest;
 use crate::worker::report::Report;
@@ -78,6 +78,7 @@ fn the_schemas_are_those_of_the_types() {
         ("status", schema_of::<status::Output<'_>>("Status")),
         ("output", schema_of::<output_status::OutputStatus<'_>>("Output")),
         ("project", schema_of::<StoredManifest>("Project")),
+        ("pack", schema_of::<packed::Packed>("Pack")),
     ] {
         assert_file(name, &schema);
     }

@@ -5,27 +5,27 @@
 
 mod inventory;
 mod storing;
-mod summary;
+mod submitting;
 
 use std::path::Path;
 
 use bytes::Bytes;
 
-use crate::blender::{Cause, SceneDescription, SceneProject};
+use crate::blender::{Cause, SceneDescription, SceneFile, SceneProject};
 use crate::error::Error;
-use crate::jobs::Print;
+use crate::jobs::{Packed, Print};
 use crate::project::{
     IGNORE_FILE, Ignored, Manifest, ManifestError, ProjectError, ProjectStore, read_manifest,
 };
 use crate::render;
-use crate::request::{Location, MissingFiles, PackJob};
+use crate::request::{FrameRange, Location, MissingFiles, PackJob};
 use crate::storage::{Failure, START_LENGTH};
 use crate::worker::Worker;
 use crate::worker::file_check::{self, FileCheck};
 use crate::worker::programs::BLENDER;
 use inventory::{Folder, Inventory};
-use storing::Storing;
-use summary::Summary;
+use storing::{Sent, Storing};
+pub use submitting::submit;
 
 /// Packs the scene of `job`, and prints what is stored.
 ///
@@ -38,11 +38,65 @@ pub async fn pack(
     blender: &Path,
     print: impl Print,
 ) -> Result<(), Error> {
+    let prepared = prepare(worker, job, blender, None).await?;
+    print(&store(worker, job, prepared).await?.text(job.json)?)
+}
+
+/// A scene that is ready to be packed.
+struct Prepared {
+    /// The beginning of the scene file.
+    header: SceneFile,
+    /// What Blender says of it; `None` if there is no Blender.
+    description: Option<SceneDescription>,
+    /// The files that are packed.
+    inventory: Inventory,
+}
+
+/// Finds the files of the project of `job`, and checks them. The description also has the simulations
+/// that cut off a job of these `frames`.
+async fn prepare(
+    worker: &Worker,
+    job: &PackJob,
+    blender: &Path,
+    frames: Option<FrameRange>,
+) -> Result<Prepared, Error> {
     let folder = Folder::of(job, &worker.confinement.readable)?;
-    let store = ProjectStore::at(job.output.clone());
-    let manifest_at = store.manifest(&name_of(job));
-    let inventory = take_inventory(worker, job, blender, &folder).await?;
+    let patterns = ignored(job, &folder)?;
+    // A scene that is none is refused before a Blender is looked for.
+    let opened = worker.storage.open_scene(&job.described.scene, START_LENGTH);
+    let opened = worker.unless_stopped(opened).await?;
+    let header = worker.scene_header(&opened, &job.described.scene, false).await?;
+    match worker.programs.find(blender, BLENDER) {
+        Err(error) if job.needs_blender => return Err(error),
+        Err(_) => {
+            tracing::warn!(
+                "there is no Blender to list the files that the scene needs (--blender, BLENDER): \
+                 packing every file of {} that is not hidden; what lies elsewhere is missing",
+                folder.path().display()
+            );
+            let inventory = Inventory::of_everything(&folder, patterns)?;
+            return Ok(Prepared { header, description: None, inventory });
+        }
+        Ok(_) => {}
+    }
+    let path = folder.path().to_owned();
+    let project = SceneProject { folder: path, origins: [].into(), is_fetched: false };
+    let mut rendering = (*job.described).clone();
+    rendering.scene = Location::Local(folder.scene().to_owned());
+    let describing =
+        render::describe_in(worker, &rendering, &header, blender, Some(project), frames);
+    let description = describing.await?;
+    check_files(worker, job, &folder, &description).await?;
+    let environment = &worker.confinement.environment;
+    let inventory = Inventory::of_scene(&folder, patterns, &description, environment)?;
+    Ok(Prepared { header, description: Some(description), inventory })
+}
+
+/// Stores what is not there, and the manifest. Nothing, if the job is a dry run.
+async fn store(worker: &Worker, job: &PackJob, prepared: Prepared) -> Result<Packed, Error> {
+    let Prepared { header, inventory, .. } = prepared;
     inventory.log_left_out();
+    let (store, manifest_at) = (ProjectStore::at(job.output.clone()), job.manifest());
     let storing = Storing { worker, store: &store, dry_run: job.dry_run };
     if !job.dry_run {
         worker.unless_stopped(worker.storage.prepare(&job.output)).await?;
@@ -56,48 +110,33 @@ pub async fn pack(
         let written = worker.storage.write(&manifest_at, Bytes::from(json));
         worker.unless_stopped(written).await?;
     }
-    print(&Summary::new(&manifest, &manifest_at, &sent, &inventory, job.dry_run).text(job.json)?)
+    Ok(packed(&manifest, job, &sent, &inventory, &header))
 }
 
-/// The name of the manifest.
-fn name_of(job: &PackJob) -> String {
-    let stem = || job.scene.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    let given = job.name.as_ref().map(|name| name.as_str().to_owned());
-    given.or_else(stem).unwrap_or_default()
-}
-
-/// Finds the files of the project.
-async fn take_inventory(
-    worker: &Worker,
+/// What is said of a project that was packed.
+fn packed(
+    manifest: &Manifest,
     job: &PackJob,
-    blender: &Path,
-    folder: &Folder,
-) -> Result<Inventory, Error> {
-    let patterns = ignored(job, folder)?;
-    // A scene that is none is refused before a Blender is looked for.
-    let opened = worker.storage.open_scene(&job.described.scene, START_LENGTH);
-    let opened = worker.unless_stopped(opened).await?;
-    let header = worker.scene_header(&opened, &job.described.scene, false).await?;
-    match worker.programs.find(blender, BLENDER) {
-        Err(error) if job.needs_blender => return Err(error),
-        Err(_) => {
-            tracing::warn!(
-                "there is no Blender to list the files that the scene needs (--blender, BLENDER): \
-                 packing every file of {} that is not hidden; what lies elsewhere is missing",
-                folder.path().display()
-            );
-            return Inventory::of_everything(folder, patterns);
-        }
-        Ok(_) => {}
+    sent: &Sent,
+    inventory: &Inventory,
+    header: &SceneFile,
+) -> Packed {
+    let contents = manifest.contents();
+    let bytes = contents.iter().map(|(_, size)| size).sum();
+    Packed {
+        manifest: job.manifest().to_string(),
+        main: manifest.main().to_string(),
+        blender_version: header.saved_by.map(|version| version.to_string()),
+        files: manifest.files().len(),
+        bytes,
+        new_files: sent.files,
+        new_bytes: sent.bytes,
+        known_files: contents.len().saturating_sub(sent.files),
+        known_bytes: bytes.saturating_sub(sent.bytes),
+        outside: manifest.files().values().filter(|file| file.origin.is_some()).count(),
+        left_out: inventory.left_out.len(),
+        dry_run: job.dry_run,
     }
-    let path = folder.path().to_owned();
-    let project = SceneProject { folder: path, origins: [].into(), is_fetched: false };
-    let mut rendering = (*job.described).clone();
-    rendering.scene = Location::Local(folder.scene().to_owned());
-    let description =
-        render::describe_in(worker, &rendering, &header, blender, Some(project)).await?;
-    check_files(worker, job, folder, &description).await?;
-    Inventory::of_scene(folder, patterns, &description, &worker.confinement.environment)
 }
 
 /// The patterns of files that are left out.

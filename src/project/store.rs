@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::content::ContentHash;
 use super::error::ProjectError;
 use super::manifest::{MAX_MANIFEST, Manifest, ManifestError};
-use crate::request::{Location, MANIFEST_SUFFIX};
+use crate::request::Location;
 use crate::storage::{START_LENGTH, Storage, StorageError};
 
 /// The folder of the contents, beside the manifests.
@@ -37,11 +37,6 @@ impl ProjectStore {
     /// The location of a content.
     pub fn content(&self, content: &ContentHash) -> Location {
         self.files().join(&content.to_string())
-    }
-
-    /// The location of the manifest of this name.
-    pub fn manifest(&self, name: &str) -> Location {
-        self.folder.join(&format!("{name}{MANIFEST_SUFFIX}"))
     }
 
     /// The contents that are stored, with their sizes in bytes: one listing.
@@ -85,7 +80,6 @@ mod tests {
         let store = ProjectStore::of_manifest(&"s3://bucket/p/shot.project.json".parse().unwrap());
         let content = store.content(&ContentHash::of(b"")).to_string();
         assert!(content.starts_with("s3://bucket/p/files/e3b0c442"), "{content}");
-        assert_eq!(store.manifest("shot").to_string(), "s3://bucket/p/shot.project.json");
         let here = ProjectStore::of_manifest(&"shot.project.json".parse().unwrap());
         assert_eq!(here.files().to_string(), "./files");
     }

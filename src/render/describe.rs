@@ -11,7 +11,7 @@ use crate::blender::{
 };
 use crate::error::Error;
 use crate::project::{ProjectCache, SceneInput};
-use crate::request::{FrameNumber, FrameSet, RenderJob};
+use crate::request::{FrameNumber, FrameRange, FrameSet, RenderJob};
 use crate::storage::START_LENGTH;
 use crate::worker::programs::BLENDER;
 use crate::worker::scratch::Scratch;
@@ -32,11 +32,11 @@ pub async fn describe(
     header: &SceneFile,
     blender: &Path,
 ) -> Result<SceneDescription, Error> {
-    describe_in(worker, job, header, blender, None).await
+    describe_in(worker, job, header, blender, None, None).await
 }
 
 /// The same as [`describe`], for a scene in a folder with the files of its project, which Blender may
-/// read.
+/// read. The description also has the simulations that cut off a job of these `frames`.
 ///
 /// # Errors
 /// Those of [`describe`].
@@ -46,6 +46,7 @@ pub async fn describe_in(
     header: &SceneFile,
     blender: &Path,
     project: Option<SceneProject>,
+    frames: Option<FrameRange>,
 ) -> Result<SceneDescription, Error> {
     let blender = worker.programs.find(blender, BLENDER)?;
     worker.sandbox.ensure_required().map_err(Error::Sandbox)?;
@@ -59,7 +60,7 @@ pub async fn describe_in(
     };
     let scene = worker.unless_stopped(fetched).await?;
     let project = scene.project.or(project);
-    let (purpose, in_project) = (Purpose::Describe, project.as_ref());
+    let (purpose, in_project) = (Purpose::Describe(frames), project.as_ref());
     let dirs = ScratchDirs::prepare(scratch.path(), &user_code, job, purpose, in_project)?;
     user_code::fetch(worker, &job.user_code, &user_code).await?;
     let launch = Launch {

@@ -8,6 +8,7 @@ pub mod blender;
 pub mod documents;
 pub mod engine;
 pub mod frames;
+pub mod machine;
 pub mod place;
 pub mod s3_server;
 pub mod schema;

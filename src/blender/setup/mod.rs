@@ -102,8 +102,8 @@ pub const AUDIO_ERROR: &str = ".error";
 pub enum Purpose {
     /// To render some of these frames.
     Render(FrameRange),
-    /// To describe what is in its file.
-    Describe,
+    /// To describe what is in its file, and which simulations cut off a job of these frames.
+    Describe(Option<FrameRange>),
 }
 
 /// The project that a scene is in. Paths that lead nowhere on this machine are mapped to its files.
@@ -127,10 +127,10 @@ pub fn setup_settings(
     project: Option<&SceneProject>,
 ) -> String {
     let frames = match purpose {
-        Purpose::Render(frames) => {
+        Purpose::Render(frames) | Purpose::Describe(Some(frames)) => {
             json!({ "first": frames.first.get(), "last": frames.last.get() })
         }
-        Purpose::Describe => json!(null),
+        Purpose::Describe(None) => json!(null),
     };
     let settings = json!({
         "description": output.description,
@@ -144,7 +144,7 @@ pub fn setup_settings(
         "audio": output.audio,
         "scripts": user_code.described_scripts(&job.user_code),
         "addons": user_code.described_addons(&job.user_code),
-        "describe": matches!(purpose, Purpose::Describe),
+        "describe": matches!(purpose, Purpose::Describe(_)),
         "outputs": output.outputs,
         "project": project,
     });

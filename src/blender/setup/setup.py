@@ -4,7 +4,7 @@
 # Reads settings.json beside it:
 #   {"description": PATH, "overrides": {...}, "allow_missing": [FEATURE, ...],
 #    "missing_files": "fail" or "warn", "strict": BOOL,
-#    "simulations": {"unbaked": "refuse", "frames": {"first": 1, "last": 10}},
+#    "simulations": {"unbaked": "refuse", "frames": {"first": 1, "last": 10} or null},
 #    "cycles_device": "auto", "auto+CPU" or null,
 #    "view": {"lut": PATH, "axis": [0.0, ...]}, "audio": PATH, "outputs": FOLDER,
 #    "scripts": [{"path": PATH, "name": NAME}, ...], "addons": {...}, "describe": false,
@@ -91,7 +91,7 @@ if not settings["describe"] and not frames.in_order():
             "leave --order out, or bake it first (render-worker bake)" % names
         )
     findings.refuse_if_any(settings["description"])
-if settings["simulations"]["unbaked"] != "allow" and not settings["describe"]:
+if settings["simulations"]["unbaked"] != "allow" and settings["simulations"]["frames"]:
     may_begin_late = settings["simulations"]["unbaked"] == "simulate"
     cut_off = simulate.cut_off(scene, unbaked, may_begin_late, **settings["simulations"]["frames"])
 warnings += node_bakes.pack_unwritable(simulations.influences(scene))

@@ -2,8 +2,9 @@
 
 use clap::Args;
 
+use super::pack::PackingArgs;
 use super::shared::{
-    LogArgs, PreviewArgs, RendererArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
+    LogArgs, PreviewArgs, RendererArgs, SandboxArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
 };
 
 #[derive(Debug, Args)]
@@ -11,6 +12,20 @@ use super::shared::{
 pub(in crate::cli) struct SubmitArgs {
     #[command(flatten)]
     pub work: WorkArgs,
+
+    /// Pack the scene of this machine first, as `pack -o URI` does, and submit the project
+    ///
+    /// -i is then a .blend file here. What the jobs would refuse is refused before anything is stored:
+    /// files that are missing, simulations that are not baked, a scene that is newer than
+    /// --blender-version. Without a Blender here, the log says what is not checked.
+    #[arg(long, value_name = "URI")]
+    pub project: Option<String>,
+
+    #[command(flatten)]
+    pub packing: PackingArgs,
+
+    #[command(flatten)]
+    pub sandbox: SandboxArgs,
 
     /// Give each child more frames than -f says if the array would be too large otherwise
     ///
@@ -229,6 +244,9 @@ Examples:
   The whole scene, 10 frames a child, until the video is there:
     render-worker submit -i s3://bucket/scene.blend -o s3://bucket/out -f 10 \\
       --job-queue QUEUE --job-definition DEFINITION --wait
+  A scene of this machine, with every file that it needs:
+    render-worker submit -i shot.blend --project s3://bucket/projects -o s3://bucket/out -f 10 \\
+      --job-queue QUEUE --job-definition DEFINITION
   Write the request of the array job to a file, and submit it with the AWS CLI:
     render-worker submit -i s3://bucket/scene.blend -o s3://bucket/out --auto \\
       --job-queue QUEUE --job-definition DEFINITION --dry-run | jq .render > render.json

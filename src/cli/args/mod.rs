@@ -28,7 +28,7 @@ use inspect::{DOCTOR_EXAMPLES, INSPECT_EXAMPLES};
 pub(super) use inspect::{DoctorArgs, InspectArgs};
 pub(super) use overrides::OverrideArgs;
 use pack::PACK_EXAMPLES;
-pub(super) use pack::PackArgs;
+pub(super) use pack::{PackArgs, PackingArgs};
 use render::RENDER_EXAMPLES;
 pub(super) use render::{RenderArgs, RenderOptions};
 use run::RUN_EXAMPLES;
@@ -66,7 +66,6 @@ pub(super) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "there is one, and it is parsed once")]
 pub(super) enum Action {
     /// Render a scene on this machine, and make the video
     #[command(after_long_help = RUN_EXAMPLES)]
@@ -130,6 +129,7 @@ impl Action {
         match self {
             Self::Inspect(args) => Some(&args.sandbox),
             Self::Doctor(args) => Some(&args.sandbox),
+            Self::Submit(args) => Some(&args.sandbox),
             _ => self.programs().map(|programs| &programs.sandbox),
         }
     }

@@ -6,19 +6,9 @@ use clap::Args;
 
 use super::shared::ProgramArgs;
 
+// What is packed, and with which Blender.
 #[derive(Debug, Args)]
-pub(in crate::cli) struct PackArgs {
-    /// The .blend file on this machine
-    #[arg(short, long, value_name = "PATH")]
-    pub input_uri: Option<String>,
-
-    /// Where projects are stored: s3://BUCKET/PREFIX, file:///PATH or a path
-    ///
-    /// Contents go to URI/files/, by their SHA-256, and the manifest to URI/NAME.project.json. Shots
-    /// that are packed to the same URI share their files.
-    #[arg(short, long, value_name = "URI")]
-    pub output_uri: Option<String>,
-
+pub(in crate::cli) struct PackingArgs {
     /// The folder of the project, in which paths are kept; by default the folder of the scene
     ///
     /// Blender may read all of it except hidden files. Files elsewhere are packed only from what
@@ -39,17 +29,34 @@ pub(in crate::cli) struct PackArgs {
     #[arg(long, value_name = "PATTERN")]
     pub exclude: Vec<String>,
 
-    /// Whether to pack without files that the scene needs: fail or warn
-    ///
-    /// As in render: `fail` names all of them and ends with 65, before anything is stored.
-    #[arg(long, value_name = "fail|warn")]
-    pub missing_files: Option<String>,
-
     /// The Blender that lists the files of the scene: a path, or a name to look for on PATH
     ///
     /// If there is none on PATH, every file of the project's folder is packed, except hidden ones.
     #[arg(long, value_name = "PROGRAM")]
     pub blender: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PackArgs {
+    /// The .blend file on this machine
+    #[arg(short, long, value_name = "PATH")]
+    pub input_uri: Option<String>,
+
+    /// Where projects are stored: s3://BUCKET/PREFIX, file:///PATH or a path
+    ///
+    /// Contents go to URI/files/, by their SHA-256, and the manifest to URI/NAME.project.json. Shots
+    /// that are packed to the same URI share their files.
+    #[arg(short, long, value_name = "URI")]
+    pub output_uri: Option<String>,
+
+    #[command(flatten)]
+    pub packing: PackingArgs,
+
+    /// Whether to pack without files that the scene needs: fail or warn
+    ///
+    /// As in render: `fail` names all of them and ends with 65, before anything is stored.
+    #[arg(long, value_name = "fail|warn")]
+    pub missing_files: Option<String>,
 
     /// Read and compare all files, and store nothing
     #[arg(long)]

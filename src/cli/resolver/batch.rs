@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::pack::project_of_submit;
 use super::{Resolver, is_file, scene_variables};
 use crate::cli::args::{FollowArgs, RetryArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use crate::cli::names::{
     ADDONS_DIR, ALLOW_GAPS, ALLOW_UNBAKED, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH,
     BLENDER_VERSION, BURN_IN, CAMERA, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB,
     INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME,
-    OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, PYTHON_FILE, REQUEST_PAYER, SCENE,
+    OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, PROJECT, PYTHON_FILE, REQUEST_PAYER, SCENE,
     SHARE_IDENTIFIER, SIMULATE, SIZE, STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
 };
 use crate::cli::setting::{Setting, UsageError};
@@ -38,6 +39,7 @@ pub(in crate::cli) fn submit_job(
     let env = resolver.environment;
     let (scene, output) = resolver.locations(&args.work)?;
     is_file(&scene)?;
+    let project = project_of_submit(resolver, args, &scene)?;
     let main = resolver.main(&args.scene.main, &scene)?;
     check_places(resolver, args, &scene, &output)?;
     check_cameras(resolver, args)?;
@@ -121,6 +123,7 @@ pub(in crate::cli) fn submit_job(
         json: args.follow.json,
         scene_name: SCENE.value(args.scene.overrides.scene.as_deref(), env)?,
         scene,
+        project,
         main,
         output: if preview { output.of_preview() } else { output },
     };
@@ -137,8 +140,12 @@ fn check_places(
     let code = resolver.user_code(&args.scene.user_code)?;
     let scripts = code.scripts.0.iter().map(|script| (PYTHON_FILE, script));
     let addons = code.addons_dir.iter().map(|addons| (ADDONS_DIR, addons));
-    let places = [(INPUT_URI, scene), (OUTPUT_URI, output)];
-    for (setting, location) in places.into_iter().chain(scripts).chain(addons) {
+    let project: Option<Location> = PROJECT.value(args.project.as_deref(), resolver.environment)?;
+    // The jobs read the scene where it is, or the project.
+    let input = project.as_ref().map_or((INPUT_URI, scene), |project| (PROJECT, project));
+    for (setting, location) in
+        [input, (OUTPUT_URI, output)].into_iter().chain(scripts).chain(addons)
+    {
         if matches!(location, Location::Local(path) if path.is_relative()) {
             return Err(setting.refuse(format_args!(
                 "`{location}` is relative to a folder of this machine; give s3://BUCKET/KEY, or \

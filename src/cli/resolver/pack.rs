@@ -1,12 +1,13 @@
-//! The request of `pack`, from flags and variables.
+//! The requests of `pack`, and of `submit --project`, from flags and variables.
 
-use super::{Resolver, described};
-use crate::cli::args::PackArgs;
+use super::{ENGINE_OF_THE_REFERENCE, Resolver, described};
+use crate::cli::args::{PackArgs, PackingArgs, SandboxArgs, SubmitArgs};
 use crate::cli::names::{
-    BLENDER, EXCLUDE, INPUT_URI, MISSING_FILES, OUTPUT_URI, PROJECT_DIR, PROJECT_NAME,
+    BLENDER, EXCLUDE, INPUT_URI, MAIN, MISSING_FILES, OUTPUT_URI, PREVIEW, PROJECT, PROJECT_DIR,
+    PROJECT_NAME,
 };
 use crate::cli::setting::UsageError;
-use crate::request::{Location, PackJob};
+use crate::request::{Engine, Location, PackJob, RenderJob};
 
 /// The request of `pack`.
 ///
@@ -17,26 +18,94 @@ pub(in crate::cli) fn pack_job(
     args: &PackArgs,
 ) -> Result<PackJob, UsageError> {
     let env = resolver.environment;
-    let location: Location = INPUT_URI.value_or_default(args.input_uri.as_deref(), env)?;
-    let Location::Local(scene) = &location else {
+    let scene: Location = INPUT_URI.value_or_default(args.input_uri.as_deref(), env)?;
+    let output = OUTPUT_URI.value_or_default(args.output_uri.as_deref(), env)?;
+    let mut described = described(&scene, None);
+    described.missing_files = MISSING_FILES.value_or_default(args.missing_files.as_deref(), env)?;
+    let job = packing(resolver, &args.packing, described, output)?;
+    Ok(PackJob { dry_run: args.dry_run, json: args.json, ..job })
+}
+
+/// How `submit` packs its scene; `None` if it does not.
+///
+/// # Errors
+/// If a setting is out of range, or means nothing without a project.
+pub(in crate::cli) fn project_of_submit(
+    resolver: &Resolver<'_>,
+    args: &SubmitArgs,
+    scene: &Location,
+) -> Result<Option<Box<PackJob>>, UsageError> {
+    let env = resolver.environment;
+    let Some(output) = PROJECT.value(args.project.as_deref(), env)? else {
+        return match given(&args.packing, &args.sandbox) {
+            Some(flag) => Err(UsageError(format!(
+                "{flag}: is about the scene that {PROJECT} packs; give that as well, or leave it out"
+            ))),
+            None => Ok(None),
+        };
+    };
+    if args.scene.main.main.is_some() {
+        return Err(MAIN.refuse(format_args!(
+            "names a file in an archive or a folder, and {PROJECT} packs a .blend file of this \
+             machine; give that with {INPUT_URI}, and its folder with {PROJECT_DIR}"
+        )));
+    }
+    let engine = Engine::Named(ENGINE_OF_THE_REFERENCE.to_owned());
+    let preview = resolver.switch(PREVIEW, args.preview.preview)?;
+    let rendering = RenderJob {
+        overrides: resolver.overrides(&args.scene.overrides, engine, preview)?,
+        allow_missing: resolver.allow_missing(&args.scene)?,
+        missing_files: MISSING_FILES.value_or_default(args.scene.missing_files.as_deref(), env)?,
+        unbaked: resolver.unbaked(&args.scene)?,
+        ..described(scene, None)
+    };
+    let job = packing(resolver, &args.packing, rendering, output)?;
+    Ok(Some(Box::new(PackJob { dry_run: args.dry_run, json: args.follow.json, ..job })))
+}
+
+/// The request to pack the scene of `described`.
+fn packing(
+    resolver: &Resolver<'_>,
+    args: &PackingArgs,
+    described: RenderJob,
+    output: Location,
+) -> Result<PackJob, UsageError> {
+    let env = resolver.environment;
+    let Location::Local(scene) = &described.scene else {
         return Err(INPUT_URI.refuse(format_args!(
-            "`{location}` is on S3, where nothing lies beside it; give a .blend file on this machine"
+            "`{}` is on S3, where nothing lies beside it; give a .blend file on this machine",
+            described.scene
         )));
     };
     let exclude = (!args.exclude.is_empty()).then(|| args.exclude.join(":"));
     let exclude: Option<String> = EXCLUDE.value(exclude.as_deref(), env)?;
     let blender: Option<String> = BLENDER.value(args.blender.as_deref(), env)?;
-    let mut described = described(&location, None);
-    described.missing_files = MISSING_FILES.value_or_default(args.missing_files.as_deref(), env)?;
     Ok(PackJob {
         scene: scene.clone(),
-        described: Box::new(described),
-        output: OUTPUT_URI.value_or_default(args.output_uri.as_deref(), env)?,
+        output,
         project_dir: resolver.folder(PROJECT_DIR, args.project_dir.as_deref())?,
         name: PROJECT_NAME.value(args.name.as_deref(), env)?,
         exclude: exclude.iter().flat_map(|it| it.split(':')).map(str::to_owned).collect(),
         needs_blender: blender.is_some(),
-        dry_run: args.dry_run,
-        json: args.json,
+        dry_run: false,
+        json: false,
+        described: Box::new(described),
     })
+}
+
+/// A flag that is given, of those that mean nothing if no project is packed.
+fn given(packing: &PackingArgs, sandbox: &SandboxArgs) -> Option<&'static str> {
+    let PackingArgs { project_dir, name, exclude, blender } = packing;
+    let SandboxArgs { scratch_dir, sandbox, allow_read, pass_env } = sandbox;
+    let flags = [
+        ("--project-dir", project_dir.is_some()),
+        ("--name", name.is_some()),
+        ("--exclude", !exclude.is_empty()),
+        ("--blender", blender.is_some()),
+        ("--scratch-dir", scratch_dir.is_some()),
+        ("--sandbox", sandbox.is_some()),
+        ("--allow-read", !allow_read.is_empty()),
+        ("--pass-env", !pass_env.is_empty()),
+    ];
+    flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
 }

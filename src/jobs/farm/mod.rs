@@ -4,11 +4,13 @@ mod cancel;
 mod failure_groups;
 mod failures;
 mod missing;
+mod project;
 mod retry;
 pub(super) mod status;
 pub(super) mod submit;
 
 pub use cancel::cancel;
+pub use project::{Checked, check};
 pub use retry::retry;
 pub use status::{status, summary};
 pub use submit::submit;

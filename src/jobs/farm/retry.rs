@@ -69,6 +69,7 @@ async fn prepare(batch: &Batch, job: &RetryJob) -> Result<Submissions, Error> {
     let stitch = stitch.filter(|stitch| stitch.state != State::Succeeded);
     tracing::info!("{} are submitted again", frames.named());
     Ok(Submissions {
+        project: None,
         render: again_with(&render, &frames, per_job, job),
         stitch: stitch.map(|stitch| again(&stitch, |_| true)),
     })

@@ -19,17 +19,19 @@ use crate::blender::{SceneFile, SceneFileError};
 use crate::error::Error;
 use crate::jobs::inspect::scene_file;
 use crate::jobs::output::{Print, Table, compact_json, json};
+use crate::jobs::packed::SubmittedProject;
 use crate::process::shutdown::Stage;
 use crate::request::{
-    AnimationFrames, FramesPerJob, JobId, JobName, JobTemplate, LARGEST_ARRAY, SubmitJob,
-    SubmitMode,
+    AnimationFrames, FrameRange, FramesPerJob, JobId, JobName, JobTemplate, LARGEST_ARRAY,
+    SubmitJob, SubmitMode,
 };
 use crate::worker::Worker;
 
 /// The placeholder for the id of the render job in a dry run.
 const RENDER_JOB_ID: &str = "RENDER_JOB_ID";
 
-/// Submits the jobs of `job`, prints their ids, and waits for them if asked to.
+/// Submits the jobs of `job`, prints their ids, and waits for them if asked to. `project` is what was
+/// packed for them.
 ///
 /// # Errors
 /// - [`Error::Selection`], [`Error::SceneFile`] or [`Error::NoSceneRange`] if the frames cannot be
@@ -37,8 +39,14 @@ const RENDER_JOB_ID: &str = "RENDER_JOB_ID";
 /// - [`Error::ArrayTooLarge`] if they do not fit in one array job.
 /// - [`Error::Batch`] if no job is submitted, [`Error::HalfSubmitted`] if only the first one is.
 /// - [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs.
-pub async fn submit(worker: &Worker, job: &SubmitJob, print: impl Print) -> Result<(), Error> {
+pub async fn submit(
+    worker: &Worker,
+    job: &SubmitJob,
+    project: Option<SubmittedProject>,
+    print: impl Print,
+) -> Result<(), Error> {
     if let Some(submissions) = prepare(worker, job).await? {
+        let submissions = Submissions { project, ..submissions };
         return submit_prepared(worker, submissions, job.mode, job.json, print).await;
     }
     tracing::warn!(
@@ -60,13 +68,13 @@ pub(super) async fn submit_prepared(
     as_json: bool,
     print: impl Print,
 ) -> Result<(), Error> {
-    let Submissions { render, stitch } = submissions;
+    let Submissions { project, render, stitch } = submissions;
     if mode == SubmitMode::DryRun {
         let stitch = stitch.map(|stitch| after(stitch, RENDER_JOB_ID));
-        return print(&json(&Submissions { render, stitch })?);
+        return print(&json(&Submissions { project, render, stitch })?);
     }
     let batch = worker.unless_stopped(Batch::connect()).await?;
-    let submitting = submit_all(worker, &batch, &render, stitch);
+    let submitting = submit_all(worker, &batch, project, &render, stitch);
     let (output, error) = uninterrupted(worker, submitting).await?;
     let printed = print(&if as_json { json(&output)? } else { output.table()? });
     error.map_or(printed, Err)?;
@@ -99,19 +107,20 @@ async fn uninterrupted<T>(worker: &Worker, work: impl Future<Output = T>) -> T {
 async fn submit_all(
     worker: &Worker,
     batch: &Batch,
+    project: Option<SubmittedProject>,
     render: &Submission,
     stitch: Option<Submission>,
 ) -> Result<(Output, Option<Error>), Error> {
     let render = SubmittedJob::submit(worker, batch, render).await?;
     let Some(stitch) = stitch else {
-        return Ok((Output { render, stitch: None, not_submitted: None }, None));
+        return Ok((Output { project, render, stitch: None, not_submitted: None }, None));
     };
     let stitch = after(stitch, &render.job_id.to_string());
     Ok(match SubmittedJob::submit(worker, batch, &stitch).await {
-        Ok(done) => (Output { render, stitch: Some(done), not_submitted: None }, None),
+        Ok(done) => (Output { project, render, stitch: Some(done), not_submitted: None }, None),
         Err(source) => {
             let error = Error::HalfSubmitted { render: render.job_id.clone(), source };
-            (Output { render, stitch: None, not_submitted: Some(stitch) }, Some(error))
+            (Output { project, render, stitch: None, not_submitted: Some(stitch) }, Some(error))
         }
     })
 }
@@ -120,6 +129,9 @@ async fn submit_all(
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(in crate::jobs) struct Submissions {
+    /// The project that would be stored first; absent without `--project`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub project: Option<SubmittedProject>,
     /// The job that renders.
     pub render: Submission,
     /// The job that makes the video; absent with `--no-stitch`. It depends on `RENDER_JOB_ID`, which
@@ -133,14 +145,7 @@ async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Option<Submissions>
     let scene = if job.frames.needs_scene_range() || job.renderer.is_some() {
         let (file, range) = scene_file(worker, &job.scene, job.main.as_ref()).await?;
         check_version(job, &file)?;
-        match (&job.scene_name, file.range_of(job.scene_name.as_ref())) {
-            (Some(name), None) if job.frames.needs_scene_range() => {
-                let (scene, name) = (job.scene.clone(), name.clone());
-                return Err(Error::RangeOfOtherScene { scene, name });
-            }
-            (Some(_), range) => range,
-            (None, _) => Some(range),
-        }
+        range_of(job, &file, range)?
     } else {
         None
     };
@@ -180,18 +185,34 @@ async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Option<Submissions>
     let render = Submission {
         // AWS Batch does not allow arrays of one child.
         array_properties: (children > 1).then_some(ArrayProperties { size: children }),
-        ..submission(&job.name, "render", job.scene.to_string(), &job.render, &frames)
+        ..submission(&job.name, "render", job.input().to_string(), &job.render, &frames)
     };
     let stitch = job.stitch.as_ref().map(|template| {
         let name = job.name.with_suffix("-stitch");
         // Of all frames, also where some are there.
         submission(&name, "stitch", job.output.to_string(), template, &all)
     });
-    Ok(Some(Submissions { render, stitch }))
+    Ok(Some(Submissions { project: None, render, stitch }))
+}
+
+/// The frame range of the scene that is rendered, if it is known. `range` is that of the active scene.
+pub(super) fn range_of(
+    job: &SubmitJob,
+    file: &SceneFile,
+    range: FrameRange,
+) -> Result<Option<FrameRange>, Error> {
+    match (&job.scene_name, file.range_of(job.scene_name.as_ref())) {
+        (Some(name), None) if job.frames.needs_scene_range() => {
+            let (scene, name) = (job.scene.clone(), name.clone());
+            Err(Error::RangeOfOtherScene { scene, name })
+        }
+        (Some(_), range) => Ok(range),
+        (None, _) => Ok(Some(range)),
+    }
 }
 
 /// Rejects a scene that the Blender in the image would reject, if both versions are known.
-fn check_version(job: &SubmitJob, file: &SceneFile) -> Result<(), Error> {
+pub(super) fn check_version(job: &SubmitJob, file: &SceneFile) -> Result<(), Error> {
     match file.saved_by.zip(job.renderer) {
         Some((saved_by, renderer)) if renderer < saved_by => Err(Error::SceneFile {
             scene: job.scene.clone(),
@@ -202,7 +223,7 @@ fn check_version(job: &SubmitJob, file: &SceneFile) -> Result<(), Error> {
 }
 
 /// Returns the number of frames per child and the number of children.
-fn split(job: &SubmitJob, frames: u32) -> Result<(FramesPerJob, u32), Error> {
+pub(super) fn split(job: &SubmitJob, frames: u32) -> Result<(FramesPerJob, u32), Error> {
     let (requested, fits) = (job.frames_per_job, FramesPerJob::fitting(frames));
     let per_job = if job.auto && requested.get() < fits.get() { fits } else { requested };
     let children = per_job.jobs(frames);
@@ -249,6 +270,9 @@ fn after(submission: Submission, job_id: &str) -> Submission {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(in crate::jobs) struct Output {
+    /// The project that was stored first; absent without `--project`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    project: Option<SubmittedProject>,
     /// The job that renders.
     render: SubmittedJob,
     /// The job that makes the video; null with `--no-stitch`, or if it could not be submitted.
@@ -299,6 +323,9 @@ impl Output {
     /// The output for people.
     fn table(&self) -> Result<String, Error> {
         let mut lines = Table::default();
+        if let Some(project) = &self.project {
+            project.rows(&mut lines);
+        }
         let SubmittedJob { job_id, job_name, array_size } = &self.render;
         let children = array_size.map_or(String::new(), |size| format!(", {size} children"));
         lines.row("render", format_args!("{job_id} ({job_name}{children})"));

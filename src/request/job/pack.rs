@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::request::{Location, RenderJob, ValueError};
+use crate::request::{Location, MANIFEST_SUFFIX, RenderJob, ValueError};
 
 /// A validated `pack` request.
 #[derive(Clone, Debug)]
@@ -27,6 +27,16 @@ pub struct PackJob {
     pub dry_run: bool,
     /// Whether the output is JSON.
     pub json: bool,
+}
+
+impl PackJob {
+    /// The location of the manifest.
+    pub fn manifest(&self) -> Location {
+        let stem = || self.scene.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let given = self.name.as_ref().map(|name| name.as_str().to_owned());
+        let name = given.or_else(stem).unwrap_or_default();
+        self.output.join(&format!("{name}{MANIFEST_SUFFIX}"))
+    }
 }
 
 /// The name of a manifest, without its extension.

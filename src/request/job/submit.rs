@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::request::limit::span::span;
 use crate::request::{
     AnimationRange, BlenderVersion, DataName, FrameRange, FrameSet, FramesPerJob, Location,
-    ProjectPath, SelectionError, ValueError,
+    PackJob, ProjectPath, SelectionError, ValueError,
 };
 
 /// A validated `submit` request.
@@ -16,6 +16,8 @@ use crate::request::{
 pub struct SubmitJob {
     /// The scene file.
     pub scene: Location,
+    /// How the scene is packed before it is submitted; `None` if the jobs read it where it is.
+    pub project: Option<Box<PackJob>>,
     /// The scene file in it, if it is an archive or a folder.
     pub main: Option<ProjectPath>,
     /// The name of the scene in it that is rendered; `None` for the active one.
@@ -49,6 +51,13 @@ pub struct SubmitJob {
     pub mode: SubmitMode,
     /// Whether the output is JSON.
     pub json: bool,
+}
+
+impl SubmitJob {
+    /// What the jobs are told to render: the scene, or the manifest of its project.
+    pub fn input(&self) -> Location {
+        self.project.as_ref().map_or_else(|| self.scene.clone(), |project| project.manifest())
+    }
 }
 
 /// The frames of an animation, as requested. Some depend on the scene's own range.
