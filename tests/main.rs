@@ -23,6 +23,7 @@ mod devices; // CPU and GPUs, and the cache of what is compiled for them
 mod disk; // a scratch disk or an output disk that is too small or becomes full
 mod docs; // README.md and docs/: every command is run as written, links, contents, JSON
 mod doctor; // what a machine has and what it lacks
+mod download; // what jobs store comes to this machine while they are followed
 mod endless; // responses without end
 mod exit_codes; // the same exit codes in the reference, in --help and in the code
 mod fault_rates; // a percentage of all S3 requests fails: every frame is right, or exit code 75

@@ -119,6 +119,7 @@ pub const STITCH_JOB_DEFINITION: Setting =
 pub const JOB_NAME: Setting =
     Setting::new("--job-name", "JOB_NAME").or_what("the scene's file name without its extension");
 pub const SHARE_IDENTIFIER: Setting = Setting::new("--share-identifier", "SHARE_IDENTIFIER");
+pub const DOWNLOAD: Setting = Setting::new("--download", "DOWNLOAD_DIR");
 pub const POLL_INTERVAL: Setting = Setting::new("--poll-interval", "POLL_INTERVAL").or("10s");
 pub const STALL_TIMEOUT: Setting = Setting::new("--stall-timeout", "STALL_TIMEOUT").or("10m");
 pub const JOB_TIMEOUT: Setting = Setting::new("--job-timeout", "JOB_TIMEOUT").or("off");
@@ -127,7 +128,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 96] = [
+pub const ALL: [Setting; 97] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -219,6 +220,7 @@ pub const ALL: [Setting; 96] = [
     STITCH_JOB_DEFINITION,
     JOB_NAME,
     SHARE_IDENTIFIER,
+    DOWNLOAD,
     POLL_INTERVAL,
     STALL_TIMEOUT,
     JOB_TIMEOUT,

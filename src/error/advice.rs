@@ -114,6 +114,13 @@ impl Error {
                 "add the missing images, repeat the previous one with --allow-gaps, or take those \
                  that are there with --in-order name (IN_ORDER)"
             }
+            Self::OutputUnknown { .. } => {
+                "leave out --download, and fetch the files with another program"
+            }
+            Self::NotDownloaded { .. } => {
+                "run it again, and only these files are fetched: render-worker status JOB-ID --wait \
+                 --download DIR"
+            }
             Self::NotInProject { .. } => "give a folder that the scene is in",
             Self::OtherProject { .. } => {
                 "give this one another name (--name, PROJECT_NAME), or store it elsewhere"

@@ -20,8 +20,14 @@ impl Error {
             | Self::NotRetried { .. }
             | Self::RangeOfOtherScene { .. }
             | Self::NotInProject { .. }
+            | Self::OutputUnknown { .. }
             | Self::OtherProject { .. } => Exit::Usage,
             Self::FilesChanged { .. } => Exit::Transient,
+            Self::NotDownloaded { source, .. } => source.exit(),
+            Self::DownloadedFile { source, .. } => match source.kind() {
+                io::ErrorKind::PermissionDenied => Exit::Denied,
+                _ => Exit::LocalIo,
+            },
             Self::PackedFile { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => Exit::Denied,
                 io::ErrorKind::NotFound => Exit::Missing,

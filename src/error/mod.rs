@@ -366,6 +366,32 @@ pub enum Error {
         /// The jobs, with the states of their children.
         jobs: String,
     },
+    /// A job does not say where it stores its output.
+    #[error("the job {job} does not say where its output is: it has no parameter outputUri")]
+    OutputUnknown {
+        /// The id.
+        job: JobId,
+    },
+    /// The jobs have ended, but not everything that they have stored could be brought to this machine.
+    #[error("not downloaded to {}: {}", folder.display(), named(names, *total))]
+    NotDownloaded {
+        /// The folder on this machine.
+        folder: PathBuf,
+        /// The first of the files.
+        names: Vec<String>,
+        /// How many they are.
+        total: usize,
+        /// Why the first of them did not come.
+        source: Box<Error>,
+    },
+    /// A file that was stored cannot be written to this machine.
+    #[error("cannot write {}", path.display())]
+    DownloadedFile {
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
     /// The worker stopped following jobs that continue to run.
     #[error("{}; the jobs continue; to follow them: {command}", chain(why.as_ref()))]
     NoLongerFollowed {
@@ -431,6 +457,15 @@ pub enum Rest {
 /// Formats a subject and verb: `frame 7 is`, `frames 7-9,12 are`.
 pub(crate) fn frames_are(frames: &FrameSet) -> String {
     format!("{} {}", frames.named(), if frames.len() == 1 { "is" } else { "are" })
+}
+
+/// The first of some names, and how many more there are.
+fn named(names: &[String], total: usize) -> String {
+    let more = match total.saturating_sub(names.len()) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", names.join(", "))
 }
 
 /// Whether a folder is one that `render` stores frames in, rather than a folder of other images.

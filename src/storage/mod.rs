@@ -37,7 +37,7 @@ use crate::request::{Location, Transfers};
 /// A file or object in a listing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its name in the listed folder; contains no slash.
+    /// Its name in the listed folder. It contains a slash only in the listing of a tree.
     pub name: String,
     /// Its size in bytes.
     pub size: u64,
@@ -111,6 +111,22 @@ impl Storage {
                 Location::S3 { bucket, key } => {
                     self.s3.bucket(bucket).await?.list(key, &names).await
                 }
+            }
+        };
+        result.await.map_err(|failure| StorageError::new(Operation::List, folder, failure))
+    }
+
+    /// Lists the files in and below `folder`, in no particular order, by their paths from there. Hidden
+    /// files and folders are left out, and links on this machine are not followed. A folder that does
+    /// not exist counts as empty.
+    ///
+    /// # Errors
+    /// The same as [`Storage::list`].
+    pub async fn list_tree(&self, folder: &Location) -> Result<Vec<Entry>, StorageError> {
+        let result = async {
+            match folder {
+                Location::Local(path) => local::list_tree(path.clone()).await,
+                Location::S3 { bucket, key } => self.s3.bucket(bucket).await?.list_tree(key).await,
             }
         };
         result.await.map_err(|failure| StorageError::new(Operation::List, folder, failure))

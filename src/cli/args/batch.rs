@@ -130,6 +130,13 @@ pub(in crate::cli) struct FollowArgs {
     #[arg(long)]
     pub wait: bool,
 
+    /// With --wait: a folder for the frames, what the scene makes besides them, and the video, as they come
+    ///
+    /// What is there already, with the same size and time, is not fetched again. Files appear whole.
+    /// Ctrl-C keeps what is there.
+    #[arg(long, value_name = "DIR")]
+    pub download: Option<String>,
+
     /// The time between two look-ups of the jobs, 1s to 1h; a bare number is seconds
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub poll_interval: Option<String>,

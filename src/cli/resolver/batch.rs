@@ -1,16 +1,17 @@
 //! The requests of `submit` and `status`, from flags and variables.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::pack::project_of_submit;
 use super::{Resolver, is_file, scene_variables};
 use crate::cli::args::{FollowArgs, RetryArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use crate::cli::names::{
     ADDONS_DIR, ALLOW_GAPS, ALLOW_UNBAKED, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH,
-    BLENDER_VERSION, BURN_IN, CAMERA, CODEC, CRF, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB,
-    INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME,
-    OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, PROJECT, PYTHON_FILE, REQUEST_PAYER, SCENE,
-    SHARE_IDENTIFIER, SIMULATE, SIZE, STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
+    BLENDER_VERSION, BURN_IN, CAMERA, CODEC, CRF, DOWNLOAD, FIRST_FRAME, FPS, FRAMES,
+    FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS,
+    OUTPUT_NAME, OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, PROJECT, PYTHON_FILE, REQUEST_PAYER,
+    SCENE, SHARE_IDENTIFIER, SIMULATE, SIZE, STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
 };
 use crate::cli::setting::{Setting, UsageError};
 use crate::request::{
@@ -120,6 +121,7 @@ pub(in crate::cli) fn submit_job(
         stitch,
         tags: tags(&args.tag)?,
         mode: mode(resolver, args.dry_run, &args.follow)?,
+        download: download(resolver, &args.follow)?,
         json: args.follow.json,
         scene_name: SCENE.value(args.scene.overrides.scene.as_deref(), env)?,
         scene,
@@ -194,7 +196,8 @@ pub(in crate::cli) fn status_job(
         return Err(UsageError(message));
     }
     let job = job_id(job)?;
-    Ok(StatusJob { of: StatusOf::Job { job, wait }, json })
+    let download = download(resolver, &args.follow)?;
+    Ok(StatusJob { of: StatusOf::Job { job, wait, download }, json })
 }
 
 /// The id of a job.
@@ -219,6 +222,7 @@ pub(in crate::cli) fn retry_job(
         vcpus: args.vcpus.as_deref().map(vcpus).transpose()?,
         memory: args.memory.as_deref().map(mebibytes).transpose()?,
         mode: mode(resolver, args.dry_run, &args.follow)?,
+        download: download(resolver, &args.follow)?,
         json: args.follow.json,
     })
 }
@@ -233,6 +237,14 @@ fn mode(
         Some(interval) => SubmitMode::SubmitAndWait(interval),
         None => SubmitMode::Submit,
     })
+}
+
+/// The folder for what the jobs store, if they are followed.
+fn download(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PathBuf>, UsageError> {
+    if args.download.is_some() && !args.wait {
+        return Err(DOWNLOAD.refuse("is for jobs that are followed; give --wait as well"));
+    }
+    resolver.folder(DOWNLOAD, args.download.as_deref()).map(|folder| folder.filter(|_| args.wait))
 }
 
 fn wait(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PollInterval>, UsageError> {

@@ -1,6 +1,7 @@
 //! The jobs of a farm: submits them, looks them up, and repeats what failed.
 
 mod cancel;
+mod download;
 mod failure_groups;
 mod failures;
 mod missing;

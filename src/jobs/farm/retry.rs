@@ -26,7 +26,7 @@ const FRAMES: [&str; 3] = ["FRAMES", "FIRST_FRAME", "TOTAL_FRAMES"];
 pub async fn retry(worker: &Worker, job: &RetryJob, print: impl Print) -> Result<(), Error> {
     let batch = worker.unless_stopped(Batch::connect()).await?;
     let submissions = worker.unless_stopped(prepare(&batch, job)).await?;
-    submit_prepared(worker, submissions, job.mode, job.json, print).await
+    submit_prepared(worker, submissions, job.mode, job.download.as_deref(), job.json, print).await
 }
 
 async fn prepare(batch: &Batch, job: &RetryJob) -> Result<Submissions, Error> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use tokio::time::sleep;
 
+use super::download::{Download, while_following};
 use super::failure_groups::FailureGroup;
 use super::failures::{FailedJob, Failures};
 use crate::batch::{Batch, BatchErrorKind, Children, Job, State};
@@ -34,8 +35,8 @@ const LOG_INTERVAL: Duration = Duration::from_mins(1);
 /// [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs;
 /// [`Error::Storage`] if the output cannot be read.
 pub async fn status(worker: &Worker, request: &StatusJob, print: impl Print) -> Result<(), Error> {
-    let (job, wait) = match &request.of {
-        StatusOf::Job { job, wait } => (job, wait),
+    let (job, wait, download) = match &request.of {
+        StatusOf::Job { job, wait, download } => (job, wait, download),
         StatusOf::Output(output) => {
             return output_status(worker, output, request.json, print).await;
         }
@@ -49,9 +50,20 @@ pub async fn status(worker: &Worker, request: &StatusJob, print: impl Print) -> 
             overview.print(request.json, print)
         }
         Some(interval) => {
-            let overview = follow(worker, &batch, job, *interval, None).await?;
+            let download = match download {
+                Some(folder) => {
+                    let jobs = worker.unless_stopped(look_up(&batch, job)).await?;
+                    let parameters = jobs.first().map(|job| job.parameters.clone());
+                    Some(Download::of(&parameters.unwrap_or_default(), folder, job)?)
+                }
+                None => None,
+            };
+            let following = follow(worker, &batch, job, *interval, None);
+            let (overview, arrived) =
+                while_following(worker, download, *interval, following).await?;
             overview.print(request.json, print)?;
-            overview.outcome()
+            overview.outcome()?;
+            arrived
         }
     }
 }

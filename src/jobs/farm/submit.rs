@@ -4,11 +4,13 @@
 //! children count from the same first frame.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::pin::pin;
 use std::time::Instant;
 
 use serde::{Serialize, Serializer};
 
+use super::download::{Download, while_following};
 use super::missing::{missing, named};
 use super::status;
 use crate::batch::{
@@ -47,7 +49,15 @@ pub async fn submit(
 ) -> Result<(), Error> {
     if let Some(submissions) = prepare(worker, job).await? {
         let submissions = Submissions { project, ..submissions };
-        return submit_prepared(worker, submissions, job.mode, job.json, print).await;
+        return submit_prepared(
+            worker,
+            submissions,
+            job.mode,
+            job.download.as_deref(),
+            job.json,
+            print,
+        )
+        .await;
     }
     tracing::warn!(
         "{} has all frames, so nothing is submitted; to make the video: \
@@ -65,6 +75,7 @@ pub(super) async fn submit_prepared(
     worker: &Worker,
     submissions: Submissions,
     mode: SubmitMode,
+    download: Option<&Path>,
     as_json: bool,
     print: impl Print,
 ) -> Result<(), Error> {
@@ -82,9 +93,13 @@ pub(super) async fn submit_prepared(
         SubmitMode::DryRun | SubmitMode::Submit => Ok(()),
         SubmitMode::SubmitAndWait(interval) => {
             let (last, contact) = (output.last(), Some(Instant::now()));
-            let overview = status::follow(worker, &batch, last, interval, contact).await?;
+            let following = status::follow(worker, &batch, last, interval, contact);
+            let download = download.map(|to| Download::of(&render.parameters, to, last));
+            let (overview, arrived) =
+                while_following(worker, download.transpose()?, interval, following).await?;
             overview.print(as_json, print)?;
-            overview.outcome()
+            overview.outcome()?;
+            arrived
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub struct SubmitJob {
     pub tags: BTreeMap<String, String>,
     /// What to do with the jobs.
     pub mode: SubmitMode,
+    /// Where what the jobs store comes while they are followed; `None` for nowhere.
+    pub download: Option<PathBuf>,
     /// Whether the output is JSON.
     pub json: bool,
 }
@@ -170,6 +173,8 @@ pub enum StatusOf {
         job: JobId,
         /// How often to look until the job has ended; `None` to look once.
         wait: Option<PollInterval>,
+        /// Where what the jobs store comes meanwhile; `None` for nowhere.
+        download: Option<PathBuf>,
     },
     /// An output, whoever has made it.
     Output(Location),
@@ -188,6 +193,8 @@ pub struct RetryJob {
     pub memory: Option<u32>,
     /// What to do with the jobs.
     pub mode: SubmitMode,
+    /// Where what the jobs store comes while they are followed; `None` for nowhere.
+    pub download: Option<PathBuf>,
     /// Whether the output is JSON.
     pub json: bool,
 }

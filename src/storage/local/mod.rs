@@ -3,6 +3,7 @@
 mod mistake;
 mod replace;
 mod sidecar;
+mod tree;
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
@@ -18,6 +19,7 @@ use super::{Entry, Failure, Fingerprint, NameRange, Opened, Version};
 use crate::request::{FrameFile, ImageFormat, Location};
 pub use mistake::{Meant, PathMistake};
 use replace::{CHUNK, CancelFlag, CancelOnDrop, create_folder, hidden_file, replace_if};
+pub(crate) use tree::list_tree;
 
 /// Runs file system calls on a thread where they may block.
 async fn blocking<T: Send + 'static>(

@@ -85,6 +85,20 @@ impl Bucket {
         folder: &str,
         names: &NameRange,
     ) -> Result<Vec<Entry>, Failure> {
+        self.list_to_depth(folder, names, Depth::Folder).await
+    }
+
+    /// Lists the objects below `folder`, by their keys from there.
+    pub(in crate::storage) async fn list_tree(&self, folder: &str) -> Result<Vec<Entry>, Failure> {
+        self.list_to_depth(folder, &NameRange::all(), Depth::Tree).await
+    }
+
+    async fn list_to_depth(
+        &self,
+        folder: &str,
+        names: &NameRange,
+        depth: Depth,
+    ) -> Result<Vec<Entry>, Failure> {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let after = (!names.after.is_empty()).then(|| format!("{prefix}{}", names.after));
         let mut entries = Vec::new();
@@ -99,7 +113,7 @@ impl Bucket {
                     .list_objects_v2()
                     .bucket(self.name())
                     .prefix(&prefix)
-                    .delimiter("/")
+                    .set_delimiter((depth == Depth::Folder).then(|| "/".to_owned()))
                     .set_start_after(after.clone())
                     .set_max_keys(expected)
                     // XML cannot represent control characters, which keys may contain.
@@ -123,9 +137,7 @@ impl Bucket {
                 // The console creates an object with an empty name to show an empty folder. Only a
                 // store that ignores the delimiter lists names with a slash. Hidden names are not
                 // frames, as in local folders: macOS leaves ._0001.png beside 0001.png.
-                let hidden = |name: &str| name.starts_with('.');
-                let name = name
-                    .filter(|name| names.contains(name) && !name.contains('/') && !hidden(name));
+                let name = name.filter(|name| names.contains(name) && depth.lists(name));
                 if let Some(name) = name {
                     entries.push(Entry {
                         name: name.to_owned(),
@@ -169,6 +181,23 @@ impl Bucket {
     }
 }
 
+/// How far down a listing goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Depth {
+    /// What is directly in the folder.
+    Folder,
+    /// What is in it and below.
+    Tree,
+}
+
+impl Depth {
+    /// Whether a listing has the object of this key from the folder on.
+    fn lists(self, key: &str) -> bool {
+        let is_shown = |name: &str| !name.is_empty() && !name.starts_with('.');
+        (self == Self::Tree || !key.contains('/')) && key.split('/').all(is_shown)
+    }
+}
+
 /// The failure of a listing that repeats or exceeds [`MAX_ENTRIES`].
 fn endless(entries: usize) -> Failure {
     let text = format!("the listing does not end: there are more objects after {entries}");
@@ -186,7 +215,23 @@ fn system_time(time: &DateTime) -> SystemTime {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{Depth, decode};
+
+    #[test]
+    fn hidden_keys_and_those_of_folders_are_not_listed() {
+        for (key, in_folder, in_tree) in [
+            ("a.png", true, true),
+            ("x/a.png", false, true),
+            ("", false, false),
+            ("x/", false, false),
+            (".a", false, false),
+            ("x/.a", false, false),
+            (".x/a", false, false),
+        ] {
+            assert_eq!(Depth::Folder.lists(key), in_folder, "{key}");
+            assert_eq!(Depth::Tree.lists(key), in_tree, "{key}");
+        }
+    }
 
     #[test]
     fn keys_in_a_listing_are_decoded_as_s3_and_other_stores_encode_them() {
