@@ -1,6 +1,6 @@
 //! Archives: zip, and tar as it is or compressed with gzip or Zstandard.
 //!
-//! An archive can be a stranger's. Its list of files is read as a whole before anything is unpacked, and
+//! Nobody vouches for an archive. Its list of files is read as a whole before anything is unpacked, and
 //! what is unpacked must be what the list said. Memory does not grow with the size of the archive.
 
 mod entry;

@@ -24,7 +24,7 @@ struct Finding {
     check: &'static str,
     /// Whether it is as it should be.
     state: State,
-    /// What is there, or what is wrong.
+    /// What was found: a version, a size or a place, or else the problem.
     found: String,
     /// What to do about it; absent if it is as it should be.
     #[serde(skip_serializing_if = "Option::is_none")]

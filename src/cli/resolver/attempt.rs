@@ -81,7 +81,7 @@ impl Resolver<'_> {
                 Some(1) => None,
                 size => told(id, size),
             },
-            // Whoever gives the id as the index counts from 0, also in an array of some children.
+            // An index that is given as the id counts from 0, also in an array of some children.
             Scheduler::Slurm if given == Some(id) => told(id, None),
             Scheduler::Slurm => match (self.slurm_position(id)?, given) {
                 (Ok((index, size)), _) => told(index, size),

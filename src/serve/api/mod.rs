@@ -9,6 +9,7 @@ mod film;
 mod items;
 mod outputs;
 mod page;
+mod query;
 mod renders;
 mod upload;
 mod videos;

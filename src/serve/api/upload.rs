@@ -9,6 +9,7 @@ use axum::response::{IntoResponse as _, Response};
 
 use super::answer::Answer;
 use super::body::Arriving;
+use super::query;
 use crate::serve::blocking::blocking;
 use crate::serve::store::incoming::{Incoming, Partial};
 use crate::serve::store::time::time_of;
@@ -60,6 +61,5 @@ pub fn stored(is_new: bool) -> Response {
 
 /// The time of the last change of a picture, as its user's machine knows it.
 pub fn modified(query: Option<&str>) -> Option<SystemTime> {
-    let mut pairs = query?.split('&');
-    time_of(pairs.find_map(|pair| pair.strip_prefix("modified="))?.parse().ok()?)
+    time_of(query::value(query, "modified")?.parse().ok()?)
 }

@@ -11,6 +11,7 @@ use crate::serve::api::answer::Answer;
 use crate::serve::api::app::App;
 use crate::serve::api::files::{Disposition, send_stored, video_kind};
 use crate::serve::api::pictures::kind;
+use crate::serve::api::{film, query};
 use crate::serve::problem::Problem;
 
 /// `GET /api/outputs/{id}/frames/{name}`, with `?download` to store the file as it is
@@ -24,7 +25,7 @@ pub async fn frame(
 ) -> Answer {
     let output = app.output(&id)?;
     let named = output.frame(&name).await?;
-    let stores = has(query.as_deref(), "download");
+    let stores = query::has(query.as_deref(), "download");
     let is_for_browsers = matches!(
         named.format,
         ImageFormat::Png
@@ -55,7 +56,7 @@ pub async fn preview(
 ) -> Answer {
     let output = app.output(&id)?;
     let named = output.frame(&name).await?;
-    if has(query.as_deref(), "before") {
+    if query::has(query.as_deref(), "before") {
         let (preview, _) = output.preview_before(named).await?;
         return Ok(picture(preview, false));
     }
@@ -73,21 +74,15 @@ pub async fn video(
     let output = app.output(&id)?;
     let snapshot = output.look().await;
     let video = snapshot.state.video.as_ref().ok_or_else(|| Problem::not_found("video"))?;
-    let stores = has(query.as_deref(), "download");
-    let disposition = if stores { Disposition::Attachment } else { Disposition::Inline };
+    let disposition = film::disposition(query.as_deref());
     let file = output.file("", &video.name).await?;
     let kind = video_kind(&video.name);
     send_stored(&app.storage, file, &video.name, kind, disposition, &headers).await
 }
 
-/// Whether a query has this word.
-fn has(query: Option<&str>, word: &str) -> bool {
-    query.is_some_and(|query| query.split('&').any(|part| part == word))
-}
-
 /// The version that a query asks for.
 fn asked_for(query: Option<&str>) -> Option<u64> {
-    query?.split('&').find_map(|part| part.strip_prefix("of="))?.parse().ok()
+    query::value(query, "of")?.parse().ok()
 }
 
 /// A JPEG, which stays in the browser's cache if its address has its version.

@@ -11,7 +11,7 @@ use super::MAX_REQUEST;
 use crate::serve::api::answer::{Answer, json};
 use crate::serve::api::app::App;
 use crate::serve::api::files::{self, Disposition};
-use crate::serve::api::{body, film};
+use crate::serve::api::{body, film, query};
 use crate::serve::blocking::blocking;
 use crate::serve::problem::{Problem, ProblemKind};
 use crate::serve::store::item::Kind as _;
@@ -66,8 +66,7 @@ pub async fn video(
     headers: HeaderMap,
 ) -> Answer {
     let render = app.render(&id)?;
-    let is_preview =
-        query.as_deref().is_some_and(|query| query.split('&').any(|word| word == "preview"));
+    let is_preview = query::has(query.as_deref(), "preview");
     let (folder, video) = blocking(move || {
         let folder = if is_preview { render.preview_folder() } else { render.output_folder() };
         let video =
