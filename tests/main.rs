@@ -69,6 +69,7 @@ mod scratch; // the scratch folder is removed, whatever its content
 mod serve; // the web page: its API, who may use it, uploads within limits, restarts
 mod signals; // SIGTERM, SIGINT and SIGHUP: saved frames are stored, the others named
 mod simulations; // simulations that are not baked: refused, simulated, baked, or left out
+mod slices; // how submit deals frames among children: as many as fit, or one by one
 mod spot; // Spot notices: the current frame is finished, no other one begins
 mod start_jitter; // workers that start together spread their first requests
 mod static_binary; // the static build in nearly empty root file systems

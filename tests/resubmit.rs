@@ -114,7 +114,7 @@ fn a_retry_takes_named_frames_another_definition_and_no_array_of_one() {
     let run = retry(&batch, &format!("{ARRAY} --job-definition large --dry-run")).run().exits(0);
     let shown = parse("submit", run.stdout);
     let render = &shown["render"];
-    assert_eq!(environment(render), json!({"FRAMES": "11,13,15,17,19"}));
+    assert_eq!(environment(render), json!({"FRAMES": "11-19x2"}));
     assert_eq!((render.get("arrayProperties"), shown.get("stitch")), (None, None));
     assert_eq!(render["jobDefinition"], "large");
     assert_eq!(render["containerOverrides"].get("resourceRequirements"), None);

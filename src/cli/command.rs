@@ -8,7 +8,7 @@ use super::names::{
     ALLOW_READ, BLENDER, FFMPEG, FFPROBE, FRAMES, LOG_FORMAT, LOG_LEVEL, MAX_TRANSFERS, METRICS,
     PASS_ENV, SANDBOX, SCRATCH_DIR, STOP_GRACE, UPLOAD_BUFFER,
 };
-use super::resolver::{Resolver, batch, children, limits, pack, serve, video};
+use super::resolver::{Resolver, children, farm, limits, pack, serve, video};
 use super::setting::{Environment, Setting, UsageError};
 
 use crate::provenance::{Image, Provenance};
@@ -244,12 +244,12 @@ impl Resolver<'_> {
                 ffprobe: self.program(FFPROBE, args.ffprobe.as_deref())?,
             },
             Action::Submit(args) => JobRequest::Submit {
-                job: Box::new(batch::submit_job(self, args)?),
+                job: Box::new(farm::submit_job(self, args)?),
                 blender: self.program(BLENDER, args.packing.blender.as_deref())?,
             },
-            Action::Status(args) => JobRequest::Status(batch::status_job(self, args)?),
-            Action::Cancel(args) => JobRequest::Cancel(batch::job_id(&args.job)?),
-            Action::Retry(args) => JobRequest::Retry(batch::retry_job(self, args)?),
+            Action::Status(args) => JobRequest::Status(farm::status_job(self, args)?),
+            Action::Cancel(args) => JobRequest::Cancel(farm::job_id(&args.job)?),
+            Action::Retry(args) => JobRequest::Retry(farm::retry_job(self, args)?),
         };
         // Subcommands that run no program ignore the variables of those that do.
         let (nothing, nobody) = (ProgramArgs::default(), Environment::default());

@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory as _, value_parser};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::args::{Cli, OTHER_DEFINITION};
+use super::args::{Cli, DEALT, OTHER_DEFINITION};
 use super::names;
 use super::setting::{DefaultValue, Setting};
 
@@ -97,7 +97,7 @@ pub(super) fn print(matches: &ArgMatches) -> Option<String> {
 
 /// The setting that a flag is for.
 fn setting_of(arg: &Arg) -> Option<Setting> {
-    if arg.get_id() == OTHER_DEFINITION {
+    if [OTHER_DEFINITION, DEALT].contains(&arg.get_id().as_str()) {
         return None;
     }
     let flag = format!("--{}", arg.get_long()?);

@@ -74,13 +74,12 @@ pub fn parse(
 /// Parses the command lines and variables that the containers of a submission would get, so that
 /// nothing is submitted that they would refuse.
 fn try_on(job: &SubmitJob) -> Result<(), UsageError> {
-    let per_job = job.frames_per_job.get().to_string();
     let (scene, output) = (job.input().to_string(), job.output.to_string());
     let render = ("render", &scene, Some(&job.render));
     for (action, input, template) in [render, ("stitch", &output, job.stitch.as_ref())] {
         let Some(template) = template else { continue };
-        let words = ["render-worker", action, "-i", input, "-o", &output, "-f", &per_job]
-            .map(OsString::from);
+        let words =
+            ["render-worker", action, "-i", input, "-o", &output, "-f", "1"].map(OsString::from);
         let environment: Environment = template.variables.clone().into_iter().collect();
         if let Err(Refusal::Usage { error, .. }) = parse(words, &environment) {
             return Err(UsageError(format!("the {action} job would refuse this: {error}")));

@@ -11,6 +11,10 @@ pub const FIRST_FRAME: Setting = Setting::new("--first-frame", "FIRST_FRAME");
 pub const FRAMES: Setting = Setting::new("--frames", "FRAMES");
 pub const ARRAY_INDEX: Setting =
     Setting::new("--array-index", "ARRAY_INDEX").or_what("what the scheduler says");
+pub const STRIDE: Setting = Setting::new("--stride", "STRIDE");
+pub const TARGET_MINUTES: Setting = Setting::new("--target-minutes", "TARGET_MINUTES").or("15");
+pub const TEST_FRAMES: Setting = Setting::new("--test-frames", "TEST_FRAMES");
+pub const PRICE_PER_HOUR: Setting = Setting::new("--price-per-hour", "PRICE_PER_HOUR");
 pub const SCRATCH_DIR: Setting =
     Setting::new("--scratch-dir", "SCRATCH_DIR").or_what("TMPDIR, else /tmp");
 pub const SANDBOX: Setting = Setting::new("--sandbox", "SANDBOX").or("auto");
@@ -128,7 +132,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 97] = [
+pub const ALL: [Setting; 101] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -136,6 +140,10 @@ pub const ALL: [Setting; 97] = [
     FIRST_FRAME,
     FRAMES,
     ARRAY_INDEX,
+    STRIDE,
+    TARGET_MINUTES,
+    TEST_FRAMES,
+    PRICE_PER_HOUR,
     SCRATCH_DIR,
     SANDBOX,
     ALLOW_READ,

@@ -171,6 +171,10 @@ impl Error {
                 "check the id and the region (AWS_REGION); AWS Batch deletes jobs some days after \
                  they end"
             }
+            Self::PaceUnknown { .. } => {
+                "render some frames first with --test-frames 3, which --dry-run does not do, or say \
+                 with -f how many frames a child renders"
+            }
             Self::NotRetried { .. } => {
                 "look at it with status, or submit what is missing: submit --missing"
             }

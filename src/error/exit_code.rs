@@ -18,6 +18,7 @@ impl Error {
             Self::Selection(_)
             | Self::ArrayTooLarge { .. }
             | Self::NotRetried { .. }
+            | Self::PaceUnknown { .. }
             | Self::RangeOfOtherScene { .. }
             | Self::NotInProject { .. }
             | Self::OutputUnknown { .. }

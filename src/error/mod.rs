@@ -352,6 +352,12 @@ pub enum Error {
         /// The region that was searched.
         region: String,
     },
+    /// It is not known how many frames fit in a time.
+    #[error("-f auto: no report in {output} tells how long a frame takes")]
+    PaceUnknown {
+        /// The output.
+        output: Location,
+    },
     /// A job cannot be submitted again.
     #[error("the job {job} is not submitted again: {why}")]
     NotRetried {

@@ -10,7 +10,7 @@ use super::reuse::plan::Found;
 use crate::blender::SceneFile;
 use crate::error::{Error, frames_are};
 use crate::project::SceneInput;
-use crate::request::{FRAMES_DIR, FrameRange, FrameSelection, FrameSet, Location, RenderJob};
+use crate::request::{FRAMES_DIR, FrameRange, FrameSet, Location, RenderJob};
 use crate::storage::START_LENGTH;
 use crate::worker::Worker;
 use crate::worker::report::Report;
@@ -80,13 +80,11 @@ impl Survey {
         if outside.is_empty() {
             return;
         }
-        let cure = match job.frames {
+        let cure = if job.frames.is_by_range() {
+            "; --first-frame scene (FIRST_FRAME) and --total-frames scene (TOTAL_FRAMES) leave them out"
+        } else {
             // Chosen one by one: these flags contradict --frames.
-            FrameSelection::Exactly(_) | FrameSelection::PartOf { .. } => "",
-            FrameSelection::Animation(_) | FrameSelection::Slice { .. } => {
-                "; --first-frame scene (FIRST_FRAME) and --total-frames scene (TOTAL_FRAMES) leave \
-                 them out"
-            }
+            ""
         };
         tracing::warn!(
             "{} outside of the scene's own range, {range}, and rendered all the same{cure}",

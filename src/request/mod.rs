@@ -28,14 +28,14 @@ pub use feature::{AllowMissing, Feature};
 pub use frame::{
     AnimationRange, FRAMES_DIR, FirstFrame, FrameFile, FrameNumber, FrameOrder, FrameRange,
     FrameSelection, FrameSet, FrameSetError, FramesPerJob, ImageFormat, LARGEST_ARRAY, OUTPUTS_DIR,
-    PREVIEWS_DIR, REPORTS_DIR, SelectionError, TotalFrames, is_ascending,
+    PREVIEWS_DIR, REPORTS_DIR, SelectionError, Stride, TotalFrames, is_ascending,
 };
 pub use job::{
     AddonNames, Animation, AnimationFrames, BakeJob, Cameras, DoctorJob, HostName, HostNames,
     InspectJob, JobId, JobName, JobTemplate, ListenAddress, Metrics, MetricsFormat, NamePattern,
-    NamedFrames, PackJob, PictureOrder, PollInterval, ProjectName, RenderJob, RetryJob, RunJob,
-    ScriptFiles, SequenceSelection, ServeJob, StatusJob, StatusOf, StitchJob, SubmitJob,
-    SubmitMode, UserCode,
+    NamedFrames, PackJob, PerChild, PictureOrder, PollInterval, PricePerHour, ProjectName,
+    RenderJob, RetryJob, RunJob, ScriptFiles, SequenceSelection, ServeJob, Slices, StatusJob,
+    StatusOf, StitchJob, SubmitJob, SubmitMode, TargetTime, TestFrames, UserCode,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

@@ -5,7 +5,7 @@
 #![expect(clippy::doc_markdown, reason = "these comments are the text of --help, not Markdown")]
 
 mod bake;
-mod batch;
+mod farm;
 mod inspect;
 mod overrides;
 mod pack;
@@ -20,9 +20,9 @@ use clap::{Parser, Subcommand};
 
 use bake::BAKE_EXAMPLES;
 pub(super) use bake::BakeArgs;
-use batch::{CANCEL_EXAMPLES, RETRY_EXAMPLES, STATUS_EXAMPLES, SUBMIT_EXAMPLES};
-pub(super) use batch::{
-    CancelArgs, FollowArgs, OTHER_DEFINITION, RetryArgs, StatusArgs, SubmitArgs,
+use farm::{CANCEL_EXAMPLES, RETRY_EXAMPLES, STATUS_EXAMPLES, SUBMIT_EXAMPLES};
+pub(super) use farm::{
+    CancelArgs, DEALT, FollowArgs, OTHER_DEFINITION, RetryArgs, SliceArgs, StatusArgs, SubmitArgs,
 };
 use inspect::{DOCTOR_EXAMPLES, INSPECT_EXAMPLES};
 pub(super) use inspect::{DoctorArgs, InspectArgs};

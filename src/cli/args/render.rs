@@ -22,6 +22,13 @@ pub(in crate::cli) struct RenderArgs {
     #[arg(long, value_name = "N", allow_hyphen_values = true)]
     pub array_index: Option<String>,
 
+    /// Deal the frames one by one among so many children of an array job, 1 to 1048574
+    ///
+    /// The child with index i renders every N-th frame of --frames, or of the animation, from the i-th on.
+    /// Stretches that take long spread over all children. --frames-per-job is ignored.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub stride: Option<String>,
+
     #[command(flatten)]
     pub options: RenderOptions,
 }

@@ -51,8 +51,8 @@ pub(in crate::cli) struct WorkArgs {
     ///
     /// The child of an array job with index i (see --array-index of render) renders N frames from
     /// FIRST+i*N on, where FIRST is --first-frame; outside of an array, i is 0. A child of an array
-    /// requires it; submit requires it unless --auto is given. Without it, render and run render the
-    /// whole animation. stitch accepts and ignores it, so that one job definition serves both.
+    /// requires it; submit requires it unless --auto is given, and takes `auto` for as many as fit in
+    /// --target-minutes. Without it, render and run render the whole animation. stitch accepts and ignores it, so that one job definition serves both.
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     pub frames_per_job: Option<String>,
 

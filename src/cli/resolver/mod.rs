@@ -1,8 +1,8 @@
 //! The requests of `render` and `inspect`, from flags and variables.
 
 mod attempt;
-pub(super) mod batch;
 pub(super) mod children;
+pub(super) mod farm;
 pub(super) mod limits;
 mod overrides;
 pub(super) mod pack;
@@ -22,7 +22,7 @@ use crate::cli::names::{
     ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CACHE_DIR, CACHE_SIZE, CYCLES_DEVICE,
     ENABLE_AUTOEXEC, FIRST_FRAME, FRAMES, FRAMES_PER_JOB, GPUS_PER_PROCESS, INPUT_URI, MAIN,
     MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME, ORDER, OUTPUT_URI, PREVIEW, PROCESSES,
-    REQUEST_PAYER, SIMULATE, START_JITTER, STRICT, TOTAL_FRAMES,
+    REQUEST_PAYER, SIMULATE, START_JITTER, STRICT, STRIDE, TOTAL_FRAMES,
 };
 use crate::cli::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
@@ -67,7 +67,10 @@ impl Resolver<'_> {
         attempt: &Attempt,
     ) -> Result<RenderJob, UsageError> {
         let RenderArgs { common, preview, options, .. } = args;
-        let frames = self.frame_selection(&common.work, attempt.array, None)?;
+        let frames = match STRIDE.value(args.stride.as_deref(), self.environment)? {
+            Some(stride) => self.dealt(&common.work, stride, attempt.array)?,
+            None => self.frame_selection(&common.work, attempt.array, None)?,
+        };
         let engine = Engine::Named(ENGINE_OF_THE_REFERENCE.to_owned());
         self.rendering(&common.work, preview, options, attempt, frames, engine)
     }

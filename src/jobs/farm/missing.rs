@@ -24,6 +24,6 @@ pub async fn missing(
 
 /// Frames as a request names them.
 pub fn named(frames: FrameSet) -> AnimationFrames {
-    let text = frames.to_string();
+    let text = frames.compact();
     AnimationFrames::Exactly(NamedFrames { frames, text })
 }

@@ -5,8 +5,11 @@ mod download;
 mod failure_groups;
 mod failures;
 mod missing;
+mod pace;
+mod plan;
 mod project;
 mod retry;
+mod slices;
 pub(super) mod status;
 pub(super) mod submit;
 

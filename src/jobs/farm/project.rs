@@ -1,6 +1,7 @@
 //! A submission whose scene is packed first: what is checked before anything is stored.
 
-use super::submit::{check_version, range_of, split};
+use super::plan::Deal;
+use super::submit::{check_version, range_of};
 use crate::blender::SceneFile;
 use crate::error::Error;
 use crate::jobs::inspect::scene_file;
@@ -27,11 +28,8 @@ pub async fn check(worker: &Worker, job: &SubmitJob) -> Result<Checked, Error> {
     check_version(job, &header)?;
     let range = range_of(job, &header, range)?;
     let frames = job.frames.resolve(range).map_err(Error::Selection)?;
-    let (per_job, children) = split(job, frames.count())?;
+    let deal = Deal::of_most_children(&job.slices, frames.count())?;
     let frames = frames.set();
-    let as_index = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
-    let per_job = as_index(per_job.get());
-    let before = as_index(children.saturating_sub(1)).saturating_mul(per_job);
-    let last_frames = frames.chunk(before, per_job);
+    let last_frames = deal.last(&frames, job.slices.stride);
     Ok(Checked { header, frames, last_frames })
 }

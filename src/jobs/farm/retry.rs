@@ -1,7 +1,7 @@
 //! `retry`: submits again what has failed of jobs on AWS Batch, with other settings if they are given.
 
 use super::status;
-use super::submit::{Submissions, submit_prepared};
+use super::submit::{STRIDE, Submissions, submit_prepared};
 use crate::batch::{
     ArrayProperties, Batch, Job, Overrides, Resource, ResourceKind, State, Submission, Variable,
 };
@@ -14,7 +14,7 @@ use crate::request::{
 use crate::worker::Worker;
 
 /// The variables that say which frames a job renders.
-const FRAMES: [&str; 3] = ["FRAMES", "FIRST_FRAME", "TOTAL_FRAMES"];
+const FRAMES: [&str; 4] = ["FRAMES", "FIRST_FRAME", "TOTAL_FRAMES", STRIDE];
 
 /// Submits a job for the frames of the children that have failed, and a stitch job after it if the given
 /// one is a stitch job that has not succeeded. Prints their ids, and waits for them if asked to.
@@ -72,6 +72,7 @@ async fn prepare(batch: &Batch, job: &RetryJob) -> Result<Submissions, Error> {
         project: None,
         render: again_with(&render, &frames, per_job, job),
         stitch: stitch.map(|stitch| again(&stitch, |_| true)),
+        plan: None,
     })
 }
 
@@ -79,21 +80,28 @@ async fn prepare(batch: &Batch, job: &RetryJob) -> Result<Submissions, Error> {
 fn selection(job: &Job, per_job: FramesPerJob, index: Option<u32>) -> Option<FrameSelection> {
     let variable = |name: &str| job.environment.get(name);
     let array = index.map(|index| ArrayPosition { index, size: None });
+    if let (Some(stride), Some(index)) = (variable(STRIDE), index) {
+        let (all, stride) = (Box::new(whole(job)?), stride.parse().ok()?);
+        return Some(FrameSelection::Dealt { all, stride, index });
+    }
+    let Some(array) = array else { return whole(job) };
     if let Some(frames) = variable("FRAMES") {
-        let frames: FrameSet = frames.parse().ok()?;
-        return Some(match array {
-            Some(array) => FrameSelection::PartOf { frames, per_job, array },
-            None => FrameSelection::Exactly(frames),
-        });
+        return Some(FrameSelection::PartOf { frames: frames.parse().ok()?, per_job, array });
     }
     let first: FirstFrame = variable("FIRST_FRAME")?.parse().ok()?;
     let total: TotalFrames = variable("TOTAL_FRAMES")?.parse().ok()?;
-    Some(match array {
-        Some(_) => FrameSelection::Slice { per_job, array, first, total: Some(total) },
-        None => {
-            FrameSelection::Animation(AnimationRange { first: Some(first), total: Some(total) })
-        }
-    })
+    Some(FrameSelection::Slice { per_job, array: Some(array), first, total: Some(total) })
+}
+
+/// The frames of all children of a job of `submit` together.
+fn whole(job: &Job) -> Option<FrameSelection> {
+    let variable = |name: &str| job.environment.get(name);
+    if let Some(frames) = variable("FRAMES") {
+        return Some(FrameSelection::Exactly(frames.parse().ok()?));
+    }
+    let first: FirstFrame = variable("FIRST_FRAME")?.parse().ok()?;
+    let total: TotalFrames = variable("TOTAL_FRAMES")?.parse().ok()?;
+    Some(FrameSelection::Animation(AnimationRange { first: Some(first), total: Some(total) }))
 }
 
 /// The submission of a job for other frames, with the settings of the request.
@@ -105,7 +113,7 @@ fn again_with(
 ) -> Submission {
     let children = per_job.jobs(u32::try_from(frames.len()).unwrap_or(u32::MAX));
     let mut submission = again(job, |name| !FRAMES.contains(&name));
-    let text = frames.to_string();
+    let text = frames.compact();
     let environment = &mut submission.container_overrides.environment;
     environment.insert(0, Variable { name: "FRAMES".to_owned(), value: text });
     // AWS Batch does not allow arrays of one child.

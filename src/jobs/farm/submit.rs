@@ -12,6 +12,8 @@ use serde::{Serialize, Serializer};
 
 use super::download::{Download, while_following};
 use super::missing::{missing, named};
+use super::plan::{Deal, Plan};
+use super::slices::deal;
 use super::status;
 use crate::batch::{
     ArrayProperties, Batch, BatchError, Dependency, Overrides, Resource, ResourceKind, Submission,
@@ -24,13 +26,15 @@ use crate::jobs::output::{Print, Table, compact_json, json};
 use crate::jobs::packed::SubmittedProject;
 use crate::process::shutdown::Stage;
 use crate::request::{
-    AnimationFrames, FrameRange, FramesPerJob, JobId, JobName, JobTemplate, LARGEST_ARRAY,
-    SubmitJob, SubmitMode,
+    AnimationFrames, FrameRange, FrameSet, JobId, JobName, JobTemplate, SubmitJob, SubmitMode,
 };
 use crate::worker::Worker;
 
 /// The placeholder for the id of the render job in a dry run.
 const RENDER_JOB_ID: &str = "RENDER_JOB_ID";
+
+/// The variable with the number of children among which the frames are dealt one by one.
+pub(super) const STRIDE: &str = "STRIDE";
 
 /// Submits the jobs of `job`, prints their ids, and waits for them if asked to. `project` is what was
 /// packed for them.
@@ -38,7 +42,7 @@ const RENDER_JOB_ID: &str = "RENDER_JOB_ID";
 /// # Errors
 /// - [`Error::Selection`], [`Error::SceneFile`] or [`Error::NoSceneRange`] if the frames cannot be
 ///   determined.
-/// - [`Error::ArrayTooLarge`] if they do not fit in one array job.
+/// - Those of [`deal`], which deals them among the children.
 /// - [`Error::Batch`] if no job is submitted, [`Error::HalfSubmitted`] if only the first one is.
 /// - [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs.
 pub async fn submit(
@@ -79,14 +83,15 @@ pub(super) async fn submit_prepared(
     as_json: bool,
     print: impl Print,
 ) -> Result<(), Error> {
-    let Submissions { project, render, stitch } = submissions;
+    let Submissions { project, render, stitch, plan } = submissions;
     if mode == SubmitMode::DryRun {
         let stitch = stitch.map(|stitch| after(stitch, RENDER_JOB_ID));
-        return print(&json(&Submissions { project, render, stitch })?);
+        return print(&json(&Submissions { project, render, stitch, plan })?);
     }
     let batch = worker.unless_stopped(Batch::connect()).await?;
     let submitting = submit_all(worker, &batch, project, &render, stitch);
     let (output, error) = uninterrupted(worker, submitting).await?;
+    let output = Output { plan, ..output };
     let printed = print(&if as_json { json(&output)? } else { output.table()? });
     error.map_or(printed, Err)?;
     match mode {
@@ -128,16 +133,18 @@ async fn submit_all(
 ) -> Result<(Output, Option<Error>), Error> {
     let render = SubmittedJob::submit(worker, batch, render).await?;
     let Some(stitch) = stitch else {
-        return Ok((Output { project, render, stitch: None, not_submitted: None }, None));
+        return Ok((Output::of(project, render), None));
     };
     let stitch = after(stitch, &render.job_id.to_string());
-    Ok(match SubmittedJob::submit(worker, batch, &stitch).await {
-        Ok(done) => (Output { project, render, stitch: Some(done), not_submitted: None }, None),
+    let (output, error) = match SubmittedJob::submit(worker, batch, &stitch).await {
+        Ok(done) => (Output { stitch: Some(done), ..Output::of(project, render) }, None),
         Err(source) => {
             let error = Error::HalfSubmitted { render: render.job_id.clone(), source };
-            (Output { project, render, stitch: None, not_submitted: Some(stitch) }, Some(error))
+            let output = Output { not_submitted: Some(stitch), ..Output::of(project, render) };
+            (output, Some(error))
         }
-    })
+    };
+    Ok((output, error))
 }
 
 /// The output of `submit --dry-run`: the jobs that would be submitted.
@@ -153,6 +160,9 @@ pub(in crate::jobs) struct Submissions {
     /// stands for the id of the render job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stitch: Option<Submission>,
+    /// What the job that renders is expected to take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
 }
 
 /// The jobs to submit; `None` if only missing frames are wanted, and none is missing.
@@ -174,12 +184,12 @@ async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Option<Submissions>
     } else {
         all.clone()
     };
-    let (per_job, children) = split(job, frames.count())?;
     let submission = |name: &JobName,
                       action: &str,
                       input: String,
                       template: &JobTemplate,
-                      frames: &AnimationFrames| {
+                      frames: &AnimationFrames,
+                      per_job: u32| {
         Submission {
             job_name: name.to_string(),
             job_queue: job.queue.clone(),
@@ -191,23 +201,36 @@ async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Option<Submissions>
                 ("action".to_owned(), action.to_owned()),
                 ("inputUri".to_owned(), input),
                 ("outputUri".to_owned(), job.output.to_string()),
-                ("framesPerJob".to_owned(), per_job.get().to_string()),
+                ("framesPerJob".to_owned(), per_job.to_string()),
             ]),
             container_overrides: overrides(template, &variables(frames)),
             tags: job.tags.clone(),
         }
     };
-    let render = Submission {
-        // AWS Batch does not allow arrays of one child.
-        array_properties: (children > 1).then_some(ArrayProperties { size: children }),
-        ..submission(&job.name, "render", job.input().to_string(), &job.render, &frames)
+    let scene = job.input().to_string();
+    let test = |frames: FrameSet| {
+        let (name, count) = (job.name.with_suffix("-test"), frames.len());
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        submission(&name, "render", scene.clone(), &job.render, &named(frames), count)
     };
+    let (Deal { per_job, children }, plan) = deal(worker, job, &frames.set(), test).await?;
+    let per_job = per_job.get();
+    let mut render = submission(&job.name, "render", scene.clone(), &job.render, &frames, per_job);
+    if children > 1 {
+        // AWS Batch does not allow arrays of one child.
+        render.array_properties = Some(ArrayProperties { size: children });
+        if job.slices.stride {
+            let value = children.to_string();
+            let variable = Variable { name: STRIDE.to_owned(), value };
+            render.container_overrides.environment.insert(0, variable);
+        }
+    }
     let stitch = job.stitch.as_ref().map(|template| {
         let name = job.name.with_suffix("-stitch");
         // Of all frames, also where some are there.
-        submission(&name, "stitch", job.output.to_string(), template, &all)
+        submission(&name, "stitch", job.output.to_string(), template, &all, per_job)
     });
-    Ok(Some(Submissions { project: None, render, stitch }))
+    Ok(Some(Submissions { project: None, render, stitch, plan }))
 }
 
 /// The frame range of the scene that is rendered, if it is known. `range` is that of the active scene.
@@ -235,17 +258,6 @@ pub(super) fn check_version(job: &SubmitJob, file: &SceneFile) -> Result<(), Err
         }),
         _ => Ok(()),
     }
-}
-
-/// Returns the number of frames per child and the number of children.
-pub(super) fn split(job: &SubmitJob, frames: u32) -> Result<(FramesPerJob, u32), Error> {
-    let (requested, fits) = (job.frames_per_job, FramesPerJob::fitting(frames));
-    let per_job = if job.auto && requested.get() < fits.get() { fits } else { requested };
-    let children = per_job.jobs(frames);
-    if children > LARGEST_ARRAY {
-        return Err(Error::ArrayTooLarge { frames, children, fits });
-    }
-    Ok((per_job, children))
 }
 
 /// Returns the environment variables that pass the frames to the containers.
@@ -295,6 +307,9 @@ pub(in crate::jobs) struct Output {
     /// The request for the stitch job, if it could not be submitted.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_submitted: Option<Submission>,
+    /// What the job that renders is expected to take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<Plan>,
 }
 
 /// A submitted job.
@@ -330,6 +345,11 @@ impl SubmittedJob {
 }
 
 impl Output {
+    /// The output for the job that renders alone.
+    fn of(project: Option<SubmittedProject>, render: SubmittedJob) -> Self {
+        Self { project, render, stitch: None, not_submitted: None, plan: None }
+    }
+
     /// Returns the id of the job that depends on the other, or of the only job.
     fn last(&self) -> &JobId {
         &self.stitch.as_ref().unwrap_or(&self.render).job_id
@@ -346,6 +366,9 @@ impl Output {
         lines.row("render", format_args!("{job_id} ({job_name}{children})"));
         if let Some(SubmittedJob { job_id, job_name, .. }) = &self.stitch {
             lines.row("stitch", format_args!("{job_id} ({job_name}, when all is rendered)"));
+        }
+        if let Some(plan) = &self.plan {
+            plan.rows(&mut lines);
         }
         lines.row("follow", status::command(self.last()));
         if let Some(request) = &self.not_submitted {

@@ -241,12 +241,8 @@ pub(super) async fn checked(check: &mut Option<FileCheck>) -> Vec<UnusableFile> 
 /// A warning that frames are rendered which the scene's own step leaves out, unless they were chosen
 /// one by one.
 fn frame_step_warning(scene: &SceneInfo, frames: &FrameSelection) -> Option<String> {
-    let by_range = match frames {
-        FrameSelection::Animation(_) | FrameSelection::Slice { .. } => true,
-        FrameSelection::Exactly(_) | FrameSelection::PartOf { .. } => false,
-    };
     let step = scene.frame_step;
-    let range = scene.range().filter(|_| by_range && step > 1)?;
+    let range = scene.range().filter(|_| frames.is_by_range() && step > 1)?;
     Some(format!(
         "the scene's frame step is {step}, and every frame is rendered: --frames {range}x{step} \
          (FRAMES) renders only the scene's own"

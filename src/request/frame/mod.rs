@@ -10,4 +10,4 @@ pub use animation::{AnimationRange, FirstFrame, SelectionError, TotalFrames};
 pub use file::{FRAMES_DIR, FrameFile, ImageFormat, OUTPUTS_DIR, PREVIEWS_DIR, REPORTS_DIR};
 pub use order::FrameOrder;
 pub use set::{FrameNumber, FrameRange, FrameSet, FrameSetError, is_ascending};
-pub use shard::{FrameSelection, FramesPerJob, LARGEST_ARRAY};
+pub use shard::{FrameSelection, FramesPerJob, LARGEST_ARRAY, Stride};

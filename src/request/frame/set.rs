@@ -138,6 +138,27 @@ impl FrameSet {
         ranges
     }
 
+    /// The set in fewer characters than its text has: `1,5,9,13` is `1-13x4`. It parses as the same set.
+    pub fn compact(&self) -> String {
+        let mut terms = Vec::new();
+        let mut rest = self.0.as_slice();
+        while let [first, others @ ..] = rest {
+            let step = others.first().map_or(1, |second| second.0 - first.0);
+            let is_next = |(place, frame): &(i32, &FrameNumber)| frame.0 == first.0 + place * step;
+            let followers = (1..).zip(others).take_while(is_next).count();
+            // Two frames are no shorter as a range, unless they are consecutive.
+            let followers = if step > 1 && followers < 2 { 0 } else { followers };
+            let (term, left) = others.split_at(followers);
+            terms.push(match term.last() {
+                None => first.to_string(),
+                Some(last) if step == 1 => format!("{first}-{last}"),
+                Some(last) => format!("{first}-{last}x{step}"),
+            });
+            rest = left;
+        }
+        terms.join(",")
+    }
+
     /// The set with its noun, for messages: `frame 7`, `frames 7-9,12`.
     pub fn named(&self) -> String {
         if self.len() == 1 { format!("frame {self}") } else { format!("frames {self}") }
@@ -147,6 +168,12 @@ impl FrameSet {
     #[must_use]
     pub fn chunk(&self, skip: usize, count: usize) -> Self {
         Self(self.iter().skip(skip).take(count).collect())
+    }
+
+    /// Every `step`-th frame after the first `skip` ones. A `step` of 0 is 1.
+    #[must_use]
+    pub fn every(&self, step: usize, skip: usize) -> Self {
+        Self(self.iter().skip(skip).step_by(step.max(1)).collect())
     }
 }
 
@@ -280,6 +307,24 @@ mod tests {
         }
         for not in ["9998-9999,1", "2,1", "1-3,-1"] {
             assert!(!is_ascending(not), "{not}");
+        }
+    }
+
+    #[test]
+    fn a_compact_text_is_the_same_set() {
+        for (text, compact) in [
+            ("", ""),
+            ("7", "7"),
+            ("1-2", "1-2"),
+            ("1,3", "1,3"),
+            ("1,3,5", "1-5x2"),
+            ("-5,-1,3,7-9", "-5-7x4,8-9"),
+            ("1-240x24,500", "1-217x24,500"),
+            ("1-3,10,20,30,31", "1-3,10-30x10,31"),
+        ] {
+            let set: FrameSet = text.parse().unwrap_or_default();
+            assert_eq!(set.compact(), compact, "{text}");
+            assert_eq!(compact.parse::<FrameSet>().unwrap_or_default(), set, "{text}");
         }
     }
 

@@ -29,6 +29,11 @@ impl FramesPerJob {
         Self(frames.div_ceil(LARGEST_ARRAY).max(1))
     }
 
+    /// The smallest number with which `children` jobs render `frames` frames.
+    pub fn among(frames: u32, children: u32) -> Self {
+        Self(frames.div_ceil(children.max(1)).max(1))
+    }
+
     /// The number of jobs that render `frames` frames.
     pub fn jobs(self, frames: u32) -> u32 {
         frames.div_ceil(self.0)
@@ -36,6 +41,25 @@ impl FramesPerJob {
 }
 
 impl FromStr for FramesPerJob {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        whole_number(text, 1, FrameNumber::MAX as u32).map(Self)
+    }
+}
+
+/// The number of children among which frames are dealt one by one, 1 or more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stride(u32);
+
+impl Stride {
+    /// The number.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl FromStr for Stride {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -60,6 +84,15 @@ pub enum FrameSelection {
         /// The position of this child.
         array: ArrayPosition,
     },
+    /// Array index i renders every `stride`-th of these frames, beginning with the i-th.
+    Dealt {
+        /// The frames of all children together.
+        all: Box<Self>,
+        /// The number of children.
+        stride: Stride,
+        /// The index of this child, below the number of children.
+        index: u32,
+    },
     /// Array index i renders frames `first + i*per_job ..= first + i*per_job + per_job - 1`.
     /// Without an index, the container renders the frames of index 0.
     Slice {
@@ -75,11 +108,21 @@ pub enum FrameSelection {
 }
 
 impl FrameSelection {
+    /// Whether first and last frame say which frames these are, and not a set that names them.
+    pub fn is_by_range(&self) -> bool {
+        match self {
+            Self::Animation(_) | Self::Slice { .. } => true,
+            Self::Exactly(_) | Self::PartOf { .. } => false,
+            Self::Dealt { all, .. } => all.is_by_range(),
+        }
+    }
+
     /// Whether [`FrameSelection::resolve`] needs the scene's own range.
     pub fn needs_scene_range(&self) -> bool {
         match self {
             Self::Exactly(_) | Self::PartOf { .. } => false,
             Self::Animation(range) => range.needs_scene_range(),
+            Self::Dealt { all, .. } => all.needs_scene_range(),
             Self::Slice { first, total, .. } => {
                 *first == FirstFrame::Scene || *total == Some(TotalFrames::Scene)
             }
@@ -100,6 +143,9 @@ impl FrameSelection {
             Self::PartOf { frames, per_job, array } => {
                 let size = per_job.0 as usize;
                 Ok(frames.chunk((array.index as usize).saturating_mul(size), size))
+            }
+            Self::Dealt { all, stride, index } => {
+                Ok(all.resolve(scene)?.every(stride.0 as usize, *index as usize))
             }
             Self::Slice { per_job, array, first, total } => {
                 let first = match first {
@@ -203,6 +249,20 @@ mod tests {
         assert_eq!(resolved(1), "9,100");
         assert_eq!(resolved(2), "");
         assert_eq!(resolved(u32::MAX), "");
+    }
+
+    #[test]
+    fn a_child_renders_every_nth_frame() {
+        let dealt = |all, index| {
+            let dealt = FrameSelection::Dealt { all: Box::new(all), stride: Stride(4), index };
+            dealt.resolve(Some(range(101, 110))).unwrap().to_string()
+        };
+        let animation = || FrameSelection::Animation(AnimationRange::default());
+        assert_eq!(dealt(animation(), 0), "101,105,109");
+        assert_eq!(dealt(animation(), 3), "104,108");
+        let named = || FrameSelection::Exactly("1-9x2,100,200".parse().unwrap());
+        assert_eq!(dealt(named(), 1), "3,100");
+        assert_eq!(dealt(FrameSelection::Exactly("5".parse().unwrap()), 3), "");
     }
 
     #[test]

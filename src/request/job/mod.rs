@@ -1,6 +1,7 @@
 //! The validated request of each subcommand.
 
 mod bake;
+mod farm;
 mod inspect;
 mod metrics;
 mod name_pattern;
@@ -9,10 +10,14 @@ pub(super) mod render;
 mod run;
 mod serve;
 mod stitch;
-mod submit;
 mod user_code;
 
 pub use bake::BakeJob;
+pub use farm::{
+    Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PerChild, PollInterval,
+    PricePerHour, RetryJob, Slices, StatusJob, StatusOf, SubmitJob, SubmitMode, TargetTime,
+    TestFrames,
+};
 pub use inspect::{DoctorJob, InspectJob};
 pub use metrics::{Metrics, MetricsFormat};
 pub use name_pattern::NamePattern;
@@ -21,8 +26,4 @@ pub use render::{Cameras, RenderJob};
 pub use run::RunJob;
 pub use serve::{HostName, HostNames, ListenAddress, ServeJob};
 pub use stitch::{PictureOrder, SequenceSelection, StitchJob};
-pub use submit::{
-    Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PollInterval, RetryJob,
-    StatusJob, StatusOf, SubmitJob, SubmitMode,
-};
 pub use user_code::{AddonNames, ScriptFiles, UserCode};

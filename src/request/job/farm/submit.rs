@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
-use crate::request::limit::span::span;
+use super::poll_interval::PollInterval;
+use super::slices::Slices;
 use crate::request::{
-    AnimationRange, BlenderVersion, DataName, FrameRange, FrameSet, FramesPerJob, Location,
-    PackJob, ProjectPath, SelectionError, ValueError,
+    AnimationRange, BlenderVersion, DataName, FrameRange, FrameSet, Location, PackJob, ProjectPath,
+    SelectionError, ValueError,
 };
 
 /// A validated `submit` request.
@@ -30,10 +30,8 @@ pub struct SubmitJob {
     pub renderer: Option<BlenderVersion>,
     /// The frames that all children render together.
     pub frames: Animation,
-    /// How many frames one child renders.
-    pub frames_per_job: FramesPerJob,
-    /// Whether a child may render more frames, if there would be too many children otherwise.
-    pub auto: bool,
+    /// How they are dealt among the children.
+    pub slices: Slices,
     /// Whether only those of the frames are rendered that the output does not have.
     pub missing: bool,
     /// The name of the jobs.
@@ -284,38 +282,6 @@ impl FromStr for JobId {
     }
 }
 
-/// The time between two look-ups of a job, 1 second to 1 hour.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PollInterval(Duration);
-
-impl PollInterval {
-    const SHORTEST: Duration = Duration::from_secs(1);
-    const LONGEST: Duration = Duration::from_hours(1);
-
-    /// The time.
-    pub fn get(self) -> Duration {
-        self.0
-    }
-}
-
-/// 10 seconds, as in the console of AWS Batch.
-impl Default for PollInterval {
-    fn default() -> Self {
-        Self(Duration::from_secs(10))
-    }
-}
-
-impl FromStr for PollInterval {
-    type Err = ValueError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        span(text)
-            .filter(|span| (Self::SHORTEST..=Self::LONGEST).contains(span))
-            .map(Self)
-            .ok_or_else(|| ValueError::new(text, "a time from 1s to 1h"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,17 +320,6 @@ mod tests {
         assert_eq!("0a".parse::<JobId>().unwrap().array_index(), None);
         for bad in ["", "a/b", "arn:aws:batch:eu-west-1:1:job/0a"] {
             assert!(bad.parse::<JobId>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn poll_intervals_are_parsed_within_limits() {
-        for (text, seconds) in [("1s", 1), ("30", 30), ("1h", 3600)] {
-            let interval: PollInterval = text.parse().unwrap();
-            assert_eq!(interval.get(), Duration::from_secs(seconds));
-        }
-        for bad in ["", "0", "500ms", "2h", "-1", "soon"] {
-            assert!(bad.parse::<PollInterval>().is_err(), "{bad}");
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use clap::Args;
 
-use super::pack::PackingArgs;
-use super::shared::{
+use super::slices::SliceArgs;
+use crate::cli::args::pack::PackingArgs;
+use crate::cli::args::shared::{
     LogArgs, PreviewArgs, RendererArgs, SandboxArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
 };
 
@@ -26,6 +27,9 @@ pub(in crate::cli) struct SubmitArgs {
 
     #[command(flatten)]
     pub sandbox: SandboxArgs,
+
+    #[command(flatten)]
+    pub slices: SliceArgs,
 
     /// Give each child more frames than -f says if the array would be too large otherwise
     ///
@@ -226,14 +230,14 @@ pub(in crate::cli) struct RetryArgs {
     pub log: LogArgs,
 }
 
-pub(super) const CANCEL_EXAMPLES: &str = "\
+pub(in crate::cli::args) const CANCEL_EXAMPLES: &str = "\
 Children that run store what is finished, and end. No job is started again.
 
 Examples:
   Cancel the jobs of a submission:
     render-worker cancel JOB-ID";
 
-pub(super) const RETRY_EXAMPLES: &str = "\
+pub(in crate::cli::args) const RETRY_EXAMPLES: &str = "\
 Submits a new array job for the frames of the children that have failed, and a new stitch job after it.
 Frames that these children had stored are kept.
 
@@ -241,7 +245,7 @@ Examples:
   What has failed for lack of memory:
     render-worker retry JOB-ID --memory 32GiB --wait";
 
-pub(super) const SUBMIT_EXAMPLES: &str = "\
+pub(in crate::cli::args) const SUBMIT_EXAMPLES: &str = "\
 Submits an array job whose children render the frames, and a job that waits for all of them and
 makes the video. The frame range is that of the scene file, unless --frames, --first-frame
 or -t is given. Region
@@ -259,7 +263,7 @@ Examples:
       --job-queue QUEUE --job-definition DEFINITION --dry-run | jq .render > render.json
     aws batch submit-job --cli-input-json file://render.json";
 
-pub(super) const STATUS_EXAMPLES: &str = "\
+pub(in crate::cli::args) const STATUS_EXAMPLES: &str = "\
 Shows for each failed child its exit code in words, its log stream, and the cause from its report,
 if that can be read.
 

@@ -3,21 +3,22 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::pack::project_of_submit;
-use super::{Resolver, is_file, scene_variables};
+use super::slices::slices;
 use crate::cli::args::{FollowArgs, RetryArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
 use crate::cli::names::{
     ADDONS_DIR, ALLOW_GAPS, ALLOW_UNBAKED, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH,
     BLENDER_VERSION, BURN_IN, CAMERA, CODEC, CRF, DOWNLOAD, FIRST_FRAME, FPS, FRAMES,
     FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS,
     OUTPUT_NAME, OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, PROJECT, PYTHON_FILE, REQUEST_PAYER,
-    SCENE, SHARE_IDENTIFIER, SIMULATE, SIZE, STITCH_JOB_DEFINITION, TOTAL_FRAMES, VIEW,
+    SCENE, SHARE_IDENTIFIER, SIMULATE, SIZE, STITCH_JOB_DEFINITION, STRIDE, TOTAL_FRAMES, VIEW,
 };
+use crate::cli::resolver::pack::project_of_submit;
+use crate::cli::resolver::{Resolver, is_file, scene_variables};
 use crate::cli::setting::{Setting, UsageError};
 use crate::request::{
-    Animation, AnimationRange, ByteSize, Cameras, Feature, FramesPerJob, JobId, JobName,
-    JobTemplate, Location, NamedFrames, PollInterval, RequestPayer, RetryJob, StatusJob, StatusOf,
-    SubmitJob, SubmitMode, Unbaked, whole_number,
+    Animation, AnimationRange, ByteSize, Cameras, Feature, JobId, JobName, JobTemplate, Location,
+    NamedFrames, PollInterval, RequestPayer, RetryJob, StatusJob, StatusOf, SubmitJob, SubmitMode,
+    Unbaked, whole_number,
 };
 
 /// An upper limit for processors, above that of any instance.
@@ -45,15 +46,7 @@ pub(in crate::cli) fn submit_job(
     check_places(resolver, args, &scene, &output)?;
     check_cameras(resolver, args)?;
     let (frames, first, total) = resolver.frame_settings(&args.work)?;
-    let per_job: Option<FramesPerJob> =
-        FRAMES_PER_JOB.value(args.work.frames_per_job.as_deref(), env)?;
-    let per_job = match per_job {
-        None if !args.auto => {
-            return Err(FRAMES_PER_JOB
-                .refuse("is required and not set; with --auto it is as many as it takes"));
-        }
-        per_job => per_job.unwrap_or(FramesPerJob::ONE),
-    };
+    let slices = slices(resolver, args)?;
     let name = JOB_NAME.value(args.job_name.as_deref(), env)?;
     let text = |setting: Setting, flag: &Option<String>| {
         setting.value::<String>(flag.as_deref(), env).map(|text| text.filter(|it| !it.is_empty()))
@@ -111,8 +104,7 @@ pub(in crate::cli) fn submit_job(
             None => Animation::Range(AnimationRange { first, total }),
         },
         renderer: renderer.filter(|_| !allowed.0.contains(&Feature::NewerBlender)),
-        frames_per_job: per_job,
-        auto: args.auto,
+        slices,
         missing: args.missing,
         name: name.unwrap_or_else(|| JobName::of_scene(&scene)),
         queue,
@@ -313,8 +305,8 @@ fn tags(given: &[String]) -> Result<Variables, UsageError> {
 /// The variables of `--env`.
 fn variables(given: &[String]) -> Result<Variables, UsageError> {
     /// The settings that `submit` itself passes to the containers.
-    const OURS: [Setting; 6] =
-        [INPUT_URI, OUTPUT_URI, FRAMES_PER_JOB, FIRST_FRAME, TOTAL_FRAMES, FRAMES];
+    const OURS: [Setting; 7] =
+        [INPUT_URI, OUTPUT_URI, FRAMES_PER_JOB, FIRST_FRAME, TOTAL_FRAMES, FRAMES, STRIDE];
 
     let mut variables = Variables::new();
     for given in given {

@@ -1,0 +1,6 @@
+//! The requests about jobs on AWS Batch, from flags and variables.
+
+mod batch;
+mod slices;
+
+pub(in crate::cli) use batch::{job_id, retry_job, status_job, submit_job};
