@@ -101,6 +101,7 @@
 //! │ args/             the flags of each subcommand
 //! │ resolver/         flags and variables → the request of each subcommand
 //! batch/            submits jobs to AWS Batch and looks them up
+//! cloudwatch/       reads the logs of containers
 //! storage/          list, read, write: S3 and local files
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! blender/          Blender's command line, log, failures and files
@@ -175,6 +176,7 @@ pub mod bake;
 pub mod batch;
 pub mod blender;
 pub mod cli;
+pub mod cloudwatch;
 pub mod container;
 pub mod doctor;
 pub mod ending;

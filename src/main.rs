@@ -259,6 +259,7 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
         JobRequest::Status(job) => jobs::status(&worker, &job, print).await,
         JobRequest::Cancel(job) => jobs::cancel(&worker, &job, print).await,
         JobRequest::Retry(job) => jobs::retry(&worker, &job, print).await,
+        JobRequest::Logs(job) => jobs::logs(&worker, &job, print).await,
     }
 }
 

@@ -21,7 +21,7 @@ const LAYERS: &[&[&str]] = &[
     &["worker"],
     &["error"],
     &["project"],
-    &["batch", "cli", "storage"],
+    &["batch", "cli", "cloudwatch", "storage"],
     &["archive", "aws", "blender", "ffmpeg", "image", "process", "telemetry"],
     &["http", "space", "container"],
     &["request"],

@@ -35,6 +35,7 @@ mod hostile; // a malicious scene: its attempts and their results
 mod init; // running as PID 1, and the initial state of children
 mod inspect; // the description of a scene file from its first bytes
 mod inspect_deep; // what Blender finds in a scene file
+mod job_logs; // the logs of jobs, from CloudWatch Logs
 mod lacking; // scenes that need features that this Blender lacks
 mod logs; // the log in both formats, whatever Blender prints
 mod metrics; // the figures of an attempt for CloudWatch

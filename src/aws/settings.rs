@@ -23,6 +23,8 @@ pub enum Service {
     S3,
     /// AWS Batch.
     Batch,
+    /// CloudWatch Logs.
+    Logs,
     /// The Security Token Service, which says whose credentials are in use.
     Sts,
 }
@@ -33,6 +35,7 @@ impl Service {
         match self {
             Self::S3 => ("S3", "AWS_ENDPOINT_URL_S3"),
             Self::Batch => ("Batch", "AWS_ENDPOINT_URL_BATCH"),
+            Self::Logs => ("CloudWatch Logs", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"),
             Self::Sts => ("STS", "AWS_ENDPOINT_URL_STS"),
         }
     }

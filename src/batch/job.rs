@@ -104,6 +104,8 @@ pub struct Job {
     pub tags: BTreeMap<String, String>,
     /// The log group of the containers.
     pub log_group: String,
+    /// The log stream of the last container, once it has started.
+    pub log_stream: Option<String>,
     /// The attempts that have ended, oldest first.
     pub attempts: Vec<Attempt>,
 }
@@ -179,6 +181,7 @@ impl Job {
             resources: resources.iter().filter_map(Resource::read).collect(),
             // AWS keeps this prefix for itself.
             tags: tags.filter(|(key, _)| !key.starts_with("aws:")).collect(),
+            log_stream: container.log_stream_name,
             log_group: log
                 .get("awslogs-group")
                 .cloned()

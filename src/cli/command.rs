@@ -14,8 +14,9 @@ use super::setting::{Environment, Setting, UsageError};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     Attempt, BakeJob, Confinement, DoctorJob, FrameSet, InspectJob, JobId, Limits, Location,
-    Metrics, MetricsFormat, PackJob, Paths, RenderJob, RetryJob, RunJob, ServeJob, StatusJob,
-    StatusOf, StitchJob, StopGrace, SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
+    LogsJob, Metrics, MetricsFormat, PackJob, Paths, RenderJob, RetryJob, RunJob, ServeJob,
+    StatusJob, StatusOf, StitchJob, StopGrace, SubmitJob, SubmitMode, Transfers, VariableNames,
+    is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
@@ -129,6 +130,8 @@ pub enum JobRequest {
     Cancel(JobId),
     /// Submit again what has failed on AWS Batch.
     Retry(RetryJob),
+    /// Print the log of a job on AWS Batch.
+    Logs(LogsJob),
 }
 
 impl JobRequest {
@@ -145,7 +148,8 @@ impl JobRequest {
             | Self::Submit { .. }
             | Self::Status(_)
             | Self::Cancel(_)
-            | Self::Retry(_) => false,
+            | Self::Retry(_)
+            | Self::Logs(_) => false,
         }
     }
 
@@ -169,6 +173,7 @@ impl JobRequest {
             | Self::Pack { .. }
             | Self::Serve(_) => false,
             Self::Inspect { .. } | Self::Doctor { .. } | Self::Cancel(_) => true,
+            Self::Logs(job) => !job.follow,
             Self::Retry(job) => !matches!(job.mode, SubmitMode::SubmitAndWait(_)),
             Self::Submit { job, .. } => {
                 job.project.is_none() && !matches!(job.mode, SubmitMode::SubmitAndWait(_))
@@ -250,6 +255,7 @@ impl Resolver<'_> {
             Action::Status(args) => JobRequest::Status(farm::status_job(self, args)?),
             Action::Cancel(args) => JobRequest::Cancel(farm::job_id(&args.job)?),
             Action::Retry(args) => JobRequest::Retry(farm::retry_job(self, args)?),
+            Action::Logs(args) => JobRequest::Logs(farm::logs_job(args)?),
         };
         // Subcommands that run no program ignore the variables of those that do.
         let (nothing, nobody) = (ProgramArgs::default(), Environment::default());
@@ -320,7 +326,8 @@ impl Resolver<'_> {
             | Action::Doctor(_)
             | Action::Status(_)
             | Action::Cancel(_)
-            | Action::Retry(_) => return Ok(None),
+            | Action::Retry(_)
+            | Action::Logs(_) => return Ok(None),
         };
         let (flag, env) = (work.frames.as_deref(), self.environment);
         let text: Option<String> = FRAMES.value(flag, env)?;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Error, is_frames_folder, local_advice};
+use super::{Error, farm_advice, is_frames_folder, local_advice};
 use crate::batch::BatchErrorKind;
 use crate::blender::{
     Failure, FileProblem, MissingFeature, RefusalKind, SceneFileError, UnusableFile,
@@ -162,28 +162,8 @@ impl Error {
             Self::Interrupted { by: Interrupt::OutOfTime, .. } => {
                 "give the job more time, or run it again to finish the rest"
             }
-            Self::HalfSubmitted { .. } => {
-                "check whether AWS Batch has the stitch job; if not, submit it as shown on \
-                 standard output, with what the message names corrected"
-            }
-            Self::ArrayTooLarge { .. } => "render more frames per child, or use --auto",
-            Self::NoSuchJob { .. } => {
-                "check the id and the region (AWS_REGION); AWS Batch deletes jobs some days after \
-                 they end"
-            }
-            Self::PaceUnknown { .. } => {
-                "render some frames first with --test-frames 3, which --dry-run does not do, or say \
-                 with -f how many frames a child renders"
-            }
-            Self::NotRetried { .. } => {
-                "look at it with status, or submit what is missing: submit --missing"
-            }
-            Self::JobsFailed { .. } => {
-                "fix the cause, and submit the same again: stored frames are not rendered again"
-            }
-            Self::NoLongerFollowed { .. } => "run that command to follow the jobs again",
             Self::Output { .. } => "make sure that standard output can be written",
-            _ => return None,
+            _ => return farm_advice::of(self),
         })
     }
 }

@@ -3,8 +3,10 @@
 use std::io;
 
 use super::Error;
+use crate::aws::Blame;
 use crate::batch::BatchErrorKind;
 use crate::blender::{RefusalKind, SceneFileError};
+use crate::cloudwatch::LogsErrorKind;
 use crate::exit::Exit;
 use crate::process::shutdown::Interrupt;
 use crate::project::ProjectError;
@@ -51,6 +53,7 @@ impl Error {
                 | BatchErrorKind::Throttled => Exit::Transient,
                 BatchErrorKind::OutcomeUnknown => Exit::ChildFailed,
             },
+            Self::Logs(error) => logs_exit(error.kind()),
             Self::Listen { source, .. } => match source.kind() {
                 io::ErrorKind::PermissionDenied => Exit::Denied,
                 _ => Exit::Usage,
@@ -90,6 +93,7 @@ impl Error {
             Self::NoFrames { .. }
             | Self::NoFrameRate { .. }
             | Self::MissingFrames { .. }
+            | Self::NoLog { .. }
             | Self::NoSuchJob { .. } => Exit::Missing,
             Self::Ffmpeg { cause, .. } => match cause {
                 ffmpeg::Cause::Lacking => Exit::Unavailable,
@@ -111,6 +115,17 @@ impl Error {
             },
             Self::Internal(_) => Exit::Internal,
         }
+    }
+}
+
+/// Returns the exit code for a failure of CloudWatch Logs.
+fn logs_exit(kind: LogsErrorKind) -> Exit {
+    match kind {
+        LogsErrorKind::Missing => Exit::Missing,
+        LogsErrorKind::InvalidRequest | LogsErrorKind::Trouble(Blame::Settings) => Exit::Usage,
+        LogsErrorKind::Trouble(Blame::Machine) => Exit::Unavailable,
+        LogsErrorKind::Trouble(Blame::Credentials | Blame::Access) => Exit::Denied,
+        LogsErrorKind::Trouble(Blame::NoCredentials | Blame::Network) => Exit::Transient,
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod advice;
 mod exit_code;
+mod farm_advice;
 mod local_advice;
 
 use std::error::Error as StdError;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 
 use crate::batch::BatchError;
 use crate::blender::{Flaw, SceneFileError, SkippedFrame};
+use crate::cloudwatch::LogsError;
 use crate::ending::Size;
 use crate::error_chain::chain;
 use crate::process::sandbox::NoSandbox;
@@ -322,6 +324,17 @@ pub enum Error {
     /// A request to AWS Batch failed.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// A request to CloudWatch Logs failed.
+    #[error(transparent)]
+    Logs(#[from] LogsError),
+    /// A job has no log.
+    #[error("there is no log of the job {job}: {why}")]
+    NoLog {
+        /// The id.
+        job: JobId,
+        /// Why not.
+        why: String,
+    },
     /// The render job was submitted, but the stitch job was not.
     #[error("the render job {render} is submitted, but its stitch job is not")]
     HalfSubmitted {

@@ -5,6 +5,7 @@
 //! (rust-lang/rust issue 100711). The root file system belongs to the container, so names are
 //! resolved from `/etc/hosts` and `/etc/resolv.conf` alone.
 
+mod post;
 mod watched;
 
 use std::io;
@@ -18,6 +19,7 @@ use hickory_resolver::config::ResolverConfig;
 use hickory_resolver::name_server::TokioConnectionProvider;
 use hickory_resolver::{Resolver, TokioResolver};
 
+pub use post::{Answer, NoAnswer, Post, post};
 pub use watched::Meter;
 use watched::watched;
 

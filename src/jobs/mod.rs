@@ -9,7 +9,7 @@ mod packed;
 #[cfg(test)]
 pub(crate) mod schema;
 
-pub use farm::{Checked, cancel, check, retry, status, submit, summary};
+pub use farm::{Checked, cancel, check, logs, retry, status, submit, summary};
 pub use inspect::{inspected, scene_file};
 pub use output::{Print, Table, json};
 pub use packed::{Packed, SubmittedProject};

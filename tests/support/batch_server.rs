@@ -1,6 +1,6 @@
 //! A fake AWS Batch: it accepts jobs, describes the jobs that a test has set, and records all
 //! requests. Its responses follow the AWS Batch API reference (`SubmitJob`, `DescribeJobs`,
-//! `ListJobs`). No job runs.
+//! `ListJobs`), and those about logs that of CloudWatch Logs (`GetLogEvents`). No job runs.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::LONG;
 
-/// The number of jobs on a page of a list.
+/// The number of jobs on a page of a list, and of messages on one of a log.
 const PAGE: usize = 2;
 
 /// The server. It runs until the test process ends.
@@ -27,6 +27,8 @@ struct State {
     requests: Vec<(String, Value)>,
     /// The jobs by id, in the form that `DescribeJobs` returns.
     jobs: BTreeMap<String, Value>,
+    /// The messages of the log streams in the group `/render-worker`.
+    logs: BTreeMap<String, Vec<String>>,
     /// Errors to return. Of those for an operation, the first one applies.
     rejections: Vec<Rejection>,
     submitted: u32,
@@ -59,8 +61,9 @@ impl BatchServer {
     }
 
     /// Returns the environment that makes a program use this server.
-    pub fn env(&self) -> [(&'static str, String); 4] {
+    pub fn env(&self) -> [(&'static str, String); 5] {
         [
+            ("AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", format!("http://{}", self.address)),
             ("AWS_ENDPOINT_URL_BATCH", format!("http://{}", self.address)),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
@@ -72,6 +75,11 @@ impl BatchServer {
     pub fn set_job(&self, job: Value) {
         let id = job["jobId"].as_str().expect("an id").to_owned();
         self.state().jobs.insert(id, job);
+    }
+
+    /// Adds a message to a log stream, which then exists.
+    pub fn add_message(&self, stream: &str, message: &str) {
+        self.state().logs.entry(stream.to_owned()).or_default().push(message.to_owned());
     }
 
     /// Rejects one request for an operation. Called repeatedly, it rejects as many.
@@ -126,14 +134,26 @@ fn serve(mut stream: TcpStream, shared: &(Mutex<State>, Condvar)) {
     let head: Vec<String> =
         reader.by_ref().lines().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
     let Some(path) = head.first().and_then(|line| line.split(' ').nth(1)) else { return };
-    let length = head.iter().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>())
-    });
-    let mut body = vec![0; length.map_or(0, |length| length.expect("a number"))];
+    let header = |wanted: &str| {
+        head.iter().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case(wanted).then(|| value.trim())
+        })
+    };
+    let length = header("content-length").map(|length| length.parse::<usize>().expect("a number"));
+    let mut body = vec![0; length.unwrap_or_default()];
     reader.read_exact(&mut body).expect("a body");
     let body: Value = serde_json::from_slice(&body).expect("JSON");
-    let operation = path.trim_start_matches("/v1/").to_owned();
+    let operation = match header("x-amz-target") {
+        Some(target) => {
+            let signed = header("authorization").expect("a signature");
+            assert!(signed.starts_with("AWS4-HMAC-SHA256 Credential=test/"), "{signed}");
+            assert!(signed.contains("/eu-central-1/logs/aws4_request, "), "{signed}");
+            assert!(signed.contains(";host;x-amz-date;x-amz-target, "), "{signed}");
+            target.trim_start_matches("Logs_20140328.").to_lowercase()
+        }
+        None => path.trim_start_matches("/v1/").to_owned(),
+    };
     let mut state = shared.0.lock().expect("no panic");
     let (status, response) = state.respond(&operation, &body);
     state.requests.push((operation, body));
@@ -173,8 +193,29 @@ impl State {
             }
             "listjobs" => (200, self.list(body)),
             "terminatejob" => (200, json!({})),
+            "getlogevents" => self.messages(body),
             other => panic!("the program has no reason to call {other}"),
         }
+    }
+
+    /// A page of a log stream.
+    fn messages(&self, body: &Value) -> (u16, Value) {
+        assert_eq!(
+            (&body["logGroupName"], &body["startFromHead"]),
+            (&json!("/render-worker"), &json!(true))
+        );
+        let Some(all) = self.logs.get(body["logStreamName"].as_str().expect("a stream")) else {
+            let kind = "ResourceNotFoundException";
+            let message = "The specified log stream does not exist.";
+            return (400, json!({"__type": kind, "message": message}));
+        };
+        let token = body["nextToken"].as_str().map(|token| token.trim_start_matches("f/"));
+        let from: usize = token.map_or(0, |token| token.parse().expect("a token"));
+        let page: Vec<_> = all.iter().skip(from).take(PAGE).collect();
+        let events = page.iter().map(|message| json!({"timestamp": 1, "message": message}));
+        let next = format!("f/{}", from + page.len());
+        let events: Vec<_> = events.collect();
+        (200, json!({"events": events, "nextForwardToken": next, "nextBackwardToken": "b/0"}))
     }
 
     /// Lists the children of an array in a state, one page at a time, the last child first.

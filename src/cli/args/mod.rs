@@ -20,9 +20,10 @@ use clap::{Parser, Subcommand};
 
 use bake::BAKE_EXAMPLES;
 pub(super) use bake::BakeArgs;
-use farm::{CANCEL_EXAMPLES, RETRY_EXAMPLES, STATUS_EXAMPLES, SUBMIT_EXAMPLES};
+use farm::{CANCEL_EXAMPLES, LOGS_EXAMPLES, RETRY_EXAMPLES, STATUS_EXAMPLES, SUBMIT_EXAMPLES};
 pub(super) use farm::{
-    CancelArgs, DEALT, FollowArgs, OTHER_DEFINITION, RetryArgs, SliceArgs, StatusArgs, SubmitArgs,
+    CancelArgs, DEALT, FollowArgs, LogsArgs, OTHER_DEFINITION, RetryArgs, SliceArgs, StatusArgs,
+    SubmitArgs,
 };
 use inspect::{DOCTOR_EXAMPLES, INSPECT_EXAMPLES};
 pub(super) use inspect::{DoctorArgs, InspectArgs};
@@ -103,6 +104,9 @@ pub(super) enum Action {
     /// Submit again what has failed of jobs on AWS Batch, with other settings if need be
     #[command(after_long_help = RETRY_EXAMPLES)]
     Retry(RetryArgs),
+    /// Print the log of a job on AWS Batch, and follow it
+    #[command(after_long_help = LOGS_EXAMPLES)]
+    Logs(LogsArgs),
 }
 
 impl Action {
@@ -120,7 +124,8 @@ impl Action {
             | Self::Submit(_)
             | Self::Status(_)
             | Self::Cancel(_)
-            | Self::Retry(_) => None,
+            | Self::Retry(_)
+            | Self::Logs(_) => None,
         }
     }
 
@@ -148,7 +153,8 @@ impl Action {
             | Self::Submit(_)
             | Self::Status(_)
             | Self::Cancel(_)
-            | Self::Retry(_) => None,
+            | Self::Retry(_)
+            | Self::Logs(_) => None,
         }
     }
 
@@ -166,7 +172,8 @@ impl Action {
             | Self::Submit(_)
             | Self::Status(_)
             | Self::Cancel(_)
-            | Self::Retry(_) => None,
+            | Self::Retry(_)
+            | Self::Logs(_) => None,
         }
     }
 
@@ -185,6 +192,7 @@ impl Action {
             Self::Status(args) => &args.store,
             Self::Cancel(args) => &args.store,
             Self::Retry(args) => &args.store,
+            Self::Logs(args) => &args.store,
         }
     }
 
@@ -203,6 +211,7 @@ impl Action {
             Self::Status(args) => &args.log,
             Self::Cancel(args) => &args.log,
             Self::Retry(args) => &args.log,
+            Self::Logs(args) => &args.log,
         }
     }
 }

@@ -4,6 +4,7 @@ mod cancel;
 mod download;
 mod failure_groups;
 mod failures;
+mod logs;
 mod missing;
 mod pace;
 mod plan;
@@ -14,6 +15,7 @@ pub(super) mod status;
 pub(super) mod submit;
 
 pub use cancel::cancel;
+pub use logs::logs;
 pub use project::{Checked, check};
 pub use retry::retry;
 pub use status::{status, summary};

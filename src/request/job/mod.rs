@@ -14,9 +14,9 @@ mod user_code;
 
 pub use bake::BakeJob;
 pub use farm::{
-    Animation, AnimationFrames, JobId, JobName, JobTemplate, NamedFrames, PerChild, PollInterval,
-    PricePerHour, RetryJob, Slices, StatusJob, StatusOf, SubmitJob, SubmitMode, TargetTime,
-    TestFrames,
+    Animation, AnimationFrames, JobId, JobName, JobTemplate, LogsJob, NamedFrames, PerChild,
+    PollInterval, PricePerHour, RetryJob, Slices, StatusJob, StatusOf, SubmitJob, SubmitMode,
+    TargetTime, TestFrames,
 };
 pub use inspect::{DoctorJob, InspectJob};
 pub use metrics::{Metrics, MetricsFormat};

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::slices::slices;
-use crate::cli::args::{FollowArgs, RetryArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs};
+use crate::cli::args::{
+    FollowArgs, LogsArgs, RetryArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs,
+};
 use crate::cli::names::{
     ADDONS_DIR, ALLOW_GAPS, ALLOW_UNBAKED, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH,
     BLENDER_VERSION, BURN_IN, CAMERA, CODEC, CRF, DOWNLOAD, FIRST_FRAME, FPS, FRAMES,
@@ -17,12 +19,15 @@ use crate::cli::resolver::{Resolver, is_file, scene_variables};
 use crate::cli::setting::{Setting, UsageError};
 use crate::request::{
     Animation, AnimationRange, ByteSize, Cameras, Feature, JobId, JobName, JobTemplate, Location,
-    NamedFrames, PollInterval, RequestPayer, RetryJob, StatusJob, StatusOf, SubmitJob, SubmitMode,
-    Unbaked, whole_number,
+    LogsJob, NamedFrames, PollInterval, RequestPayer, RetryJob, StatusJob, StatusOf, SubmitJob,
+    SubmitMode, Unbaked, whole_number,
 };
 
 /// An upper limit for processors, above that of any instance.
 const LARGEST_VCPUS: u32 = 10_000;
+
+/// The most attempts of a job: `attempts` of `RetryStrategy` in the AWS Batch API reference.
+const MOST_ATTEMPTS: u32 = 10;
 
 /// The unit in which Batch counts memory, in bytes.
 const MIB: u64 = 1024 * 1024;
@@ -198,6 +203,22 @@ pub(in crate::cli) fn status_job(
 /// If it is invalid.
 pub(in crate::cli) fn job_id(text: &str) -> Result<JobId, UsageError> {
     text.parse().map_err(|error| UsageError(format!("JOB-ID: {error}")))
+}
+
+/// The request of `logs`.
+///
+/// # Errors
+/// If the job id or the attempt is invalid.
+pub(in crate::cli) fn logs_job(args: &LogsArgs) -> Result<LogsJob, UsageError> {
+    let number = |text: &str| {
+        let number = whole_number(text, 1, MOST_ATTEMPTS);
+        number.map_err(|error| UsageError(format!("--attempt: {error}")))
+    };
+    Ok(LogsJob {
+        job: job_id(&args.job)?,
+        attempt: args.attempt.as_deref().map(number).transpose()?,
+        follow: args.follow,
+    })
 }
 
 /// The request of `retry`.

@@ -3,4 +3,4 @@
 mod batch;
 mod slices;
 
-pub(in crate::cli) use batch::{job_id, retry_job, status_job, submit_job};
+pub(in crate::cli) use batch::{job_id, logs_job, retry_job, status_job, submit_job};
