@@ -562,6 +562,7 @@ fn an_output_tells_what_it_has_without_batch() {
     assert_eq!(row("failed"), "1: frame 3");
     assert_eq!(row("missing"), "1: frame 7");
     assert_eq!(row("attempts"), "1 failed");
+    assert!(row("hours").starts_with("0.0") && row("hours").ends_with("of all attempts together"));
     assert!(text.contains("exit code 70"), "{text}");
     let looked = parse("output", status().arg("--json").run().exits(0).stdout);
     assert_eq!((&looked["stored"], &looked["total"]), (&json!(10), &json!(12)));
@@ -572,6 +573,54 @@ fn an_output_tells_what_it_has_without_batch() {
     // A folder that is not there is a mistake, and so is a request for two things or for none.
     worker("status").output(place.path("nothing")).run().fails(66, &["nothing"]);
     assert!(status().arg("0a1b").run().exits(2).is_usage_error());
-    assert!(status().arg("--wait").run().exits(2).is_usage_error());
     assert!(worker("status").run().exits(2).is_usage_error());
+}
+
+#[test]
+fn an_output_is_followed_until_its_attempts_have_ended() {
+    let place = Place::ordered(&json!([]));
+    let out = place.path("out");
+    let reports = out.join("reports");
+    fs::create_dir_all(&reports).unwrap();
+    let following = worker("status")
+        .output(&out)
+        .args("--wait --poll-interval 1s --price-per-hour 3600 --json")
+        .start();
+    let report = |finished: Option<&str>| {
+        json!({
+            "schema": 1, "version": "0.1.0", "action": "render", "frames_asked": "1-13",
+            "status": if finished.is_some() { "succeeded" } else { "running" },
+            "started": "2026-11-29T10:00:00.000Z", "finished": finished,
+        })
+    };
+    let file = reports.join("render-a.json");
+    fs::write(&file, report(None).to_string()).unwrap();
+    following.wait_for_log("0 of 13 stored, 0 in the last minute, 13 to come");
+    place.stand_in().run().exits(0);
+    fs::write(&file, report(Some("2026-11-29T10:00:09.000Z")).to_string()).unwrap();
+    let run = following.finish().fails(70, &["frame 13 is not stored"]);
+    let looked = parse("output", run.stdout);
+    assert_eq!((&looked["stored"], &looked["missing"]), (&json!(12), &json!("13")));
+    // The attempt of nine seconds, at a coin a second, and the one that has just run.
+    let cost = looked["cost"].as_f64().unwrap();
+    assert!((9.0..60.0).contains(&cost), "{cost}");
+}
+
+#[test]
+fn the_state_of_a_job_has_what_its_output_has() {
+    let place = Place::ordered(&json!([]));
+    place.stand_in().run().exits(0);
+    let batch = BatchServer::start();
+    let mut array = render("PENDING", &json!({"SUCCEEDED": 12, "RUNNING": 8}));
+    array["parameters"] = json!({"action": "render", "outputUri": place.path("out")});
+    batch.set_job(array);
+    let run = status(RENDER, &batch).args("--price-per-hour 1").run().exits(0);
+    assert!(run.stdout.contains("\nframes      12 of 12 stored\n"), "{}", run.stdout);
+    assert!(run.stdout.contains(" at 1 an hour\n"), "{}", run.stdout);
+    let run = status(RENDER, &batch).arg("--json").run().exits(0);
+    let looked = parse("status", run.stdout);
+    assert_eq!(
+        (&looked["output"]["stored"], &looked["output"]["cost"]),
+        (&json!(12), &json!(null))
+    );
 }

@@ -15,8 +15,7 @@ use crate::provenance::{Image, Provenance};
 use crate::request::{
     Attempt, BakeJob, Confinement, DoctorJob, FrameSet, InspectJob, JobId, Limits, Location,
     LogsJob, Metrics, MetricsFormat, PackJob, Paths, RenderJob, RetryJob, RunJob, ServeJob,
-    StatusJob, StatusOf, StitchJob, StopGrace, SubmitJob, SubmitMode, Transfers, VariableNames,
-    is_ascending,
+    StatusJob, StitchJob, StopGrace, SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
 
@@ -178,7 +177,7 @@ impl JobRequest {
             Self::Submit { job, .. } => {
                 job.project.is_none() && !matches!(job.mode, SubmitMode::SubmitAndWait(_))
             }
-            Self::Status(job) => !matches!(job.of, StatusOf::Job { wait: Some(_), .. }),
+            Self::Status(job) => job.wait.is_none(),
         }
     }
 }

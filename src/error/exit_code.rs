@@ -59,7 +59,9 @@ impl Error {
                 _ => Exit::Usage,
             },
             // Never transient: a retry would submit or follow the same jobs again.
-            Self::HalfSubmitted { .. } | Self::JobsFailed { .. } => Exit::ChildFailed,
+            Self::HalfSubmitted { .. } | Self::JobsFailed { .. } | Self::FramesLeft { .. } => {
+                Exit::ChildFailed
+            }
             Self::NoLongerFollowed { why, .. } => match why.exit() {
                 Exit::Transient => Exit::ChildFailed,
                 exit => exit,

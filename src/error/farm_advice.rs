@@ -34,7 +34,7 @@ pub(super) fn of(error: &Error) -> Option<&'static str> {
         Error::NotRetried { .. } => {
             "look at it with status, or submit what is missing: submit --missing"
         }
-        Error::JobsFailed { .. } => {
+        Error::JobsFailed { .. } | Error::FramesLeft { .. } => {
             "fix the cause, and submit the same again: stored frames are not rendered again"
         }
         Error::NoLongerFollowed { .. } => "run that command to follow the jobs again",

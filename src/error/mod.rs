@@ -379,6 +379,14 @@ pub enum Error {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// Frames are missing in an output whose attempts have ended.
+    #[error("every attempt in {output} has ended, and {} not stored", frames_are(frames))]
+    FramesLeft {
+        /// The output.
+        output: Location,
+        /// The frames.
+        frames: FrameSet,
+    },
     /// Jobs that were followed until they ended failed.
     #[error("{jobs}")]
     JobsFailed {

@@ -3,15 +3,18 @@
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
-use serde::Serialize;
+use tokio::time::sleep;
 
+use super::live::Live;
 use super::output::{Print, Table, json};
+use super::output_json::{OutputStatus, frames, slowest};
+use super::spent::{hours, stored_lately, time_of_attempts};
 use crate::ending::Size;
 use crate::error::Error;
-use crate::request::{FrameNumber, FrameSet, Location};
+use crate::request::{FrameSet, Location, PricePerHour, StatusJob};
 use crate::watch::activity::{Activity, Work};
 use crate::watch::figures::FailureGroup;
-use crate::watch::frame::{Frame, Standing};
+use crate::watch::frame::Standing;
 use crate::watch::state::State;
 use crate::watch::{Watched, millis};
 use crate::worker::Worker;
@@ -19,175 +22,100 @@ use crate::worker::Worker;
 /// The most attempts that are named one by one.
 const MAX_NAMED: usize = 20;
 
-/// Prints what an output has.
+/// Prints what an output has, now or when every attempt that has begun has ended.
 ///
 /// # Errors
-/// [`Error::Storage`] if the output cannot be read.
+/// [`Error::Storage`] if the output cannot be read; [`Error::FramesLeft`] after waiting, if frames are
+/// missing.
 pub async fn output_status(
     worker: &Worker,
     output: &Location,
-    as_json: bool,
+    request: &StatusJob,
     print: impl Print,
 ) -> Result<(), Error> {
     worker.unless_stopped(worker.storage.ensure_folder(output)).await?;
-    let now = SystemTime::now();
     let mut watched = Watched::new(output.clone());
-    let state = worker.unless_stopped(watched.look(&worker.storage, now)).await?;
-    if as_json {
-        return print(&json(&OutputStatus::of(output, &state))?);
-    }
-    print(&table(output, &state, millis(now)))
-}
-
-/// The output of `status -o --json`: what an output has, from its listing and its reports. A field is
-/// null while its value is not known.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub(super) struct OutputStatus<'a> {
-    /// The URI or path of the output.
-    output: String,
-    /// How many frames are stored.
-    stored: usize,
-    /// How many frames were asked for, or are stored.
-    total: Option<usize>,
-    /// The frames that are not stored, and that an attempt was asked for that runs.
-    pending: String,
-    /// The frames that could not be rendered.
-    failed: String,
-    /// The other frames that were asked for and are not stored. No attempt that was asked for them runs.
-    missing: String,
-    /// The frames a minute that were stored during the last ten minutes, if an attempt runs.
-    frames_per_minute: Option<f32>,
-    /// The seconds until the pending frames are stored, at this rate.
-    seconds_left: Option<u64>,
-    /// The median of the seconds that stored frames took.
-    median_seconds: Option<f32>,
-    /// The ten slowest frames, the slowest one first.
-    slowest: Vec<Slow>,
-    /// The attempts, in the order in which they began.
-    attempts: Vec<OneAttempt<'a>>,
-    /// The failures, in groups of the same cause; the largest group first.
-    failures: Vec<Failures<'a>>,
-    /// The file name of the newest video.
-    video: Option<&'a str>,
-    /// The number of reports that are damaged or foreign.
-    skipped_reports: usize,
-}
-
-/// A frame that took long.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Slow {
-    /// The number.
-    frame: i32,
-    /// The rendering time in seconds.
-    seconds: f32,
-    /// The peak memory in bytes of the attempt that has rendered it.
-    peak_memory_bytes: Option<u64>,
-}
-
-/// An attempt of `render`, `stitch` or `bake`.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct OneAttempt<'a> {
-    /// The file name of its report.
-    report: &'a str,
-    /// How it stands.
-    activity: Activity,
-    /// The id of the job on AWS Batch.
-    job_id: Option<&'a str>,
-    /// The index of the array's child, from 0.
-    array_index: Option<u32>,
-    /// How many frames it was asked for.
-    frames: usize,
-    /// How many of them are stored: rendered by it, or there before.
-    done: usize,
-    /// The exit code, once it has ended.
-    exit_code: Option<u8>,
-}
-
-/// Failures with the same cause but for numbers in it.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Failures<'a> {
-    /// The cause of the first of them.
-    cause: &'a str,
-    /// The number of attempts that failed with it.
-    attempts: usize,
-    /// The exit codes of these attempts.
-    exit_codes: &'a [u8],
-    /// The frames that are not stored because of it.
-    frames: String,
-}
-
-impl<'a> OutputStatus<'a> {
-    fn of(output: &Location, state: &'a State) -> Self {
-        let figures = &state.figures;
-        let text = |is: fn(&Standing) -> bool| frames(state, is).to_string();
-        Self {
-            output: output.to_string(),
-            stored: figures.stored,
-            total: figures.total,
-            pending: text(|standing| *standing == Standing::Pending),
-            failed: text(|standing| matches!(standing, Standing::Failed(_))),
-            missing: text(|standing| *standing == Standing::Missing),
-            frames_per_minute: figures.rate,
-            seconds_left: figures.left,
-            median_seconds: figures.median,
-            slowest: slowest(state)
-                .map(|(frame, seconds)| Slow {
-                    frame: frame.number,
-                    seconds,
-                    peak_memory_bytes: frame.memory,
-                })
-                .collect(),
-            attempts: state.attempts.iter().map(OneAttempt::of).collect(),
-            failures: figures.failures.iter().map(Failures::of).collect(),
-            video: state.video.as_ref().map(|video| video.name.as_str()),
-            skipped_reports: state.skipped,
+    let looking = async {
+        let mut live = Live::default();
+        loop {
+            let now = SystemTime::now();
+            let state = watched.look(&worker.storage, now).await;
+            match (state, request.wait) {
+                (Ok(state), None) => return Ok((state, now)),
+                (Ok(state), Some(_)) => {
+                    let ended = has_ended(&state);
+                    live.show(part_stored(&state), &summary(&state, millis(now)), ended);
+                    if ended {
+                        return Ok((state, now));
+                    }
+                }
+                (Err(error), Some(_)) if error.failure().is_transient() => {
+                    tracing::warn!("{error}; the output is looked at again");
+                }
+                (Err(error), _) => return Err(error),
+            }
+            sleep(request.wait.unwrap_or_default().get()).await;
         }
-    }
-}
-
-impl<'a> OneAttempt<'a> {
-    fn of(work: &'a Work) -> Self {
-        let attempt = &work.attempt;
-        Self {
-            report: &attempt.report,
-            activity: work.activity,
-            job_id: attempt.job.as_deref(),
-            array_index: attempt.index,
-            frames: attempt.asked_count(),
-            done: work.done,
-            exit_code: attempt.exit_code,
+    };
+    let (state, now) = worker.unless_stopped(looking).await?;
+    let (now, price) = (millis(now), request.price);
+    if request.json {
+        print(&json(&OutputStatus::of(output, &state, now, price))?)?;
+    } else {
+        let mut lines = Table::default();
+        rows(&mut lines, output, &state, now, price);
+        for group in &state.figures.failures {
+            lines.row("cause", cause(group));
         }
+        print(&lines.text())?;
     }
-}
-
-impl<'a> Failures<'a> {
-    fn of(group: &'a FailureGroup) -> Self {
-        let FailureGroup { cause, exit_codes, attempts, frames } = group;
-        Self { cause, attempts: *attempts, exit_codes, frames: frames.to_string() }
+    let left = left(&state);
+    if request.wait.is_none() || left.is_empty() {
+        return Ok(());
     }
+    Err(Error::FramesLeft { output: output.clone(), frames: left })
 }
 
-/// The frames that stand so.
-fn frames(state: &State, is: fn(&Standing) -> bool) -> FrameSet {
-    let frames = state.frames.iter().filter(|frame| is(&frame.standing));
-    frames.filter_map(|frame| FrameNumber::new(frame.number.into())).collect()
+/// Whether attempts have begun, and all of them have ended.
+fn has_ended(state: &State) -> bool {
+    !state.attempts.is_empty() && state.figures.running == 0
 }
 
-/// The slowest frames with their seconds.
-fn slowest(state: &State) -> impl Iterator<Item = (&Frame, f32)> {
-    let frames = state.figures.slowest.iter().filter_map(|number| state.frame(*number));
-    frames.filter_map(|frame| Some((frame, frame.seconds?)))
+/// The frames that are not stored.
+fn left(state: &State) -> FrameSet {
+    frames(state, |standing| *standing != Standing::Stored)
 }
 
-/// What an output has, for people.
-fn table(output: &Location, state: &State, now: u64) -> String {
-    let (figures, mut lines) = (&state.figures, Table::default());
+/// The part of the frames that is stored, from 0 to 1.
+#[expect(clippy::cast_precision_loss, reason = "a number of frames")]
+fn part_stored(state: &State) -> f64 {
+    let total = state.figures.total.unwrap_or(0).max(1);
+    state.figures.stored as f64 / total as f64
+}
+
+/// How many frames there are, and how fast they come, in a few words.
+pub fn summary(state: &State, now: u64) -> String {
+    let mut text = stored(state, now);
+    if let Some(left) = state.figures.left {
+        _ = write!(text, ", about {} left", duration(left));
+    }
+    if state.figures.stuck > 0 {
+        _ = write!(text, ", {} attempts stuck", state.figures.stuck);
+    }
+    text
+}
+
+/// Adds what an output has, for people.
+pub fn rows(
+    lines: &mut Table,
+    output: &Location,
+    state: &State,
+    now: u64,
+    price: Option<PricePerHour>,
+) {
+    let figures = &state.figures;
     lines.row("output", output);
-    lines.row("frames", stored(state));
+    lines.row("frames", stored(state, now));
     for (label, is) in [
         ("failed", (|standing| matches!(standing, Standing::Failed(_))) as fn(&Standing) -> bool),
         ("missing", |standing| *standing == Standing::Missing),
@@ -211,6 +139,7 @@ fn table(output: &Location, state: &State, now: u64) -> String {
     }
     if !state.attempts.is_empty() {
         lines.row("attempts", attempts(&state.attempts));
+        lines.row("hours", hours(time_of_attempts(state, now), price));
     }
     let stuck = state.attempts.iter().filter(|work| work.activity == Activity::Stuck);
     for work in stuck.take(MAX_NAMED) {
@@ -218,25 +147,24 @@ fn table(output: &Location, state: &State, now: u64) -> String {
         let silent = duration(now.saturating_sub(since) / 1000);
         lines.row("stuck", format_args!("{}: no frame for {silent}", name(work)));
     }
-    for group in &figures.failures {
-        lines.row("cause", cause(group));
-    }
     if let Some(video) = &state.video {
         lines.row("video", format_args!("{}, {}", video.name, Size(video.size)));
     }
     if state.skipped > 0 {
         lines.row("reports", format_args!("{} unreadable, left out", state.skipped));
     }
-    lines.text()
 }
 
-fn stored(state: &State) -> String {
+fn stored(state: &State, now: u64) -> String {
     let figures = &state.figures;
     let mut text = figures.stored.to_string();
     if let Some(total) = figures.total {
         _ = write!(text, " of {total}");
     }
     text.push_str(" stored");
+    if figures.running > 0 {
+        _ = write!(text, ", {} in the last minute", stored_lately(state, now));
+    }
     if figures.pending > 0 {
         _ = write!(text, ", {} to come", figures.pending);
     }

@@ -10,7 +10,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
 use super::farm::{status, submit};
-use super::{inspect, output_status, packed};
+use super::{inspect, output_json, packed};
 use crate::doctor;
 use crate::project::manifest::StoredManifest;
 use crate::worker::report::Report;
@@ -76,7 +76,7 @@ fn the_schemas_are_those_of_the_types() {
         ("doctor", schema_of::<doctor::Output<'_>>("Doctor")),
         ("submit", schema_of::<Submit>("Submit")),
         ("status", schema_of::<status::Output<'_>>("Status")),
-        ("output", schema_of::<output_status::OutputStatus<'_>>("Output")),
+        ("output", schema_of::<output_json::OutputStatus<'_>>("Output")),
         ("project", schema_of::<StoredManifest>("Project")),
         ("pack", schema_of::<packed::Packed>("Pack")),
     ] {

@@ -1,6 +1,6 @@
 //! A submission whose scene is packed first: what is checked before anything is stored.
 
-use super::plan::Deal;
+use super::slices::Deal;
 use super::submit::{check_version, range_of};
 use crate::blender::SceneFile;
 use crate::error::Error;

@@ -11,21 +11,20 @@ use tokio::time::sleep;
 use super::download::{Download, while_following};
 use super::failure_groups::FailureGroup;
 use super::failures::{FailedJob, Failures};
+use super::job_output::JobOutput;
 use crate::batch::{Batch, BatchErrorKind, Children, Job, State};
 use crate::error::Error;
+use crate::jobs::live::Live;
 use crate::jobs::output::{Print, Table, json};
+use crate::jobs::output_json::OutputStatus;
 use crate::jobs::output_status::output_status;
 use crate::printable::printable;
-use crate::request::{JobId, PollInterval, StatusJob, StatusOf};
+use crate::request::{JobId, PollInterval, PricePerHour, StatusJob, StatusOf};
 use crate::storage::Storage;
-use crate::telemetry::progress;
 use crate::worker::Worker;
 
 /// How long AWS Batch may be unreachable while jobs are followed. The jobs themselves continue.
 const MAX_OUTAGE: Duration = Duration::from_mins(15);
-
-/// The shortest time between two log lines about the progress of the jobs.
-const LOG_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Prints the state of a job and of the jobs that it depends on, and waits for them if asked to. Or
 /// prints what an output has.
@@ -35,19 +34,17 @@ const LOG_INTERVAL: Duration = Duration::from_mins(1);
 /// [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs;
 /// [`Error::Storage`] if the output cannot be read.
 pub async fn status(worker: &Worker, request: &StatusJob, print: impl Print) -> Result<(), Error> {
-    let (job, wait, download) = match &request.of {
-        StatusOf::Job { job, wait, download } => (job, wait, download),
-        StatusOf::Output(output) => {
-            return output_status(worker, output, request.json, print).await;
-        }
+    let (job, download) = match &request.of {
+        StatusOf::Job { job, download } => (job, download),
+        StatusOf::Output(output) => return output_status(worker, output, request, print).await,
     };
     let batch = worker.unless_stopped(Batch::connect()).await?;
-    match wait {
+    match request.wait {
         None => {
             let mut overview = Overview::default();
             let refresh = overview.refresh(&worker.storage, &batch, job);
             worker.unless_stopped(refresh).await?;
-            overview.print(request.json, print)
+            overview.print(request.json, request.price, print)
         }
         Some(interval) => {
             let download = match download {
@@ -58,10 +55,10 @@ pub async fn status(worker: &Worker, request: &StatusJob, print: impl Print) -> 
                 }
                 None => None,
             };
-            let following = follow(worker, &batch, job, *interval, None);
+            let following = follow(worker, &batch, job, interval, None);
             let (overview, arrived) =
-                while_following(worker, download, *interval, following).await?;
-            overview.print(request.json, print)?;
+                while_following(worker, download, interval, following).await?;
+            overview.print(request.json, request.price, print)?;
             overview.outcome()?;
             arrived
         }
@@ -91,22 +88,15 @@ pub async fn follow(
 ) -> Result<Overview, Error> {
     let following = async {
         let mut overview = Overview::default();
-        let mut logged: Option<(Instant, String)> = None;
+        let mut live = Live::default();
         loop {
             let known = overview.failures.count();
             match overview.refresh(&worker.storage, batch, last).await {
                 Ok(()) => {
                     overview.log_failures(known);
                     last_contact = Some(Instant::now());
-                    let (summary, ended) = (overview.summary(), overview.has_ended());
-                    progress::show(overview.part_ended(), &summary);
-                    let is_due = |(when, before): &(Instant, String)| {
-                        ended || when.elapsed() >= LOG_INTERVAL && *before != summary
-                    };
-                    if logged.as_ref().is_none_or(is_due) {
-                        tracing::info!("{summary}");
-                        logged = Some((Instant::now(), summary));
-                    }
+                    let ended = overview.has_ended();
+                    live.show(overview.part_ended(), &overview.summary(), ended);
                     if ended {
                         return Ok(overview);
                     }
@@ -119,9 +109,7 @@ pub async fn follow(
             sleep(interval.get()).await;
         }
     };
-    let result = worker.unless_stopped(following).await;
-    progress::clear();
-    result.map_err(|why| match why {
+    worker.unless_stopped(following).await.map_err(|why| match why {
         Error::NoSuchJob { .. } => why,
         why => Error::NoLongerFollowed { why: Box::new(why), command: command(last) },
     })
@@ -165,6 +153,7 @@ pub struct Overview {
     failures: Failures,
     /// How many jobs had failed when Batch was last asked which ones.
     looked_up: usize,
+    output: JobOutput,
 }
 
 impl Overview {
@@ -181,6 +170,7 @@ impl Overview {
                 job.reason = batch.waiting_reason(&job.id).await?;
             }
         }
+        self.output.look(storage, &jobs).await;
         self.jobs = jobs;
         let count = self.jobs.iter().map(failure_count).sum();
         // Batch can count a failure before it lists or describes it. That is asked for again with
@@ -255,16 +245,23 @@ impl Overview {
 
     /// Describes the state of all jobs in one line.
     fn summary(&self) -> String {
-        self.jobs.iter().map(summary).collect::<Vec<_>>().join("; ")
+        let jobs = self.jobs.iter().map(summary);
+        let frames = self.output.summary().map(|frames| format!("frames: {frames}"));
+        jobs.chain(frames).collect::<Vec<_>>().join("; ")
     }
 
     /// Prints the state of all jobs, and their failures.
     ///
     /// # Errors
     /// The errors of `print`.
-    pub fn print(&self, as_json: bool, print: impl Print) -> Result<(), Error> {
+    pub fn print(
+        &self,
+        as_json: bool,
+        price: Option<PricePerHour>,
+        print: impl Print,
+    ) -> Result<(), Error> {
         if as_json {
-            return print(&json(&Output::new(self))?);
+            return print(&json(&Output::new(self, price))?);
         }
         let mut lines = Table::default();
         for job in &self.jobs {
@@ -280,6 +277,7 @@ impl Overview {
         if let Some(others) = others {
             lines.row("failed", others);
         }
+        self.output.rows(&mut lines, price);
         print(&lines.text())
     }
 }
@@ -319,6 +317,8 @@ pub(in crate::jobs) struct Output<'a> {
     jobs: Vec<JobOutput<'a>>,
     /// All failures: each failed child of an array, and each failed job without failed children.
     failed: &'a [FailedJob],
+    /// What the output has; null if the jobs name none that can be read.
+    output: Option<OutputStatus<'a>>,
 }
 
 /// The state of a job.
@@ -341,7 +341,7 @@ struct JobOutput<'a> {
 }
 
 impl<'a> Output<'a> {
-    fn new(overview: &'a Overview) -> Self {
+    fn new(overview: &'a Overview, price: Option<PricePerHour>) -> Self {
         let jobs = overview.jobs.iter().map(|job| JobOutput {
             job_id: job.id.to_string(),
             job_name: &job.name,
@@ -350,6 +350,7 @@ impl<'a> Output<'a> {
             array_size: job.children.as_ref().map(|array| array.size),
             children: job.children.as_ref().map(|array| &array.states),
         });
-        Self { jobs: jobs.collect(), failed: overview.failures.all() }
+        let output = overview.output.status(price);
+        Self { jobs: jobs.collect(), failed: overview.failures.all(), output }
     }
 }

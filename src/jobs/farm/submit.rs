@@ -12,8 +12,7 @@ use serde::{Serialize, Serializer};
 
 use super::download::{Download, while_following};
 use super::missing::{missing, named};
-use super::plan::{Deal, Plan};
-use super::slices::deal;
+use super::slices::{Deal, Plan, deal};
 use super::status;
 use crate::batch::{
     ArrayProperties, Batch, BatchError, Dependency, Overrides, Resource, ResourceKind, Submission,
@@ -102,7 +101,7 @@ pub(super) async fn submit_prepared(
             let download = download.map(|to| Download::of(&render.parameters, to, last));
             let (overview, arrived) =
                 while_following(worker, download.transpose()?, interval, following).await?;
-            overview.print(as_json, print)?;
+            overview.print(as_json, None, print)?;
             overview.outcome()?;
             arrived
         }

@@ -130,7 +130,8 @@ pub(in crate::cli) struct FollowArgs {
     /// Follow the jobs to their end: the exit code is 0 if they succeed, and 70 if not
     ///
     /// Failures are logged as they happen. Ctrl-C stops following and leaves the jobs running. If AWS
-    /// Batch cannot be reached for 15 minutes, the exit code is 70 as well.
+    /// Batch cannot be reached for 15 minutes, the exit code is 70 as well. status -o waits until every
+    /// attempt that has begun has ended; the code is 70 if frames are missing then.
     #[arg(long)]
     pub wait: bool,
 
@@ -164,6 +165,13 @@ pub(in crate::cli) struct StatusArgs {
     /// AWS Batch is not asked, and it does not matter what has made the output.
     #[arg(short, long, value_name = "URI")]
     pub output_uri: Option<String>,
+
+    /// What an hour of a container costs, for the cost so far: 0.34
+    ///
+    /// The price of the instance, or of the part of it that a child occupies, in any currency. Attempts count
+    /// from the start of the worker to its end, as the reports tell.
+    #[arg(long, value_name = "PRICE", allow_hyphen_values = true)]
+    pub price_per_hour: Option<String>,
 
     #[command(flatten)]
     pub follow: FollowArgs,

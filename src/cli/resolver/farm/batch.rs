@@ -11,8 +11,9 @@ use crate::cli::names::{
     ADDONS_DIR, ALLOW_GAPS, ALLOW_UNBAKED, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH,
     BLENDER_VERSION, BURN_IN, CAMERA, CODEC, CRF, DOWNLOAD, FIRST_FRAME, FPS, FRAMES,
     FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS,
-    OUTPUT_NAME, OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, PROJECT, PYTHON_FILE, REQUEST_PAYER,
-    SCENE, SHARE_IDENTIFIER, SIMULATE, SIZE, STITCH_JOB_DEFINITION, STRIDE, TOTAL_FRAMES, VIEW,
+    OUTPUT_NAME, OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, PRICE_PER_HOUR, PROJECT, PYTHON_FILE,
+    REQUEST_PAYER, SCENE, SHARE_IDENTIFIER, SIMULATE, SIZE, STITCH_JOB_DEFINITION, STRIDE,
+    TOTAL_FRAMES, VIEW,
 };
 use crate::cli::resolver::pack::project_of_submit;
 use crate::cli::resolver::{Resolver, is_file, scene_variables};
@@ -174,27 +175,30 @@ pub(in crate::cli) fn status_job(
     resolver: &Resolver<'_>,
     args: &StatusArgs,
 ) -> Result<StatusJob, UsageError> {
-    let wait = wait(resolver, &args.follow)?;
-    let json = args.follow.json;
-    let Some(job) = &args.job else {
-        let env = resolver.environment;
-        let output = OUTPUT_URI.value(args.output_uri.as_deref(), env)?.ok_or_else(|| {
-            UsageError(format!("JOB-ID: give the id of a job, or an output with {OUTPUT_URI}"))
-        })?;
-        if wait.is_some() {
-            let message =
-                "--wait follows jobs; give a JOB-ID, or leave it out to look at the output once";
-            return Err(UsageError(message.to_owned()));
+    let env = resolver.environment;
+    let of = match &args.job {
+        Some(_) if args.output_uri.is_some() => {
+            return Err(UsageError(format!("{OUTPUT_URI}: give either a JOB-ID or an output")));
         }
-        return Ok(StatusJob { of: StatusOf::Output(output), json });
+        Some(job) => {
+            StatusOf::Job { job: job_id(job)?, download: download(resolver, &args.follow)? }
+        }
+        None if args.follow.download.is_some() => {
+            return Err(DOWNLOAD.refuse("brings home what jobs store; give a JOB-ID"));
+        }
+        None => {
+            let output = OUTPUT_URI.value(args.output_uri.as_deref(), env)?;
+            StatusOf::Output(output.ok_or_else(|| {
+                UsageError(format!("JOB-ID: give the id of a job, or an output with {OUTPUT_URI}"))
+            })?)
+        }
     };
-    if args.output_uri.is_some() {
-        let message = format!("{OUTPUT_URI}: give either a JOB-ID or an output");
-        return Err(UsageError(message));
-    }
-    let job = job_id(job)?;
-    let download = download(resolver, &args.follow)?;
-    Ok(StatusJob { of: StatusOf::Job { job, wait, download }, json })
+    Ok(StatusJob {
+        of,
+        wait: wait(resolver, &args.follow)?,
+        price: PRICE_PER_HOUR.value(args.price_per_hour.as_deref(), env)?,
+        json: args.follow.json,
+    })
 }
 
 /// The id of a job.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use super::poll_interval::PollInterval;
-use super::slices::Slices;
+use super::slices::{PricePerHour, Slices};
 use crate::request::{
     AnimationRange, BlenderVersion, DataName, FrameRange, FrameSet, Location, PackJob, ProjectPath,
     SelectionError, ValueError,
@@ -158,6 +158,10 @@ pub enum SubmitMode {
 pub struct StatusJob {
     /// What is looked at.
     pub of: StatusOf,
+    /// How often to look until the end; `None` to look once.
+    pub wait: Option<PollInterval>,
+    /// What an hour of one container costs.
+    pub price: Option<PricePerHour>,
     /// Whether the output is JSON.
     pub json: bool,
 }
@@ -169,8 +173,6 @@ pub enum StatusOf {
     Job {
         /// The job. The jobs that it depends on are shown as well.
         job: JobId,
-        /// How often to look until the job has ended; `None` to look once.
-        wait: Option<PollInterval>,
         /// Where what the jobs store comes meanwhile; `None` for nowhere.
         download: Option<PathBuf>,
     },

@@ -1,15 +1,19 @@
 //! Deals the frames of a submission among the children: as many as asked for, or as many as fit in a time.
 
+mod pace;
+mod plan;
+
 use std::time::{Instant, SystemTime};
 
-use super::pace::Pace;
-use super::plan::{Deal, Plan, fitting};
 use super::status;
 use crate::batch::{Batch, Submission};
 use crate::error::Error;
 use crate::request::{FrameSet, JobId, PerChild, SubmitJob, SubmitMode, TestFrames};
 use crate::watch::Watched;
 use crate::worker::Worker;
+use pace::Pace;
+use plan::fitting;
+pub use plan::{Deal, Plan};
 
 /// Deals `frames`. If `-f auto` asks for it, a job of `test` frames is submitted and followed first.
 ///
