@@ -92,6 +92,7 @@
 //! │ file_check        looks into the files that the pictures need: placeholders, cut images
 //! │ untrusted_file    reads files that Blender writes for the worker
 //! │ previews/         stores the previews of frames, and the contact sheet
+//! notify/           tells a webhook that a job has ended
 //! ──────────────────────────────────────────────────────────────────────────────────────────
 //! error/            every way in which a job can fail → exit code and advice
 //! ──────────────────────────────────────────────────────────────────────────────────────────
@@ -190,6 +191,7 @@ pub mod http;
 pub mod image;
 pub mod inspect;
 pub mod jobs;
+pub mod notify;
 pub mod pack;
 pub mod placeholder;
 pub mod printable;

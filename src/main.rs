@@ -4,7 +4,7 @@ use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anstyle::{AnsiColor, Style};
 use nix::sys::signal::Signal;
@@ -17,6 +17,7 @@ use render_worker::error_chain::chain;
 use render_worker::exit::Exit;
 use render_worker::inspect;
 use render_worker::jobs;
+use render_worker::notify::notify;
 use render_worker::pack;
 use render_worker::printable::printable;
 use render_worker::process::guard::orphans::{self, PreExisting};
@@ -236,7 +237,8 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
         metrics: command.metrics,
         scratch_dir: command.scratch_dir,
     };
-    match command.action {
+    let (told, started) = (command.notify, SystemTime::now());
+    let result = match command.action {
         JobRequest::Run { job, blender, ffmpeg, ffprobe } => {
             run::run(&worker, &job, &blender, &ffmpeg, &ffprobe).await
         }
@@ -260,7 +262,11 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
         JobRequest::Cancel(job) => jobs::cancel(&worker, &job, print).await,
         JobRequest::Retry(job) => jobs::retry(&worker, &job, print).await,
         JobRequest::Logs(job) => jobs::logs(&worker, &job, print).await,
+    };
+    if let Some(told) = told {
+        notify(&worker.shutdown, &told, started, result.as_ref().copied()).await;
     }
+    result
 }
 
 /// Prints to standard output.

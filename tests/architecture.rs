@@ -18,7 +18,7 @@ const LAYERS: &[&[&str]] = &[
     &["run", "inspect", "doctor", "pack", "serve"],
     &["bake", "jobs", "render", "stitch"],
     &["watch"],
-    &["worker"],
+    &["notify", "worker"],
     &["error"],
     &["project"],
     &["batch", "cli", "cloudwatch", "storage"],

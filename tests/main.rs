@@ -41,6 +41,7 @@ mod logs; // the log in both formats, whatever Blender prints
 mod metrics; // the figures of an attempt for CloudWatch
 mod missing_files; // files that a scene needs: missing, damaged, out of reach, or not used
 mod mistakes; // mistakes of a person at a terminal: what the message names, and that nothing is left
+mod notify; // a webhook that is told of the end of a run or a wait
 mod order; // which frames are rendered first, and what that changes: nothing else
 mod outputs; // what a scene makes besides its frames: File Output nodes, further views
 mod overrides; // settings of the scene that a job replaces, and their effect on pictures

@@ -10,7 +10,8 @@ use crate::support::batch_server::BatchServer;
 use crate::support::schema::{parse, schema, violations};
 use crate::support::{Worker, fixture, names, ordered_scene, report, scene, worker};
 
-const DOCUMENTS: [&str; 7] = ["report", "inspect", "submit", "status", "output", "project", "pack"];
+const DOCUMENTS: [&str; 8] =
+    ["report", "inspect", "submit", "status", "output", "notification", "project", "pack"];
 
 /// A command line that renders frames 1 to 4 with the stand-in for Blender.
 fn render(folder: &Path, orders: &Value) -> Worker {

@@ -14,7 +14,7 @@ use super::setting::{Environment, Setting, UsageError};
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     Attempt, BakeJob, Confinement, DoctorJob, FrameSet, InspectJob, JobId, Limits, Location,
-    LogsJob, Metrics, MetricsFormat, PackJob, Paths, RenderJob, RetryJob, RunJob, ServeJob,
+    LogsJob, Metrics, MetricsFormat, Notify, PackJob, Paths, RenderJob, RetryJob, RunJob, ServeJob,
     StatusJob, StitchJob, StopGrace, SubmitJob, SubmitMode, Transfers, VariableNames, is_ascending,
 };
 use crate::telemetry::logging::{LogFormat, LogLevel};
@@ -50,6 +50,8 @@ pub struct Command {
     pub log_format: Option<LogFormat>,
     /// The level of the log.
     pub log_level: LogLevel,
+    /// Who is told of the end.
+    pub notify: Option<Notify>,
 }
 
 /// The request of a subcommand.
@@ -293,6 +295,7 @@ impl Resolver<'_> {
             } else {
                 LogLevel::default()
             }),
+            notify: self.notify(action, &request)?,
             action: request,
         })
     }

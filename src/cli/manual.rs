@@ -20,13 +20,14 @@ const MAN: &str = "man";
 const SCHEMA: &str = "schema";
 
 /// The JSON Schemas, by the name of the document. Tests in `src/jobs` make them.
-const SCHEMAS: [(&str, &str); 8] = [
+const SCHEMAS: [(&str, &str); 9] = [
     ("report", include_str!("../../docs/schemas/report.schema.json")),
     ("inspect", include_str!("../../docs/schemas/inspect.schema.json")),
     ("doctor", include_str!("../../docs/schemas/doctor.schema.json")),
     ("submit", include_str!("../../docs/schemas/submit.schema.json")),
     ("status", include_str!("../../docs/schemas/status.schema.json")),
     ("output", include_str!("../../docs/schemas/output.schema.json")),
+    ("notification", include_str!("../../docs/schemas/notification.schema.json")),
     ("project", include_str!("../../docs/schemas/project.schema.json")),
     ("pack", include_str!("../../docs/schemas/pack.schema.json")),
 ];

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::farm::{status, submit};
 use super::{inspect, output_json, packed};
 use crate::doctor;
+use crate::notify::Notification;
 use crate::project::manifest::StoredManifest;
 use crate::worker::report::Report;
 
@@ -77,6 +78,7 @@ fn the_schemas_are_those_of_the_types() {
         ("submit", schema_of::<Submit>("Submit")),
         ("status", schema_of::<status::Output<'_>>("Status")),
         ("output", schema_of::<output_json::OutputStatus<'_>>("Output")),
+        ("notification", schema_of::<Notification>("Notification")),
         ("project", schema_of::<StoredManifest>("Project")),
         ("pack", schema_of::<packed::Packed>("Pack")),
     ] {

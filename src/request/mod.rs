@@ -33,9 +33,10 @@ pub use frame::{
 pub use job::{
     AddonNames, Animation, AnimationFrames, BakeJob, Cameras, DoctorJob, HostName, HostNames,
     InspectJob, JobId, JobName, JobTemplate, ListenAddress, LogsJob, Metrics, MetricsFormat,
-    NamePattern, NamedFrames, PackJob, PerChild, PictureOrder, PollInterval, PricePerHour,
+    NamePattern, NamedFrames, Notify, PackJob, PerChild, PictureOrder, PollInterval, PricePerHour,
     ProjectName, RenderJob, RetryJob, RunJob, ScriptFiles, SequenceSelection, ServeJob, Slices,
     StatusJob, StatusOf, StitchJob, SubmitJob, SubmitMode, TargetTime, TestFrames, UserCode,
+    Webhook, WebhookError,
 };
 pub use limit::{
     BlenderAttempts, ByteSize, LimitError, Limits, RequestPayer, StallTimeout, StartJitter,

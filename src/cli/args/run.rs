@@ -19,6 +19,14 @@ pub(in crate::cli) struct RunArgs {
 
     #[command(flatten)]
     pub stitch: StitchOptions,
+
+    /// A webhook that is told of the end: https://HOST/PATH
+    ///
+    /// It gets a JSON document, of which chats such as Slack show the text; render-worker schema
+    /// notification prints its schema. Three attempts are made, and none of them changes the exit code. The
+    /// address is secret: the log shows only its host.
+    #[arg(long, value_name = "URL")]
+    pub notify: Option<String>,
 }
 
 pub(super) const RUN_EXAMPLES: &str = "\

@@ -4,6 +4,7 @@ mod attempt;
 pub(super) mod children;
 pub(super) mod farm;
 pub(super) mod limits;
+mod notify;
 mod overrides;
 pub(super) mod pack;
 pub(super) mod serve;

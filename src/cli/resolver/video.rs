@@ -46,7 +46,7 @@ pub(in crate::cli) fn run_job(
             resolver.index_source()
         )));
     }
-    let RunArgs { common, preview, render, stitch } = args;
+    let RunArgs { common, preview, render, stitch, .. } = args;
     let env = resolver.environment;
     let frames = resolver.frame_selection(&common.work, None, Some(FirstFrame::Scene))?;
     Ok(RunJob {

@@ -4,7 +4,6 @@ mod cancel;
 mod download;
 mod failure_groups;
 mod failures;
-mod job_output;
 mod logs;
 mod missing;
 mod project;
@@ -12,6 +11,7 @@ mod retry;
 mod slices;
 pub(super) mod status;
 pub(super) mod submit;
+mod watched_output;
 
 pub use cancel::cancel;
 pub use logs::logs;

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use super::download::{Download, while_following};
 use super::failure_groups::FailureGroup;
 use super::failures::{FailedJob, Failures};
-use super::job_output::JobOutput;
+use super::watched_output::WatchedOutput;
 use crate::batch::{Batch, BatchErrorKind, Children, Job, State};
 use crate::error::Error;
 use crate::jobs::live::Live;
@@ -153,7 +153,7 @@ pub struct Overview {
     failures: Failures,
     /// How many jobs had failed when Batch was last asked which ones.
     looked_up: usize,
-    output: JobOutput,
+    output: WatchedOutput,
 }
 
 impl Overview {

@@ -11,6 +11,7 @@ mod run;
 mod serve;
 mod stitch;
 mod user_code;
+mod webhook;
 
 pub use bake::BakeJob;
 pub use farm::{
@@ -27,3 +28,4 @@ pub use run::RunJob;
 pub use serve::{HostName, HostNames, ListenAddress, ServeJob};
 pub use stitch::{PictureOrder, SequenceSelection, StitchJob};
 pub use user_code::{AddonNames, ScriptFiles, UserCode};
+pub use webhook::{Notify, Webhook, WebhookError};

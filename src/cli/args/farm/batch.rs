@@ -146,6 +146,14 @@ pub(in crate::cli) struct FollowArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub poll_interval: Option<String>,
 
+    /// A webhook that is told of the end of the wait: https://HOST/PATH
+    ///
+    /// It gets a JSON document, of which chats such as Slack show the text; render-worker schema
+    /// notification prints its schema. Three attempts are made, and none of them changes the exit code. The
+    /// address is secret: the log shows only its host.
+    #[arg(long, value_name = "URL")]
+    pub notify: Option<String>,
+
     /// Print JSON; submit --wait prints a second document at the end
     #[arg(long)]
     pub json: bool,

@@ -19,13 +19,13 @@ const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The output of a job, if the job names one that can be read.
 #[derive(Debug, Default)]
-pub struct JobOutput {
+pub struct WatchedOutput {
     watched: Option<Watched>,
     /// What it had at a time, in milliseconds since 1970.
     seen: Option<(State, u64)>,
 }
 
-impl JobOutput {
+impl WatchedOutput {
     /// Looks at the output that the first of these jobs names.
     pub async fn look(&mut self, storage: &Storage, jobs: &[Job]) {
         let output = jobs.iter().find_map(of);
