@@ -5,6 +5,7 @@
 
 mod args;
 mod command;
+mod config;
 mod manual;
 mod names;
 mod resolver;
@@ -24,6 +25,7 @@ pub use setting::{Environment, UsageError};
 use crate::request::SubmitJob;
 use args::Cli;
 use command::provenance;
+use config::Config;
 use names::LOG_FORMAT;
 use resolver::Resolver;
 use setting::unset_parameter;
@@ -64,7 +66,11 @@ pub fn parse(
         return Err(Refusal::Answer(text));
     }
     let cli = Cli::from_arg_matches(&matches).map_err(refused)?;
-    let command = Resolver { environment }.command(&cli.action).map_err(refuse)?;
+    let file = cli.action.log().config.as_deref();
+    let config = Config::of(file, environment).map_err(refuse)?;
+    let environment = &config.beneath(environment);
+    let command = Resolver { environment }.command(&cli.action);
+    let command = command.map_err(|error| refuse(config.located(error)))?;
     if let JobRequest::Submit { job, .. } = &command.action {
         try_on(job).map_err(refuse)?;
     }

@@ -126,6 +126,7 @@ pub const SHARE_IDENTIFIER: Setting = Setting::new("--share-identifier", "SHARE_
 pub const DOWNLOAD: Setting = Setting::new("--download", "DOWNLOAD_DIR");
 pub const POLL_INTERVAL: Setting = Setting::new("--poll-interval", "POLL_INTERVAL").or("10s");
 pub const NOTIFY: Setting = Setting::new("--notify", "NOTIFY_URL");
+pub const CONFIG: Setting = Setting::new("--config", "CONFIG_FILE");
 pub const STALL_TIMEOUT: Setting = Setting::new("--stall-timeout", "STALL_TIMEOUT").or("10m");
 pub const JOB_TIMEOUT: Setting = Setting::new("--job-timeout", "JOB_TIMEOUT").or("off");
 pub const FRAME_TIMEOUT: Setting = Setting::new("--frame-timeout", "FRAME_TIMEOUT").or("off");
@@ -133,7 +134,7 @@ pub const BLENDER_ATTEMPTS: Setting =
     Setting::new("--blender-attempts", "BLENDER_ATTEMPTS").or("3");
 
 /// All settings.
-pub const ALL: [Setting; 102] = [
+pub const ALL: [Setting; 103] = [
     INPUT_URI,
     OUTPUT_URI,
     FRAMES_PER_JOB,
@@ -232,6 +233,7 @@ pub const ALL: [Setting; 102] = [
     DOWNLOAD,
     POLL_INTERVAL,
     NOTIFY,
+    CONFIG,
     STALL_TIMEOUT,
     JOB_TIMEOUT,
     FRAME_TIMEOUT,

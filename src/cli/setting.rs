@@ -61,6 +61,20 @@ impl Environment {
         }
     }
 
+    /// The same variables, with these where one is not set or empty.
+    pub(super) fn with_defaults<'a>(
+        &self,
+        defaults: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
+        let mut all = self.clone();
+        for (name, value) in defaults {
+            if self.get(name).is_none() && !self.unreadable.contains(name) {
+                all.variables.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        all
+    }
+
     /// Every variable, also those that are empty.
     pub fn all(&self) -> impl Iterator<Item = (&str, &str)> {
         self.variables.iter().map(|(name, value)| (name.as_str(), value.as_str()))

@@ -7,8 +7,16 @@ use clap::Args;
 use super::overrides::OverrideArgs;
 use super::user_code::UserCodeArgs;
 
+// The log, and the file with settings.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct LogArgs {
+    /// A TOML file with settings, which apply where neither a flag nor a variable says otherwise
+    ///
+    /// Its keys are the names of flags without their dashes, or those of their variables: job-queue =
+    /// "spot". Other names are refused. Lists are written as the variable has them.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<String>,
+
     /// The format of the log: text or json
     #[arg(long, value_name = "FORMAT")]
     pub log_format: Option<String>,

@@ -29,12 +29,12 @@ impl Resolver<'_> {
             JobRequest::Run { job, .. } => {
                 ("run", Some(&job.render.scene), Some(&job.render.output), None, true)
             }
-            JobRequest::Submit(job) => {
+            JobRequest::Submit { job, .. } => {
                 ("submit", Some(&job.scene), Some(&job.output), None, waits(job.mode))
             }
             JobRequest::Status(job) => {
                 let (output, id) = match &job.of {
-                    StatusOf::Job(id) => (None, Some(id)),
+                    StatusOf::Job { job, .. } => (None, Some(job)),
                     StatusOf::Output(output) => (Some(output), None),
                 };
                 ("status", None, output, id, job.wait.is_some())
