@@ -240,7 +240,12 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
     let (told, started) = (command.notify, SystemTime::now());
     let result = match command.action {
         JobRequest::Run { job, blender, ffmpeg, ffprobe } => {
-            run::run(&worker, &job, &blender, &ffmpeg, &ffprobe).await
+            let running = run::run(&worker, &job, &blender, &ffmpeg, &ffprobe);
+            if job.watch {
+                serve::watching(&worker, &job.render.output, running).await
+            } else {
+                running.await
+            }
         }
         JobRequest::Render { job, blender } => run::render(&worker, &job, &blender).await,
         JobRequest::Stitch { job, ffmpeg, ffprobe } => {

@@ -1,13 +1,15 @@
 //! `run`: a whole scene on one machine, from the scene file to the video.
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::{
-    Run, Worker, names, ordered_scene, pixel_hashes, probe, report, scene, worker,
+    Run, Worker, names, ordered_scene, pixel_hashes, probe, report, scene, wait_until, worker,
 };
 
 struct Shot(TempDir);
@@ -218,4 +220,46 @@ fn another_engine_than_the_scenes_is_a_warning() {
     let run = really("render", "workbench", &other, "-f 1 --engine scene --samples 1");
     let warnings = run.warnings();
     assert!(matches!(&warnings[..], [one] if one.contains("--samples")), "{warnings:?}");
+}
+
+/// Sends a request with a token, and returns the status and the body.
+fn get(authority: &str, method: &str, path: &str, token: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(authority).unwrap();
+    let bearer = format!("Authorization: Bearer {token}");
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {authority}\r\n{bearer}");
+    write!(stream, "{head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
+}
+
+#[test]
+fn a_page_shows_the_output_while_it_is_made() {
+    let shot = Shot::new();
+    let seen = shot.path("seen");
+    let steps = json!([{"at": 4, "do": "wait_for_file", "path": seen}]);
+    fs::write(shot.path("scene.blend"), ordered_scene(2, 4, &steps)).unwrap();
+    let running = shot.worker("run", "--watch").start();
+    let logged = running.wait_for_log("watch the run at http://127.0.0.1:");
+    let link = logged.split("http://").nth(1).unwrap();
+    let link: String = link.chars().take_while(|c| !"\" ,".contains(*c)).collect();
+    let (address, token) = link.split_once("?token=").unwrap();
+    let (authority, page) = address.split_once('/').unwrap();
+    let page = format!("/{page}");
+    wait_until("two frames are there", || shot.path("out/frames/0003.png").exists());
+    let (status, body) = get(authority, "GET", &format!("/api{page}"), token);
+    let shown: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((status, &shown["uri"]), (200, &json!(shot.output())));
+    assert_eq!(shown["stored"], 2);
+    let (status, body) = get(authority, "GET", &page, token);
+    assert_eq!((status, body.contains("<html")), (200, true));
+    // Nobody else gets in, and nothing is changed.
+    assert_eq!(get(authority, "GET", &page, "guessed").0, 401);
+    assert_eq!(get(authority, "DELETE", &format!("/api{page}"), token).0, 405);
+    assert_eq!(get(authority, "POST", "/api/renders", token).0, 404);
+    fs::write(&seen, "").unwrap();
+    running.finish().exits(0);
+    assert_eq!(shot.frames(), ["0002.png", "0003.png", "0004.png"]);
+    assert!(TcpStream::connect(authority).is_err(), "the page ends with the run");
 }

@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory as _, value_parser};
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::args::{Cli, DEALT, OTHER_DEFINITION};
+use super::args::{Cli, DEALT, OTHER_DEFINITION, WATCH_PAGE};
 use super::names;
 use super::setting::{DefaultValue, Setting};
 
@@ -98,7 +98,7 @@ pub(super) fn print(matches: &ArgMatches) -> Option<String> {
 
 /// The setting that a flag is for.
 fn setting_of(arg: &Arg) -> Option<Setting> {
-    if [OTHER_DEFINITION, DEALT].contains(&arg.get_id().as_str()) {
+    if [OTHER_DEFINITION, DEALT, WATCH_PAGE].contains(&arg.get_id().as_str()) {
         return None;
     }
     let flag = format!("--{}", arg.get_long()?);

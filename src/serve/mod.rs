@@ -11,6 +11,7 @@
 //! decoders      threads that decode pictures
 //! outputs/      outputs that are watched: what they have, and what changes
 //! problem       why a request is refused
+//! watching      the page of one output, while a run makes it
 //! ```
 //!
 //! The server decodes no picture but for thumbnails, and encodes no video: `stitch` does.
@@ -30,6 +31,7 @@ mod decoders;
 mod outputs;
 mod problem;
 mod store;
+mod watching;
 mod work;
 
 use std::io;
@@ -52,6 +54,7 @@ use store::video::thumbnails::Thumbnails;
 use work::inspecting::Inspector;
 use work::queue::Queue;
 use work::rendering::Rendering;
+pub use watching::watching;
 use work::stitching::Stitching;
 
 /// Serves the page until a stop is requested.
@@ -60,42 +63,22 @@ use work::stitching::Stitching;
 /// - [`Error::Listen`] or [`Error::DataFolder`] if the server cannot begin.
 /// - [`Error::Interrupted`] when it was stopped, as every job.
 pub async fn serve(worker: &Worker, job: &ServeJob) -> Result<(), Error> {
-    let data = Data::open(&job.data)
-        .map_err(|source| Error::DataFolder { path: job.data.clone(), source })?;
+    let data = Data::open(&job.data).map_err(|source| data_folder(job, source))?;
     let cannot_listen = |source: io::Error| Error::Listen { address: job.listen.socket(), source };
     let listener = TcpListener::bind(job.listen.socket()).await.map_err(cannot_listen)?;
     let address = listener.local_addr().map_err(cannot_listen)?;
     let access = Access::new(address, &job.allowed_hosts).map_err(cannot_listen)?;
     worker.warn_if_lost(&Location::Local(job.data.clone()));
     tracing::info!("the page is at {}", access.link(address));
-    let decoders = Decoders::new();
-    let fence = Fence::new(job.watched.clone());
     for folder in job.watched.iter().filter(|folder| !folder.is_dir()) {
         let folder = folder.display();
         tracing::warn!(
             "{folder}, which --watch (WATCH_DIR) names, is no folder; create or mount it"
         );
     }
-    let storage = Arc::clone(&worker.storage);
-    let shared = Shared { storage: Arc::clone(&storage), decoders: decoders.clone() };
-    let outputs = Outputs::open(&job.data, &fence, Arc::new(shared), data.notifier())
-        .map_err(|source| Error::DataFolder { path: job.data.clone(), source })?;
+    let app = app(worker, job, data, access)?;
+    let (videos, renders) = (Arc::clone(&app.videos), Arc::clone(&app.renders));
     let shutdown = &worker.shutdown;
-    let videos = Arc::new(Queue::of(&data.videos));
-    let renders = Arc::new(Queue::of(&data.renders));
-    let app = App {
-        data,
-        input: job.input.clone(),
-        videos: Arc::clone(&videos),
-        renders: Arc::clone(&renders),
-        inspector: Arc::new(Inspector::new(job, shutdown)),
-        thumbnails: Thumbnails::new(decoders),
-        outputs,
-        watched: job.watched.clone(),
-        fence,
-        storage,
-        access,
-    };
     tokio::join!(
         // A render takes hours, and a video minutes: one of each at a time.
         videos.work(shutdown, || Stitching::new(job)),
@@ -112,4 +95,31 @@ pub async fn serve(worker: &Worker, job: &ServeJob) -> Result<(), Error> {
         }),
         None => Err(Error::Internal("the server ended without a stop request".to_owned())),
     }
+}
+
+/// What the routes share.
+fn app(worker: &Worker, job: &ServeJob, data: Data, access: Access) -> Result<App, Error> {
+    let decoders = Decoders::new();
+    let fence = Fence::new(job.watched.clone());
+    let storage = Arc::clone(&worker.storage);
+    let shared = Shared { storage: Arc::clone(&storage), decoders: decoders.clone() };
+    let outputs = Outputs::open(&job.data, &fence, Arc::new(shared), data.notifier())
+        .map_err(|source| data_folder(job, source))?;
+    Ok(App {
+        videos: Arc::new(Queue::of(&data.videos)),
+        renders: Arc::new(Queue::of(&data.renders)),
+        data,
+        input: job.input.clone(),
+        inspector: Arc::new(Inspector::new(job, &worker.shutdown)),
+        thumbnails: Thumbnails::new(decoders),
+        outputs,
+        watched: job.watched.clone(),
+        fence,
+        storage,
+        access,
+    })
+}
+
+fn data_folder(job: &ServeJob, source: io::Error) -> Error {
+    Error::DataFolder { path: job.data.clone(), source }
 }

@@ -33,7 +33,7 @@ pub(super) use pack::{PackArgs, PackingArgs};
 use render::RENDER_EXAMPLES;
 pub(super) use render::{RenderArgs, RenderOptions};
 use run::RUN_EXAMPLES;
-pub(super) use run::RunArgs;
+pub(super) use run::{RunArgs, WATCH_PAGE};
 use serve::SERVE_EXAMPLES;
 pub(super) use serve::ServeArgs;
 pub(super) use shared::{

@@ -6,6 +6,9 @@ use super::render::RenderOptions;
 use super::shared::{CommonArgs, PreviewArgs};
 use super::stitch::StitchOptions;
 
+/// The argument `--watch` of `run`, which has no variable: that of `serve` names folders.
+pub(in crate::cli) const WATCH_PAGE: &str = "watch_page";
+
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RunArgs {
     #[command(flatten)]
@@ -19,6 +22,13 @@ pub(in crate::cli) struct RunArgs {
 
     #[command(flatten)]
     pub stitch: StitchOptions,
+
+    /// Show the output in a web page meanwhile: frames, figures and failures; the log has the link
+    ///
+    /// The page is that of serve, on a free port that only this machine can reach. It changes nothing, and
+    /// ends with the run.
+    #[arg(id = WATCH_PAGE, long = "watch")]
+    pub watch: bool,
 
     /// A webhook that is told of the end: https://HOST/PATH
     ///

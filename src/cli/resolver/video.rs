@@ -46,7 +46,7 @@ pub(in crate::cli) fn run_job(
             resolver.index_source()
         )));
     }
-    let RunArgs { common, preview, render, stitch, .. } = args;
+    let RunArgs { common, preview, render, stitch, watch, .. } = args;
     let env = resolver.environment;
     let frames = resolver.frame_selection(&common.work, None, Some(FirstFrame::Scene))?;
     Ok(RunJob {
@@ -61,6 +61,7 @@ pub(in crate::cli) fn run_job(
         allow_gaps: resolver.switch(ALLOW_GAPS, stitch.video.allow_gaps)?,
         max_prefetch: MAX_PREFETCH.value_or_default(stitch.max_prefetch.as_deref(), env)?,
         video: settings(resolver, &stitch.video, None)?,
+        watch: *watch,
     })
 }
 

@@ -15,6 +15,8 @@ pub struct RunJob {
     pub max_prefetch: ByteSize,
     /// The settings of the video.
     pub video: VideoSettings,
+    /// Whether a page shows the output meanwhile.
+    pub watch: bool,
 }
 
 impl RunJob {

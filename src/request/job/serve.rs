@@ -31,6 +31,11 @@ pub struct ServeJob {
 pub struct ListenAddress(SocketAddr);
 
 impl ListenAddress {
+    /// Any free port on which only this machine can reach the server.
+    pub fn free_on_loopback() -> Self {
+        Self(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))
+    }
+
     /// The address for the system.
     pub fn socket(self) -> SocketAddr {
         self.0

@@ -57,16 +57,30 @@ impl Access {
         Ok(Self { hosts: hosts::Hosts::new(allowed, needs_token), token })
     }
 
+    /// The rules for a server on loopback whose page is for one person: it needs the token also there.
+    ///
+    /// # Errors
+    /// If the system has no random bytes for a token.
+    pub fn of_one_person(address: SocketAddr) -> std::io::Result<Self> {
+        let token = Token::random(address.port())?;
+        Ok(Self { hosts: hosts::Hosts::new(&[], false), token: Some(token) })
+    }
+
     /// The link to the page, which a person opens. It contains the token.
     pub fn link(&self, address: SocketAddr) -> String {
+        self.link_to(address, "/")
+    }
+
+    /// The link to this path, with the token.
+    pub fn link_to(&self, address: SocketAddr, path: &str) -> String {
         // All addresses of a machine are none that a browser could open.
         let host = match address {
             _ if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
             _ => address.to_string(),
         };
         match &self.token {
-            Some(token) => format!("http://{host}/?token={}", token.as_str()),
-            None => format!("http://{host}/"),
+            Some(token) => format!("http://{host}{path}?token={}", token.as_str()),
+            None => format!("http://{host}{path}"),
         }
     }
 

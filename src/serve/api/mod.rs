@@ -88,6 +88,23 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
+/// The routes of a server that only shows an output.
+pub fn watching(app: App) -> Router {
+    let app = Arc::new(app);
+    Router::new()
+        .route("/outputs/{id}", get(page::page))
+        .route("/assets/{*path}", get(page::asset))
+        .route("/api/outputs/{id}", get(outputs::show))
+        .route("/api/outputs/{id}/events", get(outputs::events::events))
+        .route("/api/outputs/{id}/frames/{name}", get(outputs::pictures::frame))
+        .route("/api/outputs/{id}/previews/{name}", get(outputs::pictures::preview))
+        .route("/api/outputs/{id}/video", get(outputs::pictures::video))
+        .route("/api/outputs/{id}/jobs", get(outputs::jobs::jobs))
+        .fallback(|| async { Problem::not_found("page") })
+        .layer(from_fn_with_state(Arc::clone(&app), admit))
+        .with_state(app)
+}
+
 /// Lets in who may come in, and secures every answer.
 async fn admit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();

@@ -101,17 +101,37 @@ impl Outputs {
             return Err(Problem::new(ProblemKind::Conflict, message));
         }
         let cannot = |error| Problem::io("remember the output", &error);
-        let id = Id::random().map_err(cannot)?;
-        let folder = self.folder.join(id.to_string());
-        let document = Document::new(&location);
-        document.create(&folder).map_err(cannot)?;
-        let shared = Arc::clone(&self.shared);
-        let place = Place { folder, fence: fence.clone(), may_be_missing: false };
-        let output = Arc::new(Output::new(id.to_string(), place, &document, shared));
-        all.insert(id, Arc::clone(&output));
+        let output = self.insert(&mut all, &location, fence, false).map_err(cannot)?;
         drop(all);
         self.changes.send_replace(());
         Ok((output, true))
+    }
+
+    /// Adds the output of a run, whose folder comes with its first frame.
+    ///
+    /// # Errors
+    /// The error of the system.
+    pub fn add_of_run(&self, location: &Location, fence: &Fence) -> io::Result<Arc<Output>> {
+        let mut all = self.all.write().unwrap_or_else(PoisonError::into_inner);
+        self.insert(&mut all, location, fence, true)
+    }
+
+    fn insert(
+        &self,
+        all: &mut BTreeMap<Id, Arc<Output>>,
+        location: &Location,
+        fence: &Fence,
+        may_be_missing: bool,
+    ) -> io::Result<Arc<Output>> {
+        let id = Id::random()?;
+        let folder = self.folder.join(id.to_string());
+        let document = Document::new(location);
+        document.create(&folder)?;
+        let shared = Arc::clone(&self.shared);
+        let place = Place { folder, fence: fence.clone(), may_be_missing };
+        let output = Arc::new(Output::new(id.to_string(), place, &document, shared));
+        all.insert(id, Arc::clone(&output));
+        Ok(output)
     }
 
     /// Finds an output.
