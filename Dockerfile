@@ -88,6 +88,8 @@ COPY src src
 RUN touch src/lib.rs src/main.rs \
  && cargo build --release --locked --target "$(cat target-triple)" \
  && cp "target/$(cat target-triple)/release/render-worker" /render-worker
+COPY deploy/image/manuals ./
+RUN ./manuals /render-worker /manuals
 
 
 FROM ${RUNTIME}
@@ -105,6 +107,7 @@ STOPSIGNAL SIGTERM
 ENTRYPOINT ["render-worker"]
 CMD ["--help"]
 COPY --from=build /render-worker /usr/local/bin/render-worker
+COPY --from=build /manuals /usr/local
 
 # At the end, because they differ in every build.
 ARG VERSION

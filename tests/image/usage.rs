@@ -27,6 +27,22 @@ fn invalid_arguments_are_refused_with_an_explanation() {
 }
 
 #[test]
+fn manual_pages_and_completions_lie_where_systems_look_for_them() {
+    for file in [
+        "man/man1/render-worker.1",
+        "man/man1/render-worker-render.1",
+        "man/man1/render-worker-logs.1",
+        "bash-completion/completions/render-worker",
+        "fish/vendor_completions.d/render-worker.fish",
+        "zsh/site-functions/_render-worker",
+    ] {
+        let path = format!("/usr/local/share/{file}");
+        let text = printed(container().args(&path).output_of("cat"));
+        assert!(text.contains("render"), "{path}: {text}");
+    }
+}
+
+#[test]
 fn the_worker_is_on_path() {
     let version = container().args("--version").output_of("render-worker");
     assert!(printed(version).starts_with("render-worker "));
