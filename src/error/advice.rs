@@ -184,7 +184,7 @@ fn exit_advice(exit: Exit) -> &'static str {
         }
         Exit::Transient => "run the job again: the problem is probably temporary",
         Exit::Denied => "grant the job's role or user this permission",
-        Exit::Keyboard | Exit::Terminated => "run the job again",
+        Exit::Keyboard | Exit::Terminated => "run the same command again",
         Exit::ChildKilled => UNKNOWN_KILLER,
     }
 }

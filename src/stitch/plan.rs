@@ -1,5 +1,6 @@
 //! Finds out what a video is made of, before a frame is decoded.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::frames::maker::{FrameMaker, Stamp};
@@ -23,7 +24,7 @@ pub struct Plan {
     /// The folder of the frames.
     pub folder: Location,
     /// The frames, in order.
-    pub sequence: Sequence,
+    pub sequence: Arc<Sequence>,
     /// The numbers of the frames.
     pub frames: FrameSet,
     /// The frame rate of the video.
@@ -58,6 +59,7 @@ impl Plan {
         let size = job.video.look.size.or(slides.then_some(VideoSize::First));
         let frames = sequence.slots.iter().map(|slot| slot.number).collect();
         let view = view_of(worker, job, &rendered, &reports).await?;
+        let sequence = Arc::new(sequence);
         Ok(Self { folder, sequence, frames, fps, size, reports, rendered, view })
     }
 
@@ -70,7 +72,7 @@ impl Plan {
     /// Starts to fetch the frames.
     pub fn prefetch(&self, worker: &Worker, job: &StitchJob) -> Prefetch {
         let (storage, folder) = (worker.storage.clone(), self.folder.clone());
-        Prefetch::start(storage, folder, self.sequence.clone(), job.max_prefetch)
+        Prefetch::start(storage, folder, Arc::clone(&self.sequence), job.max_prefetch)
     }
 
     /// What makes the frames of the video, without previews.

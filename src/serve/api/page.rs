@@ -30,7 +30,7 @@ macro_rules! files {
 }
 
 /// The other files of the page: their paths below `/assets/`, and their contents.
-const ASSETS: [(&str, &str); 26] = files![
+const ASSETS: [(&str, &str); 27] = files![
     "style.css",
     "icon.svg",
     "main.js",
@@ -40,6 +40,7 @@ const ASSETS: [(&str, &str); 26] = files![
     "home.js",
     "files.js",
     "item.js",
+    "list.js",
     "player.js",
     "watching.js",
     "work.js",

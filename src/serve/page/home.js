@@ -1,8 +1,9 @@
 // The first page: a place to drop pictures, and the videos that are there.
 
 import { api, follow } from "./api.js";
-import { alertUser, announce, el, filePicker } from "./dom.js";
+import { alertUser, el, filePicker } from "./dom.js";
 import { PICTURE_KINDS, SCENE_KINDS, chosen, dropped, hasScene, isEmpty } from "./files.js";
+import { List } from "./list.js";
 import { texts } from "./texts.js";
 import { watchSection } from "./watching.js";
 
@@ -59,24 +60,34 @@ export function home(root, { go }) {
     begin(await dropped(event.dataTransfer));
   });
 
-  const videos = new List(t.list, t.none, {
-    remove: ({ id, name, pictures }) => confirm(t.sureToRemove(name, pictures)) && api.remove(id),
+  const removing = ({ name }) => ({ toRemove: t.remove(name), removed: t.removed(name) });
+  const videos = new List({
+    remove: ({ id }) => api.remove(id),
     row: (video) => ({
-      href: `/videos/${video.id}`,
-      cover: video.cover && api.thumbnail(video.id, video.cover),
+      ...removing(video),
+      name: video.name,
       about: t.about(video.pictures, video.created),
-      state: texts.states[video.making.state],
+      href: `/videos/${video.id}`,
+      cover: video.cover ? api.thumbnail(video.id, video.cover) : null,
+      state: [video.making.state, texts.states[video.making.state]],
+      sure: t.sureToRemove(video.name, video.pictures),
     }),
   });
-  const renders = new List(t.renders, t.noRenders, {
-    remove: ({ id, name }) => confirm(t.sureToRemoveRender(name)) && api.renders.remove(id),
+  const renders = new List({
+    remove: ({ id }) => api.renders.remove(id),
     row: (render) => ({
+      ...removing(render),
+      name: render.name,
+      about: t.created(render.created),
       href: `/renders/${render.id}`,
       cover: render.has_cover ? api.renders.cover(render.id) : null,
-      about: t.created(render.created),
-      state: texts.renderStates[render.making.state],
+      state: [render.making.state, texts.renderStates[render.making.state]],
+      sure: t.sureToRemoveRender(render.name),
     }),
   });
+  const noVideos = el("p", { className: "dim", hidden: true }, t.none);
+  const noRenders = el("p", { className: "dim", hidden: true }, t.noRenders);
+  const section = (heading, ...content) => el("section", { "aria-label": heading }, el("h2", {}, heading), ...content);
   const folders = el("section", { "aria-label": t.folders, hidden: true });
   const makeOf = async (path) => {
     try {
@@ -100,7 +111,7 @@ export function home(root, { go }) {
   };
   showFolders().catch((error) => alertUser(error.message));
   const watching = watchSection({ go });
-  root.append(el("div", { className: "home" }, zone, folders, renders.element, videos.element, watching.element));
+  root.append(el("div", { className: "home" }, zone, folders, section(t.renders, noRenders, renders.element), section(t.list, noVideos, videos.element), watching.element));
 
   let isRead = false;
   const read = async () => {
@@ -108,7 +119,9 @@ export function home(root, { go }) {
       const [ofVideos, ofRenders] = await Promise.all([api.list(), api.renders.list()]);
       limits = ofVideos.limits;
       videos.show(ofVideos.videos);
+      noVideos.hidden = ofVideos.videos.length > 0;
       renders.show(ofRenders.renders);
+      noRenders.hidden = ofRenders.renders.length > 0;
       await watching.read();
       isRead = true;
     } catch (error) {
@@ -126,55 +139,4 @@ export function home(root, { go }) {
     unfollow();
     clearTimeout(timer);
   };
-}
-
-/** A list of videos or renders under a heading. */
-class List {
-  #shown = "";
-
-  /** `row` gets the texts and addresses of an item; `remove` removes it, unless the user changes their mind. */
-  constructor(heading, none, { row, remove }) {
-    Object.assign(this, { row, remove });
-    this.list = el("ul", { className: "videos" });
-    this.none = el("p", { className: "dim", hidden: true }, none);
-    this.element = el("section", { "aria-label": heading }, el("h2", {}, heading), this.none, this.list);
-  }
-
-  show(items) {
-    this.none.hidden = items.length > 0;
-    // Elements that stay the same keep their focus.
-    const now = JSON.stringify(items);
-    if (now !== this.#shown) this.list.replaceChildren(...items.map((item) => this.#element(item)));
-    this.#shown = now;
-  }
-
-  #element(item) {
-    const t = texts.home;
-    const { name, making } = item;
-    const { href, cover, about, state } = this.row(item);
-    const image = cover ? el("img", { src: cover, alt: "", loading: "lazy", onerror: (event) => event.target.removeAttribute("src") }) : null;
-    return el(
-      "li",
-      {},
-      el(
-        "a",
-        { href },
-        el("span", { className: "cover" }, image),
-        el("span", { className: "about" }, el("strong", {}, name), el("span", { className: "dim" }, about)),
-        el("span", { className: `state ${making.state}` }, state),
-      ),
-      el("button", { type: "button", className: "quiet", "aria-label": t.remove(name), title: t.remove(name), onclick: () => this.#remove(item) }, "×"),
-    );
-  }
-
-  async #remove(item) {
-    try {
-      // Its answer is empty; without a request it is false.
-      if ((await this.remove(item)) === false) return;
-      announce(texts.home.removed(item.name));
-      document.getElementById("main").focus();
-    } catch (error) {
-      alertUser(error.message);
-    }
-  }
 }

@@ -1,7 +1,8 @@
 // The part of the first page where outputs are added that are to be watched.
 
 import { api } from "./api.js";
-import { alertUser, announce, el } from "./dom.js";
+import { alertUser, el } from "./dom.js";
+import { List } from "./list.js";
 import { texts } from "./texts.js";
 
 /** The form that adds an output, and the list of those that are there. `read` reads the list again. */
@@ -20,32 +21,23 @@ export function watchSection({ go }) {
     }
   };
   const form = el("form", { className: "watch-form", onsubmit: add }, el("label", { htmlFor: "uri", className: "unseen" }, t.label), uri, el("button", { type: "submit" }, t.add));
-  const list = el("ul", { className: "videos outputs" });
-  const remove = async ({ id, uri: address }) => {
-    if (!confirm(t.sureToRemove(address))) return;
-    try {
-      await api.outputs.remove(id);
-      announce(t.removed(address));
-      document.getElementById("main").focus();
-    } catch (error) {
-      alertUser(error.message);
-    }
-  };
-  const row = (output) =>
-    el(
-      "li",
-      {},
-      el("a", { href: `/outputs/${output.id}` }, el("span", { className: "about" }, el("strong", { title: output.uri }, output.uri), el("span", { className: "dim" }, t.about(output)))),
-      el("button", { type: "button", className: "quiet", "aria-label": t.remove(output.uri), title: t.remove(output.uri), onclick: () => remove(output) }, "×"),
-    );
-  let shown = "";
+  const list = new List({
+    className: "outputs",
+    remove: ({ id }) => api.outputs.remove(id),
+    row: (output) => ({
+      name: output.uri,
+      about: t.about(output),
+      href: `/outputs/${output.id}`,
+      toRemove: t.remove(output.uri),
+      sure: t.sureToRemove(output.uri),
+      removed: t.removed(output.uri),
+    }),
+  });
   const read = async () => {
     const { outputs, folders } = await api.outputs.list();
     help.textContent = t.help(folders);
-    const now = JSON.stringify(outputs);
-    if (now !== shown) list.replaceChildren(...outputs.map(row));
-    shown = now;
+    list.show(outputs);
   };
-  const element = el("section", { "aria-labelledby": "watch" }, el("h2", { id: "watch" }, t.heading), form, help, list);
+  const element = el("section", { "aria-labelledby": "watch" }, el("h2", { id: "watch" }, t.heading), form, help, list.element);
   return { element, read };
 }

@@ -62,21 +62,20 @@ impl Prefetch {
     pub fn start(
         storage: Arc<Storage>,
         folder: Location,
-        sequence: Sequence,
+        sequence: Arc<Sequence>,
         window: ByteSize,
     ) -> Self {
-        let slots = sequence.slots;
         let (sender, queue) = mpsc::channel(MAX_FRAMES);
         let total = permits_for(window.bytes());
         let permits = Arc::new(Semaphore::new(total as usize));
         let producer = tokio::spawn(async move {
-            for slot in slots {
+            for slot in &sequence.slots {
                 // Acquire permits in order, so that the frame that is needed next always gets its
                 // permits. A frame larger than the window takes all of them.
                 let size = slot.file.as_ref().map_or(0, |file| file.entry.size);
                 let count = permits_for(size).min(total);
                 let permits = Arc::clone(&permits).acquire_many_owned(count).await.ok();
-                let (storage, folder) = (Arc::clone(&storage), folder.clone());
+                let (storage, folder, slot) = (Arc::clone(&storage), folder.clone(), slot.clone());
                 let fetching = tokio::spawn(async move { fetch(&storage, &folder, slot).await });
                 if sender.send((fetching, permits)).await.is_err() {
                     return;

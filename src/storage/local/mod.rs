@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 
 use super::crc::Crc;
 use super::uploaded_file::UploadedFile;
@@ -20,6 +21,14 @@ use crate::request::{FrameFile, ImageFormat, Location};
 pub use mistake::{Meant, PathMistake};
 use replace::{CHUNK, CancelFlag, CancelOnDrop, create_folder, hidden_file, replace_if};
 pub(crate) use tree::list_tree;
+
+/// How many files are read at once. That hides the round trips of a file server. Each of them takes a
+/// thread with memory of its own.
+static READS: Semaphore = Semaphore::const_new(16);
+
+/// The most memory that is reserved before a file is read, in bytes: what is known of its size may be
+/// wrong.
+const LARGEST_CAPACITY: u64 = 64 << 20;
 
 /// Runs file system calls on a thread where they may block.
 async fn blocking<T: Send + 'static>(
@@ -95,8 +104,11 @@ fn lossy_image_name(name: &OsStr) -> Option<String> {
 
 /// Reads `file`, of `size` bytes at most.
 pub(crate) async fn read(file: PathBuf, size: u64) -> Result<Bytes, Failure> {
+    // The semaphore is never closed.
+    let _permit = READS.acquire().await;
     let content = blocking(move || {
-        let mut content = Vec::new();
+        let expected = size.saturating_add(1).min(LARGEST_CAPACITY);
+        let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
         let opened = File::open(&file).map_err(|error| with_target(error, &file))?;
         opened.take(size.saturating_add(1)).read_to_end(&mut content)?;
         Ok(content)
