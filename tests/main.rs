@@ -46,7 +46,9 @@ mod order; // which frames are rendered first, and what that changes: nothing el
 mod outputs; // what a scene makes besides its frames: File Output nodes, further views
 mod overrides; // settings of the scene that a job replaces, and their effect on pictures
 mod pack; // projects: scenes with their files, packed and rendered elsewhere
+mod pack_again; // packing again reads and sends only what has changed
 mod pictures; // how pictures of any size, depth and alpha look in a video
+mod prefix; // a project that lies on S3 as it is
 mod previews; // previews of frames and the contact sheet
 mod processes; // several Blenders side by side
 mod provenance; // the versions of worker and image

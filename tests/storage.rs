@@ -187,6 +187,7 @@ fn clauses() {
         a_file_that_changes_while_it_is_uploaded_is_not_stored(&place, &large).await;
         a_listing_has_the_direct_children(&place).await;
         a_listing_is_complete(&place).await;
+        the_listing_of_a_tree_has_what_is_below(&place).await;
         a_listing_can_be_limited_to_a_range_of_names(&place).await;
         an_opened_file_has_its_beginning_and_size(&place, &large).await;
         a_fingerprint_belongs_to_the_content_that_it_was_stored_with(&place).await;
@@ -320,6 +321,21 @@ async fn a_listing_has_the_direct_children(place: &Place) {
     for entry in place.storage.list(&place.at("modified")).await.unwrap() {
         assert!((before..=after).contains(&entry.modified), "{entry:?}");
     }
+}
+
+async fn the_listing_of_a_tree_has_what_is_below(place: &Place) {
+    let listed = place.storage.list_tree(&place.at("tree")).await.unwrap();
+    let mut found: Vec<_> =
+        listed.iter().map(|(entry, _)| (entry.name.as_str(), entry.size)).collect();
+    found.sort_unstable();
+    let mut expected = TREE.to_vec();
+    expected.push(("below/deep", 1));
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    let is_s3 = matches!(place.root, Location::S3 { .. });
+    assert!(listed.iter().all(|(_, etag)| etag.is_some() == is_s3));
+    assert_eq!(place.storage.list_tree(&place.at("nothing/there")).await.unwrap(), []);
+    assert_eq!(place.storage.list_tree(&place.at("many")).await.unwrap().len(), 2_500);
 }
 
 async fn a_listing_is_complete(place: &Place) {

@@ -135,6 +135,9 @@ impl Error {
             Self::Project(ProjectError::Archive { .. }) => {
                 "make the archive again, as zip or tar, with files and folders only"
             }
+            Self::Project(ProjectError::TooLarge { .. }) => {
+                "give a smaller prefix, or pack the scene with what it needs: render-worker pack"
+            }
             Self::Project(ProjectError::NoMain { .. }) => {
                 "name the scene file as it is listed above"
             }

@@ -40,7 +40,8 @@ impl Error {
                 ProjectError::Manifest { .. }
                 | ProjectError::Content { .. }
                 | ProjectError::Archive { .. } => Exit::Unusable,
-                ProjectError::NoMain { .. } => Exit::Usage,
+                ProjectError::NoMain { .. } | ProjectError::TooLarge { .. } => Exit::Usage,
+                ProjectError::Replaced { .. } => Exit::Transient,
                 ProjectError::NoSpace { .. } | ProjectError::Write { .. } => Exit::LocalIo,
                 ProjectError::Storage(error) => storage_exit(error.failure()),
             },

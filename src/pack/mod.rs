@@ -3,6 +3,7 @@
 //! Blender lists the files, in the sandbox. Each is stored by its content, unless it is there, and the
 //! manifest after all of them.
 
+mod hash_cache;
 mod inventory;
 mod storing;
 mod submitting;
@@ -23,6 +24,7 @@ use crate::storage::{Failure, START_LENGTH};
 use crate::worker::Worker;
 use crate::worker::file_check::{self, FileCheck};
 use crate::worker::programs::BLENDER;
+use hash_cache::HashCache;
 use inventory::{Folder, Inventory};
 use storing::{Sent, Storing};
 pub use submitting::submit;
@@ -97,7 +99,8 @@ async fn store(worker: &Worker, job: &PackJob, prepared: Prepared) -> Result<Pac
     let Prepared { header, inventory, .. } = prepared;
     inventory.log_left_out();
     let (store, manifest_at) = (ProjectStore::at(job.output.clone()), job.manifest());
-    let storing = Storing { worker, store: &store, dry_run: job.dry_run };
+    let hashes = HashCache::open(job.hashes.as_deref());
+    let storing = Storing { worker, store: &store, hashes: &hashes, dry_run: job.dry_run };
     if !job.dry_run {
         worker.unless_stopped(worker.storage.prepare(&job.output)).await?;
     }

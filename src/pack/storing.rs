@@ -1,17 +1,18 @@
 //! Stores the files of a project by their contents: each content once, and only if it is not there.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use nix::fcntl::OFlag;
 
+use super::hash_cache::HashCache;
 use super::inventory::Inventory;
 use crate::ending::Size;
 use crate::error::Error;
@@ -32,6 +33,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 pub struct Storing<'a> {
     pub worker: &'a Worker,
     pub store: &'a ProjectStore,
+    /// The hashes of files that were packed before.
+    pub hashes: &'a HashCache,
     /// Whether nothing is stored.
     pub dry_run: bool,
 }
@@ -71,6 +74,7 @@ impl Storing<'_> {
             claimed: Mutex::default(),
             sent_files: AtomicUsize::new(0),
             sent_bytes: AtomicU64::new(0),
+            unread_files: AtomicUsize::new(0),
             progress: Progress::begin(inventory)?,
         };
         let stored = inventory.files.iter().map(|(path, (file, origin))| {
@@ -81,6 +85,8 @@ impl Storing<'_> {
         let stored = stream::iter(stored).buffer_unordered(CONCURRENT).try_collect::<Vec<_>>();
         let stored = self.worker.unless_stopped(stored).await;
         progress::clear();
+        // Also if something failed: what was read need not be read again.
+        self.hashes.save();
         let (mut files, mut changed) = (BTreeMap::new(), Vec::new());
         for (path, file) in stored? {
             match file {
@@ -91,6 +97,13 @@ impl Storing<'_> {
         if !changed.is_empty() {
             changed.sort();
             return Err(Error::FilesChanged { files: changed });
+        }
+        let unread = round.unread_files.load(Relaxed);
+        if unread > 0 {
+            tracing::info!(
+                unread,
+                "not read, because they have not changed since they were packed: {unread} files"
+            );
         }
         let sent =
             Sent { files: round.sent_files.load(Relaxed), bytes: round.sent_bytes.load(Relaxed) };
@@ -107,6 +120,8 @@ struct Round<'a> {
     claimed: Mutex<HashSet<ContentHash>>,
     sent_files: AtomicUsize,
     sent_bytes: AtomicU64,
+    /// How many files have not changed since they were hashed.
+    unread_files: AtomicUsize,
     progress: Progress,
 }
 
@@ -119,10 +134,24 @@ impl Round<'_> {
     ) -> Result<Option<ProjectFile>, Error> {
         let unreadable = |source| Error::PackedFile { path: file.to_owned(), source };
         let path = file.to_owned();
-        let read = tokio::task::spawn_blocking(move || read(&path)).await;
+        let opened = tokio::task::spawn_blocking(move || open(&path)).await;
+        let (source, metadata) = opened.map_err(io::Error::other).flatten().map_err(unreadable)?;
+        // Only what is stored is known without being read.
+        let hash = self.storing.hashes.get(&metadata);
+        if let Some(content) = hash.filter(|hash| self.known.get(hash) == Some(&metadata.len())) {
+            self.unread_files.fetch_add(1, Relaxed);
+            self.progress.finished(metadata.len());
+            let size = metadata.len();
+            return Ok(Some(ProjectFile { size, content, origin: origin.cloned() }));
+        }
+        let began = SystemTime::now();
+        let read = tokio::task::spawn_blocking(move || read(source)).await;
         let read = read.map_err(io::Error::other).flatten().map_err(unreadable)?;
         let Read::Whole(content, source, state) = read else { return Ok(None) };
         let size = state.size();
+        if state == FileState::from(&metadata) {
+            self.storing.hashes.learn(&metadata, content, began);
+        }
         if self.known.get(&content) != Some(&size) && self.claim(content) {
             if !self.storing.dry_run && !self.send(content, source, state).await? {
                 return Ok(None);
@@ -161,13 +190,19 @@ impl Round<'_> {
     }
 }
 
-/// Reads a file, and hashes its content.
-fn read(path: &Path) -> io::Result<Read> {
+/// Opens a file.
+fn open(path: &Path) -> io::Result<(File, Metadata)> {
     // Opening a pipe would wait for a writer.
     let file = File::options().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
-    if !file.metadata()?.is_file() {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file"));
     }
+    Ok((file, metadata))
+}
+
+/// Reads a file, and hashes its content.
+fn read(file: File) -> io::Result<Read> {
     let before = FileState::of(&file)?;
     let (content, length) = ContentHash::of_reader(&file)?;
     if length != before.size() || FileState::of(&file)? != before {
@@ -250,11 +285,12 @@ mod tests {
         let pipe = folder.path().join("pipe");
         nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
         for path in [&pipe, folder.path(), &folder.path().join("none")] {
-            assert!(read(path).is_err(), "{}", path.display());
+            assert!(open(path).is_err(), "{}", path.display());
         }
         let file = folder.path().join("file");
         fs::write(&file, "abc").unwrap();
-        let Read::Whole(content, _, state) = read(&file).unwrap() else { panic!("unchanged") };
+        let (opened, _) = open(&file).unwrap();
+        let Read::Whole(content, _, state) = read(opened).unwrap() else { panic!("unchanged") };
         assert_eq!((content, state.size()), (ContentHash::of(b"abc"), 3));
     }
 }

@@ -22,6 +22,11 @@ impl ContentHash {
         Self(Sha256::digest(content).into())
     }
 
+    /// Its bytes.
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// Reads the rest of `from`, and returns its hash and its length in bytes.
     ///
     /// # Errors
@@ -57,6 +62,12 @@ impl ContentHash {
             *byte = (digit(*high)? << 4) | digit(*low)?;
         }
         Some(Self(hash))
+    }
+}
+
+impl From<[u8; 32]> for ContentHash {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 }
 

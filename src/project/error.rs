@@ -55,6 +55,24 @@ pub enum ProjectError {
         /// Where its content is stored.
         location: Location,
     },
+    /// There is more below a prefix than is fetched.
+    #[error(
+        "{location} has {}, and up to {} are fetched of a prefix", Size(*bytes), Size(*most)
+    )]
+    TooLarge {
+        /// The prefix.
+        location: Location,
+        /// The size of what is there, in bytes.
+        bytes: u64,
+        /// The largest size that is fetched, in bytes.
+        most: u64,
+    },
+    /// A file below a prefix is no longer what was listed.
+    #[error("{location} was replaced while the job began")]
+    Replaced {
+        /// The file.
+        location: Location,
+    },
     /// The project does not fit on the scratch disk.
     #[error("the project has {}, which do not fit on the scratch disk ({space})", Size(*needed))]
     NoSpace {

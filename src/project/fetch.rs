@@ -22,7 +22,7 @@ use crate::telemetry::progress;
 
 /// How many files are fetched concurrently. The transfers from S3 have a limit of their own, which is
 /// lower at first; the beginning of each file is held in memory.
-const CONCURRENT: usize = 32;
+pub(super) const CONCURRENT: usize = 32;
 
 /// The files of a manifest, to be fetched to a folder.
 pub(super) struct Fetch<'a> {
@@ -201,8 +201,9 @@ fn link_or_copy(source: &Path, target: &Path) -> io::Result<()> {
     fs::copy(source, target).map(drop)
 }
 
+/// Shows how many bytes are fetched.
 #[expect(clippy::cast_precision_loss, reason = "for a bar")]
-fn show(done: u64, total: u64) {
+pub(super) fn show(done: u64, total: u64) {
     let part = if total == 0 { 1.0 } else { done as f64 / total as f64 };
     progress::show(part, format_args!("fetching {} of {}", Size(done), Size(total)));
 }

@@ -16,6 +16,7 @@ mod error;
 mod fetch;
 mod ignore;
 pub(crate) mod manifest;
+mod prefix;
 mod scene;
 mod store;
 mod unpack;

@@ -6,6 +6,7 @@ use super::cache::ProjectCache;
 use super::error::ProjectError;
 use super::fetch::{Fetch, fetch_object};
 use super::manifest::Manifest;
+use super::prefix::Prefix;
 use super::store::{ProjectStore, read_manifest};
 use super::unpack::unpack;
 use crate::archive::ArchiveFormat;
@@ -36,6 +37,8 @@ enum Source {
     Unpacked(Manifest, PathBuf),
     /// A folder on this machine.
     Folder(PathBuf),
+    /// Every object below a prefix on S3.
+    Prefix(Prefix),
 }
 
 /// A scene on this machine.
@@ -59,7 +62,7 @@ impl SceneInput {
     }
 
     /// Opens the scene at a location, and reads its first `length` bytes. The location is that of a
-    /// scene file, of the manifest of a project, of an archive, or of a folder on this machine, in which
+    /// scene file, of the manifest of a project, of an archive, or of a folder on this machine or on S3, in which
     /// `main` is the scene file. An archive is unpacked in `scratch`, which is not used otherwise.
     ///
     /// # Errors
@@ -88,10 +91,10 @@ impl SceneInput {
                 let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.clone());
                 Ok(Self { opened, source: Source::Folder(folder) })
             }
-            // The command line takes no other places on S3: nothing would lie beside the scene.
             (Some(main), Location::S3 { .. }) => {
-                let opened = storage.open_scene(&location.join(main.as_str()), length).await?;
-                Ok(Self { opened, source: Source::File })
+                let prefix = Prefix::list(storage, location, main).await?;
+                let opened = storage.open_start(&prefix.main_location(), length).await?;
+                Ok(Self { opened, source: Source::Prefix(prefix) })
             }
             (None, _) => {
                 let opened = storage.open_scene(location, length).await?;
@@ -116,10 +119,22 @@ impl SceneInput {
         Ok(Self { opened, source: Source::Stored(manifest, store) })
     }
 
-    /// The files of its project, if it is known by its contents.
-    pub fn manifest(&self) -> Option<&Manifest> {
+    /// Whether its project is fetched to scratch, so that no file of it is anybody else's.
+    pub fn is_fetched_project(&self) -> bool {
         match &self.source {
-            Source::Stored(manifest, _) | Source::Unpacked(manifest, _) => Some(manifest),
+            Source::Stored(..) | Source::Unpacked(..) | Source::Prefix(_) => true,
+            Source::File | Source::Folder(_) => false,
+        }
+    }
+
+    /// What identifies the files of a project that is fetched; `None` for another scene, and if the
+    /// store does not tell versions.
+    pub fn project_identity(&self) -> Option<String> {
+        match &self.source {
+            Source::Stored(manifest, _) | Source::Unpacked(manifest, _) => {
+                Some(manifest.identity())
+            }
+            Source::Prefix(prefix) => prefix.identity(),
             Source::File | Source::Folder(_) => None,
         }
     }
@@ -151,6 +166,13 @@ impl SceneInput {
                 let folder = scratch.join(PROJECT_DIR);
                 Fetch { storage, store, manifest, folder: &folder, cache }.run().await?;
                 (folder, manifest)
+            }
+            Source::Prefix(prefix) => {
+                let folder = scratch.join(PROJECT_DIR);
+                prefix.fetch(storage, &folder, cache).await?;
+                let file = prefix.main().below(&folder);
+                let project = SceneProject { folder, origins: [].into(), is_fetched: true };
+                return Ok(FetchedScene { file, project: Some(project) });
             }
             Source::Unpacked(manifest, folder) => (folder.clone(), manifest),
         };

@@ -116,16 +116,23 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::List, folder, failure))
     }
 
-    /// Lists the files in and below `folder`, in no particular order, by their paths from there. Hidden
+    /// Lists the files in and below `folder`, in no particular order, by their paths from there, with the
+    /// `ETag` of each if the store has one. Hidden
     /// files and folders are left out, and links on this machine are not followed. A folder that does
     /// not exist counts as empty.
     ///
     /// # Errors
     /// The same as [`Storage::list`].
-    pub async fn list_tree(&self, folder: &Location) -> Result<Vec<Entry>, StorageError> {
+    pub async fn list_tree(
+        &self,
+        folder: &Location,
+    ) -> Result<Vec<(Entry, Option<String>)>, StorageError> {
         let result = async {
             match folder {
-                Location::Local(path) => local::list_tree(path.clone()).await,
+                Location::Local(path) => {
+                    let entries = local::list_tree(path.clone()).await?;
+                    Ok(entries.into_iter().map(|entry| (entry, None)).collect())
+                }
                 Location::S3 { bucket, key } => self.s3.bucket(bucket).await?.list_tree(key).await,
             }
         };

@@ -218,8 +218,9 @@ pub(in crate::cli) struct PreviewArgs {
 pub(in crate::cli) struct MainArgs {
     /// The scene file in an archive or a folder, such as shots/010.blend
     ///
-    /// For -i ARCHIVE (.zip, .tar, .tar.gz or .tar.zst) with several scenes, and for -i FOLDER on a file
-    /// system: Blender may then read all files in the folder, and not only those beside the scene.
+    /// For -i ARCHIVE (.zip, .tar, .tar.gz or .tar.zst) with several scenes, and for -i FOLDER, on a file
+    /// system or a prefix on S3: Blender may then read all files in the folder, and not only those beside
+    /// the scene. Of a prefix, every object is fetched.
     #[arg(long, value_name = "PATH")]
     pub main: Option<String>,
 }

@@ -159,12 +159,6 @@ impl Resolver<'_> {
                 "names a file in an archive or a folder, and `{scene}` is neither; leave it out"
             )));
         }
-        if matches!(scene, Location::S3 { .. }) {
-            return Err(INPUT_URI.refuse(format_args!(
-                "`{scene}` is a prefix on S3, and {MAIN} is for archives, and for folders on a file \
-                 system; pack the folder with its scene (render-worker pack), and give the manifest"
-            )));
-        }
         Ok(main)
     }
 

@@ -1,12 +1,14 @@
 //! The requests of `pack`, and of `submit --project`, from flags and variables.
 
+use std::path::PathBuf;
+
 use super::{ENGINE_OF_THE_REFERENCE, Resolver, described};
 use crate::cli::args::{PackArgs, PackingArgs, SandboxArgs, SubmitArgs};
 use crate::cli::names::{
     BLENDER, EXCLUDE, INPUT_URI, MAIN, MISSING_FILES, OUTPUT_URI, PREVIEW, PROJECT, PROJECT_DIR,
     PROJECT_NAME,
 };
-use crate::cli::setting::UsageError;
+use crate::cli::setting::{Environment, UsageError};
 use crate::request::{Engine, Location, PackJob, RenderJob};
 
 /// The request of `pack`.
@@ -87,10 +89,23 @@ fn packing(
         name: PROJECT_NAME.value(args.name.as_deref(), env)?,
         exclude: exclude.iter().flat_map(|it| it.split(':')).map(str::to_owned).collect(),
         needs_blender: blender.is_some(),
+        hashes: hashes(env)?,
         dry_run: false,
         json: false,
         described: Box::new(described),
     })
+}
+
+/// The file with the hashes of packed files, in the folder of the user's caches.
+fn hashes(env: &Environment) -> Result<Option<PathBuf>, UsageError> {
+    let absolute = |path: &str| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
+    let caches = env.text("XDG_CACHE_HOME")?.and_then(absolute);
+    let home = || Ok::<_, UsageError>(env.text("HOME")?.and_then(absolute));
+    let caches = match caches {
+        Some(caches) => Some(caches),
+        None => home()?.map(|home| home.join(".cache")),
+    };
+    Ok(caches.map(|caches| caches.join("render-worker").join("hashes")))
 }
 
 /// A flag that is given, of those that mean nothing if no project is packed.

@@ -187,8 +187,8 @@ impl Arrivals<'_> {
         let mut entries = storage.list(output).await?;
         for folder in [FRAMES_DIR, OUTPUTS_DIR, CAMERAS_DIR] {
             let below = storage.list_tree(&output.join(folder)).await?;
-            let below = below.into_iter();
-            entries.extend(below.map(|it| Entry { name: format!("{folder}/{}", it.name), ..it }));
+            let in_folder = |it: Entry| Entry { name: format!("{folder}/{}", it.name), ..it };
+            entries.extend(below.into_iter().map(|(entry, _)| in_folder(entry)));
         }
         entries.retain(|entry| is_wanted(&entry.name));
         Ok(entries)

@@ -58,10 +58,11 @@ impl Reuse {
         found: Option<Found>,
     ) -> Result<Self, Error> {
         // First, so that a change while the file is read to identify it is noticed.
-        let local_scene = match what.scene.manifest() {
-            None => LocalScene::of(&what.scene.opened).await?,
-            // Its files are fetched, and nobody else changes them.
-            Some(_) => None,
+        let local_scene = if what.scene.is_fetched_project() {
+            // Nobody else changes its files.
+            None
+        } else {
+            LocalScene::of(&what.scene.opened).await?
         };
         let inputs = inputs_of(worker, job, what).await?;
         let plan = match (&inputs, found) {
@@ -83,10 +84,10 @@ async fn inputs_of(
     what: Identified<'_>,
 ) -> Result<Option<RenderInputs>, Error> {
     let scene = worker.unless_stopped(async {
-        match what.scene.manifest() {
-            None => identity::scene(&what.scene.opened).await,
-            Some(manifest) => Ok(Some(manifest.identity())),
+        if what.scene.is_fetched_project() {
+            return Ok(what.scene.project_identity());
         }
+        identity::scene(&what.scene.opened).await
     });
     let blender = identity::blender(worker, what.blender, what.home);
     let (scene, blender) = tokio::try_join!(scene, blender)?;

@@ -23,6 +23,8 @@ pub struct PackJob {
     /// Whether there must be a Blender, because the user names one. Otherwise every file of the folder
     /// is packed if there is none.
     pub needs_blender: bool,
+    /// The file with the hashes of files that were packed before; `None` to read all files.
+    pub hashes: Option<PathBuf>,
     /// Whether nothing is stored.
     pub dry_run: bool,
     /// Whether the output is JSON.

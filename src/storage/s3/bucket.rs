@@ -85,20 +85,26 @@ impl Bucket {
         folder: &str,
         names: &NameRange,
     ) -> Result<Vec<Entry>, Failure> {
-        self.list_to_depth(folder, names, Depth::Folder).await
+        self.list_to_depth(folder, names, Depth::Folder, |entry, _| entry).await
     }
 
     /// Lists the objects below `folder`, by their keys from there.
-    pub(in crate::storage) async fn list_tree(&self, folder: &str) -> Result<Vec<Entry>, Failure> {
-        self.list_to_depth(folder, &NameRange::all(), Depth::Tree).await
+    pub(in crate::storage) async fn list_tree(
+        &self,
+        folder: &str,
+    ) -> Result<Vec<(Entry, Option<String>)>, Failure> {
+        let with_etag = |entry, etag: Option<&str>| (entry, etag.map(str::to_owned));
+        self.list_to_depth(folder, &NameRange::all(), Depth::Tree, with_etag).await
     }
 
-    async fn list_to_depth(
+    /// The result has what `listed` makes of each entry and its `ETag`.
+    async fn list_to_depth<T>(
         &self,
         folder: &str,
         names: &NameRange,
         depth: Depth,
-    ) -> Result<Vec<Entry>, Failure> {
+        listed: impl Fn(Entry, Option<&str>) -> T,
+    ) -> Result<Vec<T>, Failure> {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         let after = (!names.after.is_empty()).then(|| format!("{prefix}{}", names.after));
         let mut entries = Vec::new();
@@ -139,11 +145,12 @@ impl Bucket {
                 // frames, as in local folders: macOS leaves ._0001.png beside 0001.png.
                 let name = name.filter(|name| names.contains(name) && depth.lists(name));
                 if let Some(name) = name {
-                    entries.push(Entry {
+                    let entry = Entry {
                         name: name.to_owned(),
                         size: object.size().and_then(|size| size.try_into().ok()).unwrap_or(0),
                         modified: object.last_modified().map_or(UNIX_EPOCH, system_time),
-                    });
+                    };
+                    entries.push(listed(entry, object.e_tag()));
                 }
             }
             let token = page.next_continuation_token.filter(|_| page.is_truncated == Some(true));
