@@ -51,6 +51,7 @@ mod pictures; // how pictures of any size, depth and alpha look in a video
 mod prefix; // a project that lies on S3 as it is
 mod previews; // previews of frames and the contact sheet
 mod processes; // several Blenders side by side
+mod project_extras; // the configuration of colours and caches of fluids in a project
 mod provenance; // the versions of worker and image
 mod render; // frames from a real Blender
 mod renders; // scenes on the web page

@@ -9,6 +9,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::support::machine::{Machine, pictures};
+use crate::support::place::mounted;
 use crate::support::s3_server::{Fault, Gate, Operation, S3Server};
 use crate::support::schema::parse;
 use crate::support::{LONG, Run, Worker, names, scene, worker};
@@ -361,6 +362,35 @@ fn what_is_stored_when_packing_is_stopped_is_not_sent_again() {
     let stored = server.keys("p/files/").len();
     assert!(stored >= 1);
     assert_eq!(packed(pack().run())["new_files"], 2 - stored);
+}
+
+/// Fetches a project onto a disk of its own.
+#[test]
+fn a_disk_without_room_for_the_project_is_named() {
+    let (machine, server) = (Machine::new(), S3Server::start());
+    with_large_file(&machine);
+    packed(machine.pack("film/shot.blend", &server).env("PATH", "/nowhere").run());
+    let on_disk_of = |size: &str| {
+        let render = render(&server, "shot", &machine.path("out"));
+        let scratch = render.scratch().to_owned();
+        let run = render.wrapped_in(mounted(&format!("size={size}"), &scratch)).start();
+        (run, scratch.to_str().unwrap().to_owned())
+    };
+    let (run, scratch) = on_disk_of("8m");
+    run.finish().fails(74, &["do not fit on the scratch disk", " of 8 MiB are free in ", &scratch]);
+    // A disk that something else fills meanwhile.
+    let gate = Gate::default();
+    let later = |request: &crate::support::s3_server::Request| {
+        request.range().is_some_and(|range| !range.starts_with("bytes=0-"))
+    };
+    server.inject(Fault::on(Operation::GetObject).when(later).hold(&gate));
+    let (run, scratch) = on_disk_of("24m");
+    server.wait_for_arrival(later, LONG);
+    let inside = format!("/proc/{}/root{scratch}/filler", run.pid());
+    fs::write(&inside, vec![0; 23 << 20]).expect_err("the disk is full");
+    gate.open();
+    run.finish().fails(74, &["No space left", &scratch]);
+    assert!(names(&machine.path("out/frames")).is_empty());
 }
 
 #[test]

@@ -94,6 +94,7 @@ impl Launch<'_> {
         let mut command = background(self.blender, self.home, self.environment, autoexec);
         command
             .envs(self.caches())
+            .envs(self.colours())
             .args(self.threads.iter().flat_map(|n| ["--threads".to_owned(), n.to_string()]))
             .arg("--python-exit-code")
             .arg(SETUP_EXIT_CODE.to_string());
@@ -139,6 +140,16 @@ impl Launch<'_> {
             ("OPTIX_CACHE_PATH", cache.join("optix")),
             ("__GL_SHADER_DISK_CACHE_PATH", cache.join("nvidia")),
         ]
+    }
+
+    /// The configuration of colours of the project, unless this machine has one.
+    fn colours(&self) -> Option<(&str, PathBuf)> {
+        const VARIABLE: &str = "OCIO";
+
+        let project = self.project?;
+        let colours = project.colours.as_ref()?;
+        let is_given = self.environment.iter().any(|(name, _)| name == VARIABLE);
+        (!is_given).then(|| (VARIABLE, project.folder.join(colours)))
     }
 
     fn add_frames(&self, command: &mut Command) {

@@ -114,9 +114,7 @@ impl Error {
                 "add the missing images, repeat the previous one with --allow-gaps, or take those \
                  that are there with --in-order name (IN_ORDER)"
             }
-            Self::OutputUnknown { .. } => {
-                "leave out --download, and fetch the files with another program"
-            }
+            Self::OutputUnknown => "leave out --download, and fetch the files with another program",
             Self::NotDownloaded { .. } => {
                 "run it again, and only these files are fetched: render-worker status JOB-ID --wait \
                  --download DIR"

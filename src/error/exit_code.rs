@@ -23,7 +23,7 @@ impl Error {
             | Self::PaceUnknown { .. }
             | Self::RangeOfOtherScene { .. }
             | Self::NotInProject { .. }
-            | Self::OutputUnknown { .. }
+            | Self::OutputUnknown
             | Self::OtherProject { .. } => Exit::Usage,
             Self::FilesChanged { .. } => Exit::Transient,
             Self::NotDownloaded { source, .. } => source.exit(),

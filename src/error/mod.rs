@@ -394,11 +394,8 @@ pub enum Error {
         jobs: String,
     },
     /// A job does not say where it stores its output.
-    #[error("the job {job} does not say where its output is: it has no parameter outputUri")]
-    OutputUnknown {
-        /// The id.
-        job: JobId,
-    },
+    #[error("the job does not say where its output is: it has no parameter outputUri")]
+    OutputUnknown,
     /// The jobs have ended, but not everything that they have stored could be brought to this machine.
     #[error("not downloaded to {}: {}", folder.display(), named(names, *total))]
     NotDownloaded {
@@ -412,7 +409,7 @@ pub enum Error {
         source: Box<Error>,
     },
     /// A file that was stored cannot be written to this machine.
-    #[error("cannot write {}", path.display())]
+    #[error("--download (DOWNLOAD_DIR): cannot write {}", path.display())]
     DownloadedFile {
         /// The file.
         path: PathBuf,

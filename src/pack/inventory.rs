@@ -127,6 +127,8 @@ pub struct Inventory {
     /// Every file by its place in the project: its path on this machine, and the same as its origin if
     /// it is outside of the project.
     pub files: BTreeMap<ProjectPath, (PathBuf, Option<String>)>,
+    /// The file that configures colours, if that is not Blender's own.
+    pub colours: Option<ProjectPath>,
     /// The files that are left out because of a pattern.
     pub left_out: BTreeSet<ProjectPath>,
     /// Whether they are known to be needed: not if there is no Blender.
@@ -166,17 +168,12 @@ impl Inventory {
             let error = PathError::not_utf8(text);
             return Err(refused(&Location::Local(folder.scene.clone()), error));
         };
-        let ocio = environment.iter().find(|(name, _)| name == "OCIO").map(|(_, path)| path);
-        let is_ocio = |path: &Path| ocio.is_some_and(|ocio| Path::new(ocio) == path);
         let needed = description.needed.iter().flat_map(|need| &need.files).map(PathBuf::from);
-        let mut named: BTreeSet<PathBuf> = needed.filter(|path| !is_ocio(path)).collect();
+        let mut named: BTreeSet<PathBuf> = needed.collect();
         for file in external {
             match file {
                 ExternalFile::File(name) => {
-                    let path = absolute(name);
-                    if !is_ocio(&path) {
-                        named.insert(path);
-                    }
+                    named.insert(absolute(name));
                 }
                 ExternalFile::Tree(name) => collecting.add_tree(&absolute(name))?,
                 ExternalFile::Folder(_) => {}
@@ -194,6 +191,7 @@ impl Inventory {
             }
             collecting.add(path)?;
         }
+        collecting.add_colours(environment)?;
         Ok(collecting.inventory)
     }
 
@@ -225,7 +223,8 @@ impl<'a> Collecting<'a> {
     fn new(folder: &'a Folder, patterns: Ignored, is_of_scene: bool) -> Self {
         let main = folder.main.clone();
         let files = [(main.clone(), (folder.scene.clone(), None))].into();
-        let inventory = Inventory { main, files, left_out: BTreeSet::new(), is_of_scene };
+        let inventory =
+            Inventory { main, files, colours: None, left_out: BTreeSet::new(), is_of_scene };
         Self { folder, patterns, inventory }
     }
 
@@ -257,6 +256,25 @@ impl<'a> Collecting<'a> {
         for entry in entries.flatten().filter(|entry| entry.file_type().is_file()) {
             self.add(entry.path())?;
         }
+        Ok(())
+    }
+
+    /// Adds the configuration of colours that a variable names, with the tables beside it.
+    fn add_colours(&mut self, environment: &[(String, String)]) -> Result<(), Error> {
+        let ocio = environment.iter().find(|(name, _)| name == "OCIO");
+        // OCIO itself has others, such as ocio://default.
+        let Some(file) = ocio.map(|(_, path)| Path::new(path)).filter(|path| path.is_file()) else {
+            return Ok(());
+        };
+        // An .ocioz is an archive with its tables.
+        match file.parent() {
+            Some(folder) if file.extension().is_none_or(|end| end != "ocioz") => {
+                self.add_tree(folder)?;
+            }
+            _ => self.add(file)?,
+        }
+        let placed = self.folder.place(file).ok().flatten().map(|placed| placed.path);
+        self.inventory.colours = placed.filter(|path| self.inventory.files.contains_key(path));
         Ok(())
     }
 

@@ -82,7 +82,8 @@ async fn prepare(
         Ok(_) => {}
     }
     let path = folder.path().to_owned();
-    let project = SceneProject { folder: path, origins: [].into(), is_fetched: false };
+    let project =
+        SceneProject { folder: path, origins: [].into(), colours: None, is_fetched: false };
     let mut rendering = (*job.described).clone();
     rendering.scene = Location::Local(folder.scene().to_owned());
     let describing =
@@ -108,6 +109,7 @@ async fn store(worker: &Worker, job: &PackJob, prepared: Prepared) -> Result<Pac
     let (files, sent) = storing.store(&inventory).await?;
     let refuse = |source| ProjectError::Manifest { location: manifest_at.clone(), source };
     let manifest = Manifest::new(inventory.main.clone(), files).map_err(refuse)?;
+    let manifest = manifest.with_colours(inventory.colours.clone()).map_err(refuse)?;
     if !job.dry_run {
         let json = manifest.to_json().map_err(|error| refuse(ManifestError::Json(error)))?;
         let written = worker.storage.write(&manifest_at, Bytes::from(json));

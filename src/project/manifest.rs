@@ -34,6 +34,7 @@ const MAX_ORIGIN: usize = 4096;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Manifest {
     main: (ProjectPath, ProjectFile),
+    colours: Option<ProjectPath>,
     files: BTreeMap<ProjectPath, ProjectFile>,
 }
 
@@ -97,6 +98,9 @@ pub enum ManifestError {
     /// An origin is not an absolute path.
     #[error("the origin of {0} is not an absolute path of another file than the others")]
     Origin(ProjectPath),
+    /// The configuration of colours is not one of the files.
+    #[error("its configuration of colours {0} is not among its files")]
+    NoColours(ProjectPath),
     /// The main file is not one of the files.
     #[error("its main file {0} is not among its files")]
     NoMain(ProjectPath),
@@ -112,6 +116,10 @@ pub(crate) struct StoredManifest {
     schema: u32,
     /// The path of the .blend file that is rendered.
     main: String,
+    /// The path of the configuration of colours (OCIO) with which the scene was made; absent if that is
+    /// Blender's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ocio: Option<String>,
     /// Every file that it needs, itself included. No two paths are the same, also if capital letters
     /// count as small ones.
     files: Vec<StoredFile>,
@@ -161,8 +169,21 @@ impl Manifest {
             }
         }
         match files.get(&main).cloned() {
-            Some(file) => Ok(Self { main: (main, file), files }),
+            Some(file) => Ok(Self { main: (main, file), colours: None, files }),
             None => Err(ManifestError::NoMain(main)),
+        }
+    }
+
+    /// The same manifest, with the file that configures colours.
+    ///
+    /// # Errors
+    /// If it is not one of the files.
+    pub fn with_colours(self, colours: Option<ProjectPath>) -> Result<Self, ManifestError> {
+        match colours {
+            Some(colours) if !self.files.contains_key(&colours) => {
+                Err(ManifestError::NoColours(colours))
+            }
+            colours => Ok(Self { colours, ..self }),
         }
     }
 
@@ -195,7 +216,8 @@ impl Manifest {
                 return Err(ManifestError::Clash { first: path.clone(), second: path });
             }
         }
-        Self::new(ProjectPath::new(&stored.main)?, files)
+        let colours = stored.ocio.as_deref().map(ProjectPath::new).transpose()?;
+        Self::new(ProjectPath::new(&stored.main)?, files)?.with_colours(colours)
     }
 
     /// The manifest as JSON.
@@ -213,6 +235,7 @@ impl Manifest {
         let mut json = serde_json::to_vec_pretty(&StoredManifest {
             schema: SCHEMA,
             main,
+            ocio: self.colours.as_ref().map(ToString::to_string),
             files: files.collect(),
         })?;
         json.push(b'\n');
@@ -227,6 +250,11 @@ impl Manifest {
     /// The same, with its size and its content.
     pub fn main_file(&self) -> &(ProjectPath, ProjectFile) {
         &self.main
+    }
+
+    /// The file that configures colours.
+    pub fn colours(&self) -> Option<&ProjectPath> {
+        self.colours.as_ref()
     }
 
     /// The files, in the order of their paths.
@@ -253,6 +281,9 @@ impl Manifest {
     pub fn identity(&self) -> String {
         let mut hash = Sha256::new();
         hash.update(format!("{:?}\n", self.main().as_str()));
+        if let Some(colours) = &self.colours {
+            hash.update(format!("colours {:?}\n", colours.as_str()));
+        }
         for (path, file) in &self.files {
             let origin = file.origin.as_deref().unwrap_or_default();
             hash.update(format!("{:?} {} {origin:?}\n", path.as_str(), file.content));
@@ -322,6 +353,12 @@ mod tests {
         assert_eq!(read.main().as_str(), "shot.blend");
         let origins: Vec<_> = read.files().values().map(|file| file.origin.as_deref()).collect();
         assert_eq!(origins, [Some("/mnt/oak.png"), None]);
+        assert_eq!(read.colours(), None);
+        let mut coloured = manifest(vec![file("shot.blend", 'a'), file("c/a.ocio", 'c')]);
+        coloured["ocio"] = "c/a.ocio".into();
+        let coloured = parse(&coloured).unwrap();
+        assert_eq!(coloured.colours().map(ProjectPath::as_str), Some("c/a.ocio"));
+        assert_eq!(Manifest::parse(&coloured.to_json().unwrap()).unwrap(), coloured);
         // Later versions may add fields.
         let mut later = manifest(vec![file("shot.blend", 'a')]);
         later["later"] = true.into();
@@ -378,6 +415,11 @@ mod tests {
             }),
             ("not among its files", manifest(vec![file("a.png", 'b')])),
             ("not among its files", manifest(vec![])),
+            (
+                "colours a.ocio is not among",
+                json!({"schema": 1, "main": "shot.blend", "ocio": "a.ocio", "files": [shot()]}),
+            ),
+            ("`..`", json!({"schema": 1, "main": "shot.blend", "ocio": "../a", "files": [shot()]})),
             ("`..`", json!({"schema": 1, "main": "../shot.blend", "files": [shot()]})),
             ("schema is 2", json!({"schema": 2, "pages": []})),
             ("no manifest", json!({"main": "shot.blend", "files": [shot()]})),

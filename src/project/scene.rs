@@ -159,7 +159,7 @@ impl SceneInput {
             Source::Folder(folder) => {
                 let file = storage.localise(&self.opened, &scratch.join("scene.blend")).await?;
                 let (folder, origins) = (folder.clone(), [].into());
-                let project = SceneProject { folder, origins, is_fetched: false };
+                let project = SceneProject { folder, origins, colours: None, is_fetched: false };
                 return Ok(FetchedScene { file, project: Some(project) });
             }
             Source::Stored(manifest, store) => {
@@ -171,13 +171,16 @@ impl SceneInput {
                 let folder = scratch.join(PROJECT_DIR);
                 prefix.fetch(storage, &folder, cache).await?;
                 let file = prefix.main().below(&folder);
-                let project = SceneProject { folder, origins: [].into(), is_fetched: true };
+                let project =
+                    SceneProject { folder, origins: [].into(), colours: None, is_fetched: true };
                 return Ok(FetchedScene { file, project: Some(project) });
             }
             Source::Unpacked(manifest, folder) => (folder.clone(), manifest),
         };
         let file = manifest.main().below(&folder);
-        let project = SceneProject { folder, origins: manifest.origins(), is_fetched: true };
+        let colours = manifest.colours().map(ToString::to_string);
+        let origins = manifest.origins();
+        let project = SceneProject { folder, origins, colours, is_fetched: true };
         Ok(FetchedScene { file, project: Some(project) })
     }
 }

@@ -54,7 +54,7 @@ fn add_scene(policy: &mut SandboxPolicy, file: &Path, script_dir: &Path, scene: 
 /// Lets Blender read the scene file, the script and the project.
 fn add_project(policy: &mut SandboxPolicy, launch: &Launch<'_>, project: &SceneProject) {
     policy.read.extend([launch.scene.to_owned(), launch.setup_dir.to_owned()]);
-    let SceneProject { folder, is_fetched, origins: _ } = project;
+    let SceneProject { folder, is_fetched, colours: _, origins: _ } = project;
     if *is_fetched {
         policy.read.push(folder.clone());
     } else {

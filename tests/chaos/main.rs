@@ -35,6 +35,7 @@ mod job; // a job, which is started again until it is done
 mod killing; // the moments of kills, and the invariants
 mod marks; // the stand-in's record: which frames, how often
 mod output; // the output, and everything that was ever visible in it
+mod projects; // kills while projects are packed and fetched
 mod scenarios; // the scenarios
 mod settings; // the environment variables
 #[path = "../support/mod.rs"]

@@ -10,6 +10,7 @@ use crate::expected::ExpectedFrames;
 use crate::job::{Renderer, large};
 use crate::killing::{Campaign, Timing, logs};
 use crate::output::Output;
+use crate::projects;
 use crate::settings::Settings;
 use crate::support::s3_server::S3Server;
 use crate::tally::Tally;
@@ -22,7 +23,7 @@ pub struct Scenario {
 }
 
 /// All scenarios, in the order in which they run.
-pub const SCENARIOS: [Scenario; 8] = [
+pub const SCENARIOS: [Scenario; 10] = [
     Scenario {
         name: "sigkill",
         about: "jobs killed by SIGKILL; some S3 requests fail",
@@ -59,6 +60,16 @@ pub const SCENARIOS: [Scenario; 8] = [
             let folder = Output::Folder(tempfile::tempdir().expect("a folder"));
             at_most_one_twice_a_kill(killed("folder", &folder, settings, seed, &[Signal::SIGKILL]))
         },
+    },
+    Scenario {
+        name: "packing",
+        about: "projects packed while SIGKILL ends it; some S3 requests fail",
+        run: projects::packing,
+    },
+    Scenario {
+        name: "fetching",
+        about: "two workers that share a cache, one of them killed by SIGKILL while they fetch",
+        run: projects::fetching,
     },
     Scenario {
         name: "faults-10",

@@ -113,6 +113,10 @@ pub struct SceneProject {
     pub folder: PathBuf,
     /// Where the files are in it that were outside of the project, by the paths that they had.
     pub origins: BTreeMap<String, String>,
+    /// The configuration of colours (OCIO) with which its scene was made, in the folder; `None` if that is
+    /// Blender's own.
+    #[serde(skip)]
+    pub colours: Option<String>,
     /// Whether all of the folder was fetched for this scene. Otherwise it is a person's own, and may have
     /// hidden files, which no scene may read.
     pub is_fetched: bool,
@@ -219,6 +223,7 @@ mod tests {
                 Some(&SceneProject {
                     folder: "/s/project".into(),
                     origins: [("/mnt/a.png".to_owned(), "_outside/mnt/a.png".to_owned())].into(),
+                    colours: Some("ocio/config.ocio".to_owned()),
                     is_fetched: true,
                 }),
             ),

@@ -12,16 +12,14 @@ use std::pin::pin;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt as _, stream};
-use tempfile::TempPath;
+use tempfile::{NamedTempFile, TempDir};
 use tokio::time::sleep;
 
 use crate::ending::Size;
 use crate::error::Error;
 use crate::error_chain::chain;
 use crate::printable::printable;
-use crate::request::{
-    FRAMES_DIR, JobId, Location, OUTPUTS_DIR, OutputName, PollInterval, ProjectPath,
-};
+use crate::request::{FRAMES_DIR, Location, OUTPUTS_DIR, OutputName, PollInterval, ProjectPath};
 use crate::storage::{Entry, StorageError};
 use crate::worker::Worker;
 
@@ -34,6 +32,9 @@ const CONCURRENT: usize = 16;
 /// How many files are named in an error.
 const MOST_NAMED: usize = 5;
 
+/// How the name of the folder for what is not whole begins.
+const PARTIAL: &str = ".render-worker-";
+
 /// The parameter of jobs that says where they store their output.
 const OUTPUT_PARAMETER: &str = "outputUri";
 
@@ -42,21 +43,23 @@ const OUTPUT_PARAMETER: &str = "outputUri";
 pub struct Download {
     output: Location,
     folder: PathBuf,
+    /// A hidden folder in it for what is not whole.
+    partial: TempDir,
 }
 
 impl Download {
-    /// The output of a job with these parameters, to be brought to `folder`.
+    /// The output of a job with these parameters, to be brought to `folder`, which is created.
     ///
     /// # Errors
-    /// [`Error::OutputUnknown`] if they do not say where it is.
-    pub fn of(
-        parameters: &BTreeMap<String, String>,
-        folder: &Path,
-        job: &JobId,
-    ) -> Result<Self, Error> {
+    /// [`Error::OutputUnknown`] if they do not say where it is, [`Error::DownloadedFile`] if nothing can
+    /// be written to the folder.
+    pub fn of(parameters: &BTreeMap<String, String>, folder: &Path) -> Result<Self, Error> {
         let output = parameters.get(OUTPUT_PARAMETER).and_then(|output| output.parse().ok());
-        let output = output.ok_or_else(|| Error::OutputUnknown { job: job.clone() })?;
-        Ok(Self { output, folder: folder.to_owned() })
+        let output = output.ok_or(Error::OutputUnknown)?;
+        let failed = |source| Error::DownloadedFile { path: folder.to_owned(), source };
+        fs::create_dir_all(folder).map_err(failed)?;
+        let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(folder);
+        Ok(Self { output, folder: folder.to_owned(), partial: partial.map_err(failed)? })
     }
 }
 
@@ -212,30 +215,30 @@ impl Arrivals<'_> {
         }
         let parent = target.parent().unwrap_or(&self.download.folder);
         fs::create_dir_all(parent).map_err(failed)?;
-        let hidden = TempPath::try_from_path(parent.join(format!(".{}.part", path.name())));
-        let hidden = hidden.map_err(failed)?;
+        let hidden = NamedTempFile::new_in(self.download.partial.path());
+        let hidden = hidden.map_err(failed)?.into_temp_path();
         let storage = &self.worker.storage;
         let opened = storage.open(&self.download.output.join(path.as_str())).await?;
         let source = storage.localise(&opened, &hidden).await?;
         drop(opened);
         let (modified, to) = (entry.modified, target.clone());
-        let placed = tokio::task::spawn_blocking(move || place(&source, hidden, modified, &to));
+        let placed = tokio::task::spawn_blocking(move || place(&source, &hidden, modified, &to));
         placed.await.map_err(io::Error::other).flatten().map_err(failed)?;
         Ok(true)
     }
 }
 
 /// Places a file that is whole.
-fn place(source: &Path, hidden: TempPath, modified: SystemTime, target: &Path) -> io::Result<()> {
-    if source != hidden.as_ref() as &Path {
+fn place(source: &Path, hidden: &Path, modified: SystemTime, target: &Path) -> io::Result<()> {
+    if source != hidden {
         // The output is on this machine, and stays as it is.
-        fs::copy(source, &hidden)?;
+        fs::copy(source, hidden)?;
     }
-    let file = File::options().write(true).open(&hidden)?;
+    let file = File::options().write(true).open(hidden)?;
     file.set_modified(modified)?;
     // Before the rename, or a crash of the machine could leave an empty file under the final name.
     file.sync_all()?;
-    hidden.persist(target).map_err(|error| error.error)
+    fs::rename(hidden, target)
 }
 
 /// Whether a file of an output is brought here, by its path from there.

@@ -51,7 +51,7 @@ pub async fn status(worker: &Worker, request: &StatusJob, print: impl Print) -> 
                 Some(folder) => {
                     let jobs = worker.unless_stopped(look_up(&batch, job)).await?;
                     let parameters = jobs.first().map(|job| job.parameters.clone());
-                    Some(Download::of(&parameters.unwrap_or_default(), folder, job)?)
+                    Some(Download::of(&parameters.unwrap_or_default(), folder)?)
                 }
                 None => None,
             };

@@ -87,6 +87,8 @@ pub(super) async fn submit_prepared(
         let stitch = stitch.map(|stitch| after(stitch, RENDER_JOB_ID));
         return print(&json(&Submissions { project, render, stitch, plan })?);
     }
+    // A folder that cannot be written to is no reason to follow jobs in vain.
+    let download = download.map(|to| Download::of(&render.parameters, to)).transpose()?;
     let batch = worker.unless_stopped(Batch::connect()).await?;
     let submitting = submit_all(worker, &batch, project, &render, stitch);
     let (output, error) = uninterrupted(worker, submitting).await?;
@@ -98,9 +100,8 @@ pub(super) async fn submit_prepared(
         SubmitMode::SubmitAndWait(interval) => {
             let (last, contact) = (output.last(), Some(Instant::now()));
             let following = status::follow(worker, &batch, last, interval, contact);
-            let download = download.map(|to| Download::of(&render.parameters, to, last));
             let (overview, arrived) =
-                while_following(worker, download.transpose()?, interval, following).await?;
+                while_following(worker, download, interval, following).await?;
             overview.print(as_json, None, print)?;
             overview.outcome()?;
             arrived

@@ -117,11 +117,14 @@ def shader_trees():
 
 
 def of_object(thing):
-    """The paths of modifiers and simulations. The folder of a fluid's cache stays: a Blender that is
-    given another one takes the fluid for one that is not baked."""
+    """The paths of modifiers and simulations. A fluid that is simulated while it is rendered needs no
+    folder."""
     for modifier in thing.modifiers:
         if modifier.type in {"MESH_CACHE", "MULTIRES", "OCEAN"}:
             yield modifier, "filepath", modifier.type == "OCEAN", thing.library
+        elif modifier.type == "FLUID" and modifier.fluid_type == "DOMAIN":
+            if modifier.domain_settings.cache_type != "REPLAY":
+                yield modifier.domain_settings, "cache_directory", True, thing.library
         elif modifier.type == "NODES":
             yield from of_node_bakes(modifier, thing)
         elif modifier.type in {"CLOTH", "SOFT_BODY"}:

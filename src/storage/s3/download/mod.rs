@@ -117,7 +117,7 @@ impl Bucket {
             let known = if round == 0 { opened.start.clone() } else { Bytes::new() };
             let source = Source { key, etag, size: opened.size, expected: OnceCell::new() };
             let out = self.download_parts(&source, known, &part).await;
-            let (out, crc) = out.map_err(|failed| failed.failure)?;
+            let (out, crc) = out.map_err(|failed| with_space(failed.failure, file))?;
             if let Some(Some(expected)) = source.expected.into_inner() {
                 let actual = match crc.and_then(|crc| expected.with_crc(&crc)) {
                     Some(actual) => actual,
@@ -283,6 +283,17 @@ fn is_intact(actual: &Checksum, expected: &Checksum, previous: &mut Option<Check
 fn too_large(bytes: u64, file: &Path) -> Option<String> {
     let space = Space::on(file.parent()?).ok().filter(|space| !space.holds(bytes))?;
     Some(format!("it is {} large, and {space}", Size(bytes)))
+}
+
+/// Names the disk of `file` in an error about a disk that is full.
+fn with_space(failure: Failure, file: &Path) -> Failure {
+    let space = file.parent().and_then(|folder| Space::on(folder).ok());
+    match (failure, space) {
+        (Failure::Io(why), Some(space)) if space.is_tight() => {
+            Failure::Io(format!("{why}: {space}").into())
+        }
+        (failure, _) => failure,
+    }
 }
 
 /// Classifies an error of a request for one version of an object.
