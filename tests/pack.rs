@@ -603,8 +603,7 @@ add_cube(3, image('//again.png', name='Again'))";
     };
     let before = contents();
     render("1").run().exits(0).never_logs(&["were in the cache"]);
-    // The beginning of the scene is read once more.
-    assert_eq!((contents() - before, cached(&cache).len()), (4, 3));
+    assert_eq!((contents() - before, cached(&cache).len()), (3, 3));
     let before = contents();
     render("2").run().exits(0).logs(&["3 were in the cache"]);
     assert_eq!(contents() - before, 1);

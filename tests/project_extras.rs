@@ -59,7 +59,7 @@ shutil.copytree(bpy.utils.system_resource('DATAFILES', path='colormanagement'), 
     pack().run().exits(0);
     render().run().exits(0);
     assert_ne!(pictures(&there), expected);
-    pack().env("OCIO", &config).run().fails(65, &["config.ocio", "colour configuration"]);
+    pack().env("OCIO", &config).run().fails(65, &["is not packed", "config.ocio"]);
 }
 
 /// Copies a folder with files and folders in it.

@@ -73,6 +73,56 @@ impl Bench {
         S5CMD_WORKERS.into_iter().map(with).collect()
     }
 
+    /// The programs that copy what differs, up only: the AWS CLI and s5cmd with its defaults.
+    pub fn syncs(&self) -> Vec<Copier<'_>> {
+        let aws = self.peers.aws.as_ref().map(|_| {
+            let command = |store: &Store, copy: Copy| {
+                let (folder, key) = up(copy);
+                let mut command = self.aws(store).expect("the AWS CLI");
+                command.args(["s3", "sync", "--only-show-errors"]).arg(folder);
+                command.arg(store.server.uri(key));
+                command
+            };
+            Copier { name: "AWS CLI, sync".to_owned(), command: Box::new(command) as MakeCommand }
+        });
+        let s5cmd = self.peers.s5cmd.as_ref().map(|s5cmd| {
+            let command = move |store: &Store, copy: Copy| {
+                let (folder, key) = up(copy);
+                let mut command = self.program(s5cmd);
+                command.envs(store.env());
+                command.args(["--endpoint-url", &store.endpoint(), "--log", "error", "sync"]);
+                command.arg(slashed(folder)).arg(store.server.uri(&format!("{key}/")));
+                command
+            };
+            Copier { name: "s5cmd, sync".to_owned(), command: Box::new(command) as MakeCommand }
+        });
+        aws.into_iter().chain(s5cmd).collect()
+    }
+
+    /// s5cmd with a list of objects, which it copies to one folder, with each number of workers.
+    pub fn s5cmd_lists_of<'a>(&'a self, objects: &'a [String]) -> Vec<Copier<'a>> {
+        let Some(s5cmd) = &self.peers.s5cmd else { return Vec::new() };
+        let with = |workers: u32| {
+            let command = move |store: &Store, copy: Copy| {
+                let Copy::Down(_, folder) = copy else { panic!("a list is copied down") };
+                let lines =
+                    objects.iter().map(|object| format!("cp {object} {}\n", slashed(folder)));
+                let list = self.folder().keep().join("list");
+                std::fs::write(&list, lines.collect::<String>()).expect("a list");
+                let mut command = self.program(s5cmd);
+                command.envs(store.env());
+                command.args(["--endpoint-url", &store.endpoint(), "--log", "error"]);
+                command.args(["--numworkers", &workers.to_string(), "run"]).arg(list);
+                command
+            };
+            Copier {
+                name: format!("s5cmd, {workers} workers"),
+                command: Box::new(command) as MakeCommand,
+            }
+        };
+        S5CMD_WORKERS.into_iter().map(with).collect()
+    }
+
     /// rclone.
     pub fn rclone(&self) -> Option<Copier<'_>> {
         let rclone = self.peers.rclone.as_ref()?;
@@ -122,6 +172,14 @@ impl Bench {
         command.envs(store.env()).args(["--endpoint-url", &store.endpoint(), "ls"]);
         command.arg(store.server.uri(prefix));
         Some(command)
+    }
+}
+
+/// The folder and the key of a copy up.
+fn up(copy: Copy<'_>) -> (&Path, &str) {
+    match copy {
+        Copy::Up(folder, key) => (folder, key),
+        Copy::Down(..) => panic!("what differs is copied up only"),
     }
 }
 

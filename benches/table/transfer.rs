@@ -1,5 +1,6 @@
 //! The worker's own storage as a program, for comparison with programs that copy objects:
-//! `table transfer up DIR URI` and `table transfer down URI DIR`.
+//! `table transfer up DIR URI`, `table transfer down URI DIR`, and `table transfer project URI DIR [CACHE]`,
+//! which fetches what a manifest names.
 //!
 //! It makes the calls that the worker makes. [`Storage::upload`] stores every file, as it stores
 //! frames. [`Storage::read`] fetches objects up to the size of a frame, as for `stitch`;
@@ -12,8 +13,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use render_worker::project::{ProjectCache, SceneInput};
 use render_worker::request::{Location, Transfers};
-use render_worker::storage::{Entry, Storage};
+use render_worker::storage::{Entry, START_LENGTH, Storage};
 
 /// The first argument that turns this executable into that program.
 pub const WORD: &str = "transfer";
@@ -29,15 +31,20 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Runs the program with these arguments.
 pub fn run(arguments: &[String]) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let copied = runtime.expect("a runtime").block_on(async {
-        match arguments {
-            [up, folder, uri] if up == "up" => self::up(Path::new(folder), &uri.parse()?).await,
-            [down, uri, folder] if down == "down" => {
-                self::down(&uri.parse()?, Path::new(folder)).await
+    let copied =
+        runtime.expect("a runtime").block_on(async {
+            match arguments {
+                [up, folder, uri] if up == "up" => self::up(Path::new(folder), &uri.parse()?).await,
+                [down, uri, folder] if down == "down" => {
+                    self::down(&uri.parse()?, Path::new(folder)).await
+                }
+                [project, uri, folder, cache @ ..] if project == "project" => {
+                    self::project(&uri.parse()?, Path::new(folder), cache.first()).await
+                }
+                _ => Err(format!("{WORD} up DIR URI, {WORD} down URI DIR, {WORD} project URI DIR")
+                    .into()),
             }
-            _ => Err(format!("{WORD} up DIR URI, or {WORD} down URI DIR").into()),
-        }
-    });
+        });
     match copied {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -77,6 +84,15 @@ async fn down(from: &Location, folder: &Path) -> Result<(), Failure> {
         }
     });
     at_once(downloads).await
+}
+
+/// Fetches a project as a worker does.
+async fn project(from: &Location, folder: &Path, cache: Option<&String>) -> Result<(), Failure> {
+    let storage = Storage::new(Transfers::default());
+    let cache = cache.map(|cache| ProjectCache::new(Path::new(cache), u64::MAX, false));
+    let scene = SceneInput::open(&storage, from, None, folder, START_LENGTH).await?;
+    scene.fetch(&storage, folder, cache.as_ref()).await?;
+    Ok(())
 }
 
 /// Waits for all transfers, [`AT_ONCE`] at a time, each in a task of its own as in the worker.

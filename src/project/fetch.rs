@@ -29,6 +29,8 @@ pub(super) struct Fetch<'a> {
     pub storage: &'a Storage,
     pub store: &'a ProjectStore,
     pub manifest: &'a Manifest,
+    /// The scene file, whose beginning was read.
+    pub main: &'a Opened,
     /// The folder of the project, which does not exist yet.
     pub folder: &'a Path,
     /// What has some of them, and takes in the others.
@@ -122,7 +124,11 @@ impl Fetch<'_> {
         if taken.await.map_err(io::Error::other).flatten().map_err(cannot_write)? {
             return Ok(true);
         }
-        let opened = self.storage.open(&location).await?;
+        let opened = if content == self.manifest.main_file().1.content {
+            self.main.clone()
+        } else {
+            self.storage.open(&location).await?
+        };
         if opened.size != size {
             return Err(wrong());
         }

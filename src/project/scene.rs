@@ -164,7 +164,8 @@ impl SceneInput {
             }
             Source::Stored(manifest, store) => {
                 let folder = scratch.join(PROJECT_DIR);
-                Fetch { storage, store, manifest, folder: &folder, cache }.run().await?;
+                let main = &self.opened;
+                Fetch { storage, store, manifest, main, folder: &folder, cache }.run().await?;
                 (folder, manifest)
             }
             Source::Prefix(prefix) => {

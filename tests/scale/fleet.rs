@@ -9,6 +9,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use crate::settings::Settings;
@@ -18,6 +19,9 @@ use crate::support::{frames, ordered_scene, worker};
 /// The size of the scene file in bytes: larger than the first request for it, so that the rest
 /// needs another one.
 const SCENE_BYTES: usize = 1536 * 1024;
+
+/// How many files the project has besides the scene. A request fetches each.
+pub const PROJECT_FILES: usize = 5;
 
 /// A command that stops itself, and becomes the program in its arguments when continued.
 const GATE: [&str; 4] = ["sh", "-c", r#"kill -STOP $$; exec "$@""#, "gate"];
@@ -29,6 +33,8 @@ const LOG: &str = "log";
 pub struct Fleet {
     settings: Settings,
     server: S3Server,
+    /// The key of what the workers render.
+    input: &'static str,
 }
 
 /// When the workers make their first request.
@@ -50,16 +56,42 @@ pub struct Arrival {
 }
 
 impl Fleet {
+    /// Workers that render a scene file.
     pub fn new(settings: &Settings) -> Self {
-        let server = S3Server::start();
+        let fleet = Self { settings: *settings, server: S3Server::start(), input: "scene.blend" };
+        fleet.server.put(fleet.input, &fleet.scene());
+        fleet
+    }
+
+    /// Workers that render a project: a scene file and [`PROJECT_FILES`] others.
+    pub fn of_project(settings: &Settings) -> Self {
+        let input = "p/scene.project.json";
+        let fleet = Self { settings: *settings, server: S3Server::start(), input };
+        let others =
+            (0..PROJECT_FILES).map(|number| (format!("tex/{number}.png"), vec![0; number + 1]));
+        let files = others.chain([("scene.blend".to_owned(), fleet.scene())]);
+        let files: Vec<_> = files
+            .map(|(path, content)| {
+                let sum = Sha256::digest(&content);
+                let hash: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+                fleet.server.put(&format!("p/files/{hash}"), &content);
+                json!({"path": path, "size": content.len(), "sha256": hash})
+            })
+            .collect();
+        let manifest = json!({"schema": 1, "main": "scene.blend", "files": files});
+        fleet.server.put(input, manifest.to_string().as_bytes());
+        fleet
+    }
+
+    fn scene(&self) -> Vec<u8> {
+        let settings = &self.settings;
         let delay = json!([
             {"at": "every", "do": "delay", "seconds": settings.frame_time.as_secs_f64()}
         ]);
         let last = settings.workers * settings.frames;
         let mut scene = ordered_scene(1, last.try_into().expect("not so many frames"), &delay);
         scene.resize(SCENE_BYTES, 0);
-        server.put("scene.blend", &scene);
-        Self { settings: *settings, server }
+        scene
     }
 
     /// Starts all workers at the same moment, and waits for the last one. Returns their requests in
@@ -93,7 +125,7 @@ impl Fleet {
     fn start_at_gate(&self, index: usize, start: Start) -> (Child, TempDir) {
         let worker = worker("render")
             .s3(&self.server)
-            .input(self.server.uri("scene.blend"))
+            .input(self.server.uri(self.input))
             .output(self.server.uri("out"))
             .arg("-f")
             .arg(self.settings.frames.to_string())

@@ -33,7 +33,7 @@ mod support; // shared with the tests of single behaviours
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::fleet::{Fleet, Start};
-use crate::request_limits::{FRESH, RESUMED};
+use crate::request_limits::{FRESH, FRESH_PROJECT, RESUMED, RESUMED_PROJECT};
 use crate::settings::Settings;
 
 fn main() {
@@ -62,6 +62,19 @@ fn main() {
     request_limits::print(&requests, frames);
     arrivals::print(&requests);
     fleet.check_frames();
+
+    let fleet = Fleet::of_project(&settings);
+    for (what, budget) in [
+        ("A project, all workers at once, without start jitter", FRESH_PROJECT),
+        ("The same with every frame already stored", RESUMED_PROJECT),
+    ] {
+        println!("\n{what}:");
+        let requests = fleet.run(Start::Together);
+        request_limits::check(&requests, &budget, frames);
+        request_limits::print(&requests, frames);
+        arrivals::print(&requests);
+        fleet.check_frames();
+    }
 
     for array in [workers, 10_000.max(workers)] {
         println!("\n{workers} of {array} children, with a start jitter of up to 1 ms per child:");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fleet::Arrival;
+use crate::fleet::{Arrival, PROJECT_FILES};
 use crate::support::s3_server::Operation;
 
 /// The requests that a worker may make: fixed counts, and one request for each frame.
@@ -18,6 +18,12 @@ enum Kind {
     GetScene,
     /// Reads the checksum of the whole scene file.
     HeadScene,
+    /// Fetches the manifest of the project.
+    GetManifest,
+    /// Fetches a file of the project, or the beginning or the rest of its scene file.
+    GetContent,
+    /// Reads the checksum of the project's scene file.
+    HeadContent,
     /// Lists existing frames.
     List,
     /// Fetches the list of the scene's files from an earlier attempt.
@@ -52,16 +58,45 @@ pub const RESUMED: Budget = Budget {
     each_frame: Kind::HeadFrame,
 };
 
+/// The requests to render all frames of a project.
+pub const FRESH_PROJECT: Budget = Budget {
+    once: &[
+        (Kind::GetManifest, 1),
+        (Kind::GetContent, PROJECT_FILES + 2),
+        (Kind::HeadContent, 1),
+        (Kind::List, 1),
+        (Kind::PutDescription, 1),
+        (Kind::PutReport, 2),
+    ],
+    each_frame: Kind::PutFrame,
+};
+
+/// The requests if every frame of a project is already stored.
+pub const RESUMED_PROJECT: Budget = Budget {
+    once: &[
+        (Kind::GetManifest, 1),
+        (Kind::GetContent, 1),
+        (Kind::List, 1),
+        (Kind::GetDescription, 1),
+        (Kind::PutReport, 2),
+    ],
+    each_frame: Kind::HeadFrame,
+};
+
 impl Kind {
     fn of(arrival: &Arrival) -> Self {
         let key = arrival.request.key.as_str();
         let frame = key.starts_with("out/frames/");
+        let content = key.starts_with("p/files/");
         let description = key.starts_with("out/reports/scene-");
         let report = key.starts_with("out/reports/render-");
         match arrival.request.operation {
             Operation::ListObjectsV2 => Self::List,
             Operation::GetObject if key == "scene.blend" => Self::GetScene,
             Operation::HeadObject if key == "scene.blend" => Self::HeadScene,
+            Operation::GetObject if key.ends_with(".project.json") => Self::GetManifest,
+            Operation::GetObject if content => Self::GetContent,
+            Operation::HeadObject if content => Self::HeadContent,
             Operation::GetObject if description => Self::GetDescription,
             Operation::HeadObject if frame => Self::HeadFrame,
             Operation::PutObject if frame => Self::PutFrame,

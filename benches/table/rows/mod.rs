@@ -1,6 +1,7 @@
 //! The rows of the table.
 
 mod objects; // many small objects, and one large one
+mod project; // a project is packed, packed again and fetched
 mod render; // a render from and to S3
 mod resume; // all frames are already stored
 mod start; // start-up time
@@ -19,7 +20,7 @@ pub struct Row {
 }
 
 /// All rows, in the order in which they run.
-pub const ROWS: [Row; 13] = [
+pub const ROWS: [Row; 14] = [
     Row {
         name: "start",
         about: "from exec to the first S3 request, and --version",
@@ -44,6 +45,11 @@ pub const ROWS: [Row; 13] = [
         name: "large",
         about: "one object of 512 MiB, up and down",
         run: |bench| objects::large(bench, "large"),
+    },
+    Row {
+        name: "project",
+        about: "2,000 files of 200 kB: packed, packed again with one changed, and 200 of them fetched",
+        run: |bench| project::run(bench, "project"),
     },
     Row {
         name: "render",
