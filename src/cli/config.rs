@@ -55,7 +55,8 @@ impl Config {
                 return Err(at(key.span(), &format_args!("{setting} is set twice")));
             }
             let value = scalar(value.get_ref()).ok_or_else(|| {
-                let why = "must be a text, a number, true or false; write a list as the variable has it";
+                let why =
+                    "must be a text, a number, true or false; write a list as the variable has it";
                 at(value.span(), &format_args!("{name} {why}"))
             })?;
             entries.push(Entry { setting, value, line: line(text, key.span().start) });
@@ -129,7 +130,8 @@ mod tests {
 
     #[test]
     fn names_of_flags_and_variables_set_values() {
-        let text = "# the farm\njob-queue = \"spot\"\nF_PER_JOB = 10\nno-previews = true\nfps = 23.976\n";
+        let text =
+            "# the farm\njob-queue = \"spot\"\nF_PER_JOB = 10\nno-previews = true\nfps = 23.976\n";
         let config = parse(text).unwrap();
         let environment = Environment::from([("F_PER_JOB", "5"), ("FPS", "")]);
         let environment = config.beneath(&environment);
@@ -148,7 +150,10 @@ mod tests {
     #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, expected) in [
-            ("fps = 1\njob-que = \"a\"", "line 2 of farm.toml: there is no setting \"job-que\"; job-queue may"),
+            (
+                "fps = 1\njob-que = \"a\"",
+                "line 2 of farm.toml: there is no setting \"job-que\"; job-queue may",
+            ),
             ("FSP = 1", "FPS may be meant"),
             ("zzz = 1", "there is no setting \"zzz\"; docs/reference.md"),
             ("fps = 1\n\nFPS = 2", "line 3 of farm.toml: --fps (FPS) is set twice"),

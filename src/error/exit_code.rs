@@ -27,15 +27,13 @@ impl Error {
             | Self::OtherProject { .. } => Exit::Usage,
             Self::FilesChanged { .. } => Exit::Transient,
             Self::NotDownloaded { source, .. } => source.exit(),
-            Self::DownloadedFile { source, .. } => match source.kind() {
-                io::ErrorKind::PermissionDenied => Exit::Denied,
-                _ => Exit::LocalIo,
-            },
-            Self::PackedFile { source, .. } => match source.kind() {
-                io::ErrorKind::PermissionDenied => Exit::Denied,
-                io::ErrorKind::NotFound => Exit::Missing,
-                _ => Exit::LocalIo,
-            },
+            Self::PackedFile { source, .. } | Self::DownloadedFile { source, .. } => {
+                match source.kind() {
+                    io::ErrorKind::PermissionDenied => Exit::Denied,
+                    io::ErrorKind::NotFound => Exit::Missing,
+                    _ => Exit::LocalIo,
+                }
+            }
             Self::Project(error) => match error {
                 ProjectError::Manifest { .. }
                 | ProjectError::Content { .. }

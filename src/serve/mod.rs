@@ -51,10 +51,10 @@ use outputs::fence::Fence;
 use outputs::output::Shared;
 use store::Data;
 use store::video::thumbnails::Thumbnails;
+pub use watching::watching;
 use work::inspecting::Inspector;
 use work::queue::Queue;
 use work::rendering::Rendering;
-pub use watching::watching;
 use work::stitching::Stitching;
 
 /// Serves the page until a stop is requested.
