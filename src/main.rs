@@ -240,9 +240,9 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
     let (told, started) = (command.notify, SystemTime::now());
     let result = match command.action {
         JobRequest::Run { job, blender, ffmpeg, ffprobe } => {
-            let running = run::run(&worker, &job, &blender, &ffmpeg, &ffprobe);
+            let running = Box::pin(run::run(&worker, &job, &blender, &ffmpeg, &ffprobe));
             if job.watch {
-                serve::watching(&worker, &job.render.output, running).await
+                Box::pin(serve::watching(&worker, &job.render.output, running)).await
             } else {
                 running.await
             }
@@ -262,11 +262,13 @@ async fn do_job(command: Command, sandbox: Sandbox, shutdown: Shutdown) -> Resul
                 doctor::Checked { blender: &blender, ffmpeg: &ffmpeg, ffprobe: &ffprobe };
             doctor::doctor(&worker, &job, programs, print).await
         }
-        JobRequest::Submit { job, blender } => pack::submit(&worker, &job, &blender, print).await,
-        JobRequest::Status(job) => jobs::status(&worker, &job, print).await,
+        JobRequest::Submit { job, blender } => {
+            Box::pin(pack::submit(&worker, &job, &blender, print)).await
+        }
+        JobRequest::Status(job) => Box::pin(jobs::status(&worker, &job, print)).await,
         JobRequest::Cancel(job) => jobs::cancel(&worker, &job, print).await,
-        JobRequest::Retry(job) => jobs::retry(&worker, &job, print).await,
-        JobRequest::Logs(job) => jobs::logs(&worker, &job, print).await,
+        JobRequest::Retry(job) => Box::pin(jobs::retry(&worker, &job, print)).await,
+        JobRequest::Logs(job) => Box::pin(jobs::logs(&worker, &job, print)).await,
     };
     if let Some(told) = told {
         notify(&worker.shutdown, &told, started, result.as_ref().copied()).await;

@@ -18,6 +18,7 @@ mod audio; // the sound of a scene, mixed by Blender
 mod backlog; // frames that cannot be stored yet: rendering continues, pauses or ends
 mod blender_command; // the image's command `blender` treats arguments as Blender does
 mod blender_failures; // failures of Blender: exit codes, messages, saved frames
+mod config_file; // a file with settings, below variables and above defaults
 mod credentials; // the sources of credentials and the region
 mod devices; // CPU and GPUs, and the cache of what is compiled for them
 mod disk; // a scratch disk or an output disk that is too small or becomes full

@@ -84,8 +84,8 @@ fn the_end_of_a_run_is_told() {
     done.logs(&["was told that the job has ended"]).never_logs(&["xyzzy", "plugh"]);
 
     let hook = Webhook::answering(&["200"]);
-    let failing =
-        run().args("--frames 1-3 --blender /nowhere/blender").env("NOTIFY_URL", hook.url());
+    let failing = worker("run").input(place.path("scene.blend")).output(place.path("out"));
+    let failing = failing.args("--blender /nowhere/blender").env("NOTIFY_URL", hook.url());
     let error = failing.run().exits(69).final_error();
     let (_, body) = hook.received().remove(0);
     let cause = body["cause"].as_str().unwrap();

@@ -154,7 +154,7 @@ mod tests {
                 "fps = 1\njob-que = \"a\"",
                 "line 2 of farm.toml: there is no setting \"job-que\"; job-queue may",
             ),
-            ("FSP = 1", "FPS may be meant"),
+            ("F_PER_JOBS = 1", "F_PER_JOB may be meant"),
             ("zzz = 1", "there is no setting \"zzz\"; docs/reference.md"),
             ("fps = 1\n\nFPS = 2", "line 3 of farm.toml: --fps (FPS) is set twice"),
             ("allow-read = [\"a\"]", "allow-read must be a text, a number, true or false"),

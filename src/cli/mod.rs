@@ -72,7 +72,7 @@ pub fn parse(
     let command = Resolver { environment }.command(&cli.action);
     let command = command.map_err(|error| refuse(config.located(error)))?;
     if let JobRequest::Submit { job, .. } = &command.action {
-        try_on(job).map_err(refuse)?;
+        try_on(job).map_err(|error| refuse(config.located(error)))?;
     }
     Ok(command)
 }

@@ -23,7 +23,7 @@ pub async fn submit(
     print: impl Print,
 ) -> Result<(), Error> {
     let Some(packing) = &job.project else {
-        return jobs::submit(worker, job, None, print).await;
+        return Box::pin(jobs::submit(worker, job, None, print)).await;
     };
     let checked = jobs::check(worker, job).await?;
     let last = last_range(&checked);
@@ -38,7 +38,7 @@ pub async fn submit(
     }
     let packed = store(worker, packing, prepared).await?;
     let project = SubmittedProject::new(packed, &checked.frames);
-    jobs::submit(worker, job, Some(project), print).await
+    Box::pin(jobs::submit(worker, job, Some(project), print)).await
 }
 
 /// The range of the frames of the last child, which depend on the most frames before them.

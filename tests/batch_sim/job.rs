@@ -79,7 +79,8 @@ impl Job<'_> {
         (false, attempts)
     }
 
-    fn attempt(&self, number: u32, mishap: Option<Mishap>) -> (End, String, bool) {
+    /// Runs one attempt. Returns how it ended, its log, and whether it took too long.
+    pub fn attempt(&self, number: u32, mishap: Option<Mishap>) -> (End, String, bool) {
         let definition = self.definition;
         let memory = definition.resource(Resource::Memory).expect("memory");
         let name = format!("{}-{number}", self.id.replace(':', "-"));

@@ -2,7 +2,8 @@
 //! engine. The 24 children of an array job render 48 frames. A third of them lose their instance at
 //! a random moment; in one, Blender crashes; in another, Blender is killed for lack of memory. Then
 //! the dependent job stitches the video. The jobs are those of `submit`. A second pipeline uses the
-//! job definition and the state machine of the reference pipeline, without mishaps.
+//! job definition and the state machine of the reference pipeline, without mishaps. Between them, `status`
+//! is held against the store while jobs run, and `retry`, `submit --missing` and `cancel` do their work.
 //!
 //! The simulation follows the user guide of AWS Batch: parameters, variables, attempts and retry
 //! rules, the dependency, the timeout, SIGTERM and SIGKILL, memory, user and root file system.
@@ -25,6 +26,7 @@
 
 mod definition; // job definitions and their retry rules
 mod engine; // a container as Batch's agent starts it
+mod farm; // status, retry, submit --missing and cancel
 mod job; // the attempts of a job, and their mishaps
 mod request; // the jobs of `submit`, and those of a state machine
 #[path = "../support/mod.rs"]
@@ -63,6 +65,11 @@ fn main() {
     let pipeline = Pipeline { definitions: [&render, &stitch], requests, frames: FRAMES };
     assert_eq!(pipeline.requests[0].size, CHILDREN);
     pipeline.run(&server, &mishaps(seed), at_once);
+
+    println!("\nthe commands of a farm:");
+    let server = Store::new();
+    let (s3, scene, output) = (&server.s3, &server.scene, &server.output);
+    farm::Farm { s3, scene, output, prefix: "renders/demo", definition: &render }.run();
 
     let reference = JobDefinition::of("fixtures/batch/reference");
     println!("\n4 frames, 2 children, job definition and state machine of the reference pipeline:");

@@ -42,7 +42,7 @@ pub async fn status(worker: &Worker, request: &StatusJob, print: impl Print) -> 
     match request.wait {
         None => {
             let mut overview = Overview::default();
-            let refresh = overview.refresh(&worker.storage, &batch, job);
+            let refresh = Box::pin(overview.refresh(&worker.storage, &batch, job));
             worker.unless_stopped(refresh).await?;
             overview.print(request.json, request.price, print)
         }
@@ -55,7 +55,7 @@ pub async fn status(worker: &Worker, request: &StatusJob, print: impl Print) -> 
                 }
                 None => None,
             };
-            let following = follow(worker, &batch, job, interval, None);
+            let following = Box::pin(follow(worker, &batch, job, interval, None));
             let (overview, arrived) =
                 while_following(worker, download, interval, following).await?;
             overview.print(request.json, request.price, print)?;
@@ -91,7 +91,7 @@ pub async fn follow(
         let mut live = Live::default();
         loop {
             let known = overview.failures.count();
-            match overview.refresh(&worker.storage, batch, last).await {
+            match Box::pin(overview.refresh(&worker.storage, batch, last)).await {
                 Ok(()) => {
                     overview.log_failures(known);
                     last_contact = Some(Instant::now());
@@ -317,7 +317,8 @@ pub(in crate::jobs) struct Output<'a> {
     jobs: Vec<JobOutput<'a>>,
     /// All failures: each failed child of an array, and each failed job without failed children.
     failed: &'a [FailedJob],
-    /// What the output has; null if the jobs name none that can be read.
+    /// What the output has; null if the jobs name none that can be read, and as long as no frame is asked
+    /// for.
     output: Option<OutputStatus<'a>>,
 }
 

@@ -50,7 +50,7 @@ pub async fn submit(
     project: Option<SubmittedProject>,
     print: impl Print,
 ) -> Result<(), Error> {
-    if let Some(submissions) = prepare(worker, job).await? {
+    if let Some(submissions) = Box::pin(prepare(worker, job)).await? {
         let submissions = Submissions { project, ..submissions };
         return submit_prepared(
             worker,
@@ -99,7 +99,7 @@ pub(super) async fn submit_prepared(
         SubmitMode::DryRun | SubmitMode::Submit => Ok(()),
         SubmitMode::SubmitAndWait(interval) => {
             let (last, contact) = (output.last(), Some(Instant::now()));
-            let following = status::follow(worker, &batch, last, interval, contact);
+            let following = Box::pin(status::follow(worker, &batch, last, interval, contact));
             let (overview, arrived) =
                 while_following(worker, download, interval, following).await?;
             overview.print(as_json, None, print)?;
@@ -213,7 +213,8 @@ async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Option<Submissions>
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         submission(&name, "render", scene.clone(), &job.render, &named(frames), count)
     };
-    let (Deal { per_job, children }, plan) = deal(worker, job, &frames.set(), test).await?;
+    let (Deal { per_job, children }, plan) =
+        Box::pin(deal(worker, job, &frames.set(), test)).await?;
     let per_job = per_job.get();
     let mut render = submission(&job.name, "render", scene.clone(), &job.render, &frames, per_job);
     if children > 1 {

@@ -32,7 +32,8 @@ impl WatchedOutput {
         let Some(output) = output else { return };
         let watched = self.watched.get_or_insert_with(|| Watched::new(output));
         let now = SystemTime::now();
-        match timeout(LOOK_TIMEOUT, watched.look(storage, now)).await {
+        // On the heap: it is large, and part of what follows jobs.
+        match timeout(LOOK_TIMEOUT, Box::pin(watched.look(storage, now))).await {
             Ok(Ok(state)) => self.seen = Some((state, millis(now))),
             Ok(Err(error)) => tracing::debug!("the output cannot be read: {}", chain(&error)),
             Err(_) => tracing::debug!("the output could not be read in time"),
@@ -57,7 +58,7 @@ impl WatchedOutput {
 
     /// What the output has, for programs.
     pub fn status(&self, price: Option<PricePerHour>) -> Option<OutputStatus<'_>> {
-        let (state, now) = self.seen.as_ref()?;
+        let (state, now) = self.seen.as_ref().filter(|(state, _)| !state.frames.is_empty())?;
         Some(OutputStatus::of(self.watched.as_ref()?.output(), state, *now, price))
     }
 }

@@ -56,7 +56,7 @@ async fn pace(
     tested: Option<&JobId>,
 ) -> Result<Option<Pace>, Error> {
     let mut watched = Watched::new(job.output.clone());
-    let look = watched.look(&worker.storage, SystemTime::now());
+    let look = Box::pin(watched.look(&worker.storage, SystemTime::now()));
     let state = worker.unless_stopped(look).await?;
     let attempts = || state.attempts.iter().map(|work| work.attempt.as_ref());
     let tested = tested.map(ToString::to_string);
@@ -74,7 +74,8 @@ async fn render(worker: &Worker, job: &SubmitJob, test: Submission) -> Result<Jo
         test.parameters.get("framesPerJob").map_or("the", String::as_str)
     );
     let contact = Some(Instant::now());
-    let overview = status::follow(worker, &batch, &id, job.slices.interval, contact).await?;
+    let following = status::follow(worker, &batch, &id, job.slices.interval, contact);
+    let overview = Box::pin(following).await?;
     overview.outcome()?;
     Ok(id)
 }
