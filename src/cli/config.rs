@@ -48,7 +48,10 @@ impl Config {
         let table = DeTable::parse(text)
             .map_err(|error| at(error.span().unwrap_or_default(), &error.message()))?;
         let mut entries: Vec<Entry> = Vec::new();
-        for (key, value) in table.get_ref() {
+        let mut pairs: Vec<_> = table.get_ref().iter().collect();
+        // In the order of the lines, so that the later one of two is the mistake.
+        pairs.sort_by_key(|(key, _)| key.span().start);
+        for (key, value) in pairs {
             let name = key.get_ref();
             let setting = find(name).map_err(|why| at(key.span(), &why))?;
             if entries.iter().any(|entry| entry.setting == setting) {

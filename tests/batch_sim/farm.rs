@@ -40,7 +40,7 @@ impl Farm<'_> {
             let done = self.watched(&self.job(&array, Some((index, children)), mishap));
             assert_eq!(done, index != CRASHES, "child {index}");
         }
-        self.describe(&batch, &array, children);
+        describe(&batch, &array, children);
         let retried = self
             .submitted(&batch, |batch| worker("retry").arg(id(&array)).args("--json").batch(batch));
         assert!(self.watched(&self.job(&retried, None, None)), "the child is retried");
@@ -82,24 +82,11 @@ impl Farm<'_> {
 
     /// Submits jobs, and returns the request for the one that renders, with its id.
     fn submit(&self, batch: &BatchServer, arguments: &str) -> Value {
-        self.submitted(batch, |batch| {
+        submitted(batch, |batch| {
             let submit = worker("submit").input(self.scene).output(self.output).args(arguments);
             let submit = submit.args("--job-queue simulated --job-definition render --json");
             submit.s3(self.s3).batch(batch)
         })
-    }
-
-    fn submitted(
-        &self,
-        batch: &BatchServer,
-        command: impl FnOnce(&BatchServer) -> Worker,
-    ) -> Value {
-        let before = batch.requests_for("submitjob").len();
-        let run = command(batch).run().exits(0);
-        let output: Value = serde_json::from_str(&run.stdout).expect("JSON");
-        let mut request = batch.requests_for("submitjob").swap_remove(before);
-        request["jobId"] = output["render"]["job_id"].clone();
-        request
     }
 
     /// The container of a job, or of a child of it.
@@ -131,20 +118,6 @@ impl Farm<'_> {
         })
     }
 
-    /// Describes the array job, whose child has failed, as AWS Batch does.
-    fn describe(&self, batch: &BatchServer, array: &Value, children: u32) {
-        let states = json!({"SUCCEEDED": children - 1, "FAILED": 1});
-        let mut job = array.clone();
-        job["status"] = json!("FAILED");
-        job["container"] = json!({"environment": array["containerOverrides"]["environment"]});
-        job["arrayProperties"] = json!({"size": children, "statusSummary": states});
-        batch.set_job(job);
-        batch.set_job(json!({
-            "jobId": format!("{}:{CRASHES}", id(array)), "jobName": "demo", "status": "FAILED",
-            "arrayProperties": {"index": CRASHES}, "container": {"exitCode": 70},
-        }));
-    }
-
     /// Compares what `status` says with the store, which goes on meanwhile.
     fn look(&self) {
         let before = self.stored();
@@ -170,4 +143,28 @@ impl Farm<'_> {
 
 fn id(request: &Value) -> String {
     request["jobId"].as_str().expect("an id").to_owned()
+}
+
+/// Runs a command that submits jobs. Returns the request for the one that renders, with its id.
+fn submitted(batch: &BatchServer, command: impl FnOnce(&BatchServer) -> Worker) -> Value {
+    let before = batch.requests_for("submitjob").len();
+    let run = command(batch).run().exits(0);
+    let output: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let mut request = batch.requests_for("submitjob").swap_remove(before);
+    request["jobId"] = output["render"]["job_id"].clone();
+    request
+}
+
+/// Describes the array job, whose child has failed, as AWS Batch does.
+fn describe(batch: &BatchServer, array: &Value, children: u32) {
+    let states = json!({"SUCCEEDED": children - 1, "FAILED": 1});
+    let mut job = array.clone();
+    job["status"] = json!("FAILED");
+    job["container"] = json!({"environment": array["containerOverrides"]["environment"]});
+    job["arrayProperties"] = json!({"size": children, "statusSummary": states});
+    batch.set_job(job);
+    batch.set_job(json!({
+        "jobId": format!("{}:{CRASHES}", id(array)), "jobName": "demo", "status": "FAILED",
+        "arrayProperties": {"index": CRASHES}, "container": {"exitCode": 70},
+    }));
 }

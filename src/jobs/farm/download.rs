@@ -80,7 +80,7 @@ pub async fn while_following<T>(
     let followed = tokio::select! {
         biased;
         result = &mut following => result,
-        never = Box::pin(arrivals.repeat(interval)) => match never {},
+        never = arrivals.repeat(interval) => match never {},
     };
     let followed = followed.map_err(|error| with_download(error, &download))?;
     // What came last, and what failed before.

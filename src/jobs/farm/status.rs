@@ -312,6 +312,7 @@ pub fn summary(job: &Job) -> String {
 /// Batch, and the failures among them.
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
+#[expect(clippy::struct_field_names, reason = "the name in the document")]
 pub(in crate::jobs) struct Output<'a> {
     /// The requested job, which comes last, and the jobs that it depends on.
     jobs: Vec<JobOutput<'a>>,
