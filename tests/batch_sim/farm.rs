@@ -41,8 +41,8 @@ impl Farm<'_> {
             assert_eq!(done, index != CRASHES, "child {index}");
         }
         describe(&batch, &array, children);
-        let retried = self
-            .submitted(&batch, |batch| worker("retry").arg(id(&array)).args("--json").batch(batch));
+        let retried =
+            submitted(&batch, |batch| worker("retry").arg(id(&array)).args("--json").batch(batch));
         assert!(self.watched(&self.job(&retried, None, None)), "the child is retried");
         assert_eq!(self.stored(), FRAMES, "retry renders what has failed");
 
