@@ -266,13 +266,14 @@ impl Resolver<'_> {
             None => (&nothing, &Resolver { environment: &nobody }),
         };
         let sandbox = action.sandbox().unwrap_or(&common.sandbox);
-        let log_level = LOG_LEVEL.value(action.log().log_level.as_deref(), env)?;
+        let (store, log) = action.general();
+        let log_level = LOG_LEVEL.value(log.log_level.as_deref(), env)?;
         Ok(Command {
             provenance: provenance(env),
             search_path: env.text("PATH")?.map(str::to_owned),
             transfers: Transfers {
                 attempts: self.number("AWS_MAX_ATTEMPTS")?.and_then(NonZeroU32::new),
-                requester_pays: self.requester_pays(action.store())?,
+                requester_pays: self.requester_pays(store)?,
                 ..settings.transfers(common)?
             },
             sorted: self.sorted(action)?,
@@ -288,7 +289,7 @@ impl Resolver<'_> {
                     .is_some_and(|disabled| disabled.eq_ignore_ascii_case("true")),
             limits: limits::resolve(action, common, settings.environment)?,
             attempt,
-            log_format: LOG_FORMAT.value(action.log().log_format.as_deref(), env)?,
+            log_format: LOG_FORMAT.value(log.log_format.as_deref(), env)?,
             // Where the output is the result, the log only has what went wrong.
             log_level: log_level.unwrap_or(if request.answers() {
                 LogLevel::WARN

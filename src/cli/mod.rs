@@ -66,7 +66,7 @@ pub fn parse(
         return Err(Refusal::Answer(text));
     }
     let cli = Cli::from_arg_matches(&matches).map_err(refused)?;
-    let file = cli.action.log().config.as_deref();
+    let file = cli.action.general().1.config.as_deref();
     let config = Config::of(file, environment).map_err(refuse)?;
     let environment = &config.beneath(environment);
     let command = Resolver { environment }.command(&cli.action);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 use nix::sys::signal::Signal;
+use render_worker::hex::hex;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -107,7 +108,7 @@ impl Project {
 }
 
 fn hash_of(content: &[u8]) -> String {
-    Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(content))
 }
 
 /// Packs a project again and again, with files that change, and kills it. In the end it is whole, and no

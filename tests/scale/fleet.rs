@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
+use render_worker::hex::hex;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -72,8 +73,7 @@ impl Fleet {
         let files = others.chain([("scene.blend".to_owned(), fleet.scene())]);
         let files: Vec<_> = files
             .map(|(path, content)| {
-                let sum = Sha256::digest(&content);
-                let hash: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
+                let hash = hex(&Sha256::digest(&content));
                 fleet.server.put(&format!("p/files/{hash}"), &content);
                 json!({"path": path, "size": content.len(), "sha256": hash})
             })

@@ -177,41 +177,24 @@ impl Action {
         }
     }
 
-    /// The arguments about S3, which every subcommand has.
-    pub fn store(&self) -> &StoreArgs {
+    /// The arguments about S3 and about the log, which every subcommand has.
+    pub fn general(&self) -> (&StoreArgs, &LogArgs) {
         match self {
             Self::Run(RunArgs { common, .. })
             | Self::Render(RenderArgs { common, .. })
-            | Self::Stitch(StitchArgs { common, .. }) => &common.programs.store,
-            Self::Serve(args) => &args.store,
-            Self::Bake(args) => &args.programs.store,
-            Self::Pack(args) => &args.programs.store,
-            Self::Inspect(args) => &args.store,
-            Self::Doctor(args) => &args.store,
-            Self::Submit(args) => &args.store,
-            Self::Status(args) => &args.store,
-            Self::Cancel(args) => &args.store,
-            Self::Retry(args) => &args.store,
-            Self::Logs(args) => &args.store,
-        }
-    }
-
-    /// The arguments about the log, which every subcommand has.
-    pub fn log(&self) -> &LogArgs {
-        match self {
-            Self::Run(RunArgs { common, .. })
-            | Self::Render(RenderArgs { common, .. })
-            | Self::Stitch(StitchArgs { common, .. }) => &common.programs.log,
-            Self::Serve(args) => &args.log,
-            Self::Bake(args) => &args.programs.log,
-            Self::Pack(args) => &args.programs.log,
-            Self::Inspect(args) => &args.log,
-            Self::Doctor(args) => &args.log,
-            Self::Submit(args) => &args.log,
-            Self::Status(args) => &args.log,
-            Self::Cancel(args) => &args.log,
-            Self::Retry(args) => &args.log,
-            Self::Logs(args) => &args.log,
+            | Self::Stitch(StitchArgs { common, .. }) => {
+                (&common.programs.store, &common.programs.log)
+            }
+            Self::Bake(args) => (&args.programs.store, &args.programs.log),
+            Self::Pack(args) => (&args.programs.store, &args.programs.log),
+            Self::Serve(ServeArgs { store, log, .. })
+            | Self::Inspect(InspectArgs { store, log, .. })
+            | Self::Doctor(DoctorArgs { store, log, .. })
+            | Self::Submit(SubmitArgs { store, log, .. })
+            | Self::Status(StatusArgs { store, log, .. })
+            | Self::Cancel(CancelArgs { store, log, .. })
+            | Self::Retry(RetryArgs { store, log, .. })
+            | Self::Logs(LogsArgs { store, log, .. }) => (store, log),
         }
     }
 }

@@ -9,10 +9,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::pin;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt as _, stream};
 use tempfile::{NamedTempFile, TempDir};
+use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use crate::ending::Size;
@@ -34,6 +35,12 @@ const MOST_NAMED: usize = 5;
 
 /// How the name of the folder for what is not whole begins.
 const PARTIAL: &str = ".render-worker-";
+
+/// How often the removal of this folder is tried.
+const REMOVALS: u32 = 20;
+
+/// The time between two tries.
+const REMOVAL_PAUSE: Duration = Duration::from_millis(20);
 
 /// The parameter of jobs that says where they store their output.
 const OUTPUT_PARAMETER: &str = "outputUri";
@@ -61,6 +68,20 @@ impl Download {
         let partial = tempfile::Builder::new().prefix(PARTIAL).tempdir_in(folder);
         Ok(Self { output, folder: folder.to_owned(), partial: partial.map_err(failed)? })
     }
+
+    /// Removes what is not whole. A write that was given up may still be under way, and keep the folder
+    /// from being removed for a moment.
+    async fn remove_partial(self) {
+        let folder = self.partial.keep();
+        for _ in 0..REMOVALS {
+            match tokio::fs::remove_dir_all(&folder).await {
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                    sleep(REMOVAL_PAUSE).await;
+                }
+                Ok(()) | Err(_) => return,
+            }
+        }
+    }
 }
 
 /// Follows jobs to their end, and meanwhile brings here what they store. Looks for it in this
@@ -75,18 +96,37 @@ pub async fn while_following<T>(
     following: impl Future<Output = Result<T, Error>>,
 ) -> Result<(T, Result<(), Error>), Error> {
     let Some(download) = download else { return Ok((following.await?, Ok(()))) };
-    let mut arrivals = Arrivals { worker, download: &download, there: HashMap::new(), told: 0 };
-    let mut following = pin!(following);
-    let followed = tokio::select! {
-        biased;
-        result = &mut following => result,
-        never = arrivals.repeat(interval) => match never {},
+    let result = bring_while(worker, &download, interval, following).await;
+    download.remove_partial().await;
+    result
+}
+
+async fn bring_while<T>(
+    worker: &Worker,
+    download: &Download,
+    interval: PollInterval,
+    following: impl Future<Output = Result<T, Error>>,
+) -> Result<(T, Result<(), Error>), Error> {
+    let mut arrivals = Arrivals { worker, download, there: HashMap::new(), told: 0 };
+    let have_ended = Notify::new();
+    let followed = {
+        let mut following = pin!(following);
+        let mut rounds = pin!(arrivals.repeat(interval, &have_ended));
+        let followed = tokio::select! {
+            biased;
+            result = &mut following => result,
+            () = &mut rounds => following.await,
+        };
+        let followed = followed.map_err(|error| with_download(error, download))?;
+        // What is being fetched is not fetched again.
+        have_ended.notify_one();
+        worker.unless_stopped(async { Ok::<_, Error>(rounds.await) }).await?;
+        followed
     };
-    let followed = followed.map_err(|error| with_download(error, &download))?;
     // What came last, and what failed before.
     let failed = worker.unless_stopped(async { Ok::<_, Error>(arrivals.round().await) }).await?;
     tracing::info!("files in {}: {}", download.folder.display(), arrivals.there.len());
-    Ok((followed, outcome(&download, failed)))
+    Ok((followed, outcome(download, failed)))
 }
 
 /// Adds the folder to the command that follows the jobs again.
@@ -132,8 +172,8 @@ struct Arrivals<'a> {
 }
 
 impl Arrivals<'_> {
-    /// Fetches what is new, again and again.
-    async fn repeat(&mut self, interval: PollInterval) -> std::convert::Infallible {
+    /// Fetches what is new, again and again until the jobs have ended.
+    async fn repeat(&mut self, interval: PollInterval, have_ended: &Notify) {
         loop {
             let failed = self.round().await;
             if failed.len() != self.told {
@@ -142,7 +182,10 @@ impl Arrivals<'_> {
                 }
                 self.told = failed.len();
             }
-            sleep(interval.get()).await;
+            tokio::select! {
+                () = sleep(interval.get()) => {}
+                () = have_ended.notified() => return,
+            }
         }
     }
 
