@@ -1,37 +1,49 @@
 //! Text in pictures, in a bitmap font.
 
+use ::image::imageops::{FilterType, resize};
+use ::image::{GrayImage, Luma};
 use noto_sans_mono_bitmap::{
     FontWeight, RasterHeight, RasterizedChar, get_raster, get_raster_width,
 };
 
-/// The font in one size: Noto Sans Mono, each of its pixels enlarged by a whole factor.
+/// The height of the characters that are drawn. Others are made of them: a size of its own takes
+/// hundreds of kilobytes.
+const DRAWN: u32 = 32;
+
+/// The width of the characters that are drawn.
+#[expect(clippy::cast_possible_truncation, reason = "14")]
+const DRAWN_WIDTH: u32 = get_raster_width(FontWeight::Regular, RasterHeight::Size32) as u32;
+
+/// The font in one size: Noto Sans Mono, of which each pixel is enlarged by a whole factor, or which is
+/// made smaller.
 #[derive(Clone, Copy, Debug)]
 pub struct Font {
-    raster: RasterHeight,
-    factor: u32,
+    /// The height of a line in pixels.
+    height: u32,
 }
 
 impl Font {
     /// The smallest size, for pictures of any size.
-    pub const SMALL: Self = Self { raster: RasterHeight::Size16, factor: 1 };
+    pub const SMALL: Self = Self { height: DRAWN / 2 };
 
     /// The largest size whose lines are at most `height` pixels high, but at least [`Font::SMALL`].
     pub fn of_height(height: u32) -> Self {
+        const MIDDLE: u32 = DRAWN * 3 / 4;
         match height {
-            ..24 => Self::SMALL,
-            24..32 => Self { raster: RasterHeight::Size24, factor: 1 },
-            32.. => Self { raster: RasterHeight::Size32, factor: height / 32 },
+            ..MIDDLE => Self::SMALL,
+            MIDDLE..DRAWN => Self { height: MIDDLE },
+            DRAWN.. => Self { height: height / DRAWN * DRAWN },
         }
     }
 
     /// The height of a line in pixels.
     pub fn line_height(self) -> u32 {
-        as_u32(self.raster.val()) * self.factor
+        self.height
     }
 
     /// The width of each character in pixels.
     pub fn advance(self) -> u32 {
-        as_u32(get_raster_width(FontWeight::Regular, self.raster)) * self.factor
+        (DRAWN_WIDTH * self.height).div_ceil(DRAWN)
     }
 
     /// The pixels of a line of text that are not empty: their place from the left and from the top,
@@ -40,31 +52,27 @@ impl Font {
     /// A character that the font lacks is shown as `?`.
     pub fn pixels(self, text: &str) -> impl Iterator<Item = (u32, u32, u8)> + '_ {
         text.chars().zip(0..).flat_map(move |(character, index)| {
-            let rows = self.rows(character).into_iter().flatten().zip(0..);
-            let covered = rows.flat_map(|(row, y)| {
-                row.iter().copied().zip(0..).map(move |(coverage, x)| (x, y, coverage))
-            });
-            let enlarged = covered.filter(|(_, _, coverage)| *coverage > 0).flat_map(
-                move |(x, y, coverage): (u32, u32, u8)| {
-                    let square = (0..self.factor)
-                        .flat_map(move |down| (0..self.factor).map(move |right| (right, down)));
-                    square.map(move |(right, down)| {
-                        (x * self.factor + right, y * self.factor + down, coverage)
-                    })
-                },
-            );
-            enlarged.map(move |(x, y, coverage)| (index * self.advance() + x, y, coverage))
+            let left = index * self.advance();
+            let pixels = self.character(character);
+            let (width, height) = pixels.dimensions();
+            let places = (0..height).flat_map(move |y| (0..width).map(move |x| (x, y)));
+            places.zip(pixels.into_raw()).filter_map(move |((x, y), coverage)| {
+                (coverage > 0).then_some((left + x, y, coverage))
+            })
         })
     }
 
-    fn rows(self, character: char) -> Option<&'static [&'static [u8]]> {
-        let raster = |character| get_raster(character, FontWeight::Regular, self.raster);
-        raster(character).or_else(|| raster('?')).as_ref().map(RasterizedChar::raster)
+    fn character(self, character: char) -> GrayImage {
+        let raster = |character| get_raster(character, FontWeight::Regular, RasterHeight::Size32);
+        let raster = raster(character).or_else(|| raster('?'));
+        let rows = raster.as_ref().map(RasterizedChar::raster).unwrap_or_default();
+        let mut drawn = GrayImage::new(DRAWN_WIDTH, DRAWN);
+        for (pixel, coverage) in drawn.pixels_mut().zip(rows.iter().copied().flatten()) {
+            *pixel = Luma([*coverage]);
+        }
+        let filter = if self.height < DRAWN { FilterType::Lanczos3 } else { FilterType::Nearest };
+        resize(&drawn, self.advance(), self.height, filter)
     }
-}
-
-fn as_u32(pixels: usize) -> u32 {
-    u32::try_from(pixels).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -86,7 +94,7 @@ mod tests {
             let (width, height) = (5 * font.advance(), font.line_height());
             let pixels: Vec<_> = font.pixels("01:Äg").collect();
             assert!(pixels.iter().all(|&(x, y, _)| x < width && y < height));
-            let covered = as_u32(pixels.len()) * 100 / (width * height);
+            let covered = u32::try_from(pixels.len()).unwrap() * 100 / (width * height);
             assert!((10..60).contains(&covered), "{covered} %");
         }
     }
