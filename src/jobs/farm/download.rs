@@ -120,7 +120,11 @@ async fn bring_while<T>(
         let followed = followed.map_err(|error| with_download(error, download))?;
         // What is being fetched is not fetched again.
         have_ended.notify_one();
-        worker.unless_stopped(async { Ok::<_, Error>(rounds.await) }).await?;
+        let finished = async {
+            rounds.await;
+            Ok::<_, Error>(())
+        };
+        worker.unless_stopped(finished).await?;
         followed
     };
     // What came last, and what failed before.
