@@ -106,12 +106,14 @@ impl Container {
         self.state("Running")
     }
 
-    /// Sends a signal to every process with this name. Returns whether there is one.
-    pub fn signal(&self, process: &str, signal: &str) -> bool {
+    /// Sends a signal to every Blender. Returns whether there is one. The official Blender is a script
+    /// of Python, so the command line tells, and not the name of the process. The pattern is not in the
+    /// command line of its own shell.
+    pub fn signal_blender(&self, signal: &str) -> bool {
         let script = format!(
             "sent=1; for process in /proc/[0-9]*; do \
-             read -r name 2>/dev/null <$process/comm || continue; \
-             if [ \"$name\" = {process} ]; then kill -{signal} ${{process#/proc/}} && sent=0; fi; \
+             case $(tr '\\0' ' ' 2>/dev/null <$process/cmdline) in \
+             *'blender --back''ground '*) kill -{signal} ${{process#/proc/}} && sent=0 ;; esac; \
              done; exit $sent"
         );
         docker(["exec", &self.name.0, "sh", "-c", &script]).status.success()

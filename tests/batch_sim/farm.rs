@@ -85,7 +85,7 @@ impl Farm<'_> {
         submitted(batch, |batch| {
             let submit = worker("submit").input(self.scene).output(self.output).args(arguments);
             let submit = submit.args("--job-queue simulated --job-definition render --json");
-            submit.s3(self.s3).batch(batch)
+            submit.batch(batch).s3(self.s3)
         })
     }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use crate::definition::{Action, End, JobDefinition, Resource};
 use crate::engine::{Container, Ending};
-use crate::support::wait_until;
 
 /// The seconds from SIGTERM to SIGKILL when Batch ends an attempt.
 const GRACE: u64 = 30;
@@ -167,9 +166,8 @@ fn cause(container: &Container, mishap: Mishap) -> Option<String> {
             lost()
         }
         Mishap::Crash => {
-            wait_until("Blender runs in the container", || {
-                !container.is_running() || container.signal("blender", "SEGV")
-            });
+            assert!(container.wait_for_log("Read blend"), "Blender did not start");
+            assert!(container.signal_blender("SEGV"), "no Blender runs: {}", container.log());
             None
         }
         Mishap::OutOfMemory => {

@@ -41,7 +41,7 @@ pub(super) const STRIDE: &str = "STRIDE";
 /// # Errors
 /// - [`Error::Selection`], [`Error::SceneFile`] or [`Error::NoSceneRange`] if the frames cannot be
 ///   determined.
-/// - Those of [`deal`], which deals them among the children.
+/// - [`Error::PaceUnknown`] if `-f auto` knows no time of a frame.
 /// - [`Error::Batch`] if no job is submitted, [`Error::HalfSubmitted`] if only the first one is.
 /// - [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs.
 pub async fn submit(
