@@ -41,6 +41,7 @@ pub(super) const STRIDE: &str = "STRIDE";
 /// # Errors
 /// - [`Error::Selection`], [`Error::SceneFile`] or [`Error::NoSceneRange`] if the frames cannot be
 ///   determined.
+/// - [`Error::ArrayTooLarge`] if they do not fit in one array job.
 /// - [`Error::PaceUnknown`] if `-f auto` knows no time of a frame.
 /// - [`Error::Batch`] if no job is submitted, [`Error::HalfSubmitted`] if only the first one is.
 /// - [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs.
