@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::batch_server::BatchServer;
+use crate::support::batch_server::{BatchServer, environment};
 use crate::support::s3_server::S3Server;
 use crate::support::schema::parse;
 use crate::support::{Worker, frames, scene, worker};
@@ -59,15 +59,6 @@ fn range() -> Value {
 
 fn retry(batch: &BatchServer, arguments: &str) -> Worker {
     worker("retry").args(arguments).batch(batch)
-}
-
-/// Returns the environment variables of a submitted job.
-fn environment(job: &Value) -> Value {
-    let variables = job["containerOverrides"]["environment"].as_array().expect("variables");
-    variables
-        .iter()
-        .map(|it| (it["name"].as_str().unwrap().to_owned(), it["value"].clone()))
-        .collect()
 }
 
 #[test]

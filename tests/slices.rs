@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::batch_server::BatchServer;
+use crate::support::batch_server::{BatchServer, environment};
 use crate::support::place::frame_names;
 use crate::support::schema::parse;
 use crate::support::{Worker, names, ordered_scene, worker};
@@ -50,15 +50,6 @@ impl Studio {
     fn planned(&self, arguments: &str) -> Value {
         parse("submit", self.submit(arguments).arg("--dry-run").run().exits(0).stdout)
     }
-}
-
-/// Returns the environment variables of a job.
-fn environment(job: &Value) -> Value {
-    let variables = job["containerOverrides"]["environment"].as_array().expect("variables");
-    variables
-        .iter()
-        .map(|it| (it["name"].as_str().unwrap().to_owned(), it["value"].clone()))
-        .collect()
 }
 
 /// Runs a job, or a child of it, as Batch would.
@@ -197,6 +188,18 @@ fn as_many_frames_as_fit_are_known_from_earlier_reports() {
     assert_eq!(studio.planned("-t 12 -f 4").get("plan"), None);
     let error = studio.submit("-t 12 -f 4 --test-frames 3").run().exits(2).final_error();
     assert!(error.contains("--test-frames (TEST_FRAMES): is only for -f auto"), "{error}");
+
+    // At the end of a wait, the price tells what was spent: 350 s.
+    fs::create_dir(studio.output().join("frames")).unwrap();
+    fs::write(studio.output().join("frames/0001.png"), "a frame").unwrap();
+    let batch = BatchServer::start();
+    batch.set_job(json!({
+        "jobId": FIRST, "jobName": "scene", "status": "SUCCEEDED",
+        "parameters": {"outputUri": studio.output()},
+    }));
+    let run = studio.submit("-t 12 -f 12 --price-per-hour 3.6 --wait --poll-interval 1s");
+    let run = run.batch(&batch).run().exits(0);
+    assert!(run.stdout.contains("all attempts together: 0.35 at 3.6 an hour"), "{}", run.stdout);
 }
 
 #[test]

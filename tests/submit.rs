@@ -4,7 +4,7 @@
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
-use crate::support::batch_server::BatchServer;
+use crate::support::batch_server::{BatchServer, environment};
 use crate::support::place::frame_names;
 use crate::support::s3_server::{Fault, Operation, S3Server};
 use crate::support::schema::parse;
@@ -24,15 +24,6 @@ fn dry_run(worker: Worker) -> Value {
     let run = worker.arg("--dry-run").run().exits(0);
     assert!(run.lines.is_empty(), "{}", run.text());
     parse("submit", run.stdout)
-}
-
-/// Returns the environment variables of a job.
-fn environment(job: &Value) -> Value {
-    let variables = job["containerOverrides"]["environment"].as_array().expect("variables");
-    variables
-        .iter()
-        .map(|it| (it["name"].as_str().unwrap().to_owned(), it["value"].clone()))
-        .collect()
 }
 
 #[test]

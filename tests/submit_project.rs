@@ -116,8 +116,11 @@ fn flags_that_contradict_each_other_are_refused() {
         ("-i s3://bucket/a.blend --project s3://bucket/p", "on this machine"),
         ("-i a.blend --project p", "--project (PROJECT_URI): `p` is relative"),
         ("-i a --main b.blend --project s3://bucket/p", "--main (MAIN)"),
-        ("-i s3://bucket/a.blend --exclude x", "--exclude: is about the scene that --project"),
-        ("-i s3://bucket/a.blend --allow-read /x", "--allow-read: is about the scene"),
+        (
+            "-i s3://bucket/a.blend --exclude x",
+            "--exclude (EXCLUDE): is about the scene that --project",
+        ),
+        ("-i s3://bucket/a.blend --allow-read /x", "--allow-read (ALLOW_READ): is about the scene"),
     ] {
         let run = worker("submit").args(common).args(arguments).run();
         run.exits(2).logs(&[text]);

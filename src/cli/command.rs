@@ -10,7 +10,6 @@ use super::names::{
 };
 use super::resolver::{Resolver, children, farm, limits, pack, serve, video};
 use super::setting::{Environment, Setting, UsageError};
-
 use crate::provenance::{Image, Provenance};
 use crate::request::{
     Attempt, BakeJob, Confinement, DoctorJob, FrameSet, InspectJob, JobId, Limits, Location,

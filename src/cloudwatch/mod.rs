@@ -163,15 +163,12 @@ impl CloudWatchLogs {
         if let Some(known) = self.credentials.as_ref().filter(|known| holds(known)) {
             return Ok(known.clone());
         }
+        let none = |why: String| LogsError::no_credentials(operation(), why);
         let provider = self.config.credentials_provider();
-        let none = || "no source of credentials is known".to_owned();
-        let fetched = match provider {
-            Some(provider) => {
-                provider.provide_credentials().await.map_err(|error| aws::causes(&error))
-            }
-            None => Err(none()),
-        };
-        let fetched = fetched.map_err(|why| LogsError::no_credentials(operation(), why))?;
+        let provider =
+            provider.ok_or_else(|| none("no source of credentials is known".to_owned()))?;
+        let fetched = provider.provide_credentials().await;
+        let fetched = fetched.map_err(|error| none(aws::causes(&error)))?;
         self.credentials = Some(fetched.clone());
         Ok(fetched)
     }

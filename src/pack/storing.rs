@@ -139,9 +139,9 @@ impl Round<'_> {
         // Only what is stored is known without being read.
         let hash = self.storing.hashes.get(&metadata);
         if let Some(content) = hash.filter(|hash| self.known.get(hash) == Some(&metadata.len())) {
-            self.unread_files.fetch_add(1, Relaxed);
-            self.progress.finished(metadata.len());
             let size = metadata.len();
+            self.unread_files.fetch_add(1, Relaxed);
+            self.progress.finished(size);
             return Ok(Some(ProjectFile { size, content, origin: origin.cloned() }));
         }
         let began = SystemTime::now();

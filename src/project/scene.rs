@@ -62,8 +62,9 @@ impl SceneInput {
     }
 
     /// Opens the scene at a location, and reads its first `length` bytes. The location is that of a
-    /// scene file, of the manifest of a project, of an archive, or of a folder on this machine or on S3, in which
-    /// `main` is the scene file. An archive is unpacked in `scratch`, which is not used otherwise.
+    /// scene file, of the manifest of a project, of an archive, or of a folder on this machine or on
+    /// S3, in which `main` is the scene file. An archive is unpacked in `scratch`, which is not used
+    /// otherwise.
     ///
     /// # Errors
     /// If it cannot be read, the manifest or archive is refused, or it is not clear what is rendered.

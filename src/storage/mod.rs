@@ -116,10 +116,9 @@ impl Storage {
         result.await.map_err(|failure| StorageError::new(Operation::List, folder, failure))
     }
 
-    /// Lists the files in and below `folder`, in no particular order, by their paths from there, with the
-    /// `ETag` of each if the store has one. Hidden
-    /// files and folders are left out, and links on this machine are not followed. A folder that does
-    /// not exist counts as empty.
+    /// Lists the files in and below `folder`, in no particular order, by their paths from there, with
+    /// the `ETag` of each if the store has one. Hidden files and folders are left out, and links on
+    /// this machine are not followed. A folder that does not exist counts as empty.
     ///
     /// # Errors
     /// The same as [`Storage::list`].

@@ -45,6 +45,15 @@ struct Rejection {
     body: Value,
 }
 
+/// Returns the environment variables of a submitted job.
+pub fn environment(job: &Value) -> Value {
+    let variables = job["containerOverrides"]["environment"].as_array().expect("variables");
+    variables
+        .iter()
+        .map(|it| (it["name"].as_str().unwrap().to_owned(), it["value"].clone()))
+        .collect()
+}
+
 impl BatchServer {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::render::RenderOptions;
-use super::shared::{CommonArgs, PreviewArgs};
+use super::shared::{CommonArgs, NotifyArgs, PreviewArgs};
 use super::stitch::StitchOptions;
 
 /// The argument `--watch` of `run`, which has no variable: that of `serve` names folders.
@@ -30,13 +30,8 @@ pub(in crate::cli) struct RunArgs {
     #[arg(id = WATCH_PAGE, long = "watch")]
     pub watch: bool,
 
-    /// A webhook that is told of the end: https://HOST/PATH
-    ///
-    /// It gets a JSON document, of which chats such as Slack show the text; render-worker schema
-    /// notification prints its schema. Three attempts are made, and none of them changes the exit code. The
-    /// address is secret: the log shows only its host.
-    #[arg(long, value_name = "URL")]
-    pub notify: Option<String>,
+    #[command(flatten)]
+    pub notify: NotifyArgs,
 }
 
 pub(super) const RUN_EXAMPLES: &str = "\

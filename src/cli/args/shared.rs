@@ -7,6 +7,18 @@ use clap::Args;
 use super::overrides::OverrideArgs;
 use super::user_code::UserCodeArgs;
 
+// Who is told of the end.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct NotifyArgs {
+    /// A webhook that is told of the end of the run or of the wait: https://HOST/PATH
+    ///
+    /// It gets a JSON document, of which chats such as Slack show the text; render-worker schema
+    /// notification prints its schema. Three attempts are made, and none of them changes the exit code. The
+    /// address is secret: the log shows only its host.
+    #[arg(long, value_name = "URL")]
+    pub notify: Option<String>,
+}
+
 // The log, and the file with settings.
 #[derive(Debug, Default, Args)]
 pub(in crate::cli) struct LogArgs {
@@ -60,7 +72,8 @@ pub(in crate::cli) struct WorkArgs {
     /// The child of an array job with index i (see --array-index of render) renders N frames from
     /// FIRST+i*N on, where FIRST is --first-frame; outside of an array, i is 0. A child of an array
     /// requires it; submit requires it unless --auto is given, and takes `auto` for as many as fit in
-    /// --target-minutes. Without it, render and run render the whole animation. stitch accepts and ignores it, so that one job definition serves both.
+    /// --target-minutes. Without it, render and run render the whole animation. stitch accepts and
+    /// ignores it, so that one job definition serves both.
     #[arg(short, long, value_name = "N", allow_hyphen_values = true)]
     pub frames_per_job: Option<String>,
 

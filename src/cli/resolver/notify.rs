@@ -18,10 +18,10 @@ impl Resolver<'_> {
         request: &JobRequest,
     ) -> Result<Option<Notify>, UsageError> {
         let flag = match action {
-            Action::Run(args) => &args.notify,
-            Action::Submit(args) => &args.follow.notify,
-            Action::Status(args) => &args.follow.notify,
-            Action::Retry(args) => &args.follow.notify,
+            Action::Run(args) => &args.notify.notify,
+            Action::Submit(args) => &args.follow.notify.notify,
+            Action::Status(args) => &args.follow.notify.notify,
+            Action::Retry(args) => &args.follow.notify.notify,
             _ => return Ok(None),
         };
         let waits = |mode| matches!(mode, SubmitMode::SubmitAndWait(_));
@@ -43,7 +43,7 @@ impl Resolver<'_> {
             _ => return Ok(None),
         };
         if !waits {
-            let why = "tells of the end of a wait; give --wait as well";
+            let why = "a webhook is told of the end of a wait; give --wait as well";
             return if flag.is_some() { Err(NOTIFY.refuse(why)) } else { Ok(None) };
         }
         let webhook: Option<Webhook> = NOTIFY.value(flag.as_deref(), self.environment)?;

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use super::{ENGINE_OF_THE_REFERENCE, Resolver, described};
 use crate::cli::args::{PackArgs, PackingArgs, SandboxArgs, SubmitArgs};
 use crate::cli::names::{
-    BLENDER, EXCLUDE, INPUT_URI, MAIN, MISSING_FILES, OUTPUT_URI, PREVIEW, PROJECT, PROJECT_DIR,
-    PROJECT_NAME,
+    ALLOW_READ, BLENDER, EXCLUDE, INPUT_URI, MAIN, MISSING_FILES, OUTPUT_URI, PASS_ENV, PREVIEW,
+    PROJECT, PROJECT_DIR, PROJECT_NAME, SANDBOX, SCRATCH_DIR,
 };
-use crate::cli::setting::{Environment, UsageError};
+use crate::cli::setting::{Environment, Setting, UsageError};
 use crate::request::{Engine, Location, PackJob, RenderJob};
 
 /// The request of `pack`.
@@ -40,8 +40,8 @@ pub(in crate::cli) fn project_of_submit(
     let env = resolver.environment;
     let Some(output) = PROJECT.value(args.project.as_deref(), env)? else {
         return match given(&args.packing, &args.sandbox) {
-            Some(flag) => Err(UsageError(format!(
-                "{flag}: is about the scene that {PROJECT} packs; give that as well, or leave it out"
+            Some(setting) => Err(setting.refuse(format_args!(
+                "is about the scene that {PROJECT} packs; give that as well, or leave it out"
             ))),
             None => Ok(None),
         };
@@ -99,28 +99,26 @@ fn packing(
 /// The file with the hashes of packed files, in the folder of the user's caches.
 fn hashes(env: &Environment) -> Result<Option<PathBuf>, UsageError> {
     let absolute = |path: &str| Some(PathBuf::from(path)).filter(|path| path.is_absolute());
-    let caches = env.text("XDG_CACHE_HOME")?.and_then(absolute);
-    let home = || Ok::<_, UsageError>(env.text("HOME")?.and_then(absolute));
-    let caches = match caches {
+    let caches = match env.text("XDG_CACHE_HOME")?.and_then(absolute) {
         Some(caches) => Some(caches),
-        None => home()?.map(|home| home.join(".cache")),
+        None => env.text("HOME")?.and_then(absolute).map(|home| home.join(".cache")),
     };
     Ok(caches.map(|caches| caches.join("render-worker").join("hashes")))
 }
 
 /// A flag that is given, of those that mean nothing if no project is packed.
-fn given(packing: &PackingArgs, sandbox: &SandboxArgs) -> Option<&'static str> {
+fn given(packing: &PackingArgs, sandbox: &SandboxArgs) -> Option<Setting> {
     let PackingArgs { project_dir, name, exclude, blender } = packing;
     let SandboxArgs { scratch_dir, sandbox, allow_read, pass_env } = sandbox;
     let flags = [
-        ("--project-dir", project_dir.is_some()),
-        ("--name", name.is_some()),
-        ("--exclude", !exclude.is_empty()),
-        ("--blender", blender.is_some()),
-        ("--scratch-dir", scratch_dir.is_some()),
-        ("--sandbox", sandbox.is_some()),
-        ("--allow-read", !allow_read.is_empty()),
-        ("--pass-env", !pass_env.is_empty()),
+        (PROJECT_DIR, project_dir.is_some()),
+        (PROJECT_NAME, name.is_some()),
+        (EXCLUDE, !exclude.is_empty()),
+        (BLENDER, blender.is_some()),
+        (SCRATCH_DIR, scratch_dir.is_some()),
+        (SANDBOX, sandbox.is_some()),
+        (ALLOW_READ, !allow_read.is_empty()),
+        (PASS_ENV, !pass_env.is_empty()),
     ];
-    flags.into_iter().find_map(|(flag, is_given)| is_given.then_some(flag))
+    flags.into_iter().find_map(|(setting, is_given)| is_given.then_some(setting))
 }

@@ -40,7 +40,7 @@ pub async fn logs(worker: &Worker, request: &LogsJob, print: impl Print) -> Resu
                 }
                 None => return Err(no_log(&job, request)),
             };
-            // Messages arrive some seconds late: one look without any comes after the end.
+            // Messages arrive some seconds late, so the last look is one that finds none.
             if !request.follow || job.state.is_final() && printed == 0 {
                 return Ok(());
             }

@@ -1,7 +1,7 @@
 //! `retry`: submits again what has failed of jobs on AWS Batch, with other settings if they are given.
 
 use super::status;
-use super::submit::{STRIDE, Submissions, submit_prepared};
+use super::submit::{Afterwards, STRIDE, Submissions, submit_prepared};
 use crate::batch::{
     ArrayProperties, Batch, Job, Overrides, Resource, ResourceKind, State, Submission, Variable,
 };
@@ -26,7 +26,13 @@ const FRAMES: [&str; 4] = ["FRAMES", "FIRST_FRAME", "TOTAL_FRAMES", STRIDE];
 pub async fn retry(worker: &Worker, job: &RetryJob, print: impl Print) -> Result<(), Error> {
     let batch = worker.unless_stopped(Batch::connect()).await?;
     let submissions = worker.unless_stopped(prepare(&batch, job)).await?;
-    submit_prepared(worker, submissions, job.mode, job.download.as_deref(), job.json, print).await
+    let afterwards = Afterwards {
+        mode: job.mode,
+        download: job.download.as_deref(),
+        price: None,
+        json: job.json,
+    };
+    submit_prepared(worker, submissions, afterwards, print).await
 }
 
 async fn prepare(batch: &Batch, job: &RetryJob) -> Result<Submissions, Error> {
@@ -78,19 +84,23 @@ async fn prepare(batch: &Batch, job: &RetryJob) -> Result<Submissions, Error> {
 
 /// The frames that a child of a job of `submit` renders; of the whole job without an index.
 fn selection(job: &Job, per_job: FramesPerJob, index: Option<u32>) -> Option<FrameSelection> {
-    let variable = |name: &str| job.environment.get(name);
-    let array = index.map(|index| ArrayPosition { index, size: None });
-    if let (Some(stride), Some(index)) = (variable(STRIDE), index) {
-        let (all, stride) = (Box::new(whole(job)?), stride.parse().ok()?);
-        return Some(FrameSelection::Dealt { all, stride, index });
+    let all = whole(job)?;
+    let Some(index) = index else { return Some(all) };
+    if let Some(stride) = job.environment.get(STRIDE) {
+        return Some(FrameSelection::Dealt {
+            all: Box::new(all),
+            stride: stride.parse().ok()?,
+            index,
+        });
     }
-    let Some(array) = array else { return whole(job) };
-    if let Some(frames) = variable("FRAMES") {
-        return Some(FrameSelection::PartOf { frames: frames.parse().ok()?, per_job, array });
-    }
-    let first: FirstFrame = variable("FIRST_FRAME")?.parse().ok()?;
-    let total: TotalFrames = variable("TOTAL_FRAMES")?.parse().ok()?;
-    Some(FrameSelection::Slice { per_job, array: Some(array), first, total: Some(total) })
+    let array = ArrayPosition { index, size: None };
+    Some(match all {
+        FrameSelection::Exactly(frames) => FrameSelection::PartOf { frames, per_job, array },
+        FrameSelection::Animation(AnimationRange { first, total }) => {
+            FrameSelection::Slice { per_job, array: Some(array), first: first?, total }
+        }
+        other => other,
+    })
 }
 
 /// The frames of all children of a job of `submit` together.

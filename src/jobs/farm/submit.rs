@@ -25,7 +25,8 @@ use crate::jobs::output::{Print, Table, compact_json, json};
 use crate::jobs::packed::SubmittedProject;
 use crate::process::shutdown::Stage;
 use crate::request::{
-    AnimationFrames, FrameRange, FrameSet, JobId, JobName, JobTemplate, SubmitJob, SubmitMode,
+    AnimationFrames, FrameRange, FrameSet, JobId, JobName, JobTemplate, PricePerHour, SubmitJob,
+    SubmitMode,
 };
 use crate::worker::Worker;
 
@@ -53,15 +54,13 @@ pub async fn submit(
 ) -> Result<(), Error> {
     if let Some(submissions) = Box::pin(prepare(worker, job)).await? {
         let submissions = Submissions { project, ..submissions };
-        return submit_prepared(
-            worker,
-            submissions,
-            job.mode,
-            job.download.as_deref(),
-            job.json,
-            print,
-        )
-        .await;
+        let afterwards = Afterwards {
+            mode: job.mode,
+            download: job.download.as_deref(),
+            price: job.slices.price,
+            json: job.json,
+        };
+        return submit_prepared(worker, submissions, afterwards, print).await;
     }
     tracing::warn!(
         "{} has all frames, so nothing is submitted; to make the video: \
@@ -71,6 +70,18 @@ pub async fn submit(
     Ok(())
 }
 
+/// What to do with jobs once they are submitted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Afterwards<'a> {
+    pub mode: SubmitMode,
+    /// Where what the jobs store comes while they are followed; `None` for nowhere.
+    pub download: Option<&'a Path>,
+    /// What an hour of one container costs.
+    pub price: Option<PricePerHour>,
+    /// Whether the output is JSON.
+    pub json: bool,
+}
+
 /// Submits these jobs, prints their ids, and waits for them if asked to.
 ///
 /// # Errors
@@ -78,11 +89,10 @@ pub async fn submit(
 pub(super) async fn submit_prepared(
     worker: &Worker,
     submissions: Submissions,
-    mode: SubmitMode,
-    download: Option<&Path>,
-    as_json: bool,
+    afterwards: Afterwards<'_>,
     print: impl Print,
 ) -> Result<(), Error> {
+    let Afterwards { mode, download, price, json: as_json } = afterwards;
     let Submissions { project, render, stitch, plan } = submissions;
     if mode == SubmitMode::DryRun {
         let stitch = stitch.map(|stitch| after(stitch, RENDER_JOB_ID));
@@ -103,7 +113,7 @@ pub(super) async fn submit_prepared(
             let following = Box::pin(status::follow(worker, &batch, last, interval, contact));
             let (overview, arrived) =
                 while_following(worker, download, interval, following).await?;
-            overview.print(as_json, None, print)?;
+            overview.print(as_json, price, print)?;
             overview.outcome()?;
             arrived
         }

@@ -40,26 +40,29 @@ impl WatchedOutput {
         }
     }
 
+    /// What it has, at which time, and where it is; `None` if no frame of it is known.
+    fn known(&self) -> Option<(&State, u64, &Location)> {
+        let (state, now) = self.seen.as_ref().filter(|(state, _)| !state.frames.is_empty())?;
+        Some((state, *now, self.watched.as_ref()?.output()))
+    }
+
     /// How many frames there are, and how fast they come, in a few words.
     pub fn summary(&self) -> Option<String> {
-        let (state, now) = self.seen.as_ref().filter(|(state, _)| !state.frames.is_empty())?;
-        Some(output_status::summary(state, *now))
+        let (state, now, _) = self.known()?;
+        Some(output_status::summary(state, now))
     }
 
     /// Adds what the output has.
     pub fn rows(&self, lines: &mut Table, price: Option<PricePerHour>) {
-        let seen = self.seen.as_ref().zip(self.watched.as_ref());
-        if let Some(((state, now), watched)) =
-            seen.filter(|((state, _), _)| !state.frames.is_empty())
-        {
-            output_status::rows(lines, watched.output(), state, *now, price);
+        if let Some((state, now, output)) = self.known() {
+            output_status::rows(lines, output, state, now, price);
         }
     }
 
     /// What the output has, for programs.
     pub fn status(&self, price: Option<PricePerHour>) -> Option<OutputStatus<'_>> {
-        let (state, now) = self.seen.as_ref().filter(|(state, _)| !state.frames.is_empty())?;
-        Some(OutputStatus::of(self.watched.as_ref()?.output(), state, *now, price))
+        let (state, now, output) = self.known()?;
+        Some(OutputStatus::of(output, state, now, price))
     }
 }
 

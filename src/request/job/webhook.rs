@@ -3,9 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use ::http::Uri;
 use thiserror::Error;
 
-/// The address of a webhook. Whoever knows it can post there, so it is secret: only its host is shown.
+/// The address of a webhook. It is secret, because anybody who knows it can post there: only its host is
+/// shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Webhook {
     server: String,
@@ -59,24 +61,15 @@ impl FromStr for Webhook {
     type Err = WebhookError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (scheme, rest) = text.split_once("://").ok_or(WebhookError)?;
-        let scheme = scheme.to_ascii_lowercase();
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (host, path) = rest.split_at(end);
-        // A fragment is not sent.
-        let path = path.split('#').next().unwrap_or_default();
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
-        let fits =
-            |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-        let is_valid = ["http", "https"].contains(&scheme.as_str())
-            && host.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '[')
-            && host.chars().all(fits)
-            && rest.chars().all(|c| c.is_ascii_graphic());
-        if is_valid {
-            Ok(Self { server: format!("{scheme}://{host}"), path })
-        } else {
-            Err(WebhookError)
+        let uri: Uri = text.parse().map_err(|_| WebhookError)?;
+        let scheme = uri.scheme_str().ok_or(WebhookError)?.to_ascii_lowercase();
+        let host = uri.authority().ok_or(WebhookError)?;
+        // A user's name would have to be sent in another way.
+        if !["http", "https"].contains(&scheme.as_str()) || host.as_str().contains('@') {
+            return Err(WebhookError);
         }
+        let path = uri.path_and_query().map_or("/".to_owned(), ToString::to_string);
+        Ok(Self { server: format!("{scheme}://{host}"), path })
     }
 }
 

@@ -34,13 +34,10 @@ use videos::{making, pictures};
 
 /// The routes of the server.
 pub fn router(app: App) -> Router {
-    let app = Arc::new(app);
-    Router::new()
+    let routes = Router::new()
         .route("/", get(page::page))
         .route("/videos/{id}", get(page::page))
         .route("/renders/{id}", get(page::page))
-        .route("/outputs/{id}", get(page::page))
-        .route("/assets/{*path}", get(page::asset))
         .route("/openapi.json", get(page::api))
         .route("/api/events", get(events::all))
         .route("/api/folders", get(videos::folders))
@@ -77,20 +74,18 @@ pub fn router(app: App) -> Router {
         .route("/api/renders/{id}/log", get(items::log::<Render>))
         .route("/api/renders/{id}/video", get(rendering::video))
         .route("/api/outputs", get(outputs::list).post(outputs::create))
-        .route("/api/outputs/{id}", get(outputs::show).delete(outputs::remove))
-        .route("/api/outputs/{id}/events", get(outputs::events::events))
-        .route("/api/outputs/{id}/frames/{name}", get(outputs::pictures::frame))
-        .route("/api/outputs/{id}/previews/{name}", get(outputs::pictures::preview))
-        .route("/api/outputs/{id}/video", get(outputs::pictures::video))
-        .route("/api/outputs/{id}/jobs", get(outputs::jobs::jobs))
-        .fallback(|| async { Problem::not_found("page") })
-        .layer(from_fn_with_state(Arc::clone(&app), admit))
-        .with_state(app)
+        .route("/api/outputs/{id}", axum::routing::delete(outputs::remove))
+        .merge(of_outputs());
+    guarded(routes, app)
 }
 
 /// The routes of a server that only shows an output.
 pub fn watching(app: App) -> Router {
-    let app = Arc::new(app);
+    guarded(of_outputs(), app)
+}
+
+/// The routes that show an output.
+fn of_outputs() -> Router<Arc<App>> {
     Router::new()
         .route("/outputs/{id}", get(page::page))
         .route("/assets/{*path}", get(page::asset))
@@ -100,6 +95,12 @@ pub fn watching(app: App) -> Router {
         .route("/api/outputs/{id}/previews/{name}", get(outputs::pictures::preview))
         .route("/api/outputs/{id}/video", get(outputs::pictures::video))
         .route("/api/outputs/{id}/jobs", get(outputs::jobs::jobs))
+}
+
+/// These routes, behind what decides who may come in.
+fn guarded(routes: Router<Arc<App>>, app: App) -> Router {
+    let app = Arc::new(app);
+    routes
         .fallback(|| async { Problem::not_found("page") })
         .layer(from_fn_with_state(Arc::clone(&app), admit))
         .with_state(app)

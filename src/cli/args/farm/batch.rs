@@ -5,7 +5,8 @@ use clap::Args;
 use super::slices::SliceArgs;
 use crate::cli::args::pack::PackingArgs;
 use crate::cli::args::shared::{
-    LogArgs, PreviewArgs, RendererArgs, SandboxArgs, SceneArgs, StoreArgs, VideoArgs, WorkArgs,
+    LogArgs, NotifyArgs, PreviewArgs, RendererArgs, SandboxArgs, SceneArgs, StoreArgs, VideoArgs,
+    WorkArgs,
 };
 
 #[derive(Debug, Args)]
@@ -137,8 +138,8 @@ pub(in crate::cli) struct FollowArgs {
 
     /// With --wait: a folder for the frames, what the scene makes besides them, and the video, as they come
     ///
-    /// What is there already, with the same size and time, is not fetched again. Files appear whole.
-    /// Ctrl-C keeps what is there.
+    /// A file that the folder has with the same size and time is not fetched again. Files appear whole.
+    /// Ctrl-C keeps those that have come.
     #[arg(long, value_name = "DIR")]
     pub download: Option<String>,
 
@@ -146,13 +147,8 @@ pub(in crate::cli) struct FollowArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub poll_interval: Option<String>,
 
-    /// A webhook that is told of the end of the wait: https://HOST/PATH
-    ///
-    /// It gets a JSON document, of which chats such as Slack show the text; render-worker schema
-    /// notification prints its schema. Three attempts are made, and none of them changes the exit code. The
-    /// address is secret: the log shows only its host.
-    #[arg(long, value_name = "URL")]
-    pub notify: Option<String>,
+    #[command(flatten)]
+    pub notify: NotifyArgs,
 
     /// Print JSON; submit --wait prints a second document at the end
     #[arg(long)]

@@ -35,7 +35,10 @@ pub async fn deal(
         (PerChild::Frames(per_child), Some(_)) => (per_child, pace(worker, job, None).await?),
         (PerChild::Fitting, _) => {
             let tested = match slices.test_frames.filter(|_| job.mode != SubmitMode::DryRun) {
-                Some(wanted) => Some(render(worker, job, test(spread(frames, wanted))).await?),
+                Some(wanted) => {
+                    let frames = spread(frames, wanted);
+                    Some(render(worker, job, frames.len(), test(frames)).await?)
+                }
                 None => None,
             };
             let pace = pace(worker, job, tested.as_ref()).await?;
@@ -64,14 +67,19 @@ async fn pace(
     Ok(Pace::of(of_test).or_else(|| Pace::of(attempts())))
 }
 
-/// Renders the test frames, and waits for them.
-async fn render(worker: &Worker, job: &SubmitJob, test: Submission) -> Result<JobId, Error> {
+/// Renders so many test frames, and waits for them.
+async fn render(
+    worker: &Worker,
+    job: &SubmitJob,
+    count: usize,
+    test: Submission,
+) -> Result<JobId, Error> {
     let batch = worker.unless_stopped(Batch::connect()).await?;
     let id = batch.submit(&test, worker.shutdown.no_time_to_report()).await?;
     tracing::warn!(
-        "submitted {} for {} test frames: {id}; the other jobs are submitted when they are rendered",
-        test.job_name,
-        test.parameters.get("framesPerJob").map_or("the", String::as_str)
+        "submitted {} for {count} test frames: {id}; the other jobs are submitted when they are \
+         rendered",
+        test.job_name
     );
     let contact = Some(Instant::now());
     let following = status::follow(worker, &batch, &id, job.slices.interval, contact);

@@ -32,9 +32,7 @@ impl Deal {
         }
         Ok(Self { per_job, children })
     }
-}
 
-impl Deal {
     /// The deal with the most children, if it depends on what the frames take.
     ///
     /// # Errors
