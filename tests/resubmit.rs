@@ -1,12 +1,14 @@
 //! Jobs on AWS Batch that are cancelled (`cancel`), submitted again (`retry`), or submitted for the
 //! frames that are not there (`submit --missing`).
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use crate::support::batch_server::{BatchServer, environment};
 use crate::support::s3_server::S3Server;
 use crate::support::schema::parse;
-use crate::support::{Worker, frames, scene, worker};
+use crate::support::{Run, Worker, frames, scene, worker};
 
 const ARRAY: &str = "0c6a0000-aaaa-bbbb-cccc-ddddeeeeffff";
 const STITCH: &str = "5d410000-aaaa-bbbb-cccc-ddddeeeeffff";
@@ -199,4 +201,31 @@ fn only_missing_frames_are_submitted_and_the_video_has_all() {
     assert!(batch.requests_for("submitjob").is_empty());
     assert_eq!(run.stdout, "");
     assert!(run.text().contains("render-worker stitch"), "{}", run.text());
+}
+
+#[test]
+fn missing_frames_are_rendered_like_those_that_are_there() {
+    let output = tempfile::tempdir().unwrap();
+    let render = worker("render").input(scene("demo")).output(output.path());
+    render.args("--frames 1 --resolution 25% --samples 1 --preview").run().exits(0);
+    let submit = |to: &Path, arguments: &str| {
+        let submit = worker("submit").input(scene("demo")).output(to).args(arguments);
+        submit.args("--job-queue q --job-definition d -f 30 --missing --dry-run").run().exits(0)
+    };
+    let rendered = output.path().join("preview");
+    let shown = |run: Run| environment(&parse("submit", run.stdout)["render"]);
+    let expected = json!({
+        "ENGINE": "CYCLES", "PREVIEW": "true", "RESOLUTION": "25%", "SAMPLES": "1",
+        "FRAMES": "2-24",
+    });
+    assert_eq!(shown(submit(&rendered, "")), expected);
+    // What is asked for comes first, and the log says that the frames will differ.
+    let run = submit(&rendered, "--samples 4 --env RESOLUTION=25%");
+    let run = run.logs(&["SAMPLES=1", "SAMPLES=4"]);
+    assert_eq!(shown(run)["SAMPLES"], "4");
+    // Frames that came without a report are nothing to go by, and neither is a damaged report.
+    let copied = tempfile::tempdir().unwrap();
+    std::fs::create_dir(copied.path().join("reports")).unwrap();
+    std::fs::write(copied.path().join("reports/render-1.json"), b"{\"schema\": 1").unwrap();
+    assert_eq!(shown(submit(copied.path(), "")), json!({"FRAMES": "1-24"}));
 }

@@ -70,14 +70,14 @@ pub enum JobRequest {
     /// Render frames.
     Render {
         /// The job.
-        job: RenderJob,
+        job: Box<RenderJob>,
         /// The Blender to use: a path, or a name to look for.
         blender: PathBuf,
     },
     /// Make a video.
     Stitch {
         /// The job.
-        job: StitchJob,
+        job: Box<StitchJob>,
         /// The FFmpeg to use: a path, or a name to look for.
         ffmpeg: PathBuf,
         /// The `FFprobe` to use: a path, or a name to look for.
@@ -216,11 +216,11 @@ impl Resolver<'_> {
                 ffprobe: self.program(FFPROBE, args.stitch.ffprobe.as_deref())?,
             },
             Action::Render(args) => JobRequest::Render {
-                job: self.render_job(args, &attempt)?,
+                job: Box::new(self.render_job(args, &attempt)?),
                 blender: self.program(BLENDER, args.options.blender.as_deref())?,
             },
             Action::Stitch(args) => JobRequest::Stitch {
-                job: video::stitch_job(self, args)?,
+                job: Box::new(video::stitch_job(self, args)?),
                 ffmpeg: self.program(FFMPEG, args.options.ffmpeg.as_deref())?,
                 ffprobe: self.program(FFPROBE, args.options.ffprobe.as_deref())?,
             },

@@ -2,6 +2,7 @@
 //! manual pages and `docs/reference.md` take them from here.
 
 use super::setting::Setting;
+use crate::request::RenderJob;
 
 pub const INPUT_URI: Setting = Setting::new("--input-uri", "INPUT_URI").required();
 pub const OUTPUT_URI: Setting = Setting::new("--output-uri", "OUTPUT_URI").required();
@@ -40,10 +41,10 @@ pub const PREVIEW: Setting = Setting::new("--preview", "PREVIEW").or("false");
 pub const NO_PREVIEWS: Setting = Setting::new("--no-previews", "NO_PREVIEWS").or("false");
 pub const SAMPLES: Setting = Setting::new("--samples", "SAMPLES").or_what("the scene's");
 pub const RESOLUTION: Setting = Setting::new("--resolution", "RESOLUTION").or_what("the scene's");
-pub const SCENE: Setting = Setting::new("--scene", "SCENE").or_what("the active scene");
+pub const SCENE: Setting = Setting::new("--scene", RenderJob::SCENE).or_what("the active scene");
 pub const VIEW_LAYER: Setting =
     Setting::new("--view-layer", "VIEW_LAYER").or_what("those that the scene renders");
-pub const CAMERA: Setting = Setting::new("--camera", "CAMERA").or_what("the scene's");
+pub const CAMERA: Setting = Setting::new("--camera", RenderJob::CAMERA).or_what("the scene's");
 pub const BORDER: Setting = Setting::new("--border", "BORDER").or_what("the scene's");
 pub const FORMAT: Setting = Setting::new("--format", "FORMAT").or_what("the scene's");
 pub const COLOR_DEPTH: Setting =

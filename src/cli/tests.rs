@@ -14,7 +14,7 @@ fn stitch(arguments: &[&str], environment: &Environment) -> Result<StitchJob, St
     let JobRequest::Stitch { job, .. } = command(&all, environment)?.action else {
         panic!("a request to stitch")
     };
-    Ok(job)
+    Ok(*job)
 }
 
 fn command(arguments: &[&str], environment: &Environment) -> Result<Command, String> {

@@ -65,6 +65,7 @@ pub async fn frames(worker: &Worker, job: &RenderJob, blender: &Path) -> Result<
     let (attempt, provenance) = (&worker.attempt, &worker.provenance);
     let mut report = Report::begin(Action::Render, attempt, provenance, &job.scene, &job.output);
     report.overrides = Some(job.overrides.clone());
+    report.settings.clone_from(&job.settings);
     let result = attempt_job(worker, job, blender, &mut report).await;
     worker.conclude(report, result.as_ref().map(|_| ())).await;
     result

@@ -1,7 +1,6 @@
 //! Reads the reports of an output, each version of one once.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,7 +10,7 @@ use super::attempt::Attempt;
 use crate::error_chain::chain;
 use crate::request::Location;
 use crate::storage::{Entry, Storage, StorageError};
-use crate::worker::report::{Action, LARGEST_REPORT};
+use crate::worker::report::{self, LARGEST_REPORT};
 
 /// How many small reports are read concurrently. Larger ones are read one by one, so that they do not
 /// fill the memory.
@@ -47,7 +46,7 @@ impl Reports {
         folder: &Location,
         mut listed: Vec<Entry>,
     ) -> Result<(), StorageError> {
-        listed.retain(|entry| is_report(&entry.name));
+        listed.retain(|entry| report::action_of(&entry.name).is_some());
         // The newest ones, if there are too many.
         listed.sort_by_key(|entry| std::cmp::Reverse(entry.modified));
         listed.truncate(MAX_REPORTS);
@@ -115,13 +114,4 @@ async fn read(
     };
     let attempt = attempt.inspect_err(|why| tracing::debug!("skipping the report {file}: {why}"));
     Ok((name, Known { size, modified, attempt: attempt.ok().map(Arc::new) }))
-}
-
-/// Whether a file in `reports/` has the name of one. LUTs, crash files and descriptions of scenes have
-/// others.
-fn is_report(name: &str) -> bool {
-    let kind = name.split_once('-').map(|(kind, _)| kind);
-    let kinds = [Action::Render, Action::Stitch, Action::Bake].map(Action::name);
-    Path::new(name).extension() == Some("json".as_ref())
-        && kind.is_some_and(|kind| kinds.contains(&kind))
 }

@@ -76,6 +76,10 @@ pub struct Report {
     /// The settings of the scene that the attempt replaced; only of `render`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub overrides: Option<RenderOverrides>,
+    /// What was asked about the scene, as variables; only of `render`. `submit --missing` renders the
+    /// missing frames with them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
     /// The scene as Blender describes it; only of `render`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scene: Option<SceneInfo>,
@@ -328,6 +332,7 @@ impl Report {
             said: Vec::new(),
             frames_asked: None,
             overrides: None,
+            settings: BTreeMap::new(),
             scene: None,
             launches: Vec::new(),
             set_aside: BTreeMap::new(),
@@ -423,6 +428,13 @@ fn file_name(action: Action, attempt: &Attempt, started: SystemTime, process: u3
     format!("{action}-{index}{stamp}-{process}.json")
 }
 
+/// The subcommand whose report a file in `reports/` is, by its name; `None` for LUTs, crash files and
+/// descriptions of scenes.
+pub fn action_of(file_name: &str) -> Option<Action> {
+    let (kind, _) = file_name.strip_suffix(".json")?.split_once('-')?;
+    [Action::Render, Action::Stitch, Action::Bake].into_iter().find(|action| action.name() == kind)
+}
+
 /// Returns the file name of the report of an attempt of an AWS Batch job. Attempts count from 1.
 pub fn batch_file_name(action: Action, job: &str, number: u32) -> String {
     // The id of an array's child is `parent:index`.
@@ -468,5 +480,8 @@ mod tests {
             "render-index-3-20231114T221320123Z-17.json"
         );
         assert_eq!(name(attempt(Some("../../x"), None, None)), "render-------x-attempt-1.json");
+        assert_eq!(action_of(&name(attempt(None, None, None))), Some(Action::Render));
+        assert_eq!(action_of("scene-20231114T221320123Z-17.json"), None);
+        assert_eq!(action_of("render-20231114T221320123Z-17.cube"), None);
     }
 }

@@ -11,6 +11,7 @@ pub(super) mod serve;
 mod user_code;
 pub(super) mod video;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -21,9 +22,9 @@ use crate::cli::args::{
 };
 use crate::cli::names::{
     ALLOW_MISSING, ALLOW_UNBAKED, BLENDER_VERSION, CACHE_DIR, CACHE_SIZE, CYCLES_DEVICE,
-    ENABLE_AUTOEXEC, FIRST_FRAME, FRAMES, FRAMES_PER_JOB, GPUS_PER_PROCESS, INPUT_URI, MAIN,
-    MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME, ORDER, OUTPUT_URI, PREVIEW, PROCESSES,
-    REQUEST_PAYER, SIMULATE, START_JITTER, STRICT, STRIDE, TOTAL_FRAMES,
+    ENABLE_AUTOEXEC, ENGINE, FIRST_FRAME, FRAMES, FRAMES_PER_JOB, GPUS_PER_PROCESS, INPUT_URI,
+    MAIN, MAX_BACKLOG, MISSING_FILES, NO_PREVIEWS, NO_RESUME, ORDER, OUTPUT_URI, PREVIEW,
+    PROCESSES, REQUEST_PAYER, SIMULATE, START_JITTER, STRICT, STRIDE, TOTAL_FRAMES,
 };
 use crate::cli::setting::{Environment, Setting, Switch, UsageError};
 use crate::request::{
@@ -33,19 +34,8 @@ use crate::request::{
     TotalFrames, Unbaked, UserCode,
 };
 
-/// The settings of the scene that are given as flags, as variables for jobs that get no flags.
-pub(super) fn scene_variables(args: &SceneArgs) -> impl Iterator<Item = (Setting, Option<String>)> {
-    let allowed = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
-    overrides::as_variables(&args.overrides)
-        .into_iter()
-        .chain(user_code::as_variables(&args.user_code))
-        .chain([
-            (ALLOW_MISSING, allowed),
-            (MISSING_FILES, args.missing_files.clone()),
-            (ORDER, args.order.clone()),
-        ])
-        .chain([(MAIN, args.main.main.clone())])
-}
+/// Variables or tags: their names and values.
+type Variables = BTreeMap<String, String>;
 
 /// The engine of `render` where none is given, as in the reference script.
 const ENGINE_OF_THE_REFERENCE: &str = "CYCLES";
@@ -93,13 +83,15 @@ impl Resolver<'_> {
         is_folder(&output)?;
         let no_previews = self.switch(NO_PREVIEWS, preview.no_previews)?;
         let preview = self.switch(PREVIEW, preview.preview)?;
+        let overrides = self.overrides(&options.scene.overrides, engine, preview)?;
         Ok(RenderJob {
             scene,
             main,
             output: if preview { output.of_preview() } else { output },
             frames,
             order: ORDER.value_or_default(options.scene.order.as_deref(), env)?,
-            overrides: self.overrides(&options.scene.overrides, engine, preview)?,
+            settings: self.settings(options, &overrides.engine, preview)?,
+            overrides,
             processes: self.processes(options)?,
             cache_dir: self.folder(CACHE_DIR, options.cache_dir.as_deref())?,
             cache_size: CACHE_SIZE.value_or_default(options.cache_size.as_deref(), env)?,
@@ -160,6 +152,56 @@ impl Resolver<'_> {
             )));
         }
         Ok(main)
+    }
+
+    /// The settings about the scene that are given, as variables for jobs that get no flags.
+    pub fn given_about_scene(&self, args: &SceneArgs) -> Result<Variables, UsageError> {
+        let allowed = (!args.allow_missing.is_empty()).then(|| args.allow_missing.join(","));
+        let others = [
+            (ALLOW_MISSING, allowed),
+            (MISSING_FILES, args.missing_files.clone()),
+            (ORDER, args.order.clone()),
+            (MAIN, args.main.main.clone()),
+        ];
+        let mut variables = Variables::new();
+        for (setting, flag) in overrides::as_variables(&args.overrides)
+            .into_iter()
+            .chain(user_code::as_variables(&args.user_code))
+            .chain(others)
+        {
+            let text: Option<String> = setting.value(flag.as_deref(), self.environment)?;
+            variables.extend(text.map(|text| (setting.variable.to_owned(), text)));
+        }
+        let unbaked = match self.unbaked(args)? {
+            Unbaked::Refuse => None,
+            Unbaked::Simulate => Some(SIMULATE),
+            Unbaked::Allow => Some(ALLOW_UNBAKED),
+        };
+        variables.extend(unbaked.map(|it| (it.variable.to_owned(), "true".to_owned())));
+        Ok(variables)
+    }
+
+    /// What the frames are rendered with, as the variables of a job that renders more of them.
+    fn settings(
+        &self,
+        options: &RenderOptions,
+        engine: &Engine,
+        preview: bool,
+    ) -> Result<Variables, UsageError> {
+        let mut settings = self.given_about_scene(&options.scene)?;
+        // That job may read the scene from another place.
+        settings.remove(MAIN.variable);
+        settings.insert(ENGINE.variable.to_owned(), engine.to_string());
+        for (setting, on) in [
+            (PREVIEW, preview),
+            (STRICT, self.switch(STRICT, options.strict)?),
+            (ENABLE_AUTOEXEC, self.switch(ENABLE_AUTOEXEC, options.enable_autoexec)?),
+        ] {
+            if on {
+                settings.insert(setting.variable.to_owned(), "true".to_owned());
+            }
+        }
+        Ok(settings)
     }
 
     /// What to do about simulations that are not baked.
@@ -320,6 +362,7 @@ pub(super) fn described(scene: &Location, main: Option<ProjectPath>) -> RenderJo
         frames: FrameSelection::Animation(AnimationRange { first: None, total: None }),
         order: FrameOrder::Sequential,
         overrides: RenderOverrides::default(),
+        settings: Variables::new(),
         processes: Processes::default(),
         cache_dir: None,
         cache_size: ByteSize::gib(1),

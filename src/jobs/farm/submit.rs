@@ -11,7 +11,7 @@ use std::time::Instant;
 use serde::{Serialize, Serializer};
 
 use super::download::{Download, while_following};
-use super::missing::{missing, named};
+use super::missing::{as_before, missing, named};
 use super::slices::{Deal, Plan, deal};
 use super::status;
 use crate::batch::{
@@ -178,6 +178,7 @@ pub(in crate::jobs) struct Submissions {
 
 /// The jobs to submit; `None` if only missing frames are wanted, and none is missing.
 async fn prepare(worker: &Worker, job: &SubmitJob) -> Result<Option<Submissions>, Error> {
+    let job = &if job.missing { as_before(worker, job).await? } else { job.clone() };
     let scene = if job.frames.needs_scene_range() || job.renderer.is_some() {
         let (file, range) = scene_file(worker, &job.scene, job.main.as_ref()).await?;
         check_version(job, &file)?;

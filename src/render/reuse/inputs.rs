@@ -51,6 +51,8 @@ impl RenderInputs {
             // Frames that depend on earlier ones are rendered in ascending order.
             order: _,
             overrides,
+            // They say the same as the other fields.
+            settings: _,
             // Each of its jobs names its camera.
             cameras: _,
             cycles_device,

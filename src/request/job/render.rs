@@ -1,5 +1,6 @@
 //! A request to `render` frames.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::request::{
@@ -23,6 +24,8 @@ pub struct RenderJob {
     pub order: FrameOrder,
     /// The settings of the scene that the job replaces.
     pub overrides: RenderOverrides,
+    /// What was asked about the scene, as the variables of a job that renders more of its frames.
+    pub settings: BTreeMap<String, String>,
     /// The cameras to render through.
     pub cameras: Cameras,
     /// The devices that Cycles renders on; `None` for the scene's own choice.
@@ -60,12 +63,19 @@ impl RenderJob {
     /// The folder in the output that has a folder for each camera.
     const CAMERAS_DIR: &str = "cameras";
 
+    /// The variable that names the camera.
+    pub const CAMERA: &str = "CAMERA";
+
+    /// The variable that names the scene of the file that is rendered.
+    pub const SCENE: &str = "SCENE";
+
     /// The job that renders through one camera, to an output of its own below that of this job.
     #[must_use]
     pub fn through(&self, camera: &DataName) -> Self {
         let mut job = self.clone();
         job.output = self.output.join(Self::CAMERAS_DIR).join(&camera.as_folder());
         job.overrides.camera = Some(camera.clone());
+        job.settings.insert(Self::CAMERA.to_owned(), camera.to_string());
         job.cameras = Cameras::One;
         job
     }
@@ -88,6 +98,7 @@ impl RenderJob {
                 engine: Engine::Named("CYCLES".into()),
                 ..RenderOverrides::default()
             },
+            settings: BTreeMap::new(),
             cameras: Cameras::One,
             cycles_device: None,
             processes: Processes::default(),
@@ -126,5 +137,6 @@ mod tests {
         let job = all.through(&"a/b".parse().unwrap());
         assert_eq!(job.output.to_string(), "/out/cameras/a%2Fb");
         assert_eq!((job.overrides.camera, job.cameras), ("a/b".parse().ok(), Cameras::One));
+        assert_eq!(job.settings["CAMERA"], "a/b");
     }
 }

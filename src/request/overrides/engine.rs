@@ -1,5 +1,6 @@
 //! The render engine.
 
+use std::fmt;
 use std::str::FromStr;
 
 use serde::Serialize;
@@ -24,11 +25,23 @@ pub enum Engine {
 const MENU: [(&str, &str); 3] =
     [("cycles", "CYCLES"), ("eevee", "BLENDER_EEVEE"), ("workbench", "BLENDER_WORKBENCH")];
 
+/// The text for the engine of the scene.
+const SCENE: &str = "scene";
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Named(name) => name,
+            Self::Scene => SCENE,
+        })
+    }
+}
+
 impl FromStr for Engine {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text == "scene" {
+        if text == SCENE {
             return Ok(Self::Scene);
         }
         let small = text.to_ascii_lowercase();

@@ -40,9 +40,10 @@ pub(in crate::cli) struct SubmitArgs {
 
     /// Only the frames that the output does not have yet
     ///
-    /// As many children as these frames need render them. Frames count by their names: without this
-    /// flag, children also render frames again that were made from an older scene. The video is made of
-    /// all frames.
+    /// As many children as these frames need render them, with the settings of the frames that are there,
+    /// as their newest report tells them. Settings that are given come first. Frames count by their names:
+    /// without this flag, children also render frames again that were made from an older scene. The video
+    /// is made of all frames.
     #[arg(long)]
     pub missing: bool,
 

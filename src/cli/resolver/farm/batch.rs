@@ -1,27 +1,23 @@
 //! The requests of `submit` and `status`, from flags and variables.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::slices::slices;
-use crate::cli::args::{
-    FollowArgs, LogsArgs, RetryArgs, SceneArgs, StatusArgs, SubmitArgs, VideoArgs,
-};
+use crate::cli::args::{FollowArgs, LogsArgs, RetryArgs, StatusArgs, SubmitArgs, VideoArgs};
 use crate::cli::names::{
-    ADDONS_DIR, ALLOW_GAPS, ALLOW_UNBAKED, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH,
-    BLENDER_VERSION, BURN_IN, CAMERA, CODEC, CRF, DOWNLOAD, FIRST_FRAME, FPS, FRAMES,
-    FRAMES_PER_JOB, INPUT_URI, JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS,
-    OUTPUT_NAME, OUTPUT_URI, POLL_INTERVAL, PRESET, PREVIEW, PRICE_PER_HOUR, PROJECT, PYTHON_FILE,
-    REQUEST_PAYER, SCENE, SHARE_IDENTIFIER, SIMULATE, SIZE, STITCH_JOB_DEFINITION, STRIDE,
-    TOTAL_FRAMES, VIEW,
+    ADDONS_DIR, ALLOW_GAPS, ALPHA, AUDIO, AUDIO_OFFSET, BACKGROUND, BIT_DEPTH, BLENDER_VERSION,
+    BURN_IN, CAMERA, CODEC, CRF, DOWNLOAD, FIRST_FRAME, FPS, FRAMES, FRAMES_PER_JOB, INPUT_URI,
+    JOB_DEFINITION, JOB_NAME, JOB_QUEUE, LAYER, NO_AUDIO, NO_PREVIEWS, OUTPUT_NAME, OUTPUT_URI,
+    POLL_INTERVAL, PRESET, PREVIEW, PRICE_PER_HOUR, PROJECT, PYTHON_FILE, REQUEST_PAYER, SCENE,
+    SHARE_IDENTIFIER, SIZE, STITCH_JOB_DEFINITION, STRIDE, TOTAL_FRAMES, VIEW,
 };
 use crate::cli::resolver::pack::project_of_submit;
-use crate::cli::resolver::{Resolver, is_file, scene_variables};
+use crate::cli::resolver::{Resolver, Variables, is_file};
 use crate::cli::setting::{Setting, UsageError};
 use crate::request::{
     Animation, AnimationRange, ByteSize, Cameras, Feature, JobId, JobName, JobTemplate, Location,
     LogsJob, NamedFrames, PollInterval, RequestPayer, RetryJob, StatusJob, StatusOf, SubmitJob,
-    SubmitMode, Unbaked, whole_number,
+    SubmitMode, whole_number,
 };
 
 /// An upper limit for processors, above that of any instance.
@@ -32,9 +28,6 @@ const MOST_ATTEMPTS: u32 = 10;
 
 /// The unit in which Batch counts memory, in bytes.
 const MIB: u64 = 1024 * 1024;
-
-/// Variables or tags: their names and values.
-type Variables = BTreeMap<String, String>;
 
 /// The request of `submit`.
 ///
@@ -71,7 +64,7 @@ pub(in crate::cli) fn submit_job(
         insert(&mut variables, "--env", NO_PREVIEWS.variable.to_owned(), "true".to_owned())?;
     }
     let mut variables_of_render = variables.clone();
-    for (name, value) in given_variables(resolver, &args.scene)? {
+    for (name, value) in resolver.given_about_scene(&args.scene)? {
         insert(&mut variables_of_render, "--env", name, value)?;
     }
     let preview = resolver.switch(PREVIEW, args.preview.preview)?;
@@ -268,22 +261,6 @@ fn wait(resolver: &Resolver<'_>, args: &FollowArgs) -> Result<Option<PollInterva
     let interval =
         POLL_INTERVAL.value_or_default(args.poll_interval.as_deref(), resolver.environment)?;
     Ok(args.wait.then_some(interval))
-}
-
-/// The settings about the scene that are given, as variables for the children.
-fn given_variables(resolver: &Resolver<'_>, args: &SceneArgs) -> Result<Variables, UsageError> {
-    let mut variables = Variables::new();
-    for (setting, flag) in scene_variables(args) {
-        let text: Option<String> = setting.value(flag.as_deref(), resolver.environment)?;
-        variables.extend(text.map(|text| (setting.variable.to_owned(), text)));
-    }
-    let unbaked = match resolver.unbaked(args)? {
-        Unbaked::Refuse => None,
-        Unbaked::Simulate => Some(SIMULATE),
-        Unbaked::Allow => Some(ALLOW_UNBAKED),
-    };
-    variables.extend(unbaked.map(|it| (it.variable.to_owned(), "true".to_owned())));
-    Ok(variables)
 }
 
 /// The settings about the video that are given, as variables for the stitch job.
