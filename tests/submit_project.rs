@@ -126,3 +126,22 @@ fn flags_that_contradict_each_other_are_refused() {
         run.exits(2).logs(&[text]);
     }
 }
+
+#[test]
+fn the_scripts_of_the_jobs_prepare_the_scene_for_its_check() {
+    let (machine, server, batch) = (film(), S3Server::start(), BatchServer::start());
+    // With it, the scene needs a picture that is not there.
+    let script = "import bpy\nfor image in bpy.data.images: image.filepath = '//gone.png'\n";
+    server.put("prepare.py", script.as_bytes());
+    let submit = |script: &str| {
+        submit(&machine, "film/shot.blend", &server, &batch)
+            .args("-f 2 --dry-run --python")
+            .arg(script)
+    };
+    let run = submit(&server.uri("prepare.py")).run().exits(65);
+    assert!(run.final_error().contains("gone.png"), "{}", run.final_error());
+    let run = submit(&server.uri("none.py")).run().exits(66);
+    assert!(run.final_error().contains("none.py"), "{}", run.final_error());
+    // Only the containers can read this one.
+    submit("/scripts/prepare.py").run().exits(0).logs(&["/scripts/prepare.py"]);
+}

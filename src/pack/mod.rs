@@ -19,7 +19,7 @@ use crate::project::{
     IGNORE_FILE, Ignored, Manifest, ManifestError, ProjectError, ProjectStore, read_manifest,
 };
 use crate::render;
-use crate::request::{FrameRange, Location, MissingFiles, PackJob};
+use crate::request::{FrameRange, Location, MissingFiles, PackJob, UserCode};
 use crate::storage::{Failure, START_LENGTH};
 use crate::worker::Worker;
 use crate::worker::file_check::{self, FileCheck};
@@ -86,6 +86,14 @@ async fn prepare(
         SceneProject { folder: path, origins: [].into(), colours: None, is_fetched: false };
     let mut rendering = (*job.described).clone();
     rendering.scene = Location::Local(folder.scene().to_owned());
+    if let Some(path) = elsewhere(&rendering.user_code) {
+        tracing::warn!(
+            "{} is not on this machine, so the scene is checked without the scripts and add-ons of \
+             its jobs",
+            path.display()
+        );
+        rendering.user_code = UserCode::default();
+    }
     let describing =
         render::describe_in(worker, &rendering, &header, blender, Some(project), frames);
     let description = describing.await?;
@@ -93,6 +101,14 @@ async fn prepare(
     let environment = &worker.confinement.environment;
     let inventory = Inventory::of_scene(&folder, patterns, &description, environment)?;
     Ok(Prepared { header, description: Some(description), inventory })
+}
+
+/// A script, or add-ons, that only the containers of the jobs can read.
+fn elsewhere(code: &UserCode) -> Option<&Path> {
+    code.locations().find_map(|location| match location {
+        Location::Local(path) if !path.exists() => Some(path.as_path()),
+        Location::Local(_) | Location::S3 { .. } => None,
+    })
 }
 
 /// Stores what is not there, and the manifest. Nothing, if the job is a dry run.

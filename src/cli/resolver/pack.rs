@@ -59,6 +59,7 @@ pub(in crate::cli) fn project_of_submit(
         allow_missing: resolver.allow_missing(&args.scene)?,
         missing_files: MISSING_FILES.value_or_default(args.scene.missing_files.as_deref(), env)?,
         unbaked: resolver.unbaked(&args.scene)?,
+        user_code: resolver.user_code(&args.scene.user_code)?,
         ..described(scene, None)
     };
     let job = packing(resolver, &args.packing, rendering, output)?;

@@ -18,6 +18,11 @@ pub struct UserCode {
 }
 
 impl UserCode {
+    /// Where the scripts and the add-ons are.
+    pub fn locations(&self) -> impl Iterator<Item = &Location> {
+        self.scripts.0.iter().chain(&self.addons_dir)
+    }
+
     /// Whether any add-on is installed or enabled.
     pub fn has_addons(&self) -> bool {
         self.addons_dir.is_some() || !self.addons.0.is_empty()
