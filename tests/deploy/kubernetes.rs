@@ -92,6 +92,8 @@ fn only_exit_codes_that_may_pass_lead_to_another_pod() {
         }
     }
     for job in [render, stitch] {
+        // What Kubernetes says of a container that a crash of its node has ended.
+        assert_eq!(action(&job, 255), "Count");
         let disruption = &job["spec"]["podFailurePolicy"]["rules"][0];
         assert_eq!(disruption["action"], "Ignore");
         assert_eq!(disruption["onPodConditions"][0]["type"], "DisruptionTarget");

@@ -44,6 +44,7 @@ const PLACES: &[(&str, &str, Place)] = &[
     ("docs/aws-batch.md", "", Deploy),
     ("docs/slurm.md", "", Slurm),
     ("", "kubectl", Nowhere(CLUSTER)),
+    ("", "until kubectl", Nowhere(CLUSTER)),
     ("docs/publishing.md", "aws iam", Deploy),
     ("", "docker run --privileged", Nowhere(ENGINE)),
     ("", "docker buildx create", Nowhere(ENGINE)),
