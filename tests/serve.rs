@@ -623,3 +623,28 @@ fn thumbnails_are_kept_and_follow_their_picture() {
     let cut = server.send("GET", &format!("/api/videos/{id}/pictures/cut.png/thumbnail"), b"");
     assert_eq!((cut.status, &cut.json()["picture"]), (422, &json!("cut.png")));
 }
+
+#[test]
+fn the_browser_asks_for_the_files_of_the_page_once() {
+    let server = Server::start();
+    let get = |path: &str| server.send("GET", path, b"");
+    let page = String::from_utf8(get("/").body).unwrap();
+    let (_, rest) = page.split_once("src=\"/assets/").unwrap();
+    let (version, _) = rest.split_once("/main.js").unwrap();
+    let versioned = get(&format!("/assets/{version}/main.js"));
+    assert!(versioned.header("cache-control").unwrap().contains("immutable"));
+    assert_eq!(get("/").header("cache-control"), Some("no-cache"));
+    // A page that was opened before the server was updated goes on.
+    for path in ["/assets/main.js", "/assets/0123456789abcdef/main.js"] {
+        let other = get(path);
+        assert_eq!(
+            (other.status, other.header("cache-control")),
+            (200, Some("no-cache")),
+            "{path}"
+        );
+        assert_eq!(other.body, versioned.body);
+    }
+    for path in ["/assets/none.js", &format!("/assets/{version}/none.js"), "/assets/x/main.js"] {
+        assert_eq!(get(path).status, 404, "{path}");
+    }
+}

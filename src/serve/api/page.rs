@@ -1,6 +1,8 @@
 //! What the browser gets besides data: the page, its style, its modules, and the description of the
 //! API. All of it is in the program.
 
+use std::sync::LazyLock;
+
 use axum::body::Body;
 use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -22,16 +24,19 @@ const SIGN_IN: &str = include_str!("../page/sign-in.html");
 /// The description of the API.
 const API: &str = include_str!("../page/openapi.json");
 
-/// Files in `page/`, by their paths below it.
-macro_rules! files {
+/// The style of all pages. One file takes the browser less time than two.
+const STYLE: &str =
+    concat!(include_str!("../page/style.css"), include_str!("../page/output/output.css"));
+
+/// The style, and files in `page/`, by their paths below it.
+macro_rules! assets {
     ($($path:literal),* $(,)?) => {
-        [$(($path, include_str!(concat!("../page/", $path)))),*]
+        [("style.css", STYLE), $(($path, include_str!(concat!("../page/", $path)))),*]
     };
 }
 
 /// The other files of the page: their paths below `/assets/`, and their contents.
-const ASSETS: [(&str, &str); 27] = files![
-    "style.css",
+const ASSETS: [(&str, &str); 26] = assets![
     "icon.svg",
     "main.js",
     "texts.js",
@@ -50,7 +55,6 @@ const ASSETS: [(&str, &str); 27] = files![
     "video/panel.js",
     "render/render.js",
     "render/scene-panel.js",
-    "output/output.css",
     "output/outputs.js",
     "output/output.js",
     "output/output-model.js",
@@ -60,9 +64,25 @@ const ASSETS: [(&str, &str); 27] = files![
     "output/attempts.js",
 ];
 
+/// The version of the files of the page: a hash of all of them, in hexadecimal digits.
+static VERSION: LazyLock<String> = LazyLock::new(|| {
+    let mut hash = Sha256::new();
+    for (path, content) in ASSETS {
+        hash.update(path);
+        hash.update(content);
+    }
+    hex(&hash.finalize())[..VERSION_LENGTH].to_owned()
+});
+
+const VERSION_LENGTH: usize = 16;
+
 /// `GET /`, and the addresses of single videos
+///
+/// It asks for its files by their version, so that the browser asks once.
 pub async fn page(headers: HeaderMap) -> Response {
-    text(HTML, PAGE, &headers)
+    static VERSIONED: LazyLock<String> =
+        LazyLock::new(|| PAGE.replace("/assets/", &format!("/assets/{}/", *VERSION)));
+    text(HTML, &VERSIONED, &headers)
 }
 
 /// The answer to a browser that has no token.
@@ -75,8 +95,15 @@ pub async fn api(headers: HeaderMap) -> Response {
     text("application/json", API, &headers)
 }
 
-/// `GET /assets/{path}`
+/// `GET /assets/{path}`, also with a version in front of the path
 pub async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Answer {
+    let is_version = |first: &str| {
+        first.len() == VERSION_LENGTH && first.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let (version, path) = match path.split_once('/') {
+        Some((first, rest)) if is_version(first) => (Some(first), rest),
+        _ => (None, path.as_str()),
+    };
     let asset = ASSETS.into_iter().find(|(asset, _)| *asset == path);
     let (_, content) = asset.ok_or_else(|| Problem::not_found(format!("file {path}")))?;
     let kind = match path.rsplit_once('.').map(|(_, extension)| extension) {
@@ -84,7 +111,13 @@ pub async fn asset(Path(path): Path<String>, headers: HeaderMap) -> Answer {
         Some("svg") => "image/svg+xml",
         _ => "text/javascript; charset=utf-8",
     };
-    Ok(text(kind, content, &headers))
+    let mut response = text(kind, content, &headers);
+    // A page of an older version may be open. It gets the files that there are.
+    if version == Some(VERSION.as_str()) {
+        let forever = HeaderValue::from_static("max-age=31536000, immutable");
+        response.headers_mut().insert(header::CACHE_CONTROL, forever);
+    }
+    Ok(response)
 }
 
 /// A text that the browser asks for again each time, and gets again if it has changed.
