@@ -99,7 +99,7 @@ impl ContactSheet {
             let label = (left, top + grid.cell.1 + LABEL_GAP);
             write(&mut sheet, label, &FrameFile::stem(frame), colour);
         }
-        Some(jpeg(&sheet.into(), BACKGROUND.0))
+        Some(jpeg(sheet.into(), BACKGROUND.0))
     }
 }
 

@@ -3,8 +3,8 @@
 //! A picture is made smaller by averaging the area that each pixel of the result covers. That is as
 //! sharp as a picture of this size can be, and does not flicker in fine patterns.
 
-use ::image::codecs::jpeg::JpegEncoder;
-use ::image::{DynamicImage, ExtendedColorType, Rgb32FImage, RgbImage, Rgba32FImage, RgbaImage};
+use ::image::{DynamicImage, Rgb32FImage, RgbImage, Rgba32FImage, RgbaImage};
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 use super::{PixelAspect, flatten};
 use crate::request::Colour;
@@ -25,17 +25,20 @@ const BRIGHTEST: f32 = 64.0;
 /// A linear picture needs a view first, which is cheapest between the two steps that this takes:
 /// [`shrink`], then [`jpeg`].
 pub fn preview(picture: &DynamicImage, aspect: PixelAspect, background: [u8; 3]) -> Vec<u8> {
-    jpeg(&shrink(picture, aspect, PREVIEW_BOUNDS), background)
+    jpeg(shrink(picture, aspect, PREVIEW_BOUNDS), background)
 }
 
 /// Encodes a picture of display values as JPEG, with `background` behind transparent parts. Its
 /// sides are at most 65535 pixels long.
-pub fn jpeg(picture: &DynamicImage, background: [u8; 3]) -> Vec<u8> {
-    let flat = flatten::over(picture.clone(), Colour(background)).into_rgb8();
+pub fn jpeg(picture: DynamicImage, background: [u8; 3]) -> Vec<u8> {
+    let flat = flatten::over(picture, Colour(background)).into_rgb8();
+    let side = |pixels| u16::try_from(pixels).unwrap_or(u16::MAX);
     let mut file = Vec::new();
-    let encoder = JpegEncoder::new_with_quality(&mut file, QUALITY);
+    let mut encoder = Encoder::new(&mut file, QUALITY);
+    // As usual for photographs: a preview has a third less bytes, and nobody sees it.
+    encoder.set_sampling_factor(SamplingFactor::F_2_2);
     // Cannot fail for pictures of this size: memory has room for the file.
-    _ = { encoder }.encode(&flat, flat.width(), flat.height(), ExtendedColorType::Rgb8);
+    _ = encoder.encode(&flat, side(flat.width()), side(flat.height()), ColorType::Rgb);
     file
 }
 
@@ -45,50 +48,46 @@ pub fn shrink(picture: &DynamicImage, aspect: PixelAspect, bounds: (u32, u32)) -
     use DynamicImage as D;
     let from = (picture.width(), picture.height());
     let to = size_within(from, aspect, bounds);
+    let opaque = |samples| image_of(to, samples, RgbImage::from_raw);
+    let transparent = |samples| image_of(to, samples, RgbaImage::from_raw);
     match picture {
-        D::ImageLuma8(image) => opaque(to, average(image, from, to, pixels(|[l]| [unit8(l); 3]))),
+        D::ImageLuma8(image) => {
+            opaque(average(image, from, to, pixels(|[l]| [unit8(l); 3]), bytes))
+        }
         D::ImageLumaA8(image) => {
             let read = |[l, a]: [u8; 2]| with_alpha([unit8(l); 3], unit8(a));
-            transparent(to, average(image, from, to, pixels(read)))
+            transparent(average(image, from, to, pixels(read), straight_bytes))
         }
-        D::ImageRgb8(image) => opaque(to, average(image, from, to, samples(unit8))),
+        D::ImageRgb8(image) => opaque(average(image, from, to, samples(unit8), bytes::<3>)),
         D::ImageRgba8(image) => {
             let read = |[r, g, b, a]: [u8; 4]| with_alpha([r, g, b].map(unit8), unit8(a));
-            transparent(to, average(image, from, to, pixels(read)))
+            transparent(average(image, from, to, pixels(read), straight_bytes))
         }
-        D::ImageLuma16(image) => opaque(to, average(image, from, to, pixels(|[l]| [unit16(l); 3]))),
+        D::ImageLuma16(image) => {
+            opaque(average(image, from, to, pixels(|[l]| [unit16(l); 3]), bytes))
+        }
         D::ImageLumaA16(image) => {
             let read = |[l, a]: [u16; 2]| with_alpha([unit16(l); 3], unit16(a));
-            transparent(to, average(image, from, to, pixels(read)))
+            transparent(average(image, from, to, pixels(read), straight_bytes))
         }
-        D::ImageRgb16(image) => opaque(to, average(image, from, to, samples(unit16))),
+        D::ImageRgb16(image) => opaque(average(image, from, to, samples(unit16), bytes::<3>)),
         D::ImageRgba16(image) => {
             let read = |[r, g, b, a]: [u16; 4]| with_alpha([r, g, b].map(unit16), unit16(a));
-            transparent(to, average(image, from, to, pixels(read)))
+            transparent(average(image, from, to, pixels(read), straight_bytes))
         }
         D::ImageRgb32F(image) => {
-            let pixels: Vec<[f32; 3]> = average(image, from, to, samples(bounded));
-            image_of(to, pixels.into_flattened(), Rgb32FImage::from_raw)
+            let samples = average(image, from, to, samples(bounded), |light: [f32; 3]| light);
+            image_of(to, samples, Rgb32FImage::from_raw)
         }
         D::ImageRgba32F(image) => {
             let read =
                 |[r, g, b, a]: [f32; 4]| with_alpha([r, g, b].map(bounded), a.clamp(0.0, 1.0));
-            let pixels = average(image, from, to, pixels(read)).into_iter().flat_map(straight);
-            image_of(to, pixels.collect(), Rgba32FImage::from_raw)
+            let samples = average(image, from, to, pixels(read), straight);
+            image_of(to, samples, Rgba32FImage::from_raw)
         }
         // The enum can grow.
         other => shrink(&D::ImageRgba8(other.to_rgba8()), aspect, bounds),
     }
-}
-
-/// A picture of 8 bits of these colours.
-fn opaque(size: (u32, u32), pixels: Vec<[f32; 3]>) -> DynamicImage {
-    image_of(size, pixels.into_iter().flatten().map(byte).collect(), RgbImage::from_raw)
-}
-
-/// A picture of 8 bits of these colours, which are multiplied by alpha, and alpha.
-fn transparent(size: (u32, u32), pixels: Vec<[f32; 4]>) -> DynamicImage {
-    image_of(size, pixels.into_iter().flat_map(straight).map(byte).collect(), RgbaImage::from_raw)
 }
 
 fn image_of<S, I: Into<DynamicImage>>(
@@ -121,62 +120,60 @@ fn size_within(size: (u32, u32), aspect: PixelAspect, bounds: (u32, u32)) -> (u3
 }
 
 /// Averages the area of `samples`, a picture of `from` pixels of `N` samples, that each of `to`
-/// pixels covers. `read` turns a row into what can be averaged.
-fn average<S, const N: usize, const M: usize>(
+/// pixels covers. `add` adds a part of a row to sums, as light that can be averaged; `write` turns an
+/// average into the samples of a pixel.
+fn average<S, T, const N: usize, const M: usize>(
     samples: &[S],
     from: (u32, u32),
     to: (u32, u32),
-    read: impl Fn(&[[S; N]], &mut [[f32; M]]),
-) -> Vec<[f32; M]> {
+    add: impl Fn(&mut [[f32; M]], &[[S; N]], f32),
+    write: impl Fn([f32; M]) -> [T; M],
+) -> Vec<T> {
     let (pixels, _) = samples.as_chunks::<N>();
     let width = (from.0 as usize).max(1);
     let rows: Vec<_> = pixels.chunks_exact(width).collect();
     let columns = areas(from.0, to.0);
     let mut averages = Vec::with_capacity(to.0 as usize * to.1 as usize);
-    let (mut light, mut sums) = (vec![[0.0; M]; width], vec![[0.0; M]; width]);
+    let mut sums = vec![[0.0; M]; width];
     // Whole rows are added up first: that is done for many samples at once.
     for area in areas(from.1, to.1) {
         sums.fill([0.0; M]);
         for (row, part) in area.of(&rows) {
-            read(row, &mut light);
-            add(sums.as_flattened_mut(), light.as_flattened(), part);
+            add(&mut sums, row, part);
         }
         averages.extend(columns.iter().map(|column| {
             let mut average = [0.0; M];
             for (sum, part) in column.of(&sums) {
-                add(&mut average, sum, part);
+                for (average, sum) in average.iter_mut().zip(sum) {
+                    *average += sum * part;
+                }
             }
-            average
+            write(average)
         }));
     }
-    averages
+    averages.into_flattened()
 }
 
-/// Adds a part of each sample to the sum beside it.
-fn add(sums: &mut [f32], samples: &[f32], part: f32) {
-    for (sum, sample) in sums.iter_mut().zip(samples) {
-        *sum += sample * part;
-    }
-}
-
-/// Reads rows of pixels.
+/// Adds rows of pixels that `read` turns into light.
 fn pixels<S: Copy, const N: usize, const M: usize>(
     read: impl Fn([S; N]) -> [f32; M],
-) -> impl Fn(&[[S; N]], &mut [[f32; M]]) {
-    move |row, light| {
-        for (light, pixel) in light.iter_mut().zip(row) {
-            *light = read(*pixel);
+) -> impl Fn(&mut [[f32; M]], &[[S; N]], f32) {
+    move |sums, row, part| {
+        for (sums, pixel) in sums.iter_mut().zip(row) {
+            for (sum, light) in sums.iter_mut().zip(read(*pixel)) {
+                *sum += light * part;
+            }
         }
     }
 }
 
-/// Reads rows of pixels whose samples are all alike, which is quicker.
+/// Adds rows of pixels whose samples are all alike, which is quicker.
 fn samples<S: Copy, const N: usize>(
     read: impl Fn(S) -> f32,
-) -> impl Fn(&[[S; N]], &mut [[f32; N]]) {
-    move |row, light| {
-        for (light, sample) in light.as_flattened_mut().iter_mut().zip(row.as_flattened()) {
-            *light = read(*sample);
+) -> impl Fn(&mut [[f32; N]], &[[S; N]], f32) {
+    move |sums, row, part| {
+        for (sum, sample) in sums.as_flattened_mut().iter_mut().zip(row.as_flattened()) {
+            *sum += read(*sample) * part;
         }
     }
 }
@@ -230,19 +227,22 @@ fn bounded(light: f32) -> f32 {
     light.clamp(-BRIGHTEST, BRIGHTEST)
 }
 
-fn byte(sample: f32) -> u8 {
+fn bytes<const N: usize>(samples: [f32; N]) -> [u8; N] {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "a float that is too large or too small becomes a bound"
     )]
-    let byte = (sample * f32::from(u8::MAX) + 0.5) as u8;
-    byte
+    samples.map(|sample| (sample * f32::from(u8::MAX) + 0.5) as u8)
 }
 
 /// Multiplies a colour by alpha: what is transparent must not colour its neighbours.
 fn with_alpha([red, green, blue]: [f32; 3], alpha: f32) -> [f32; 4] {
     [red * alpha, green * alpha, blue * alpha, alpha]
+}
+
+fn straight_bytes(sample: [f32; 4]) -> [u8; 4] {
+    bytes(straight(sample))
 }
 
 /// Divides a colour by alpha again.

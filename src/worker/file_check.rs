@@ -277,7 +277,7 @@ mod tests {
         assert!(damage("smoke.vdb", pointer, 0).unwrap().contains("Git LFS"));
         assert!(damage("a.png", b"<!DOCTYPE html><html>", 0).unwrap().contains("web page"));
         let whole = crate::image::preview::jpeg(
-            &::image::RgbImage::from_pixel(64, 48, ::image::Rgb([9, 99, 200])).into(),
+            ::image::RgbImage::from_pixel(64, 48, ::image::Rgb([9, 99, 200])).into(),
             [0; 3],
         );
         assert_eq!(damage("a.jpg", &whole, 1 << 20), None);

@@ -86,7 +86,7 @@ fn open(path: &Path) -> Result<(File, Vec<u8>), String> {
 /// are far fewer pixels then.
 fn preview(picture: &Picture, view: &View) -> Vec<u8> {
     let small = shrink(&picture.pixels, picture.pixel_aspect, PREVIEW_BOUNDS);
-    jpeg(&view.apply(small), BACKGROUND)
+    jpeg(view.apply(small), BACKGROUND)
 }
 
 #[cfg(test)]

@@ -200,7 +200,7 @@ fn show(
         .map_err(|damage| Problem::with_picture(ProblemKind::Unusable, name, damage.to_string()))?;
     let small = shrink(&pixels, pixel_aspect, bounds);
     drop(pixels);
-    Ok(jpeg(&view.apply(small), BACKGROUND))
+    Ok(jpeg(view.apply(small), BACKGROUND))
 }
 
 /// The problem of a file that cannot be read.

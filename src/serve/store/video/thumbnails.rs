@@ -80,7 +80,7 @@ fn make(video: &Video, name: &FileName) -> Result<Vec<u8>, Problem> {
         decode(format, &content, None).map_err(|damage| unusable(damage.to_string()))?;
     drop(content);
     let small = shrink(&pixels, pixel_aspect, PREVIEW_BOUNDS);
-    let thumbnail = jpeg(&View::default().apply(small), BACKGROUND);
+    let thumbnail = jpeg(View::default().apply(small), BACKGROUND);
     // A thumbnail that cannot be kept is made again.
     _ = keep(video, name, &thumbnail, changed);
     Ok(thumbnail)
