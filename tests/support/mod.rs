@@ -380,11 +380,17 @@ impl Run {
     /// Asserts that no line of the log is a warning or an error.
     #[track_caller]
     pub fn logs_no_warnings(self) -> Self {
+        self.warns_only_of("\0")
+    }
+
+    /// Asserts that each warning and each error of the log contains this text.
+    #[track_caller]
+    pub fn warns_only_of(self, expected: &str) -> Self {
         /// Blender 4.5 says so now and then when one of its threads looks at a rigid body that
         /// another has not evaluated yet. The pictures are the same.
         const RACE: &str = "no vertices to define Convex Hull";
         let mut found = [self.at_level("WARN"), self.at_level("ERROR")].concat();
-        found.retain(|message| !message.contains(RACE));
+        found.retain(|message| !message.contains(RACE) && !message.contains(expected));
         assert!(found.is_empty(), "{found:#?}; the log:\n{}", self.text());
         self
     }

@@ -8,7 +8,7 @@ use super::disk::space_for_frames;
 use super::launch::StopReason;
 use super::rendering::Rendering;
 use crate::blender::{
-    Answer, Cause, ExternalFile, MOST_NAMED, MappedPath, MissingFeature, SceneDescription,
+    Answer, Cause, ExternalFile, MOST_NAMED, Maker, MappedPath, MissingFeature, SceneDescription,
     SceneInfo, SceneOutputs, UnusableFile,
 };
 use crate::printable::printable;
@@ -249,7 +249,7 @@ fn frame_step_warning(scene: &SceneInfo, frames: &FrameSelection) -> Option<Stri
     ))
 }
 
-/// Logs what the scene makes besides its frames.
+/// Logs what the scene makes besides its frames, and warns that it is not where the scene says.
 fn announce(outputs: &SceneOutputs) {
     /// How many files are listed.
     const MOST_LISTED: usize = 20;
@@ -264,10 +264,16 @@ fn announce(outputs: &SceneOutputs) {
     if more > 0 {
         files.push(format!("and {more} more"));
     }
-    tracing::info!(
-        "the scene makes more than its frames (File Output nodes, further views): {}",
-        files.join(", ")
-    );
+    let files = files.join(", ");
+    let from_nodes = outputs.files.iter().any(|file| matches!(file.maker, Maker::Node { .. }));
+    if from_nodes {
+        tracing::warn!(
+            "what the File Output nodes save is stored in the output, not in the folders that the \
+             scene names: {files}"
+        );
+    } else {
+        tracing::info!("the scene makes more than its frames: {files}");
+    }
 }
 
 /// Logs which paths in the scene were led to files of its project.
