@@ -112,29 +112,27 @@ impl Sequence {
             return Self::in_order(folder, files);
         }
         let numbered = images_of_one_kind(folder, files, names)?;
-        let mut files = BTreeMap::new();
-        for (&number, file) in &numbered {
-            let Some(number) = FrameNumber::new(number) else {
-                if !takes_all {
-                    let problem = format!(
-                        "the number of {} is larger than any frame number, so --frames (FRAMES), \
-                         --first-frame (FIRST_FRAME) and --total-frames (TOTAL_FRAMES) cannot \
-                         choose it; leave them out",
-                        file.entry.name
-                    );
-                    let problems = vec![problem];
-                    return Err(Error::UnusableFrames { folder: folder.clone(), problems });
-                }
-                tracing::warn!(
-                    "the numbers of the images in {folder} are larger than frame numbers, such as \
-                     that of {}: taking the images in the order of their numbers, without looking \
-                     for gaps",
-                    file.entry.name
+        let too_large = numbered.iter().find(|(number, _)| FrameNumber::new(*number).is_none());
+        if let Some((_, file)) = too_large {
+            let name = &file.entry.name;
+            if !takes_all {
+                let problem = format!(
+                    "the number of {name} is larger than any frame number, so --frames (FRAMES), \
+                     --first-frame (FIRST_FRAME) and --total-frames (TOTAL_FRAMES) cannot choose it; \
+                     leave them out"
                 );
-                return Self::in_order(folder, numbered.into_values().collect());
-            };
-            files.insert(number, file.clone());
+                let problems = vec![problem];
+                return Err(Error::UnusableFrames { folder: folder.clone(), problems });
+            }
+            tracing::warn!(
+                "the numbers of the images in {folder} are larger than frame numbers, such as that \
+                 of {name}: taking the images in the order of their numbers, without looking for gaps"
+            );
+            return Self::in_order(folder, numbered.into_iter().map(|(_, file)| file).collect());
         }
+        let numbered = numbered.into_iter();
+        let files = numbered.filter_map(|(number, file)| Some((FrameNumber::new(number)?, file)));
+        let files = files.collect();
         Self::select(folder, files, job, scene)
     }
 
@@ -272,25 +270,31 @@ fn by_name(a: &SlotFile, b: &SlotFile) -> Ordering {
     alphanumeric_sort::compare_str(&a.entry.name, &b.entry.name)
 }
 
-/// The images by number. `names` are theirs: they must be alike but for the number, and the numbers
-/// must differ.
+/// The images with their numbers, in ascending order. `names` are theirs: they must be alike but for
+/// the number, and the numbers must differ.
 fn images_of_one_kind(
     folder: &Location,
     files: Vec<SlotFile>,
     names: Vec<Option<NumberedName>>,
-) -> Result<BTreeMap<i64, SlotFile>, Error> {
-    let mut kinds: BTreeMap<Kind, BTreeMap<i64, SlotFile>> = BTreeMap::new();
-    let (mut duplicates, mut unnumbered) = (Vec::new(), Vec::new());
+) -> Result<Vec<(i64, SlotFile)>, Error> {
+    let mut kinds: BTreeMap<Kind, Vec<(i64, SlotFile)>> = BTreeMap::new();
+    let mut unnumbered = Vec::new();
     for (file, name) in files.into_iter().zip(names) {
         let Some(NumberedName { kind, number }) = name else {
             unnumbered.push(file.entry.name);
             continue;
         };
-        let name = file.entry.name.clone();
-        if let Some(other) = kinds.entry(kind).or_default().insert(number, file) {
-            let other = other.entry.name;
-            duplicates.push(format!("frame {number} is there twice, {other} and {name}"));
-        }
+        kinds.entry(kind).or_default().push((number, file));
+    }
+    let mut duplicates = Vec::new();
+    for files in kinds.values_mut() {
+        files.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| by_name(one, other)));
+        duplicates.extend(files.array_windows().filter(|[(a, _), (b, _)]| a == b).map(
+            |[(number, one), (_, other)]| {
+                let (one, other) = (&one.entry.name, &other.entry.name);
+                format!("frame {number} is there twice, {one} and {other}")
+            },
+        ));
     }
     let unusable = |problems| Error::UnusableFrames { folder: folder.clone(), problems };
     if !duplicates.is_empty() {
@@ -299,12 +303,13 @@ fn images_of_one_kind(
     if kinds.len() > 1 {
         let descriptions = kinds.iter().map(|(kind, files)| {
             let format = kind.format;
-            let frames: FrameSet = files.keys().filter_map(|&n| FrameNumber::new(n)).collect();
-            let example = files.values().next().map_or("", |file| file.entry.name.as_str());
+            let frames: FrameSet =
+                files.iter().filter_map(|(number, _)| FrameNumber::new(*number)).collect();
+            let example = files.first().map_or("", |(_, file)| file.entry.name.as_str());
             format!("{format} images like {example}: frames {frames}")
         });
         let example = kinds.first_key_value().and_then(|(kind, files)| {
-            let extension = files.values().next().and_then(|file| extension(&file.entry))?;
+            let extension = files.first().and_then(|(_, file)| extension(&file.entry))?;
             Some(folder.join(&kind.pattern(extension)))
         });
         let example = example.map_or_else(String::new, |example| {
