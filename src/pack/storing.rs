@@ -68,16 +68,35 @@ impl Storing<'_> {
         inventory: &Inventory,
     ) -> Result<(BTreeMap<ProjectPath, ProjectFile>, Sent), Error> {
         let known = self.worker.unless_stopped(self.store.known(&self.worker.storage)).await?;
+        let states = states(inventory).await?;
         let round = Round {
             storing: self,
             known,
             claimed: Mutex::default(),
             sent_files: AtomicUsize::new(0),
             sent_bytes: AtomicU64::new(0),
-            unread_files: AtomicUsize::new(0),
-            progress: Progress::begin(inventory)?,
+            progress: Progress::begin(&states),
         };
-        let stored = inventory.files.iter().map(|(path, (file, origin))| {
+        let (mut files, mut changed, mut others) = (BTreeMap::new(), Vec::new(), Vec::new());
+        let mut unread_bytes = 0;
+        for ((path, (file, origin)), state) in inventory.files.iter().zip(&states) {
+            if let Some(content) = round.unchanged(state) {
+                let (size, origin) = (state.len(), origin.clone());
+                unread_bytes += size;
+                files.insert(path.clone(), ProjectFile { size, content, origin });
+            } else {
+                others.push((path, file, origin));
+            }
+        }
+        let unread = files.len();
+        if unread > 0 {
+            round.progress.finished(unread, unread_bytes);
+            tracing::info!(
+                unread,
+                "not read, because they have not changed since they were packed: {unread} files"
+            );
+        }
+        let stored = others.into_iter().map(|(path, file, origin)| {
             let round = &round;
             async move { Ok::<_, Error>((path.clone(), round.store(file, origin.as_ref()).await?)) }
         });
@@ -87,7 +106,6 @@ impl Storing<'_> {
         progress::clear();
         // Also if something failed: what was read need not be read again.
         self.hashes.save();
-        let (mut files, mut changed) = (BTreeMap::new(), Vec::new());
         for (path, file) in stored? {
             match file {
                 Some(file) => _ = files.insert(path, file),
@@ -97,13 +115,6 @@ impl Storing<'_> {
         if !changed.is_empty() {
             changed.sort();
             return Err(Error::FilesChanged { files: changed });
-        }
-        let unread = round.unread_files.load(Relaxed);
-        if unread > 0 {
-            tracing::info!(
-                unread,
-                "not read, because they have not changed since they were packed: {unread} files"
-            );
         }
         let sent =
             Sent { files: round.sent_files.load(Relaxed), bytes: round.sent_bytes.load(Relaxed) };
@@ -120,12 +131,16 @@ struct Round<'a> {
     claimed: Mutex<HashSet<ContentHash>>,
     sent_files: AtomicUsize,
     sent_bytes: AtomicU64,
-    /// How many files have not changed since they were hashed.
-    unread_files: AtomicUsize,
     progress: Progress,
 }
 
 impl Round<'_> {
+    /// The content of a file in this state, if it is known without being read. Only what is stored is.
+    fn unchanged(&self, state: &Metadata) -> Option<ContentHash> {
+        let hash = self.storing.hashes.get(state)?;
+        (self.known.get(&hash) == Some(&state.len())).then_some(hash)
+    }
+
     /// Stores a file. `None` if it changed meanwhile: then it is not stored.
     async fn store(
         &self,
@@ -136,14 +151,6 @@ impl Round<'_> {
         let path = file.to_owned();
         let opened = tokio::task::spawn_blocking(move || open(&path)).await;
         let (source, metadata) = opened.map_err(io::Error::other).flatten().map_err(unreadable)?;
-        // Only what is stored is known without being read.
-        let hash = self.storing.hashes.get(&metadata);
-        if let Some(content) = hash.filter(|hash| self.known.get(hash) == Some(&metadata.len())) {
-            let size = metadata.len();
-            self.unread_files.fetch_add(1, Relaxed);
-            self.progress.finished(size);
-            return Ok(Some(ProjectFile { size, content, origin: origin.cloned() }));
-        }
         let began = SystemTime::now();
         let read = tokio::task::spawn_blocking(move || read(source)).await;
         let read = read.map_err(io::Error::other).flatten().map_err(unreadable)?;
@@ -159,7 +166,7 @@ impl Round<'_> {
             self.sent_files.fetch_add(1, Relaxed);
             self.sent_bytes.fetch_add(size, Relaxed);
         }
-        self.progress.finished(size);
+        self.progress.finished(1, size);
         Ok(Some(ProjectFile { size, content, origin: origin.cloned() }))
     }
 
@@ -188,6 +195,16 @@ impl Round<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The state of each file.
+async fn states(inventory: &Inventory) -> Result<Vec<Metadata>, Error> {
+    let paths: Vec<PathBuf> = inventory.files.values().map(|(path, _)| path.clone()).collect();
+    let look = |path: PathBuf| {
+        path.metadata().map_err(|source| Error::PackedFile { path: path.clone(), source })
+    };
+    let states = tokio::task::spawn_blocking(move || paths.into_iter().map(look).collect());
+    states.await.map_err(|error| Error::Internal(error.to_string()))?
 }
 
 /// Opens a file.
@@ -227,28 +244,20 @@ struct Done {
 }
 
 impl Progress {
-    fn begin(inventory: &Inventory) -> Result<Self, Error> {
-        let size = |(path, _): &(PathBuf, Option<String>)| {
-            let unreadable = |source| Error::PackedFile { path: path.clone(), source };
-            Ok(path.metadata().map_err(unreadable)?.len())
-        };
-        let sizes: Vec<u64> = inventory.files.values().map(size).collect::<Result<_, Error>>()?;
-        let (files, bytes) = (sizes.len(), sizes.iter().sum());
+    /// The progress of packing files in these states.
+    fn begin(states: &[Metadata]) -> Self {
+        let (files, bytes) = (states.len(), states.iter().map(Metadata::len).sum());
         tracing::info!(files, bytes, "packing {files} files, {}", Size(bytes));
         let began = Instant::now();
-        Ok(Self {
-            files,
-            bytes,
-            began,
-            done: Mutex::new(Done { files: 0, bytes: 0, logged: began }),
-        })
+        let done = Mutex::new(Done { files: 0, bytes: 0, logged: began });
+        Self { files, bytes, began, done }
     }
 
-    /// Records that a file is read and stored.
-    fn finished(&self, size: u64) {
+    /// Records that so many files are read and stored.
+    fn finished(&self, files: usize, bytes: u64) {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.files += 1;
-        done.bytes += size;
+        done.files += files;
+        done.bytes += bytes;
         let part = fraction(done.bytes, self.bytes);
         let elapsed = self.began.elapsed();
         let left = if part > 0.0 { elapsed.mul_f64((1.0 / part - 1.0).max(0.0)) } else { elapsed };
