@@ -9,7 +9,7 @@ mod lut;
 
 use std::sync::Arc;
 
-use ::image::{DynamicImage, ImageBuffer, Pixel, Rgb, Rgba};
+use ::image::{DynamicImage, ImageBuffer};
 
 pub use axis::axis;
 use curve::Curve;
@@ -47,34 +47,29 @@ impl View {
 
 /// A picture whose colours, linear light, are replaced by those for a display, from 0 to [`WHITE`].
 fn mapped(picture: DynamicImage, shown: impl Fn([f32; 3]) -> [f32; 3]) -> DynamicImage {
+    let (width, height) = (picture.width(), picture.height());
     match picture {
         DynamicImage::ImageRgb32F(linear) => {
-            DynamicImage::ImageRgb16(each(&linear, |&Rgb(colour)| Rgb(shown(colour).map(rounded))))
+            let samples = each(linear.as_raw(), |colour| shown(colour).map(rounded));
+            ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageRgb16)
         }
         DynamicImage::ImageRgba32F(linear) => {
-            DynamicImage::ImageRgba16(each(&linear, |&Rgba([red, green, blue, alpha])| {
+            let samples = each(linear.as_raw(), |[red, green, blue, alpha]| {
                 let [red, green, blue] = shown([red, green, blue]).map(rounded);
-                Rgba([red, green, blue, rounded(alpha * WHITE)])
-            }))
+                [red, green, blue, rounded(alpha * WHITE)]
+            });
+            ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageRgba16)
         }
-        other => other,
+        other => Some(other),
     }
+    // There are as many samples as before, so there always is a picture.
+    .unwrap_or_default()
 }
 
-/// A picture of the same size, with each pixel replaced.
-fn each<P, Q>(
-    picture: &ImageBuffer<P, Vec<P::Subpixel>>,
-    replacement: impl Fn(&P) -> Q,
-) -> ImageBuffer<Q, Vec<Q::Subpixel>>
-where
-    P: Pixel,
-    Q: Pixel,
-{
-    let mut result = ImageBuffer::new(picture.width(), picture.height());
-    for (result, pixel) in result.pixels_mut().zip(picture.pixels()) {
-        *result = replacement(pixel);
-    }
-    result
+/// The samples of all pixels, each pixel replaced.
+fn each<const N: usize>(samples: &[f32], replacement: impl Fn([f32; N]) -> [u16; N]) -> Vec<u16> {
+    let (pixels, _) = samples.as_chunks::<N>();
+    pixels.iter().map(|pixel| replacement(*pixel)).collect::<Vec<_>>().into_flattened()
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
