@@ -207,7 +207,8 @@ fn only_missing_frames_are_submitted_and_the_video_has_all() {
 fn missing_frames_are_rendered_like_those_that_are_there() {
     let output = tempfile::tempdir().unwrap();
     let render = worker("render").input(scene("demo")).output(output.path());
-    render.args("--frames 1 --resolution 25% --samples 1 --preview").run().exits(0);
+    let asked = "--frames 1 --resolution 25% --samples 1 --preview --allow-unbaked";
+    render.args(asked).run().exits(0);
     let submit = |to: &Path, arguments: &str| {
         let submit = worker("submit").input(scene("demo")).output(to).args(arguments);
         submit.args("--job-queue q --job-definition d -f 30 --missing --dry-run").run().exits(0)
@@ -215,14 +216,17 @@ fn missing_frames_are_rendered_like_those_that_are_there() {
     let rendered = output.path().join("preview");
     let shown = |run: Run| environment(&parse("submit", run.stdout)["render"]);
     let expected = json!({
-        "ENGINE": "CYCLES", "PREVIEW": "true", "RESOLUTION": "25%", "SAMPLES": "1",
-        "FRAMES": "2-24",
+        "ALLOW_UNBAKED": "true", "ENGINE": "CYCLES", "FRAMES": "2-24", "PREVIEW": "true",
+        "RESOLUTION": "25%", "SAMPLES": "1",
     });
     assert_eq!(shown(submit(&rendered, "")), expected);
     // What is asked for comes first, and the log says that the frames will differ.
-    let run = submit(&rendered, "--samples 4 --env RESOLUTION=25%");
+    let run = submit(&rendered, "--samples 4 --env RESOLUTION=25% --simulate");
     let run = run.logs(&["SAMPLES=1", "SAMPLES=4"]);
-    assert_eq!(shown(run)["SAMPLES"], "4");
+    let variables = shown(run);
+    assert_eq!((&variables["SAMPLES"], &variables["SIMULATE"]), (&json!("4"), &json!("true")));
+    // These two contradict each other.
+    assert_eq!(variables["ALLOW_UNBAKED"], Value::Null);
     // Frames that came without a report are nothing to go by, and neither is a damaged report.
     let copied = tempfile::tempdir().unwrap();
     std::fs::create_dir(copied.path().join("reports")).unwrap();

@@ -2,7 +2,7 @@
 //! manual pages and `docs/reference.md` take them from here.
 
 use super::setting::Setting;
-use crate::request::RenderJob;
+use crate::request::{RenderJob, Unbaked};
 
 pub const INPUT_URI: Setting = Setting::new("--input-uri", "INPUT_URI").required();
 pub const OUTPUT_URI: Setting = Setting::new("--output-uri", "OUTPUT_URI").required();
@@ -63,8 +63,9 @@ pub const ADDONS_DIR: Setting = Setting::new("--addons-dir", "ADDONS_DIR");
 pub const ALLOW_MISSING: Setting = Setting::new("--allow-missing", "ALLOW_MISSING");
 pub const MISSING_FILES: Setting = Setting::new("--missing-files", "MISSING_FILES").or("fail");
 pub const STRICT: Setting = Setting::new("--strict", "STRICT").or("false");
-pub const SIMULATE: Setting = Setting::new("--simulate", "SIMULATE").or("false");
-pub const ALLOW_UNBAKED: Setting = Setting::new("--allow-unbaked", "ALLOW_UNBAKED").or("false");
+pub const SIMULATE: Setting = Setting::new("--simulate", Unbaked::VARIABLES[0]).or("false");
+pub const ALLOW_UNBAKED: Setting =
+    Setting::new("--allow-unbaked", Unbaked::VARIABLES[1]).or("false");
 pub const ORDER: Setting = Setting::new("--order", "ORDER").or("sequential");
 pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
 pub const ENABLE_AUTOEXEC: Setting =

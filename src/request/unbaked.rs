@@ -15,3 +15,8 @@ pub enum Unbaked {
     /// Renders the scene without simulating them.
     Allow,
 }
+
+impl Unbaked {
+    /// The variables that choose another way than to refuse. A job has one of them at most.
+    pub const VARIABLES: [&str; 2] = ["SIMULATE", "ALLOW_UNBAKED"];
+}

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::error::Error;
 use crate::request::{
     AnimationFrames, FRAMES_DIR, FrameFile, FrameSet, Location, NamedFrames, REPORTS_DIR,
-    RenderJob, SubmitJob,
+    RenderJob, SubmitJob, Unbaked,
 };
 use crate::worker::Worker;
 use crate::worker::report::{Action, LARGEST_REPORT, SCHEMA, action_of};
@@ -58,8 +58,14 @@ pub async fn as_before(worker: &Worker, job: &SubmitJob) -> Result<SubmitJob, Er
         job.scene_name = settings.get(RenderJob::SCENE).and_then(|name| name.parse().ok());
     }
     let given = &mut job.render.variables;
+    let is_unbaked = |name: &String| Unbaked::VARIABLES.contains(&name.as_str());
+    let says_unbaked = given.keys().any(is_unbaked);
     let mut taken = Vec::new();
     for (name, value) in settings {
+        // They would contradict each other.
+        if says_unbaked && is_unbaked(&name) {
+            continue;
+        }
         match given.get(&name) {
             None => {
                 taken.push(format!("{name}={value}"));
