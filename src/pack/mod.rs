@@ -121,8 +121,9 @@ async fn store(worker: &Worker, job: &PackJob, prepared: Prepared) -> Result<Pac
     if !job.dry_run {
         worker.unless_stopped(worker.storage.prepare(&job.output)).await?;
     }
-    check_name(worker, &manifest_at, &inventory).await?;
-    let (files, sent) = storing.store(&inventory).await?;
+    let name = check_name(worker, &manifest_at, &inventory);
+    let ((), looked) = tokio::try_join!(name, storing.look(&inventory))?;
+    let (files, sent) = storing.store(&inventory, looked).await?;
     let refuse = |source| ProjectError::Manifest { location: manifest_at.clone(), source };
     let manifest = Manifest::new(inventory.main.clone(), files).map_err(refuse)?;
     let manifest = manifest.with_colours(inventory.colours.clone()).map_err(refuse)?;

@@ -56,7 +56,25 @@ enum Read {
     Changed,
 }
 
+/// What is known before a file is read.
+pub struct Looked {
+    /// The contents that are stored already, with their sizes.
+    known: HashMap<ContentHash, u64>,
+    /// The state of each file of the inventory.
+    states: Vec<Metadata>,
+}
+
 impl Storing<'_> {
+    /// Looks what is stored, and at the files of `inventory`.
+    ///
+    /// # Errors
+    /// Those of [`Storing::store`].
+    pub async fn look(&self, inventory: &Inventory) -> Result<Looked, Error> {
+        let known = self.worker.unless_stopped(self.store.known(&self.worker.storage));
+        let (known, states) = tokio::try_join!(known, states(inventory))?;
+        Ok(Looked { known, states })
+    }
+
     /// Stores the files of `inventory`. The result has each with its content, and what is new.
     ///
     /// # Errors
@@ -66,9 +84,9 @@ impl Storing<'_> {
     pub async fn store(
         &self,
         inventory: &Inventory,
+        looked: Looked,
     ) -> Result<(BTreeMap<ProjectPath, ProjectFile>, Sent), Error> {
-        let known = self.worker.unless_stopped(self.store.known(&self.worker.storage)).await?;
-        let states = states(inventory).await?;
+        let Looked { known, states } = looked;
         let round = Round {
             storing: self,
             known,
