@@ -65,9 +65,11 @@ impl Rendering<'_> {
                 }
                 damaged = checked(&mut self.file_check) => self.files_are_checked(damaged),
                 reached = shutdown.beyond(stage) => {
+                    let is_new = stage < Stage::Noticed;
                     stage = reached;
                     worker.stop_child(child, stage);
-                    if stage == Stage::Noticed {
+                    // If the notice leaves no time, the next stage is reached at once.
+                    if is_new && shutdown.noticed().is_some() {
                         self.spot_notice();
                     }
                     self.stop_requested().map(StopReason::Interrupted)
