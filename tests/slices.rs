@@ -104,7 +104,7 @@ fn frames_that_are_dealt_one_by_one_are_all_rendered_once() {
     // What is missing is dealt as well.
     fs::remove_file(studio.output().join("frames/0005.png")).unwrap();
     let jobs = studio.planned("-f 2 -t 12 --stride --missing");
-    let expected = json!({"FRAMES": "1-7x2,8,10-12", "STRIDE": "4"});
+    let expected = json!({"ENGINE": "CYCLES", "FRAMES": "1-7x2,8,10-12", "STRIDE": "4"});
     assert_eq!(environment(&jobs["render"]), expected);
     // One child is no array.
     let jobs = studio.planned("-f 12 -t 12 --stride");
