@@ -16,7 +16,7 @@ static JOB: LazyLock<RenderJob> = LazyLock::new(|| {
     let arguments = "render-worker render -i /in/a.blend -o /out --frames 1-3 --cycles-device CUDA";
     let arguments = arguments.split(' ').map(OsString::from);
     match cli::parse(arguments, &Environment::default()) {
-        Ok(Command { action: JobRequest::Render { job, .. }, .. }) => job,
+        Ok(Command { action: JobRequest::Render { job, .. }, .. }) => *job,
         other => panic!("not a render job: {other:?}"),
     }
 });
