@@ -18,8 +18,6 @@ use crate::support::{
 /// A scene of three small frames, with a texture beside it.
 const TEXTURED: &str = "
 scene.frame_end = 3
-import os
-os.makedirs(os.path.join(os.path.dirname(bpy.data.filepath) or '.', 'tex'), exist_ok=True)
 image = bpy.data.images.new('Wood', 8, 8)
 image.generated_color = (1, 0.5, 0, 1)
 material = bpy.data.objects['Cube'].active_material

@@ -63,9 +63,8 @@ pub const ADDONS_DIR: Setting = Setting::new("--addons-dir", "ADDONS_DIR");
 pub const ALLOW_MISSING: Setting = Setting::new("--allow-missing", "ALLOW_MISSING");
 pub const MISSING_FILES: Setting = Setting::new("--missing-files", "MISSING_FILES").or("fail");
 pub const STRICT: Setting = Setting::new("--strict", "STRICT").or("false");
-pub const SIMULATE: Setting = Setting::new("--simulate", Unbaked::VARIABLES[0]).or("false");
-pub const ALLOW_UNBAKED: Setting =
-    Setting::new("--allow-unbaked", Unbaked::VARIABLES[1]).or("false");
+pub const SIMULATE: Setting = Setting::new("--simulate", Unbaked::SIMULATE).or("false");
+pub const ALLOW_UNBAKED: Setting = Setting::new("--allow-unbaked", Unbaked::ALLOW).or("false");
 pub const ORDER: Setting = Setting::new("--order", "ORDER").or("sequential");
 pub const BLENDER_VERSION: Setting = Setting::new("--blender-version", "BLENDER_VERSION");
 pub const ENABLE_AUTOEXEC: Setting =

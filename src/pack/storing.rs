@@ -218,9 +218,7 @@ impl Round<'_> {
 /// The state of each file.
 async fn states(inventory: &Inventory) -> Result<Vec<Metadata>, Error> {
     let paths: Vec<PathBuf> = inventory.files.values().map(|(path, _)| path.clone()).collect();
-    let look = |path: PathBuf| {
-        path.metadata().map_err(|source| Error::PackedFile { path: path.clone(), source })
-    };
+    let look = |path: PathBuf| path.metadata().map_err(|source| Error::PackedFile { path, source });
     let states = tokio::task::spawn_blocking(move || paths.into_iter().map(look).collect());
     states.await.map_err(|error| Error::Internal(error.to_string()))?
 }

@@ -17,6 +17,9 @@ pub enum Unbaked {
 }
 
 impl Unbaked {
-    /// The variables that choose another way than to refuse. A job has one of them at most.
-    pub const VARIABLES: [&str; 2] = ["SIMULATE", "ALLOW_UNBAKED"];
+    /// The variable that chooses [`Unbaked::Simulate`].
+    pub const SIMULATE: &str = "SIMULATE";
+
+    /// The variable that chooses [`Unbaked::Allow`].
+    pub const ALLOW: &str = "ALLOW_UNBAKED";
 }

@@ -380,18 +380,23 @@ impl Run {
     /// Asserts that no line of the log is a warning or an error.
     #[track_caller]
     pub fn logs_no_warnings(self) -> Self {
-        self.warns_only_of("\0")
+        self.logs_only_warnings(&[])
     }
 
-    /// Asserts that each warning and each error of the log contains this text.
+    /// Asserts that the log has one warning for each of these texts, which contains it, no other
+    /// warning, and no error.
     #[track_caller]
-    pub fn warns_only_of(self, expected: &str) -> Self {
+    pub fn logs_only_warnings(self, expected: &[&str]) -> Self {
         /// Blender 4.5 says so now and then when one of its threads looks at a rigid body that
         /// another has not evaluated yet. The pictures are the same.
         const RACE: &str = "no vertices to define Convex Hull";
-        let mut found = [self.at_level("WARN"), self.at_level("ERROR")].concat();
-        found.retain(|message| !message.contains(RACE) && !message.contains(expected));
-        assert!(found.is_empty(), "{found:#?}; the log:\n{}", self.text());
+        let is_ours = |message: &String| !message.contains(RACE);
+        let found: Vec<_> = self.at_level("WARN").into_iter().filter(is_ours).collect();
+        let errors: Vec<_> = self.at_level("ERROR").into_iter().filter(is_ours).collect();
+        let as_expected = errors.is_empty()
+            && found.len() == expected.len()
+            && found.iter().zip(expected).all(|(message, text)| message.contains(text));
+        assert!(as_expected, "{found:#?} {errors:#?}; the log:\n{}", self.text());
         self
     }
 

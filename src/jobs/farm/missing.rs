@@ -58,7 +58,7 @@ pub async fn as_before(worker: &Worker, job: &SubmitJob) -> Result<SubmitJob, Er
         job.scene_name = settings.get(RenderJob::SCENE).and_then(|name| name.parse().ok());
     }
     let given = &mut job.render.variables;
-    let is_unbaked = |name: &String| Unbaked::VARIABLES.contains(&name.as_str());
+    let is_unbaked = |name: &String| [Unbaked::SIMULATE, Unbaked::ALLOW].contains(&name.as_str());
     let says_unbaked = given.keys().any(is_unbaked);
     let mut taken = Vec::new();
     for (name, value) in settings {

@@ -34,9 +34,9 @@ use orphans::PreExisting;
 const GUARDED_BY: &str = "--guarded-by=";
 
 /// Makes the C library of the worker keep freed memory for all threads together instead of for each.
-/// Pictures are decoded on many threads, and freed on others: `stitch` takes a third less memory, and 3 %
-/// less time to clear pages. Blender and FFmpeg do not get this variable, unlike `MALLOC_ARENA_MAX`,
-/// which a user may set for them.
+/// Pictures are decoded on many threads, and freed on others: without previews, `stitch` of 500 frames of
+/// 640x360 takes 27 MiB instead of 47. Blender and FFmpeg do not get this variable, unlike
+/// `MALLOC_ARENA_MAX`, which a user may set for them.
 const ONE_ARENA: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.arena_max=1");
 
 /// The guard's name in process lists. It differs from the worker's: killing all workers by name
@@ -131,7 +131,15 @@ fn start(args: &[OsString]) -> io::Result<Pid> {
     let mut args = args.iter().map(OsString::as_os_str);
     command.arg0(args.next().unwrap_or(OsStr::new(env!("CARGO_PKG_NAME"))));
     command.arg(format!("{GUARDED_BY}{}", getpid())).args(args);
-    command.env(ONE_ARENA.0, ONE_ARENA.1);
+    let (variable, one_arena) = ONE_ARENA;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is the C library's setting, not the worker's"
+    )]
+    let is_set = std::env::var_os(variable).is_some();
+    if !is_set {
+        command.env(variable, one_arena);
+    }
     // In a process group of its own, the worker gets ctrl-C once, from the guard, and not a second
     // time from the terminal.
     let worker = command.process_group(0).spawn()?;

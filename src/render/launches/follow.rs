@@ -243,7 +243,7 @@ impl Rendering<'_> {
         let elapsed = self.launch.frame_elapsed();
         let seconds = self.ledger.recent_seconds();
         let left = spot_decision::time_left(seconds, elapsed, self.process.progress.fraction());
-        self.launch.stop_after_frame = left.is_none_or(|left| left <= time);
+        self.launch.stop_after_frame = spot_decision::is_finished(left, time);
         tracing::warn!(
             frame = frame.get(),
             "Spot notice: {}",

@@ -26,16 +26,25 @@ pub fn time_left(
     Some(Duration::try_from_secs_f64(whole).ok()?.saturating_sub(elapsed))
 }
 
+/// Whether a frame that needs `left` is to be finished in this `time`. One that may end at any moment is,
+/// unless there is no time at all.
+pub fn is_finished(left: Option<Duration>, time: Duration) -> bool {
+    !time.is_zero() && left.is_none_or(|left| left <= time)
+}
+
 /// Describes the decision for the log: `frame` needs `left`, and there is `time`.
 pub fn describe(frame: FrameNumber, left: Option<Duration>, time: Duration) -> String {
     match left {
-        None => format!(
-            "finishing frame {frame} if it is done within {} s, then stopping",
+        _ if !is_finished(left, time) => format!(
+            "frame {frame} needs {} more, but only {} s are left: giving it up, stopping",
+            left.map_or_else(
+                || "an unknown time".to_owned(),
+                |left| format!("about {} s", left.as_secs())
+            ),
             time.as_secs()
         ),
-        Some(left) if left > time => format!(
-            "frame {frame} needs about {} s more, but only {} s are left: giving it up, stopping",
-            left.as_secs(),
+        None => format!(
+            "finishing frame {frame} if it is done within {} s, then stopping",
             time.as_secs()
         ),
         Some(left) => {
@@ -81,5 +90,13 @@ mod tests {
             "frame 7 needs about 200 s more, but only 93 s are left: giving it up, stopping"
         );
         assert_eq!(description(None), "finishing frame 7 if it is done within 93 s, then stopping");
+        for (left, needs) in [(Some(Duration::ZERO), "about 0 s"), (None, "an unknown time")] {
+            assert_eq!(
+                describe(frame, left, Duration::ZERO),
+                format!(
+                    "frame 7 needs {needs} more, but only 0 s are left: giving it up, stopping"
+                )
+            );
+        }
     }
 }

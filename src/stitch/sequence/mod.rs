@@ -1,8 +1,9 @@
 //! File names → the ordered frames of a video. Gaps, duplicates and several sequences are reported.
 
+mod file;
 mod numbered_name;
+mod one_kind;
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::Error;
@@ -11,7 +12,10 @@ use crate::request::{
     SelectionError, SequenceSelection, StitchJob, TotalFrames,
 };
 use crate::storage::Entry;
-use numbered_name::{Kind, NumberedName};
+pub use file::SlotFile;
+use file::{by_name, extension};
+use numbered_name::NumberedName;
+use one_kind::images_of_one_kind;
 
 /// One frame of the video.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,23 +24,6 @@ pub struct Slot {
     pub number: FrameNumber,
     /// Its file; `None` repeats the frame before.
     pub file: Option<SlotFile>,
-}
-
-/// The file of a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlotFile {
-    /// The file.
-    pub entry: Entry,
-    /// The format that its extension indicates.
-    pub format: ImageFormat,
-}
-
-impl SlotFile {
-    /// A file that has the extension of an image; `None` for any other.
-    fn new(entry: Entry) -> Option<Self> {
-        let format = ImageFormat::from_extension(extension(&entry)?)?;
-        Some(Self { entry, format })
-    }
 }
 
 /// The frames of a video, in order. At least one of them has a file.
@@ -242,10 +229,6 @@ fn range(
     Ok(FrameSet::from_bounds(first, last))
 }
 
-fn extension(entry: &Entry) -> Option<&str> {
-    entry.name.rsplit_once('.').map(|(_, extension)| extension)
-}
-
 /// Describes the images among the files that the worker cannot decode; `None` if there are none.
 fn undecodable(entries: &[Entry]) -> Option<String> {
     let formats = entries.iter().filter_map(|entry| {
@@ -263,66 +246,6 @@ fn undecodable(entries: &[Entry]) -> Option<String> {
         "{name} is a {format} image, which cannot be decoded{more}; convert such images, for \
          example to PNG"
     ))
-}
-
-/// The order of names, in which 2 comes before 10.
-fn by_name(a: &SlotFile, b: &SlotFile) -> Ordering {
-    alphanumeric_sort::compare_str(&a.entry.name, &b.entry.name)
-}
-
-/// The images with their numbers, in ascending order. `names` are theirs: they must be alike but for
-/// the number, and the numbers must differ.
-fn images_of_one_kind(
-    folder: &Location,
-    files: Vec<SlotFile>,
-    names: Vec<Option<NumberedName>>,
-) -> Result<Vec<(i64, SlotFile)>, Error> {
-    let mut kinds: BTreeMap<Kind, Vec<(i64, SlotFile)>> = BTreeMap::new();
-    let mut unnumbered = Vec::new();
-    for (file, name) in files.into_iter().zip(names) {
-        let Some(NumberedName { kind, number }) = name else {
-            unnumbered.push(file.entry.name);
-            continue;
-        };
-        kinds.entry(kind).or_default().push((number, file));
-    }
-    let mut duplicates = Vec::new();
-    for files in kinds.values_mut() {
-        files.sort_by(|(a, one), (b, other)| a.cmp(b).then_with(|| by_name(one, other)));
-        duplicates.extend(files.array_windows().filter(|[(a, _), (b, _)]| a == b).map(
-            |[(number, one), (_, other)]| {
-                let (one, other) = (&one.entry.name, &other.entry.name);
-                format!("frame {number} is there twice, {one} and {other}")
-            },
-        ));
-    }
-    let unusable = |problems| Error::UnusableFrames { folder: folder.clone(), problems };
-    if !duplicates.is_empty() {
-        return Err(unusable(duplicates));
-    }
-    if kinds.len() > 1 {
-        let descriptions = kinds.iter().map(|(kind, files)| {
-            let format = kind.format;
-            let frames: FrameSet =
-                files.iter().filter_map(|(number, _)| FrameNumber::new(*number)).collect();
-            let example = files.first().map_or("", |(_, file)| file.entry.name.as_str());
-            format!("{format} images like {example}: frames {frames}")
-        });
-        let example = kinds.first_key_value().and_then(|(kind, files)| {
-            let extension = files.first().and_then(|(_, file)| extension(&file.entry))?;
-            Some(folder.join(&kind.pattern(extension)))
-        });
-        let example = example.map_or_else(String::new, |example| {
-            format!("; to choose one: -i '{example}' (INPUT_URI)")
-        });
-        let mut problems = vec![format!(
-            "there are several sequences, which --in-order name (IN_ORDER) takes as one{example}"
-        )];
-        problems.extend(descriptions);
-        return Err(unusable(problems));
-    }
-    let only = kinds.pop_first().map(|(_, files)| files);
-    only.ok_or_else(|| Error::NoFrames { folder: folder.clone(), unnumbered })
 }
 
 #[cfg(test)]

@@ -8,14 +8,12 @@ use crate::bench::Bench;
 use crate::measuring::Step;
 
 /// What a video of the frames in `folder` loses: 1 − SSIM (structural similarity), averaged over
-/// luma, both chromas in full resolution, and all frames.
+/// red, green, blue and all frames.
 pub fn loss(bench: &Bench, footage: &Footage, folder: &Path, video: &Path) -> f64 {
-    const PLANES: &str = "out_color_matrix=bt709:out_range=tv";
     let view = footage.view.map(|view| format!("{view},")).unwrap_or_default();
     let graph = format!(
-        "[0]scale=in_color_matrix=bt709:in_range=tv:{PLANES}:flags=bicubic+accurate_rnd,\
-         format=yuv444p[made];[1]{view}scale={PLANES}:flags=accurate_rnd+full_chroma_inp,\
-         format=yuv444p[source];[made][source]ssim"
+        "[0]scale=in_color_matrix=bt709:in_range=tv:flags=bicubic+accurate_rnd+full_chroma_int,\
+         format=gbrp[made];[1]{view}format=gbrp[source];[made][source]ssim"
     );
     let mut command = bench.program("ffmpeg");
     command

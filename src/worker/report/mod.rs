@@ -4,6 +4,9 @@
 //! before anything is rendered, and again when it ends. A report whose status is still `running`
 //! is that of an attempt that was killed.
 
+mod action;
+mod file_name;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
@@ -20,6 +23,9 @@ use crate::process::supervisor::memory::MemoryWatch;
 use crate::provenance::Provenance;
 use crate::request::{Attempt, FrameSet, Location, REPORTS_DIR, RenderOverrides};
 use crate::storage::{Storage, StorageError};
+pub use action::Action;
+pub use file_name::{action_of, batch_file_name};
+use file_name::{file_name, timestamp};
 
 /// The version of the format, raised when a field changes its meaning.
 pub const SCHEMA: u32 = 1;
@@ -148,30 +154,6 @@ pub enum Status {
     Succeeded,
     /// It ended with an error.
     Failed,
-}
-
-/// The subcommands that write a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// `render`.
-    Render,
-    /// `stitch`.
-    Stitch,
-    /// `bake`.
-    Bake,
-}
-
-impl Action {
-    /// Returns the name as it is typed on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Render => "render",
-            Self::Stitch => "stitch",
-            Self::Bake => "bake",
-        }
-    }
 }
 
 /// Where a stored frame came from.
@@ -413,75 +395,5 @@ impl Report {
         // Cannot fail: strings, numbers and maps with integer keys are valid JSON.
         let json = serde_json::to_vec_pretty(self).unwrap_or_default();
         storage.write(&self.location, Bytes::from(json)).await
-    }
-}
-
-/// Returns a file name that is unique to the attempt. On AWS Batch the id and the attempt of the job
-/// are; a script of another scheduler may start the worker several times.
-fn file_name(action: Action, attempt: &Attempt, started: SystemTime, process: u32) -> String {
-    if let Some(job) = attempt.job_id.as_ref().filter(|_| attempt.is_on_batch()) {
-        return batch_file_name(action, job, attempt.number.unwrap_or(1));
-    }
-    let action = action.name();
-    let stamp = timestamp(started).replace([':', '-', '.'], "");
-    let index = attempt.array.map(|array| format!("index-{}-", array.index)).unwrap_or_default();
-    format!("{action}-{index}{stamp}-{process}.json")
-}
-
-/// The subcommand whose report a file in `reports/` is, by its name; `None` for LUTs, crash files and
-/// descriptions of scenes.
-pub fn action_of(file_name: &str) -> Option<Action> {
-    let (kind, _) = file_name.strip_suffix(".json")?.split_once('-')?;
-    [Action::Render, Action::Stitch, Action::Bake].into_iter().find(|action| action.name() == kind)
-}
-
-/// Returns the file name of the report of an attempt of an AWS Batch job. Attempts count from 1.
-pub fn batch_file_name(action: Action, job: &str, number: u32) -> String {
-    // The id of an array's child is `parent:index`.
-    let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
-    let job: String = job.chars().map(plain).take(128).collect();
-    format!("{}-{job}-attempt-{number}.json", action.name())
-}
-
-fn timestamp(time: SystemTime) -> String {
-    humantime::format_rfc3339_millis(time).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::request::{ArrayPosition, Scheduler};
-
-    #[test]
-    fn file_names_are_unique_to_the_attempt() {
-        let attempt = |job: Option<&str>, number, index: Option<u32>| Attempt {
-            scheduler: Some(if job == Some("12_3") {
-                Scheduler::Slurm
-            } else {
-                Scheduler::AwsBatch
-            }),
-            job_id: job.map(str::to_owned),
-            number,
-            array: index.map(|index| ArrayPosition { index, size: None }),
-        };
-        let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123);
-        let name = |attempt| file_name(Action::Render, &attempt, at, 17);
-        assert_eq!(
-            name(attempt(Some("0a1b-2c:7"), Some(2), Some(7))),
-            "render-0a1b-2c-7-attempt-2.json"
-        );
-        assert_eq!(
-            name(attempt(None, None, Some(3))),
-            "render-index-3-20231114T221320123Z-17.json"
-        );
-        assert_eq!(name(attempt(None, None, None)), "render-20231114T221320123Z-17.json");
-        assert_eq!(
-            name(attempt(Some("12_3"), Some(1), Some(3))),
-            "render-index-3-20231114T221320123Z-17.json"
-        );
-        assert_eq!(name(attempt(Some("../../x"), None, None)), "render-------x-attempt-1.json");
-        assert_eq!(action_of(&name(attempt(None, None, None))), Some(Action::Render));
-        assert_eq!(action_of("scene-20231114T221320123Z-17.json"), None);
-        assert_eq!(action_of("render-20231114T221320123Z-17.cube"), None);
     }
 }
