@@ -76,7 +76,8 @@ RUN if [ "$RUNTIME" = runtime ]; then /usr/local/lib/render-worker/finish; fi
 FROM ${RUST} AS build
 WORKDIR /build
 # The same as in the Makefile.
-ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs"
+ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs \
+    --remap-path-prefix=$CARGO_HOME/registry/src/="
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
  && touch src/lib.rs \

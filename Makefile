@@ -1,8 +1,11 @@
 # The everyday commands. On Debian, each installs what it needs, as root or with passwordless sudo.
 
 SETTING  = CARGO_TARGET_$(shell echo $(TARGET) | tr 'a-z-' 'A-Z_')
-# A static program relocates itself. Packed, its list of addresses takes a megabyte less.
-STATIC   = -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs
+# A static program relocates itself. Packed, its list of addresses takes a megabyte less. Its panics
+# name source files, without the folder that cargo keeps them in: that would tell where it was built,
+# and make its size depend on it.
+STATIC   = -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs \
+           --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src/=
 BUILT   := dist/render-worker
 DEMO    := target/demo
 
