@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use ::image::{DynamicImage, Rgb, RgbImage, imageops};
 
 use super::PixelAspect;
-use super::preview::{PREVIEW_BOUNDS, jpeg, shrink};
+use super::decode::jpeg_size;
+use super::preview::{PREVIEW_BOUNDS, jpeg, shrink, size_within};
 use super::text::Font;
 use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat};
 
@@ -62,11 +63,6 @@ impl ContactSheet {
         Self { cells: cells.collect() }
     }
 
-    /// The frames on the sheet, in order.
-    pub fn frames(&self) -> impl Iterator<Item = FrameNumber> + '_ {
-        self.cells.keys().copied()
-    }
-
     /// Whether the frame has a place on the sheet.
     pub fn wants(&self, frame: FrameNumber) -> bool {
         self.cells.contains_key(&frame)
@@ -82,22 +78,19 @@ impl ContactSheet {
 
     /// The sheet as JPEG; `None` if it has no picture.
     pub fn jpeg(&self) -> Option<Vec<u8>> {
-        let previews: BTreeMap<_, _> = self
-            .cells
-            .iter()
-            .filter_map(|(frame, file)| Some((*frame, decode(file.as_deref()?)?)))
-            .collect();
-        let side = |side: fn(&DynamicImage) -> u32| previews.values().map(side).max();
-        let (width, height) = (side(DynamicImage::width)?, side(DynamicImage::height)?);
+        let sizes = self.cells.values().filter_map(|file| preview_size(file.as_deref()?));
+        let (width, height) =
+            sizes.reduce(|one, other| (one.0.max(other.0), one.1.max(other.1)))?;
         let grid = Grid::fit(self.cells.len(), (width, height));
         let mut sheet = RgbImage::from_pixel(grid.size().0, grid.size().1, BACKGROUND);
-        for (frame, index) in self.frames().zip(0..) {
+        for ((frame, file), index) in self.cells.iter().zip(0..) {
             let (left, top) = grid.place(index);
-            let preview = previews.get(&frame);
-            grid.draw_picture(&mut sheet, (left, top), preview);
+            // One after the other: decoded, all of them take more memory than anything else here.
+            let preview = file.as_deref().and_then(decode);
+            grid.draw_picture(&mut sheet, (left, top), preview.as_ref());
             let colour = if preview.is_some() { LABEL } else { EMPTY_LABEL };
             let label = (left, top + grid.cell.1 + LABEL_GAP);
-            write(&mut sheet, label, &FrameFile::stem(frame), colour);
+            write(&mut sheet, label, &FrameFile::stem(*frame), colour);
         }
         Some(jpeg(sheet.into(), BACKGROUND.0))
     }
@@ -116,11 +109,14 @@ pub fn evenly(frames: &FrameSet, count: usize) -> Vec<FrameNumber> {
     frames.filter_map(|(index, frame)| chosen.next_if_eq(&index).map(|_| frame)).collect()
 }
 
-fn decode(file: &[u8]) -> Option<DynamicImage> {
-    let decoded = super::decode(ImageFormat::Jpeg, file, None).ok()?.pixels;
-    let fits = decoded.width() <= PREVIEW_BOUNDS.0 && decoded.height() <= PREVIEW_BOUNDS.1;
+/// The size in pixels of the preview in a file; `None` if the file is no JPEG.
+fn preview_size(file: &[u8]) -> Option<(u32, u32)> {
     // Another program may have replaced the file by a large one.
-    Some(if fits { decoded } else { shrink(&decoded, PixelAspect::SQUARE, PREVIEW_BOUNDS) })
+    Some(size_within(jpeg_size(file)?, PixelAspect::SQUARE, PREVIEW_BOUNDS))
+}
+
+fn decode(file: &[u8]) -> Option<DynamicImage> {
+    super::decode(ImageFormat::Jpeg, file, None).ok().map(|picture| picture.pixels)
 }
 
 /// The places of the cells.

@@ -100,7 +100,7 @@ fn image_of<S, I: Into<DynamicImage>>(
 }
 
 /// The size in square pixels of a picture of `size` pixels of this `aspect`, within `bounds`.
-fn size_within(size: (u32, u32), aspect: PixelAspect, bounds: (u32, u32)) -> (u32, u32) {
+pub(super) fn size_within(size: (u32, u32), aspect: PixelAspect, bounds: (u32, u32)) -> (u32, u32) {
     let [width, height] = [size.0, size.1].map(f64::from);
     let shown = (width * f64::from(aspect.width), height * f64::from(aspect.height));
     let scales = [

@@ -21,6 +21,7 @@ mod webp;
 
 use super::{Damage, Picture};
 use crate::request::ImageFormat;
+pub(super) use jpeg::size as jpeg_size;
 
 /// Decodes the image that `file` holds from its first byte on. `layer` chooses a layer of a file
 /// that has several.

@@ -37,6 +37,14 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
     Ok(Picture { pixel_aspect, ..Picture::plain(pixels) }.oriented(orientation))
 }
 
+/// The width and height that a JPEG says it has, before EXIF turns it; `None` if it says none.
+pub(in crate::image) fn size(file: &[u8]) -> Option<(u32, u32)> {
+    let mut decoder = JpegDecoder::new(Cursor::new(file));
+    decoder.decode_headers().ok()?;
+    let info = decoder.info()?;
+    Some((info.width.into(), info.height.into()))
+}
+
 /// A JPEG image within a file of another format.
 pub(super) struct Embedded {
     pub(super) width: u32,
