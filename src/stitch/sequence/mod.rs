@@ -133,15 +133,15 @@ impl Sequence {
         Ok(Self { slots: slots.collect(), left_out: 0, is_numbered: false })
     }
 
-    /// The frames of `job` among numbered files.
+    /// The frames of `job` among numbered files, in the order of their numbers.
     fn select(
         folder: &Location,
-        mut files: BTreeMap<FrameNumber, SlotFile>,
+        files: Vec<(FrameNumber, SlotFile)>,
         job: &StitchJob,
         scene: Option<FrameRange>,
     ) -> Result<Self, Error> {
         let no_frames = || Error::NoFrames { folder: folder.clone(), unnumbered: Vec::new() };
-        let present: FrameSet = files.keys().copied().collect();
+        let present: FrameSet = files.iter().map(|(number, _)| *number).collect();
         let (Some(lowest), Some(highest)) = (present.first(), present.last()) else {
             return Err(no_frames());
         };
@@ -168,12 +168,19 @@ impl Sequence {
                 "frames {missing} are missing: repeating the frame before each (--allow-gaps)"
             );
         }
-        let slots: Vec<_> =
-            wanted.iter().map(|number| Slot { number, file: files.remove(&number) }).collect();
+        let mut left_out = files.len();
+        let mut files = files.into_iter().peekable();
+        let slot = |number| {
+            while files.next_if(|(other, _)| *other < number).is_some() {}
+            let file = files.next_if(|(other, _)| *other == number).map(|(_, file)| file);
+            left_out -= usize::from(file.is_some());
+            Slot { number, file }
+        };
+        let slots: Vec<_> = wanted.iter().map(slot).collect();
         if slots.is_empty() {
             return Err(no_frames());
         }
-        Ok(Self { slots, left_out: files.len(), is_numbered: true })
+        Ok(Self { slots, left_out, is_numbered: true })
     }
 
     /// The formats of the files.

@@ -45,21 +45,23 @@ impl NumberedName {
     /// A number at the end is the number of the frame, and names that end in none are then not
     /// meant. If no name ends in a number, it is the one that makes the longest sequence, or else
     /// the last one: in `shot2_0001_4k.png` and `shot2_0002_4k.png` it is the second.
-    pub fn parse_all<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Option<Self>> {
-        let mut candidates: Vec<_> = names.into_iter().map(candidates).collect();
+    pub fn parse_all<'a>(
+        names: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
+    ) -> Vec<Option<Self>> {
+        let names = names.into_iter();
         let ends_in_number = |name: &Self| name.kind.after.is_empty();
-        if candidates.iter().flatten().any(ends_in_number) {
-            for names in &mut candidates {
-                names.retain(ends_in_number);
-            }
-        }
+        let some_end_in_number =
+            names.clone().flat_map(candidates).any(|name| ends_in_number(&name));
+        // Each time anew: those of many names take more memory than the frames of the video.
+        let candidates = |name| {
+            candidates(name).into_iter().filter(|name| !some_end_in_number || ends_in_number(name))
+        };
         let mut sizes: BTreeMap<Kind, usize> = BTreeMap::new();
-        for name in candidates.iter().flatten() {
-            *sizes.entry(name.kind.clone()).or_default() += 1;
+        for name in names.clone().flat_map(candidates) {
+            *sizes.entry(name.kind).or_default() += 1;
         }
-        let best =
-            |names: Vec<Self>| names.into_iter().max_by_key(|name| sizes.get(&name.kind).copied());
-        candidates.into_iter().map(best).collect()
+        let size = |name: &Self| sizes.get(&name.kind).copied();
+        names.map(|name| candidates(name).max_by_key(size)).collect()
     }
 }
 

@@ -2,6 +2,7 @@
 //! output has.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 use crate::error_chain::chain;
 use crate::image::contact_sheet::{CONTACT_SHEET, ContactSheet};
 use crate::request::{FrameFile, FrameNumber, FrameSet, ImageFormat, Location, PREVIEWS_DIR};
-use crate::storage::{Entry, Failure, Storage, StorageError};
+use crate::storage::{Failure, Storage, StorageError};
 use crate::worker::Worker;
 
 /// How many previews are read concurrently. The time is spent on waiting for responses.
@@ -72,9 +73,9 @@ async fn make(storage: &Storage, folder: &Location, frames: On<'_>) -> Result<bo
         On::Only(frames) => frames.clone(),
     });
     let wanted = there.into_iter().filter(|(frame, _)| sheet.wants(*frame));
-    let previews = stream::iter(wanted.collect::<Vec<_>>()).map(|(frame, entry)| async move {
+    let previews = stream::iter(wanted.collect::<Vec<_>>()).map(|(frame, stored)| async move {
         let file = folder.join(&FrameFile::name(frame, ImageFormat::Jpeg));
-        (frame, storage.read(&file, entry.size).await)
+        (frame, storage.read(&file, stored.size).await)
     });
     let mut previews = previews.buffer_unordered(CONCURRENT_READS);
     while let Some((frame, preview)) = previews.next().await {
@@ -86,6 +87,15 @@ async fn make(storage: &Storage, folder: &Location, frames: On<'_>) -> Result<bo
     Ok(true)
 }
 
+/// A preview in storage.
+#[derive(Clone, Copy, Debug)]
+pub struct Stored {
+    /// Its size in bytes.
+    pub size: u64,
+    /// The time of the last write.
+    pub modified: SystemTime,
+}
+
 /// The previews in `folder`, by frame.
 ///
 /// # Errors
@@ -93,12 +103,12 @@ async fn make(storage: &Storage, folder: &Location, frames: On<'_>) -> Result<bo
 pub async fn list(
     storage: &Storage,
     folder: &Location,
-) -> Result<BTreeMap<FrameNumber, Entry>, StorageError> {
+) -> Result<BTreeMap<FrameNumber, Stored>, StorageError> {
     let entries = storage.list(folder).await?.into_iter();
     let previews = entries.filter(|entry| entry.size <= LARGEST_PREVIEW).filter_map(|entry| {
         let frame = FrameFile::parse(&entry.name)?.number;
         let own_name = FrameFile::name(frame, ImageFormat::Jpeg) == entry.name;
-        own_name.then_some((frame, entry))
+        own_name.then_some((frame, Stored { size: entry.size, modified: entry.modified }))
     });
     Ok(previews.collect())
 }
