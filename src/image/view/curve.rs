@@ -15,11 +15,11 @@ const SCALE: f32 = 1.0 / 65_536.0;
 pub(super) struct Curve {
     /// The index of the first entry.
     first: u32,
-    /// The function at the first entry and at those that follow.
-    values: Vec<f32>,
+    /// The entries: the function there, and by how much it rises up to the next.
+    entries: Vec<[f32; 2]>,
     /// The slope below the first entry.
     slope: f32,
-    /// The value beyond the last entry.
+    /// The last entry: the function is constant from there on.
     end: f32,
 }
 
@@ -28,9 +28,10 @@ impl Curve {
     pub fn new(low: f32, high: f32, of: impl Fn(f32) -> f32) -> Self {
         let (first, last) = (low.to_bits() >> SHIFT, high.to_bits() >> SHIFT);
         let start = f32::from_bits(first << SHIFT);
-        let sample = |index: u32| of(f32::from_bits(index << SHIFT).min(high));
-        let values: Vec<_> = (first..=last + 1).map(sample).collect();
-        Self { first, slope: of(start) / start, end: of(high), values }
+        let value = |index: u32| of(f32::from_bits(index << SHIFT).min(high));
+        let entry = |index| [value(index), value(index + 1) - value(index)];
+        let entries = (first..=last + 1).map(entry).collect();
+        Self { first, entries, slope: of(start) / start, end: f32::from_bits((last + 1) << SHIFT) }
     }
 
     /// The function at `sample`. A negative one counts as 0, as does one that is no number.
@@ -38,18 +39,13 @@ impl Curve {
     pub fn at(&self, sample: f32) -> f32 {
         // Unlike that of -0, the bits of 0 are 0.
         let sample = if sample > 0.0 { sample } else { 0.0 };
-        let bits = sample.to_bits();
-        let Some(index) = (bits >> SHIFT).checked_sub(self.first) else {
-            return sample * self.slope;
-        };
-        match self.values.get(index as usize..index as usize + 2) {
-            Some(&[low, high]) => {
-                #[expect(clippy::cast_precision_loss, reason = "16 bits")]
-                let part = (bits & ((1 << SHIFT) - 1)) as f32 * SCALE;
-                low + (high - low) * part
-            }
-            _ => self.end,
-        }
+        let bits = sample.min(self.end).to_bits();
+        // Below the first entry, the index is beyond the last.
+        let index = (bits >> SHIFT).wrapping_sub(self.first) as usize;
+        let Some([value, rise]) = self.entries.get(index) else { return sample * self.slope };
+        #[expect(clippy::cast_precision_loss, reason = "16 bits")]
+        let part = (bits & ((1 << SHIFT) - 1)) as f32 * SCALE;
+        value + rise * part
     }
 }
 
