@@ -1,7 +1,7 @@
 //! The exit codes, for `evaluateOnExit` rules of AWS Batch.
 //!
 //! They follow sysexits(3), so that they are not mistaken for the exit code of a child, which the
-//! worker never passes on. `tests/exit_codes.rs` compares them with the table in
+//! worker never passes on. `tests/product/exit_codes.rs` compares them with the table in
 //! `docs/reference.md`.
 
 use std::process::ExitCode;

@@ -3,7 +3,7 @@
 //! # The map
 //!
 //! A module uses only modules on lower floors, and no two files depend on each other, even through
-//! other files. `tests/architecture.rs` enforces both.
+//! other files. `tests/product/architecture.rs` enforces both.
 //!
 //! ```text
 //! main              parses the command line, starts the guard, runs the job, sets the exit code

@@ -1,7 +1,7 @@
 //! Classifies the errors of all AWS services by who must act.
 //!
 //! Many errors of the SDK differ only in their message. The messages below are those of the SDK's
-//! crates and of rustls. `tests/credentials.rs` and `tests/s3_failures.rs` check the common ones
+//! crates and of rustls. `tests/s3/credentials.rs` and `tests/s3/failures.rs` check the common ones
 //! against the real crates.
 
 use std::error::Error;

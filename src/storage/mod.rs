@@ -1,6 +1,6 @@
 //! Files and objects by their [`Location`]: list, read, download, upload.
 //!
-//! These invariants hold for every kind of location. One contract suite (`tests/storage.rs`) checks
+//! These invariants hold for every kind of location. One contract suite (`tests/s3/storage.rs`) checks
 //! them:
 //!
 //! - A partly written file is never visible: under its final name, a file or object is whole.

@@ -1,7 +1,7 @@
 //! The commands in README.md and `docs/`, and the tests that run each of them.
 //!
 //! A command is a line after `$ ` in a `console` block, with the lines that continue it. The lines
-//! below it are its output. [`PLACES`] says for each command where it is run; `tests/docs.rs` fails
+//! below it are its output. [`PLACES`] says for each command where it is run; `tests/product/docs.rs` fails
 //! for a command without a place.
 #![allow(dead_code, reason = "each test binary uses a part of this")]
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 /// Where a command is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// `tests/docs.rs`: the built program with stand-ins for Blender, AWS Batch and S3.
+    /// `tests/product/docs.rs`: the built program with stand-ins for Blender, AWS Batch and S3.
     Here,
     /// `tests/image/docs.rs`: the built image.
     Image,
@@ -53,7 +53,11 @@ const PLACES: &[(&str, &str, Place)] = &[
         "docker build",
         Nowhere("takes minutes; `make image` and tests/image/dockerfile.rs do it"),
     ),
-    ("", "docker run --rm -it -p", Nowhere("runs until ctrl-C; tests/serve.rs starts the same")),
+    (
+        "",
+        "docker run --rm -it -p",
+        Nowhere("runs until ctrl-C; tests/page/serve.rs starts the same"),
+    ),
     ("", "docker run", Image),
     ("", "make demo", Nowhere(STEP)),
     ("", "make test", Nowhere(STEP)),
@@ -62,7 +66,7 @@ const PLACES: &[(&str, &str, Place)] = &[
         "docs/projects.md",
         "",
         Nowhere(
-            "needs a real Blender; tests/pack.rs packs with it, and renders what it has packed",
+            "needs a real Blender; tests/projects/pack.rs packs with it, and renders what it has packed",
         ),
     ),
     ("docs/web.md", "curl", Here),
@@ -72,8 +76,12 @@ const PLACES: &[(&str, &str, Place)] = &[
     ("docs/web.md", "kill", Here),
     ("", "curl", Nowhere("needs the network; no official release has been tried")),
     ("", "deploy/image/wheel", Nowhere("downloads a gigabyte; .ci/blender does it")),
-    ("", "render-worker doctor", Nowhere("needs a real Blender; tests/doctor.rs runs it")),
-    ("", "render-worker bake", Nowhere("needs a real Blender; tests/simulations.rs bakes with it")),
+    ("", "render-worker doctor", Nowhere("needs a real Blender; tests/product/doctor.rs runs it")),
+    (
+        "",
+        "render-worker bake",
+        Nowhere("needs a real Blender; tests/scenes/simulations.rs bakes with it"),
+    ),
     ("", "render-worker", Here),
     ("", "export PATH=", Here),
     ("", "mkdir", Here),

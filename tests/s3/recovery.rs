@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat};
 use serde_json::json;
 
-use crate::s3_failures::{RUN_AGAIN, Setting, ends, without_credentials};
+use crate::s3::failures::{RUN_AGAIN, Setting, ends, without_credentials};
 use crate::support::LONG;
 use crate::support::agent::agent;
 use crate::support::s3_server::{ACCESS_KEY, Fault, Operation, Request, SECRET_KEY};

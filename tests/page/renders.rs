@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::sandbox::without;
+use crate::process::sandbox::without;
 use crate::support::blender::save_startup_scene;
 use crate::support::schema::parse;
 use crate::support::server::Server;

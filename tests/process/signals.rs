@@ -13,7 +13,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::init::write_program;
+use crate::process::init::write_program;
 use crate::support::s3_server::{Fault, Operation, S3Server};
 use crate::support::{
     LONG, Run, Running, Worker, fixture, names, ordered_scene, pixel_hashes, report, scene,

@@ -18,7 +18,7 @@ use nix::unistd::Pid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::init::as_pid_1;
+use crate::process::init::as_pid_1;
 use crate::support::place::mounted;
 use crate::support::{Run, Worker, is_root, names, pixel_hashes, scene, worker};
 

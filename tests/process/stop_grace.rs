@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::signals::{LONG_GRACE, Stage, stop};
+use crate::process::signals::{LONG_GRACE, Stage, stop};
 use crate::support::s3_server::{Fault, Gate, Operation, S3Server};
 use crate::support::{LONG, Running, fixture, ordered_scene, wait_until, worker};
 

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use nix::sys::signal::Signal;
 use serde_json::json;
 
-use crate::signals::LONG_GRACE;
-use crate::spot::{Instance, LONG_NOTICE, on};
+use crate::process::signals::LONG_GRACE;
+use crate::process::spot::{Instance, LONG_NOTICE, on};
 use crate::support::place::{Place, frame_names};
 use crate::support::{pixel_hashes, report, scene, wait_until, worker};
 

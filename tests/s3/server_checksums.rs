@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{
     ChecksumAlgorithm, ChecksumMode, ChecksumType, CompletedMultipartUpload, CompletedPart,
 };
 
-use crate::s3_server_itself::{block, client, code};
+use crate::s3::server_itself::{block, client, code};
 use crate::support::s3_server::{BUCKET, S3Server};
 
 /// The check value of CRC-64/NVME is in the catalogue of CRC algorithms at reveng.sourceforge.io.

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::init::{children, state};
+use crate::process::init::{children, state};
 use crate::support::{Running, fixture, names, ordered_scene, wait_until, worker};
 
 /// How long the daemon lives, in seconds, unless it is killed: longer than any wait of a test.

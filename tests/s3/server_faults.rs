@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 
-use crate::s3_server_itself::{ask, block, client, code, get, pattern};
+use crate::s3::server_itself::{ask, block, client, code, get, pattern};
 use crate::support::s3_server::{BUCKET, Fault, Operation, S3Server};
 
 const LONG: Duration = Duration::from_mins(1);
