@@ -7,25 +7,19 @@
 pub mod activity;
 pub mod lines;
 pub mod memory;
+mod spawn;
 pub mod watchdog;
 
-use std::convert::Infallible;
-use std::fs::File;
-use std::io::{self, Read as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc as std_mpsc;
 use std::time::Duration;
 
-use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, ChildStdin};
-use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -35,9 +29,10 @@ use super::guard::children::{Listed, start_listed};
 use super::guard::orphans;
 use super::guard::orphans::PreExisting;
 use super::sandbox::{Sandbox, SandboxPolicy};
-use super::system;
 use crate::ending::Ending;
 use lines::LineAssembler;
+pub use spawn::SpawnError;
+use spawn::{Launcher, spawn};
 
 /// How many lines may wait for the caller. When the queue is full, a slow caller slows the child
 /// down.
@@ -76,26 +71,6 @@ pub enum End {
     Own(Ending),
     /// It was stopped by [`Running::stop`].
     Stopped,
-}
-
-/// A program cannot be started.
-#[derive(Debug, Error)]
-#[error("cannot start {}{}", program.display(), hint(*restricted, source))]
-pub struct SpawnError {
-    program: PathBuf,
-    source: io::Error,
-    /// Whether the sandbox restricts which files the program can open.
-    restricted: bool,
-}
-
-/// The advice for a program that may lack access to its interpreter, or to the file that it is a
-/// link to.
-fn hint(restricted: bool, error: &io::Error) -> &'static str {
-    if restricted && error.kind() == io::ErrorKind::PermissionDenied {
-        " (it may need files that the sandbox does not let it read: --allow-read)"
-    } else {
-        ""
-    }
 }
 
 /// A child that was started. The child is killed when this is dropped, or when the worker is
@@ -227,59 +202,6 @@ pub enum Stdin {
     Null,
     /// A pipe from the worker.
     Piped,
-}
-
-/// Keeps alive the thread that started a child. The thread ends when this is dropped, or when the
-/// worker is killed. The kernel then kills the child if it is still running.
-type Launcher = std_mpsc::Sender<Infallible>;
-
-/// Starts a program in a new thread that restricts itself first. Only this thread and the child
-/// are restricted (see [`sandbox`](super::sandbox)).
-fn spawn(
-    mut command: Command,
-    sandbox: Sandbox,
-    policy: SandboxPolicy,
-) -> io::Result<(Child, Launcher)> {
-    let runtime = Handle::current();
-    let (result, started) = std_mpsc::channel();
-    let (launcher, until_dropped) = std_mpsc::channel();
-    check_format(Path::new(command.get_program()))?;
-    system::kill_with_this_thread(&mut command);
-    let name = Path::new(command.get_program()).file_name().unwrap_or_default();
-    let name = name.to_string_lossy().into_owned();
-    std::thread::Builder::new().name("launch".to_owned()).spawn(move || {
-        let child = {
-            let _guard = runtime.enter();
-            sandbox
-                .restrict_thread(&policy, &name)
-                .and_then(|()| tokio::process::Command::from(command).kill_on_drop(true).spawn())
-        };
-        // Cannot fail: the receiver waits below.
-        _ = result.send(child);
-        _ = until_dropped.recv();
-    })?;
-    // Blocks for a few milliseconds.
-    let child = started
-        .recv()
-        .unwrap_or_else(|_| Err(io::Error::other("the thread that starts it panicked")))?;
-    Ok((child, launcher))
-}
-
-/// Checks that a file is a program or a script.
-///
-/// [`system::kill_with_this_thread`] makes the standard library use `execvp`, which runs a file in
-/// a shell if the kernel does not know its format (`exec(3)`). For any other file, a shell would
-/// only report confusing errors.
-///
-/// # Errors
-/// ENOEXEC, which the kernel would report, if the file is neither. A file that cannot be read
-/// passes: it may still be executable.
-fn check_format(path: &Path) -> io::Result<()> {
-    let mut start = [0; 4];
-    match File::open(path).and_then(|mut file| file.read(&mut start)) {
-        Ok(_) if start != *b"\x7fELF" && !start.starts_with(b"#!") => Err(Errno::ENOEXEC.into()),
-        Ok(_) | Err(_) => Ok(()),
-    }
 }
 
 /// Raises a pipe's capacity from the usual 64 KiB, so that reader and writer wake each other less

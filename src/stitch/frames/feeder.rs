@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::fcntl::{FcntlArg, fcntl};
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::ChildStdin;
 use tokio::task::spawn_blocking;
@@ -18,10 +17,6 @@ use crate::error::Error;
 use crate::image::FrameFormat;
 use crate::request::{FrameNumber, FrameSet, Location};
 use crate::storage::StorageError;
-
-/// The bytes that the pipe to FFmpeg holds: the most that Linux allows to everyone. With the usual
-/// 64 KiB, the two would have to wait for each other 20 times a frame.
-const PIPE: i32 = 1024 * 1024;
 
 /// How many unusable frames an error describes; the others are only named.
 const MAX_DESCRIBED: usize = 10;
@@ -161,8 +156,6 @@ impl FrameFeeder {
     /// - [`Error::UnusableFrames`] if a frame is unusable and cannot be bridged. The error names
     ///   all unusable frames of the sequence.
     pub async fn run(mut self, mut ffmpeg: ChildStdin) -> Result<(), Error> {
-        // A smaller pipe works as well.
-        _ = fcntl(&ffmpeg, FcntlArg::F_SETPIPE_SZ(PIPE));
         let MadeFrame { raw: mut shown, preview } = self.first.clone();
         self.queue_preview(self.first_number, preview).await;
         for _ in 0..=self.leading_gaps {

@@ -1,156 +1,28 @@
-//! `status`: shows the state of jobs on AWS Batch, once or until they have ended, or what an output has.
+//! The state of a job and of the jobs that it depends on, with the failures among them.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::iter;
-use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use tokio::time::sleep;
 
-use super::download::{Download, while_following};
-use super::failure_groups::FailureGroup;
-use super::failures::{FailedJob, Failures};
-use super::watched_output::WatchedOutput;
-use crate::batch::{Batch, BatchErrorKind, Children, Job, State};
+use crate::batch::{Batch, Children, Job, State};
 use crate::error::Error;
-use crate::jobs::live::Live;
+use crate::jobs::farm::failure_groups::FailureGroup;
+use crate::jobs::farm::failures::{FailedJob, Failures};
+use crate::jobs::farm::watched_output::WatchedOutput;
 use crate::jobs::output::{Print, Table, json};
 use crate::jobs::output_json::OutputStatus;
-use crate::jobs::output_status::output_status;
 use crate::printable::printable;
-use crate::request::{JobId, PollInterval, PricePerHour, StatusJob, StatusOf};
+use crate::request::{JobId, PricePerHour};
 use crate::storage::Storage;
-use crate::worker::Worker;
-
-/// How long AWS Batch may be unreachable while jobs are followed. The jobs themselves continue.
-const MAX_OUTAGE: Duration = Duration::from_mins(15);
-
-/// Prints the state of a job and of the jobs that it depends on, and waits for them if asked to. Or
-/// prints what an output has.
-///
-/// # Errors
-/// [`Error::Batch`] if Batch cannot be queried, [`Error::NoSuchJob`] if it has no such job;
-/// [`Error::JobsFailed`] or [`Error::NoLongerFollowed`] while waiting for the jobs;
-/// [`Error::Storage`] if the output cannot be read.
-pub async fn status(worker: &Worker, request: &StatusJob, print: impl Print) -> Result<(), Error> {
-    let (job, download) = match &request.of {
-        StatusOf::Job { job, download } => (job, download),
-        StatusOf::Output(output) => return output_status(worker, output, request, print).await,
-    };
-    let batch = worker.unless_stopped(Batch::connect()).await?;
-    match request.wait {
-        None => {
-            let mut overview = Overview::default();
-            let refresh = Box::pin(overview.refresh(&worker.storage, &batch, job));
-            worker.unless_stopped(refresh).await?;
-            overview.print(request.json, request.price, print)
-        }
-        Some(interval) => {
-            let download = match download {
-                Some(folder) => {
-                    let jobs = worker.unless_stopped(look_up(&batch, job)).await?;
-                    let parameters = jobs.first().map(|job| job.parameters.clone());
-                    Some(Download::of(&parameters.unwrap_or_default(), folder)?)
-                }
-                None => None,
-            };
-            let following = Box::pin(follow(worker, &batch, job, interval, None));
-            let (overview, arrived) =
-                while_following(worker, download, interval, following).await?;
-            overview.print(request.json, request.price, print)?;
-            overview.outcome()?;
-            arrived
-        }
-    }
-}
-
-/// Returns the command that follows a job, from any machine.
-pub fn command(job: &JobId) -> String {
-    format!("render-worker status {job} --wait")
-}
-
-/// Follows a job, and the jobs that it depends on, until all of them have ended. Logs failures as
-/// they happen.
-///
-/// `last_contact` is the time of the last successful request to Batch, if there was one. From then
-/// on, Batch may be unreachable for a while, and may not know a job that it has just accepted.
-///
-/// # Errors
-/// [`Error::NoSuchJob`] if Batch has no such job; [`Error::NoLongerFollowed`] if Batch cannot be
-/// queried, or the worker is stopped. The jobs continue.
-pub async fn follow(
-    worker: &Worker,
-    batch: &Batch,
-    last: &JobId,
-    interval: PollInterval,
-    mut last_contact: Option<Instant>,
-) -> Result<Overview, Error> {
-    let following = async {
-        let mut overview = Overview::default();
-        let mut live = Live::default();
-        loop {
-            let known = overview.failures.count();
-            match Box::pin(overview.refresh(&worker.storage, batch, last)).await {
-                Ok(()) => {
-                    overview.log_failures(known);
-                    last_contact = Some(Instant::now());
-                    let ended = overview.has_ended();
-                    live.show(overview.part_ended(), &overview.summary(), ended);
-                    if ended {
-                        return Ok(overview);
-                    }
-                }
-                Err(error) if is_transient(&error, last_contact) => {
-                    tracing::warn!("{error}; the jobs continue, and are looked up again");
-                }
-                Err(error) => return Err(error),
-            }
-            sleep(interval.get()).await;
-        }
-    };
-    worker.unless_stopped(following).await.map_err(|why| match why {
-        Error::NoSuchJob { .. } => why,
-        why => Error::NoLongerFollowed { why: Box::new(why), command: command(last) },
-    })
-}
-
-/// Whether an error may disappear on its own, and has not lasted for too long.
-fn is_transient(error: &Error, last_contact: Option<Instant>) -> bool {
-    let may_pass = match error {
-        Error::Batch(error) => {
-            matches!(error.kind(), BatchErrorKind::Transient | BatchErrorKind::Throttled)
-        }
-        Error::NoSuchJob { .. } => true,
-        _ => false,
-    };
-    may_pass && last_contact.is_some_and(|contact| contact.elapsed() < MAX_OUTAGE)
-}
-
-/// The jobs that a job depends on, and itself at the end.
-///
-/// # Errors
-/// [`Error::Batch`] if Batch cannot be queried, [`Error::NoSuchJob`] if it has no such job.
-pub async fn look_up(batch: &Batch, last: &JobId) -> Result<Vec<Job>, Error> {
-    let mut jobs = batch.describe(std::slice::from_ref(last)).await?;
-    let Some(job) = jobs.first() else {
-        let region = batch.region().to_owned();
-        return Err(Error::NoSuchJob { job: last.clone(), region });
-    };
-    if !job.depends_on.is_empty() {
-        let mut all = batch.describe(&job.depends_on).await?;
-        all.append(&mut jobs);
-        jobs = all;
-    }
-    Ok(jobs)
-}
 
 /// The state of a job and of the jobs that it depends on.
 #[derive(Debug, Default)]
 pub struct Overview {
     /// The requested job comes last.
     jobs: Vec<Job>,
-    failures: Failures,
+    pub(super) failures: Failures,
     /// How many jobs had failed when Batch was last asked which ones.
     looked_up: usize,
     output: WatchedOutput,
@@ -158,7 +30,7 @@ pub struct Overview {
 
 impl Overview {
     /// Queries the state again, and examines new failures.
-    async fn refresh(
+    pub(super) async fn refresh(
         &mut self,
         storage: &Storage,
         batch: &Batch,
@@ -194,7 +66,7 @@ impl Overview {
     }
 
     /// Logs the failures after the first `known` ones, in one line for those that are alike.
-    fn log_failures(&self, known: usize) {
+    pub(super) fn log_failures(&self, known: usize) {
         let (failed, others) = self.failures.after(known);
         for group in FailureGroup::all(failed) {
             let details = group.details().map(|(label, text)| format!("{label}: {text}"));
@@ -212,7 +84,7 @@ impl Overview {
         }
     }
 
-    fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         self.jobs.iter().all(|job| job.state.is_final())
     }
 
@@ -227,7 +99,7 @@ impl Overview {
     }
 
     /// Returns the fraction of jobs and children that have ended, from 0 to 1.
-    fn part_ended(&self) -> f64 {
+    pub(super) fn part_ended(&self) -> f64 {
         let (mut total, mut ended): (u32, u32) = (0, 0);
         for job in &self.jobs {
             let (size, done) = match &job.children {
@@ -244,7 +116,7 @@ impl Overview {
     }
 
     /// Describes the state of all jobs in one line.
-    fn summary(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         let jobs = self.jobs.iter().map(summary);
         let frames = self.output.summary().map(|frames| format!("frames: {frames}"));
         jobs.chain(frames).collect::<Vec<_>>().join("; ")
@@ -355,4 +227,22 @@ impl<'a> Output<'a> {
         let output = overview.output.status(price);
         Self { jobs: jobs.collect(), failed: overview.failures.all(), output }
     }
+}
+
+/// The jobs that a job depends on, and itself at the end.
+///
+/// # Errors
+/// [`Error::Batch`] if Batch cannot be queried, [`Error::NoSuchJob`] if it has no such job.
+pub async fn look_up(batch: &Batch, last: &JobId) -> Result<Vec<Job>, Error> {
+    let mut jobs = batch.describe(std::slice::from_ref(last)).await?;
+    let Some(job) = jobs.first() else {
+        let region = batch.region().to_owned();
+        return Err(Error::NoSuchJob { job: last.clone(), region });
+    };
+    if !job.depends_on.is_empty() {
+        let mut all = batch.describe(&job.depends_on).await?;
+        all.append(&mut jobs);
+        jobs = all;
+    }
+    Ok(jobs)
 }
