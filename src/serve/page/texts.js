@@ -4,6 +4,8 @@ const number = new Intl.NumberFormat("en");
 const date = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
 const moment = new Intl.DateTimeFormat("en", { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+const clock = new Intl.DateTimeFormat("en", { hour: "numeric", minute: "2-digit" });
+const isToday = (time) => new Date(time).toDateString() === new Date().toDateString();
 
 /** A number of things: `1 picture`, `1,000 pictures`. */
 const count = (n, one, many) => `${number.format(n)} ${n === 1 ? one : many}`;
@@ -356,7 +358,7 @@ export const texts = {
       all: (n) => `Show all ${number.format(n)}`,
       name: ({ action, index, number: n }) => [action, index === null ? "" : `#${index}`, n > 1 ? `try ${n}` : ""].filter(Boolean).join(" "),
       done: ({ action, done, count: all }) => (action === "render" ? `${number.format(done)} of ${number.format(all)}` : ""),
-      when: (started) => moment.format(started),
+      when: (started) => (isToday(started) ? clock : moment).format(started),
       duration: (millis) => (millis === null ? "" : time(millis / 1000)),
       memory: ({ peak_memory: peak, memory_limit: limit }) => (peak ? `${size(peak)}${limit ? ` of ${size(limit)}` : ""}` : ""),
     },
