@@ -14,7 +14,7 @@ use crate::request::{
 use crate::storage::Entry;
 pub use file::SlotFile;
 use file::{by_name, extension};
-use numbered_name::NumberedName;
+use numbered_name::{NameReader, NumberedName};
 use one_kind::images_of_one_kind;
 
 /// One frame of the video.
@@ -59,7 +59,9 @@ impl Sequence {
         // Hidden files are not meant: macOS leaves `._0001.png` beside `0001.png`.
         entries.retain(|entry| !entry.name.starts_with('.'));
         let undecodable = undecodable(&entries);
-        let mut files: Vec<_> = entries.into_iter().filter_map(SlotFile::new).collect();
+        // Lists of many frames take no more memory than they need: it is not given back.
+        let mut files = Vec::with_capacity(entries.len());
+        files.extend(entries.into_iter().filter_map(SlotFile::new));
         let takes_any = order != PictureOrder::Number;
         if let Some(problem) = undecodable.filter(|_| takes_any || files.is_empty()) {
             if !job.allow_gaps || files.is_empty() {
@@ -81,14 +83,15 @@ impl Sequence {
             }
         }
         let names = files.iter().map(|file| file.entry.name.as_str());
-        let names = match &job.images {
-            Some(images) => names.map(|name| NumberedName::of(images, name)).collect(),
-            None => NumberedName::parse_all(names),
+        let reader = NameReader::of(names.clone());
+        let read = |name: &str| match &job.images {
+            Some(images) => NumberedName::of(images, name),
+            None => reader.read(name),
         };
         // One picture without a number may be anything, such as a cover. Frames that are chosen by
         // number need numbers.
         let takes_all = job.frames == SequenceSelection::EVERYTHING;
-        let unnumbered = files.len() > 1 && names.iter().all(Option::is_none);
+        let unnumbered = files.len() > 1 && !names.clone().any(|name| read(name).is_some());
         if unnumbered && takes_all && *folder == job.input {
             tracing::warn!(
                 "the images in {folder} have no numbers: taking all {} in the order of their names \
@@ -98,7 +101,7 @@ impl Sequence {
             files.sort_by(by_name);
             return Self::in_order(folder, files);
         }
-        let numbered = images_of_one_kind(folder, files, names)?;
+        let numbered = images_of_one_kind(folder, files, read)?;
         let too_large = numbered.iter().find(|(number, _)| FrameNumber::new(*number).is_none());
         if let Some((_, file)) = too_large {
             let name = &file.entry.name;
@@ -176,7 +179,8 @@ impl Sequence {
             left_out -= usize::from(file.is_some());
             Slot { number, file }
         };
-        let slots: Vec<_> = wanted.iter().map(slot).collect();
+        let mut slots = Vec::with_capacity(wanted.len());
+        slots.extend(wanted.iter().map(slot));
         if slots.is_empty() {
             return Err(no_frames());
         }

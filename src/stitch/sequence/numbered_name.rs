@@ -40,28 +40,49 @@ impl NumberedName {
         Some(Self { kind: Kind { before, after, format }, number })
     }
 
-    /// Parses the names of the images in a folder; `None` for a name without a number.
-    ///
-    /// A number at the end is the number of the frame, and names that end in none are then not
-    /// meant. If no name ends in a number, it is the one that makes the longest sequence, or else
-    /// the last one: in `shot2_0001_4k.png` and `shot2_0002_4k.png` it is the second.
-    pub fn parse_all<'a>(
-        names: impl IntoIterator<Item = &'a str, IntoIter: Clone>,
-    ) -> Vec<Option<Self>> {
-        let names = names.into_iter();
-        let ends_in_number = |name: &Self| name.kind.after.is_empty();
+    /// Whether the number is at the end of the name.
+    fn is_at_the_end(&self) -> bool {
+        self.kind.after.is_empty()
+    }
+}
+
+/// Reads the names of the images in a folder.
+///
+/// A number at the end is the number of the frame, and names that end in none are then not meant. If
+/// no name ends in a number, it is the one that makes the longest sequence, or else the last one: in
+/// `shot2_0001_4k.png` and `shot2_0002_4k.png` it is the second.
+#[derive(Debug)]
+pub struct NameReader {
+    some_end_in_number: bool,
+    /// How many names there are of each kind.
+    sizes: BTreeMap<Kind, usize>,
+}
+
+impl NameReader {
+    /// A reader for these names.
+    pub fn of<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
         let some_end_in_number =
-            names.clone().flat_map(candidates).any(|name| ends_in_number(&name));
-        // Each time anew: those of many names take more memory than the frames of the video.
-        let candidates = |name| {
-            candidates(name).into_iter().filter(|name| !some_end_in_number || ends_in_number(name))
-        };
-        let mut sizes: BTreeMap<Kind, usize> = BTreeMap::new();
-        for name in names.clone().flat_map(candidates) {
-            *sizes.entry(name.kind).or_default() += 1;
+            names.clone().flat_map(candidates).any(|name| name.is_at_the_end());
+        let mut reader = Self { some_end_in_number, sizes: BTreeMap::new() };
+        for name in names {
+            for candidate in reader.candidates(name) {
+                *reader.sizes.entry(candidate.kind).or_default() += 1;
+            }
         }
-        let size = |name: &Self| sizes.get(&name.kind).copied();
-        names.map(|name| candidates(name).max_by_key(size)).collect()
+        reader
+    }
+
+    /// Reads one of the names; `None` if it has no number.
+    pub fn read(&self, name: &str) -> Option<NumberedName> {
+        self.candidates(name).into_iter().max_by_key(|name| self.sizes.get(&name.kind).copied())
+    }
+
+    fn candidates(&self, name: &str) -> Vec<NumberedName> {
+        let mut names = candidates(name);
+        if self.some_end_in_number {
+            names.retain(NumberedName::is_at_the_end);
+        }
+        names
     }
 }
 
@@ -102,7 +123,8 @@ mod tests {
 
     /// The numbers of names, and whether all have the same kind.
     fn parsed(names: &[&str]) -> (Vec<Option<i64>>, bool) {
-        let all = NumberedName::parse_all(names.iter().copied());
+        let reader = NameReader::of(names.iter().copied());
+        let all: Vec<_> = names.iter().map(|name| reader.read(name)).collect();
         let kinds: Vec<_> = all.iter().flatten().map(|name| &name.kind).collect();
         let same = kinds.windows(2).all(|pair| pair[0] == pair[1]);
         (all.iter().map(|name| name.as_ref().map(|name| name.number)).collect(), same)
@@ -139,9 +161,9 @@ mod tests {
     fn other_names_have_no_number() {
         for name in ["", ".", ".png", "png", "0001", "0001.", "0001.mp4", "cover.png", "1.png.part"]
         {
-            assert_eq!(NumberedName::parse_all([name]), [None], "{name}");
+            assert_eq!(NameReader::of([name].into_iter()).read(name), None, "{name}");
         }
         let long = "99999999999999999999.png";
-        assert_eq!(NumberedName::parse_all([long]), [None]);
+        assert_eq!(NameReader::of([long].into_iter()).read(long), None);
     }
 }

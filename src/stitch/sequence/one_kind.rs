@@ -1,27 +1,31 @@
 //! The numbered images of a folder that form one sequence.
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use super::file::{SlotFile, by_name, extension};
 use super::numbered_name::{Kind, NumberedName};
 use crate::error::Error;
 use crate::request::{FrameNumber, FrameSet, Location};
 
-/// The images with their numbers, in ascending order. `names` are theirs: they must be alike but for
-/// the number, and the numbers must differ.
+/// The images with their numbers, in ascending order. `read` reads their names: they must be alike
+/// but for the number, and the numbers must differ.
 pub(super) fn images_of_one_kind(
     folder: &Location,
     files: Vec<SlotFile>,
-    names: Vec<Option<NumberedName>>,
+    read: impl Fn(&str) -> Option<NumberedName>,
 ) -> Result<Vec<(i64, SlotFile)>, Error> {
     let mut kinds: BTreeMap<Kind, Vec<(i64, SlotFile)>> = BTreeMap::new();
     let mut unnumbered = Vec::new();
-    for (file, name) in files.into_iter().zip(names) {
-        let Some(NumberedName { kind, number }) = name else {
+    // Mostly, all of them are of one kind.
+    let mut room = files.len();
+    for file in files {
+        let Some(NumberedName { kind, number }) = read(&file.entry.name) else {
             unnumbered.push(file.entry.name);
             continue;
         };
-        kinds.entry(kind).or_default().push((number, file));
+        let of_kind = kinds.entry(kind);
+        of_kind.or_insert_with(|| Vec::with_capacity(take(&mut room))).push((number, file));
     }
     let mut duplicates = Vec::new();
     for files in kinds.values_mut() {
