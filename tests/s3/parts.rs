@@ -46,7 +46,7 @@ fn storage_at_work() {
 /// Runs [`storage_at_work`] with a task. Returns its output if it fails.
 fn run_storage(work: &str, server: &S3Server, folder: &Path) -> Result<(), String> {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "s3_parts::storage_at_work", "--ignored", "--quiet"])
+        .args(["--exact", "s3::parts::storage_at_work", "--ignored", "--quiet"])
         .env_clear()
         .envs(server.env())
         .env(WORK, format!("{work} {}", folder.display()))

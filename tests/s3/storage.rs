@@ -141,7 +141,7 @@ fn run_clauses(root: &str, env: &[(&str, String)], folder: &TempDir) -> Result<(
     // Not by its path, which another user may not be allowed to read.
     let mut command = Command::new("/proc/self/exe");
     command
-        .args(["--exact", "storage::clauses", "--ignored"])
+        .args(["--exact", "s3::storage::clauses", "--ignored"])
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("TMPDIR", folder.path())
