@@ -48,7 +48,8 @@ impl Encode<'_> {
         command
             .args(["-f", "rawvideo", "-pixel_format", self.video.pixels.name()])
             .args(["-video_size", &format!("{width}x{height}")])
-            .args(["-framerate", &self.fps.to_string()]);
+            // FFmpeg rounds high rates, such as 120000/1001, unless they are given twice.
+            .args(["-framerate", &self.fps.to_string(), "-r", &self.fps.to_string()]);
         if self.is_yuv() {
             command.args(BT_709);
         }
@@ -95,7 +96,10 @@ impl Encode<'_> {
         let mut arguments = vec!["-c:v".to_owned(), encoder(self.video.codec).to_owned()];
         let mut push = |more: &[&str]| arguments.extend(more.iter().map(|&arg| arg.to_owned()));
         match self.video.codec {
-            Codec::H264 | Codec::Av1 | Codec::Gif => {}
+            Codec::H264 | Codec::Av1 => {}
+            // Otherwise FFmpeg leaves out what looks like the frame before, and compares colours by
+            // their places in palettes that differ.
+            Codec::Gif => push(&["-gifflags", "-offsetting-transdiff"]),
             // Apple's players open H.265 only with this tag.
             Codec::H265 => push(&["-tag:v", "hvc1", "-x265-params", "log-level=error"]),
             Codec::Vp9 => {

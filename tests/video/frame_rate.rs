@@ -122,3 +122,15 @@ fn an_unreadable_report_is_an_error_and_not_a_reason_for_the_default() {
         assert!(server.get("out/output.mp4").is_none());
     }
 }
+
+#[test]
+fn high_rates_are_exact() {
+    let folder = tempfile::tempdir().unwrap();
+    write(&folder.path().join("in"), 1..=4);
+    let (input, output) = (folder.path().join("in"), folder.path().join("out"));
+    for fps in ["120000/1001", "240000/1001", "24000/1001", "144/1", "1/3"] {
+        let stitch = worker("stitch").input(&input).output(&output).args("--fps").arg(fps);
+        stitch.run().exits(0);
+        assert_eq!(rate(&output.join("output.mp4")), fps);
+    }
+}
