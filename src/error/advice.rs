@@ -12,7 +12,7 @@ use crate::ending::Killer;
 use crate::exit::Exit;
 use crate::process::shutdown::Interrupt;
 use crate::project::ProjectError;
-use crate::request::{BlenderVersion, Feature, Location};
+use crate::request::{BlenderVersion, Feature, ImageFormat, Location};
 use crate::storage::{self, StorageError};
 use crate::{blender, ffmpeg};
 
@@ -71,6 +71,12 @@ impl Error {
             }
             Self::NoFrames { unnumbered, .. } if !unnumbered.is_empty() => ANY_NAMES.into(),
             Self::NoFrames { folder, .. } => no_frames_advice(folder).into(),
+            Self::NoPictures { .. } => format!(
+                "check the path, and in a container what is mounted there; pictures are {}, and those \
+                 in folders below it do not count",
+                ImageFormat::ALL.map(|format| format.to_string()).join(", ")
+            )
+            .into(),
             Self::MissingFrames { folder, frames } if is_frames_folder(folder) => format!(
                 "render them (render --frames {frames}), or repeat the previous frame with \
                  --allow-gaps"

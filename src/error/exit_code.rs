@@ -92,6 +92,7 @@ impl Error {
                 }
             }
             Self::NoFrames { .. }
+            | Self::NoPictures { .. }
             | Self::NoFrameRate { .. }
             | Self::MissingFrames { .. }
             | Self::NoLog { .. }

@@ -250,6 +250,12 @@ pub enum Error {
         /// Images whose names have no number.
         unnumbered: Vec<String>,
     },
+    /// There are no pictures of any name.
+    #[error("there are no pictures in {folder}")]
+    NoPictures {
+        /// The folder that was searched.
+        folder: Location,
+    },
     /// Frames of the sequence are missing.
     #[error("{} missing in {folder}", frames_are(frames))]
     MissingFrames {

@@ -31,7 +31,7 @@ mod video_frame;
 mod view;
 
 pub use damage::Damage;
-pub use decode::{check, decode};
+pub use decode::{check, decode, decode_any};
 pub use limits::{MAX_DECODED, MAX_SIDE};
 pub use picture::{Picture, PixelAspect};
 pub use video_frame::FrameFormat;

@@ -107,7 +107,11 @@ async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<
     let entries = worker.storage.list(&frames).await?;
     if entries.is_empty() {
         // If this folder is empty, too, the error names it: it is the one that the user gave.
-        let entries = worker.storage.list(&job.input).await?;
+        let mut entries = worker.storage.list(&job.input).await?;
+        if job.input == job.output {
+            // A GIF that was made before.
+            entries.retain(|entry| entry.name != job.video.name.as_str());
+        }
         return Ok((job.input.clone(), entries));
     }
     Ok((frames, entries))

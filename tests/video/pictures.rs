@@ -52,6 +52,10 @@ impl Album {
         worker("stitch").input(self.folder()).output(output).args(flags).run()
     }
 
+    fn video(&self, name: &str) -> PathBuf {
+        self.0.path().join("out").join(name)
+    }
+
     #[track_caller]
     fn stitched(&self, flags: &str) -> PathBuf {
         self.stitch(&format!("--fps 5 {flags}")).exits(0);
@@ -307,4 +311,77 @@ fn the_smallest_pictures_become_videos() {
     album.write("1.png", png((16, 14), |_, _| [200, 100, 50]));
     let error = album.stitch("--fps 5 --codec h265").exits(65).final_error();
     assert!(error.contains("16x14") && error.contains("--size (SIZE)"), "{error}");
+}
+
+/// One colour after another, and the colours of the video.
+fn colours_of(album: &Album, colours: &[[u8; 3]], flags: &str, name: &str) -> Vec<[u8; 3]> {
+    for (number, colour) in (1..).zip(colours) {
+        album.draw(&format!("{number}.png"), plain((64, 48), *colour));
+    }
+    album.stitch(&format!("{flags} --output-name {name}")).exits(0);
+    middles(&album.video(name), (64, 48))
+}
+
+#[test]
+fn a_gif_shows_colours_that_come_again() {
+    let (red, blue) = ([250, 0, 0], [0, 0, 250]);
+    for colours in [vec![red, blue, red], vec![red, blue, red, blue, blue, red]] {
+        let found = colours_of(&Album::new(), &colours, "", "film.gif");
+        assert_eq!(found.len(), colours.len());
+        for (number, (found, expected)) in (1..).zip(found.into_iter().zip(colours)) {
+            assert_near(found, expected, 8, &format!("frame {number}"));
+        }
+    }
+}
+
+#[test]
+fn every_picture_counts_whatever_its_name_promises() {
+    let album = Album::new();
+    album.draw("a.jpg", plain((64, 48), [250, 0, 0]));
+    album.draw("b.PJP", plain((64, 48), [0, 250, 0]));
+    album.stitch("--in-order name --output-name film.mp4").exits(0);
+    let found = middles(&album.video("film.mp4"), (64, 48));
+    assert_near(found[0], [250, 0, 0], 4, "a PNG with the name of a JPEG");
+    assert_near(found[1], [0, 250, 0], 4, "a rare extension");
+
+    // What cannot be read is named and not left out.
+    let link = album.folder().join("c.png");
+    std::os::unix::fs::symlink("/mnt/photos/c.png", link).unwrap();
+    let error = album.stitch("--in-order name --output-name other.mp4").exits(65).final_error();
+    assert!(error.contains("c.png") && error.contains("/mnt/photos/c.png"), "{error}");
+}
+
+#[test]
+fn pictures_beside_a_numbered_sequence_are_told_of() {
+    let album = Album::new();
+    for name in ["1.png", "2.png", "title.png", "end.png"] {
+        album.draw(name, plain((64, 48), [9; 3]));
+    }
+    let run = album.stitch("--fps 2 --output-name film.mp4").exits(0);
+    let warning = run.warnings().join("\n");
+    assert!(warning.contains("and 1 more images") && warning.contains("IN_ORDER"), "{warning}");
+}
+
+#[test]
+fn a_folder_without_pictures_is_told_what_pictures_are() {
+    let album = Album::new();
+    fs::create_dir(album.folder().join("deeper")).unwrap();
+    album.write("notes.txt", "no picture");
+    let error = album.stitch("--in-order name --output-name film.mp4").exits(66).final_error();
+    assert!(error.contains("no pictures") && error.contains("WebP"), "{error}");
+}
+
+#[test]
+fn previews_are_those_of_the_pictures_in_the_video() {
+    let album = Album::new();
+    album.draw("1.png", plain((64, 48), [250, 0, 0]));
+    album.stitch("--output-name film.mp4").exits(0);
+    // Another picture of the same number, whose file is older.
+    album.draw("1.png", plain((64, 48), [0, 0, 250]));
+    let file = fs::File::options().write(true).open(album.folder().join("1.png")).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    album.stitch("--output-name film.mp4").exits(0);
+    let preview = album.video("previews/0001.jpg");
+    let shown = image::open(preview).unwrap().to_rgb8().get_pixel(32, 24).0;
+    assert_near(shown, [0, 0, 250], 8, "the preview");
 }

@@ -46,6 +46,15 @@ pub fn decode(format: ImageFormat, file: &[u8], layer: Option<&str>) -> Result<P
     }
 }
 
+/// The same for a file that anybody may have named: it is decoded as what it begins like. `named` is
+/// the format that its name promises.
+///
+/// # Errors
+/// The [`Damage`], as for [`decode`].
+pub fn decode_any(named: ImageFormat, file: &[u8], layer: Option<&str>) -> Result<Picture, Damage> {
+    decode(signature::format_in(file).unwrap_or(named), file, layer)
+}
+
 /// Checks that the file is whole, even if it holds no picture: `OpenEXR` has other data, too.
 ///
 /// # Errors

@@ -7,6 +7,11 @@ use crate::request::ImageFormat;
 /// The length of the longest signature, in bytes. Every image is longer.
 const LENGTH: usize = 12;
 
+/// The format that `file` begins like; `None` for TGA, which has no signature, and for others.
+pub(in crate::image) fn format_in(file: &[u8]) -> Option<ImageFormat> {
+    file.first_chunk().copied().and_then(format_of)
+}
+
 /// Checks that `file` begins like an image of `format`.
 pub(in crate::image) fn check(format: ImageFormat, file: &[u8]) -> Result<(), Damage> {
     if file.is_empty() {

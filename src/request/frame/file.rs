@@ -56,13 +56,16 @@ impl ImageFormat {
     /// The format of files with this extension, without the dot and in any case.
     pub fn from_extension(extension: &str) -> Option<Self> {
         match extension.to_ascii_lowercase().as_str() {
-            "png" => Some(Self::Png),
-            "jpg" | "jpeg" | "jpe" | "jfif" => Some(Self::Jpeg),
-            "exr" => Some(Self::OpenExr),
+            "png" | "apng" => Some(Self::Png),
+            // Stereo cameras put two JPEGs in one file. The first one is the picture.
+            "jpg" | "jpeg" | "jpe" | "jfif" | "jfi" | "jif" | "pjpeg" | "pjp" | "mpo" | "jps" => {
+                Some(Self::Jpeg)
+            }
+            "exr" | "sxr" | "mxr" => Some(Self::OpenExr),
             "tif" | "tiff" => Some(Self::Tiff),
             "webp" => Some(Self::WebP),
-            "bmp" => Some(Self::Bmp),
-            "tga" => Some(Self::Tga),
+            "bmp" | "dib" => Some(Self::Bmp),
+            "tga" | "icb" | "vda" | "vst" => Some(Self::Tga),
             "hdr" => Some(Self::Hdr),
             "gif" => Some(Self::Gif),
             _ => None,
@@ -73,18 +76,23 @@ impl ImageFormat {
     /// the worker cannot decode. The extension is without the dot and in any case.
     pub fn unsupported(extension: &str) -> Option<&'static str> {
         match extension.to_ascii_lowercase().as_str() {
-            "avif" => Some("AVIF"),
+            "avif" | "avifs" => Some("AVIF"),
             "cin" => Some("Cineon"),
             "cr2" | "cr3" | "nef" | "arw" | "dng" | "orf" | "raf" | "rw2" => Some("camera raw"),
+            "dds" => Some("DirectDraw Surface"),
             "dpx" => Some("DPX"),
-            "heic" | "heif" => Some("HEIF"),
-            "jp2" | "j2k" | "j2c" => Some("JPEG 2000"),
+            "heic" | "heif" | "hif" => Some("HEIF"),
+            "ico" => Some("icon"),
+            "jp2" | "j2k" | "j2c" | "jpx" => Some("JPEG 2000"),
             "jxl" => Some("JPEG XL"),
-            "pbm" | "pgm" | "ppm" | "pnm" | "pam" => Some("PNM"),
-            "psd" => Some("Photoshop"),
+            "jxr" => Some("JPEG XR"),
+            "pcx" => Some("PCX"),
+            "pbm" | "pgm" | "ppm" | "pnm" | "pam" | "pfm" => Some("PNM"),
+            "psd" | "psb" => Some("Photoshop"),
             "qoi" => Some("QOI"),
-            "rgb" | "sgi" => Some("Iris"),
+            "rgb" | "bw" | "sgi" => Some("Iris"),
             "svg" => Some("SVG"),
+            "xcf" => Some("GIMP"),
             _ => None,
         }
     }

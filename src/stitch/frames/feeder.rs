@@ -248,8 +248,9 @@ impl Problems {
             return;
         }
         let frames: FrameSet = self.not_finite.iter().copied().collect();
+        let contain = if frames.len() == 1 { "contains" } else { "contain" };
         tracing::warn!(
-            "{} contain values that are infinite or no number (NaN), which are shown as the \
+            "{} {contain} values that are infinite or no number (NaN), which are shown as the \
              brightest value or as black; look for the material or the node that makes them",
             frames.named()
         );

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::image::burn_in::{Facts, draw, texts};
 use crate::image::preview::preview;
-use crate::image::{Damage, FrameFormat, Picture, PixelAspect, View, decode};
+use crate::image::{Damage, FrameFormat, Picture, PixelAspect, View, decode_any};
 use crate::request::{
     BurnIn, Colour, FrameNumber, FrameRate, FrameSet, ImageFormat, LayerName, VideoSettings,
     VideoSize,
@@ -88,7 +88,7 @@ impl FrameMaker {
     /// The damage of the file, as a predicate of its name.
     pub fn show(&self, format: ImageFormat, content: &[u8]) -> Result<Shown, String> {
         let layer = self.layer.as_ref().map(LayerName::as_str);
-        let picture = decode(format, content, layer).map_err(|damage| match damage {
+        let picture = decode_any(format, content, layer).map_err(|damage| match damage {
             Damage::NoLayer { .. } => format!("{damage} (--layer, LAYER)"),
             _ => damage.to_string(),
         })?;

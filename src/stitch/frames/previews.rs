@@ -52,8 +52,8 @@ pub async fn up_to_date(worker: &Worker, job: &StitchJob, plan: &Plan) -> Option
             return None;
         }
     };
-    if !plan.sequence.is_numbered {
-        // Another picture may have had the number.
+    if !plan.sequence.is_numbered || job.input != job.output {
+        // Another picture may have had the number: one of other frames, whose files may be newer.
         return Some(FrameSet::default());
     }
     let slots = plan.sequence.slots.iter().filter(|slot| {

@@ -42,8 +42,8 @@ impl Sequence {
     /// own range, required if `needs_scene_range`. If `job` allows gaps, a missing frame repeats the one before.
     ///
     /// # Errors
-    /// - [`Error::NoFrames`] if there are no images, or none with a number if their order depends on
-    ///   it.
+    /// - [`Error::NoFrames`] if there are no images with a number and their order depends on it, or
+    ///   else [`Error::NoPictures`] if there are none at all.
     /// - [`Error::UnusableFrames`] if a frame has several files, if numbered files differ in format
     ///   or in the text around the number, or if there are images of a format that cannot be decoded.
     /// - [`Error::MissingFrames`] if a selected frame is missing, or with `allow_gaps` all of them.
@@ -129,7 +129,7 @@ impl Sequence {
     /// All images, numbered from 1 in this order.
     fn in_order(folder: &Location, files: Vec<SlotFile>) -> Result<Self, Error> {
         if files.is_empty() {
-            return Err(Error::NoFrames { folder: folder.clone(), unnumbered: Vec::new() });
+            return Err(Error::NoPictures { folder: folder.clone() });
         }
         let numbers = (1..).map_while(FrameNumber::new);
         let slots = numbers.zip(files).map(|(number, file)| Slot { number, file: Some(file) });
@@ -366,7 +366,7 @@ mod tests {
             let result = by(PictureOrder::Name, names);
             assert!(matches!(result, Err(Error::UnusableFrames { .. })), "{names:?} {result:?}");
         }
-        assert!(matches!(by(PictureOrder::Time, &["a.txt"]), Err(Error::NoFrames { .. })));
+        assert!(matches!(by(PictureOrder::Time, &["a.txt"]), Err(Error::NoPictures { .. })));
     }
 
     #[test]

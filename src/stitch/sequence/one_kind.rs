@@ -62,6 +62,15 @@ pub(super) fn images_of_one_kind(
         problems.extend(descriptions);
         return Err(unusable(problems));
     }
+    if let [name, more @ ..] = &unnumbered[..]
+        && !kinds.is_empty()
+    {
+        let subject = match more.len() {
+            0 => format!("{name} has no number, and is"),
+            more => format!("{name} and {more} more images in {folder} have no number, and are"),
+        };
+        tracing::warn!("{subject} not part of the video (--in-order name or IN_ORDER takes all)");
+    }
     let only = kinds.pop_first().map(|(_, files)| files);
     only.ok_or_else(|| Error::NoFrames { folder: folder.clone(), unnumbered })
 }

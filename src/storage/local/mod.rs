@@ -8,10 +8,12 @@ mod tree;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use bytes::Bytes;
+use nix::libc;
 use tokio::sync::Semaphore;
 
 use super::crc::Crc;
@@ -73,9 +75,11 @@ pub(crate) async fn list(folder: PathBuf, names: NameRange) -> Result<Vec<Entry>
                 }),
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 // Not a file, a dead link, or a file that was deleted in the meantime.
-                Ok(_) | Err(_) => {
+                found => {
                     let is_there = fs::symlink_metadata(entry.path()).is_ok();
-                    if is_there && FrameFile::parse(name).is_some() {
+                    let is_image = FrameFile::parse(name).is_some()
+                        || (found.is_err() && lossy_image_name(OsStr::new(name)).is_some());
+                    if is_there && is_image {
                         let (name, modified) = (name.to_owned(), SystemTime::UNIX_EPOCH);
                         entries.push(Entry { name, size: 0, modified });
                     }
@@ -109,7 +113,9 @@ pub(crate) async fn read(file: PathBuf, size: u64) -> Result<Bytes, Failure> {
     let content = blocking(move || {
         let expected = size.saturating_add(1).min(LARGEST_CAPACITY);
         let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
-        let opened = File::open(&file).map_err(|error| with_target(error, &file))?;
+        // Opening a named pipe would wait for somebody who writes to it.
+        let opened = File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&file);
+        let opened = opened.map_err(|error| with_target(error, &file))?;
         opened.take(size.saturating_add(1)).read_to_end(&mut content)?;
         Ok(content)
     });

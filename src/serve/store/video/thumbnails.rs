@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::Video;
 use crate::image::preview::{PREVIEW_BOUNDS, jpeg, shrink};
-use crate::image::{Picture, View, decode};
+use crate::image::{Picture, View, decode_any};
 use crate::serve::blocking::blocking;
 use crate::serve::decoders::Decoders;
 use crate::serve::problem::{Problem, ProblemKind};
@@ -77,7 +77,7 @@ fn make(video: &Video, name: &FileName) -> Result<Vec<u8>, Problem> {
     }
     let content = fs::read(file).map_err(|error| Problem::io("read the picture", &error))?;
     let Picture { pixels, pixel_aspect, .. } =
-        decode(format, &content, None).map_err(|damage| unusable(damage.to_string()))?;
+        decode_any(format, &content, None).map_err(|damage| unusable(damage.to_string()))?;
     drop(content);
     let small = shrink(&pixels, pixel_aspect, PREVIEW_BOUNDS);
     let thumbnail = jpeg(View::default().apply(small), BACKGROUND);
