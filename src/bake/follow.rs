@@ -92,6 +92,7 @@ impl Log {
             Event::Saved(_) | Event::Described | Event::Progress(_) | Event::Timing => {
                 tracing::debug!(program = "blender", "{line}");
             }
+            Event::Doubt => self.limiter.pass(|| tracing::warn!(program = "blender", "{line}")),
             Event::Other => self.limiter.pass(|| tracing::info!(program = "blender", "{line}")),
         }
     }

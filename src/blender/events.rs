@@ -36,6 +36,8 @@ pub enum Event<'a> {
     Timing,
     /// Blender reports an error with this message.
     Error(&'a str),
+    /// Blender goes on, but the pictures may be wrong.
+    Doubt,
     /// Anything else.
     Other,
 }
@@ -58,6 +60,10 @@ const DESCRIBED: &str = "the scene is described";
 /// Beginnings of errors that Blender prints when it quits, whatever the cause.
 const NOT_A_CAUSE: [&str; 2] = ["Not freed memory blocks", "script failed, file:"];
 
+/// Beginnings of lines after which Blender renders something else than the scene says: a handler or
+/// a driver failed, or something of the workstation's colour configuration is not there.
+const DOUBTS: [&str; 3] = ["Error in bpy.app.handlers", "Error in PyDriver", "Color management: "];
+
 /// Parses one line.
 pub fn parse(line: &str) -> Event<'_> {
     let line = without_log_prefix(line).trim();
@@ -76,6 +82,10 @@ pub fn parse(line: &str) -> Event<'_> {
         && !NOT_A_CAUSE.iter().any(|start| message.starts_with(start))
     {
         return Event::Error(message);
+    }
+    let text = line.strip_prefix("WARNING ").unwrap_or(line);
+    if DOUBTS.iter().any(|start| text.starts_with(start)) {
+        return Event::Doubt;
     }
     progress(line).map_or(Event::Other, Event::Progress)
 }
@@ -202,6 +212,12 @@ mod tests {
                 at(12, Some((1, 128))),
             ),
             ("Error: Cannot render, no camera", Event::Error("Cannot render, no camera")),
+            ("Error in bpy.app.handlers.frame_change_pre[0]:", Event::Doubt),
+            ("Error in PyDriver: expression failed: addon_fn(frame)", Event::Doubt),
+            (
+                "Color management: scene view \"ACES\" not found, setting default \"Standard\".",
+                Event::Doubt,
+            ),
             (
                 "00:00.413  reports          | ERROR Cannot read file \"/w/none.blend\"",
                 Event::Error("Cannot read file \"/w/none.blend\""),

@@ -151,7 +151,14 @@ impl Rendering<'_> {
             Event::Error(_) => {
                 self.log.pass(|| tracing::error!(program = self.process.program, "{line}"));
             }
-            Event::Other => {
+            Event::Doubt if !std::mem::replace(&mut self.has_doubts, true) => {
+                tracing::warn!(
+                    program = self.process.program,
+                    "{}: Blender goes on, but its pictures may be wrong",
+                    line.trim_end_matches([':', '.'])
+                );
+            }
+            Event::Doubt | Event::Other => {
                 self.log.pass(|| tracing::info!(program = self.process.program, "{line}"));
             }
         }

@@ -72,6 +72,8 @@ pub(super) struct Rendering<'a> {
     pub audio: Audio,
     pub process: Process,
     pub log: LogRateLimiter,
+    /// Whether Blender has said that the pictures may be wrong. The first time is a warning.
+    pub has_doubts: bool,
     /// The scene, once Blender has described it.
     pub scene: Option<SceneInfo>,
     /// What the scene makes besides its frames, once Blender has described it.
@@ -114,6 +116,7 @@ impl<'a> Rendering<'a> {
                 process.is_first(),
             ),
             log: LogRateLimiter::new(process.program.clone()),
+            has_doubts: false,
             process,
             scene: None,
             outputs: SceneOutputs::default(),
