@@ -93,7 +93,9 @@ impl Log {
                 tracing::debug!(program = "blender", "{line}");
             }
             Event::Doubt => self.limiter.pass(|| tracing::warn!(program = "blender", "{line}")),
-            Event::Other => self.limiter.pass(|| tracing::info!(program = "blender", "{line}")),
+            Event::FailedDriver | Event::Other => {
+                self.limiter.pass(|| tracing::info!(program = "blender", "{line}"));
+            }
         }
     }
 }

@@ -36,6 +36,8 @@ pub enum Event<'a> {
     Timing,
     /// Blender reports an error with this message.
     Error(&'a str),
+    /// Python in a driver failed, or may not run.
+    FailedDriver,
     /// Blender goes on, but the pictures may be wrong.
     Doubt,
     /// Anything else.
@@ -60,9 +62,9 @@ const DESCRIBED: &str = "the scene is described";
 /// Beginnings of errors that Blender prints when it quits, whatever the cause.
 const NOT_A_CAUSE: [&str; 2] = ["Not freed memory blocks", "script failed, file:"];
 
-/// Beginnings of lines after which Blender renders something else than the scene says: a handler or
-/// a driver failed, or something of the workstation's colour configuration is not there.
-const DOUBTS: [&str; 3] = ["Error in bpy.app.handlers", "Error in PyDriver", "Color management: "];
+/// Beginnings of lines after which Blender renders something else than the scene says: a handler
+/// failed, or something of the workstation's colour configuration is not there.
+const DOUBTS: [&str; 2] = ["Error in bpy.app.handlers", "Color management: "];
 
 /// Parses one line.
 pub fn parse(line: &str) -> Event<'_> {
@@ -84,6 +86,9 @@ pub fn parse(line: &str) -> Event<'_> {
         return Event::Error(message);
     }
     let text = line.strip_prefix("WARNING ").unwrap_or(line);
+    if text.starts_with("Error in PyDriver") {
+        return Event::FailedDriver;
+    }
     if DOUBTS.iter().any(|start| text.starts_with(start)) {
         return Event::Doubt;
     }
@@ -213,7 +218,7 @@ mod tests {
             ),
             ("Error: Cannot render, no camera", Event::Error("Cannot render, no camera")),
             ("Error in bpy.app.handlers.frame_change_pre[0]:", Event::Doubt),
-            ("Error in PyDriver: expression failed: addon_fn(frame)", Event::Doubt),
+            ("Error in PyDriver: expression failed: addon_fn(frame)", Event::FailedDriver),
             (
                 "Color management: scene view \"ACES\" not found, setting default \"Standard\".",
                 Event::Doubt,

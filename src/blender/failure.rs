@@ -129,7 +129,7 @@ impl LogTail {
                 }
                 self.keep(line);
             }
-            Event::Doubt | Event::Other => self.keep(line),
+            Event::FailedDriver | Event::Doubt | Event::Other => self.keep(line),
             Event::Saved(_) => self.saved = true,
             Event::Described
             | Event::Simulates { .. }

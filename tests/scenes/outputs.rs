@@ -207,6 +207,28 @@ tree.nodes.remove(end)
 }
 
 #[test]
+fn files_that_another_scene_would_number_are_not_made_and_told_of() {
+    let place = place(
+        r"
+file_output(tree, 'Passes', '//passes/', [('Depth####', depth)])
+edit = bpy.data.scenes.new('Edit')
+edit.frame_start, edit.frame_end = 11, 12
+edit.render.resolution_x, edit.render.resolution_y = 64, 48
+edit.render.resolution_percentage = 100
+editor = edit.sequence_editor_create()
+strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
+strips.new_scene('Shot', scene, 1, 11)
+bpy.context.window.scene = edit
+",
+    );
+    let run = place.render("--frames 11-12").run().exits(0);
+    let warnings = run.warnings().join("\n");
+    assert!(warnings.contains("Passes") && warnings.contains("--scene"), "{warnings}");
+    assert_eq!(names(&place.path("out/frames")), ["0011.png", "0012.png"]);
+    assert!(!place.path("out/outputs").exists());
+}
+
+#[test]
 fn no_two_files_have_the_same_name_and_none_leads_out_of_its_folder() {
     let place = place(
         "

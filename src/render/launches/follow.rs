@@ -151,18 +151,27 @@ impl Rendering<'_> {
             Event::Error(_) => {
                 self.log.pass(|| tracing::error!(program = self.process.program, "{line}"));
             }
-            Event::Doubt if !std::mem::replace(&mut self.has_doubts, true) => {
-                tracing::warn!(
-                    program = self.process.program,
-                    "{}: Blender goes on, but its pictures may be wrong",
-                    line.trim_end_matches([':', '.'])
-                );
-            }
-            Event::Doubt | Event::Other => {
+            Event::Doubt => self.doubt(line),
+            // The setup script has named those that may not run.
+            Event::FailedDriver if self.job().enable_autoexec => self.doubt(line),
+            Event::FailedDriver | Event::Other => {
                 self.log.pass(|| tracing::info!(program = self.process.program, "{line}"));
             }
         }
         None
+    }
+
+    /// Logs a line after which the pictures may be wrong: the first one as a warning.
+    fn doubt(&mut self, line: &str) {
+        if std::mem::replace(&mut self.has_doubts, true) {
+            self.log.pass(|| tracing::info!(program = self.process.program, "{line}"));
+        } else {
+            tracing::warn!(
+                program = self.process.program,
+                "{}: Blender goes on, but its pictures may be wrong",
+                line.trim_end_matches([':', '.'])
+            );
+        }
     }
 
     fn show_progress(&mut self, progress: Progress) {

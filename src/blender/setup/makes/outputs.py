@@ -37,7 +37,7 @@ def redirect(scene, folder):
     """Makes all File Output nodes that Blender may run write to folders of their own below
     `folder`. The result is what the scene makes besides its frames, as SceneOutputs in the worker's
     blender/description/outputs.rs, and warnings."""
-    names, files, warnings = Names(), [], []
+    names, files, warnings = Names(), [], leave_out_renumbered(scene)
     views = active_views(scene.render)
     give_suffixes(views)
     frame_suffix = ""
@@ -135,6 +135,29 @@ def rendered_scenes(scene, seen):
         if strip.type == "SCENE" and strip.scene:
             for other, _ in rendered_scenes(strip.scene, seen):
                 yield other, False
+
+
+def leave_out_renumbered(scene):
+    """Mutes the File Output nodes of scenes that a strip shows at other frames than their own.
+    Blender gives their files the numbers of the scene's frames, so it is not known which belong to
+    a frame of the edit. The result is warnings."""
+    warnings = []
+    for each, _ in rendered_scenes(scene, set()):
+        editor = each.sequence_editor if each.render.use_sequencer else None
+        for strip in strips.inside(editor) if editor else ():
+            shown = strip.scene if strip.type == "SCENE" else None
+            if shown is None or int(strip.frame_start) == shown.frame_start:
+                continue
+            tree = nodes.compositor_tree(shown)
+            found = list(nodes.of_tree(tree, "OUTPUT_FILE", "", set())) if tree else []
+            for _, node in found:
+                node.mute = True
+                warnings.append(
+                    "the files of the File Output node %s are not made: strip %s shows scene %s "
+                    "at other frames than its own, by which Blender numbers them; render that "
+                    "scene by itself (--scene)" % (node.label or node.name, strip.name, shown.name)
+                )
+    return warnings
 
 
 def file_nodes(scene):
