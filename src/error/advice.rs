@@ -98,7 +98,7 @@ impl Error {
                 "repair or replace the images named above, or remove them from this folder"
             }
             Self::UnusableFrames { .. } => "render the frames named above again, or replace them",
-            Self::Ffmpeg { cause: ffmpeg::Cause::Sound, .. } => {
+            Self::Ffmpeg { cause: ffmpeg::Cause::Sound | ffmpeg::Cause::NoSound, .. } => {
                 "give another sound file (--audio, AUDIO), or none (--no-audio, NO_AUDIO)"
             }
             Self::Ffmpeg { cause: ffmpeg::Cause::Killed(Killer::OutOfMemory { .. }), .. } => {

@@ -100,7 +100,7 @@ impl Error {
             Self::Ffmpeg { cause, .. } => match cause {
                 ffmpeg::Cause::Lacking => Exit::Unavailable,
                 ffmpeg::Cause::Disk => Exit::LocalIo,
-                ffmpeg::Cause::Sound => Exit::Unusable,
+                ffmpeg::Cause::Sound | ffmpeg::Cause::NoSound => Exit::Unusable,
                 ffmpeg::Cause::Killed(_) => Exit::ChildKilled,
                 ffmpeg::Cause::Failed(_) => Exit::ChildFailed,
             },

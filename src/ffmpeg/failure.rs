@@ -24,6 +24,9 @@ pub enum Cause {
     /// FFmpeg cannot decode the file with the sound.
     #[error("FFmpeg cannot decode the sound")]
     Sound,
+    /// The file for the sound has none.
+    #[error("the file for the sound has no sound")]
+    NoSound,
     /// FFmpeg was killed from outside.
     #[error("FFmpeg was {0}")]
     Killed(Killer),
@@ -70,6 +73,9 @@ impl LogTail {
         }
         if mentions("No space left on device") || mentions("Read-only file system") {
             return Cause::Disk;
+        }
+        if self.sound.is_some() && mentions("matches no streams") {
+            return Cause::NoSound;
         }
         // The frames are raw: FFmpeg decodes nothing but the sound, which is its second input.
         if let Some(sound) = &self.sound

@@ -173,7 +173,10 @@ fn a_sound_that_cannot_be_used_is_named() {
     let nothing = shot.0.path().join("no.wav");
     let text = shot.0.path().join("text.wav");
     fs::write(&text, "no sound").unwrap();
-    for (file, code, part) in [(&nothing, 66, "no.wav"), (&text, 65, "sound")] {
+    let cover = shot.0.path().join("in/frames/0001.png");
+    for (file, code, part) in
+        [(&nothing, 66, "no.wav"), (&text, 65, "cannot decode the sound"), (&cover, 65, "no sound")]
+    {
         let run = shot.stitch(&format!("--audio {}", file.display())).exits(code);
         assert!(run.final_error().contains(part), "{}", run.final_error());
     }
