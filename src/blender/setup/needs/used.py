@@ -157,6 +157,7 @@ class Walk:
         used_by = "modifier %s of object %s" % (modifier.name, modifier.id_data.name)
         outputs = [node for node in tree.nodes if node.type == "GROUP_OUTPUT"]
         active = [node for node in outputs if node.is_active_output]
+        yield from self.of_block(tree, used_by)
         yield from self.of_tree(tree, active, used_by, scene)
         for value in node_inputs(modifier):
             if isinstance(value, bpy.types.ID):
