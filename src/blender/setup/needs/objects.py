@@ -5,9 +5,7 @@ import render_worker_animation as animation
 def rendered(scene):
     """The objects that the scene renders, including those of instanced collections."""
     seen = set()
-    todo = list(visible(scene))
-    if scene.background_set:
-        todo += visible(scene.background_set)
+    todo = [thing for each in with_sets(scene) for thing in visible(each)]
     while todo:
         thing = todo.pop()
         if thing in seen or is_hidden(thing):
@@ -16,6 +14,16 @@ def rendered(scene):
         yield thing
         if thing.instance_type == "COLLECTION" and thing.instance_collection:
             todo += in_collection(thing.instance_collection)
+
+
+def with_sets(scene):
+    """The scene, and those behind it: the set of a scene can have a set itself."""
+    found = []
+    # A damaged file can have sets that go round in circles.
+    while scene and scene not in found:
+        found.append(scene)
+        scene = scene.background_set
+    return found
 
 
 def is_hidden(thing):

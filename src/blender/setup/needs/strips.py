@@ -33,7 +33,7 @@ def is_muted(strip, owner):
 
 
 def playing(scene, frames):
-    """The strips that are shown in one of the frames."""
+    """Pairs of a strip that is shown, and those of the frames in which it is."""
     return playing_of(scene.sequence_editor, frames) if scene.sequence_editor else []
 
 
@@ -41,14 +41,16 @@ def playing_of(owner, frames):
     strips = [it for it in of_owner(owner) if it.type != "SOUND" and not is_muted(it, owner)]
     marks = sorted({mark for it in strips for mark in (it.frame_final_start, it.frame_final_end)})
     # Between two marks, the same strips are shown.
-    samples = {bisect.bisect_right(marks, frame): frame for frame in frames}
-    shown = []
-    for frame in samples.values():
-        shown += [strip for strip in shown_at(strips, frame) if strip not in shown]
-    for strip in shown:
-        yield strip
+    spans, shown = {}, {}
+    for frame in frames:
+        spans.setdefault(bisect.bisect_right(marks, frame), []).append(frame)
+    for span in spans.values():
+        for strip in shown_at(strips, span[0]):
+            shown.setdefault(strip, []).extend(span)
+    for strip, its_frames in shown.items():
+        yield strip, its_frames
         if strip.type == "META":
-            yield from playing_of(strip, frames)
+            yield from playing_of(strip, its_frames)
 
 
 def shown_at(strips, frame):
@@ -66,6 +68,19 @@ def shown_at(strips, frame):
     return shown
 
 
+def position(strip, frame):
+    """Which frame of its content a strip shows, counted from 0, as in give_frame_index in Blender.
+    The first and the last one are held."""
+    last = strip.frame_duration - 1
+    at = min(max(frame - int(strip.frame_start), 0), last)
+    return at + getattr(strip, "animation_offset_start", 0)
+
+
+def frames_of(strip, content, frames):
+    """The frames of a scene or movie clip that its strip shows."""
+    return {content.frame_start + position(strip, frame) for frame in frames}
+
+
 def of_files(strip, scene, used_by, frames):
     """The files of a strip."""
     library = scene.library
@@ -73,7 +88,7 @@ def of_files(strip, scene, used_by, frames):
         yield files.need("movie", strip.name, used_by, strip.filepath, library)
     elif strip.type == "IMAGE" and strip.elements:
         folder = strip.directory.rstrip("/\\")
-        positions = {frame - int(strip.frame_start) for frame in frames}
+        positions = {position(strip, frame) for frame in frames}
         last = len(strip.elements) - 1
         wanted = sorted({min(max(it, 0), last) for it in positions})
         paths = ["%s/%s" % (folder, strip.elements[it].filename) for it in wanted]

@@ -24,8 +24,9 @@ def needs(scene, frames):
 class Walk:
     """A walk through the data of the .blend file, along what is rendered."""
 
-    def __init__(self, frames):
-        self.frames = frames
+    def __init__(self, frames, parents=()):
+        # The frames, and the scenes whose sequencers lead here.
+        self.frames, self.parents = frames, parents
         self.seen = set()
 
     def is_new(self, *things):
@@ -38,7 +39,12 @@ class Walk:
     def of_scene(self, scene):
         if strips.are_rendered(scene):
             yield from self.of_strips(scene)
-            return
+        else:
+            yield from self.of_picture(scene)
+
+    def of_picture(self, scene):
+        """What a scene shows without its sequencer."""
+        yield from self.of_block(scene, "scene %s" % scene.name)
         tree = nodes.compositor_tree(scene)
         outputs = compositor_outputs(tree) if tree else []
         if tree:
@@ -51,17 +57,19 @@ class Walk:
         """What the view layers of a scene show."""
         if not self.is_new("layers", scene):
             return
+        place = "scene %s" % scene.name
+        for each in objects.with_sets(scene):
+            yield from self.of_block(each, place)
         layers = objects.layers(scene)
         overrides = [layer.material_override for layer in layers]
         for material in overrides:
             if material:
                 yield from self.of_material(material, scene)
-        place = "scene %s" % scene.name
-        for collection in objects.collections(scene):
-            yield from self.of_block(collection, place)
+        for each in objects.with_sets(scene):
+            for collection in objects.collections(each):
+                yield from self.of_block(collection, place)
         if scene.camera:
-            yield from self.of_transform(scene.camera, "the camera of %s" % place)
-            yield from images.of_camera(scene.camera.data, "camera %s" % scene.camera.name)
+            yield from self.of_camera(scene.camera, "the camera of %s" % place)
         worlds = {scene.world} | {getattr(layer, "world_override", None) for layer in layers}
         for world in worlds - {None}:
             yield from self.of_shader(world, "world", scene)
@@ -131,6 +139,12 @@ class Walk:
                 if constraint.type == "TRANSFORM_CACHE" and constraint.cache_file:
                     yield from self.of_cache_file(constraint.cache_file, used_by)
             thing = thing.parent
+
+    def of_camera(self, thing, used_by):
+        yield from self.of_transform(thing, used_by)
+        used_by = "camera %s" % thing.name
+        yield from self.of_block(thing.data, used_by)
+        yield from images.of_camera(thing.data, used_by)
 
     def of_cache_file(self, block, used_by):
         yield from self.of_block(block, used_by)
@@ -299,18 +313,30 @@ class Walk:
     def of_strips(self, scene):
         if not self.is_new("strips", scene):
             return
-        for strip in strips.playing(scene, self.frames):
+        yield from self.of_block(scene, "scene %s" % scene.name)
+        # Many strips can show parts of one scene.
+        others = {}
+        for strip, frames in strips.playing(scene, self.frames):
             used_by = "strip %s" % strip.name
             if strip.type == "SCENE" and strip.scene:
-                if getattr(strip, "scene_input", "CAMERA") == "SEQUENCER":
-                    yield from self.of_strips(strip.scene)
-                else:
-                    yield from self.of_layers(strip.scene)
+                source = getattr(strip, "scene_input", "CAMERA")
+                shown = others.setdefault((strip.scene, source), set())
+                shown.update(strips.frames_of(strip, strip.scene, frames))
+                if strip.scene_camera and source == "CAMERA":
+                    yield from self.of_camera(strip.scene_camera, used_by)
             elif strip.type == "MOVIECLIP" and strip.clip:
-                yield from images.of_clip(strip.clip, used_by, self.frames)
+                shown = strips.frames_of(strip, strip.clip, frames)
+                yield from images.of_clip(strip.clip, used_by, shown)
             elif strip.type == "TEXT" and getattr(strip, "font", None):
                 yield from images.of_font(strip.font, used_by)
-            yield from strips.of_files(strip, scene, used_by, self.frames)
+            yield from strips.of_files(strip, scene, used_by, frames)
+        parents = (*self.parents, scene)
+        for (other, source), frames in others.items():
+            walk = Walk(sorted(frames), parents)
+            if source == "CAMERA":
+                yield from walk.of_picture(other)
+            elif other not in parents:
+                yield from walk.of_strips(other)
 
 
 def node_inputs(modifier):
