@@ -12,11 +12,15 @@ NOTHING_IF_ZERO = {
 }
 
 
-def used(outputs):
-    """The nodes that these output nodes depend on, through groups, as pairs of a node and None. And
-    pairs of such a node and each of its inputs that is not linked. Some come more than once."""
+def used(tree, outputs):
+    """The nodes that these output nodes of a tree depend on, through groups, as pairs of a node and
+    None. And pairs of such a node and each of its inputs that is not linked. Some come more than
+    once."""
     walk = Walk()
     walk.back_from(socket for node in outputs for socket in node.inputs)
+    if tree.type == "COMPOSITING":
+        for node in groups(tree):
+            walk.back_from(walk.saved(node))
     return walk.found
 
 
@@ -68,6 +72,24 @@ class Walk:
             self.groups[key] = set()
             self.groups[key] = self.back_from(group_inputs(node, source))
         return [it for it in node.inputs if it.identifier in self.groups[key]]
+
+
+    def saved(self, group, parents=()):
+        """The inputs of a group of the compositor that the File Output nodes in it depend on."""
+        tree = group.node_tree
+        # A damaged file can have a group in itself.
+        if tree in parents:
+            return []
+        files = [node for node in tree.nodes if node.type == "OUTPUT_FILE" and not node.mute]
+        sockets = [socket for node in files for socket in node.inputs]
+        for node in groups(tree):
+            sockets += self.saved(node, (*parents, tree))
+        reached = self.back_from(sockets)
+        return [it for it in group.inputs if it.identifier in reached]
+
+
+def groups(tree):
+    return [it for it in tree.nodes if it.type == "GROUP" and it.node_tree and not it.mute]
 
 
 def is_muted(link):

@@ -248,7 +248,7 @@ class Walk:
     def of_tree(self, tree, outputs, used_by, scene):
         if not self.is_new("tree", tree):
             return
-        for node, socket in graph.used(outputs):
+        for node, socket in graph.used(tree, outputs):
             value = getattr(socket, "default_value", None)
             if isinstance(value, bpy.types.ID):
                 yield from self.of_referred(value, used_by, scene)
