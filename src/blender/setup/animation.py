@@ -18,6 +18,14 @@ def of_property(owner, name):
     return [curve for curve in of_block(owner.id_data) if curve.data_path == path]
 
 
+def can_be(owner, name, value):
+    """Whether a switch is on or off, or an animation can set it so. A modifier or constraint of a
+    type that this Blender does not know lacks its switches: it does nothing."""
+    if not hasattr(owner, name):
+        return False
+    return bool(getattr(owner, name)) == value or bool(of_property(owner, name))
+
+
 def of_block(block):
     """All animation curves and drivers of a data-block."""
     data = getattr(block, "animation_data", None)

@@ -85,10 +85,7 @@ MODIFIERS = {
 
 
 def of_object(thing):
-    # Modifiers and constraints of a type that this Blender does not know lack these attributes.
-    for modifier in thing.modifiers:
-        if not getattr(modifier, "show_render", False):
-            continue
+    for modifier in objects.modifiers(thing):
         used_by = "modifier %s of object %s" % (modifier.name, thing.name)
         if modifier.type == "FLUID":
             yield "fluid", has("fluid") and fluid_solver_works(), used_by
@@ -98,6 +95,7 @@ def of_object(thing):
         elif modifier.type == "MESH_SEQUENCE_CACHE" and modifier.cache_file:
             yield of_cache_file(modifier.cache_file) + (used_by,)
     for constraint in thing.constraints:
+        # A constraint of a type that this Blender does not know has none.
         if getattr(constraint, "type", "") == "TRANSFORM_CACHE" and constraint.cache_file:
             used_by = "constraint %s of object %s" % (constraint.name, thing.name)
             yield of_cache_file(constraint.cache_file) + (used_by,)

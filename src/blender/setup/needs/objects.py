@@ -28,7 +28,12 @@ def with_sets(scene):
 
 def is_hidden(thing):
     """Whether an object is never rendered. What an animation hides and shows counts as shown."""
-    return thing.hide_render and not animation.of_property(thing, "hide_render")
+    return not animation.can_be(thing, "hide_render", False)
+
+
+def modifiers(thing):
+    """The modifiers of an object that are rendered."""
+    return [it for it in thing.modifiers if animation.can_be(it, "show_render", True)]
 
 
 def layers(scene):

@@ -47,10 +47,8 @@ def unbaked(scene):
     """The simulations that the pictures depend on and that are not baked."""
     found = list(of_rigid_bodies(scene))
     for thing in influences(scene):
-        for modifier in thing.modifiers:
-            # A modifier of a type that this Blender does not know lacks the attribute.
-            if getattr(modifier, "show_render", False):
-                found += of_modifier(modifier, thing, scene)
+        for modifier in objects.modifiers(thing):
+            found += of_modifier(modifier, thing, scene)
     return found
 
 

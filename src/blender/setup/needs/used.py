@@ -6,6 +6,7 @@ import bpy
 
 import render_worker_animation as animation
 import render_worker_caches as caches
+import render_worker_constraints as constraints
 import render_worker_graph as graph
 import render_worker_images as images
 import render_worker_libraries as libraries
@@ -69,7 +70,7 @@ class Walk:
             for collection in objects.collections(each):
                 yield from self.of_block(collection, place)
         if scene.camera:
-            yield from self.of_camera(scene.camera, "the camera of %s" % place)
+            yield from self.of_camera(scene.camera, "the camera of %s" % place, scene)
         worlds = {scene.world} | {getattr(layer, "world_override", None) for layer in layers}
         for world in worlds - {None}:
             yield from self.of_shader(world, "world", scene)
@@ -84,11 +85,14 @@ class Walk:
                 yield from self.of_lines(layer, scene)
 
     def of_block(self, block, used_by):
-        """What a data-block from another file depends on: the file, and the block in it. And the
-        actions that animate it."""
+        """What a data-block depends on that comes from another file: the file, and the block in it.
+        And the actions that animate it, which can come from one as well."""
         if block is None or not self.is_new("block", block):
             return
         yield from libraries.of_block(block, used_by)
+        yield from self.of_animation(block)
+
+    def of_animation(self, block):
         data = getattr(block, "animation_data", None)
         for action, _ in animation.actions(data) if data else ():
             yield from self.of_block(action, "the animation of %s" % block.name)
@@ -97,13 +101,18 @@ class Walk:
         """What an object shows. Without materials, only its shape counts."""
         if thing is None or not self.is_new("object", thing, str(has_materials)):
             return
-        yield from self.of_transform(thing, "scene %s" % scene.name)
+        yield from self.of_transform(thing, "scene %s" % scene.name, scene)
         used_by = "object %s" % thing.name
         if thing.instance_type == "COLLECTION" and thing.instance_collection:
             for collection in objects.with_children(thing.instance_collection):
                 yield from self.of_block(collection, used_by)
         data = thing.data
         yield from self.of_block(data, used_by)
+        # They are a part of the mesh, but have an animation of their own.
+        yield from self.of_animation(getattr(data, "shape_keys", None))
+        linking = getattr(thing, "light_linking", None)
+        for name in ("receiver_collection", "blocker_collection"):
+            yield from self.of_block(getattr(linking, name, None), used_by)
         if thing.type == "LIGHT":
             yield from self.of_shader(data, "light", scene)
         elif thing.type == "FONT":
@@ -113,35 +122,37 @@ class Walk:
         for name in ("bevel_object", "taper_object"):
             shape = getattr(data, name, None)
             yield from self.of_object(shape, scene, has_materials=False)
-        for modifier in thing.modifiers:
-            # A modifier of a type that this Blender does not know lacks the attribute.
-            if getattr(modifier, "show_render", False):
-                yield from self.of_modifier(modifier, thing, scene)
+        for modifier in objects.modifiers(thing):
+            yield from self.of_modifier(modifier, thing, scene)
         for system in thing.particle_systems:
             yield from self.of_particles(system, thing, scene)
         if has_materials:
             for material in used_materials(thing):
                 yield from self.of_material(material, scene)
 
-    def of_transform(self, thing, used_by):
+    def of_transform(self, thing, used_by, scene):
         """What the place of an object depends on."""
         while thing is not None:
             yield from self.of_block(thing, used_by)
             if not self.is_new("transform", thing):
                 return
             used_by = "object %s" % thing.name
-            for constraint in thing.constraints:
-                if getattr(constraint, "mute", True) or not constraint.influence:
-                    continue
-                target = getattr(constraint, "target", None)
-                if target and target != thing:
-                    yield from self.of_transform(target, used_by)
-                if constraint.type == "TRANSFORM_CACHE" and constraint.cache_file:
-                    yield from self.of_cache_file(constraint.cache_file, used_by)
+            for constraint in constraints.of_object(thing):
+                yield from self.of_constraint(constraint, thing, used_by, scene)
             thing = thing.parent
 
-    def of_camera(self, thing, used_by):
-        yield from self.of_transform(thing, used_by)
+    def of_constraint(self, constraint, thing, used_by, scene):
+        for target in constraints.targets(constraint):
+            if target != thing:
+                yield from self.of_transform(target, used_by, scene)
+                if constraints.depends_on_shape(constraint, target):
+                    yield from self.of_object(target, scene, has_materials=False)
+        if constraint.type == "TRANSFORM_CACHE" and constraint.cache_file:
+            yield from self.of_cache_file(constraint.cache_file, used_by)
+        yield from self.of_block(getattr(constraint, "action", None), used_by)
+
+    def of_camera(self, thing, used_by, scene):
+        yield from self.of_transform(thing, used_by, scene)
         used_by = "camera %s" % thing.name
         yield from self.of_block(thing.data, used_by)
         yield from images.of_camera(thing.data, used_by)
@@ -180,8 +191,9 @@ class Walk:
     def of_particles(self, system, thing, scene):
         settings = system.settings
         # The modifier of a particle system switches it off.
+        rendered = objects.modifiers(thing)
         shown = [
-            modifier.show_render
+            modifier in rendered
             for modifier in thing.modifiers
             if modifier.type == "PARTICLE_SYSTEM" and modifier.particle_system == system
         ]
@@ -269,7 +281,7 @@ class Walk:
             elif isinstance(block, bpy.types.Scene):
                 yield from self.of_layers(block)
             elif isinstance(block, bpy.types.Object) and isinstance(node, bpy.types.ShaderNode):
-                yield from self.of_transform(block, used_by)
+                yield from self.of_transform(block, used_by, scene)
             else:
                 yield from self.of_referred(block, used_by, scene)
 
@@ -323,7 +335,7 @@ class Walk:
                 shown = others.setdefault((strip.scene, source), set())
                 shown.update(strips.frames_of(strip, strip.scene, frames))
                 if strip.scene_camera and source == "CAMERA":
-                    yield from self.of_camera(strip.scene_camera, used_by)
+                    yield from self.of_camera(strip.scene_camera, used_by, strip.scene)
             elif strip.type == "MOVIECLIP" and strip.clip:
                 shown = strips.frames_of(strip, strip.clip, frames)
                 yield from images.of_clip(strip.clip, used_by, shown)
