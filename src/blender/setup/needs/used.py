@@ -172,8 +172,8 @@ class Walk:
             if isinstance(block, bpy.types.CacheFile):
                 yield from self.of_cache_file(block, used_by)
             else:
-                # Such an object lends its shape, as in a boolean.
-                yield from self.of_referred(block, used_by, scene, has_materials=False)
+                # Such an object lends its shape.
+                yield from self.of_referred(block, used_by, scene, takes_materials(modifier))
 
     def of_geometry_nodes(self, modifier, scene):
         tree = modifier.node_group
@@ -401,8 +401,27 @@ def of_fonts(text, used_by):
             yield from images.of_font(font, used_by)
 
 
+def takes_materials(modifier):
+    """Whether a modifier takes the materials of objects besides their shapes, as some booleans do."""
+    is_exact = modifier.type == "BOOLEAN" and modifier.solver not in {"FAST", "FLOAT"}
+    return is_exact and getattr(modifier, "material_mode", "INDEX") == "TRANSFER"
+
+
 # Modifiers that can give faces to other slots than those of the mesh.
-REASSIGNING = {"NODES", "BOOLEAN", "BEVEL", "SOLIDIFY", "MESH_SEQUENCE_CACHE", "SKIN", "ARRAY"}
+REASSIGNING = {
+    "NODES",
+    "BOOLEAN",
+    "BEVEL",
+    "SOLIDIFY",
+    "MESH_SEQUENCE_CACHE",
+    "SKIN",
+    "ARRAY",
+    "WIREFRAME",
+    "PARTICLE_INSTANCE",
+}
+
+# Modifiers that make new faces, which belong to the first slot.
+REMAKING = {"REMESH", "OCEAN"}
 
 
 def used_materials(thing):
@@ -426,7 +445,8 @@ def used_slots(thing):
         return every
     if not thing.data.polygons and thing.modifiers:
         return every
-    return slots_of_faces(thing.data)
+    is_remade = any(it.type in REMAKING for it in thing.modifiers)
+    return slots_of_faces(thing.data) | ({0} if is_remade else set())
 
 
 # Many objects can share one large mesh.
