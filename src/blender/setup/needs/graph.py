@@ -92,6 +92,18 @@ def groups(tree):
     return [it for it in tree.nodes if it.type == "GROUP" and it.node_tree and not it.mute]
 
 
+def source(socket):
+    """The output that is linked to an input, behind reroutes; None if there is none."""
+    while True:
+        links = [link for link in socket.links if link.is_valid and not is_muted(link)]
+        if not links:
+            return None
+        output = links[0].from_socket
+        if output.node.type != "REROUTE":
+            return output
+        socket = output.node.inputs[0]
+
+
 def is_muted(link):
     return getattr(link, "is_muted", False)
 

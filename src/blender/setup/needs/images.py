@@ -4,6 +4,7 @@ import os
 import bpy
 
 import render_worker_files as files
+import render_worker_graph as graph
 import render_worker_sequences as sequences
 
 
@@ -66,6 +67,24 @@ def of_node(node, used_by, scene):
     text = getattr(node, "script", None) or getattr(node, "ies", None)
     if kind and node.mode == "INTERNAL" and text and text.filepath and not text.is_in_memory:
         yield files.need("text", text.name, used_by, text.filepath, text.library)
+
+
+def of_import(node, used_by):
+    """The file that a node of geometry nodes imports (Blender 4.5): its path is a text."""
+    kind = node.bl_idname.partition("GeometryNodeImport")[2]
+    path = text(node.inputs["Path"]) if kind else ""
+    if path:
+        name = os.path.basename(path.replace("\\", "/"))
+        yield files.need("%s file" % kind, name, used_by, path, node.id_data.library)
+
+
+def text(socket):
+    """The text of an input: its own, or that of a String node; empty if only Blender knows it."""
+    output = graph.source(socket)
+    if output is None:
+        return socket.default_value
+    is_constant = output.node.type == "INPUT_STRING" and not output.node.mute
+    return output.node.string if is_constant else ""
 
 
 def of_camera(camera, used_by):

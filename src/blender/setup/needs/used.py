@@ -274,6 +274,7 @@ class Walk:
         elif node.type == "R_LAYERS":
             yield from self.of_layers(node.scene or scene)
         yield from images.of_node(node, used_by, scene)
+        yield from images.of_import(node, used_by)
         for block in referred(node):
             if isinstance(block, bpy.types.Image):
                 user = getattr(node, "image_user", node)
