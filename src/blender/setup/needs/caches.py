@@ -51,7 +51,7 @@ def of_fluid(domain, owner, used_by, frames):
     names = []
     for part in fluid_parts(domain):
         there = files.listed(os.path.join(folder, part))
-        numbers = {sequences.number_in(os.path.splitext(name)[0]) for name in there}
+        numbers = {sequences.number_in(name) for name in there}
         # The name and the extension depend on the type of the fluid.
         names += ["%s/*_%04d.*" % (part, it) for it in wanted if it not in numbers]
         names += ["%s/%s" % (part, there[0])] if there else []

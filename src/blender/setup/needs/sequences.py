@@ -17,7 +17,8 @@ def numbered(path, numbers):
     """The paths with these numbers, in order, in place of the last number in the name of the file;
     the path itself if it has none."""
     name = re.split(r"[/\\]", path)[-1]
-    found = list(re.finditer(r"\d+", name))
+    # The digit of an extension, such as that of .jp2, is no number.
+    found = list(re.finditer(r"\d+", os.path.splitext(name)[0]))
     if not found:
         return [path] if numbers else []
     start, end = found[-1].span()
@@ -28,7 +29,7 @@ def numbered(path, numbers):
 
 def number_in(path):
     """The last number in the name of the file; None if there is none."""
-    found = re.findall(r"\d+", os.path.basename(path))
+    found = re.findall(r"\d+", os.path.basename(os.path.splitext(path)[0]))
     return int(found[-1]) if found else None
 
 
