@@ -106,6 +106,8 @@ def owners():
         for node in tree.nodes:
             if node.type in {"TEX_IES", "SCRIPT"} and node.mode == "EXTERNAL":
                 yield node, "filepath", False, tree.library
+            elif node.bl_idname.startswith("GeometryNodeImport"):
+                yield node.inputs["Path"], "default_value", False, tree.library
 
 
 def shader_trees():
