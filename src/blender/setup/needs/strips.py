@@ -55,7 +55,7 @@ def playing_of(owner, frames):
 
 def shown_at(strips, frame):
     """The strips of a stack that are shown at a frame: those above the first one that replaces what
-    is below it, and the inputs of effects."""
+    is below it, the inputs of effects, and masks."""
     shown = []
     for strip in sorted(strips, key=lambda strip: -strip.channel):
         if strip.frame_final_start <= frame < strip.frame_final_end:
@@ -64,8 +64,14 @@ def shown_at(strips, frame):
                 break
     for strip in shown:
         inputs = [getattr(strip, name, None) for name in ("input_1", "input_2")]
-        shown += [it for it in inputs if it and it not in shown]
+        shown += [it for it in inputs + masks(strip) if it and it not in shown]
     return shown
+
+
+def masks(strip):
+    """The strips that the modifiers of a strip take for masks."""
+    modifiers = [it for it in strip.modifiers if not it.mute and it.input_mask_type == "STRIP"]
+    return [it.input_mask_strip for it in modifiers]
 
 
 def position(strip, frame):
@@ -73,6 +79,8 @@ def position(strip, frame):
     The first and the last one are held."""
     last = strip.frame_duration - 1
     at = min(max(frame - int(strip.frame_start), 0), last)
+    if getattr(strip, "use_reverse_frames", False):
+        at = last - at
     return at + getattr(strip, "animation_offset_start", 0)
 
 
