@@ -26,6 +26,37 @@ def can_be(owner, name, value):
     return bool(getattr(owner, name)) == value or bool(of_property(owner, name))
 
 
+class Values:
+    """The values of a struct's properties at any frame, as far as curves of its action give them.
+    What drivers and the NLA do is not known before Blender does it."""
+
+    def __init__(self, owner, *names):
+        self.properties = [
+            (getattr(owner, name), owner.bl_rna.properties[name].type, curve_of(owner, name))
+            for name in names
+        ]
+
+    def at(self, frame):
+        return [
+            converted(curve.evaluate(frame), kind) if curve else value
+            for value, kind, curve in self.properties
+        ]
+
+
+def converted(value, kind):
+    """The value of a curve as Blender writes it to a property of this kind."""
+    return {"INT": int, "BOOLEAN": lambda value: value >= 1}.get(kind, float)(value)
+
+
+def curve_of(owner, name):
+    """The curve that alone animates a property; None if there is none."""
+    curves = of_property(owner, name)
+    if len(curves) != 1 or curves[0].mute or curves[0].driver:
+        return None
+    tracks = owner.id_data.animation_data.nla_tracks
+    return None if any(not track.mute for track in tracks) else curves[0]
+
+
 def of_block(block):
     """All animation curves and drivers of a data-block."""
     data = getattr(block, "animation_data", None)

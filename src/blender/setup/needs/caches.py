@@ -13,8 +13,7 @@ def of_cache_file(block, used_by, frames):
     kind = "Alembic cache" if block.filepath.lower().endswith(".abc") else "USD cache"
     paths = None
     if block.is_sequence:
-        numbers = {int(block.frame)} if block.override_frame else set(frames)
-        paths = sequences.numbered(block.filepath, numbers)
+        paths = sequences.numbered(block.filepath, sequences.of_cache(block, frames))
     yield files.need(kind, block.name, used_by, block.filepath, block.library, paths)
     for layer in getattr(block, "layers", []):
         if not layer.hide_layer:

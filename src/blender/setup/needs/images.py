@@ -8,14 +8,12 @@ import render_worker_graph as graph
 import render_worker_sequences as sequences
 
 
-def of_image(image, user, used_by, frames, is_held):
-    """The files of an image. `user` says which of a sequence, and `is_held` whether the first and
-    the last of them are shown outside of the sequence."""
+def of_image(image, used_by, numbers):
+    """The files of an image: those with these numbers of a sequence, and none for None."""
     path = image.filepath
     if not path or image.packed_file or len(image.packed_files):
         return
-    if image.source == "SEQUENCE" and user:
-        numbers = sequences.of_image(user, frames, is_held)
+    if image.source == "SEQUENCE" and numbers is not None:
         paths = sequences.numbered(path, numbers)
         yield files.need("image sequence", image.name, used_by, path, image.library, paths)
     elif image.source == "TILED":
@@ -25,6 +23,17 @@ def of_image(image, user, used_by, frames, is_held):
         yield files.need("movie", image.name, used_by, path, image.library)
     elif image.source == "FILE":
         yield files.need("image", image.name, used_by, path, image.library)
+
+
+def numbers_in_geometry(node, frames):
+    """The numbers of the files of a sequence that an Image Texture node of geometry nodes shows;
+    None if only Blender knows."""
+    number = node.inputs["Frame"]
+    output = graph.source(number)
+    if output and output.node.bl_idname == "GeometryNodeInputSceneTime" and output.name == "Frame":
+        return set(frames)
+    constant = graph.constant(number)
+    return None if constant is None else {constant}
 
 
 def of_clip(clip, used_by, frames):

@@ -2,6 +2,8 @@
 import os
 import re
 
+import render_worker_animation as animation
+
 
 def tiles(image):
     """The paths of the tiles. The tokens are those of BKE_image_get_tile_info in Blender."""
@@ -36,23 +38,29 @@ def number_in(path):
 def of_image(user, frames, holds):
     """The numbers of an image's files for these frames, as in BKE_image_user_frame_get in Blender.
     `holds` is whether the first file is shown before the sequence and the last one after it."""
-    numbers = set()
+    names = ("frame_start", "frame_duration", "frame_offset", "use_cyclic")
+    values, numbers = animation.Values(user, *names), set()
     for frame in frames:
-        position = frame - user.frame_start + 1
-        if user.use_cyclic and user.frame_duration:
-            position = position % user.frame_duration or user.frame_duration
+        start, duration, offset, is_cyclic = values.at(frame)
+        position = frame - start + 1
+        if is_cyclic and duration:
+            position = position % duration or duration
         elif holds:
-            position = min(max(position, 1), user.frame_duration)
-        if 1 <= position <= user.frame_duration:
-            numbers.add(position + user.frame_offset)
+            position = min(max(position, 1), duration)
+        if 1 <= position <= duration:
+            numbers.add(position + offset)
     return numbers
 
 
 def of_volume(volume, frames):
     """The same for an OpenVDB sequence, as in volume_sequence_frame in Blender."""
-    numbers, duration = set(), volume.frame_duration
-    for frame in frames if duration else []:
-        position = frame - volume.frame_start + 1
+    values = animation.Values(volume, "frame_start", "frame_duration", "frame_offset")
+    numbers = set()
+    for frame in frames:
+        start, duration, offset = values.at(frame)
+        if not duration:
+            continue
+        position = frame - start + 1
         if volume.sequence_mode == "CLIP" and not 1 <= position <= duration:
             continue
         if volume.sequence_mode == "EXTEND":
@@ -64,7 +72,16 @@ def of_volume(volume, frames):
             position = position % period or period
             if position > duration:
                 position = duration * 2 - position
-        numbers.add(position + volume.frame_offset)
+        numbers.add(position + offset)
+    return numbers
+
+
+def of_cache(block, frames):
+    """The same for an Alembic or USD sequence."""
+    values, numbers = animation.Values(block, "override_frame", "frame"), set()
+    for frame in frames:
+        is_own, own = values.at(frame)
+        numbers.add(int(own) if is_own else frame)
     return numbers
 
 

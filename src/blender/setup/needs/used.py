@@ -12,6 +12,7 @@ import render_worker_images as images
 import render_worker_libraries as libraries
 import render_worker_nodes as nodes
 import render_worker_objects as objects
+import render_worker_sequences as sequences
 import render_worker_strips as strips
 
 
@@ -262,7 +263,11 @@ class Walk:
             return
         for node, socket in graph.used(tree, outputs):
             value = getattr(socket, "default_value", None)
-            if isinstance(value, bpy.types.ID):
+            if node.bl_idname == "GeometryNodeImageTexture" and isinstance(value, bpy.types.Image):
+                yield from self.of_block(value, used_by)
+                numbers = images.numbers_in_geometry(node, self.frames)
+                yield from images.of_image(value, used_by, numbers)
+            elif isinstance(value, bpy.types.ID):
                 yield from self.of_referred(value, used_by, scene)
             if socket is None:
                 yield from self.of_node(node, used_by, scene)
@@ -277,7 +282,9 @@ class Walk:
         yield from images.of_import(node, used_by)
         for block in referred(node):
             if isinstance(block, bpy.types.Image):
-                user = getattr(node, "image_user", node)
+                # A node of the compositor says itself which files it shows.
+                itself = node if hasattr(node, "frame_start") else None
+                user = getattr(node, "image_user", itself)
                 yield from self.of_image(block, user, used_by, is_held=node.type != "IMAGE")
             elif isinstance(block, bpy.types.Scene):
                 yield from self.of_layers(block)
@@ -320,8 +327,13 @@ class Walk:
             yield from self.of_image(texture.image, texture.image_user, used_by)
 
     def of_image(self, image, user, used_by, is_held=True):
+        """What an image shows. `user` says which files of a sequence, and `is_held` whether the first
+        and the last of them are shown outside of the sequence."""
         yield from self.of_block(image, used_by)
-        yield from images.of_image(image, user, used_by, self.frames, is_held)
+        numbers = None
+        if user and image.source == "SEQUENCE":
+            numbers = sequences.of_image(user, self.frames, is_held)
+        yield from images.of_image(image, used_by, numbers)
 
     def of_strips(self, scene):
         if not self.is_new("strips", scene):
