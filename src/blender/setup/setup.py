@@ -76,9 +76,9 @@ refused = [lack for lack in lacking if lack["feature"] not in allowed]
 if any(lack["feature"] == "denoiser" for lack in lacking) and not refused:
     # A Blender that is asked to denoise and cannot do so renders nothing.
     features.switch_denoising_off(scene)
-needs, unknown = missing.needs(scene, frames.of_launch(scene))
+needs, problems = missing.needs(scene, frames.of_launch(scene))
 unusable, needed = missing.sorted_out(needs)
-differences += unknown + features.differences() + scripts.warnings()
+differences += problems + features.differences() + scripts.warnings()
 warnings = differences + warnings + features.warnings(scene)
 unbaked, cut_off = simulations.unbaked(scene), []
 if not settings["describe"] and not frames.in_order():

@@ -6,16 +6,16 @@ import render_worker_used as used
 
 def needs(scene, frames):
     """Everything outside of the scene file that the pictures of these frames need, and warnings."""
-    found = []
+    found, warnings = [], []
     try:
-        for need in used.needs(scene, frames):
+        for need in used.needs(scene, frames, warnings):
             found.append(need)
     except Exception as error:
-        return found, [
+        warnings.append(
             "the files that the scene needs are not all known, so a missing one can go unnoticed: "
             "%s: %s" % (type(error).__name__, error)
-        ]
-    return found, []
+        )
+    return found, warnings
 
 
 def sorted_out(needs):

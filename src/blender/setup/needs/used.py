@@ -16,19 +16,20 @@ import render_worker_sequences as sequences
 import render_worker_strips as strips
 
 
-def needs(scene, frames):
+def needs(scene, frames, warnings):
     """Everything outside of the scene file that the pictures of these frames depend on, each as a
-    `Need`; some of them more than once."""
+    `Need`; some of them more than once. Adds a line to `warnings` for each node that does nothing."""
     yield from images.of_environment()
-    yield from Walk(frames).of_scene(scene)
+    yield from Walk(frames, warnings).of_scene(scene)
 
 
 class Walk:
     """A walk through the data of the .blend file, along what is rendered."""
 
-    def __init__(self, frames, parents=()):
-        # The frames, and the scenes whose sequencers lead here.
-        self.frames, self.parents = frames, parents
+    def __init__(self, frames, warnings, parents=()):
+        self.frames, self.warnings = frames, warnings
+        # The scenes whose sequencers lead here.
+        self.parents = parents
         self.seen = set()
 
     def is_new(self, *things):
@@ -274,6 +275,12 @@ class Walk:
 
     def of_node(self, node, used_by, scene):
         yield from self.of_block(node.id_data, used_by)
+        if node.bl_idname == "NodeUndefined" and self.is_new("undefined", node):
+            self.warnings.append(
+                "this Blender does not know the node %s of %s, so the pictures differ from those on "
+                "a desktop that does: the add-on that it comes from is missing (--addon, "
+                "--addons-dir)" % (node.name, used_by)
+            )
         if node.type == "GROUP":
             yield from self.of_block(node.node_tree, used_by)
         elif node.type == "R_LAYERS":
@@ -327,8 +334,8 @@ class Walk:
             yield from self.of_image(texture.image, texture.image_user, used_by)
 
     def of_image(self, image, user, used_by, is_held=True):
-        """What an image shows. `user` says which files of a sequence, and `is_held` whether the first
-        and the last of them are shown outside of the sequence."""
+        """What an image shows. `user` says which files of a sequence, and `is_held` whether the
+        first and the last of them are shown outside of the sequence."""
         yield from self.of_block(image, used_by)
         numbers = None
         if user and image.source == "SEQUENCE":
@@ -357,7 +364,7 @@ class Walk:
             yield from strips.of_files(strip, scene, used_by, frames)
         parents = (*self.parents, scene)
         for (other, source), frames in others.items():
-            walk = Walk(sorted(frames), parents)
+            walk = Walk(sorted(frames), self.warnings, parents)
             if source == "CAMERA":
                 yield from walk.of_picture(other)
             elif other not in parents:
@@ -415,7 +422,7 @@ def of_fonts(text, used_by):
 
 
 def takes_materials(modifier):
-    """Whether a modifier takes the materials of objects besides their shapes, as some booleans do."""
+    """Whether a modifier takes the materials of objects besides their shapes."""
     is_exact = modifier.type == "BOOLEAN" and modifier.solver not in {"FAST", "FLOAT"}
     return is_exact and getattr(modifier, "material_mode", "INDEX") == "TRANSFER"
 
