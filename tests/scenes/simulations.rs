@@ -372,7 +372,7 @@ bpy.ops.dpaint.type_toggle(type='CANVAS')
     );
     for simulate in ["", "--simulate"] {
         let run = place.render(&format!("--frames 2 {simulate}")).run();
-        run.fails(65, &["dynamic paint", "object Cube (only Blender itself can bake it)"]);
+        run.fails(65, &["dynamic paint", "object Cube (its cache is a folder beside the scene: bake it in Blender)"]);
     }
     bake(&place, "").fails(65, &["dynamic paint", "bake it in Blender"]);
 }

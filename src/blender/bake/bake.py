@@ -123,8 +123,8 @@ def problem(simulation, caches):
         return "%s is linked from %s: bake it there" % (simulation.name, linked[0].library.filepath)
     if simulation.is_zone and not simulation.bake:
         return "%s needs Blender 4.1 or later" % simulation.name
-    if simulation.needs_folder_of_scene:
-        return "%s has its cache in a folder beside the scene: bake it in Blender" % simulation.name
+    if simulation.obstacle:
+        return simulate.described(simulation)
     needs_files = simulation.fluid or (
         simulation.bake and not hasattr(simulation.bake, "bake_target")
     )

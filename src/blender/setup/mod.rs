@@ -20,7 +20,7 @@ pub use user_code::UserCodePaths;
 /// The script and the modules that it imports, as file names and contents. They belong in one
 /// folder. Here, `overrides/` has what the job replaces in the scene, `needs/` what is looked for in
 /// it before it is rendered, `makes/` what it leaves behind, and `user_code/` runs what the user adds.
-pub const SETUP_FILES: [(&str, &str); 39] = [
+pub const SETUP_FILES: [(&str, &str); 40] = [
     (SETUP_SCRIPT, include_str!("setup.py")),
     (ADDONS_SCRIPT, include_str!("user_code/addons.py")),
     // The prefix keeps Python from importing modules of add-ons instead.
@@ -28,6 +28,7 @@ pub const SETUP_FILES: [(&str, &str); 39] = [
     ("render_worker_answer.py", include_str!("answer.py")),
     ("render_worker_audio.py", include_str!("makes/audio.py")),
     ("render_worker_caches.py", include_str!("needs/caches.py")),
+    ("render_worker_compositor.py", include_str!("needs/compositor.py")),
     ("render_worker_constraints.py", include_str!("needs/constraints.py")),
     ("render_worker_contents.py", include_str!("contents.py")),
     ("render_worker_devices.py", include_str!("devices.py")),

@@ -26,22 +26,22 @@ def cut_off(scene, found, may_begin_late, first, last):
     return [
         each
         for each in found
-        if each.needs_folder_of_scene
+        if each.obstacle
         or (not may_begin_late and first > max(each.first, scene.frame_start))
     ]
 
 
 def described(simulation):
-    """The name of a simulation that is cut off, and what nothing but Blender can do about it."""
-    if simulation.needs_folder_of_scene:
-        return "%s (only Blender itself can bake it)" % simulation.name
+    """The name of a simulation that is cut off, and why nothing but Blender itself can bake it."""
+    if simulation.obstacle:
+        return "%s (%s: bake it in Blender)" % (simulation.name, simulation.obstacle)
     return simulation.name
 
 
 def begin(scene, found, last):
     """Simulates from now on whatever leads to a frame that is rendered, up to the frame `last`. If
     that fails, Blender exits."""
-    found = [each for each in found if each.affects(last)]
+    found = [each for each in found if each.affects(last) and not each.obstacle]
     if not found:
         return
     folder = os.path.join(os.path.expanduser("~"), FOLDER)

@@ -5,9 +5,11 @@ import re
 import bpy
 
 import render_worker_animation as animation
+import render_worker_compositor as compositor
 import render_worker_files as files
 import render_worker_node_bakes as node_bakes
 import render_worker_objects as objects
+import render_worker_strips as strips
 
 # The last frame that Blender can render.
 LAST_FRAME = 1048574
@@ -27,9 +29,11 @@ class Simulation:
         # What holds its results: a point cache, the settings of a fluid, or a bake of nodes.
         self.cache, self.fluid, self.bake = cache, fluid, bake
         self.is_zone = bool(modifier) and modifier.type == "NODES"
-        # Blender writes the cache of dynamic paint to a folder beside the scene file, and nowhere
-        # else. The sandbox does not let it.
-        self.needs_folder_of_scene = bool(modifier) and modifier.type == "DYNAMIC_PAINT"
+        # Why it cannot be simulated while the frames of the scene are rendered; None if it can.
+        self.obstacle = None
+        if modifier and modifier.type == "DYNAMIC_PAINT":
+            # Blender writes it there, and nowhere else. The sandbox does not let it.
+            self.obstacle = "its cache is a folder beside the scene"
 
     def affects(self, frame):
         return frame > self.first
@@ -45,6 +49,41 @@ class Simulation:
 
 def unbaked(scene):
     """The simulations that the pictures depend on and that are not baked."""
+    found = of_scene(scene)
+    if is_remapped(scene):
+        for each in found:
+            each.obstacle = each.obstacle or "the scene has Time Remapping"
+    names = {each.name for each in found}
+    for other in others(scene, set()):
+        for each in of_scene(other):
+            if each.name not in names:
+                each.obstacle = "scene %s is shown by another one" % other.name
+                found.append(each)
+    return found
+
+
+def is_remapped(scene):
+    """Whether the frames of its simulations are not those of the scene."""
+    return scene.render.frame_map_old != scene.render.frame_map_new
+
+
+def others(scene, seen):
+    """The other scenes that a scene shows, through its compositor or its sequencer."""
+    seen.add(scene)
+    if not strips.are_rendered(scene):
+        yield from compositor.scenes(scene) - {scene}
+        return
+    for strip in strips.inside(scene.sequence_editor):
+        if strip.type != "SCENE" or strip.mute or not strip.scene or strip.scene in seen:
+            continue
+        if getattr(strip, "scene_input", "CAMERA") == "SEQUENCER":
+            yield from others(strip.scene, seen)
+        else:
+            seen.add(strip.scene)
+            yield from {strip.scene} | compositor.scenes(strip.scene)
+
+
+def of_scene(scene):
     found = list(of_rigid_bodies(scene))
     for thing in influences(scene):
         for modifier in objects.modifiers(thing):

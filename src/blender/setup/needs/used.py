@@ -6,6 +6,7 @@ import bpy
 
 import render_worker_animation as animation
 import render_worker_caches as caches
+import render_worker_compositor as compositor
 import render_worker_constraints as constraints
 import render_worker_graph as graph
 import render_worker_images as images
@@ -49,11 +50,11 @@ class Walk:
         """What a scene shows without its sequencer."""
         yield from self.of_block(scene, "scene %s" % scene.name)
         tree = nodes.compositor_tree(scene)
-        outputs = compositor_outputs(tree) if tree else []
+        outputs = compositor.outputs(tree) if tree else []
         if tree:
             # Its Render Layers nodes lead to the view layers.
             yield from self.of_tree(tree, outputs, "the compositor", scene)
-        if not any(node.type in PICTURE_OUTPUTS and node.inputs[0].is_linked for node in outputs):
+        if not any(node.type in compositor.PICTURE_OUTPUTS and node.inputs[0].is_linked for node in outputs):
             yield from self.of_layers(scene)
 
     def of_layers(self, scene):
@@ -378,16 +379,6 @@ def node_inputs(modifier):
     # Blender 5.2 has a struct for each.
     inputs = modifier.properties.inputs
     return [getattr(getattr(inputs, key), "value", None) for key in inputs.keys()]
-
-
-# The nodes that take the picture from the compositor. Blender 5 has no other than that of a group.
-PICTURE_OUTPUTS = {"COMPOSITE", "GROUP_OUTPUT"}
-
-
-def compositor_outputs(tree):
-    """The nodes for which the compositor runs."""
-    kinds = PICTURE_OUTPUTS | {"OUTPUT_FILE"}
-    return [node for node in tree.nodes if node.type in kinds and not node.mute]
 
 
 def shader_outputs(tree, scene):
