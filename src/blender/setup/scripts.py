@@ -1,4 +1,6 @@
 # The Python in the scene file that Blender does not run unless it may (--enable-autoexec).
+import sys
+
 import bpy
 
 # How many names a warning has. The others are counted.
@@ -6,11 +8,14 @@ MOST_NAMES = 8
 
 
 def warnings():
-    """A line that names the scripts and drivers that did not run."""
-    if not bpy.app.autoexec_fail:
+    """A line that names the scripts and drivers that did not run, or will not."""
+    if "--enable-autoexec" in sys.argv:
         return []
-    names = ["script %s" % text.name for text in bpy.data.texts if text.use_module]
-    names += sorted(set(drivers()))
+    names = sorted(set(drivers()))
+    if bpy.app.autoexec_fail:
+        names = ["script %s" % text.name for text in bpy.data.texts if text.use_module] + names
+    elif not names:
+        return []
     if not names:
         names = [bpy.app.autoexec_fail_message]
     more = len(names) - MOST_NAMES
@@ -22,20 +27,24 @@ def warnings():
 
 
 def drivers():
-    """The names of drivers with an expression that Blender did not evaluate."""
+    """The names of drivers with an expression that takes Python. While an object is hidden, or is in
+    a view layer that is not open, Blender has not evaluated its drivers and found them to fail."""
     for owner in owners():
         animation = getattr(owner, "animation_data", None)
         for curve in animation.drivers if animation else []:
             driver = curve.driver
-            if driver.type == "SCRIPTED" and not driver.is_valid:
+            is_python = driver.type == "SCRIPTED" and not driver.is_simple_expression
+            if is_python and not curve.mute:
                 yield "driver of %s of %s" % (curve.data_path, owner.name)
 
 
 def owners():
-    """Everything that can have drivers."""
+    """Everything that is in use and can have drivers."""
     for collection in bpy.data.bl_rna.properties:
         if collection.type == "COLLECTION":
             for block in getattr(bpy.data, collection.identifier):
+                if block.users <= block.use_fake_user:
+                    continue
                 yield block
                 if getattr(block, "node_tree", None):
                     yield block.node_tree
