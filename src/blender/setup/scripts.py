@@ -33,7 +33,8 @@ def drivers():
         animation = getattr(owner, "animation_data", None)
         for curve in animation.drivers if animation else []:
             driver = curve.driver
-            is_python = driver.type == "SCRIPTED" and not driver.is_simple_expression
+            is_scripted = driver.type == "SCRIPTED" and driver.expression
+            is_python = is_scripted and not driver.is_simple_expression
             if is_python and not curve.mute:
                 yield "driver of %s of %s" % (curve.data_path, owner.name)
 
