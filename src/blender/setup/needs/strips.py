@@ -1,6 +1,8 @@
 # The strips of the sequencer that are rendered.
 import bisect
+import math
 
+import render_worker_animation as animation
 import render_worker_files as files
 
 
@@ -43,29 +45,51 @@ def playing_of(owner, frames):
     # Between two marks, the same strips are shown.
     spans, shown = {}, {}
     for frame in frames:
-        spans.setdefault(bisect.bisect_right(marks, frame), []).append(frame)
+        spans.setdefault(bisect.bisect_right(marks, frame), set()).add(frame)
     for span in spans.values():
-        for strip in shown_at(strips, span[0]):
-            shown.setdefault(strip, []).extend(span)
+        todo = [(strip, span) for strip in stack_at(strips, min(span))]
+        while todo:
+            strip, its_frames = todo.pop()
+            # A damaged file can have effects that go round in circles.
+            if not its_frames <= shown.setdefault(strip, set()):
+                shown[strip] |= its_frames
+                todo += [(it, frames_of_input(strip, its_frames)) for it in inputs(strip)]
+                todo += [(it, its_frames) for it in masks(strip)]
     for strip, its_frames in shown.items():
         yield strip, its_frames
         if strip.type == "META":
             yield from playing_of(strip, its_frames)
 
 
-def shown_at(strips, frame):
-    """The strips of a stack that are shown at a frame: those above the first one that replaces what
-    is below it, the inputs of effects, and masks."""
-    shown = []
+def stack_at(strips, frame):
+    """The strips that lie on each other at a frame: those above the first one that replaces what is
+    below it, without those that an effect above them takes, as in must_render_strip in Blender."""
+    stack, taken = [], set()
     for strip in sorted(strips, key=lambda strip: -strip.channel):
         if strip.frame_final_start <= frame < strip.frame_final_end:
-            shown.append(strip)
+            if strip not in taken or inputs(strip):
+                stack.append(strip)
+            taken.update(it for it in inputs(strip) if it.channel < strip.channel)
             if strip.blend_type == "REPLACE":
                 break
-    for strip in shown:
-        inputs = [getattr(strip, name, None) for name in ("input_1", "input_2")]
-        shown += [it for it in inputs + masks(strip) if it and it not in shown]
-    return shown
+    return stack
+
+
+def inputs(strip):
+    """The strips that an effect takes."""
+    found = [getattr(strip, name, None) for name in ("input_1", "input_2")]
+    return [it for it in found if it]
+
+
+def frames_of_input(strip, frames):
+    """The frames in which an effect shows its inputs."""
+    is_faster = strip.type == "SPEED" and strip.speed_control == "MULTIPLY"
+    if not is_faster or animation.of_property(strip, "speed_factor"):
+        return frames
+    start = int(strip.frame_start)
+    exact = [start + position(strip, frame) * strip.speed_factor for frame in frames]
+    found = {math.floor(it + 0.5) for it in exact}
+    return found | {math.ceil(it) for it in exact} if strip.use_frame_interpolate else found
 
 
 def masks(strip):
