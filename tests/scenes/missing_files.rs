@@ -45,6 +45,13 @@ def shown(picture):
     node.image = picture
     return node
 
+def add_geometry_nodes():
+    tree = bpy.data.node_groups.new('Nodes', 'GeometryNodeTree')
+    for way in ('INPUT', 'OUTPUT'):
+        tree.interface.new_socket('Geometry', in_out=way, socket_type='NodeSocketGeometry')
+    cube.modifiers.new('Nodes', 'NODES').node_group = tree
+    return tree, tree.nodes.new('NodeGroupInput'), tree.nodes.new('NodeGroupOutput')
+
 add_cube('Cube')
 ";
 
@@ -73,9 +80,11 @@ fn assert_refused(place: &Place, arguments: &str, texts: &[&str]) {
     assert!(place.frames().is_empty());
 }
 
-/// The parts of a scene with a missing file each: what in Blender they need, Python that makes them,
-/// and what the line about the file says. Each has a cube of its own.
-const MISSING: [(&str, &str, &[&str]); 15] = [
+/// A part of a scene with a missing file: what in Blender it needs, Python that makes it, and what the
+/// line about the file says. Each has a cube of its own.
+type Case = (&'static str, &'static str, &'static [&'static str]);
+
+const MISSING: [Case; 15] = [
     ("", "shown(image('//wood.png'))", &["image Wood, used by material Case 0: //wood.png"]),
     ("", "shown(image('C:\\\\tex\\\\oak.png', 'Oak'))", &["image Oak", "Windows"]),
     ("", "shown(image('//w.<UDIM>.png', 'Tiles', 'TILED'))", &["image in tiles", "w.1001.png"]),
@@ -167,17 +176,122 @@ tree.links.new(tree.nodes.new('CompositorNodeRLayers').outputs[0], mix.inputs[2]
     ),
 ];
 
-#[test]
-fn each_missing_file_is_named_with_its_kind_what_uses_it_and_its_path() {
+/// Parts with a missing file that comes into the picture in a roundabout way.
+const ROUNDABOUT: [Case; 10] = [
+    // The digit of its extension is no number.
+    (
+        "",
+        "shown(image('//frost_0001.jp2', 'Frost', 'SEQUENCE')).image_user.frame_duration = 3",
+        &["image sequence Frost", "frost_0001.jp2"],
+    ),
+    (
+        "",
+        "node = shown(image('//page_0001.png', 'Book', 'SEQUENCE'))
+node.image_user.frame_duration = 1
+for frame, number in [(9, 1), (1, 5)]:
+    node.image_user.frame_offset = number - 1
+    tree.keyframe_insert('nodes[\"%s\"].image_user.frame_offset' % node.name, frame=frame)
+node.image_user.frame_offset = 0",
+        &["image sequence Book", "page_0005.png"],
+    ),
+    (
+        "hasattr(bpy.types, 'GeometryNodeImportOBJ')",
+        "tree, first, last = add_geometry_nodes()
+node = tree.nodes.new('GeometryNodeImportOBJ')
+tree.links.new(node.outputs[0], last.inputs[0])
+text = tree.nodes.new('FunctionNodeInputString')
+text.string = '//rock.obj'
+tree.links.new(text.outputs[0], node.inputs['Path'])",
+        &["OBJ file rock.obj, used by modifier Nodes of object Case", "//rock.obj"],
+    ),
+    (
+        "bpy.app.version >= (4, 0, 0)",
+        "tree, first, last = add_geometry_nodes()
+store = tree.nodes.new('GeometryNodeStoreNamedAttribute')
+store.data_type = 'FLOAT_COLOR'
+node = tree.nodes.new('GeometryNodeImageTexture')
+node.inputs['Image'].default_value = image('//tide_0001.png', 'Tide', 'SEQUENCE')
+node.inputs['Frame'].default_value = 7
+value = [socket for socket in store.inputs if socket.name == 'Value' and socket.enabled][0]
+tree.links.new(node.outputs[0], value)
+tree.links.new(first.outputs[0], store.inputs[0])
+tree.links.new(store.outputs[0], last.inputs[0])",
+        &["image sequence Tide", "modifier Nodes of object Case", "tide_0007.png"],
+    ),
+    (
+        "",
+        "wire = cube.modifiers.new('Wire', 'WIREFRAME')
+wire.material_offset = 1
+plain = bpy.data.materials.new('Plain')
+shown(image('//wire.png', 'Wire'))
+cube.data.materials.append(cube.data.materials[0])
+cube.data.materials[0] = plain",
+        &["image Wire, used by material Case", "//wire.png"],
+    ),
+    (
+        "'material_mode' in bpy.types.BooleanModifier.bl_rna.properties",
+        "shown(image('//cut.png', 'Cut'))
+cube.hide_render = True
+hole = cube
+add_cube('Solid')
+cut = cube.modifiers.new('Cut', 'BOOLEAN')
+cut.solver, cut.material_mode, cut.object = 'EXACT', 'TRANSFER', hole",
+        &["image Cut, used by material Case", "//cut.png"],
+    ),
+    (
+        "",
+        "made = cube.modifiers.new('Made', 'MESH_CACHE')
+made.cache_format, made.filepath = 'PC2', '//ground.pc2'
+cube.hide_render = True
+ground = cube
+add_cube('On the ground')
+cube.constraints.new('SHRINKWRAP').target = ground",
+        &["mesh cache ground.pc2", "//ground.pc2"],
+    ),
+    (
+        "",
+        "made = cube.modifiers.new('Made', 'MESH_CACHE')
+made.cache_format, made.filepath = 'PC2', '//later.pc2'
+for frame, is_shown in [(1, False), (2, True), (3, False)]:
+    made.show_render = is_shown
+    made.keyframe_insert('show_render', frame=frame)",
+        &["mesh cache later.pc2", "//later.pc2"],
+    ),
+    // The set of a set.
+    (
+        "",
+        "shown(image('//city.png', 'City'))
+near, far = bpy.data.scenes.new('Near'), bpy.data.scenes.new('Far')
+scene.background_set, near.background_set, far.background_set = near, far, near
+for collection in cube.users_collection: collection.objects.unlink(cube)
+far.collection.objects.link(cube)",
+        &["image City", "material Case", "//city.png"],
+    ),
+    // A node group saves it.
+    (
+        "",
+        "inner = new_compositor_tree('Saving')
+source, saving = inner.nodes.new('CompositorNodeImage'), inner.nodes.new('CompositorNodeOutputFile')
+source.image = image('//matte.png', 'Matte')
+if hasattr(saving, 'file_output_items'): saving.file_output_items.new('RGBA', 'Image')
+inner.links.new(source.outputs[0], saving.inputs[0])
+add_compositor()[0].nodes.new('CompositorNodeGroup').node_tree = inner",
+        &["image Matte", "the compositor", "//matte.png"],
+    ),
+];
+
+/// Asserts that one scene of these parts names the file of each in a line of its own.
+#[track_caller]
+fn assert_each_is_named(cases: &[Case]) {
     let can = |needs: &str| needs.is_empty() || blender_has(needs);
-    let cases: Vec<_> = MISSING.iter().filter(|(needs, ..)| can(needs)).collect();
+    let cases: Vec<_> = cases.iter().filter(|(needs, ..)| can(needs)).collect();
     let python = cases
         .iter()
         .enumerate()
         .map(|(at, (_, python, _))| format!("add_cube('Case {at}')\n{python}\n"));
     let place = place(&python.collect::<String>());
     let run = place.render("-f 1").run();
-    let run = run.fails(65, &["--missing-files warn (MISSING_FILES)", "//wood.png"]);
+    let run = run.fails(65, &["--missing-files warn (MISSING_FILES)"]);
     let lines = named(&run);
     for (_, _, texts) in &cases {
         let has_all = |line: &String| texts.iter().all(|text| line.contains(text));
@@ -185,6 +299,16 @@ fn each_missing_file_is_named_with_its_kind_what_uses_it_and_its_path() {
     }
     assert_eq!(lines.len(), cases.len(), "{lines:#?}");
     assert!(place.frames().is_empty());
+}
+
+#[test]
+fn each_missing_file_is_named_with_its_kind_what_uses_it_and_its_path() {
+    assert_each_is_named(&MISSING);
+}
+
+#[test]
+fn each_file_that_comes_into_the_picture_in_a_roundabout_way_is_needed() {
+    assert_each_is_named(&ROUNDABOUT);
 }
 
 #[test]
@@ -220,6 +344,145 @@ bpy.data.libraries[0].filepath = '//{file}'",
 }
 
 #[test]
+fn whatever_is_linked_is_looked_for_in_its_library() {
+    let place = Place::with_scene("");
+    let made = "
+for name in ('Basis', 'Grown'): cube.shape_key_add(name=name)
+def animate(owner, path, name):
+    owner.keyframe_insert(path, frame=1)
+    action = owner.id_data.animation_data.action
+    action.name, action.use_fake_user = name, True
+animate(cube.data.shape_keys.key_blocks[1], 'value', 'Growing')
+animate(scene.view_settings, 'exposure', 'Fading')
+animate(scene.camera.data, 'lens', 'Zooming')
+scene.name = 'Set'
+scene.collection.children.link(bpy.data.collections.new('Lit'))
+bpy.data.node_groups.new('Grow', 'GeometryNodeTree').use_fake_user = True
+";
+    save_startup_scene(&place.path("set.blend"), &[TOOLS, made].concat());
+    let link = format!(
+        "{TOOLS}
+with bpy.data.libraries.load({:?}, link=True) as (there, linked):
+    linked.actions = ['Growing', 'Fading', 'Zooming']
+    linked.collections, linked.node_groups, linked.scenes = ['Lit'], ['Grow'], ['Set']
+bpy.data.libraries[0].filepath = '//set.blend'
+",
+        place.path("set.blend").to_str().unwrap()
+    );
+    let cases: [(&str, &[&str]); 4] = [
+        (
+            "for name in ('Basis', 'Grown'): cube.shape_key_add(name=name)
+owners = (cube.data.shape_keys, scene, scene.camera.data)
+for owner, action in zip(owners, linked.actions):
+    data = owner.animation_data_create()
+    data.action = action
+    if hasattr(data, 'action_slot'): data.action_slot = data.action_suitable_slots[0]
+cube.modifiers.new('Nodes', 'NODES').node_group = linked.node_groups[0]",
+            &["action Growing", "action Fading", "action Zooming", "node tree Grow"],
+        ),
+        ("scene.background_set = linked.scenes[0]", &["scene Set"]),
+        (
+            "tree, shader = add_compositor()
+add_node('CompositorNodeRLayers', 'Image').scene = linked.scenes[0]",
+            &["scene Set"],
+        ),
+        (
+            "editor = scene.sequence_editor_create()
+strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
+strips.new_scene('Set', linked.scenes[0], 1, 1)",
+            &["scene Set"],
+        ),
+    ];
+    let set = place.path("set.blend");
+    for (python, missing) in cases {
+        save_startup_scene(&place.path("scene.blend"), &[&link, python].concat());
+        fs::rename(&set, place.path("elsewhere.blend")).unwrap();
+        assert_refused(&place, "-f 1", &["linked library set.blend", "//set.blend"]);
+        save_startup_scene(&set, "");
+        let run = place.render("-f 1").run().exits(65);
+        let lines = named(&run);
+        for name in missing {
+            let name = format!("linked {name}, used by ");
+            assert!(lines.iter().any(|line| line.contains(&name)), "{name:?} is not in {lines:#?}");
+        }
+        assert_eq!(lines.len(), missing.len(), "{lines:#?}");
+        fs::rename(place.path("elsewhere.blend"), &set).unwrap();
+    }
+}
+
+#[test]
+fn of_a_scene_strip_the_frames_and_the_compositor_of_its_scene_count() {
+    let python = "
+user = shown(image('//a_0001.png', 'Wood', 'SEQUENCE')).image_user
+user.frame_duration = 3
+tree, shader = add_compositor()
+picture = add_node('CompositorNodeImage', None)
+picture.image = image('//grain.png', 'Grain')
+mix = add_node('CompositorNodeAlphaOver', 'Image')
+tree.links.new(picture.outputs[0], mix.inputs['Image'] if 'Image' in mix.inputs else mix.inputs[1])
+tree.links.new(tree.nodes.new('CompositorNodeRLayers').outputs[0], mix.inputs[2])
+edit = bpy.data.scenes.new('Edit')
+edit.frame_start, edit.frame_end = 101, 109
+edit.render.engine, edit.render.resolution_x, edit.render.resolution_y = 'CYCLES', 64, 48
+editor = edit.sequence_editor_create()
+strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
+strips.new_scene('Shot', scene, 1, 101)
+bpy.context.window.scene = edit
+";
+    let place = place(python);
+    fs::write(place.path("a_0001.png"), frame(1)).unwrap();
+    fs::write(place.path("a_0003.png"), frame(3)).unwrap();
+    assert_refused(&place, "--frames 101", &["image Grain, used by the compositor"]);
+    fs::write(place.path("grain.png"), frame(1)).unwrap();
+    place.render("--frames 101,103").run().exits(0).logs_no_warnings();
+    fs::remove_dir_all(place.path("out")).unwrap();
+    assert_refused(&place, "--frames 102", &["image sequence Wood", "a_0002.png"]);
+}
+
+#[test]
+fn of_a_strip_that_is_reversed_or_masks_another_one_the_shown_files_are_needed() {
+    let python = "
+editor = scene.sequence_editor_create()
+strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
+mask = strips.new_image('Mask', bpy.path.abspath('//mask.png'), 1, 1)
+title = strips.new_image('Title', bpy.path.abspath('//a_0001.png'), 2, 1)
+for number in (2, 3): title.elements.append('a_000%d.png' % number)
+for strip in (mask, title): strip.directory, strip.frame_final_duration = '//', 3
+title.blend_type, title.use_reverse_frames = 'REPLACE', True
+shade = title.modifiers.new('Shade', 'BRIGHT_CONTRAST')
+shade.input_mask_type, shade.input_mask_strip = 'STRIP', mask
+";
+    let place = place(python);
+    fs::write(place.path("a_0003.png"), frame(3)).unwrap();
+    assert_refused(&place, "--frames 1", &["image strip Mask", "mask.png"]);
+    fs::write(place.path("mask.png"), frame(1)).unwrap();
+    place.render("--frames 1").run().exits(0).logs_no_warnings();
+    assert_eq!(place.frames(), frame_names(1..=1));
+    fs::remove_dir_all(place.path("out")).unwrap();
+    assert_refused(&place, "--frames 3", &["image strip Title", "a_0001.png"]);
+}
+
+#[test]
+fn of_a_strip_that_plays_faster_the_shown_files_are_needed() {
+    let python = "
+editor = scene.sequence_editor_create()
+strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
+title = strips.new_image('Title', bpy.path.abspath('//a_0001.png'), 1, 1)
+for number in range(2, 7): title.elements.append('a_000%d.png' % number)
+title.directory, title.frame_final_duration = '//', 6
+names = strips.bl_rna.functions['new_effect'].parameters.keys()
+source = {'input1' if 'input1' in names else 'seq1': title}
+fast = strips.new_effect(name='Fast', type='SPEED', channel=2, frame_start=1, **source)
+fast.speed_control, fast.speed_factor, fast.use_frame_interpolate = 'MULTIPLY', 2, False
+";
+    let place = place(python);
+    fs::write(place.path("a_0003.png"), frame(3)).unwrap();
+    place.render("--frames 2").run().exits(0).logs_no_warnings();
+    fs::remove_dir_all(place.path("out")).unwrap();
+    assert_refused(&place, "--frames 3", &["image strip Title", "a_0005.png"]);
+}
+
+#[test]
 fn the_strips_of_a_sequencer_that_is_rendered_are_needed() {
     let python = "
 editor = scene.sequence_editor_create()
@@ -240,7 +503,7 @@ shown(image('//wood.png'))
 }
 
 /// Parts of a scene that name a file and that no picture shows. Each has a cube of its own.
-const UNUSED: [&str; 11] = [
+const UNUSED: [&str; 14] = [
     "image('//wood.png').use_fake_user = True",
     "add_node('ShaderNodeTexImage', None).image = image('//wood.png')",
     "shown(image('//wood.png')).mute = True",
@@ -277,6 +540,25 @@ tree.links.new(mix.outputs[0], tree.nodes['Material Output'].inputs[0])",
     "camera = scene.camera.data
 camera.show_background_images = True
 camera.background_images.new().image = image('//wood.png')",
+    // The materials of what a boolean cuts away with.
+    "shown(image('//wood.png'))
+cube.hide_render = True
+hole = cube
+add_cube('Solid')
+cube.modifiers.new('Cut', 'BOOLEAN').object = hole",
+    "made = cube.modifiers.new('Made', 'MESH_CACHE')
+made.cache_format, made.filepath = 'PC2', '//cube.pc2'
+cube.hide_render = True
+ground = cube
+add_cube('Above the ground')
+cube.constraints.new('COPY_LOCATION').target = ground
+wrap = cube.constraints.new('SHRINKWRAP')
+wrap.target, wrap.influence = ground, 0",
+    "other = bpy.data.scenes.new('Other')
+other.background_set = scene
+shown(image('//wood.png'))
+for collection in cube.users_collection: collection.objects.unlink(cube)
+other.collection.objects.link(cube)",
     "scene.sequence_editor_create()
 scene.render.use_sequencer = False
 editor = scene.sequence_editor
@@ -562,6 +844,32 @@ text.use_module = True
     let run = place.render("-f 1 --strict").run();
     run.fails(65, &["--strict", "script rig_ui.py"]);
     place.render("-f 1 --enable-autoexec").env("STRICT", "true").run().exits(0);
+}
+
+#[test]
+fn python_drivers_of_hidden_objects_and_nodes_of_missing_addons_make_pictures_differ() {
+    let python = "
+cube.hide_viewport = True
+driver = cube.driver_add('location', 0).driver
+driver.type, driver.expression = 'SCRIPTED', 'len(bpy.data.objects)'
+simple = cube.driver_add('location', 1).driver
+simple.type, simple.expression = 'SCRIPTED', 'frame * 0'
+class Node(bpy.types.ShaderNode):
+    bl_idname, bl_label = 'ShaderNodeOfAnAddon', 'Mine'
+    def init(self, context): self.outputs.new('NodeSocketColor', 'Color')
+bpy.utils.register_class(Node)
+add_node('ShaderNodeOfAnAddon').name = 'Mine'
+tree.nodes.new('ShaderNodeOfAnAddon').name = 'Unlinked'
+";
+    let place = place(python);
+    let run = place.render("-f 1 --strict").run().exits(65);
+    let run = run.logs(&[
+        "the node Mine of material Cube",
+        "did not run",
+        ": driver of location of Cube;",
+    ]);
+    assert!(!run.text().contains("Unlinked"), "{}", run.text());
+    place.render("-f 1").run().exits(0);
 }
 
 #[test]

@@ -372,9 +372,50 @@ bpy.ops.dpaint.type_toggle(type='CANVAS')
     );
     for simulate in ["", "--simulate"] {
         let run = place.render(&format!("--frames 2 {simulate}")).run();
-        run.fails(65, &["dynamic paint", "object Cube (its cache is a folder beside the scene: bake it in Blender)"]);
+        run.fails(
+            65,
+            &[
+                "dynamic paint",
+                "object Cube (its cache is a folder beside the scene: bake it in Blender)",
+            ],
+        );
     }
     bake(&place, "").fails(65, &["dynamic paint", "bake it in Blender"]);
+}
+
+#[test]
+fn simulations_that_do_not_step_with_the_scene_have_to_be_baked_in_blender() {
+    let remapped = "scene.render.frame_map_old, scene.render.frame_map_new = 200, 100";
+    let shown = "
+main = bpy.data.scenes.new('Main')
+main.camera = scene.camera
+main.collection.objects.link(scene.camera)
+bpy.context.window.scene = main
+other, scene = scene, main
+";
+    let by_the_compositor = "
+tree, end = add_compositor()
+node = tree.nodes.new('CompositorNodeRLayers')
+node.scene = other
+tree.links.new(node.outputs[0], end.inputs[0])
+";
+    let by_a_strip = "
+editor = scene.sequence_editor_create()
+strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
+strips.new_scene('Shot', other, 1, 1)
+";
+    for (python, reason) in [
+        (remapped.to_owned(), "Time Remapping: bake it in Blender"),
+        ([shown, by_the_compositor].concat(), "scene Scene is shown by another one"),
+        ([shown, by_a_strip].concat(), "scene Scene is shown by another one"),
+    ] {
+        let place = simulated(&[CLOTH, &python].concat());
+        for simulate in ["", "--simulate"] {
+            let run = place.render(&format!("--frames 2 {simulate}")).run();
+            run.fails(65, &["cloth Cloth of object Grid", reason]);
+        }
+        bake(&place, "").fails(65, &["bake it in Blender"]);
+    }
 }
 
 #[test]
