@@ -451,6 +451,7 @@ for strip in (mask, title): strip.directory, strip.frame_final_duration = '//', 
 title.blend_type, title.use_reverse_frames = 'REPLACE', True
 shade = title.modifiers.new('Shade', 'BRIGHT_CONTRAST')
 shade.input_mask_type, shade.input_mask_strip = 'STRIP', mask
+title.modifiers.new('Without a mask', 'BRIGHT_CONTRAST')
 ";
     let place = place(python);
     fs::write(place.path("a_0003.png"), frame(3)).unwrap();

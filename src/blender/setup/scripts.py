@@ -27,8 +27,8 @@ def warnings():
 
 
 def drivers():
-    """The names of drivers with an expression that takes Python. While an object is hidden, or is in
-    a view layer that is not open, Blender has not evaluated its drivers and found them to fail."""
+    """The names of drivers with an expression that takes Python. While an object is hidden, or in a
+    view layer that is not open, Blender has not evaluated its drivers and found them to fail."""
     for owner in owners():
         animation = getattr(owner, "animation_data", None)
         for curve in animation.drivers if animation else []:

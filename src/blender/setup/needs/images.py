@@ -81,7 +81,7 @@ def of_node(node, used_by, scene):
 def of_import(node, used_by):
     """The file that a node of geometry nodes imports (Blender 4.5): its path is a text."""
     kind = node.bl_idname.partition("GeometryNodeImport")[2]
-    path = text(node.inputs["Path"]) if kind else ""
+    path = text(node.inputs["Path"]) if kind and "Path" in node.inputs else ""
     if path:
         name = os.path.basename(path.replace("\\", "/"))
         yield files.need("%s file" % kind, name, used_by, path, node.id_data.library)

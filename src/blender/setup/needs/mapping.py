@@ -106,7 +106,7 @@ def owners():
         for node in tree.nodes:
             if node.type in {"TEX_IES", "SCRIPT"} and node.mode == "EXTERNAL":
                 yield node, "filepath", False, tree.library
-            elif node.bl_idname.startswith("GeometryNodeImport"):
+            elif node.bl_idname.startswith("GeometryNodeImport") and "Path" in node.inputs:
                 yield node.inputs["Path"], "default_value", False, tree.library
 
 

@@ -95,7 +95,7 @@ def frames_of_input(strip, frames):
 def masks(strip):
     """The strips that the modifiers of a strip take for masks."""
     modifiers = [it for it in strip.modifiers if not it.mute and it.input_mask_type == "STRIP"]
-    return [it.input_mask_strip for it in modifiers]
+    return [it.input_mask_strip for it in modifiers if it.input_mask_strip]
 
 
 def position(strip, frame):

@@ -19,7 +19,8 @@ import render_worker_strips as strips
 
 def needs(scene, frames, warnings):
     """Everything outside of the scene file that the pictures of these frames depend on, each as a
-    `Need`; some of them more than once. Adds a line to `warnings` for each node that does nothing."""
+    `Need`; some of them more than once. Adds a line to `warnings` for each node that does
+    nothing."""
     yield from images.of_environment()
     yield from Walk(frames, warnings).of_scene(scene)
 
@@ -54,7 +55,8 @@ class Walk:
         if tree:
             # Its Render Layers nodes lead to the view layers.
             yield from self.of_tree(tree, outputs, "the compositor", scene)
-        if not any(node.type in compositor.PICTURE_OUTPUTS and node.inputs[0].is_linked for node in outputs):
+        pictures = [node for node in outputs if node.type in compositor.PICTURE_OUTPUTS]
+        if not any(node.inputs[0].is_linked for node in pictures):
             yield from self.of_layers(scene)
 
     def of_layers(self, scene):
@@ -278,8 +280,8 @@ class Walk:
         yield from self.of_block(node.id_data, used_by)
         if node.bl_idname == "NodeUndefined" and self.is_new("undefined", node):
             self.warnings.append(
-                "this Blender does not know the node %s of %s, so the pictures differ from those on "
-                "a desktop that does: the add-on that it comes from is missing (--addon, "
+                "this Blender does not know the node %s of %s, so the pictures differ from those "
+                "on a desktop that does: the add-on that it comes from is missing (--addon, "
                 "--addons-dir)" % (node.name, used_by)
             )
         if node.type == "GROUP":
