@@ -67,6 +67,8 @@ def is_packed(bake, modifier, thing):
     with bpy.context.temp_override(object=thing, active_object=thing):
         unpack = bpy.ops.object.geometry_node_bake_unpack_single
         found = "FINISHED" in unpack(method="WRITE_ORIGINAL", **which)
+        # Blender packs no bake without this folder, and leaves it out if there is nothing for it.
+        os.makedirs(os.path.join(path, "blobs"), exist_ok=True)
         if found and not pack(bake, modifier, thing):
             raise RuntimeError("Blender did not pack bake %d of %s" % (bake.bake_id, thing.name))
     bake.use_custom_path, bake.directory = before
