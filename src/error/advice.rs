@@ -277,9 +277,9 @@ fn blender_advice(cause: &blender::Cause, command: &str) -> Cow<'static, str> {
         Cause::NewerFile { saved_by, .. } => return newer_file_advice(*saved_by).into(),
         Cause::Lacking { lacking, .. } => return missing_features_advice(lacking).into(),
         Cause::CutOff(_) => {
-            "bake them once for all jobs: render-worker bake -i SCENE, or in Blender and save the \
-             file; or simulate the frames before in each job: --simulate (SIMULATE); \
-             --allow-unbaked (ALLOW_UNBAKED) renders without simulating"
+            "bake them once for all jobs: in Blender, which those that say so need, and save the \
+             file; or with render-worker bake -i SCENE; or simulate the frames before in each job: \
+             --simulate (SIMULATE); --allow-unbaked (ALLOW_UNBAKED) renders without simulating"
         }
         Cause::Refused(refusal) => refusal_advice(refusal.kind),
         Cause::Unbakeable(_) => {
