@@ -77,7 +77,8 @@ FROM ${RUST} AS build
 WORKDIR /build
 # The same as in the Makefile.
 ENV RUSTFLAGS="-C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs \
-    --remap-path-prefix=$CARGO_HOME/registry/src/="
+    --remap-path-prefix=$CARGO_HOME/registry/src/= \
+    --remap-path-prefix=$CARGO_HOME/registry/src/index.crates.io-1949cf8c6b5b557f/="
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
  && touch src/lib.rs \

@@ -1,11 +1,14 @@
 # The everyday commands. On Debian, each installs what it needs, as root or with passwordless sudo.
 
 SETTING  = CARGO_TARGET_$(shell echo $(TARGET) | tr 'a-z-' 'A-Z_')
+# The folder of the sources of crates, and the one in it that cargo names after crates.io.
+SOURCES  = $(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src
+CRATES   = index.crates.io-1949cf8c6b5b557f
 # A static program relocates itself. Packed, its list of addresses takes a megabyte less. Its panics
-# name source files, without the folder that cargo keeps them in: that would tell where it was built,
-# and make its size depend on it.
+# name source files, without these folders: they would tell where it was built, and make its size
+# depend on it.
 STATIC   = -C target-feature=+crt-static -C link-arg=-Wl,-z,pack-relative-relocs \
-           --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)/registry/src/=
+           --remap-path-prefix=$(SOURCES)/= --remap-path-prefix=$(SOURCES)/$(CRATES)/=
 BUILT   := dist/render-worker
 DEMO    := target/demo
 
