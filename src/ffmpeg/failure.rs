@@ -121,17 +121,17 @@ mod tests {
 
     #[test]
     fn a_sound_that_cannot_be_decoded_is_the_cause() {
-        for line in [
-            "[error] /s/sound: Invalid data found when processing input",
-            "[fatal] Stream map '1:a:0' matches no streams.",
-            "[error] Error while decoding stream #1:0: Invalid data",
+        for (line, expected) in [
+            ("[error] /s/sound: Invalid data found when processing input", Cause::Sound),
+            ("[fatal] Stream map '1:a:0' matches no streams.", Cause::NoSound),
+            ("[error] Error while decoding stream #1:0: Invalid data", Cause::Sound),
         ] {
             let cause = |mut tail: LogTail| {
                 tail.push(line);
                 tail.diagnose(Ending::Code(1), Killer::Unknown)
             };
-            assert_eq!(cause(LogTail::of(Some(Path::new("/s/sound")))), Cause::Sound, "{line}");
-            assert_ne!(cause(LogTail::default()), Cause::Sound, "{line}");
+            assert_eq!(cause(LogTail::of(Some(Path::new("/s/sound")))), expected, "{line}");
+            assert_ne!(cause(LogTail::default()), expected, "{line}");
         }
     }
 }
