@@ -41,16 +41,12 @@ impl Goal {
     /// The error when FFmpeg ended with success, but made `found`.
     pub fn wrong_result(&self, found: &str, tail: &LogTail) -> Error {
         let cause = match tail.diagnose(Ending::Code(0), Killer::Unknown) {
-            // FFmpeg 5 may end with success on a full disk.
-            cause @ (Cause::Lacking
-            | Cause::Disk
-            | Cause::Sound
-            | Cause::NoSound
-            | Cause::Killed(_)) => cause,
             Cause::Failed(_) => Cause::Failed(format!(
                 "FFmpeg was given {} frames, but made something else: {found}",
                 self.frames.len()
             )),
+            // FFmpeg 5 may end with success on a full disk.
+            cause => cause,
         };
         self.failed(cause, tail)
     }

@@ -208,24 +208,36 @@ tree.nodes.remove(end)
 
 #[test]
 fn files_that_another_scene_would_number_are_not_made_and_told_of() {
-    let place = place(
-        r"
+    let edit = |strips: &str| {
+        place(&format!(
+            r"
 file_output(tree, 'Passes', '//passes/', [('Depth####', depth)])
 edit = bpy.data.scenes.new('Edit')
-edit.frame_start, edit.frame_end = 11, 12
+edit.render.engine = 'CYCLES'
 edit.render.resolution_x, edit.render.resolution_y = 64, 48
 edit.render.resolution_percentage = 100
 editor = edit.sequence_editor_create()
 strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
-strips.new_scene('Shot', scene, 1, 11)
+{strips}
 bpy.context.window.scene = edit
-",
-    );
+"
+        ))
+    };
+    let place = edit("strips.new_scene('Shot', scene, 1, 11)");
     let run = place.render("--frames 11-12").run().exits(0);
     let warnings = run.warnings().join("\n");
     assert!(warnings.contains("Passes") && warnings.contains("--scene"), "{warnings}");
     assert_eq!(names(&place.path("out/frames")), ["0011.png", "0012.png"]);
     assert!(!place.path("out/outputs").exists());
+
+    // At its own frames, the scene numbers them as the edit does. A muted strip makes none.
+    let place = edit(
+        "strips.new_scene('Shot', scene, 1, 1)
+strips.new_scene('Left out', scene, 2, 11).mute = True",
+    );
+    place.render("--frames 1-2").run().exits(0).logs_only_warnings(&[NODES]);
+    let files = all_files(&place.path("out/outputs"));
+    assert_eq!(files, ["Passes/Depth0001.png", "Passes/Depth0002.png"]);
 }
 
 #[test]

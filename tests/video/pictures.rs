@@ -359,7 +359,7 @@ fn pictures_beside_a_numbered_sequence_are_told_of() {
     }
     let run = album.stitch("--fps 2 --output-name film.mp4").exits(0);
     let warning = run.warnings().join("\n");
-    assert!(warning.contains("and 1 more images") && warning.contains("IN_ORDER"), "{warning}");
+    assert!(warning.contains("and 1 more image in") && warning.contains("IN_ORDER"), "{warning}");
 }
 
 #[test]

@@ -27,15 +27,18 @@ def warnings():
 
 
 def drivers():
-    """The names of drivers with an expression that takes Python. While an object is hidden, or in a
-    view layer that is not open, Blender has not evaluated its drivers and found them to fail."""
+    """The names of drivers with an expression that takes Python, unless Blender has evaluated it: it
+    may, if the expression is harmless. While an object is hidden, or in a view layer that is not
+    open, Blender has tried none of its drivers."""
+    evaluated = {it.original for it in bpy.context.evaluated_depsgraph_get().ids}
     for owner in owners():
         animation = getattr(owner, "animation_data", None)
         for curve in animation.drivers if animation else []:
             driver = curve.driver
             is_scripted = driver.type == "SCRIPTED" and driver.expression
             is_python = is_scripted and not driver.is_simple_expression
-            if is_python and not curve.mute:
+            has_run = driver.is_valid and owner in evaluated
+            if is_python and not has_run and not curve.mute:
                 yield "driver of %s of %s" % (curve.data_path, owner.name)
 
 

@@ -171,12 +171,11 @@ impl Sequence {
                 "frames {missing} are missing: repeating the frame before each (--allow-gaps)"
             );
         }
-        let mut left_out = files.len();
+        let left_out = present.without(&wanted).len();
         let mut files = files.into_iter().peekable();
         let slot = |number| {
             while files.next_if(|(other, _)| *other < number).is_some() {}
             let file = files.next_if(|(other, _)| *other == number).map(|(_, file)| file);
-            left_out -= usize::from(file.is_some());
             Slot { number, file }
         };
         let mut slots = Vec::with_capacity(wanted.len());

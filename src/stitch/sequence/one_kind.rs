@@ -67,6 +67,7 @@ pub(super) fn images_of_one_kind(
     {
         let subject = match more.len() {
             0 => format!("{name} has no number, and is"),
+            1 => format!("{name} and 1 more image in {folder} have no number, and are"),
             more => format!("{name} and {more} more images in {folder} have no number, and are"),
         };
         tracing::warn!("{subject} not part of the video (--in-order name or IN_ORDER takes all)");

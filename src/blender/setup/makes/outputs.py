@@ -128,13 +128,20 @@ def rendered_scenes(scene, seen):
     if scene in seen:
         return
     seen.add(scene)
-    editor = scene.sequence_editor if scene.render.use_sequencer else None
-    found = list(strips.inside(editor)) if editor else []
-    yield scene, all(strip.type == "SOUND" for strip in found)
-    for strip in found:
-        if strip.type == "SCENE" and strip.scene:
-            for other, _ in rendered_scenes(strip.scene, seen):
-                yield other, False
+    yield scene, all(strip.type == "SOUND" for strip in of_sequencer(scene))
+    for strip in scene_strips(scene):
+        for other, _ in rendered_scenes(strip.scene, seen):
+            yield other, False
+
+
+def of_sequencer(scene):
+    """The strips that the scene may render."""
+    is_used = scene.sequence_editor and scene.render.use_sequencer
+    return list(strips.inside(scene.sequence_editor)) if is_used else []
+
+
+def scene_strips(scene):
+    return [it for it in of_sequencer(scene) if it.type == "SCENE" and it.scene]
 
 
 def leave_out_renumbered(scene):
@@ -142,15 +149,12 @@ def leave_out_renumbered(scene):
     Blender gives their files the numbers of the scene's frames, so it is not known which belong to
     a frame of the edit. The result is warnings."""
     warnings = []
-    for each, _ in rendered_scenes(scene, set()):
-        editor = each.sequence_editor if each.render.use_sequencer else None
-        for strip in strips.inside(editor) if editor else ():
-            shown = strip.scene if strip.type == "SCENE" else None
-            if shown is None or int(strip.frame_start) == shown.frame_start:
+    for each, _ in list(rendered_scenes(scene, set())):
+        for strip in scene_strips(each):
+            start, shown = int(strip.frame_start), strip.scene
+            if strip.mute or strips.frames_of(strip, shown, {start}) == {start}:
                 continue
-            tree = nodes.compositor_tree(shown)
-            found = list(nodes.of_tree(tree, "OUTPUT_FILE", "", set())) if tree else []
-            for _, node in found:
+            for _, node in list(nodes.compositor_nodes(shown, "OUTPUT_FILE")):
                 node.mute = True
                 warnings.append(
                     "the files of the File Output node %s are not made: strip %s shows scene %s "

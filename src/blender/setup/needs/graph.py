@@ -73,7 +73,6 @@ class Walk:
             self.groups[key] = self.back_from(group_inputs(node, source))
         return [it for it in node.inputs if it.identifier in self.groups[key]]
 
-
     def saved(self, group, parents=()):
         """The inputs of a group of the compositor that the File Output nodes in it depend on."""
         tree = group.node_tree
