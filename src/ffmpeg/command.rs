@@ -53,6 +53,10 @@ impl Encode<'_> {
         if self.is_yuv() {
             command.args(BT_709);
         }
+        if self.video.pixels.granularity() != (1, 1) {
+            // Most players assume this, but AV1 and VP9 can also say that it is unknown.
+            command.args(["-chroma_sample_location", "left"]);
+        }
         command.args(["-i", "pipe:0"]);
         if let Some(sound) = self.sound {
             command.arg("-i").arg(&sound.file).args(["-map", "0:v:0", "-map", "1:a:0"]);
@@ -64,7 +68,7 @@ impl Encode<'_> {
         if let Some(sound) = self.sound {
             command.args(["-af", &sound.filters()]).args(self.sound_encoder());
         }
-        if matches!(self.video.name.container(), "mp4" | "mov") {
+        if matches!(&*self.video.name.container(), "mp4" | "mov") {
             // With the index at the front, a browser can play the video while it loads.
             command.args(["-movflags", "+faststart"]);
         }
@@ -132,7 +136,7 @@ impl Encode<'_> {
     }
 
     fn sound_encoder(&self) -> &'static [&'static str] {
-        match (self.video.name.container(), self.video.codec) {
+        match (&*self.video.name.container(), self.video.codec) {
             // Opus has no other rate that sound commonly has.
             ("webm", _) => &["-c:a", "libopus", "-b:a", "160k", "-ar", "48000"],
             (_, Codec::ProRes | Codec::ProRes4444 | Codec::DnxHr) => {

@@ -5,6 +5,7 @@
 //! encoder's pixels. An odd width or height is made even by repeating the last column or row, so
 //! that no pixel is lost.
 
+mod chroma;
 mod fit;
 mod planes;
 
@@ -33,6 +34,11 @@ impl FrameFormat {
     pub fn coded_size(&self) -> (u32, u32) {
         let (columns, rows) = self.pixels.granularity();
         (self.width.next_multiple_of(columns), self.height.next_multiple_of(rows))
+    }
+
+    /// The size of the raw pixels of a frame in bytes.
+    pub fn frame_bytes(&self) -> usize {
+        planes::length(self.pixels, self.coded_size())
     }
 
     /// Prepares a picture for [`FrameFormat::encode`]: lays it over the background, unless the video

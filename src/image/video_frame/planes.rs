@@ -1,13 +1,13 @@
 //! Converts pictures to the raw pixels of an encoder.
 //!
-//! Colours become BT.709 of limited range, which players assume for HD video, with chroma averaged
-//! over the pixels that share it.
+//! Colours become BT.709 of limited range, which players assume for HD video.
 
 use ::image::DynamicImage;
 use yuv::{
     BufferStoreMut, YuvConversionMode, YuvError, YuvPlanarImageMut, YuvRange, YuvStandardMatrix,
 };
 
+use super::chroma::subsample;
 use crate::request::{BitDepth, PixelFormat};
 
 const RANGE: YuvRange = YuvRange::Limited;
@@ -19,7 +19,7 @@ const MODE: YuvConversionMode = YuvConversionMode::Professional;
 /// The raw pixels of a picture, padded to `size` by repeating its last column and row.
 pub fn of(picture: DynamicImage, format: PixelFormat, size: (u32, u32)) -> Vec<u8> {
     let channels = if format.has_alpha() { 4 } else { 3 };
-    let shape = Shape { size, format, channels };
+    let shape = Shape { size, format };
     let dimensions = (picture.width(), picture.height());
     match format.depth() {
         BitDepth::Eight => {
@@ -36,6 +36,16 @@ pub fn of(picture: DynamicImage, format: PixelFormat, size: (u32, u32)) -> Vec<u
             planes.into_iter().map(u16::to_le_bytes).collect::<Vec<_>>().into_flattened()
         }
     }
+}
+
+/// The size of the raw pixels of a picture of this `size` in bytes.
+pub fn length(format: PixelFormat, size: (u32, u32)) -> usize {
+    let ((width, height), (columns, rows)) = (size, format.granularity());
+    let pixels = width as usize * height as usize;
+    let chroma = 2 * pixels / (columns * rows) as usize;
+    let alpha = if format.has_alpha() { pixels } else { 0 };
+    let bytes_per_sample = if format.depth() == BitDepth::Ten { 2 } else { 1 };
+    (pixels + chroma + alpha) * bytes_per_sample
 }
 
 /// The samples of a picture in 8 bits, with 3 or 4 channels.
@@ -99,43 +109,47 @@ fn padded<T: Copy>(samples: Vec<T>, from: (u32, u32), size: (u32, u32), channels
 struct Shape {
     size: (u32, u32),
     format: PixelFormat,
-    channels: usize,
 }
 
 impl Shape {
-    /// The width and height of the chroma planes.
-    fn chroma(self) -> (usize, usize) {
-        let ((width, height), (columns, rows)) = (self.size, self.format.granularity());
-        ((width / columns) as usize, (height / rows) as usize)
-    }
-
-    /// Planar samples: those that `convert` makes, and then the alpha of `samples`.
-    fn planar<T: Copy + Default + std::fmt::Debug>(
+    /// Planar samples: those that `convert` makes, and then the alpha of `samples`. `largest` is the
+    /// largest sample.
+    fn planar<T>(
         self,
         samples: &[T],
+        largest: i32,
         convert: impl FnOnce(&mut YuvPlanarImageMut<'_, T>, &[T], u32) -> Result<(), YuvError>,
-    ) -> Vec<T> {
+    ) -> Vec<T>
+    where
+        T: Copy + Default + std::fmt::Debug + Into<i32> + TryFrom<i32>,
+    {
         let (width, height) = self.size;
-        let (luma, (chroma_width, chroma_height)) =
-            (width as usize * height as usize, self.chroma());
-        let chroma = chroma_width * chroma_height;
-        let mut planes = vec![T::default(); luma + 2 * chroma];
-        let (y, rest) = planes.split_at_mut(luma);
-        let (u, v) = rest.split_at_mut(chroma);
-        let chroma_stride = width / self.format.granularity().0;
+        let pixels = width as usize * height as usize;
+        let mut planes = vec![T::default(); 3 * pixels];
+        let (y, rest) = planes.split_at_mut(pixels);
+        let (u, v) = rest.split_at_mut(pixels);
         let mut image = YuvPlanarImageMut {
             y_plane: BufferStoreMut::Borrowed(y),
             y_stride: width,
             u_plane: BufferStoreMut::Borrowed(u),
-            u_stride: chroma_stride,
+            u_stride: width,
             v_plane: BufferStoreMut::Borrowed(v),
-            v_stride: chroma_stride,
+            v_stride: width,
             width,
             height,
         };
-        let stride = width * if self.channels == 4 { 4 } else { 3 };
+        let stride = width * if self.format.has_alpha() { 4 } else { 3 };
         let converted = convert(&mut image, samples, stride);
         debug_assert!(converted.is_ok(), "{converted:?}: the planes have the size of the frame");
+        if let (2, rows) = self.format.granularity() {
+            // In a vector of its own: many frames wait for the encoder.
+            let mut kept = Vec::with_capacity(length(self.format, self.size));
+            kept.extend_from_slice(y);
+            for plane in [u, v] {
+                subsample(plane, width as usize, rows as usize, largest, &mut kept);
+            }
+            planes = kept;
+        }
         if self.format.has_alpha() {
             planes.extend(samples.as_chunks::<4>().0.iter().map(|[.., alpha]| *alpha));
         }
@@ -143,24 +157,17 @@ impl Shape {
     }
 
     fn eight(self, samples: &[u8]) -> Vec<u8> {
-        self.planar(samples, |planes, samples, stride| {
-            let convert = match self.format {
-                PixelFormat::Yuva420p => yuv::rgba_to_yuv420,
-                PixelFormat::Yuv422p => yuv::rgb_to_yuv422,
-                _ => yuv::rgb_to_yuv420,
-            };
+        let has_alpha = self.format.has_alpha();
+        let convert = if has_alpha { yuv::rgba_to_yuv444 } else { yuv::rgb_to_yuv444 };
+        self.planar(samples, 255, |planes, samples, stride| {
             convert(planes, samples, stride, RANGE, MATRIX, MODE)
         })
     }
 
     fn ten(self, samples: &[u16]) -> Vec<u16> {
-        self.planar(samples, |planes, samples, stride| {
-            let convert = match self.format {
-                PixelFormat::Yuva444p10 => yuv::rgba10_to_i410,
-                PixelFormat::Yuv444p10 => yuv::rgb10_to_i410,
-                PixelFormat::Yuv422p10 => yuv::rgb10_to_i210,
-                _ => yuv::rgb10_to_i010,
-            };
+        let has_alpha = self.format.has_alpha();
+        let convert = if has_alpha { yuv::rgba10_to_i410 } else { yuv::rgb10_to_i410 };
+        self.planar(samples, 1023, |planes, samples, stride| {
             convert(planes, samples, stride, RANGE, MATRIX)
         })
     }
@@ -225,6 +232,24 @@ mod tests {
         assert_eq!(ten.len(), 2 * 4 * 4);
         assert_eq!(ten.last_chunk(), Some(&1023_u16.to_le_bytes()));
         assert_eq!(of(picture.clone(), PixelFormat::Rgba, (2, 2)), picture.into_bytes());
+    }
+
+    #[test]
+    fn the_length_is_known_beforehand() {
+        for format in [
+            PixelFormat::Yuv420p,
+            PixelFormat::Yuva420p,
+            PixelFormat::Yuv420p10,
+            PixelFormat::Yuv422p,
+            PixelFormat::Yuv422p10,
+            PixelFormat::Yuv444p10,
+            PixelFormat::Yuva444p10,
+            PixelFormat::Rgb,
+            PixelFormat::Rgba,
+        ] {
+            let raw = of(DynamicImage::new_rgba8(4, 6), format, (4, 6));
+            assert_eq!(raw.len(), length(format, (4, 6)), "{format:?}");
+        }
     }
 
     #[test]
