@@ -20,24 +20,21 @@ pub(super) struct Canvas {
     /// Samples of each pixel: red, green, blue, and alpha if there is one.
     samples: Vec<f32>,
     depth: usize,
-    sources: Vec<Source>,
+    colours: Vec<Source>,
+    alpha: Option<Source>,
     /// The size of a pixel of the file in bytes.
     pixel_width: usize,
     matrix: Option<Matrix>,
     not_finite: u64,
 }
 
-const GREY: &[&[usize]] = &[&[0, 1, 2]];
-const COLOURS: &[&[usize]] = &[&[0], &[1], &[2]];
-const ALPHA: &[usize] = &[3];
-
 /// A channel that is drawn.
 struct Source {
     /// The size of the channels before this one in a pixel, in bytes.
     before: usize,
     kind: SampleType,
-    /// Which samples of a pixel it is drawn to.
-    places: &'static [usize],
+    /// The values of a row.
+    values: Vec<f32>,
 }
 
 impl Canvas {
@@ -47,21 +44,19 @@ impl Canvas {
         let Window { width, height, .. } = part.display;
         check_size(width, height, (depth * size_of::<f32>()) as u64)?;
 
-        let places = if group.colours.len() == 1 { GREY } else { COLOURS };
-        let colours = group.colours.iter().copied().zip(places.iter().copied());
-        let alpha = group.alpha.map(|channel| (channel, ALPHA));
-        let sources = colours.chain(alpha).filter_map(|(channel, places)| {
+        let source = |channel: usize| {
             let before = part.channels.iter().take(channel).map(Channel::width).sum();
             let kind = part.channels.get(channel)?.kind;
-            Some(Source { before, kind, places })
-        });
+            Some(Source { before, kind, values: Vec::new() })
+        };
         let coloured = group.shape == Shape::Colour;
         Ok(Self {
             window: part.display,
             data: part.data,
             samples: vec![0.0; width as usize * height as usize * depth],
             depth,
-            sources: sources.collect(),
+            colours: group.colours.iter().copied().filter_map(source).collect(),
+            alpha: group.alpha.and_then(source),
             pixel_width: part.pixel_width(),
             matrix: part.chromaticities.filter(|_| coloured).and_then(colour::to_bt_709),
             not_finite: 0,
@@ -78,26 +73,31 @@ impl Canvas {
         let skipped = usize::try_from(left).unwrap_or(0);
         let width = block.width as usize;
         let stride = self.window.width as usize * self.depth;
-        let mut values = Vec::with_capacity(width);
         for (y, row) in (top..).zip(pixels.chunks_exact(width * self.pixel_width)) {
             let Ok(y) = usize::try_from(y) else { continue };
             let start = y.saturating_mul(stride);
             let Some(target) = self.samples.get_mut(start..start.saturating_add(stride)) else {
                 return;
             };
-            for source in &self.sources {
-                let from = source.before * width + cut * source.kind.bytes_per_sample();
-                let to = (source.before + source.kind.bytes_per_sample()) * width;
-                let broken = source.read(row.get(from..to).unwrap_or_default(), &mut values);
-                self.not_finite += if source.is_alpha() { 0 } else { broken };
-                let target = target.get_mut(skipped * self.depth..).unwrap_or_default();
-                for &place in source.places {
-                    // Quicker with a depth that the compiler knows.
-                    match self.depth {
-                        4 => put::<4>(target, place, &values),
-                        _ => put::<3>(target, place, &values),
-                    }
+            for source in &mut self.colours {
+                self.not_finite += source.read(row, width, cut, largest(source.kind));
+            }
+            if let Some(alpha) = &mut self.alpha {
+                alpha.read(row, width, cut, 1.0);
+            }
+            let target = target.get_mut(skipped * self.depth..).unwrap_or_default();
+            match (&self.colours[..], &self.alpha) {
+                ([grey], None) => interleave(target, [grey; 3]),
+                ([grey], Some(alpha)) => interleave(target, [grey, grey, grey, alpha]),
+                ([red, green], _) => {
+                    let blue = Source { values: vec![0.0; width], ..*green };
+                    interleave(target, [red, green, &blue]);
                 }
+                ([red, green, blue, ..], None) => interleave(target, [red, green, blue]),
+                ([red, green, blue, ..], Some(alpha)) => {
+                    interleave(target, [red, green, blue, alpha]);
+                }
+                ([], _) => {}
             }
         }
     }
@@ -121,51 +121,61 @@ impl Canvas {
     }
 }
 
-/// Writes values to the samples at `place` of pixels of `N` samples.
-fn put<const N: usize>(pixels: &mut [f32], place: usize, values: &[f32]) {
-    for (pixel, value) in pixels.as_chunks_mut::<N>().0.iter_mut().zip(values) {
-        if let Some(sample) = pixel.get_mut(place) {
-            *sample = *value;
+/// Writes the values of `N` sources to pixels of `N` samples.
+fn interleave<const N: usize>(pixels: &mut [f32], sources: [&Source; N]) {
+    let (pixels, _) = pixels.as_chunks_mut::<N>();
+    let length = sources.iter().map(|source| source.values.len()).fold(pixels.len(), usize::min);
+    // Slices of one length need no checks in the loop.
+    let values = sources.map(|source| source.values.get(..length).unwrap_or_default());
+    for (index, pixel) in pixels.iter_mut().take(length).enumerate() {
+        for (sample, values) in pixel.iter_mut().zip(values) {
+            *sample = values.get(index).copied().unwrap_or_default();
         }
     }
 }
 
 impl Source {
-    fn is_alpha(&self) -> bool {
-        self.places == ALPHA
-    }
-
-    /// Reads samples into `values`, and returns how many were not finite. Those are replaced.
-    fn read(&self, samples: &[u8], values: &mut Vec<f32>) -> u64 {
-        values.clear();
-        let largest = match self.kind {
+    /// Reads the values of a row of so many pixels, without those of the first `cut`. Returns how many
+    /// were not finite. Those are replaced: by `largest`, or by 0.
+    fn read(&mut self, row: &[u8], width: usize, cut: usize, largest: f32) -> u64 {
+        let from = self.before * width + cut * self.kind.bytes_per_sample();
+        let to = (self.before + self.kind.bytes_per_sample()) * width;
+        let samples = row.get(from..to).unwrap_or_default();
+        let values = &mut self.values;
+        match self.kind {
             SampleType::F16 => {
                 let samples = samples.as_chunks().0.iter();
                 let halves: Vec<_> = samples.map(|&bytes| f16::from_ne_bytes(bytes)).collect();
                 values.resize(halves.len(), 0.0);
                 halves.convert_to_f32_slice(values);
-                f16::MAX.to_f32()
             }
             SampleType::F32 => {
                 let samples = samples.as_chunks().0.iter();
+                values.clear();
                 values.extend(samples.map(|&bytes| f32::from_ne_bytes(bytes)));
-                f32::MAX
             }
             SampleType::U32 => {
                 let samples = samples.as_chunks().0.iter();
+                values.clear();
                 #[expect(clippy::cast_precision_loss, reason = "a picture is floats")]
                 values.extend(samples.map(|&bytes| u32::from_ne_bytes(bytes) as f32));
-                f32::MAX
             }
-        };
+        }
         let broken = values.iter().filter(|value| !value.is_finite()).count();
         if broken > 0 {
-            let largest = if self.is_alpha() { 1.0 } else { largest };
             for value in values {
                 (*value, _) = finite(*value, largest);
             }
         }
         broken as u64
+    }
+}
+
+/// The largest finite sample.
+fn largest(kind: SampleType) -> f32 {
+    match kind {
+        SampleType::F16 => f16::MAX.to_f32(),
+        SampleType::F32 | SampleType::U32 => f32::MAX,
     }
 }
 
