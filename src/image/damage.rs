@@ -74,11 +74,11 @@ pub enum Damage {
         height: u64,
     },
     /// The file has no layer of the name that was asked for.
-    #[error("has no layer {}: its layers are {}", printable(.name), printable(&.layers.join(", ")))]
+    #[error("has no layer {}: {}", printable(.name), list_of_layers(.layers))]
     NoLayer {
         /// The name that was asked for.
         name: String,
-        /// The names of the file's layers. The list is short enough to print.
+        /// The names of the file's layers, if it has any. The list is short enough to print.
         layers: Vec<String>,
     },
     /// The file could not be read.
@@ -91,6 +91,13 @@ impl Damage {
     pub(super) fn truncated(file: &[u8], inside: &'static str) -> Self {
         Self::Truncated { length: file.len() as u64, inside }
     }
+}
+
+fn list_of_layers(layers: &[String]) -> String {
+    if layers.is_empty() {
+        return "it is a picture without layers".to_owned();
+    }
+    format!("its layers are {}", printable(&layers.join(", ")))
 }
 
 /// How the file begins, to follow "it".

@@ -435,6 +435,12 @@ fn the_frame_range_of_the_scene_comes_from_the_report_of_render() {
 }
 
 #[test]
+fn a_layer_of_pictures_without_layers_is_refused() {
+    let shot = Shot::new(1..=3);
+    shot.refused("--layer Diffuse", 65, &["has no layer Diffuse", "without layers"]);
+}
+
+#[test]
 fn the_default_video_plays_anywhere() {
     let shot = Shot::new(1..=3);
     let video = shot.stitched("");

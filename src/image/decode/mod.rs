@@ -33,6 +33,9 @@ pub(super) use jpeg::size as jpeg_size;
 /// The [`Damage`]: the first thing that is missing or wrong.
 pub fn decode(format: ImageFormat, file: &[u8], layer: Option<&str>) -> Result<Picture, Damage> {
     signature::check(format, file)?;
+    if let (Some(name), false) = (layer, format == ImageFormat::OpenExr) {
+        return Err(Damage::NoLayer { name: name.to_owned(), layers: Vec::new() });
+    }
     match format {
         ImageFormat::Png => png::decode(file),
         ImageFormat::Jpeg => jpeg::decode(file),

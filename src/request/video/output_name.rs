@@ -25,7 +25,7 @@ impl OutputName {
             && !name.contains('/')
             && !name.chars().any(char::is_control)
             && name.len() <= 200;
-        if plain && extension(name).is_some_and(|end| codec.containers().contains(&end)) {
+        if plain && extension(name).is_some_and(|end| codec.containers().contains(&&*end)) {
             return Ok(Self(name.to_owned()));
         }
         let wanted = format!(
@@ -43,12 +43,12 @@ impl OutputName {
     /// Whether a name ends like that of a video file, also one that no codec is stored in.
     pub fn looks_like_video(name: &str) -> bool {
         const OTHERS: [&str; 9] = ["avi", "flv", "m4v", "mpeg", "mpg", "ogv", "ts", "vob", "wmv"];
-        Self::is_video(name) || extension(name).is_some_and(|end| OTHERS.contains(&end))
+        Self::is_video(name) || extension(name).is_some_and(|end| OTHERS.contains(&&*end))
     }
 
     /// The codec that the extension of a video's name stands for; `None` if it is that of no video.
     pub fn codec_of(name: &str) -> Option<Codec> {
-        Codec::of_container(extension(name)?)
+        Codec::of_container(&extension(name)?)
     }
 
     /// The name.
@@ -56,14 +56,15 @@ impl OutputName {
         &self.0
     }
 
-    /// Its extension, which chooses the container.
-    pub fn container(&self) -> &str {
+    /// Its extension in small letters, which chooses the container.
+    pub fn container(&self) -> String {
         extension(&self.0).unwrap_or_default()
     }
 }
 
-fn extension(name: &str) -> Option<&str> {
-    name.rsplit_once('.').map(|(_, extension)| extension)
+/// The extension in small letters, however it is written: FFmpeg makes no difference.
+fn extension(name: &str) -> Option<String> {
+    name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase())
 }
 
 #[cfg(test)]
@@ -76,6 +77,7 @@ mod tests {
         assert_eq!(OutputName::default_for(Codec::ProRes).as_str(), "output.mov");
         assert_eq!(OutputName::default_for(Codec::Vp9).as_str(), "output.webm");
         assert_eq!(OutputName::new("My shot.mp4", Codec::H265).unwrap().container(), "mp4");
+        assert_eq!(OutputName::new("SHOT.MOV", Codec::ProRes).unwrap().container(), "mov");
         for (name, codec) in [
             ("a.mp4", Codec::ProRes),
             ("a.avi", Codec::H264),
@@ -94,6 +96,7 @@ mod tests {
         assert!(OutputName::looks_like_video("film.avi") && !OutputName::is_video("film.avi"));
         assert!(OutputName::looks_like_video("film.mp4") && !OutputName::looks_like_video("film"));
         assert_eq!(OutputName::codec_of("a.b.webm"), Some(Codec::Vp9));
+        assert_eq!(OutputName::codec_of("FILM.MP4"), Some(Codec::H264));
         for name in ["frames", "a.png", "mp4", ""] {
             assert!(!OutputName::is_video(name), "{name}");
         }
