@@ -5,6 +5,7 @@
 
 mod axis;
 mod curve;
+mod level;
 mod lut;
 mod srgb;
 
@@ -13,11 +14,9 @@ use std::sync::Arc;
 use ::image::{DynamicImage, ImageBuffer};
 
 pub use axis::axis;
+use level::{WHITE, rounded};
 pub use lut::{Lut, StoredLut};
 use srgb::Srgb;
-
-/// The largest sample of 16 bits.
-const WHITE: f32 = u16::MAX as f32;
 
 /// How linear light is shown.
 #[derive(Clone, Debug, Default)]
@@ -71,11 +70,6 @@ fn mapped(picture: DynamicImage, shown: impl Fn([f32; 3]) -> [u16; 3]) -> Dynami
 fn each<const N: usize>(samples: &[f32], replacement: impl Fn([f32; N]) -> [u16; N]) -> Vec<u16> {
     let (pixels, _) = samples.as_chunks::<N>();
     pixels.iter().map(|pixel| replacement(*pixel)).collect::<Vec<_>>().into_flattened()
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the cast saturates")]
-fn rounded(sample: f32) -> u16 {
-    (sample + 0.5) as u16
 }
 
 #[cfg(test)]

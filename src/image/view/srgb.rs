@@ -4,7 +4,7 @@
 
 use std::sync::LazyLock;
 
-use super::{WHITE, rounded};
+use super::level::{WHITE, rounded};
 
 /// How many of the bits of an `f32` choose an entry: all but these lowest ones. Ten bits of the
 /// mantissa remain, as many as those of a half float, which is what most files hold.
