@@ -36,11 +36,6 @@ impl FrameFormat {
         (self.width.next_multiple_of(columns), self.height.next_multiple_of(rows))
     }
 
-    /// The size of the raw pixels of a frame in bytes.
-    pub fn frame_bytes(&self) -> usize {
-        planes::length(self.pixels, self.coded_size())
-    }
-
     /// Prepares a picture for [`FrameFormat::encode`]: lays it over the background, unless the video
     /// keeps alpha, and fits it into the size of the frames. Text can be drawn on the result.
     pub fn place(&self, picture: DynamicImage, aspect: PixelAspect) -> DynamicImage {

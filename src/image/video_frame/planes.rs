@@ -39,7 +39,7 @@ pub fn of(picture: DynamicImage, format: PixelFormat, size: (u32, u32)) -> Vec<u
 }
 
 /// The size of the raw pixels of a picture of this `size` in bytes.
-pub fn length(format: PixelFormat, size: (u32, u32)) -> usize {
+fn length(format: PixelFormat, size: (u32, u32)) -> usize {
     let ((width, height), (columns, rows)) = (size, format.granularity());
     let pixels = width as usize * height as usize;
     let chroma = 2 * pixels / (columns * rows) as usize;
@@ -142,7 +142,7 @@ impl Shape {
         let converted = convert(&mut image, samples, stride);
         debug_assert!(converted.is_ok(), "{converted:?}: the planes have the size of the frame");
         if let (2, rows) = self.format.granularity() {
-            // In a vector of its own: many frames wait for the encoder.
+            // In a vector of its own, which is smaller.
             let mut kept = Vec::with_capacity(length(self.format, self.size));
             kept.extend_from_slice(y);
             for plane in [u, v] {

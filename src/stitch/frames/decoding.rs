@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::maker::{FrameMaker, MadeFrame, Shape, Shown, Traits};
@@ -18,13 +18,6 @@ const MEMORY: usize = 1024 * 1024 * 1024;
 /// What a picture takes while it is decoded and converted, in bytes a pixel: its file, its samples
 /// as floats, and a copy.
 const BYTES_PER_PIXEL: usize = 40;
-
-/// The memory for frames that are decoded before FFmpeg takes them, in bytes: an encoder that looks
-/// ahead reads its first frames at once, and then none for a while.
-const READY: usize = 32 * 1024 * 1024;
-
-/// How many frames are decoded ahead at most, however small they are.
-const MOST_READY: usize = 256;
 
 /// A frame that was decoded.
 #[derive(Debug)]
@@ -71,20 +64,13 @@ impl Decoding {
         maker: Arc<FrameMaker>,
         format: Option<FrameFormat>,
     ) -> Self {
-        let at_once = at_once(format.as_ref());
-        let turns = Arc::new(Semaphore::new(at_once));
-        let ready = format.map_or(1, |format| READY / format.frame_bytes().max(1));
-        let (sender, queue) = mpsc::channel(ready.min(MOST_READY).max(at_once));
+        // One more waits to be sent, and the receiver has another one.
+        let (sender, queue) = mpsc::channel(at_once(format.as_ref()));
         let producer = tokio::spawn(async move {
             while let Some(fetched) = frames.next().await {
-                let (maker, turns) = (Arc::clone(&maker), Arc::clone(&turns));
-                let turn = turns.acquire_owned().await;
+                let maker = Arc::clone(&maker);
                 let pending = fetched.map(|fetched| {
-                    spawn_blocking(move || {
-                        let decoded = decode(&maker, fetched, format.as_ref());
-                        drop(turn);
-                        decoded
-                    })
+                    spawn_blocking(move || decode(&maker, fetched, format.as_ref()))
                 });
                 if sender.send(pending).await.is_err() {
                     return;
