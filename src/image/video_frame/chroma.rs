@@ -21,10 +21,10 @@ pub fn subsample<T>(plane: &[T], width: usize, rows: usize, largest: i32, kept: 
 where
     T: Copy + Default + Into<i32> + TryFrom<i32>,
 {
-    let [mut row, mut even, mut odd] = [(); 3].map(|()| Vec::with_capacity(width + 3));
-    for rows in plane.chunks_exact(width * rows) {
+    let (mut row, mut even, mut odd) = (Vec::new(), Vec::new(), Vec::new());
+    for shared in plane.chunks_exact(width * rows) {
         // The same row twice, if there is only one.
-        let (upper, lower) = (rows.iter().take(width), rows.iter().skip(rows.len() - width));
+        let (upper, lower) = (shared.iter().take(width), shared.iter().skip(shared.len() - width));
         row.clear();
         row.extend(upper.zip(lower).map(|(&upper, &lower)| upper.into() + lower.into()));
         let (pairs, _) = row.as_chunks::<2>();
