@@ -2,7 +2,6 @@
 //!
 //! Profiles and gammas of integer formats are ignored: their values are those for a display.
 
-mod bmp;
 mod bytes;
 mod exr;
 mod gif;
@@ -14,14 +13,13 @@ mod signature;
 mod size;
 #[cfg(test)]
 mod tests;
-mod tga;
 mod through_image;
 mod tiff;
-mod webp;
 
 use super::{Damage, Picture};
 use crate::request::ImageFormat;
 pub(super) use jpeg::size as jpeg_size;
+use through_image::{bmp, tga, webp};
 
 /// Decodes the image that `file` holds from its first byte on. `layer` chooses a layer of a file
 /// that has several.
@@ -33,7 +31,9 @@ pub(super) use jpeg::size as jpeg_size;
 /// The [`Damage`]: the first thing that is missing or wrong.
 pub fn decode(format: ImageFormat, file: &[u8], layer: Option<&str>) -> Result<Picture, Damage> {
     signature::check(format, file)?;
-    if let (Some(name), false) = (layer, format == ImageFormat::OpenExr) {
+    if let Some(name) = layer
+        && format != ImageFormat::OpenExr
+    {
         return Err(Damage::NoLayer { name: name.to_owned(), layers: Vec::new() });
     }
     match format {

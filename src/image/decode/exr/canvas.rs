@@ -6,7 +6,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt as _;
 
 use super::colour::{self, Matrix};
-use super::groups::{Group, Shape};
+use super::layers::{Group, Shape};
 use super::part::{Channel, Part};
 use super::window::{Block, Window};
 use crate::image::Damage;

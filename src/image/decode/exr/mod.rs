@@ -19,10 +19,9 @@ mod canvas;
 mod chunks;
 mod colour;
 mod dwa;
-mod groups;
 mod header;
+mod layers;
 mod part;
-mod selection;
 #[cfg(test)]
 mod tests;
 mod tiles;
@@ -40,7 +39,7 @@ pub(super) fn check(file: &[u8]) -> Result<(), Damage> {
 /// Decodes an OpenEXR file. `layer` names a layer, a pass, a view, a part or a channel.
 pub(super) fn decode(file: &[u8], layer: Option<&str>) -> Result<Picture, Damage> {
     let headers = Headers::read(file)?;
-    let group = selection::choose(&headers, layer)?;
+    let group = layers::choose(&headers, layer)?;
     let part = headers
         .parts
         .get(group.part)

@@ -5,7 +5,7 @@ use std::io::Cursor;
 
 use ::image::codecs::bmp::BmpDecoder;
 
-use super::through_image::{damage, pixels};
+use super::{damage, pixels};
 use crate::image::{Damage, Picture};
 
 /// Where the offset of the pixels is.
@@ -17,7 +17,7 @@ const GREYS: u8 = 255;
 /// The size of a colour in a list.
 const COLOUR: usize = 4;
 
-pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
+pub fn decode(file: &[u8]) -> Result<Picture, Damage> {
     let whole = with_white(file);
     let decoder = BmpDecoder::new(Cursor::new(&whole)).map_err(|error| damage(file, &error))?;
     pixels(file, decoder).map(Picture::plain)

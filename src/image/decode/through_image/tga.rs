@@ -5,12 +5,12 @@ use std::io::Cursor;
 
 use ::image::codecs::tga::TgaDecoder;
 
-use super::through_image::{damage, pixels};
+use super::{damage, pixels};
 use crate::image::{Damage, Picture};
 use crate::placeholder::Placeholder;
 use crate::request::ImageFormat;
 
-pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
+pub fn decode(file: &[u8]) -> Result<Picture, Damage> {
     check_beginning(file)?;
     let decoder = TgaDecoder::new(Cursor::new(file)).map_err(|error| damage(file, &error))?;
     pixels(file, decoder).map(Picture::plain)

@@ -12,7 +12,7 @@ use std::io::Cursor;
 use ::image::codecs::webp::WebPDecoder;
 use ::image::metadata::Orientation;
 
-use super::through_image::{damage, pixels};
+use super::{damage, pixels};
 use crate::image::{Damage, Picture};
 
 /// The length of `RIFF`, of the size, and of `WEBP`.
@@ -20,7 +20,7 @@ const RIFF_HEADER: usize = 12;
 /// The length of a chunk's name and size.
 const CHUNK_HEADER: usize = 8;
 
-pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
+pub fn decode(file: &[u8]) -> Result<Picture, Damage> {
     let riff = riff(file)?;
     let exif = check_chunks(riff)?;
     let decoder = WebPDecoder::new(Cursor::new(riff)).map_err(|error| damage(file, &error))?;

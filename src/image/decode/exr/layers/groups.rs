@@ -1,32 +1,32 @@
 //! The channels of a file in groups: those of a layer, or of a pass of a layer, in one view.
 
-use super::header::Headers;
-use super::part::Part;
+use crate::image::decode::exr::header::Headers;
+use crate::image::decode::exr::part::Part;
 
 /// Channels that can be shown as a picture.
-pub(super) struct Group {
+pub struct Group {
     /// The number of their part.
-    pub(super) part: usize,
-    pub(super) part_name: Option<String>,
+    pub part: usize,
+    pub part_name: Option<String>,
     /// The layer and pass: what comes before the names of the channels. That of the part if nothing
     /// does, and empty if the file has only one part.
-    pub(super) name: String,
+    pub name: String,
     /// Whether nothing comes before the names of the channels.
-    pub(super) plain: bool,
+    pub plain: bool,
     /// The view, in files of several.
-    pub(super) view: Option<String>,
+    pub view: Option<String>,
     /// Whether the view is the one that is shown by default.
-    pub(super) in_first_view: bool,
-    pub(super) shape: Shape,
+    pub in_first_view: bool,
+    pub shape: Shape,
     /// The numbers of the channels that are shown as red, green and blue; one that is shown as all
     /// three; or two, which leave blue black.
-    pub(super) colours: Vec<usize>,
-    pub(super) alpha: Option<usize>,
+    pub colours: Vec<usize>,
+    pub alpha: Option<usize>,
 }
 
 /// What the samples of a group are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub enum Shape {
     /// Red, green and blue.
     Colour,
     /// Luminance.
@@ -37,7 +37,7 @@ pub(super) enum Shape {
 
 impl Group {
     /// What chooses the group in its file; empty for plain channels of a file of one part.
-    pub(super) fn label(&self) -> String {
+    pub fn label(&self) -> String {
         match &self.view {
             Some(view) if !self.in_first_view && self.name != *view => join(&self.name, view),
             _ => self.name.clone(),
@@ -45,14 +45,14 @@ impl Group {
     }
 
     /// Whether `wanted` is the whole name of the group, with or without part and view.
-    pub(super) fn is_named(&self, wanted: &str) -> bool {
+    pub fn is_named(&self, wanted: &str) -> bool {
         let with_view = self.view.as_ref().map(|view| join(&self.name, view));
         let with_part = self.part_name.as_ref().map(|part| join(part, &self.name));
         [Some(self.label()), with_view, with_part].iter().flatten().any(|name| name == wanted)
     }
 
     /// The group of one channel.
-    pub(super) fn of_channel(part: usize, channel: usize, name: &str) -> Self {
+    pub fn of_channel(part: usize, channel: usize, name: &str) -> Self {
         Self {
             part,
             part_name: None,
@@ -68,7 +68,7 @@ impl Group {
 }
 
 /// Returns all groups that can be shown, in the order of the file.
-pub(super) fn groups(headers: &Headers) -> Vec<Group> {
+pub fn groups(headers: &Headers) -> Vec<Group> {
     let mut views = headers.views.clone();
     if views.is_empty() {
         views.extend(headers.parts.iter().filter_map(|part| part.view.clone()));

@@ -11,15 +11,18 @@
 //!
 //! [views]: https://openexr.com/en/latest/MultiViewOpenEXR.html
 
-use super::groups::{Group, Shape, groups};
+mod groups;
+
 use super::header::Headers;
 use crate::image::Damage;
+use groups::groups;
+pub use groups::{Group, Shape};
 
 /// The most layers that an error lists.
 const MOST_LISTED: usize = 32;
 
 /// Returns the channels that are the picture: those that `layer` names, if it does.
-pub(super) fn choose(headers: &Headers, layer: Option<&str>) -> Result<Group, Damage> {
+pub fn choose(headers: &Headers, layer: Option<&str>) -> Result<Group, Damage> {
     let mut groups = groups(headers);
     let found = match layer {
         None => best(&groups, |group| group.in_first_view),
