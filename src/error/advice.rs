@@ -101,6 +101,10 @@ impl Error {
             Self::Ffmpeg { cause: ffmpeg::Cause::Sound | ffmpeg::Cause::NoSound, .. } => {
                 "give another sound file (--audio, AUDIO), or none (--no-audio, NO_AUDIO)"
             }
+            Self::Ffmpeg { cause: ffmpeg::Cause::FrameRate, .. } => {
+                "give a usual frame rate, such as 24, 25 or 30 (--fps, FPS), or a file name that ends \
+                 in .mov (-o)"
+            }
             Self::Ffmpeg { cause: ffmpeg::Cause::Killed(Killer::OutOfMemory { .. }), .. } => {
                 MORE_MEMORY
             }

@@ -97,13 +97,7 @@ impl Error {
             | Self::MissingFrames { .. }
             | Self::NoLog { .. }
             | Self::NoSuchJob { .. } => Exit::Missing,
-            Self::Ffmpeg { cause, .. } => match cause {
-                ffmpeg::Cause::Lacking => Exit::Unavailable,
-                ffmpeg::Cause::Disk => Exit::LocalIo,
-                ffmpeg::Cause::Sound | ffmpeg::Cause::NoSound => Exit::Unusable,
-                ffmpeg::Cause::Killed(_) => Exit::ChildKilled,
-                ffmpeg::Cause::Failed(_) => Exit::ChildFailed,
-            },
+            Self::Ffmpeg { cause, .. } => ffmpeg_exit(cause),
             Self::Storage(source)
             | Self::NotStored { source, .. }
             | Self::UserCode { source, .. } => storage_exit(source.failure()),
@@ -128,6 +122,17 @@ fn logs_exit(kind: LogsErrorKind) -> Exit {
         LogsErrorKind::Trouble(Blame::Machine) => Exit::Unavailable,
         LogsErrorKind::Trouble(Blame::Credentials | Blame::Access) => Exit::Denied,
         LogsErrorKind::Trouble(Blame::NoCredentials | Blame::Network) => Exit::Transient,
+    }
+}
+
+/// Returns the exit code for a failure of FFmpeg.
+fn ffmpeg_exit(cause: &ffmpeg::Cause) -> Exit {
+    match cause {
+        ffmpeg::Cause::Lacking => Exit::Unavailable,
+        ffmpeg::Cause::Disk => Exit::LocalIo,
+        ffmpeg::Cause::Sound | ffmpeg::Cause::NoSound | ffmpeg::Cause::FrameRate => Exit::Unusable,
+        ffmpeg::Cause::Killed(_) => Exit::ChildKilled,
+        ffmpeg::Cause::Failed(_) => Exit::ChildFailed,
     }
 }
 

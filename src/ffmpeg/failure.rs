@@ -27,6 +27,9 @@ pub enum Cause {
     /// The file for the sound has none.
     #[error("the file for the sound has no sound")]
     NoSound,
+    /// The container cannot have this frame rate: an MXF at 12, for one.
+    #[error("this container cannot have this frame rate")]
+    FrameRate,
     /// FFmpeg was killed from outside.
     #[error("FFmpeg was {0}")]
     Killed(Killer),
@@ -74,6 +77,9 @@ impl LogTail {
         if mentions("No space left on device") || mentions("Read-only file system") {
             return Cause::Disk;
         }
+        if mentions("Unsupported frame rate") {
+            return Cause::FrameRate;
+        }
         if self.sound.is_some() && mentions("matches no streams") {
             return Cause::NoSound;
         }
@@ -108,6 +114,7 @@ mod tests {
                 "[fatal] av_interleaved_write_frame(): No space left on device",
                 Cause::Disk,
             ),
+            (Ending::Code(1), "[mxf] [error] Unsupported frame rate 5/1.", Cause::FrameRate),
             (Ending::Signal(9), "", Cause::Killed(Killer::Unknown)),
             (Ending::Signal(11), "", Cause::Failed("FFmpeg crashed (signal 11)".into())),
             (Ending::Code(1), "?", Cause::Failed("FFmpeg ended with exit status 1".into())),

@@ -227,6 +227,29 @@ fn pixels_that_are_not_square_keep_their_shape() {
     }
     let fitted = stream(&album.stitched("--size 72x48"));
     assert_eq!((&fitted["width"], &fitted["sample_aspect_ratio"]), (&72.into(), &"1:1".into()));
+    // A GIF cannot tell their shape.
+    fs::remove_file(album.video("output.mp4")).unwrap();
+    let gif = stream(&album.stitched("--codec gif"));
+    assert_eq!((&gif["width"], &gif["height"]), (&72.into(), &48.into()));
+}
+
+#[test]
+fn pictures_that_are_too_large_for_a_codec_are_refused_with_the_flag_that_helps() {
+    let album = Album::new();
+    album.draw("1.png", plain((16_386, 16), [200, 100, 50]));
+    album.stitch("--fps 5").exits(65).logs(&["16384x16384", "--size"]);
+    let video = album.stitched("--size 1024x16");
+    assert_eq!(stream(&video)["width"], 1024);
+}
+
+#[test]
+fn a_frame_rate_that_a_container_cannot_have_is_refused_with_the_flag_that_helps() {
+    let album = Album::new();
+    album.draw("1.png", plain((256, 120), [200, 100, 50]));
+    let stitch =
+        |fps: &str| album.stitch(&format!("--codec dnxhr --output-name film.mxf --fps {fps}"));
+    stitch("12").exits(65).logs(&["--fps"]);
+    stitch("25").exits(0);
 }
 
 #[test]

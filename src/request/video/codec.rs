@@ -115,6 +115,20 @@ impl Codec {
         }
     }
 
+    /// The largest width and height in pixels that its encoder takes.
+    pub fn largest_size(self) -> (u32, u32) {
+        match self {
+            // `validate_parameters` in x264; `--size-limit` of Debian's libvpx.
+            Self::H264 | Self::Vp9 => (16_384, 16_384),
+            // `svt_av1_verify_settings` in SVT-AV1.
+            Self::Av1 => (16_384, 8_704),
+            // The fields of the containers have 16 bits.
+            Self::H265 | Self::ProRes | Self::ProRes4444 | Self::DnxHr | Self::Gif => {
+                (65_535, 65_535)
+            }
+        }
+    }
+
     /// Whether a video of this codec can have sound.
     pub fn has_sound(self) -> bool {
         self != Self::Gif

@@ -60,6 +60,12 @@ impl OutputName {
     pub fn container(&self) -> String {
         extension(&self.0).unwrap_or_default()
     }
+
+    /// Whether its container tells players the shape of a pixel. FFmpeg writes none to a GIF, and
+    /// 1:1 to an MXF.
+    pub fn keeps_pixel_aspect(&self) -> bool {
+        !matches!(&*self.container(), "gif" | "mxf")
+    }
 }
 
 /// The extension in small letters, however it is written: FFmpeg makes no difference.

@@ -37,7 +37,7 @@ pub enum Image {
         shape: Shape,
         /// Properties that the log tells of.
         traits: Traits,
-        /// The frame of the video; `None` if the picture has another size.
+        /// The frame of the video; `None` if no video is made.
         frame: Option<MadeFrame>,
     },
     /// The sequence has no file for the frame.
@@ -121,7 +121,7 @@ fn decode(maker: &FrameMaker, fetched: Fetched, format: Option<&FrameFormat>) ->
     let image = match show(maker, file) {
         Ok(Some(shown)) => {
             let (shape, traits) = (shown.shape, shown.traits.clone());
-            let frame = format.and_then(|format| maker.frame(number, shown, format));
+            let frame = format.map(|format| maker.frame(number, shown, format));
             Image::Whole { shape, traits, frame }
         }
         Ok(None) => Image::Gap,

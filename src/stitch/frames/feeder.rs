@@ -126,7 +126,6 @@ impl First {
         let of_thread = Arc::clone(&maker);
         let first = spawn_blocking(move || of_thread.frame(number, shown, &format));
         let first = finished(first).await;
-        let first = first.flatten();
         let first = first.ok_or_else(|| Error::Internal("the first frame is lost".to_owned()))?;
         let frames = Decoding::start(frames, maker, Some(format));
         let waiting = Arc::default();
@@ -164,12 +163,13 @@ impl FrameFeeder {
             }
         }
         while let Some(Decoded { number, image }) = self.next().await.transpose()? {
-            if let Some(MadeFrame { raw, preview }) = self.problems.take(number, image) {
-                shown = raw;
-                self.queue_preview(number, preview).await;
-            }
+            let made = self.problems.take(number, image);
             if !self.problems.is_usable() {
                 return Err(self.problems.of_all(self.frames).await);
+            }
+            if let Some(MadeFrame { raw, preview }) = made {
+                shown = raw;
+                self.queue_preview(number, preview).await;
             }
             if ffmpeg.write_all(&shown).await.is_err() {
                 return Ok(());

@@ -8,7 +8,7 @@ use crate::image::burn_in::{Facts, draw, texts};
 use crate::image::preview::preview;
 use crate::image::{Damage, FrameFormat, Picture, PixelAspect, View, decode_any};
 use crate::request::{
-    BurnIn, Colour, FrameNumber, FrameRate, FrameSet, ImageFormat, LayerName, VideoSettings,
+    BurnIn, Codec, Colour, FrameNumber, FrameRate, FrameSet, ImageFormat, LayerName, VideoSettings,
     VideoSize,
 };
 
@@ -103,19 +103,9 @@ impl FrameMaker {
         })
     }
 
-    /// The frame of a picture; `None` if it has another size than the video and is not fitted.
-    pub fn frame(
-        &self,
-        number: FrameNumber,
-        shown: Shown,
-        format: &FrameFormat,
-    ) -> Option<MadeFrame> {
-        let Shape { width, height, aspect } = shown.shape;
-        let same = (width, height, aspect) == (format.width, format.height, format.aspect);
-        if !same && !self.fits {
-            return None;
-        }
-        let mut picture = format.place(shown.pixels, aspect);
+    /// The frame of a picture.
+    pub fn frame(&self, number: FrameNumber, shown: Shown, format: &FrameFormat) -> MadeFrame {
+        let mut picture = format.place(shown.pixels, shown.shape.aspect);
         let wants_preview = self.previews.as_ref().is_some_and(|there| !there.contains(number));
         let Colour(background) = format.background;
         let preview = wants_preview.then(|| preview(&picture, format.aspect, background));
@@ -123,7 +113,7 @@ impl FrameMaker {
             let facts = Facts { frame: number, fps: *fps, scene, date };
             draw(&mut picture, &texts(burn_in, &facts), burn_in.corner);
         }
-        Some(MadeFrame { raw: format.encode(picture).into(), preview })
+        MadeFrame { raw: format.encode(picture).into(), preview }
     }
 }
 
@@ -157,15 +147,45 @@ impl Shape {
             }
             (Some(VideoSize::Exactly { width, height }), _) => (width, height, PixelAspect::SQUARE),
         };
-        let (least_width, least_height) = video.codec.smallest_size();
-        if width < least_width || height < least_height {
-            return Err(format!(
-                "pictures of {width}x{height} are too small for {}, which takes \
-                 {least_width}x{least_height} or more; --size (SIZE) enlarges them",
-                video.codec
-            ));
+        let mut shape = Self { width, height, aspect };
+        if !video.name.keeps_pixel_aspect() {
+            shape = shape.in_square_pixels();
         }
+        shape.check(video.codec)?;
+        let Self { width, height, aspect } = shape;
         Ok(FrameFormat { width, height, aspect, pixels, background })
+    }
+
+    /// The same shape in square pixels: wider or higher, so that no detail is lost.
+    fn in_square_pixels(self) -> Self {
+        let Self { width, height, aspect } = self;
+        let longer = |side: u32, by: u32, than: u32| {
+            let (side, by, than) = (u64::from(side), u64::from(by), u64::from(than));
+            u32::try_from((side * by + than / 2) / than).unwrap_or(u32::MAX)
+        };
+        let (width, height) = if aspect.width >= aspect.height {
+            (longer(width, aspect.width, aspect.height), height)
+        } else {
+            (width, longer(height, aspect.height, aspect.width))
+        };
+        Self { width, height, aspect: PixelAspect::SQUARE }
+    }
+
+    /// Checks that the encoder of `codec` takes pictures of this size.
+    fn check(self, codec: Codec) -> Result<(), String> {
+        let Self { width, height, .. } = self;
+        let (least, most) = (codec.smallest_size(), codec.largest_size());
+        let (problem, bound, remedy) = if width < least.0 || height < least.1 {
+            ("too small", format!("{}x{} or more", least.0, least.1), "enlarges them")
+        } else if width > most.0 || height > most.1 {
+            ("too large", format!("up to {}x{}", most.0, most.1), "makes them smaller")
+        } else {
+            return Ok(());
+        };
+        Err(format!(
+            "pictures of {width}x{height} are {problem} for {codec}, which takes {bound}; --size \
+             (SIZE) {remedy}"
+        ))
     }
 }
 
