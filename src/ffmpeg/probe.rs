@@ -44,7 +44,8 @@ impl VideoInfo {
 impl fmt::Display for VideoInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { codec, width, height, pixels, fps, frames, ffmpeg: _ } = self;
-        write!(f, "{frames} frames, {codec}, {width}x{height}, ")?;
+        let noun = if *frames == 1 { "frame" } else { "frames" };
+        write!(f, "{frames} {noun}, {codec}, {width}x{height}, ")?;
         // FFprobe cannot tell the rate of a GIF of two frames.
         if fps != "0/0" {
             write!(f, "{} fps, ", fps.strip_suffix("/1").unwrap_or(fps))?;
