@@ -66,7 +66,8 @@ impl Encode<'_> {
             command.args(BT_709);
         }
         if let Some(sound) = self.sound {
-            command.args(["-af", &sound.filters()]).args(self.sound_encoder());
+            let filters = format!("{}{}", sound.filters(), self.sound_layout());
+            command.args(["-af", &filters]).args(self.sound_encoder());
         }
         if matches!(&*self.video.name.container(), "mp4" | "mov") {
             // With the index at the front, a browser can play the video while it loads.
@@ -143,6 +144,17 @@ impl Encode<'_> {
                 &["-c:a", "pcm_s16le", "-ar", "48000"]
             }
             _ => &["-c:a", "aac", "-b:a", "192k"],
+        }
+    }
+
+    /// The filter that arranges the channels as the encoder takes them: the sound of films often is
+    /// 5.1 with the surround channels at the sides, which libopus refuses, and players of AAC cannot
+    /// tell.
+    fn sound_layout(&self) -> &'static str {
+        match (&*self.video.name.container(), self.video.codec) {
+            ("webm", _) => ",aformat=channel_layouts=mono|stereo|3.0|quad|5.0|5.1|6.1|7.1",
+            (_, Codec::ProRes | Codec::ProRes4444 | Codec::DnxHr) => "",
+            _ => ",aformat=channel_layouts=mono|stereo|3.0|4.0|5.0|5.1|7.1",
         }
     }
 }

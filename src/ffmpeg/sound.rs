@@ -22,9 +22,11 @@ pub struct SoundTrack {
 }
 
 impl SoundTrack {
-    /// The filters that move the sound and cut it where the video ends.
+    /// The filters that move the sound and let it end where the video ends.
     pub(super) fn filters(&self) -> String {
-        let mut filters = Vec::new();
+        // A recording can begin later than its file, or have holes. Without the silence that belongs
+        // there, the filters and PCM would let what follows come too early.
+        let mut filters = vec!["aresample=async=1:first_pts=0".to_owned()];
         if !self.skip.is_zero() {
             filters.push(format!("atrim=start={}us", self.skip.as_micros()));
             filters.push("asetpts=PTS-STARTPTS".to_owned());
@@ -41,6 +43,8 @@ impl SoundTrack {
             let micros = self.delay.as_micros();
             filters.push(format!("adelay={}.{:03}:all=1", micros / 1000, micros % 1000));
         }
+        // FFmpeg ends an MXF where the shorter one of sound and video ends.
+        filters.push("apad".to_owned());
         filters.push(format!("atrim=end={}us", self.length.as_micros()));
         filters.join(",")
     }
@@ -62,14 +66,15 @@ mod tests {
             };
             sound.filters()
         };
-        let end = "atrim=end=2500000us";
-        assert_eq!(filters(0, 1.0, 0), end);
-        assert_eq!(filters(0, 1.0, 1_500_040), format!("adelay=1500.040:all=1,{end}"));
-        assert_eq!(
-            filters(500_000, 1.0, 0),
-            format!("atrim=start=500000us,asetpts=PTS-STARTPTS,{end}")
-        );
-        assert_eq!(filters(0, 1.25, 0), format!("atempo=1.25,{end}"));
-        assert_eq!(filters(0, 0.125, 0), format!("atempo=0.5,atempo=0.5,atempo=0.5,{end}"));
+        for (skip, tempo, delay, moved) in [
+            (0, 1.0, 0, ""),
+            (0, 1.0, 1_500_040, "adelay=1500.040:all=1,"),
+            (500_000, 1.0, 0, "atrim=start=500000us,asetpts=PTS-STARTPTS,"),
+            (0, 1.25, 0, "atempo=1.25,"),
+            (0, 0.125, 0, "atempo=0.5,atempo=0.5,atempo=0.5,"),
+        ] {
+            let expected = format!("aresample=async=1:first_pts=0,{moved}apad,atrim=end=2500000us");
+            assert_eq!(filters(skip, tempo, delay), expected);
+        }
     }
 }

@@ -165,10 +165,64 @@ fn a_short_sound_does_not_shorten_the_video() {
     let shot = Shot::new();
     let sound = shot.0.path().join("click.wav");
     click(&sound, 1, 0.1);
-    let video = shot.stitched("a.mp4", &format!("--fps 2 --audio {}", sound.display()));
-    let streams = streams(&video);
-    let pictures = streams.iter().find(|stream| stream["codec_type"] == "video").unwrap();
-    assert_eq!(pictures["nb_read_frames"], "10");
+    for (name, flags) in [
+        ("a.mp4", "--fps 2"),
+        ("a.mxf", "--fps 25 --codec dnxhr --size 256x192 --audio-offset -0.8"),
+    ] {
+        let video = shot.stitched(name, &format!("{flags} --audio {}", sound.display()));
+        let streams = streams(&video);
+        let pictures = streams.iter().find(|stream| stream["codec_type"] == "video").unwrap();
+        assert_eq!(pictures["nb_read_frames"], "10", "{name}");
+    }
+}
+
+/// Converts a sound with FFmpeg.
+fn convert(flags: &str, file: &Path) {
+    let mut ffmpeg = Command::new("ffmpeg");
+    ffmpeg.args(["-v", "error"]).args(shell_words::split(flags).unwrap()).arg(file);
+    assert!(ffmpeg.status().unwrap().success(), "{flags}");
+}
+
+#[test]
+fn a_sound_that_begins_late_and_has_a_hole_stays_in_sync() {
+    let shot = Shot::new();
+    let wav = shot.0.path().join("click.wav");
+    click(&wav, 5, 0.5);
+    // As a recording with a pause: the sound begins 0.2 s after the picture, and 0.2 s are missing.
+    let recording = shot.0.path().join("recording.mkv");
+    let flags = format!(
+        "-f lavfi -i color=size=16x16:duration=5 -itsoffset 0.2 -i {} -af \
+         \"aselect='not(between(t,0.3,0.5))'\" -c:a pcm_s16le",
+        wav.display()
+    );
+    convert(&flags, &recording);
+    for (name, flags, expected) in [
+        ("a.mp4", "", 0.7),
+        ("a.mov", "--codec prores", 0.7),
+        ("b.mp4", "--audio-offset 0.1", 0.8),
+        ("c.mp4", "--audio-offset -0.1", 0.6),
+    ] {
+        let video = shot.stitched(name, &format!("{flags} --audio {}", recording.display()));
+        let found = heard(&video).0.unwrap();
+        assert!((found - expected).abs() < 0.005, "{name}: {found}");
+    }
+}
+
+#[test]
+fn sound_with_the_channels_of_films_is_kept() {
+    let shot = Shot::new();
+    let sound = shot.0.path().join("film.wav");
+    convert("-f lavfi -i sine=duration=1 -af aformat=channel_layouts=5.1(side)", &sound);
+    for name in ["a.mp4", "a.webm"] {
+        let video = shot.stitched(name, &format!("--audio {}", sound.display()));
+        let streams = streams(&video);
+        let heard = streams.iter().find(|stream| stream["codec_type"] == "audio").unwrap();
+        assert_eq!(
+            (&heard["channels"], &heard["channel_layout"]),
+            (&6.into(), &"5.1".into()),
+            "{name}"
+        );
+    }
 }
 
 #[test]
