@@ -81,8 +81,12 @@ pub fn shrink(picture: &DynamicImage, aspect: PixelAspect, bounds: (u32, u32)) -
             image_of(to, samples, Rgb32FImage::from_raw)
         }
         D::ImageRgba32F(image) => {
-            let read =
-                |[r, g, b, a]: [f32; 4]| with_alpha([r, g, b].map(bounded), a.clamp(0.0, 1.0));
+            let read = |[r, g, b, a]: [f32; 4]| {
+                let (light, alpha) = ([r, g, b].map(bounded), a.clamp(0.0, 1.0));
+                // Where alpha is 0, light only shines, like a flame, and is not divided by it.
+                let [red, green, blue] = light;
+                if alpha > 0.0 { with_alpha(light, alpha) } else { [red, green, blue, 0.0] }
+            };
             let samples = average(image, from, to, pixels(read), straight);
             image_of(to, samples, Rgba32FImage::from_raw)
         }
@@ -249,7 +253,7 @@ fn straight_bytes(sample: [f32; 4]) -> [u8; 4] {
 /// Divides a colour by alpha again.
 fn straight([red, green, blue, alpha]: [f32; 4]) -> [f32; 4] {
     if alpha <= 0.0 {
-        return [0.0; 4];
+        return [red, green, blue, 0.0];
     }
     [red / alpha, green / alpha, blue / alpha, alpha.min(1.0)]
 }
@@ -356,6 +360,13 @@ mod tests {
         assert!((dim - 0.5).abs() < 1e-5, "{dim}");
         let bright = small.get_pixel(0, 0).0[0];
         assert!(bright > 0.5 && bright < 2.0, "{bright}");
+    }
+
+    #[test]
+    fn light_that_covers_nothing_is_kept() {
+        let flame = ImageBuffer::from_pixel(4, 4, Rgba([2.0f32, 0.5, 0.1, 0.0]));
+        let small = shrink(&flame.into(), PixelAspect::SQUARE, (1, 1)).into_rgba32f();
+        assert_eq!(small.get_pixel(0, 0).0, [2.0, 0.5, 0.1, 0.0]);
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub enum View {
 }
 
 impl View {
-    /// The picture for a display, of 16 bits. Alpha stays as it is, straight. A picture that is not
-    /// linear (not of floats) is returned unchanged.
+    /// The picture for a display, of 16 bits, with straight alpha. A picture that is not linear (not of
+    /// floats) is returned unchanged.
     pub fn apply(&self, picture: DynamicImage) -> DynamicImage {
         match self {
             Self::Srgb => {
@@ -54,16 +54,40 @@ fn mapped(picture: DynamicImage, shown: impl Fn([f32; 3]) -> [u16; 3]) -> Dynami
             ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageRgb16)
         }
         DynamicImage::ImageRgba32F(linear) => {
-            let samples = each(linear.as_raw(), |[red, green, blue, alpha]| {
-                let [red, green, blue] = shown([red, green, blue]);
-                [red, green, blue, rounded(alpha * WHITE)]
-            });
+            let samples = each(linear.as_raw(), |pixel| with_alpha(pixel, &shown));
             ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageRgba16)
         }
         other => Some(other),
     }
     // There are as many samples as before, so there always is a picture.
     .unwrap_or_default()
+}
+
+/// A pixel with straight alpha, whose colour is replaced by that for a display.
+///
+/// A flame, a glow or a flare adds light and covers nothing of what is behind it, or little: its light
+/// is more than its alpha. Drawn by its alpha, it would be dark or not there. What alpha leaves of such
+/// light is added, and the pixel becomes as opaque as it is bright.
+fn with_alpha(
+    [red, green, blue, alpha]: [f32; 4],
+    shown: impl Fn([f32; 3]) -> [u16; 3],
+) -> [u16; 4] {
+    let colour = [red, green, blue];
+    let light = if alpha > 0.0 { colour.map(|sample| sample * alpha) } else { colour };
+    let alpha = alpha.clamp(0.0, 1.0);
+    let glow = light.map(|sample| (sample - alpha).max(0.0) * (1.0 - alpha));
+    let display = shown(colour);
+    if glow == [0.0; 3] {
+        let [red, green, blue] = display;
+        return [red, green, blue, rounded(alpha * WHITE)];
+    }
+    let mut sum = [0.0; 3];
+    for ((sum, display), glow) in sum.iter_mut().zip(display).zip(shown(glow)) {
+        *sum = (f32::from(display) * alpha + f32::from(glow)).min(WHITE);
+    }
+    let opacity = sum.into_iter().fold(alpha * WHITE, f32::max);
+    let [red, green, blue] = sum.map(|sum| rounded(sum / opacity.max(1.0) * WHITE));
+    [red, green, blue, rounded(opacity)]
 }
 
 /// The samples of all pixels, each pixel replaced.
@@ -113,15 +137,35 @@ mod tests {
             let linear = Rgba32FImage::from_raw(
                 3,
                 1,
-                vec![0.5, 0.0, 1.0, 0.0, 0.5, 0.0, 1.0, 0.5, 0.5, 0.0, 1.0, 1.0],
+                vec![0.5, 0.0, 1.0, 0.25, 0.5, 0.0, 1.0, 0.5, 0.5, 0.0, 1.0, 1.0],
             );
             let DynamicImage::ImageRgba16(shown) = view.apply(linear.unwrap().into()) else {
                 panic!("not RGBA of 16 bits");
             };
             let alphas: Vec<_> = shown.pixels().map(|pixel| pixel.0[3]).collect();
-            assert_eq!(alphas, [0, 32768, 65535]);
+            assert_eq!(alphas, [16384, 32768, 65535]);
             assert!(shown.pixels().all(|pixel| pixel.0[1] == 0 && pixel.0[2] == 65535));
         }
+    }
+
+    #[test]
+    fn light_that_covers_nothing_is_seen() {
+        let shown = |pixel: [f32; 4]| {
+            let linear = Rgba32FImage::from_raw(1, 1, pixel.to_vec()).unwrap();
+            let shown = View::Srgb.apply(linear.into());
+            crate::image::flatten::over(shown, crate::request::Colour([0; 3]))
+                .into_rgb8()
+                .into_raw()
+        };
+        // A flame, whose colours are not divided by its alpha. Blender shows these colours.
+        assert_eq!(shown([0.8, 0.4, 0.1, 0.0]), [231, 170, 89]);
+        // Smoke in it covers little. Blender shows 188.
+        let smoke = shown([5.0, 5.0, 5.0, 0.1]);
+        assert!(smoke.iter().all(|sample| sample.abs_diff(188) <= 4), "{smoke:?}");
+        // What is opaque, or no brighter than white, is drawn by its alpha.
+        assert_eq!(shown([5.0, 1.0, 0.0, 1.0]), [255, 255, 0]);
+        assert_eq!(shown([1.0, 0.0, 1.0, 0.5]), [128, 0, 128]);
+        assert_eq!(shown([0.0, 0.0, 0.0, 0.0]), [0; 3]);
     }
 
     #[test]
