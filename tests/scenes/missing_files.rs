@@ -464,6 +464,27 @@ title.modifiers.new('Without a mask', 'BRIGHT_CONTRAST')
 }
 
 #[test]
+fn a_strip_that_an_animation_shows_needs_its_file_though_it_is_muted_in_the_file() {
+    let python = "
+editor = scene.sequence_editor_create()
+strips = editor.strips if hasattr(editor, 'strips') else editor.sequences
+below = strips.new_image('Below', '//below.png', 1, 1)
+later = strips.new_image('Later', '//later.png', 2, 1)
+later.blend_type = 'REPLACE'
+for strip in (below, later): strip.frame_final_duration = 3
+for frame, is_muted in [(3, False), (1, True)]:
+    later.mute = is_muted
+    later.keyframe_insert('mute', frame=frame)
+";
+    let place = place(python);
+    let run = place.render("--frames 3").run().exits(65);
+    let lines = named(&run);
+    for file in ["//below.png", "//later.png"] {
+        assert!(lines.iter().any(|line| line.contains(file)), "{file} is not in {lines:#?}");
+    }
+}
+
+#[test]
 fn of_a_strip_that_plays_faster_the_shown_files_are_needed() {
     let python = "
 editor = scene.sequence_editor_create()
@@ -871,6 +892,21 @@ tree.nodes.new('ShaderNodeOfAnAddon').name = 'Unlinked'
     ]);
     assert!(!run.text().contains("Unlinked"), "{}", run.text());
     place.render("-f 1").run().exits(0);
+}
+
+#[test]
+fn pictures_that_depend_on_the_range_of_the_scene_differ_with_the_frames_of_a_job() {
+    let python = "
+scene.frame_start, scene.frame_end = 1, 2
+driver = cube.driver_add('location', 0).driver
+driver.expression, variable = 'frame / var', driver.variables.new()
+variable.type, target = 'SINGLE_PROP', variable.targets[0]
+target.id_type, target.id, target.data_path = 'SCENE', scene, 'frame_end'
+";
+    let place = place(python);
+    place.render("--frames 1-2").run().exits(0).logs_no_warnings();
+    fs::remove_dir_all(place.path("out")).unwrap();
+    place.render("--frames 1").run().exits(0).logs_only_warnings(&["driver of location of Cube"]);
 }
 
 #[test]

@@ -280,6 +280,39 @@ node.format.exr_codec = 'NONE'
 }
 
 #[test]
+fn files_of_a_compositor_that_an_animation_switches_on_are_delivered() {
+    let place = place(
+        "
+file_output(tree, 'Late', '//late', [('late', picture)])
+# Since Blender 5, the compositor of a scene is not switched on.
+if bpy.app.version < (5, 0, 0):
+    for frame, is_on in [(2, True), (1, False)]:
+        scene.use_nodes = is_on
+        scene.keyframe_insert('use_nodes', frame=frame)",
+    );
+    place.render("--frames 2-3").run().exits(0).logs_only_warnings(&[NODES]);
+    assert_eq!(all_files(&place.path("out/outputs")), ["Late/late0002.png", "Late/late0003.png"]);
+}
+
+#[test]
+fn frames_of_linear_light_keep_the_colour_space_that_the_scene_gives_them() {
+    let place = place(
+        "
+settings = scene.render.image_settings
+settings.file_format, settings.exr_codec, settings.color_depth = 'OPEN_EXR', 'NONE', '32'
+if hasattr(settings, 'linear_colorspace_settings'):
+    settings.color_management = 'OVERRIDE'
+    space = settings.linear_colorspace_settings
+    names = space.bl_rna.properties['name'].enum_items.keys()
+    space.name = next(name for name in names if name in ('ACEScg', 'Linear ACES'))",
+    );
+    render_with_blender_alone(&place, "1");
+    place.render("--frames 1").run().exits(0);
+    let pixels = |file: &str| last_bytes(&place.path(file), 64 * 48 * 3 * 4);
+    assert!(pixels("out/frames/0001.exr") == pixels("plain/0001.exr"), "other pixels");
+}
+
+#[test]
 fn the_first_view_is_the_frame_and_the_others_are_outputs() {
     let place = Place::with_scene(fs::read(scene("stereo")).unwrap());
     render_with_blender_alone(&place, "1..2");

@@ -164,3 +164,18 @@ scene.view_settings.view_transform = 'False Color'",
     assert_eq!((&view["transform"], view.get("lut")), (&"False Color".into(), None));
     assert_eq!(luts(&output), [""; 0]);
 }
+
+#[test]
+fn a_view_that_changes_from_frame_to_frame_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, output) = (folder.path().join("scene.blend"), folder.path().join("out"));
+    save_startup_scene(
+        &file,
+        "scene.render.image_settings.file_format = 'OPEN_EXR'
+for frame in (1, 3):
+    scene.view_settings.exposure = frame
+    scene.view_settings.keyframe_insert('exposure', frame=frame)",
+    );
+    let run = worker("render").input(&file).output(&output).args("-f 1").run().exits(0);
+    run.logs_only_warnings(&["exposure"]);
+}

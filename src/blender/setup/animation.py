@@ -26,6 +26,11 @@ def can_be(owner, name, value):
     return bool(getattr(owner, name)) == value or bool(of_property(owner, name))
 
 
+def can_run(owner):
+    """Whether a node, strip or channel is not muted, or an animation can unmute it."""
+    return can_be(owner, "mute", False)
+
+
 class Values:
     """The values of a struct's properties at any frame, as far as curves of its action give them.
     What drivers and the NLA do is not known before Blender does it."""

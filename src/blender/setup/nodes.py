@@ -1,5 +1,6 @@
 # The nodes of a scene that affect its pictures.
 import bpy
+import render_worker_animation as animation
 
 
 def compositor_nodes(scene, kind):
@@ -16,7 +17,7 @@ def compositor_tree(scene):
         return None
     # Blender 5 keeps the compositor in a node group.
     tree = getattr(scene, "compositing_node_group", None)
-    if tree is None and scene.use_nodes:
+    if tree is None and animation.can_be(scene, "use_nodes", True):
         tree = getattr(scene, "node_tree", None)
     return tree
 
@@ -39,7 +40,7 @@ def of_tree(tree, kind, place, seen):
         return
     seen.add(tree)
     for node in tree.nodes:
-        if node.mute:
+        if not animation.can_run(node):
             continue
         if kind in (None, node.type):
             yield place, node

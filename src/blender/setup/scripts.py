@@ -18,12 +18,15 @@ def warnings():
         return []
     if not names:
         names = [bpy.app.autoexec_fail_message]
-    more = len(names) - MOST_NAMES
-    listed = ", ".join(names[:MOST_NAMES]) + (" and %d more" % more if more > 0 else "")
     return [
         "Python in the scene file did not run, so the pictures may differ from those on a desktop: "
-        "%s; if you trust the scene, --enable-autoexec (ENABLE_AUTOEXEC) runs it" % listed
+        "%s; if you trust the scene, --enable-autoexec (ENABLE_AUTOEXEC) runs it" % listed(names)
     ]
+
+
+def listed(names):
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (" and %d more" % more if more > 0 else "")
 
 
 def drivers():
@@ -31,15 +34,26 @@ def drivers():
     may, if the expression is harmless. While an object is hidden, or in a view layer that is not
     open, Blender has tried none of its drivers."""
     evaluated = {it.original for it in bpy.context.evaluated_depsgraph_get().ids}
+    for owner, curve in all_drivers():
+        driver = curve.driver
+        is_scripted = driver.type == "SCRIPTED" and driver.expression
+        is_python = is_scripted and not driver.is_simple_expression
+        has_run = driver.is_valid and owner in evaluated
+        if is_python and not has_run:
+            yield named(curve, owner)
+
+
+def all_drivers():
+    """Pairs of what has a driver, and the driver, unless that is muted."""
     for owner in owners():
         animation = getattr(owner, "animation_data", None)
         for curve in animation.drivers if animation else []:
-            driver = curve.driver
-            is_scripted = driver.type == "SCRIPTED" and driver.expression
-            is_python = is_scripted and not driver.is_simple_expression
-            has_run = driver.is_valid and owner in evaluated
-            if is_python and not has_run and not curve.mute:
-                yield "driver of %s of %s" % (curve.data_path, owner.name)
+            if not curve.mute:
+                yield owner, curve
+
+
+def named(curve, owner):
+    return "driver of %s of %s" % (curve.data_path, owner.name)
 
 
 def owners():

@@ -78,7 +78,7 @@ if any(lack["feature"] == "denoiser" for lack in lacking) and not refused:
     features.switch_denoising_off(scene)
 needs, problems = missing.needs(scene, frames.of_launch(scene))
 unusable, needed = missing.sorted_out(needs)
-differences += problems + features.differences() + scripts.warnings()
+differences += problems + features.differences() + scripts.warnings() + frames.warnings(scene)
 warnings = differences + warnings + features.warnings(scene)
 unbaked, cut_off = simulations.unbaked(scene), []
 if not settings["describe"] and not frames.in_order():

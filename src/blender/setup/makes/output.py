@@ -45,6 +45,16 @@ def make_deliverable(scene):
     return warnings
 
 
+def set_format(image, file_format):
+    """Sets the format alone: with it, Blender resets the colour space of linear formats."""
+    # Blender 3.1 and earlier have no colour space for the output alone.
+    space = getattr(image, "linear_colorspace_settings", None)
+    name = space and space.name
+    image.file_format = file_format
+    if name:
+        space.name = name
+
+
 def replace_format(image):
     """Sets image settings to a format that the worker can verify. The result is the names of the
     old and the new format, if there is a new one."""
@@ -55,9 +65,11 @@ def replace_format(image):
             image.media_type = "IMAGE"
         # What has no format for the same values keeps them all in a finer one.
         if old in LINEAR:
-            image.file_format, image.color_depth = "OPEN_EXR", "32"
+            set_format(image, "OPEN_EXR")
+            image.color_depth = "32"
         else:
-            image.file_format, image.color_depth = "PNG", "16" if depth > 8 else "8"
+            set_format(image, "PNG")
+            image.color_depth = "16" if depth > 8 else "8"
         # The name of a movie format that this Blender no longer knows is empty.
         replaced = (
             old or "unknown to this Blender",

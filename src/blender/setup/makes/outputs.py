@@ -5,6 +5,7 @@ import unicodedata
 
 import bpy
 
+import render_worker_animation as animation
 import render_worker_nodes as nodes
 import render_worker_output as output
 import render_worker_strips as strips
@@ -152,7 +153,7 @@ def leave_out_renumbered(scene):
     for each, _ in list(rendered_scenes(scene, set())):
         for strip in scene_strips(each):
             start, shown = int(strip.frame_start), strip.scene
-            if strip.mute or strips.frames_of(strip, shown, {start}) == {start}:
+            if not animation.can_run(strip) or strips.frames_of(strip, shown, {start}) == {start}:
                 continue
             for _, node in list(nodes.compositor_nodes(shown, "OUTPUT_FILE")):
                 node.mute = True
@@ -184,7 +185,7 @@ def of_tree(tree, groups, scene, seen):
     if tree.animation_data:
         scene = None
     for node in tree.nodes:
-        if node.mute:
+        if not animation.can_run(node):
             continue
         if node.type == "OUTPUT_FILE":
             yield node, lambda socket: gets_picture(socket, groups, scene)

@@ -3,6 +3,8 @@
 import array
 
 import bpy
+import render_worker_animation as animation
+import render_worker_output as output
 
 # The formats that hold linear light. In any other format, Blender stores what it shows.
 LINEAR = {"OPEN_EXR", "OPEN_EXR_MULTILAYER", "HDR"}
@@ -40,7 +42,12 @@ def description(scene, others, lut, axis):
             "the view transform %s is not stored with the frames, so a video of them will have "
             "other colours than Blender shows: %s" % (view.view_transform, error)
         ]
-    return found, []
+    animated = [name for name in ("exposure", "gamma") if animation.of_property(view, name)]
+    return found, [
+        "the %s of the view changes from frame to frame, and a video of these frames is shown with that "
+        "of the first one only; frames of PNG are saved with their own (--format PNG)" % name
+        for name in animated
+    ]
 
 
 def is_linear(name):
@@ -65,14 +72,17 @@ def save(scene, path, axis, has_own):
         image.pixels.foreach_set(lattice(axis))
         if hasattr(settings, "media_type"):
             settings.media_type = "IMAGE"
-        settings.file_format = "PNG"
+        output.set_format(settings, "PNG")
         settings.color_mode = "RGB"
         settings.color_depth = "16"
         settings.compression = 15
         image.save_render(path, scene=scene)
     finally:
         for name, value in before:
-            setattr(settings, name, value)
+            if name == "file_format":
+                output.set_format(settings, value)
+            else:
+                setattr(settings, name, value)
         bpy.data.images.remove(image)
 
 

@@ -4,6 +4,7 @@ import shutil
 
 import bpy
 
+import render_worker_animation as animation
 import render_worker_files as files
 
 
@@ -29,7 +30,7 @@ def has_zone(tree, seen):
     return any(
         node.type == "SIMULATION_OUTPUT" or (node.type == "GROUP" and has_zone(node.node_tree, seen))
         for node in tree.nodes
-        if not node.mute
+        if animation.can_run(node)
     )
 
 

@@ -74,7 +74,7 @@ def others(scene, seen):
         yield from compositor.scenes(scene) - {scene}
         return
     for strip in strips.inside(scene.sequence_editor):
-        if strip.type != "SCENE" or strip.mute or not strip.scene or strip.scene in seen:
+        if strip.type != "SCENE" or not animation.can_run(strip) or not strip.scene or strip.scene in seen:
             continue
         if getattr(strip, "scene_input", "CAMERA") == "SEQUENCER":
             yield from others(strip.scene, seen)

@@ -29,9 +29,18 @@ def inside(owner):
 
 
 def is_muted(strip, owner):
+    """Whether a strip or its channel is muted at any frame."""
+    return not all(map(animation.can_run, with_channel(strip, owner)))
+
+
+def can_be_muted(strip, owner):
+    return any(animation.can_be(it, "mute", True) for it in with_channel(strip, owner))
+
+
+def with_channel(strip, owner):
     # Blender 3.1 and earlier cannot mute a channel.
     channels = getattr(owner, "channels", None)
-    return strip.mute or bool(channels and channels[strip.channel].mute)
+    return [strip, channels[strip.channel]] if channels else [strip]
 
 
 def playing(scene, frames):
@@ -47,7 +56,7 @@ def playing_of(owner, frames):
     for frame in frames:
         spans.setdefault(bisect.bisect_right(marks, frame), set()).add(frame)
     for span in spans.values():
-        todo = [(strip, span) for strip in stack_at(strips, min(span))]
+        todo = [(strip, span) for strip in stack_at(strips, owner, min(span))]
         while todo:
             strip, its_frames = todo.pop()
             # A damaged file can have effects that go round in circles.
@@ -61,7 +70,7 @@ def playing_of(owner, frames):
             yield from playing_of(strip, its_frames)
 
 
-def stack_at(strips, frame):
+def stack_at(strips, owner, frame):
     """The strips that lie on each other at a frame: those above the first one that replaces what is
     below it, without those that an effect above them takes, as in must_render_strip in Blender."""
     stack, taken = [], set()
@@ -70,7 +79,7 @@ def stack_at(strips, frame):
             if strip not in taken or inputs(strip):
                 stack.append(strip)
             taken.update(it for it in inputs(strip) if it.channel < strip.channel)
-            if strip.blend_type == "REPLACE":
+            if strip.blend_type == "REPLACE" and not can_be_muted(strip, owner):
                 break
     return stack
 

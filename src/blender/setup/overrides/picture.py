@@ -1,5 +1,6 @@
 # The size of the pictures, the part of them that is rendered, and their format.
 import render_worker_answer as answer
+import render_worker_output as output
 
 # What a preview is reduced to, where the scene has more.
 PREVIEW_PERCENTAGE = 25
@@ -47,7 +48,7 @@ def set_format(image, overrides, findings):
             is_multilayer = file_format == "OPEN_EXR_MULTILAYER"
             image.media_type = "MULTI_LAYER_IMAGE" if is_multilayer else "IMAGE"
         try:
-            image.file_format = file_format
+            output.set_format(image, file_format)
         except TypeError as error:
             findings.lack(
                 "--format (FORMAT): this Blender cannot save %s; it can save %s"
