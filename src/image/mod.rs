@@ -33,6 +33,6 @@ mod view;
 pub use damage::Damage;
 pub use decode::{check, decode, decode_any};
 pub use limits::{MAX_DECODED, MAX_SIDE};
-pub use picture::{Picture, PixelAspect};
+pub use picture::{Ignored, Picture, PixelAspect};
 pub use video_frame::FrameFormat;
 pub use view::{Lut, StoredLut, View, axis};

@@ -18,12 +18,29 @@ pub struct Picture {
     /// How many samples of colour were infinite or no number. Each is replaced: by the largest
     /// value of the format, or by 0.
     pub not_finite: u64,
+    /// What the file says besides, and is ignored.
+    pub ignored: Option<Ignored>,
+}
+
+/// What is ignored of a file, though the picture may look different with it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ignored {
+    /// The colour profile of this name.
+    Profile(String),
+    /// Images after the first one.
+    FurtherImages,
 }
 
 impl Picture {
     /// A picture of square pixels.
     pub fn plain(pixels: DynamicImage) -> Self {
-        Self { pixels, pixel_aspect: PixelAspect::SQUARE, layer: None, not_finite: 0 }
+        Self {
+            pixels,
+            pixel_aspect: PixelAspect::SQUARE,
+            layer: None,
+            not_finite: 0,
+            ignored: None,
+        }
     }
 
     /// The picture turned and mirrored as `orientation` says, which is how its file tells viewers to

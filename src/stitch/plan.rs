@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::error_chain::chain;
 use crate::image::View;
 use crate::request::{
-    FRAMES_DIR, FrameRange, FrameRate, FrameSet, Location, PictureOrder, REPORTS_DIR,
+    FRAMES_DIR, FrameRange, FrameRate, FrameSet, ImageFormat, Location, PictureOrder, REPORTS_DIR,
     SequenceSelection, StitchJob, VideoSize, ViewTransform,
 };
 use crate::storage::{Entry, StorageError};
@@ -114,7 +114,23 @@ async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<
         }
         return Ok((job.input.clone(), entries));
     }
+    if job.is_any_folder {
+        let beside = worker.storage.list(&job.input).await?;
+        let pictures = beside.iter().filter(|entry| is_picture(&entry.name)).count();
+        if pictures > 0 {
+            let are = if pictures == 1 { "picture is" } else { "pictures are" };
+            tracing::warn!(
+                "{pictures} {are} beside the folder {FRAMES_DIR}, and not part of the video: it is made \
+                 of that folder, as for an output of render; give another folder to show them"
+            );
+        }
+    }
     Ok((frames, entries))
+}
+
+fn is_picture(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    !name.starts_with('.') && extension.and_then(ImageFormat::from_extension).is_some()
 }
 
 /// Reads the reports beside the frames, or else those of the scene that made the images besides its

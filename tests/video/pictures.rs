@@ -253,6 +253,73 @@ fn a_frame_rate_that_a_container_cannot_have_is_refused_with_the_flag_that_helps
 }
 
 #[test]
+fn what_is_ignored_of_a_file_is_warned_of() {
+    let album = Album::new();
+    // A profile with the tag `desc` alone.
+    let profile = |name: &str| {
+        let length = |count: usize| u32::try_from(count).unwrap().to_be_bytes();
+        let text = [&b"desc\0\0\0\0"[..], &length(name.len()), name.as_bytes()].concat();
+        [&[0; 128][..], &length(1), b"desc", &length(144), &length(text.len()), &text].concat()
+    };
+    let picture = plain((32, 32), [200, 100, 50]);
+    for (name, title) in [("1.jpg", "sRGB IEC61966-2.1"), ("2.jpg", "Display P3")] {
+        let mut file = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut file, 90);
+        encoder.add_icc_profile(&profile(title)).unwrap();
+        encoder.encode(picture.as_raw(), 32, 32, jpeg_encoder::ColorType::Rgb).unwrap();
+        album.write(name, file);
+    }
+    let mut file = Vec::new();
+    let mut info = ::png::Info::with_size(32, 32);
+    (info.color_type, info.bit_depth) = (::png::ColorType::Rgb, ::png::BitDepth::Eight);
+    info.icc_profile = Some(profile("Display P3").into());
+    let encoder = ::png::Encoder::with_info(&mut file, info).unwrap();
+    encoder.write_header().unwrap().write_image_data(picture.as_raw()).unwrap();
+    album.write("3.png", file);
+    let pages = |name: &str, kind: u16| album.write(name, tiff_of_two_images(kind));
+    pages("4.tif", 0);
+    pages("5.tif", 1);
+    let run = album.stitch("--in-order name --size first --fps 5").exits(0);
+    run.logs_only_warnings(&["frames 2-3 have the colour profile Display P3", "frame 4 holds"]);
+}
+
+/// A grey TIFF of 1x1 pixel, and another image of this kind (`NewSubfileType`) after it.
+fn tiff_of_two_images(kind: u16) -> Vec<u8> {
+    let directory = |at: u32, kind: u16, next: u32| {
+        let fields: [(u16, u16); 8] =
+            [(254, kind), (256, 1), (257, 1), (258, 8), (259, 1), (262, 1), (273, 8), (279, 1)];
+        assert_eq!(at % 2, 0);
+        let entries = fields.iter().flat_map(|(tag, value)| {
+            [
+                &tag.to_le_bytes()[..],
+                &3_u16.to_le_bytes(),
+                &1_u32.to_le_bytes(),
+                &value.to_le_bytes(),
+                &[0; 2],
+            ]
+            .concat()
+        });
+        let count = u16::try_from(fields.len()).unwrap().to_le_bytes();
+        count.into_iter().chain(entries).chain(next.to_le_bytes()).collect::<Vec<u8>>()
+    };
+    let length = u32::try_from(directory(0, 0, 0).len()).unwrap();
+    let (first, second) = (10_u32, 10 + length);
+    let header = [&b"II*\0"[..], &first.to_le_bytes(), &[128, 0]].concat();
+    [header, directory(first, 0, second), directory(second, kind, 0)].concat()
+}
+
+#[test]
+fn pictures_beside_a_folder_of_frames_are_told_of() {
+    let album = Album::new();
+    album.write("photo.png", frame(1));
+    fs::create_dir(album.folder().join("frames")).unwrap();
+    album.write("frames/0001.png", frame(2));
+    let film = album.video("film.mp4");
+    let stitch = worker("stitch").arg(album.folder()).arg(&film).args("--fps 5");
+    stitch.run().exits(0).logs_only_warnings(&["1 picture is beside the folder frames"]);
+}
+
+#[test]
 fn a_folder_without_flags_becomes_a_video_as_it_is() {
     let album = Album::new();
     album.draw("b.png", plain((64, 48), [200, 100, 50]));

@@ -1,6 +1,7 @@
 //! Decodes image files.
 //!
-//! Profiles and gammas of integer formats are ignored: their values are those for a display.
+//! Profiles and gammas of integer formats are ignored: their values are those for a display. A profile
+//! is named.
 
 mod bytes;
 mod exr;
@@ -9,6 +10,7 @@ mod hdr;
 mod jpeg;
 mod linear;
 mod png;
+mod profile;
 mod signature;
 mod size;
 #[cfg(test)]

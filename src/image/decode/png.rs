@@ -17,8 +17,9 @@ use ::png::{
     BitDepth, ColorType, DecodeOptions, Decoder, DecodingError, PixelDimensions, Transformations,
 };
 
+use super::profile::other_than_srgb;
 use super::size::check_size;
-use crate::image::{Damage, Picture, PixelAspect};
+use crate::image::{Damage, Ignored, Picture, PixelAspect};
 
 pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
     let damage = |error| match error {
@@ -32,7 +33,6 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
     options.set_skip_ancillary_crc_failures(false);
     // A few bytes of them can unpack to any size.
     options.set_ignore_text_chunk(true);
-    options.set_ignore_iccp_chunk(true);
     let mut decoder = Decoder::new_with_options(Cursor::new(file), options);
     // To bytes or words, without a palette or a transparent colour.
     decoder.set_transformations(Transformations::EXPAND);
@@ -45,6 +45,7 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
     let (width, height) = info.size();
     let pixel_aspect = info.pixel_dims.map_or(PixelAspect::SQUARE, pixel_aspect);
     let orientation = info.exif_metadata.as_deref().and_then(Orientation::from_exif_chunk);
+    let profile = info.icc_profile.as_deref().and_then(other_than_srgb);
     if info.animation_control.is_some_and(|animation| animation.num_frames > 1) {
         return Err(Damage::Animation);
     }
@@ -64,7 +65,8 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
         pixels_of_bytes(colour, width, height, bytes)
     };
     let pixels = pixels.ok_or_else(|| Damage::Undecodable("pixels are missing".to_owned()))?;
-    let picture = Picture { pixel_aspect, ..Picture::plain(pixels) };
+    let ignored = profile.map(Ignored::Profile);
+    let picture = Picture { pixel_aspect, ignored, ..Picture::plain(pixels) };
     Ok(picture.oriented(orientation.unwrap_or(Orientation::NoTransforms)))
 }
 

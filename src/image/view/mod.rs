@@ -77,7 +77,7 @@ fn with_alpha(
     let alpha = alpha.clamp(0.0, 1.0);
     let glow = light.map(|sample| (sample - alpha).max(0.0) * (1.0 - alpha));
     let display = shown(colour);
-    if glow == [0.0; 3] {
+    if glow.iter().all(|glow| *glow <= 0.0) {
         let [red, green, blue] = display;
         return [red, green, blue, rounded(alpha * WHITE)];
     }

@@ -66,7 +66,7 @@ impl ImageFormat {
             "webp" => Some(Self::WebP),
             "bmp" | "dib" => Some(Self::Bmp),
             "tga" | "icb" | "vda" | "vst" => Some(Self::Tga),
-            "hdr" => Some(Self::Hdr),
+            "hdr" | "rgbe" => Some(Self::Hdr),
             "gif" => Some(Self::Gif),
             _ => None,
         }
@@ -78,20 +78,27 @@ impl ImageFormat {
         match extension.to_ascii_lowercase().as_str() {
             "avif" | "avifs" => Some("AVIF"),
             "cin" => Some("Cineon"),
-            "cr2" | "cr3" | "nef" | "arw" | "dng" | "orf" | "raf" | "rw2" => Some("camera raw"),
+            "3fr" | "arw" | "cr2" | "cr3" | "crw" | "dcr" | "dng" | "erf" | "fff" | "gpr"
+            | "iiq" | "kdc" | "mef" | "mos" | "mrw" | "nef" | "nrw" | "orf" | "pef" | "raf"
+            | "rw2" | "rwl" | "sr2" | "srf" | "srw" | "x3f" => Some("camera raw"),
+            "dcm" => Some("DICOM"),
             "dds" => Some("DirectDraw Surface"),
             "dpx" => Some("DPX"),
+            "fit" | "fits" => Some("FITS"),
             "heic" | "heif" | "hif" => Some("HEIF"),
             "ico" => Some("icon"),
             "jp2" | "j2k" | "j2c" | "jpx" => Some("JPEG 2000"),
             "jxl" => Some("JPEG XL"),
             "jxr" => Some("JPEG XR"),
+            "kra" => Some("Krita"),
+            "ora" => Some("OpenRaster"),
             "pcx" => Some("PCX"),
             "pbm" | "pgm" | "ppm" | "pnm" | "pam" | "pfm" => Some("PNM"),
             "psd" | "psb" => Some("Photoshop"),
             "qoi" => Some("QOI"),
             "rgb" | "bw" | "sgi" => Some("Iris"),
             "svg" => Some("SVG"),
+            "xbm" | "xpm" => Some("X11"),
             "xcf" => Some("GIMP"),
             _ => None,
         }

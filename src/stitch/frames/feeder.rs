@@ -14,7 +14,7 @@ use super::maker::{FrameMaker, MadeFrame, Shape, Shown, Traits};
 use super::prefetch::{Fetched, Prefetch};
 use super::previews::PreviewQueue;
 use crate::error::Error;
-use crate::image::FrameFormat;
+use crate::image::{FrameFormat, Ignored};
 use crate::request::{FrameNumber, FrameSet, Location};
 use crate::storage::StorageError;
 
@@ -59,6 +59,8 @@ struct Problems {
     unusable: Vec<(FrameNumber, String)>,
     /// The frames with samples that are infinite or no number.
     not_finite: Vec<FrameNumber>,
+    /// The frames of whose files something is ignored.
+    ignored: BTreeMap<Ignored, Vec<FrameNumber>>,
 }
 
 impl First {
@@ -200,6 +202,7 @@ impl Problems {
             sizes: BTreeMap::new(),
             unusable: Vec::new(),
             not_finite: Vec::new(),
+            ignored: BTreeMap::new(),
         }
     }
 
@@ -226,6 +229,9 @@ impl Problems {
         if traits.not_finite > 0 {
             self.not_finite.push(number);
         }
+        if let Some(ignored) = &traits.ignored {
+            self.ignored.entry(ignored.clone()).or_default().push(number);
+        }
     }
 
     fn damaged(&mut self, number: FrameNumber, why: String) {
@@ -244,6 +250,24 @@ impl Problems {
     }
 
     fn warn(&self) {
+        for (ignored, frames) in self.ignored.iter().take(MAX_DESCRIBED) {
+            let frames: FrameSet = frames.iter().copied().collect();
+            let one = frames.len() == 1;
+            match ignored {
+                Ignored::Profile(name) => tracing::warn!(
+                    "{} {} the colour profile {name}, which is not applied: the colours look as if it \
+                     was sRGB; convert the pictures to sRGB",
+                    frames.named(),
+                    if one { "has" } else { "have" }
+                ),
+                Ignored::FurtherImages => tracing::warn!(
+                    "{} {} more than one image, of which only the first is shown; make a file of each \
+                     image",
+                    frames.named(),
+                    if one { "holds" } else { "hold" }
+                ),
+            }
+        }
         if self.not_finite.is_empty() {
             return;
         }

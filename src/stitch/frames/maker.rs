@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::image::burn_in::{Facts, draw, texts};
 use crate::image::preview::preview;
-use crate::image::{Damage, FrameFormat, Picture, PixelAspect, View, decode_any};
+use crate::image::{Damage, FrameFormat, Ignored, Picture, PixelAspect, View, decode_any};
 use crate::request::{
     BurnIn, Codec, Colour, FrameNumber, FrameRate, FrameSet, ImageFormat, LayerName, VideoSettings,
     VideoSize,
@@ -79,6 +79,8 @@ pub struct Traits {
     pub layer: Option<String>,
     /// How many samples were infinite or no number.
     pub not_finite: u64,
+    /// What was ignored of its file.
+    pub ignored: Option<Ignored>,
 }
 
 impl FrameMaker {
@@ -93,13 +95,13 @@ impl FrameMaker {
             _ => damage.to_string(),
         })?;
         let linear = picture.is_linear();
-        let Picture { pixels, pixel_aspect, layer, not_finite } = picture;
+        let Picture { pixels, pixel_aspect, layer, not_finite, ignored } = picture;
         let pixels = self.view.apply(pixels);
         let (width, height) = (pixels.width(), pixels.height());
         Ok(Shown {
             pixels,
             shape: Shape { width, height, aspect: pixel_aspect },
-            traits: Traits { linear, layer, not_finite },
+            traits: Traits { linear, layer, not_finite, ignored },
         })
     }
 

@@ -56,5 +56,6 @@ pub(super) fn decode(file: &[u8], layer: Option<&str>) -> Result<Picture, Damage
         pixel_aspect: PixelAspect::near(part.pixel_aspect),
         layer: Some(group.label()).filter(|label| !label.is_empty()),
         not_finite,
+        ignored: None,
     })
 }

@@ -19,13 +19,13 @@ use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::image::{Damage, Picture};
+use crate::image::{Damage, Ignored, Picture};
 use colour::Colours;
 use walk::{Jpeg, walk};
 
 pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
     let (jpeg, components) = components(file)?;
-    let Jpeg { frame, colours, pixel_aspect, orientation, .. } = jpeg;
+    let Jpeg { frame, colours, pixel_aspect, orientation, profile, .. } = jpeg;
     let (width, height) = (u32::from(frame.width), u32::from(frame.height));
     let shown = colours.shown(components);
     let pixels = if colours == Colours::Grey {
@@ -34,7 +34,8 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
         RgbImage::from_raw(width, height, shown).map(DynamicImage::ImageRgb8)
     };
     let pixels = pixels.ok_or_else(|| Damage::Undecodable("pixels are missing".to_owned()))?;
-    Ok(Picture { pixel_aspect, ..Picture::plain(pixels) }.oriented(orientation))
+    let ignored = profile.map(Ignored::Profile);
+    Ok(Picture { pixel_aspect, ignored, ..Picture::plain(pixels) }.oriented(orientation))
 }
 
 /// The width and height that a JPEG says it has, before EXIF turns it; `None` if it says none.

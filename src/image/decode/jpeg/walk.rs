@@ -9,6 +9,7 @@ use super::colour::Colours;
 use super::frame::Frame;
 use super::huffman::Table;
 use super::scan::{self, Part, Scan};
+use crate::image::decode::profile::other_than_srgb;
 use crate::image::{Damage, PixelAspect};
 
 const START_OF_IMAGE: u8 = 0xD8;
@@ -24,6 +25,8 @@ pub(super) struct Jpeg {
     pub(super) colours: Colours,
     pub(super) pixel_aspect: PixelAspect,
     pub(super) orientation: Orientation,
+    /// The name of its colour profile, if that is another one than sRGB.
+    pub(super) profile: Option<String>,
     /// The tables, the frame header and the scans, as a JPEG file of their own.
     pub(super) essence: Vec<u8>,
 }
@@ -39,6 +42,7 @@ struct State {
     scans: usize,
     density: Option<PixelAspect>,
     exif: Option<Orientation>,
+    profile: Option<String>,
     /// Whether JFIF says that the colours are Y, Cb and Cr.
     jfif: bool,
     /// The transform in Adobe's segment.
@@ -186,6 +190,12 @@ impl State {
             (0xE1, [b'E', b'x', b'i', b'f', 0, _, exif @ ..]) => {
                 self.exif = self.exif.or_else(|| Orientation::from_exif_chunk(exif));
             }
+            // ICC.1, B.4: a profile can be divided. The first part begins with its name, usually.
+            (0xE2, content) => {
+                if let Some([_count, icc @ ..]) = content.strip_prefix(b"ICC_PROFILE\0\x01") {
+                    self.profile = other_than_srgb(icc);
+                }
+            }
             // Adobe's technical note 5116, section 18.
             (0xEE, [b'A', b'd', b'o', b'b', b'e', _, _, _, _, _, _, transform, ..]) => {
                 self.adobe = Some(*transform);
@@ -259,6 +269,7 @@ impl State {
             colours: Colours::of(&ids, self.jfif, self.adobe),
             frame,
             pixel_aspect: self.density.unwrap_or(PixelAspect::SQUARE),
+            profile: self.profile,
             orientation: self.exif.unwrap_or(Orientation::NoTransforms),
             essence: self.essence,
         })

@@ -13,7 +13,8 @@ use ::image::codecs::webp::WebPDecoder;
 use ::image::metadata::Orientation;
 
 use super::{damage, pixels};
-use crate::image::{Damage, Picture};
+use crate::image::decode::profile::other_than_srgb;
+use crate::image::{Damage, Ignored, Picture};
 
 /// The length of `RIFF`, of the size, and of `WEBP`.
 const RIFF_HEADER: usize = 12;
@@ -22,9 +23,10 @@ const CHUNK_HEADER: usize = 8;
 
 pub fn decode(file: &[u8]) -> Result<Picture, Damage> {
     let riff = riff(file)?;
-    let exif = check_chunks(riff)?;
+    let Chunks { exif, profile } = check_chunks(riff)?;
     let decoder = WebPDecoder::new(Cursor::new(riff)).map_err(|error| damage(file, &error))?;
-    let picture = Picture::plain(pixels(file, decoder)?);
+    let ignored = profile.and_then(other_than_srgb).map(Ignored::Profile);
+    let picture = Picture { ignored, ..Picture::plain(pixels(file, decoder)?) };
     let orientation = exif.and_then(orientation);
     Ok(picture.oriented(orientation.unwrap_or(Orientation::NoTransforms)))
 }
@@ -38,9 +40,16 @@ fn riff(file: &[u8]) -> Result<&[u8], Damage> {
     file.get(..end).ok_or_else(cut)
 }
 
-/// Checks that chunks fill `riff` and belong to one image. Returns the Exif chunk.
-fn check_chunks(riff: &[u8]) -> Result<Option<&[u8]>, Damage> {
-    let mut exif = None;
+/// Chunks that do not hold pixels.
+#[derive(Default)]
+struct Chunks<'a> {
+    exif: Option<&'a [u8]>,
+    profile: Option<&'a [u8]>,
+}
+
+/// Checks that chunks fill `riff` and belong to one image.
+fn check_chunks(riff: &[u8]) -> Result<Chunks<'_>, Damage> {
+    let mut found = Chunks::default();
     let mut at = RIFF_HEADER;
     while at < riff.len() {
         let corrupt = |what| Damage::Corrupt { what, offset: at as u64 };
@@ -56,13 +65,14 @@ fn check_chunks(riff: &[u8]) -> Result<Option<&[u8]>, Damage> {
         match &[k0, k1, k2, k3] {
             b"\0\0\0\0" => return Err(corrupt("zeros where a chunk should begin")),
             b"ANIM" | b"ANMF" => return Err(Damage::Animation),
-            b"EXIF" => exif = exif.or(Some(content)),
+            b"EXIF" => found.exif = found.exif.or(Some(content)),
+            b"ICCP" => found.profile = found.profile.or(Some(content)),
             _ => {}
         }
         // Chunks begin at even offsets. Some writers leave out the last padding byte.
         at += CHUNK_HEADER + size + size % 2;
     }
-    Ok(exif)
+    Ok(found)
 }
 
 /// The orientation in an Exif chunk. Some writers begin it like the Exif segment of JPEG.

@@ -8,12 +8,22 @@ use crate::image::decode::bytes::Bytes;
 const HEADER: &str = "the header";
 const DIRECTORY: &str = "the image directory";
 
+/// TIFF 6.0, section 8: a set of bits that say what an image is to the others in the file.
+const NEW_SUBFILE_TYPE: u16 = 254;
+const REDUCED: u64 = 1;
+const MASK: u64 = 4;
+
+/// How many smaller versions and masks are looked at.
+const MOST_SIDE_IMAGES: usize = 32;
+
 /// A directory.
 pub(super) struct Directory<'a> {
     file: &'a [u8],
     encoding: Encoding,
     /// The offset of the directory in the file.
     pub(super) offset: u64,
+    /// The offset of the directory of the next image, or 0.
+    next: u64,
     /// The fields by their tags.
     fields: BTreeMap<u16, Field>,
 }
@@ -44,7 +54,13 @@ impl<'a> Directory<'a> {
         let mut bytes = Bytes::at(file, 0);
         let encoding = Encoding::read(&mut bytes)?;
         let offset = encoding.word(&mut bytes, HEADER)?;
+        let directory = Self::at(file, encoding, offset)?;
+        // Further images follow in a list, which can be a circle. They are no part of the picture.
+        Bytes::at(file, directory.next).take(0, "the list of further images")?;
+        Ok(directory)
+    }
 
+    fn at(file: &'a [u8], encoding: Encoding, offset: u64) -> Result<Self, Damage> {
         let mut bytes = Bytes::at(file, offset);
         let count = if encoding.big {
             encoding.u64(&mut bytes, DIRECTORY)?
@@ -58,10 +74,23 @@ impl<'a> Directory<'a> {
                 fields.entry(tag).or_insert(field);
             }
         }
-        // Further images follow in a list, which can be a circle. They are no part of the picture.
         let next = encoding.word(&mut bytes, DIRECTORY)?;
-        Bytes::at(file, next).take(0, "the list of further images")?;
-        Ok(Self { file, encoding, offset, fields })
+        Ok(Self { file, encoding, offset, next, fields })
+    }
+
+    /// Whether another image follows that is neither a smaller version of the first one nor a mask.
+    pub(super) fn is_first_of_several(&self) -> bool {
+        let mut next = self.next;
+        for _ in 0..MOST_SIDE_IMAGES {
+            let directory = (next > 0).then(|| Self::at(self.file, self.encoding, next));
+            let Some(Ok(directory)) = directory else { return false };
+            let kind = directory.number(NEW_SUBFILE_TYPE).ok().flatten().unwrap_or_default();
+            if kind & (REDUCED | MASK) == 0 {
+                return true;
+            }
+            next = directory.next;
+        }
+        false
     }
 
     /// The order of the bytes of the numbers in the file, also of its samples.

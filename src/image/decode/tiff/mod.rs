@@ -28,13 +28,15 @@ mod words;
 
 use ::image::metadata::Orientation;
 
-use crate::image::{Damage, Picture, PixelAspect};
+use crate::image::decode::profile::other_than_srgb;
+use crate::image::{Damage, Ignored, Picture, PixelAspect};
 use directory::Directory;
 use header::Header;
 
 const ORIENTATION: u16 = 274;
 const X_RESOLUTION: u16 = 282;
 const Y_RESOLUTION: u16 = 283;
+const ICC_PROFILE: u16 = 34675;
 
 pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
     let directory = Directory::read(file)?;
@@ -43,8 +45,14 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
     let (pixels, not_finite) = colour::picture(&directory, &header, canvas)?;
     let orientation = directory.number(ORIENTATION)?.and_then(|number| u8::try_from(number).ok());
     let orientation = orientation.and_then(Orientation::from_exif);
-    let picture =
-        Picture { pixels, pixel_aspect: pixel_aspect(&directory), layer: None, not_finite };
+    let profile = directory.bytes(ICC_PROFILE).and_then(other_than_srgb);
+    let further = directory.is_first_of_several().then_some(Ignored::FurtherImages);
+    let picture = Picture {
+        pixel_aspect: pixel_aspect(&directory),
+        not_finite,
+        ignored: further.or(profile.map(Ignored::Profile)),
+        ..Picture::plain(pixels)
+    };
     Ok(picture.oriented(orientation.unwrap_or(Orientation::NoTransforms)))
 }
 
