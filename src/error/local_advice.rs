@@ -16,6 +16,11 @@ pub(super) fn of(error: &StorageError, container: Option<&Container>) -> Option<
     let is_output = error.operation() == Operation::Write;
     match error.failure() {
         // Only `stitch` lists a folder that the user names.
+        Failure::Mistaken(PathMistake::NoFolder(folder))
+            if error.operation() == Operation::List && is_pattern(folder) =>
+        {
+            Some("give the folder itself, or a name with # for digits, as in shot_####.png".into())
+        }
         Failure::Mistaken(PathMistake::NoFolder(_))
             if error.operation() == Operation::List && place != Some(Place::Own) =>
         {
@@ -47,6 +52,12 @@ pub(super) fn of(error: &StorageError, container: Option<&Container>) -> Option<
 pub(super) fn render_first(output: &Path) -> String {
     let output = output_of(output);
     format!("render the scene first (render-worker run -i SCENE -o {})", output.display())
+}
+
+/// Whether a path ends in a pattern of names, as shells and other programs have them.
+fn is_pattern(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.contains(['*', '?', '%'])
 }
 
 fn is_read_only(source: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
@@ -168,5 +179,13 @@ mod tests {
         assert!(advice(Some(Place::Own)).contains("mounted with -v"));
         assert!(!advice(None).contains("mount"));
         assert!(!advice(Some(Place::Mounted { owner: None })).contains("mount"));
+    }
+
+    #[test]
+    fn patterns_of_other_programs_are_recognised() {
+        for path in ["photos/*.png", "photos/a_%04d.png", "a_???.png"] {
+            assert!(is_pattern(Path::new(path)), "{path}");
+        }
+        assert!(!is_pattern(Path::new("photos/a_####.png")));
     }
 }
