@@ -37,15 +37,7 @@ const GUARDED_BY: &str = "--guarded-by=";
 /// Pictures are decoded on many threads, and freed on others: without previews, `stitch` of 500 frames of
 /// 640x360 takes 27 MiB instead of 47. Blender and FFmpeg do not get this variable, unlike
 /// `MALLOC_ARENA_MAX`, which a user may set for them.
-///
-/// Up to 64 MiB of freed memory stay with the process: the pictures of one frame are freed before those
-/// of the next are made, and the kernel would clear the same memory for each of them again. That is two
-/// thirds of the kernel's time with OpenEXR, and the peak is the same.
-const MEMORY: (&str, &str) = (
-    "GLIBC_TUNABLES",
-    "glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=33554432:\
-     glibc.malloc.trim_threshold=67108864",
-);
+const ONE_ARENA: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.arena_max=1");
 
 /// The guard's name in process lists. It differs from the worker's: killing all workers by name
 /// leaves the guards alive to clean up.
@@ -139,14 +131,14 @@ fn start(args: &[OsString]) -> io::Result<Pid> {
     let mut args = args.iter().map(OsString::as_os_str);
     command.arg0(args.next().unwrap_or(OsStr::new(env!("CARGO_PKG_NAME"))));
     command.arg(format!("{GUARDED_BY}{}", getpid())).args(args);
-    let (variable, setting) = MEMORY;
+    let (variable, one_arena) = ONE_ARENA;
     #[expect(
         clippy::disallowed_methods,
         reason = "it is the C library's setting, not the worker's"
     )]
     let is_set = std::env::var_os(variable).is_some();
     if !is_set {
-        command.env(variable, setting);
+        command.env(variable, one_arena);
     }
     // In a process group of its own, the worker gets ctrl-C once, from the guard, and not a second
     // time from the terminal.
