@@ -6,13 +6,16 @@ const HEADER: usize = 128;
 /// The longest name that is kept, in characters.
 const LONGEST: usize = 60;
 
+/// Small profiles of sRGB that web sites put into pictures.
+const ALSO_SRGB: [&str; 2] = ["c2", "uRGB"];
+
 /// The name of a profile for other colours than those of sRGB; `None` for sRGB. `profile` may be cut
 /// short.
 pub(super) fn other_than_srgb(profile: &[u8]) -> Option<String> {
     let name = description(profile).unwrap_or_default();
     let name: String = name.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
     let name = name.trim();
-    let is_srgb = name.to_ascii_lowercase().contains("srgb");
+    let is_srgb = name.to_ascii_lowercase().contains("srgb") || ALSO_SRGB.contains(&name);
     let name = if name.is_empty() { "without a name" } else { name };
     (!is_srgb).then(|| name.to_owned())
 }
@@ -65,6 +68,7 @@ mod tests {
             assert_eq!(name("Display P3").as_deref(), Some("Display P3"));
             assert_eq!(name("sRGB IEC61966-2.1"), None);
             assert_eq!(name("GIMP built-in sRGB"), None);
+            assert_eq!(name("c2"), None);
             assert_eq!(name("a\nb").as_deref(), Some("ab"));
         }
     }
