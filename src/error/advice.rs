@@ -102,8 +102,8 @@ impl Error {
                 "give another sound file (--audio, AUDIO), or none (--no-audio, NO_AUDIO)"
             }
             Self::Ffmpeg { cause: ffmpeg::Cause::FrameRate, .. } => {
-                "give a usual frame rate, such as 24, 25 or 30 (--fps, FPS), or a file name that ends \
-                 in .mov (-o)"
+                "give a usual frame rate, such as 24, 25 or 30 (--fps, FPS), or a video whose \
+                 name ends in .mov (--output-name, OUTPUT_NAME)"
             }
             Self::Ffmpeg { cause: ffmpeg::Cause::Killed(Killer::OutOfMemory { .. }), .. } => {
                 MORE_MEMORY

@@ -66,8 +66,8 @@ impl Encode<'_> {
             command.args(BT_709);
         }
         if let Some(sound) = self.sound {
-            let filters = format!("{}{}", sound.filters(), self.sound_layout());
-            command.args(["-af", &filters]).args(self.sound_encoder());
+            let (layouts, encoder) = self.sound_encoder();
+            command.args(["-af", &sound.filters(layouts)]).args(encoder);
         }
         if matches!(&*self.video.name.container(), "mp4" | "mov") {
             // With the index at the front, a browser can play the video while it loads.
@@ -136,25 +136,20 @@ impl Encode<'_> {
         arguments
     }
 
-    fn sound_encoder(&self) -> &'static [&'static str] {
+    /// The layouts of channels that the encoder of the sound takes, and its options. No layouts mean
+    /// any. The sound of films often is 5.1 with the surround channels at the sides, which libopus
+    /// refuses, and which players cannot tell from AAC.
+    fn sound_encoder(&self) -> (&'static str, &'static [&'static str]) {
         match (&*self.video.name.container(), self.video.codec) {
             // Opus has no other rate that sound commonly has.
-            ("webm", _) => &["-c:a", "libopus", "-b:a", "160k", "-ar", "48000"],
+            ("webm", _) => (
+                "mono|stereo|3.0|quad|5.0|5.1|6.1|7.1",
+                &["-c:a", "libopus", "-b:a", "160k", "-ar", "48000"],
+            ),
             (_, Codec::ProRes | Codec::ProRes4444 | Codec::DnxHr) => {
-                &["-c:a", "pcm_s16le", "-ar", "48000"]
+                ("", &["-c:a", "pcm_s16le", "-ar", "48000"])
             }
-            _ => &["-c:a", "aac", "-b:a", "192k"],
-        }
-    }
-
-    /// The filter that arranges the channels as the encoder takes them: the sound of films often is
-    /// 5.1 with the surround channels at the sides, which libopus refuses, and players of AAC cannot
-    /// tell.
-    fn sound_layout(&self) -> &'static str {
-        match (&*self.video.name.container(), self.video.codec) {
-            ("webm", _) => ",aformat=channel_layouts=mono|stereo|3.0|quad|5.0|5.1|6.1|7.1",
-            (_, Codec::ProRes | Codec::ProRes4444 | Codec::DnxHr) => "",
-            _ => ",aformat=channel_layouts=mono|stereo|3.0|4.0|5.0|5.1|7.1",
+            _ => ("mono|stereo|3.0|4.0|5.0|5.1|7.1", &["-c:a", "aac", "-b:a", "192k"]),
         }
     }
 }

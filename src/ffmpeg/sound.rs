@@ -22,8 +22,9 @@ pub struct SoundTrack {
 }
 
 impl SoundTrack {
-    /// The filters that move the sound and let it end where the video ends.
-    pub(super) fn filters(&self) -> String {
+    /// The filters that move the sound, let it end where the video ends, and arrange its channels in
+    /// the most similar one of `layouts`, such as `mono|stereo`, if there are any.
+    pub(super) fn filters(&self, layouts: &str) -> String {
         // A recording can begin later than its file, or have holes. Without the silence that belongs
         // there, the filters and PCM would let what follows come too early.
         let mut filters = vec!["aresample=async=1:first_pts=0".to_owned()];
@@ -46,6 +47,9 @@ impl SoundTrack {
         // FFmpeg ends an MXF where the shorter one of sound and video ends.
         filters.push("apad".to_owned());
         filters.push(format!("atrim=end={}us", self.length.as_micros()));
+        if !layouts.is_empty() {
+            filters.push(format!("aformat=channel_layouts={layouts}"));
+        }
         filters.join(",")
     }
 }
@@ -64,7 +68,7 @@ mod tests {
                 delay: Duration::from_micros(delay),
                 length: Duration::from_millis(2500),
             };
-            sound.filters()
+            sound.filters("mono|stereo")
         };
         for (skip, tempo, delay, moved) in [
             (0, 1.0, 0, ""),
@@ -73,7 +77,9 @@ mod tests {
             (0, 1.25, 0, "atempo=1.25,"),
             (0, 0.125, 0, "atempo=0.5,atempo=0.5,atempo=0.5,"),
         ] {
-            let expected = format!("aresample=async=1:first_pts=0,{moved}apad,atrim=end=2500000us");
+            let expected = format!(
+                "aresample=async=1:first_pts=0,{moved}apad,atrim=end=2500000us,aformat=channel_layouts=mono|stereo"
+            );
             assert_eq!(filters(skip, tempo, delay), expected);
         }
     }

@@ -82,10 +82,9 @@ pub fn shrink(picture: &DynamicImage, aspect: PixelAspect, bounds: (u32, u32)) -
         }
         D::ImageRgba32F(image) => {
             let read = |[r, g, b, a]: [f32; 4]| {
-                let (light, alpha) = ([r, g, b].map(bounded), a.clamp(0.0, 1.0));
+                let light @ [red, green, blue] = [r, g, b].map(bounded);
                 // Where alpha is 0, light only shines, like a flame, and is not divided by it.
-                let [red, green, blue] = light;
-                if alpha > 0.0 { with_alpha(light, alpha) } else { [red, green, blue, 0.0] }
+                if a > 0.0 { with_alpha(light, a.min(1.0)) } else { [red, green, blue, 0.0] }
             };
             let samples = average(image, from, to, pixels(read), straight);
             image_of(to, samples, Rgba32FImage::from_raw)

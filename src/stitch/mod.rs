@@ -95,7 +95,8 @@ async fn attempt(
     let has_previews = up_to_date.is_some();
     let queue = has_previews.then(|| PreviewQueue::new(worker, &job.output));
     let maker = FrameMaker { previews: up_to_date, ..maker };
-    let first = First::find(plan.folder.clone(), frames, maker, job.allow_gaps);
+    let first =
+        First::find(plan.folder.clone(), frames, maker, job.allow_gaps, plan.size.is_none());
     let first = worker.unless_stopped(first).await?;
     let format = first.shape().format(&job.video, plan.size, largest).map_err(|problem| {
         Error::UnusableFrames { folder: plan.folder.clone(), problems: vec![problem] }

@@ -6,13 +6,13 @@ use std::time::SystemTime;
 use super::frames::maker::{FrameMaker, Stamp};
 use super::frames::prefetch::Prefetch;
 use super::render_reports::RenderReports;
-use super::sequence::{Sequence, needs_scene_range};
+use super::sequence::{Sequence, SlotFile, needs_scene_range};
 use crate::blender::SceneInfo;
 use crate::error::Error;
 use crate::error_chain::chain;
 use crate::image::View;
 use crate::request::{
-    FRAMES_DIR, FrameRange, FrameRate, FrameSet, ImageFormat, Location, PictureOrder, REPORTS_DIR,
+    FRAMES_DIR, FrameRange, FrameRate, FrameSet, Location, PictureOrder, REPORTS_DIR,
     SequenceSelection, StitchJob, VideoSize, ViewTransform,
 };
 use crate::storage::{Entry, StorageError};
@@ -82,7 +82,6 @@ impl Plan {
         FrameMaker {
             layer: look.layer.clone(),
             view: self.view.clone(),
-            fits: self.size.is_some(),
             stamp: look.burn_in.clone().map(|burn_in| Stamp {
                 burn_in,
                 fps: self.fps,
@@ -116,7 +115,7 @@ async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<
     }
     if job.is_any_folder {
         let beside = worker.storage.list(&job.input).await?;
-        let pictures = beside.iter().filter(|entry| is_picture(&entry.name)).count();
+        let pictures = beside.into_iter().filter_map(SlotFile::new).count();
         if pictures > 0 {
             let are = if pictures == 1 { "picture is" } else { "pictures are" };
             tracing::warn!(
@@ -126,11 +125,6 @@ async fn find_frames(worker: &Worker, job: &StitchJob) -> Result<(Location, Vec<
         }
     }
     Ok((frames, entries))
-}
-
-fn is_picture(name: &str) -> bool {
-    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
-    !name.starts_with('.') && extension.and_then(ImageFormat::from_extension).is_some()
 }
 
 /// Reads the reports beside the frames, or else those of the scene that made the images besides its

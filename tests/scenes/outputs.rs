@@ -304,7 +304,7 @@ if hasattr(settings, 'linear_colorspace_settings'):
     settings.color_management = 'OVERRIDE'
     space = settings.linear_colorspace_settings
     names = space.bl_rna.properties['name'].enum_items.keys()
-    space.name = next(name for name in names if name in ('ACEScg', 'Linear ACES'))",
+    space.name = next(name for name in names if 'ACES' in name)",
     );
     render_with_blender_alone(&place, "1");
     place.render("--frames 1").run().exits(0);

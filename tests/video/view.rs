@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::support::blender::save_startup_scene;
 use crate::support::frames::{Rgb, difference, pixels};
-use crate::support::{names, report, scene, worker};
+use crate::support::{Run, names, report, scene, worker};
 
 const SIZE: (u32, u32) = (64, 48);
 
@@ -149,17 +149,21 @@ fn attempts_at_one_scene_store_one_view() {
     }
 }
 
-#[test]
-fn a_view_that_cannot_be_stored_is_a_warning() {
+/// Renders a frame of `OpenEXR` of a scene with these changes.
+fn render_linear(changes: &str) -> (tempfile::TempDir, Run) {
     let folder = tempfile::tempdir().unwrap();
     let (file, output) = (folder.path().join("scene.blend"), folder.path().join("out"));
-    save_startup_scene(
-        &file,
-        "scene.render.image_settings.file_format = 'OPEN_EXR'
-scene.view_settings.view_transform = 'False Color'",
-    );
+    let format = "scene.render.image_settings.file_format = 'OPEN_EXR'\n";
+    save_startup_scene(&file, &[format, changes].concat());
     let run = worker("render").input(&file).output(&output).args("-f 1").run().exits(0);
+    (folder, run)
+}
+
+#[test]
+fn a_view_that_cannot_be_stored_is_a_warning() {
+    let (folder, run) = render_linear("scene.view_settings.view_transform = 'False Color'");
     assert!(run.warnings().iter().any(|warning| warning.contains("False Color")));
+    let output = folder.path().join("out");
     let view = &report(&output, "render")["scene"]["view"];
     assert_eq!((&view["transform"], view.get("lut")), (&"False Color".into(), None));
     assert_eq!(luts(&output), [""; 0]);
@@ -167,15 +171,10 @@ scene.view_settings.view_transform = 'False Color'",
 
 #[test]
 fn a_view_that_changes_from_frame_to_frame_is_warned_of() {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, output) = (folder.path().join("scene.blend"), folder.path().join("out"));
-    save_startup_scene(
-        &file,
-        "scene.render.image_settings.file_format = 'OPEN_EXR'
-for frame in (1, 3):
+    let (_folder, run) = render_linear(
+        "for frame in (1, 3):
     scene.view_settings.exposure = frame
     scene.view_settings.keyframe_insert('exposure', frame=frame)",
     );
-    let run = worker("render").input(&file).output(&output).args("-f 1").run().exits(0);
     run.logs_only_warnings(&["exposure"]);
 }

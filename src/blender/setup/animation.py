@@ -27,7 +27,7 @@ def can_be(owner, name, value):
 
 
 def can_run(owner):
-    """Whether a node, strip or channel is not muted, or an animation can unmute it."""
+    """Whether a strip or channel is not muted, or an animation can unmute it."""
     return can_be(owner, "mute", False)
 
 

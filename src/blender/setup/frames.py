@@ -51,7 +51,8 @@ def warnings(scene):
         return []
     return [
         "Blender sets the scene's range to the frames that it renders, and these depend on the range: "
-        "%s; their pictures differ from those of a job for all frames" % scripts.listed(names)
+        "%s. Their pictures differ with the frames of a job: put numbers in place of the range"
+        % scripts.listed(names)
     ]
 
 

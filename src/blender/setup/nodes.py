@@ -40,7 +40,7 @@ def of_tree(tree, kind, place, seen):
         return
     seen.add(tree)
     for node in tree.nodes:
-        if not animation.can_run(node):
+        if node.mute:
             continue
         if kind in (None, node.type):
             yield place, node

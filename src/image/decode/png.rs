@@ -31,7 +31,7 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Damage> {
     let mut options = DecodeOptions::default();
     options.set_ignore_adler32(false);
     options.set_skip_ancillary_crc_failures(false);
-    // A few bytes of them can unpack to any size.
+    // A few bytes of them can unpack to any size. Profiles have a limit, 64 MiB.
     options.set_ignore_text_chunk(true);
     let mut decoder = Decoder::new_with_options(Cursor::new(file), options);
     // To bytes or words, without a palette or a transparent colour.

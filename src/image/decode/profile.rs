@@ -16,7 +16,7 @@ pub(super) fn other_than_srgb(profile: &[u8]) -> Option<String> {
     let name: String = name.chars().filter(|c| !c.is_control()).take(LONGEST).collect();
     let name = name.trim();
     let is_srgb = name.to_ascii_lowercase().contains("srgb") || ALSO_SRGB.contains(&name);
-    let name = if name.is_empty() { "without a name" } else { name };
+    let name = if name.is_empty() { "(unnamed)" } else { name };
     (!is_srgb).then(|| name.to_owned())
 }
 
@@ -77,7 +77,7 @@ mod tests {
     fn damaged_profiles_have_no_name() {
         let whole = profile("Display P3", 4);
         for length in 0..whole.len() {
-            assert_eq!(other_than_srgb(&whole[..length]).as_deref(), Some("without a name"));
+            assert_eq!(other_than_srgb(&whole[..length]).as_deref(), Some("(unnamed)"));
         }
         assert!(other_than_srgb(&[0xFF; 400]).is_some());
     }

@@ -64,7 +64,8 @@ struct Problems {
 }
 
 impl First {
-    /// Finds the first usable picture among `frames`, which are fetched from `folder`.
+    /// Finds the first usable picture among `frames`, which are fetched from `folder`. All pictures
+    /// must have its size if `same_size`.
     ///
     /// # Errors
     /// - [`Error::Storage`] if a frame cannot be read.
@@ -75,9 +76,10 @@ impl First {
         mut frames: Prefetch,
         maker: FrameMaker,
         allow_gaps: bool,
+        same_size: bool,
     ) -> Result<Self, Error> {
         let maker = Arc::new(maker);
-        let mut problems = Problems::new(folder, allow_gaps, !maker.fits);
+        let mut problems = Problems::new(folder, allow_gaps, same_size);
         let mut leading_gaps = 0;
         while let Some(Fetched { number, file }) = frames.next().await.transpose()? {
             let of_thread = Arc::clone(&maker);
@@ -250,7 +252,7 @@ impl Problems {
     }
 
     fn warn(&self) {
-        for (ignored, frames) in self.ignored.iter().take(MAX_DESCRIBED) {
+        for (ignored, frames) in &self.ignored {
             let frames: FrameSet = frames.iter().copied().collect();
             let one = frames.len() == 1;
             match ignored {

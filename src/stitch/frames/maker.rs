@@ -19,8 +19,6 @@ pub struct FrameMaker {
     pub layer: Option<LayerName>,
     /// How linear pictures are shown.
     pub view: View,
-    /// Whether pictures are fitted into the size of the video. Otherwise they must have that size.
-    pub fits: bool,
     /// The text that is written into the pictures.
     pub stamp: Option<Stamp>,
     /// The frames that have previews already; `None` if no previews are made.

@@ -16,7 +16,7 @@ pub struct SlotFile {
 
 impl SlotFile {
     /// A file that has the extension of an image; `None` for any other.
-    pub(super) fn new(entry: Entry) -> Option<Self> {
+    pub fn new(entry: Entry) -> Option<Self> {
         let format = ImageFormat::from_extension(extension(&entry)?)?;
         Some(Self { entry, format })
     }

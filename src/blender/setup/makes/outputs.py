@@ -185,7 +185,7 @@ def of_tree(tree, groups, scene, seen):
     if tree.animation_data:
         scene = None
     for node in tree.nodes:
-        if not animation.can_run(node):
+        if node.mute:
             continue
         if node.type == "OUTPUT_FILE":
             yield node, lambda socket: gets_picture(socket, groups, scene)

@@ -44,8 +44,8 @@ def description(scene, others, lut, axis):
         ]
     animated = [name for name in ("exposure", "gamma") if animation.of_property(view, name)]
     return found, [
-        "the %s of the view changes from frame to frame, and a video of these frames is shown with that "
-        "of the first one only; frames of PNG are saved with their own (--format PNG)" % name
+        "the %s of the view changes from frame to frame, and a video of these frames is shown with "
+        "that of the first one only; frames of PNG are saved with their own (--format PNG)" % name
         for name in animated
     ]
 

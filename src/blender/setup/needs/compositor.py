@@ -1,5 +1,4 @@
 # What the compositor of a scene shows.
-import render_worker_animation as animation
 import render_worker_graph as graph
 import render_worker_nodes as nodes
 
@@ -10,7 +9,7 @@ PICTURE_OUTPUTS = {"COMPOSITE", "GROUP_OUTPUT"}
 def outputs(tree):
     """The nodes for which the compositor runs."""
     kinds = PICTURE_OUTPUTS | {"OUTPUT_FILE"}
-    return [node for node in tree.nodes if node.type in kinds and animation.can_run(node)]
+    return [node for node in tree.nodes if node.type in kinds and not node.mute]
 
 
 def scenes(scene):

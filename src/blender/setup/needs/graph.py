@@ -1,5 +1,4 @@
 # The nodes of a node tree that its outputs depend on.
-import render_worker_animation as animation
 
 # What an input has no influence on the result, as long as another input of the node is 0 and not
 # linked: by the type of the node, the two names.
@@ -48,11 +47,10 @@ class Walk:
                 node = source.node
                 if node.type == "GROUP_INPUT":
                     reached.add(source.identifier)
-                    continue
-                if animation.can_be(node, "mute", True):
+                elif node.mute:
                     inner = [link for link in node.internal_links if link.to_socket == source]
                     todo += [link.from_socket for link in inner]
-                if animation.can_run(node):
+                else:
                     self.found.append((node, None))
                     inputs = list(self.inputs_of(node, source))
                     self.found += [(node, it) for it in inputs if not it.is_linked]
@@ -81,7 +79,7 @@ class Walk:
         # A damaged file can have a group in itself.
         if tree in parents:
             return []
-        files = [node for node in tree.nodes if node.type == "OUTPUT_FILE" and animation.can_run(node)]
+        files = [node for node in tree.nodes if node.type == "OUTPUT_FILE" and not node.mute]
         sockets = [socket for node in files for socket in node.inputs]
         for node in groups(tree):
             sockets += self.saved(node, (*parents, tree))
@@ -90,7 +88,7 @@ class Walk:
 
 
 def groups(tree):
-    return [it for it in tree.nodes if it.type == "GROUP" and it.node_tree and animation.can_run(it)]
+    return [it for it in tree.nodes if it.type == "GROUP" and it.node_tree and not it.mute]
 
 
 def source(socket):

@@ -4,7 +4,6 @@ import shutil
 
 import bpy
 
-import render_worker_animation as animation
 import render_worker_files as files
 
 
@@ -30,7 +29,7 @@ def has_zone(tree, seen):
     return any(
         node.type == "SIMULATION_OUTPUT" or (node.type == "GROUP" and has_zone(node.node_tree, seen))
         for node in tree.nodes
-        if animation.can_run(node)
+        if not node.mute
     )
 
 

@@ -74,7 +74,9 @@ def others(scene, seen):
         yield from compositor.scenes(scene) - {scene}
         return
     for strip in strips.inside(scene.sequence_editor):
-        if strip.type != "SCENE" or not animation.can_run(strip) or not strip.scene or strip.scene in seen:
+        if strip.type != "SCENE" or not strip.scene or strip.scene in seen:
+            continue
+        if not animation.can_run(strip):
             continue
         if getattr(strip, "scene_input", "CAMERA") == "SEQUENCER":
             yield from others(strip.scene, seen)

@@ -29,7 +29,7 @@ def inside(owner):
 
 
 def is_muted(strip, owner):
-    """Whether a strip or its channel is muted at any frame."""
+    """Whether a strip or its channel is muted at all frames."""
     return not all(map(animation.can_run, with_channel(strip, owner)))
 
 

@@ -387,7 +387,7 @@ def shader_outputs(tree, scene):
     """The output nodes that the render engine takes."""
     found = tree.get_output_node("CYCLES" if scene.render.engine == "CYCLES" else "EEVEE")
     kinds = {"OUTPUT_AOV", "OUTPUT_LINESTYLE"}
-    others = [node for node in tree.nodes if node.type in kinds and animation.can_run(node)]
+    others = [node for node in tree.nodes if node.type in kinds and not node.mute]
     return others + ([found] if found else [])
 
 
